@@ -1,0 +1,170 @@
+//! Edits: what somebody wants to change, and the conditions under which they want it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::outcome::words;
+use crate::{DocumentId, Head, Owner, RevisionNumber, Trigger};
+
+words! {
+    /// What happens to a document.
+    Op {
+        /// It gets a new body, whether or not it existed.
+        Put => "put",
+        /// It is taken away; its versions stay in the log.
+        Delete => "delete",
+    }
+}
+
+/// What must hold of a document for a change to it to go through, so that no edit is lost between two editors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// It does not exist (`If-None-Match: *`).
+    Absent,
+    /// It exists (`If-Match: *`).
+    Present,
+    /// Its newest version is this one (`If-Match: "3"`); 0 means that it does not exist.
+    Version(u64),
+    /// It has not been changed after this revision (`If-Match: "r42"`).
+    UnchangedSince(RevisionNumber),
+}
+
+/// Why a precondition did not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{id}: {wanted}, but {found}; read it again and repeat the edit on what it says now")]
+pub struct PreconditionFailed {
+    /// The document.
+    pub id: DocumentId,
+    /// What the edit asked for.
+    pub wanted: String,
+    /// What is so.
+    pub found: String,
+}
+
+impl Precondition {
+    /// Whether the newest version of `id` satisfies this.
+    ///
+    /// # Errors
+    /// [`PreconditionFailed`], saying what was wanted and what is so.
+    pub fn check(self, id: &DocumentId, head: Option<&Head>) -> Result<(), PreconditionFailed> {
+        let live = head.filter(|head| !head.deleted);
+        let version = live.map_or(0, |head| head.version);
+        let (holds, wanted) = match self {
+            Self::None => return Ok(()),
+            Self::Absent => (live.is_none(), "it was to be created".to_owned()),
+            Self::Present => (live.is_some(), "it was to exist".to_owned()),
+            Self::Version(wanted) => (version == wanted, format!("the edit was made on version {wanted}")),
+            Self::UnchangedSince(revision) => (
+                head.is_none_or(|head| head.revision <= revision),
+                format!("the edit was made at revision {revision}"),
+            ),
+        };
+        if holds {
+            return Ok(());
+        }
+        let found = match (live, head) {
+            (Some(head), _) => format!("it is at version {} of revision {}", head.version, head.revision),
+            (None, Some(head)) => format!("it was deleted in revision {}", head.revision),
+            (None, None) => "it does not exist".to_owned(),
+        };
+        Err(PreconditionFailed { id: id.clone(), wanted, found })
+    }
+}
+
+/// A wanted change to one document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The document.
+    pub id: DocumentId,
+    /// Its new body; none deletes it.
+    pub body: Option<Arc<Value>>,
+    /// What must hold of it now.
+    pub precondition: Precondition,
+}
+
+impl Change {
+    /// Puts `body`, whatever was there.
+    #[must_use]
+    pub fn put(id: DocumentId, body: Value) -> Self {
+        Self { id, body: Some(Arc::new(body)), precondition: Precondition::None }
+    }
+
+    /// Deletes the document if it is there.
+    #[must_use]
+    pub fn delete(id: DocumentId) -> Self {
+        Self { id, body: None, precondition: Precondition::None }
+    }
+
+    /// The same change under a precondition.
+    #[must_use]
+    pub fn when(mut self, precondition: Precondition) -> Self {
+        self.precondition = precondition;
+        self
+    }
+
+    /// Put or delete.
+    #[must_use]
+    pub fn op(&self) -> Op {
+        if self.body.is_some() { Op::Put } else { Op::Delete }
+    }
+}
+
+/// Changes that somebody wants made as one revision: all or none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edit {
+    /// Who; comes from the authenticated caller, never from a request's body.
+    pub author: String,
+    /// Why, in their words; may be empty.
+    pub reason: String,
+    /// What asked for it.
+    pub trigger: Trigger,
+    /// As whom the documents are changed; they belong to it afterwards.
+    pub owner: Option<Owner>,
+    /// Whether documents that belong to someone else may be changed all the same, and change hands.
+    pub take_over: bool,
+    /// What to change; no document twice.
+    pub changes: Vec<Change>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(version: u64, revision: u64, deleted: bool) -> Head {
+        Head { version, revision: RevisionNumber::new(revision), owner: None, deleted }
+    }
+
+    #[test]
+    fn preconditions_hold_or_say_what_is_so() {
+        let id = DocumentId::new("rules", "a").unwrap();
+        let (there, gone) = (head(3, 42, false), head(4, 50, true));
+        let since = |n| Precondition::UnchangedSince(RevisionNumber::new(n));
+        for (precondition, head, failure) in [
+            (Precondition::None, None, None),
+            (Precondition::None, Some(&there), None),
+            (Precondition::Absent, None, None),
+            (Precondition::Absent, Some(&gone), None),
+            (Precondition::Absent, Some(&there), Some("at version 3 of revision 42")),
+            (Precondition::Present, Some(&there), None),
+            (Precondition::Present, None, Some("does not exist")),
+            (Precondition::Present, Some(&gone), Some("deleted in revision 50")),
+            (Precondition::Version(3), Some(&there), None),
+            (Precondition::Version(2), Some(&there), Some("at version 3")),
+            (Precondition::Version(0), None, None),
+            (Precondition::Version(4), Some(&gone), Some("deleted in revision 50")),
+            (since(42), Some(&there), None),
+            (since(41), Some(&there), Some("at version 3 of revision 42")),
+            (since(41), None, None),
+        ] {
+            let result = precondition.check(&id, head).map_err(|failed| failed.found);
+            match failure {
+                None => assert_eq!(result, Ok(()), "{precondition:?}"),
+                Some(part) => assert!(result.unwrap_err().contains(part), "{precondition:?}"),
+            }
+        }
+    }
+}

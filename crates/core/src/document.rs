@@ -1,0 +1,80 @@
+//! Documents: one version of one named thing, as the log holds it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{Digest, DocumentId, RevisionNumber};
+
+/// Who alone may change a document, as `file:/etc/midflight/rules` for a watched directory. Without one, anybody with
+/// the right to edit may.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Owner(Arc<str>);
+
+impl Owner {
+    /// An owner of that name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One version of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// Which document.
+    pub id: DocumentId,
+    /// Counts this document's changes; the first is 1.
+    pub version: u64,
+    /// The revision that made this version.
+    pub revision: RevisionNumber,
+    /// Who alone may change it, if anyone.
+    pub owner: Option<Owner>,
+    /// What it says; none when this version is a deletion.
+    pub body: Option<Arc<Value>>,
+}
+
+impl Document {
+    /// The digest of the body; none for a deletion. Cost: linear in the body.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.body.as_deref().map(Digest::of_body)
+    }
+
+    /// What a precondition is held against.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        Head {
+            version: self.version,
+            revision: self.revision,
+            owner: self.owner.clone(),
+            deleted: self.body.is_none(),
+        }
+    }
+}
+
+/// The newest version of a document, without its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The newest version's number.
+    pub version: u64,
+    /// The revision that made it.
+    pub revision: RevisionNumber,
+    /// Who alone may change it, if anyone.
+    pub owner: Option<Owner>,
+    /// Whether the newest version is a deletion.
+    pub deleted: bool,
+}

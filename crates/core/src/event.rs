@@ -1,0 +1,56 @@
+//! Reload events: what is kept of a reload when it is over.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{KindName, Outcome, Phase, Problems, RevisionNumber, Trigger};
+
+/// Counts the reloads of one replica; the first is 1. It goes on over restarts as far as events were kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReloadId(pub u64);
+
+impl fmt::Display for ReloadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How long one phase of a reload took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhaseTime {
+    /// The phase.
+    pub phase: Phase,
+    /// Its time on the wall.
+    pub took: Duration,
+}
+
+/// One reload, told afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReloadEvent {
+    /// Which one, on its replica.
+    pub id: ReloadId,
+    /// Why it ran.
+    pub trigger: Trigger,
+    /// Who asked: an author, or the engine's own part that woke it.
+    pub triggered_by: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long all of it took.
+    pub took: Duration,
+    /// The phases it went through, in order, the one it failed in last.
+    pub phases: Vec<PhaseTime>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The revision that was served before it.
+    pub from: RevisionNumber,
+    /// The revision it was for; for a refused edit, the one before.
+    pub to: RevisionNumber,
+    /// The kinds with changed documents.
+    pub kinds: Vec<KindName>,
+    /// How many documents it put or deleted.
+    pub documents_changed: usize,
+    /// What was wrong, when it did not succeed.
+    pub problems: Problems,
+}

@@ -1,0 +1,30 @@
+//! What should be: the inert data of Midflight and the pure functions on it.
+//!
+//! Nothing here knows a clock, a runtime, a file or a random number; time comes in as an argument. Types do not
+//! serialise themselves: what goes over a wire or into a store has a twin type at that edge.
+
+mod body;
+mod change;
+mod diff;
+mod digest;
+mod document;
+mod event;
+mod name;
+mod outcome;
+mod phase;
+mod plan;
+mod problem;
+mod revision;
+
+pub use body::{BODY_DEPTH_MAX, check_body};
+pub use change::{Change, Edit, Op, Precondition, PreconditionFailed};
+pub use diff::{Diff, DocumentDiff, Effect};
+pub use digest::{Digest, ParseDigestError, canonical_json};
+pub use document::{Document, Head, Owner};
+pub use event::{PhaseTime, ReloadEvent, ReloadId};
+pub use name::{CHECKS_FOLDER, DocumentId, DocumentName, KindName, NAME_BYTES_MAX, NameError};
+pub use outcome::{Outcome, Trigger, UnknownWord};
+pub use phase::{Phase, Status, StatusEvent, next_status};
+pub use plan::{Plan, Step};
+pub use problem::{Pointer, Problem, Problems};
+pub use revision::{ChangeSummary, Revision, RevisionNumber};

@@ -1,0 +1,140 @@
+//! What a kind is: a pure function from documents to a snapshot.
+
+use midflight_core::{DocumentName, KindName, Problem, Problems};
+use serde_json::Value;
+
+use crate::Work;
+
+/// A kind of document, and how to serve it.
+///
+/// A kind is a pure function. It does no I/O and reads no clock and no randomness: the same documents make the same
+/// snapshot on the replica that takes an edit, on every other one, in a dry run and in a test. So an edit can be
+/// compiled and checked before it is accepted, and nobody needs a server to test a kind.
+///
+/// # How to write one
+/// ```
+/// use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
+/// use midflight_engine::{Kind, KindChange, Work};
+/// use serde_json::{Value, json};
+/// use std::collections::BTreeMap;
+///
+/// /// Greetings by language: documents `{"text": "Hello"}`, named by language.
+/// struct Greetings;
+///
+/// impl Kind for Greetings {
+///     type Document = String;
+///     type Snapshot = BTreeMap<DocumentName, String>;
+///
+///     fn name(&self) -> KindName {
+///         KindName::new("greetings").expect("a valid name")
+///     }
+///
+///     fn empty(&self) -> Self::Snapshot {
+///         BTreeMap::new()
+///     }
+///
+///     fn validate(&self, _: &DocumentName, body: &Value, _: &Work) -> Result<String, Problems> {
+///         let text = body.get("text").and_then(Value::as_str);
+///         let place = Pointer::root().key("text");
+///         text.map(str::to_owned).ok_or_else(|| Problem::new("wrong_type", place, "write a string").into())
+///     }
+///
+///     fn compile(
+///         &self,
+///         previous: &Self::Snapshot,
+///         changes: Vec<KindChange<String>>,
+///         work: &Work,
+///     ) -> Result<Self::Snapshot, Problems> {
+///         let mut next = previous.clone();
+///         for change in changes {
+///             work.go_on()?;
+///             match change.document {
+///                 Some(text) => next.insert(change.name, text),
+///                 None => next.remove(&change.name),
+///             };
+///         }
+///         Ok(next)
+///     }
+///
+///     fn answer(&self, snapshot: &Self::Snapshot, input: &Value) -> Result<Value, Problem> {
+///         let name = input.as_str().and_then(|text| DocumentName::new(text).ok());
+///         Ok(name.and_then(|name| snapshot.get(&name)).map_or(Value::Null, |text| json!(text)))
+///     }
+/// }
+/// ```
+///
+/// The common mistake is to keep something in `self` and change it in [`Kind::compile`]: a snapshot that is never
+/// published would leave its traces. All that a kind knows is in its arguments.
+pub trait Kind: Send + Sync + 'static {
+    /// A document that was found valid by itself.
+    type Document: Send + Sync + 'static;
+    /// What readers use: immutable and shared. Sharing what did not change (an `Arc` or a persistent map) is what
+    /// makes [`Kind::compile`] cost what the change costs.
+    type Snapshot: Send + Sync + 'static;
+
+    /// The kind's name, always the same.
+    fn name(&self) -> KindName;
+
+    /// The snapshot of no documents, from which every start is a change.
+    fn empty(&self) -> Self::Snapshot;
+
+    /// Looks at one document by itself and parses it.
+    ///
+    /// The body is an object nested at most [`midflight_core::BODY_DEPTH_MAX`] deep; checks (names under `checks/`)
+    /// are the engine's and never come here.
+    ///
+    /// # Errors
+    /// Every problem that it has, each with its path; not only the first.
+    fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<Self::Document, Problems>;
+
+    /// Makes the next snapshot from the previous one and the documents that change, ordered by name, none twice.
+    ///
+    /// Here is where documents meet: a reference to one that is missing, a name taken twice. The previous snapshot is
+    /// what is served and stays as it is.
+    ///
+    /// # Errors
+    /// Every problem, each naming its document (also one that did not change but lost what it refers to).
+    fn compile(
+        &self,
+        previous: &Self::Snapshot,
+        changes: Vec<KindChange<Self::Document>>,
+        work: &Work,
+    ) -> Result<Self::Snapshot, Problems>;
+
+    /// Answers an input the way its readers would be answered, so that a check can compare it. Leaves out whatever is
+    /// not determined by snapshot and input, as the time taken.
+    ///
+    /// # Errors
+    /// What is wrong with the input, with a path into it.
+    fn answer(&self, snapshot: &Self::Snapshot, input: &Value) -> Result<Value, Problem>;
+
+    /// The JSON Schemas of its documents. By default none.
+    fn schemas(&self) -> Vec<DocumentSchema> {
+        Vec::new()
+    }
+
+    /// Figures about a snapshot for status pages, as `("rules", 120)`. By default none.
+    fn figures(&self, _snapshot: &Self::Snapshot) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+}
+
+/// A document of a kind that changes from one snapshot to the next.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KindChange<D> {
+    /// Which one.
+    pub name: DocumentName,
+    /// What it says now; none when it is there no more.
+    pub document: Option<D>,
+}
+
+/// The JSON Schema of one sort of document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DocumentSchema {
+    /// A word for the sort, as `rule`.
+    pub title: &'static str,
+    /// The names it holds for, as `{ruleset}/{rule_id}`.
+    pub names: &'static str,
+    /// The schema (JSON Schema 2020-12).
+    pub schema: Value,
+}
