@@ -13,7 +13,11 @@ pub fn check_body(body: &Value) -> Problems {
     let mut problems = Problems::default();
     if !body.is_object() {
         let found = type_word(body);
-        problems.add(Problem::new("wrong_type", Pointer::root(), format!("a body is an object, not {found}")));
+        problems.add(Problem::new(
+            "wrong_type",
+            Pointer::root(),
+            format!("a body is an object, not {found}"),
+        ));
     } else if let Some(path) = too_deep(body) {
         let message = format!("nested deeper than {BODY_DEPTH_MAX} levels; flatten it");
         problems.add(Problem::new("too_deep", path, message));
@@ -67,7 +71,10 @@ mod tests {
     #[test]
     fn only_objects_of_a_bounded_depth_are_bodies() {
         assert!(check_body(&json!({"a": [1]})).is_empty());
-        assert_eq!(check_body(&json!([1])).to_string(), "at the root: a body is an object, not an array");
+        assert_eq!(
+            check_body(&json!([1])).to_string(),
+            "at the root: a body is an object, not an array"
+        );
         let deep = |levels: usize| (0..levels).fold(json!({}), |inner, _| json!({ "a": inner }));
         assert!(check_body(&deep(BODY_DEPTH_MAX)).is_empty());
         let problems = check_body(&deep(BODY_DEPTH_MAX + 1));

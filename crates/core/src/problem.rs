@@ -18,7 +18,11 @@ impl Pointer {
     /// This place's member `key`.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        Self(format!("{}/{}", self.0, key.replace('~', "~0").replace('/', "~1")))
+        Self(format!(
+            "{}/{}",
+            self.0,
+            key.replace('~', "~0").replace('/', "~1")
+        ))
     }
 
     /// This place's item `index`, counted from 0.
@@ -57,7 +61,12 @@ impl Problem {
     /// A problem at `path` of a document that the caller will name.
     #[must_use]
     pub fn new(code: &'static str, path: Pointer, message: impl Into<String>) -> Self {
-        Self { document: None, path, code, message: message.into() }
+        Self {
+            document: None,
+            path,
+            code,
+            message: message.into(),
+        }
     }
 
     /// The same problem, in `document`.
@@ -109,7 +118,11 @@ impl Problems {
     /// The same problems, each that names no document put into `document`.
     #[must_use]
     pub fn in_document(mut self, document: &DocumentId) -> Self {
-        self.listed = self.listed.into_iter().map(|problem| problem.in_document(document)).collect();
+        self.listed = self
+            .listed
+            .into_iter()
+            .map(|problem| problem.in_document(document))
+            .collect();
         self
     }
 
@@ -147,7 +160,10 @@ impl Problems {
 
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
-        Self { listed: vec![problem], unlisted: 0 }
+        Self {
+            listed: vec![problem],
+            unlisted: 0,
+        }
     }
 }
 
@@ -184,15 +200,22 @@ mod tests {
     fn pointers_escape_as_rfc_6901_says() {
         let place = Pointer::root().key("a/b").key("m~n").index(3);
         assert_eq!(place.as_str(), "/a~1b/m~0n/3");
-        assert_eq!(serde_json::json!({"a/b": {"m~n": [0, 1, 2, 3]}}).pointer(place.as_str()), Some(&3.into()));
+        assert_eq!(
+            serde_json::json!({"a/b": {"m~n": [0, 1, 2, 3]}}).pointer(place.as_str()),
+            Some(&3.into())
+        );
     }
 
     #[test]
     fn problems_are_listed_to_a_bound_and_counted_past_it() {
         let many = Problems::LISTED_MAX + 5;
-        let problems: Problems =
-            (0..many).map(|i| Problem::new("x", Pointer::root().index(i), "wrong")).collect();
-        assert_eq!((problems.iter().count(), problems.count()), (Problems::LISTED_MAX, many));
+        let problems: Problems = (0..many)
+            .map(|i| Problem::new("x", Pointer::root().index(i), "wrong"))
+            .collect();
+        assert_eq!(
+            (problems.iter().count(), problems.count()),
+            (Problems::LISTED_MAX, many)
+        );
         assert!(problems.to_string().ends_with("; and 5 more"));
     }
 
@@ -200,7 +223,9 @@ mod tests {
     fn a_problem_keeps_the_first_document_it_was_put_in() {
         let first = DocumentId::new("rules", "a/b").unwrap();
         let second = DocumentId::new("rules", "c/d").unwrap();
-        let problem = Problem::new("x", Pointer::root(), "wrong").in_document(&first).in_document(&second);
+        let problem = Problem::new("x", Pointer::root(), "wrong")
+            .in_document(&first)
+            .in_document(&second);
         assert_eq!(problem.to_string(), "rules/a/b at the root: wrong");
     }
 }

@@ -1,0 +1,110 @@
+//! The trait that every log implements.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
+
+use crate::{
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery,
+    StoreError, Token,
+};
+
+/// The log and what belongs to it.
+///
+/// An implementation keeps four promises, and `conformance` holds it to them:
+/// commit order is number order, so whoever asks "since 41" never misses a 42 that commits after a 43;
+/// a revision is in the log wholly or not at all; what was acknowledged survives a crash of the process
+/// and of the machine; and a past revision never changes.
+///
+/// Every method may fail with [`StoreError`], which says by its variant whether trying again is right. Dropping a
+/// future before it is done leaves the log as it was or with the whole revision in it, never in between.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The newest revision's number; [`RevisionNumber::ZERO`] for an empty log. Cost: one small read.
+    async fn head(&self) -> Result<RevisionNumber, StoreError>;
+
+    /// Gives an edit the next number, if everything it is conditional on holds.
+    ///
+    /// Bodies are shared with the edit, not copied. Cost: one durable write.
+    ///
+    /// # Errors
+    /// [`AppendError`]; the log is then as it was.
+    async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError>;
+
+    /// Revisions, newest first.
+    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError>;
+
+    /// The revisions after `since`, oldest first, at most `limit`, with the document versions that each made.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] when one of them cannot be read in full any more.
+    async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError>;
+
+    /// The newest version of each of these documents, deleted ones too, in the order asked; none for one that never
+    /// was. All are of one moment, and so is the newest revision's number that comes with them.
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError>;
+
+    /// Every document that is not deleted, as of one moment, with the newest revision's number then.
+    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError>;
+
+    /// Documents that are not deleted, ordered by kind and name.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] or [`StoreError::NoSuchRevision`] when `query.at` is not in the log.
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError>;
+
+    /// A document as it was at revision `at`: its newest version of that revision or an earlier one, deletions too.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] or [`StoreError::NoSuchRevision`] when `at` is not in the log.
+    async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError>;
+
+    /// The versions of a document, newest first, from before version `before`, at most `limit`.
+    async fn versions(
+        &self,
+        id: &DocumentId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<DocumentVersion, u64>, StoreError>;
+
+    /// The newest version of a document without its body; none when it never was.
+    async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError>;
+
+    /// How many documents are not deleted.
+    async fn document_count(&self) -> Result<u64, StoreError>;
+
+    /// Keeps bytes under their digest. Keeping the same again changes nothing.
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError>;
+
+    /// The bytes of that digest, if they are kept.
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError>;
+
+    /// Keeps reload events, and of all events the `keep` newest. They need not survive a crash of the machine.
+    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError>;
+
+    /// Reload events, newest first.
+    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError>;
+
+    /// Forgets what was before revision `first`, but never anything of the current state nor of the state at
+    /// `first`. Answers how many document versions were forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRevision`] when `first` is past the newest.
+    async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError>;
+
+    /// The first revision that can be read in full; 1 until something was compacted.
+    async fn first(&self) -> Result<RevisionNumber, StoreError>;
+
+    /// Keeps a token. One of the same name is replaced.
+    async fn put_token(&self, token: &Token) -> Result<(), StoreError>;
+
+    /// Every token.
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
+
+    /// Looks whether everything can be read and agrees with itself; the problems, in words. Cost: reads all of it.
+    async fn diagnose(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Writes what is pending and lets go of files and connections. Nothing else may be called afterwards.
+    async fn close(&self);
+}
