@@ -1,0 +1,110 @@
+//! The world: one snapshot of every kind, all of one revision.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use midflight_core::RevisionNumber;
+
+/// A snapshot of some type.
+type Snapshot = Arc<dyn Any + Send + Sync>;
+
+/// The place of a kind's snapshot in every world of one cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Slot(usize);
+
+/// One snapshot of every kind. Immutable: the next world is made beside it from a [`WorldBuilder`].
+#[derive(Debug, Clone)]
+pub struct World {
+    revision: RevisionNumber,
+    quarantined: Arc<[RevisionNumber]>,
+    snapshots: Box<[Snapshot]>,
+}
+
+impl World {
+    /// The revision that all snapshots here are of.
+    #[must_use]
+    pub fn revision(&self) -> RevisionNumber {
+        self.revision
+    }
+
+    /// Revisions up to [`Self::revision`] whose documents are left out here, since they did not hold.
+    #[must_use]
+    pub fn quarantined(&self) -> &[RevisionNumber] {
+        &self.quarantined
+    }
+
+    /// The snapshot in `slot`; none when its type is another one.
+    #[must_use]
+    pub fn get<T: Send + Sync + 'static>(&self, slot: Slot) -> Option<&T> {
+        self.snapshots.get(slot.0)?.downcast_ref()
+    }
+
+    /// The snapshot in `slot`, of whatever type it is.
+    #[must_use]
+    pub fn get_any(&self, slot: Slot) -> Option<&(dyn Any + Send + Sync)> {
+        self.snapshots.get(slot.0).map(|snapshot| &**snapshot)
+    }
+
+    /// The snapshot in `slot`, shared.
+    #[must_use]
+    pub fn get_shared(&self, slot: Slot) -> Option<Snapshot> {
+        self.snapshots.get(slot.0).cloned()
+    }
+
+    /// A world that begins as this one. Cost: one reference count per kind.
+    #[must_use]
+    pub fn to_builder(&self) -> WorldBuilder {
+        WorldBuilder {
+            revision: self.revision,
+            quarantined: Arc::clone(&self.quarantined),
+            snapshots: self.snapshots.to_vec(),
+        }
+    }
+}
+
+/// A world in the making.
+#[derive(Debug, Default, Clone)]
+pub struct WorldBuilder {
+    revision: RevisionNumber,
+    quarantined: Arc<[RevisionNumber]>,
+    snapshots: Vec<Snapshot>,
+}
+
+impl WorldBuilder {
+    /// A world of no kinds at revision 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a snapshot in a slot of its own.
+    pub fn add(&mut self, snapshot: Arc<dyn Any + Send + Sync>) -> Slot {
+        self.snapshots.push(snapshot);
+        Slot(self.snapshots.len() - 1)
+    }
+
+    /// Puts another snapshot into a slot. A slot of another cell's worlds is passed over.
+    pub fn set(&mut self, slot: Slot, snapshot: Arc<dyn Any + Send + Sync>) -> &mut Self {
+        if let Some(place) = self.snapshots.get_mut(slot.0) {
+            *place = snapshot;
+        }
+        self
+    }
+
+    /// Says which revision it will be, and which earlier ones are left out of it.
+    pub fn at(&mut self, revision: RevisionNumber, quarantined: Arc<[RevisionNumber]>) -> &mut Self {
+        self.revision = revision;
+        self.quarantined = quarantined;
+        self
+    }
+
+    /// The world, ready to be published.
+    #[must_use]
+    pub fn build(self) -> World {
+        World {
+            revision: self.revision,
+            quarantined: self.quarantined,
+            snapshots: self.snapshots.into_boxed_slice(),
+        }
+    }
+}
