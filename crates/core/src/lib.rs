@@ -25,6 +25,6 @@ pub use event::{PhaseTime, ReloadEvent, ReloadId};
 pub use name::{CHECKS_FOLDER, DocumentId, DocumentName, KindName, NAME_BYTES_MAX, NameError};
 pub use outcome::{Outcome, Trigger, UnknownWord};
 pub use phase::{Phase, Status, StatusEvent, next_status};
-pub use plan::{Plan, Step};
+pub use plan::{Plan, Planned, Step};
 pub use problem::{Pointer, Problem, Problems};
 pub use revision::{ChangeSummary, Revision, RevisionNumber};

@@ -1,6 +1,21 @@
 //! The plan of a reload: what will be done, before anything is done. Execution has no choices left.
 
-use crate::{Diff, KindName, RevisionNumber};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{Diff, DocumentId, Effect, KindName, RevisionNumber};
+
+/// What a plan does to one document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The document.
+    pub id: DocumentId,
+    /// Whether it is new to what is served, changed, or gone.
+    pub effect: Effect,
+    /// What it will say; none when it is gone.
+    pub body: Option<Arc<Value>>,
+}
 
 /// One thing that a plan does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +55,10 @@ pub struct Plan {
     pub from: RevisionNumber,
     /// The revision it leads to.
     pub to: RevisionNumber,
-    /// What changes.
-    pub diff: Diff,
+    /// What changes in what is served, ordered by document.
+    pub changes: Vec<Planned>,
+    /// For an edit, what changes in the log: the same, unless the log is ahead of what is served.
+    pub diff: Option<Diff>,
     /// What is done about it, in order.
     pub steps: Vec<Step>,
 }

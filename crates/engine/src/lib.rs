@@ -1,7 +1,42 @@
 //! How we get from what is to what should be: the engine that every kind runs on.
+//!
+//! A reload is one walk down one road, whatever asked for it: load, validate, diff, compile, check, prepare, \[append,\]
+//! swap, verify, commit. An edit appends to the log at its point of no return, a follower finds the revision there,
+//! a dry run stops short of it, a start is the change from nothing, and a way back is an edit like any other.
 
+mod candidate;
+mod check;
+mod component;
+mod coordinator;
+mod core;
+mod engine;
+mod faults;
+mod follower;
+mod ground;
+mod history;
 mod kind;
+mod limits;
+mod load;
+mod machine;
+mod outcome;
+mod parts;
+mod planner;
+mod registry;
+mod reload;
+mod status;
+pub mod testing;
 mod work;
+mod workers;
 
+pub use component::{Committed, Component, Criticality, Prepared, Section};
+pub use core::Clock;
+pub use engine::{Engine, EngineBuilder, StartError};
+pub use faults::Faults;
+pub use follower::Refresh;
+pub use history::{History, ReloadReport, Statistics};
 pub use kind::{DocumentSchema, Kind, KindChange};
+pub use limits::Limits;
+pub use outcome::{Accepted, Refusal, Refused};
+pub use registry::KindSlot;
+pub use status::{EngineStatus, KindStatus, LastRefused, Quarantined};
 pub use work::{Interrupted, Work};

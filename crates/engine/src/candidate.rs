@@ -1,0 +1,253 @@
+//! From wanted documents to a candidate world: everything about a reload that is pure, done on a worker thread.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use midflight_core::{
+    Digest, DocumentId, KindName, Plan, Pointer, Problem, Problems, RevisionNumber, Step, canonical_json,
+    check_body,
+};
+use midflight_live::World;
+use serde_json::Value;
+
+use crate::Limits;
+use crate::check::{Check, ask_all};
+use crate::ground::Ground;
+use crate::planner::Target;
+use crate::registry::{AnyDocument, AnySnapshot, Registered, Registry};
+use crate::work::Work;
+use crate::workers::{Allowance, Workers};
+
+/// What is wanted of one document, as the log or an edit says.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) id: DocumentId,
+    /// The revision that wants it.
+    pub(crate) revision: RevisionNumber,
+    /// None when it is to be gone.
+    pub(crate) body: Option<Arc<Value>>,
+}
+
+/// A wanted document that is valid by itself.
+pub(crate) struct Valid {
+    pub(crate) target: Target,
+    parsed: Parsed,
+}
+
+enum Parsed {
+    Document(AnyDocument),
+    Check(Arc<Check>),
+    Gone,
+}
+
+/// Makes candidates. All methods run kind code on a worker, under one allowance.
+pub(crate) struct Maker<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) workers: &'a Workers,
+    pub(crate) limits: &'a Limits,
+    pub(crate) allowance: Allowance,
+}
+
+impl Maker<'_> {
+    /// Looks at each document by itself. Documents of kinds that this engine does not have are passed over: another
+    /// replica serves them.
+    pub(crate) async fn validate(&self, wanted: Vec<Wanted>) -> Result<Vec<Valid>, Problems> {
+        let registry = self.registry.clone();
+        let body_bytes_max = self.limits.body_bytes_max;
+        let current = Arc::new(Mutex::new(None));
+        let at_work = Arc::clone(&current);
+        let job = move |work: &Work| {
+            let mut problems = Problems::default();
+            let mut valid = Vec::with_capacity(wanted.len());
+            for wanted in wanted {
+                work.go_on()?;
+                let Some(registered) = registry.get(&wanted.id.kind) else {
+                    continue;
+                };
+                let id = wanted.id.clone();
+                *at_work.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
+                match validate_one(registered, wanted, body_bytes_max, work) {
+                    Ok(document) => valid.push(document),
+                    Err(found) => problems.append(found.in_document(&id)),
+                }
+            }
+            problems.or(valid)
+        };
+        let done = self.workers.run(&self.allowance, job).await;
+        // A panic does not know which document it is about; the last one begun is.
+        done.map_err(
+            |problems| match current.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(id) => problems.in_document(&id),
+                None => problems,
+            },
+        )
+    }
+
+    /// Compiles the next snapshots and puts them, with what the engine keeps, into the next world.
+    pub(crate) async fn compile(
+        &self,
+        served: Arc<World>,
+        valid: Vec<Valid>,
+        plan: &Plan,
+        anew: bool,
+        quarantined: Arc<[RevisionNumber]>,
+        ground_slot: midflight_live::Slot,
+    ) -> Result<World, Problems> {
+        let registry = self.registry.clone();
+        let to = plan.to;
+        let kinds = compiled_kinds(plan);
+        let job = move |work: &Work| {
+            let mut next = served.to_builder();
+            let mut ground = match served.get::<Ground>(ground_slot) {
+                Some(ground) if !anew => ground.clone(),
+                _ => Ground::default(),
+            };
+            let mut by_kind: BTreeMap<KindName, Vec<_>> = BTreeMap::new();
+            for Valid { target, parsed } in valid {
+                let document = keep(&mut ground, &target, parsed);
+                if !target.id.name.is_check() {
+                    by_kind
+                        .entry(target.id.kind)
+                        .or_default()
+                        .push((target.id.name, document));
+                }
+            }
+            let mut problems = Problems::default();
+            for kind in kinds {
+                let Some(registered) = registry.get(&kind) else {
+                    continue;
+                };
+                let mut changes = by_kind.remove(&kind).unwrap_or_default();
+                changes.sort_by(|(a, _), (b, _)| a.cmp(b));
+                match compile_one(registered, &served, changes, anew, work) {
+                    Ok(snapshot) => drop(next.set(registered.slot, snapshot)),
+                    Err(found) => problems.append(found),
+                }
+            }
+            problems.or(())?;
+            next.set(ground_slot, Arc::new(ground)).at(to, quarantined);
+            Ok(next.build())
+        };
+        self.workers.run(&self.allowance, job).await
+    }
+
+    /// Asks a world the checks of every kind that the plan touches.
+    pub(crate) async fn check(
+        &self,
+        world: Arc<World>,
+        plan: &Plan,
+        ground_slot: midflight_live::Slot,
+    ) -> Result<(), Problems> {
+        let kinds: Vec<_> = plan.steps.iter().filter_map(checked_kind).cloned().collect();
+        let Some(ground) = world.get::<Ground>(ground_slot) else {
+            return Ok(());
+        };
+        if !ground.checks.keys().any(|id| kinds.contains(&id.kind)) {
+            return Ok(());
+        }
+        let registry = self.registry.clone();
+        let job = move |work: &Work| {
+            let Some(ground) = world.get::<Ground>(ground_slot) else {
+                return Ok(());
+            };
+            let mut problems = Problems::default();
+            for registered in kinds.iter().filter_map(|kind| registry.get(kind)) {
+                let Some(snapshot) = world.get_shared(registered.slot) else {
+                    continue;
+                };
+                let checks = ground.checks_of(&registered.name);
+                if let Err(failed) = ask_all(&*registered.kind, &snapshot, checks, work) {
+                    problems.append(failed);
+                }
+            }
+            problems.or(())
+        };
+        self.workers.run(&self.allowance, job).await
+    }
+}
+
+fn checked_kind(step: &Step) -> Option<&KindName> {
+    match step {
+        Step::Check { kind } => Some(kind),
+        _ => None,
+    }
+}
+
+fn compiled_kinds(plan: &Plan) -> Vec<KindName> {
+    let compiled = plan.steps.iter().filter_map(|step| match step {
+        Step::Compile { kind, .. } => Some(kind.clone()),
+        _ => None,
+    });
+    compiled.collect()
+}
+
+fn validate_one(
+    registered: &Registered,
+    wanted: Wanted,
+    body_bytes_max: usize,
+    work: &Work,
+) -> Result<Valid, Problems> {
+    let Some(body) = wanted.body else {
+        return Ok(Valid {
+            target: Target {
+                id: wanted.id,
+                body: None,
+            },
+            parsed: Parsed::Gone,
+        });
+    };
+    check_body(&body).or(())?;
+    let canonical = canonical_json(&body);
+    if canonical.len() > body_bytes_max {
+        let message = format!(
+            "the body has {} bytes and the limit is {body_bytes_max}; split the document, or raise body_bytes_max",
+            canonical.len()
+        );
+        return Err(Problem::new("body_too_large", Pointer::root(), message).into());
+    }
+    let parsed = if wanted.id.name.is_check() {
+        Parsed::Check(Arc::new(Check::parse(&body)?))
+    } else {
+        Parsed::Document(registered.kind.validate(&wanted.id.name, &body, work)?)
+    };
+    let digest = Digest::of_bytes(canonical.as_bytes());
+    Ok(Valid {
+        target: Target {
+            id: wanted.id,
+            body: Some((body, digest)),
+        },
+        parsed,
+    })
+}
+
+/// Keeps what the engine needs to know of a document, and hands on what its kind compiles.
+fn keep(ground: &mut Ground, target: &Target, parsed: Parsed) -> Option<AnyDocument> {
+    match &target.body {
+        Some((_, digest)) => drop(ground.documents.insert(target.id.clone(), *digest)),
+        None => drop(ground.documents.remove(&target.id)),
+    }
+    match parsed {
+        Parsed::Document(document) => Some(document),
+        Parsed::Check(check) => {
+            ground.checks.insert(target.id.clone(), check);
+            None
+        }
+        Parsed::Gone => {
+            ground.checks.remove(&target.id);
+            None
+        }
+    }
+}
+
+fn compile_one(
+    registered: &Registered,
+    served: &World,
+    changes: Vec<(midflight_core::DocumentName, Option<AnyDocument>)>,
+    anew: bool,
+    work: &Work,
+) -> Result<AnySnapshot, Problems> {
+    match served.get_any(registered.slot).filter(|_| !anew) {
+        Some(previous) => registered.kind.compile(previous, changes, work),
+        None => registered.kind.compile(&*registered.kind.empty(), changes, work),
+    }
+}

@@ -1,0 +1,222 @@
+//! Checks: documents that state an input and what must come back for it.
+//!
+//! A check is named `checks/...` within the kind it asks. It is asked of the candidate snapshot before an edit is
+//! accepted, and again of what is served, on every replica.
+
+use std::sync::Arc;
+
+use midflight_core::{DocumentId, Pointer, Problem, Problems, canonical_json};
+use serde_json::{Value, json};
+
+use crate::DocumentSchema;
+use crate::registry::{AnyKind, AnySnapshot};
+use crate::work::Work;
+
+/// How much of an answer in an error message is enough to see what is wrong.
+const SHOWN_CHARS_MAX: usize = 200;
+
+/// A stated input and what must come back.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Check {
+    input: Value,
+    expect: Value,
+    exact: bool,
+}
+
+impl Check {
+    /// Reads a check's body: `{input, expect, match?: "partial" | "exact", description?}`.
+    pub(crate) fn parse(body: &Value) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let root = Pointer::root();
+        let members = body.as_object().into_iter().flatten();
+        for key in members.map(|(key, _)| key) {
+            if !["input", "expect", "match", "description"].contains(&key.as_str()) {
+                let message =
+                    format!("a check has no field {key:?}; it has input, expect, match and description");
+                problems.add(Problem::new("unknown_field", root.key(key), message));
+            }
+        }
+        let mut required = |key: &str| {
+            body.get(key).cloned().unwrap_or_else(|| {
+                let message = format!("write {key:?}: what is asked is input, what must come back is expect");
+                problems.add(Problem::new("missing_field", root.clone(), message));
+                Value::Null
+            })
+        };
+        let (input, expect) = (required("input"), required("expect"));
+        let exact = match body.get("match").map(Value::as_str) {
+            None | Some(Some("partial")) => false,
+            Some(Some("exact")) => true,
+            Some(_) => {
+                let message = "write \"partial\" (only what is stated must be so) or \"exact\"";
+                problems.add(Problem::new("unknown_value", root.key("match"), message));
+                false
+            }
+        };
+        if body.get("description").is_some_and(|text| !text.is_string()) {
+            problems.add(Problem::new(
+                "wrong_type",
+                root.key("description"),
+                "a description is a string",
+            ));
+        }
+        problems.or(Self { input, expect, exact })
+    }
+
+    /// Asks the snapshot and compares.
+    fn ask(&self, kind: &dyn AnyKind, snapshot: &AnySnapshot) -> Result<(), Problem> {
+        let answer = kind.answer(&**snapshot, &self.input).map_err(|problem| {
+            let path = format!("/input{}", problem.path);
+            let message = format!("the check got no answer: {} (at {path})", problem.message);
+            Problem::new("check_failed", Pointer::root().key("input"), message)
+        })?;
+        let path = Pointer::root().key("expect");
+        difference(&self.expect, &answer, self.exact, &path).map_or(Ok(()), Err)
+    }
+}
+
+/// Asks every check, and answers all that failed.
+pub(crate) fn ask_all<'a>(
+    kind: &dyn AnyKind,
+    snapshot: &AnySnapshot,
+    checks: impl Iterator<Item = (&'a DocumentId, &'a Arc<Check>)>,
+    work: &Work,
+) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    for (id, check) in checks {
+        work.go_on()?;
+        if let Err(problem) = check.ask(kind, snapshot) {
+            problems.add(problem.in_document(id));
+        }
+    }
+    problems.or(())
+}
+
+/// The first place where an answer is not what was expected. Numbers compare by value: 1 is 1.0.
+fn difference(expect: &Value, answer: &Value, exact: bool, path: &Pointer) -> Option<Problem> {
+    match (expect, answer) {
+        (Value::Object(wanted), Value::Object(got)) => {
+            let missing = Value::Null;
+            let stated = wanted.iter().find_map(|(key, value)| {
+                let got = got.get(key).unwrap_or(&missing);
+                difference(value, got, exact, &path.key(key))
+            });
+            let surplus = || got.keys().find(|key| exact && !wanted.contains_key(*key));
+            stated.or_else(|| surplus().map(|key| failed(path, &format!("no member {key:?}"), &got[key])))
+        }
+        (Value::Array(wanted), Value::Array(got)) if wanted.len() == got.len() => {
+            let mut pairs = wanted.iter().zip(got).enumerate();
+            pairs.find_map(|(i, (wanted, got))| difference(wanted, got, exact, &path.index(i)))
+        }
+        _ if canonical_json(expect) == canonical_json(answer) => None,
+        _ => Some(failed(path, &shown(expect), answer)),
+    }
+}
+
+fn failed(path: &Pointer, expected: &str, answer: &Value) -> Problem {
+    let message = format!("the check expects {expected}, the answer is {}", shown(answer));
+    Problem::new("check_failed", path.clone(), message)
+}
+
+fn shown(value: &Value) -> String {
+    let text = canonical_json(value);
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        None => text,
+        Some((end, _)) => format!("{}...", &text[..end]),
+    }
+}
+
+/// The JSON Schema of a check, the same for every kind.
+pub(crate) fn schema() -> DocumentSchema {
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "check",
+        "description": "An input and what must come back for it; a revision that breaks it does not go live.",
+        "type": "object",
+        "required": ["input", "expect"],
+        "additionalProperties": false,
+        "properties": {
+            "input": {"description": "What the kind is asked."},
+            "expect": {"description": "What must come back."},
+            "match": {
+                "description": "partial: only what is stated must be so. exact: nothing else may be there.",
+                "enum": ["partial", "exact"],
+                "default": "partial"
+            },
+            "description": {"type": "string"}
+        }
+    });
+    DocumentSchema {
+        title: "check",
+        names: "checks/{check_id}",
+        schema,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(expect: Value, answer: Value, exact: bool, failure: Option<&str>) {
+        let found = difference(&expect, &answer, exact, &Pointer::root()).map(|problem| problem.to_string());
+        assert_eq!(found.as_deref(), failure);
+    }
+
+    #[test]
+    fn partial_looks_only_at_what_is_stated_and_exact_at_all() {
+        let answer = json!({"total": 3.0, "more": {"a": 1, "b": [1, 2]}});
+        check(json!({"total": 3}), answer.clone(), false, None);
+        check(json!({"more": {"b": [1, 2]}}), answer.clone(), false, None);
+        check(
+            json!({"total": 3}),
+            answer.clone(),
+            true,
+            Some("at the root: the check expects no member \"more\", the answer is {\"a\":1,\"b\":[1,2]}"),
+        );
+        check(
+            json!({"more": {"b": [1, 3]}}),
+            answer.clone(),
+            false,
+            Some("at /more/b/1: the check expects 3, the answer is 2"),
+        );
+        check(
+            json!({"b": "1"}),
+            json!({"b": 1}),
+            false,
+            Some("at /b: the check expects \"1\", the answer is 1"),
+        );
+        check(
+            json!([1]),
+            json!([1, 2]),
+            false,
+            Some("at the root: the check expects [1], the answer is [1,2]"),
+        );
+        check(json!({"gone": null}), answer, false, None);
+    }
+
+    #[test]
+    fn a_check_says_all_that_is_wrong_with_it() {
+        let problems = Check::parse(&json!({"inputs": 1, "match": "fuzzy", "description": 1})).unwrap_err();
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+        assert_eq!(
+            codes,
+            [
+                "unknown_field",
+                "missing_field",
+                "missing_field",
+                "unknown_value",
+                "wrong_type"
+            ]
+        );
+        assert!(Check::parse(&json!({"input": {}, "expect": null, "match": "exact"})).is_ok());
+    }
+
+    #[test]
+    fn a_long_answer_is_cut() {
+        assert_eq!(
+            shown(&json!("é".repeat(500))).chars().count(),
+            SHOWN_CHARS_MAX + 3
+        );
+    }
+}

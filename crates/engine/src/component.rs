@@ -1,0 +1,132 @@
+//! What a component is: something with effects that takes part in a reload by building its replacement beside itself.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use midflight_core::{DocumentName, KindName, Problems};
+use midflight_live::World;
+
+/// Which documents concern a component: those of a kind whose name is `name` or lies under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// The kind.
+    pub kind: KindName,
+    /// A document's name or the first segments of one; none for every document of the kind.
+    pub name: Option<DocumentName>,
+}
+
+impl Section {
+    pub(crate) fn holds(&self, kind: &KindName, name: &DocumentName) -> bool {
+        let under = |section: &DocumentName| match name.as_str().strip_prefix(section.as_str()) {
+            Some(rest) => rest.is_empty() || rest.starts_with('/'),
+            None => false,
+        };
+        self.kind == *kind && self.name.as_ref().is_none_or(under)
+    }
+}
+
+/// What becomes of a reload when a component cannot prepare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Criticality {
+    /// The reload is rejected.
+    #[default]
+    Critical,
+    /// The component stays on its old value and is reported; the reload goes on.
+    BestEffort,
+}
+
+/// Something with effects: a pool, a client, a logger, a listener.
+///
+/// A component never changes what is in use. It builds the replacement beside it and proves that it works, while the
+/// old serves on; then the engine publishes all replacements at once and lets the old ones go. The types keep the
+/// order: only a [`Prepared`] can be committed, and only a [`Committed`] retired or rolled back.
+///
+/// The common mistake is to do work in [`Prepared::commit`]: it is past the point of no return, so there is nobody
+/// left to tell of an error. Connect, ping and allocate in [`Component::prepare`].
+#[async_trait]
+pub trait Component: Send + Sync + 'static {
+    /// A name, unique within its engine.
+    fn name(&self) -> &str;
+
+    /// Which documents concern it. It takes part in a reload only when one of them changes.
+    fn sections(&self) -> Vec<Section>;
+
+    /// What becomes of a reload when it cannot prepare.
+    fn criticality(&self) -> Criticality {
+        Criticality::Critical
+    }
+
+    /// Its place in the order of commits, lowest first; rollback goes the other way.
+    fn order(&self) -> u32 {
+        100
+    }
+
+    /// What it cannot share while it prepares, as a port. Components that name the same thing prepare one after the
+    /// other, in order; all others prepare at the same time.
+    fn exclusive(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Builds and verifies the replacement beside the old. It may fail freely, and it may be dropped at any `.await`
+    /// when its deadline passes: whatever was half built must be released by its own `Drop`.
+    ///
+    /// # Errors
+    /// What does not hold; the old stays in use.
+    async fn prepare(&self, old: &World, new: &World) -> Result<Box<dyn Prepared>, Problems>;
+}
+
+/// A replacement that is ready. Dropping it releases it, and the old stays in use.
+pub trait Prepared: Send + Sync {
+    /// Publishes the replacement. Infallible and instant: no I/O, no waiting.
+    fn commit(self: Box<Self>) -> Box<dyn Committed>;
+}
+
+/// A replacement that is in use, with the old retained. Exactly one of its ends is called.
+#[async_trait]
+pub trait Committed: Send + Sync {
+    /// Looks whether what is in use does what it should.
+    ///
+    /// # Errors
+    /// What does not hold; the retained old is then swapped back.
+    async fn verify(&self) -> Result<(), Problems> {
+        Ok(())
+    }
+
+    /// How long work that began on the old may go on before the old is released.
+    fn grace(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Swaps the retained old back. Infallible and instant: nothing is dialled, built or read again.
+    fn rollback(self: Box<Self>);
+
+    /// Releases the old; called when its grace is over.
+    async fn retire(self: Box<Self>);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_holds_its_document_and_what_lies_under_it() {
+        let kind = KindName::new("config").unwrap();
+        let other = KindName::new("rules").unwrap();
+        let name = |text| DocumentName::new(text).unwrap();
+        let section = Section {
+            kind: kind.clone(),
+            name: Some(name("db")),
+        };
+        assert!(section.holds(&kind, &name("db")));
+        assert!(section.holds(&kind, &name("db/pool")));
+        assert!(!section.holds(&kind, &name("dbx")));
+        assert!(!section.holds(&other, &name("db")));
+        assert!(
+            Section {
+                kind: kind.clone(),
+                name: None
+            }
+            .holds(&kind, &name("anything"))
+        );
+    }
+}

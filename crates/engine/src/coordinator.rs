@@ -1,0 +1,403 @@
+//! The coordinator: one task that runs one reload at a time. Edits wait their turn; triggers that wait are one.
+
+use std::sync::{Arc, RwLock};
+
+use midflight_core::{Change, Edit, Outcome, Precondition, Problems, ReloadEvent, RevisionNumber, Trigger};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::core::Core;
+use crate::follower::Bell;
+use crate::load::{Aim, blamed};
+use crate::machine::Machine;
+use crate::outcome::{Accepted, Refusal, Refused};
+use crate::reload::{Ended, Reload};
+use crate::status::{Quarantined, State};
+
+/// How often an edit is tried again when other writers were faster.
+const EDIT_TRIES_MAX: u32 = 16;
+/// How many rounds a start takes to find what does not hold among everything.
+const BLAME_ROUNDS_MAX: usize = 100;
+/// Who changes things when the engine itself does.
+const ENGINE_AUTHOR: &str = "midflight";
+
+/// What waits its turn.
+pub(crate) enum Request {
+    Edit {
+        edit: Box<Edit>,
+        dry_run: bool,
+        reply: oneshot::Sender<Result<Accepted, Refused>>,
+    },
+    Reload {
+        trigger: Trigger,
+        by: String,
+        anew: bool,
+        reply: oneshot::Sender<Arc<ReloadEvent>>,
+    },
+}
+
+/// The one who changes what is served.
+pub(crate) struct Coordinator {
+    core: Arc<Core>,
+    state: State,
+    /// What others may see of the state.
+    shown: Arc<RwLock<State>>,
+    requests: mpsc::Receiver<Request>,
+    bell: Arc<Bell>,
+}
+
+impl Coordinator {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        shown: Arc<RwLock<State>>,
+        requests: mpsc::Receiver<Request>,
+        bell: Arc<Bell>,
+    ) -> Self {
+        let state = State::new(core.now());
+        Self {
+            core,
+            state,
+            shown,
+            requests,
+            bell,
+        }
+    }
+
+    /// The first reload: from nothing to everything.
+    pub(crate) async fn start(&mut self) -> Arc<ReloadEvent> {
+        let event = self.everything(Trigger::Startup, ENGINE_AUTHOR).await;
+        self.show();
+        event
+    }
+
+    /// Runs until the engine stops. What still waits then is told so by its closed channel.
+    pub(crate) async fn run(mut self) {
+        let mut put_off = None;
+        loop {
+            let request = match put_off.take() {
+                Some(request) => request,
+                None => tokio::select! {
+                    biased;
+                    () = self.core.stop.cancelled() => return,
+                    request = self.requests.recv() => match request {
+                        Some(request) => request,
+                        None => return,
+                    },
+                    trigger = self.bell.rung() => {
+                        self.follow(trigger, ENGINE_AUTHOR).await;
+                        self.show();
+                        continue;
+                    }
+                },
+            };
+            put_off = self.serve(request).await;
+        }
+    }
+
+    /// Serves one request, and with a reload all equal ones that wait behind it. Answers the first that was not equal.
+    async fn serve(&mut self, request: Request) -> Option<Request> {
+        match request {
+            // Whoever asked is gone, so nobody wants it any more.
+            Request::Edit { reply, .. } if reply.is_closed() => None,
+            Request::Edit { edit, dry_run, reply } => {
+                let done = self.edit(&edit, dry_run).await;
+                self.show();
+                if done.as_ref().is_ok_and(|accepted| accepted.revision.is_some()) {
+                    self.hint().await;
+                }
+                drop(reply.send(done));
+                None
+            }
+            Request::Reload {
+                trigger,
+                by,
+                anew,
+                reply,
+            } => {
+                let mut replies = vec![reply];
+                let mut different = None;
+                while let Ok(next) = self.requests.try_recv() {
+                    match next {
+                        Request::Reload {
+                            anew: same, reply, ..
+                        } if same == anew => replies.push(reply),
+                        other => {
+                            different = Some(other);
+                            break;
+                        }
+                    }
+                }
+                let event = if anew {
+                    self.everything(trigger, &by).await
+                } else {
+                    self.follow(trigger, &by).await
+                };
+                self.show();
+                replies
+                    .into_iter()
+                    .for_each(|reply| drop(reply.send(Arc::clone(&event))));
+                different
+            }
+        }
+    }
+
+    fn show(&self) {
+        let mut shown = self
+            .shown
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        shown.clone_from(&self.state);
+    }
+
+    /// Tells the other replicas. That it cannot be told delays them and loses nothing.
+    async fn hint(&self) {
+        if let Err(error) = self.core.bus.publish(self.state.desired).await {
+            tracing::warn!(%error, "the other replicas will find the revision by their period");
+        }
+    }
+
+    async fn reload(&mut self, trigger: Trigger, by: &str, aim: Aim<'_>, dry_run: bool) -> Ended {
+        let machine = Machine::new(trigger, by.to_owned(), self.core.now());
+        let is_edit = matches!(aim, Aim::Edit { .. });
+        let reload = Reload {
+            core: &self.core,
+            machine,
+            dry_run,
+            is_edit,
+        };
+        reload.run(&mut self.state, aim).await
+    }
+
+    /// Makes an edit: compiled and checked on what is served, given its number, and live when this returns.
+    async fn edit(&mut self, edit: &Edit, dry_run: bool) -> Result<Accepted, Refused> {
+        for _ in 0..EDIT_TRIES_MAX {
+            let mut retry = !self.state.quarantine.is_empty();
+            let mut ended = self
+                .reload(edit.trigger, &edit.author, Aim::Edit { edit, retry }, dry_run)
+                .await;
+            if retry && matches!(ended.refusal, Some(Refusal::Invalid(_))) {
+                // It may be what is in quarantine that does not hold, rather than the edit.
+                retry = false;
+                ended = self
+                    .reload(edit.trigger, &edit.author, Aim::Edit { edit, retry }, dry_run)
+                    .await;
+            }
+            if ended.moved {
+                self.follow(Trigger::Notify, ENGINE_AUTHOR).await;
+                continue;
+            }
+            if let Some(appended) = ended.appended.as_ref().filter(|_| ended.refusal.is_some()) {
+                let number = appended.revision.number;
+                self.undo(edit, number, &ended).await;
+            }
+            let diff = ended.diff.unwrap_or_default();
+            return match ended.refusal {
+                Some(refusal) => Err(Refused {
+                    refusal,
+                    diff: Some(diff),
+                    event: ended.event,
+                }),
+                None => {
+                    let (revision, documents) = ended
+                        .appended
+                        .map(|appended| (appended.revision, appended.documents))
+                        .unzip();
+                    let documents = documents.unwrap_or_default();
+                    Ok(Accepted {
+                        revision,
+                        documents,
+                        diff,
+                        plan: ended.plan,
+                        event: ended.event,
+                    })
+                }
+            };
+        }
+        Err(Refusal::Contended {
+            tries: EDIT_TRIES_MAX,
+        }
+        .into())
+    }
+
+    /// An edit is in the log and did not verify: what it did is taken back in the log too, as a revision of its own.
+    async fn undo(&mut self, edit: &Edit, number: RevisionNumber, ended: &Ended) {
+        let documents = edit.changes.iter().map(|change| change.id.clone()).collect();
+        self.quarantine(
+            number,
+            Quarantined {
+                problems: ended.problems.clone(),
+                documents,
+            },
+        );
+        let Some(diff) = &ended.diff else { return };
+        let since = |change: Change| change.when(Precondition::UnchangedSince(number));
+        let inverse = Edit {
+            author: ENGINE_AUTHOR.to_owned(),
+            reason: format!("takes back revision {number}, which did not verify"),
+            trigger: edit.trigger,
+            owner: edit.owner.clone(),
+            take_over: true,
+            changes: diff.inverse().changes().into_iter().map(since).collect(),
+        };
+        let aim = Aim::Edit {
+            edit: &inverse,
+            retry: false,
+        };
+        let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, aim, false).await;
+        if let Some(refusal) = taken_back.refusal {
+            // Then the revision stays in the log and in quarantine here, for a person to decide.
+            tracing::error!(revision = %number, %refusal, "could not be taken back in the log");
+        }
+    }
+
+    fn quarantine(&mut self, revision: RevisionNumber, quarantined: Quarantined) {
+        tracing::warn!(%revision, problems = %quarantined.problems, "left out of what is served");
+        self.state.position = self.state.position.max(revision);
+        self.state.quarantine.insert(revision, quarantined);
+    }
+
+    /// Brings what is served up to the log. What does not hold is left out, revision by revision.
+    async fn follow(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
+        let retry = !self.state.quarantine.is_empty();
+        let ended = self
+            .reload(trigger, by, Aim::Log { upto: None, retry }, false)
+            .await;
+        let mut event = self.event(ended.event);
+        let did_not_hold = matches!(
+            event.outcome,
+            Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack
+        );
+        if !did_not_hold {
+            return event;
+        }
+        let head = self.state.desired;
+        while self.state.position < head && !self.core.stop.is_cancelled() {
+            let before = self.state.position;
+            event = self.step(trigger, by, before.next()).await;
+            if self.state.position == before {
+                // The log did not answer; the next trigger goes on from here.
+                return event;
+            }
+        }
+        event
+    }
+
+    /// Brings what is served up to the next revision, or leaves that one out.
+    async fn step(&mut self, trigger: Trigger, by: &str, next: RevisionNumber) -> Arc<ReloadEvent> {
+        let mut problems = Problems::default();
+        let mut event = None;
+        let retries: &[bool] = if self.state.quarantine.is_empty() {
+            &[false]
+        } else {
+            &[true, false]
+        };
+        for retry in retries {
+            let ended = self
+                .reload(
+                    trigger,
+                    by,
+                    Aim::Log {
+                        upto: Some(next),
+                        retry: *retry,
+                    },
+                    false,
+                )
+                .await;
+            let ended_event = self.event(ended.event);
+            match ended_event.outcome {
+                Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack => {
+                    problems = ended.problems
+                }
+                _ => return ended_event,
+            }
+            event = Some(ended_event);
+        }
+        let before = RevisionNumber::new(next.get().saturating_sub(1));
+        let documents = match self.core.store.since(before, 1).await {
+            Ok(page) => page
+                .into_iter()
+                .flat_map(|one| one.documents)
+                .map(|document| document.id)
+                .collect(),
+            Err(error) => {
+                self.state.store_error = Some(error.to_string());
+                return self.event(event);
+            }
+        };
+        // What the revision replaced of earlier ones in quarantine is its own matter now.
+        let replaced: Vec<_> = documents;
+        self.state.release(|id, _| replaced.contains(id));
+        self.quarantine(
+            next,
+            Quarantined {
+                problems,
+                documents: replaced,
+            },
+        );
+        self.event(event)
+    }
+
+    /// Compiles everything anew. What does not hold is found by the documents that the problems name, and left out.
+    async fn everything(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
+        // What is in quarantine gets another chance: the reason may have been this process.
+        let before = self.state.clone();
+        self.state.quarantine.clear();
+        let mut event = None;
+        for _ in 0..BLAME_ROUNDS_MAX {
+            let ended = self.reload(trigger, by, Aim::Everything, false).await;
+            let ended_event = self.event(ended.event);
+            let problems = match ended_event.outcome {
+                Outcome::ValidationFailed => ended.problems,
+                outcome => {
+                    if !outcome.is_live() {
+                        self.state.quarantine = before.quarantine;
+                    }
+                    return ended_event;
+                }
+            };
+            event = Some(ended_event);
+            let found = blamed(&*self.core.store, &ended.origins, &problems)
+                .await
+                .unwrap_or_default();
+            let new = found
+                .into_iter()
+                .filter(|(revision, _)| !self.state.quarantine.contains_key(revision));
+            let new: Vec<_> = new.collect();
+            if new.is_empty() {
+                break;
+            }
+            self.state.quarantine.extend(new);
+        }
+        self.state.quarantine = before.quarantine;
+        if self.state.position == RevisionNumber::ZERO {
+            // Nobody could be named. The long way round: revision by revision, from the first.
+            return self.follow(trigger, by).await;
+        }
+        self.event(event)
+    }
+
+    /// The event of a reload that was told; there is one for all but dry runs and those that begin again.
+    fn event(&self, event: Option<Arc<ReloadEvent>>) -> Arc<ReloadEvent> {
+        let last = || self.state.last_reload.clone();
+        event
+            .or_else(last)
+            .unwrap_or_else(|| Arc::new(nothing_yet(&self.core)))
+    }
+}
+
+/// What is told of a replica that has not reloaded yet.
+fn nothing_yet(core: &Core) -> ReloadEvent {
+    ReloadEvent {
+        id: midflight_core::ReloadId(0),
+        trigger: Trigger::Startup,
+        triggered_by: ENGINE_AUTHOR.to_owned(),
+        started_at: core.now(),
+        took: std::time::Duration::ZERO,
+        phases: Vec::new(),
+        outcome: Outcome::Cancelled,
+        from: RevisionNumber::ZERO,
+        to: RevisionNumber::ZERO,
+        kinds: Vec::new(),
+        documents_changed: 0,
+        problems: Problems::default(),
+    }
+}

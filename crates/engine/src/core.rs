@@ -1,0 +1,63 @@
+//! What the parts of one engine share.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use midflight_bus::Bus;
+use midflight_core::{Plan, Step};
+use midflight_live::{Slot, WorldCell};
+use midflight_store::Store;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Limits;
+use crate::component::Component;
+use crate::faults::Faults;
+use crate::history::History;
+use crate::planner::Part;
+use crate::registry::Registry;
+use crate::workers::Workers;
+
+/// Reads the time. The engine takes it as a part so that a test can say what time it is.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What the parts of one engine share. Only the coordinator publishes to the cell and appends to the log.
+pub(crate) struct Core {
+    pub(crate) cell: Arc<WorldCell>,
+    /// Where the engine's own part of the world is.
+    pub(crate) ground: Slot,
+    pub(crate) registry: Registry,
+    pub(crate) components: Vec<Arc<dyn Component>>,
+    pub(crate) component_parts: Vec<Part>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) workers: Workers,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Clock,
+    pub(crate) history: History,
+    pub(crate) enforce_checks: bool,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Core {
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// The components that a plan prepares, in its order.
+    pub(crate) fn components_of(&self, plan: &Plan) -> Vec<Arc<dyn Component>> {
+        let named = plan.steps.iter().filter_map(|step| match step {
+            Step::Prepare { component } => Some(component),
+            _ => None,
+        });
+        let find = |name: &String| {
+            self.components
+                .iter()
+                .find(|component| component.name() == name)
+                .cloned()
+        };
+        named.filter_map(find).collect()
+    }
+}

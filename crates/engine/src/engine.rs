@@ -1,0 +1,409 @@
+//! The engine: built from kinds and components, started on a log, asked for edits and reloads.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use midflight_bus::Bus;
+use midflight_core::{Edit, Outcome, ReloadEvent, RevisionNumber, Trigger};
+use midflight_live::{Changes, Live, World, WorldBuilder, WorldCell};
+use midflight_store::Store;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::check;
+use crate::component::Component;
+use crate::coordinator::{Coordinator, Request};
+use crate::core::{Clock, Core};
+use crate::faults::Faults;
+use crate::follower::{Bell, Refresh, follow};
+use crate::ground::Ground;
+use crate::history::History;
+use crate::outcome::{Accepted, Refusal, Refused};
+use crate::planner::Part;
+use crate::registry::{AnyKind, KindSlot, Registered, Registry};
+use crate::status::{EngineStatus, KindStatus, State};
+use crate::workers::Workers;
+use crate::{DocumentSchema, Kind, Limits};
+
+/// How long a stop waits for tasks that were told to stop.
+const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Two kinds or two components have one name.
+    #[error("there are two called {0:?}; names are unique within an engine")]
+    TwoOfOneName(String),
+    /// The log could not be read, or nothing of it could be served.
+    #[error("nothing can be served from the log ({}): {}", .0.outcome, .0.problems)]
+    FirstReload(Box<ReloadEvent>),
+}
+
+/// Puts an engine together.
+pub struct EngineBuilder {
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+    world: WorldBuilder,
+    registry: Registry,
+    components: Vec<Arc<dyn Component>>,
+    limits: Limits,
+    refresh: Refresh,
+    clock: Clock,
+    enforce_checks: bool,
+    faults: Arc<Faults>,
+}
+
+impl EngineBuilder {
+    /// Adds a kind and answers its place in the world.
+    pub fn kind<K: Kind>(&mut self, kind: K) -> KindSlot<K> {
+        let name = Kind::name(&kind);
+        let slot = self.world.add(AnyKind::empty(&kind));
+        self.registry.add(Registered {
+            name,
+            slot,
+            kind: Arc::new(kind),
+        });
+        KindSlot::new(slot)
+    }
+
+    /// Adds a component.
+    pub fn component(&mut self, component: impl Component) -> &mut Self {
+        self.components.push(Arc::new(component));
+        self
+    }
+
+    /// Sets the bounds.
+    pub fn limits(&mut self, limits: Limits) -> &mut Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets whether and how often the log is looked at without being told.
+    pub fn refresh(&mut self, refresh: Refresh) -> &mut Self {
+        self.refresh = refresh;
+        self
+    }
+
+    /// Sets the clock, for tests.
+    pub fn clock(&mut self, clock: Clock) -> &mut Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets whether stored checks are asked. What is not valid or does not compile is refused either way.
+    pub fn enforce_checks(&mut self, enforce: bool) -> &mut Self {
+        self.enforce_checks = enforce;
+        self
+    }
+
+    /// Sets the place where reloads are made to fail, for tests.
+    pub fn faults(&mut self, faults: Arc<Faults>) -> &mut Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Starts on the log: everything it holds is served when this returns, but for what does not hold, which is left
+    /// out and reported.
+    ///
+    /// # Errors
+    /// [`StartError`] when names collide, the log cannot be read, or nothing of it can be served.
+    pub async fn start(mut self) -> Result<Engine, StartError> {
+        self.check_names()?;
+        let ground = self.world.add(Arc::new(Ground::default()));
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let (history, writer) = History::open(Arc::clone(&self.store), self.limits.history_max).await;
+        // The writer stops last, when every other task has said what it had to say.
+        let stop_writer = CancellationToken::new();
+        let writer = tokio::spawn(writer.run(stop_writer.clone()));
+        let part = |component: &Arc<dyn Component>| Part {
+            name: component.name().to_owned(),
+            order: component.order(),
+            sections: component.sections(),
+        };
+        let core = Arc::new(Core {
+            cell: WorldCell::new(self.world.build()),
+            ground,
+            registry: self.registry,
+            component_parts: self.components.iter().map(part).collect(),
+            components: self.components,
+            store: self.store,
+            bus: self.bus,
+            workers: Workers::new(self.limits.runaways_max),
+            limits: self.limits,
+            clock: self.clock,
+            history,
+            enforce_checks: self.enforce_checks,
+            faults: self.faults,
+            stop: stop.clone(),
+            tasks: tasks.clone(),
+        });
+        let shown = Arc::new(RwLock::new(State::new(core.now())));
+        let (requests, waiting) = mpsc::channel(core.limits.queue_max);
+        let bell = Arc::new(Bell::default());
+        let refresh = watch::Sender::new(self.refresh);
+        let mut coordinator =
+            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), waiting, Arc::clone(&bell));
+        let first = coordinator.start().await;
+        if matches!(first.outcome, Outcome::LoadFailed | Outcome::Cancelled) || !somewhere(&shown) {
+            stop_writer.cancel();
+            return Err(StartError::FirstReload(Box::new((*first).clone())));
+        }
+        tasks.spawn(coordinator.run());
+        tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
+        let stopping = Arc::new(tokio::sync::Mutex::new(Some((stop_writer, writer))));
+        Ok(Engine {
+            core,
+            shown,
+            requests,
+            refresh,
+            stopping,
+        })
+    }
+
+    fn check_names(&self) -> Result<(), StartError> {
+        let kinds = self.registry.iter().map(|kind| format!("kind {}", kind.name));
+        let components = self
+            .components
+            .iter()
+            .map(|component| format!("component {}", component.name()));
+        let mut seen = std::collections::BTreeSet::new();
+        for name in kinds.chain(components) {
+            if !seen.insert(name.clone()) {
+                return Err(StartError::TwoOfOneName(name));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineBuilder")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the replica has come anywhere in the log, or the log is empty.
+fn somewhere(shown: &RwLock<State>) -> bool {
+    let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    state.position >= state.desired
+}
+
+/// What changes a running service. Cloning it gives another handle on the same engine.
+///
+/// Readers need not know it: they hold a [`Live`] and never wait for it.
+#[derive(Clone)]
+pub struct Engine {
+    core: Arc<Core>,
+    shown: Arc<RwLock<State>>,
+    requests: mpsc::Sender<Request>,
+    refresh: watch::Sender<Refresh>,
+    stopping: Arc<tokio::sync::Mutex<Option<(CancellationToken, tokio::task::JoinHandle<()>)>>>,
+}
+
+impl Engine {
+    /// Begins to put an engine together.
+    #[must_use]
+    pub fn builder(store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> EngineBuilder {
+        EngineBuilder {
+            store,
+            bus,
+            world: WorldBuilder::new(),
+            registry: Registry::default(),
+            components: Vec::new(),
+            limits: Limits::default(),
+            refresh: Refresh::default(),
+            clock: Arc::new(Timestamp::now),
+            enforce_checks: true,
+            faults: Arc::default(),
+        }
+    }
+
+    /// The handle on a kind's snapshot. None when the place is another engine's.
+    #[must_use]
+    pub fn live<K: Kind>(&self, slot: KindSlot<K>) -> Option<Live<K::Snapshot>> {
+        Live::of(&self.core.cell, slot.slot)
+    }
+
+    /// Makes an edit. It is live here when this returns `Ok`; when it returns an error, nothing of it is in the log
+    /// and what was served is served. Dropping the future before its turn came cancels it; after, it is finished.
+    ///
+    /// # Errors
+    /// [`Refused`], with what is known of it.
+    pub async fn apply(&self, edit: Edit) -> Result<Accepted, Refused> {
+        self.ask_edit(edit, false).await
+    }
+
+    /// Does all of an edit up to the point of no return, and then nothing: the same code, one flag.
+    ///
+    /// # Errors
+    /// What [`Engine::apply`] would have answered.
+    pub async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
+        self.ask_edit(edit, true).await
+    }
+
+    async fn ask_edit(&self, edit: Edit, dry_run: bool) -> Result<Accepted, Refused> {
+        let (reply, done) = oneshot::channel();
+        self.send(Request::Edit {
+            edit: Box::new(edit),
+            dry_run,
+            reply,
+        })?;
+        done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
+    }
+
+    /// Looks at the log and serves what it holds. With `anew`, compiles everything afresh, whether or not it changed.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] or [`Refusal::Stopping`]; how the reload itself ended is in its event.
+    pub async fn reload(&self, trigger: Trigger, by: &str, anew: bool) -> Result<Arc<ReloadEvent>, Refusal> {
+        let (reply, done) = oneshot::channel();
+        self.send(Request::Reload {
+            trigger,
+            by: by.to_owned(),
+            anew,
+            reply,
+        })?;
+        done.await.map_err(|_| Refusal::Stopping)
+    }
+
+    fn send(&self, request: Request) -> Result<(), Refusal> {
+        self.requests.try_send(request).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refusal::Busy {
+                queue_max: self.core.limits.queue_max,
+            },
+            mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
+        })
+    }
+
+    /// What is served, to keep.
+    #[must_use]
+    pub fn world(&self) -> Arc<World> {
+        self.core.cell.world()
+    }
+
+    /// Hears of every change of what is served from now on.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        self.core.cell.changes()
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.core.store
+    }
+
+    /// The reloads of this replica.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.core.history
+    }
+
+    /// The bounds it holds to.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.core.limits
+    }
+
+    /// Whether stored checks are asked.
+    #[must_use]
+    pub fn enforces_checks(&self) -> bool {
+        self.core.enforce_checks
+    }
+
+    /// Changes whether and how often the log is looked at without being told.
+    pub fn set_refresh(&self, refresh: Refresh) {
+        self.refresh.send_replace(refresh);
+    }
+
+    /// The schemas of every kind's documents, the checks among them.
+    #[must_use]
+    pub fn schemas(&self) -> Vec<(String, DocumentSchema)> {
+        let of_kind = |kind: &Registered| {
+            let schemas = kind.kind.schemas().into_iter().chain([check::schema()]);
+            schemas
+                .map(|schema| (kind.name.to_string(), schema))
+                .collect::<Vec<_>>()
+        };
+        self.core.registry.iter().flat_map(of_kind).collect()
+    }
+
+    /// How this replica stands to the log. Cost: looks through the names of all documents.
+    #[must_use]
+    pub fn status(&self) -> EngineStatus {
+        let state = self
+            .shown
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        let world = self.core.cell.world();
+        let mut counts = std::collections::BTreeMap::new();
+        if let Some(ground) = world.get::<Ground>(self.core.ground) {
+            for id in ground.documents.keys() {
+                *counts.entry(&id.kind).or_insert(0) += 1;
+            }
+        }
+        let kind = |registered: &Registered| KindStatus {
+            kind: registered.name.clone(),
+            documents: counts.get(&registered.name).copied().unwrap_or(0),
+            figures: world
+                .get_any(registered.slot)
+                .map_or_else(Vec::new, |it| registered.kind.figures(it)),
+        };
+        EngineStatus {
+            desired: state.desired.max(world.revision()),
+            served: world.revision(),
+            served_since: state.served_since,
+            last_checked_at: state.last_checked_at,
+            last_refused: state.last_refused,
+            quarantined: state.quarantine,
+            store_error: state.store_error,
+            last_reload: state.last_reload,
+            runaways: self.core.workers.runaways(),
+            refresh: *self.refresh.borrow(),
+            kinds: self.core.registry.iter().map(kind).collect(),
+        }
+    }
+
+    /// The revision that is served.
+    #[must_use]
+    pub fn served(&self) -> RevisionNumber {
+        self.core.cell.world().revision()
+    }
+
+    /// Stops: what runs is cancelled if it is short of the point of no return and finished if it is past it, what
+    /// waits is refused, and history is written. What is served stays readable. Takes milliseconds.
+    pub async fn stop(&self) {
+        self.core.stop.cancel();
+        self.core.tasks.close();
+        if tokio::time::timeout(STOP_MAX, self.core.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::error!(
+                "a task did not stop in {} ms and is left behind",
+                STOP_MAX.as_millis()
+            );
+        }
+        if let Some((stop_writer, writer)) = self.stopping.lock().await.take() {
+            stop_writer.cancel();
+            if writer.await.is_err() {
+                tracing::error!("the writer of reload events failed");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("served", &self.served())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,45 @@
+//! The bounds of an engine, each with its default.
+
+use std::time::Duration;
+
+/// What an engine refuses to go past. Every refusal names the bound by these names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest body of one document, in bytes of canonical JSON. 1 MiB: a document is something a person edits.
+    pub body_bytes_max: usize,
+    /// How many documents the log may hold. 1,000,000.
+    pub documents_max: u64,
+    /// How long a reload may take before it passes the point of no return. 30,000 ms: an edit's caller is waiting.
+    pub reload_ms_max: u64,
+    /// How much memory one compile may say it needs, in bytes. 1 GiB.
+    pub compile_bytes_max: u64,
+    /// How many edits and reloads may wait their turn. 1,024: at more, tell the callers to come back.
+    pub queue_max: usize,
+    /// How many reload events are kept. 10,000.
+    pub history_max: usize,
+    /// How many threads may be lost to work that never ends before no more work is taken. 4.
+    pub runaways_max: usize,
+    /// How many changes of one reload are told one by one to those who listen; the rest are only counted. 1,000.
+    pub changes_told_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 1 << 20,
+            documents_max: 1_000_000,
+            reload_ms_max: 30_000,
+            compile_bytes_max: 1 << 30,
+            queue_max: 1024,
+            history_max: 10_000,
+            runaways_max: 4,
+            changes_told_max: 1000,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn reload_max(&self) -> Duration {
+        Duration::from_millis(self.reload_ms_max)
+    }
+}

@@ -1,0 +1,89 @@
+//! A reload under way: where it is, how long each phase took, and what it leaves behind.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use midflight_core::{Outcome, Phase, PhaseTime, Status, StatusEvent, Trigger, next_status};
+
+/// Follows one reload through its phases. Every step goes through [`next_status`]; there is no other way to move.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) trigger: Trigger,
+    pub(crate) triggered_by: String,
+    pub(crate) started_at: Timestamp,
+    pub(crate) started: Instant,
+    status: Status,
+    phase_started: Instant,
+    phases: Vec<PhaseTime>,
+}
+
+impl Machine {
+    pub(crate) fn new(trigger: Trigger, triggered_by: String, now: Timestamp) -> Self {
+        let started = Instant::now();
+        Self {
+            trigger,
+            triggered_by,
+            started_at: now,
+            started,
+            status: Status::Running(Phase::Load),
+            phase_started: started,
+            phases: Vec::with_capacity(Phase::ALL.len()),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.status
+    }
+
+    pub(crate) fn phases(&self) -> &[PhaseTime] {
+        &self.phases
+    }
+
+    /// Goes on as `event` says, keeping the time of the phase that it ends.
+    pub(crate) fn step(&mut self, event: StatusEvent) -> Status {
+        let next = next_status(self.status, event);
+        if let (Status::Running(phase), true) = (self.status, next != self.status) {
+            let now = Instant::now();
+            self.phases.push(PhaseTime {
+                phase,
+                took: now - self.phase_started,
+            });
+            self.phase_started = now;
+        }
+        self.status = next;
+        next
+    }
+
+    /// The phase that runs.
+    pub(crate) fn phase(&self) -> Option<Phase> {
+        match self.status {
+            Status::Running(phase) | Status::RollingBack(phase) => Some(phase),
+            Status::Done(_) => None,
+        }
+    }
+
+    /// How it ended; stuck when it is asked before its end, which a reload that is told never is.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.status {
+            Status::Done(outcome) => outcome,
+            Status::Running(_) | Status::RollingBack(_) => Outcome::Stuck,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phase_that_ends_has_its_time() {
+        let mut machine = Machine::new(Trigger::Manual, "me".into(), Timestamp::UNIX_EPOCH);
+        machine.step(StatusEvent::Finished);
+        machine.step(StatusEvent::Finished);
+        machine.step(StatusEvent::NothingToDo);
+        machine.step(StatusEvent::Failed);
+        let phases: Vec<_> = machine.phases().iter().map(|time| time.phase).collect();
+        assert_eq!(phases, [Phase::Load, Phase::Validate, Phase::Diff]);
+        assert_eq!(machine.outcome(), Outcome::Unchanged);
+    }
+}

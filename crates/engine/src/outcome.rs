@@ -1,0 +1,93 @@
+//! What an edit or a reload comes to, for the one who asked.
+
+use std::sync::Arc;
+
+use midflight_core::{
+    Diff, Document, DocumentId, Owner, Plan, PreconditionFailed, Problems, ReloadEvent, Revision,
+};
+use midflight_store::StoreError;
+
+/// Why an edit was refused. Nothing of it is in the log, and what was served is served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It is not valid, does not compile, or breaks a check: mend it.
+    #[error("the edit is not valid: {0}")]
+    Invalid(Problems),
+    /// A document is not what the edit was made on: read it again.
+    #[error(transparent)]
+    Precondition(#[from] PreconditionFailed),
+    /// A document belongs to somebody else.
+    #[error("{id} belongs to {owner}; change it there, or take it over on purpose")]
+    Owned {
+        /// The document.
+        id: DocumentId,
+        /// Whose it is.
+        owner: Owner,
+    },
+    /// The log is as full as it may be.
+    #[error("{0}")]
+    TooManyDocuments(String),
+    /// A component could not prepare for it.
+    #[error("the edit was rejected: {0}")]
+    Rejected(Problems),
+    /// It was live, did not verify and was taken back.
+    #[error("the edit was taken back: {0}")]
+    RolledBack(Problems),
+    /// Too much is waiting: come back later.
+    #[error("{queue_max} edits and reloads are waiting; try again in a moment")]
+    Busy {
+        /// How many may wait.
+        queue_max: usize,
+    },
+    /// The log kept moving under it: try again.
+    #[error("other writers were faster {tries} times; try again")]
+    Contended {
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The engine stops.
+    #[error("the engine is stopping")]
+    Stopping,
+    /// The log did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What became of an edit that was not refused.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The revision it became; none when it changed nothing, or was a dry run.
+    pub revision: Option<Revision>,
+    /// The new versions of its documents.
+    pub documents: Vec<Document>,
+    /// What it changes in the log.
+    pub diff: Diff,
+    /// The plan that was carried out, or would be.
+    pub plan: Option<Plan>,
+    /// The reload that made it live here; none for a dry run.
+    pub event: Option<Arc<ReloadEvent>>,
+}
+
+/// An edit that was refused, and what is known of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{refusal}")]
+pub struct Refused {
+    /// Why.
+    #[source]
+    pub refusal: Refusal,
+    /// What it would have changed, if it came that far.
+    pub diff: Option<Diff>,
+    /// The reload that refused it; none for a dry run and for what never began.
+    pub event: Option<Arc<ReloadEvent>>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            diff: None,
+            event: None,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The components of one reload: prepared together, committed in order, taken back in the other order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use midflight_core::{Pointer, Problem, Problems};
+use midflight_live::World;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::component::{Committed, Component, Criticality, Prepared};
+
+/// How long a component may take to say whether what is in use does what it should.
+const VERIFY_MAX: Duration = Duration::from_secs(5);
+
+/// Replacements that are ready, in the order of their commits. Dropping them releases them.
+#[derive(Default)]
+pub(crate) struct PreparedParts {
+    ready: Vec<(String, Box<dyn Prepared>)>,
+    /// What components that are only tried for had to say.
+    pub(crate) left_behind: Problems,
+}
+
+/// Prepares every component that the plan names, in its order: those that share something exclusive one after the
+/// other, the rest at the same time. One deadline holds for all.
+pub(crate) async fn prepare(
+    components: &[Arc<dyn Component>],
+    old: &World,
+    new: &World,
+    deadline: Instant,
+    stop: &CancellationToken,
+) -> Result<PreparedParts, Problems> {
+    let deadline = tokio::time::Instant::from_std(deadline);
+    let lanes = lanes(components).into_iter().map(|lane| async move {
+        let mut done = Vec::with_capacity(lane.len());
+        for place in lane {
+            let component = &components[place];
+            let prepared = tokio::select! {
+                prepared = tokio::time::timeout_at(deadline, component.prepare(old, new)) => {
+                    prepared.unwrap_or_else(|_| Err(late(component.name())))
+                }
+                () = stop.cancelled() => Err(crate::Interrupted::Cancelled.into()),
+            };
+            done.push((place, prepared));
+        }
+        done
+    });
+    let mut done: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
+    done.sort_by_key(|(place, _)| *place);
+
+    let mut parts = PreparedParts::default();
+    let mut fatal = Problems::default();
+    for (place, prepared) in done {
+        let component = &components[place];
+        match prepared {
+            Ok(prepared) => parts.ready.push((component.name().to_owned(), prepared)),
+            Err(problems) => {
+                let named = problems
+                    .iter()
+                    .map(|problem| named(component.name(), problem))
+                    .collect();
+                match component.criticality() {
+                    Criticality::Critical => fatal.append(named),
+                    Criticality::BestEffort => parts.left_behind.append(named),
+                }
+            }
+        }
+    }
+    fatal.or(parts)
+}
+
+/// Groups components that share something exclusive, each group in order.
+fn lanes(components: &[Arc<dyn Component>]) -> Vec<Vec<usize>> {
+    let mut lanes: Vec<Vec<usize>> = Vec::new();
+    let mut lane_of: BTreeMap<String, usize> = BTreeMap::new();
+    for (place, component) in components.iter().enumerate() {
+        let resources = component.exclusive();
+        let shared: Vec<usize> = resources
+            .iter()
+            .filter_map(|name| lane_of.get(name).copied())
+            .collect();
+        let lane = shared.first().copied().unwrap_or_else(|| {
+            lanes.push(Vec::new());
+            lanes.len() - 1
+        });
+        // A component that shares with several groups makes one of them.
+        for other in shared.into_iter().filter(|other| *other != lane) {
+            let moved = std::mem::take(&mut lanes[other]);
+            lanes[lane].extend(moved);
+            lane_of
+                .values_mut()
+                .filter(|of| **of == other)
+                .for_each(|of| *of = lane);
+        }
+        lanes[lane].push(place);
+        lanes[lane].sort_unstable();
+        lane_of.extend(resources.into_iter().map(|name| (name, lane)));
+    }
+    lanes
+}
+
+fn named(component: &str, problem: &Problem) -> Problem {
+    Problem {
+        message: format!("{component}: {}", problem.message),
+        ..problem.clone()
+    }
+}
+
+fn late(component: &str) -> Problems {
+    let message =
+        format!("{component} took longer than its deadline; raise reload_ms_max if that is its nature");
+    Problem::new("deadline_exceeded", Pointer::root(), message).into()
+}
+
+impl PreparedParts {
+    /// Publishes all of them, in order.
+    pub(crate) fn commit(self) -> CommittedParts {
+        let commit = |(name, prepared): (String, Box<dyn Prepared>)| (name, prepared.commit());
+        CommittedParts {
+            in_use: self.ready.into_iter().map(commit).collect(),
+        }
+    }
+}
+
+/// Replacements that are in use, with the old ones retained.
+#[derive(Default)]
+pub(crate) struct CommittedParts {
+    in_use: Vec<(String, Box<dyn Committed>)>,
+}
+
+impl CommittedParts {
+    /// Lets each look whether it does what it should.
+    pub(crate) async fn verify(&self) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        for (name, committed) in &self.in_use {
+            let verified = tokio::time::timeout(VERIFY_MAX, committed.verify()).await;
+            if let Err(found) = verified.unwrap_or_else(|_| Err(late(name))) {
+                problems.append(found.iter().map(|problem| named(name, problem)).collect());
+            }
+        }
+        problems.or(())
+    }
+
+    /// Swaps the retained old ones back, last first.
+    pub(crate) fn rollback(self) {
+        self.in_use
+            .into_iter()
+            .rev()
+            .for_each(|(_, committed)| committed.rollback());
+    }
+
+    /// Releases the old ones, each after its grace, without anybody waiting for it.
+    pub(crate) fn retire(self, tasks: &TaskTracker, stop: &CancellationToken) {
+        for (name, committed) in self.in_use {
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = tokio::time::sleep(committed.grace()) => {}
+                    () = stop.cancelled() => {}
+                }
+                tracing::debug!(component = name, "releases what it replaced");
+                committed.retire().await;
+            });
+        }
+    }
+}

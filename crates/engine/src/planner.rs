@@ -1,0 +1,248 @@
+//! The planner: a pure function from what is served and what is wanted to a plan that leaves no choices.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use midflight_core::{Diff, Digest, DocumentId, Effect, KindName, Plan, Planned, RevisionNumber, Step};
+use serde_json::Value;
+
+use crate::component::Section;
+use crate::ground::Ground;
+
+/// What is wanted of one document.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) id: DocumentId,
+    /// Its body and digest; none when it is to be gone.
+    pub(crate) body: Option<(Arc<Value>, Digest)>,
+}
+
+/// A component, as far as a plan is concerned.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) order: u32,
+    pub(crate) sections: Vec<Section>,
+}
+
+/// All that a plan depends on.
+pub(crate) struct Planning<'a> {
+    pub(crate) from: RevisionNumber,
+    pub(crate) to: RevisionNumber,
+    pub(crate) served: &'a Ground,
+    pub(crate) targets: &'a [Target],
+    /// Whether the targets are everything there is, to be compiled anew; what is served beside them goes.
+    pub(crate) anew: bool,
+    /// For an edit, what it changes in the log.
+    pub(crate) diff: Option<Diff>,
+    pub(crate) parts: &'a [Part],
+}
+
+/// Makes the plan. Cost: one look-up per target; with `anew`, one per served document too.
+pub(crate) fn plan(input: Planning<'_>) -> Plan {
+    let mut changes: BTreeMap<DocumentId, Planned> = BTreeMap::new();
+    if input.anew {
+        let kept: BTreeSet<_> = input.targets.iter().map(|target| &target.id).collect();
+        let gone = input.served.documents.keys().filter(|id| !kept.contains(id));
+        changes.extend(gone.map(|id| {
+            (
+                id.clone(),
+                Planned {
+                    id: id.clone(),
+                    effect: Effect::Remove,
+                    body: None,
+                },
+            )
+        }));
+    }
+    for target in input.targets {
+        if let Some(effect) = effect(input.served, target) {
+            let body = target.body.as_ref().map(|(body, _)| Arc::clone(body));
+            changes.insert(
+                target.id.clone(),
+                Planned {
+                    id: target.id.clone(),
+                    effect,
+                    body,
+                },
+            );
+        }
+    }
+    let changes: Vec<_> = changes.into_values().collect();
+    let steps = steps(&input, &changes);
+    Plan {
+        from: input.from,
+        to: input.to,
+        changes,
+        diff: input.diff,
+        steps,
+    }
+}
+
+fn effect(served: &Ground, target: &Target) -> Option<Effect> {
+    match (served.documents.get(&target.id), &target.body) {
+        (None, None) => None,
+        (None, Some(_)) => Some(Effect::Add),
+        (Some(_), None) => Some(Effect::Remove),
+        (Some(old), Some((_, new))) if old == new => None,
+        (Some(_), Some(_)) => Some(Effect::Change),
+    }
+}
+
+fn steps(input: &Planning<'_>, changes: &[Planned]) -> Vec<Step> {
+    let mut documents: BTreeMap<KindName, usize> = BTreeMap::new();
+    let mut touched: BTreeSet<KindName> = BTreeSet::new();
+    let compiled: Vec<&DocumentId> = match input.anew {
+        true => input
+            .targets
+            .iter()
+            .map(|target| &target.id)
+            .chain(changes.iter().map(|c| &c.id))
+            .collect(),
+        false => changes.iter().map(|change| &change.id).collect(),
+    };
+    for id in compiled {
+        touched.insert(id.kind.clone());
+        if !id.name.is_check() {
+            *documents.entry(id.kind.clone()).or_default() += 1;
+        }
+    }
+    let concerned = |part: &&Part| {
+        let holds = |change: &Planned| {
+            part.sections
+                .iter()
+                .any(|s| s.holds(&change.id.kind, &change.id.name))
+        };
+        changes.iter().any(holds)
+    };
+    let mut parts: Vec<_> = input.parts.iter().filter(concerned).collect();
+    parts.sort_by(|a, b| (a.order, &a.name).cmp(&(b.order, &b.name)));
+    let components: Vec<_> = parts.into_iter().map(|part| part.name.clone()).collect();
+    let kinds: Vec<_> = documents.keys().cloned().collect();
+
+    let mut steps: Vec<_> = documents
+        .into_iter()
+        .map(|(kind, documents)| Step::Compile { kind, documents })
+        .collect();
+    steps.extend(touched.into_iter().map(|kind| Step::Check { kind }));
+    steps.extend(components.iter().map(|name| Step::Prepare {
+        component: name.clone(),
+    }));
+    if input.diff.is_some() {
+        steps.push(Step::Append);
+    }
+    steps.push(Step::Swap { kinds, components });
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use midflight_core::DocumentName;
+    use serde_json::json;
+
+    fn target(id: &str, n: Option<u32>) -> Target {
+        let body = n.map(|n| {
+            let body = Arc::new(json!({ "n": n }));
+            let digest = Digest::of_body(&body);
+            (body, digest)
+        });
+        Target {
+            id: id.parse().unwrap(),
+            body,
+        }
+    }
+
+    fn served(documents: &[(&str, u32)]) -> Ground {
+        let targets = documents.iter().map(|(id, n)| target(id, Some(*n)));
+        let documents = targets
+            .map(|target| (target.id, target.body.unwrap().1))
+            .collect();
+        Ground {
+            documents,
+            ..Ground::default()
+        }
+    }
+
+    fn made(served: &Ground, targets: &[Target], anew: bool, parts: &[Part]) -> (Vec<String>, Vec<String>) {
+        let (from, to) = (RevisionNumber::new(1), RevisionNumber::new(2));
+        let plan = plan(Planning {
+            from,
+            to,
+            served,
+            targets,
+            anew,
+            diff: None,
+            parts,
+        });
+        let changes = plan
+            .changes
+            .iter()
+            .map(|change| format!("{} {}", change.effect, change.id))
+            .collect();
+        let step = |step: &Step| match step {
+            Step::Compile { kind, documents } => format!("compile {kind} {documents}"),
+            Step::Check { kind } => format!("check {kind}"),
+            Step::Prepare { component } => format!("prepare {component}"),
+            Step::Append => "append".to_owned(),
+            Step::Swap { kinds, components } => format!("swap {} {}", kinds.len(), components.join(",")),
+        };
+        (changes, plan.steps.iter().map(step).collect())
+    }
+
+    #[test]
+    fn only_what_differs_is_planned() {
+        let served = served(&[("a/x", 1), ("a/y", 1), ("b/z", 1)]);
+        let targets = [
+            target("a/x", Some(1)),
+            target("a/y", None),
+            target("b/z", Some(2)),
+            target("b/gone", None),
+        ];
+        let (changes, steps) = made(&served, &targets, false, &[]);
+        assert_eq!(changes, ["remove a/y", "change b/z"]);
+        assert_eq!(
+            steps,
+            ["compile a 1", "compile b 1", "check a", "check b", "swap 2 "]
+        );
+    }
+
+    #[test]
+    fn anew_compiles_all_and_removes_what_is_not_wanted() {
+        let served = served(&[("a/x", 1), ("a/y", 1)]);
+        let (changes, steps) = made(&served, &[target("a/x", Some(1))], true, &[]);
+        assert_eq!(changes, ["remove a/y"]);
+        assert_eq!(steps, ["compile a 2", "check a", "swap 1 "]);
+    }
+
+    #[test]
+    fn a_check_alone_compiles_nothing_and_components_come_in_order() {
+        let section = |kind: &str, name: &str| Section {
+            kind: kind.parse().unwrap(),
+            name: DocumentName::new(name).ok(),
+        };
+        let part = |name: &str, order, section| Part {
+            name: name.into(),
+            order,
+            sections: vec![section],
+        };
+        let parts = [
+            part("late", 90, section("a", "x")),
+            part("early", 10, section("a", "x")),
+            part("other", 1, section("a", "unrelated")),
+        ];
+        let targets = [target("a/x", Some(1)), target("b/checks/c", Some(1))];
+        let (_, steps) = made(&Ground::default(), &targets, false, &parts);
+        assert_eq!(
+            steps,
+            [
+                "compile a 1",
+                "check a",
+                "check b",
+                "prepare early",
+                "prepare late",
+                "swap 1 early,late"
+            ]
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! The kinds of one engine behind one type, each with its place in the world.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_live::Slot;
+use serde_json::Value;
+
+use crate::{DocumentSchema, Kind, KindChange, Work};
+
+/// A document that its kind found valid, of whatever type that is.
+pub(crate) type AnyDocument = Box<dyn Any + Send>;
+/// A snapshot of a kind, of whatever type that is.
+pub(crate) type AnySnapshot = Arc<dyn Any + Send + Sync>;
+
+/// A kind's place in the world, and what type is there.
+pub struct KindSlot<K> {
+    pub(crate) slot: Slot,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K> KindSlot<K> {
+    pub(crate) fn new(slot: Slot) -> Self {
+        Self {
+            slot,
+            kind: PhantomData,
+        }
+    }
+
+    /// The place, to find the kind's snapshot in a [`midflight_live::World`] with.
+    #[must_use]
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+}
+
+impl<K> Clone for KindSlot<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for KindSlot<K> {}
+
+impl<K> std::fmt::Debug for KindSlot<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.slot.fmt(f)
+    }
+}
+
+/// [`Kind`] without its types, so that an engine can hold several.
+pub(crate) trait AnyKind: Send + Sync {
+    fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<AnyDocument, Problems>;
+    fn compile(
+        &self,
+        previous: &(dyn Any + Send + Sync),
+        changes: Vec<(DocumentName, Option<AnyDocument>)>,
+        work: &Work,
+    ) -> Result<AnySnapshot, Problems>;
+    fn answer(&self, snapshot: &(dyn Any + Send + Sync), input: &Value) -> Result<Value, Problem>;
+    fn empty(&self) -> AnySnapshot;
+    fn schemas(&self) -> Vec<DocumentSchema>;
+    fn figures(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<(&'static str, u64)>;
+}
+
+impl<K: Kind> AnyKind for K {
+    fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<AnyDocument, Problems> {
+        Kind::validate(self, name, body, work).map(|document| Box::new(document) as AnyDocument)
+    }
+
+    fn compile(
+        &self,
+        previous: &(dyn Any + Send + Sync),
+        changes: Vec<(DocumentName, Option<AnyDocument>)>,
+        work: &Work,
+    ) -> Result<AnySnapshot, Problems> {
+        let previous = previous.downcast_ref().ok_or_else(mixed_up)?;
+        let typed = changes.into_iter().map(|(name, document)| {
+            let document = document
+                .map(|document| document.downcast().map(|it| *it))
+                .transpose();
+            document
+                .map(|document| KindChange { name, document })
+                .map_err(|_| mixed_up())
+        });
+        let next = Kind::compile(self, previous, typed.collect::<Result<_, _>>()?, work)?;
+        Ok(Arc::new(next))
+    }
+
+    fn answer(&self, snapshot: &(dyn Any + Send + Sync), input: &Value) -> Result<Value, Problem> {
+        Kind::answer(self, snapshot.downcast_ref().ok_or_else(mixed_up)?, input)
+    }
+
+    fn empty(&self) -> AnySnapshot {
+        Arc::new(Kind::empty(self))
+    }
+
+    fn schemas(&self) -> Vec<DocumentSchema> {
+        Kind::schemas(self)
+    }
+
+    fn figures(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<(&'static str, u64)> {
+        snapshot
+            .downcast_ref()
+            .map_or_else(Vec::new, |snapshot| Kind::figures(self, snapshot))
+    }
+}
+
+/// One kind's values came to another kind: a defect of the engine, refused like any other.
+fn mixed_up() -> Problem {
+    Problem::new(
+        "mixed_up",
+        Pointer::root(),
+        "the engine gave a kind the values of another; please report it",
+    )
+}
+
+/// A kind and its place.
+#[derive(Clone)]
+pub(crate) struct Registered {
+    pub(crate) name: KindName,
+    pub(crate) slot: Slot,
+    pub(crate) kind: Arc<dyn AnyKind>,
+}
+
+/// Every kind of an engine; few, so they are looked through.
+#[derive(Clone, Default)]
+pub(crate) struct Registry {
+    kinds: Vec<Registered>,
+}
+
+impl Registry {
+    pub(crate) fn add(&mut self, registered: Registered) {
+        self.kinds.push(registered);
+    }
+
+    pub(crate) fn get(&self, name: &KindName) -> Option<&Registered> {
+        self.kinds.iter().find(|registered| registered.name == *name)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Registered> {
+        self.kinds.iter()
+    }
+}

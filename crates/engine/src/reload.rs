@@ -1,0 +1,503 @@
+//! The road that every change takes: an edit, a hint followed, a start, a dry run, a way back.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use midflight_core::{
+    Diff, DocumentId, Effect, KindName, Outcome, Phase, Plan, Pointer, Problem, Problems, ReloadEvent,
+    RevisionNumber, Status, StatusEvent,
+};
+use midflight_live::World;
+use midflight_store::{AppendError, Appended, NewRevision};
+
+use crate::Refusal;
+use crate::candidate::{Maker, Valid};
+use crate::core::Core;
+use crate::ground::Ground;
+use crate::history::ReloadReport;
+use crate::load::{Aim, LoadError, Loaded, load, origins};
+use crate::machine::Machine;
+use crate::parts::{self, CommittedParts, PreparedParts};
+use crate::planner::{Planning, Target, plan};
+use crate::status::{LastRefused, State};
+use crate::workers::Allowance;
+
+/// What a reload came to.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// None for a dry run, and for one that has to begin again.
+    pub(crate) event: Option<Arc<ReloadEvent>>,
+    pub(crate) refusal: Option<Refusal>,
+    /// The log moved under it: follow, and try again.
+    pub(crate) moved: bool,
+    pub(crate) appended: Option<Appended>,
+    pub(crate) diff: Option<Diff>,
+    pub(crate) plan: Option<Plan>,
+    /// Which revision wanted which document, to find the one to blame.
+    pub(crate) origins: Arc<[(DocumentId, RevisionNumber)]>,
+    pub(crate) problems: Problems,
+}
+
+/// What is ready to go live: everything short of the point of no return.
+struct Ready {
+    plan: Plan,
+    world: Arc<World>,
+    parts: PreparedParts,
+    edit: Option<midflight_core::Edit>,
+}
+
+/// One reload under way.
+pub(crate) struct Reload<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) machine: Machine,
+    pub(crate) dry_run: bool,
+    pub(crate) is_edit: bool,
+}
+
+/// A phase failed, or there is nothing to do.
+enum Halt {
+    Failed(Problems),
+    Refused(Refusal),
+    NothingToDo,
+    Moved,
+}
+
+impl From<Problems> for Halt {
+    fn from(problems: Problems) -> Self {
+        Self::Failed(problems)
+    }
+}
+
+impl Reload<'_> {
+    /// Goes the whole road. `state` is brought up to what came of it.
+    pub(crate) async fn run(mut self, state: &mut State, aim: Aim<'_>) -> Ended {
+        let mut ended = Ended::default();
+        let from = self.core.cell.world().revision();
+        let halt = match self.make_ready(state, aim, &mut ended).await {
+            Ok(ready) if self.dry_run => {
+                ended.plan = Some(ready.plan);
+                return ended;
+            }
+            Ok(ready) => self.go_live(state, ready, &mut ended).await.err(),
+            Err(halt) => Some(halt),
+        };
+        match halt {
+            None => {}
+            Some(Halt::Moved) => {
+                ended.moved = true;
+                return ended;
+            }
+            Some(Halt::NothingToDo) => {
+                self.machine.step(StatusEvent::NothingToDo);
+            }
+            Some(Halt::Refused(refusal)) => {
+                let problem = Problem::new("refused", Pointer::root(), refusal.to_string());
+                ended.problems = problem.into();
+                // What an edit is conditional on was read, and does not hold: that is no failure to read.
+                if self.machine.phase() == Some(Phase::Load) && !matches!(refusal, Refusal::Store(_)) {
+                    self.machine.step(StatusEvent::Finished);
+                }
+                ended.refusal = Some(refusal);
+                self.machine.step(StatusEvent::Failed);
+            }
+            Some(Halt::Failed(problems)) => {
+                if let Status::Running(phase) = self.machine.status() {
+                    let cancelled = self.core.stop.is_cancelled() && phase < Phase::Append;
+                    self.machine.step(if cancelled {
+                        StatusEvent::Cancelled
+                    } else {
+                        StatusEvent::Failed
+                    });
+                }
+                ended.refusal = Some(self.refusal(problems.clone()));
+                ended.problems = problems;
+            }
+        }
+        if !self.dry_run {
+            self.tell(state, from, &mut ended);
+        }
+        ended
+    }
+
+    /// Everything short of the point of no return. Whatever fails here, dropping what was made is the whole undo.
+    async fn make_ready(
+        &mut self,
+        state: &mut State,
+        aim: Aim<'_>,
+        ended: &mut Ended,
+    ) -> Result<Ready, Halt> {
+        let core = self.core;
+        let deadline = self.machine.started + core.limits.reload_max();
+        core.faults.at(Phase::Load)?;
+        let loaded = self.load(state, aim, deadline, ended).await?;
+        ended.origins = origins(&loaded.wanted);
+        let Loaded {
+            to,
+            wanted,
+            anew,
+            edit,
+            ..
+        } = loaded;
+        let (edit, diff) = edit.unzip();
+        ended.diff.clone_from(&diff);
+        if let Some(problems) = edit.as_ref().and_then(|edit| self.unknown_kinds(edit)) {
+            return Err(problems.into());
+        }
+
+        self.next_phase(Phase::Validate)?;
+        let allowance = Allowance {
+            deadline,
+            bytes_max: core.limits.compile_bytes_max,
+            stop: core.stop.clone(),
+        };
+        let maker = Maker {
+            registry: &core.registry,
+            workers: &core.workers,
+            limits: &core.limits,
+            allowance,
+        };
+        let mut valid = maker.validate(wanted).await?;
+
+        self.next_phase(Phase::Diff)?;
+        let served = core.cell.world();
+        let plan = self.plan(&served, to, &valid, anew, diff);
+        keep_planned(&mut valid, &plan, anew);
+        ended.plan = Some(plan.clone());
+
+        self.next_phase(Phase::Compile)?;
+        let quarantined = still_left_out(state, &ended.origins);
+        let world = maker
+            .compile(Arc::clone(&served), valid, &plan, anew, quarantined, core.ground)
+            .await?;
+        let world = Arc::new(world);
+
+        self.next_phase(Phase::Check)?;
+        if core.enforce_checks {
+            maker.check(Arc::clone(&world), &plan, core.ground).await?;
+        }
+
+        self.next_phase(Phase::Prepare)?;
+        let concerned = core.components_of(&plan);
+        let parts = parts::prepare(&concerned, &served, &world, deadline, &core.stop).await?;
+        Ok(Ready {
+            plan,
+            world,
+            parts,
+            edit,
+        })
+    }
+
+    /// From the point of no return on: for an edit the log takes it first, then it is published, verified and kept,
+    /// or taken back.
+    async fn go_live(&mut self, state: &mut State, ready: Ready, ended: &mut Ended) -> Result<(), Halt> {
+        let core = self.core;
+        let Ready {
+            plan,
+            world,
+            parts,
+            edit,
+        } = ready;
+        self.next_phase(Phase::Append)?;
+        if let Some(edit) = &edit {
+            ended.appended = Some(self.append(state, edit).await?);
+        }
+        for problem in parts.left_behind.iter() {
+            tracing::warn!(%problem, "a component stays on its old value");
+        }
+
+        point_of_no_return();
+
+        if let Some(appended) = &ended.appended {
+            state.desired = state.desired.max(appended.revision.number);
+        }
+        self.machine.step(StatusEvent::Finished);
+        if let Err(problems) = core.faults.at(Phase::Swap) {
+            self.take_back(state, &plan, None, PublishedParts::Ready(parts));
+            return Err(problems.into());
+        }
+        let old = core.cell.publish(Arc::clone(&world));
+        let parts = parts.commit();
+        self.machine.step(StatusEvent::Finished);
+
+        if let Err(problems) = self.verify(&world, &plan, &parts).await {
+            self.take_back(state, &plan, Some(old), PublishedParts::Committed(parts));
+            return Err(problems.into());
+        }
+        self.machine.step(StatusEvent::Finished);
+
+        if let Err(problems) = core.faults.at(Phase::Commit) {
+            self.take_back(state, &plan, Some(old), PublishedParts::Committed(parts));
+            return Err(problems.into());
+        }
+        parts.retire(&core.tasks, &core.stop);
+        state.position = state.position.max(plan.to);
+        state.served_since = core.now();
+        release(state, &ended.origins);
+        drop(old);
+        self.machine.step(StatusEvent::Finished);
+        Ok(())
+    }
+
+    async fn load(
+        &self,
+        state: &mut State,
+        aim: Aim<'_>,
+        deadline: Instant,
+        ended: &mut Ended,
+    ) -> Result<Loaded, Halt> {
+        let core = self.core;
+        let deadline = tokio::time::Instant::from_std(deadline);
+        let loaded = tokio::select! {
+            loaded = tokio::time::timeout_at(deadline, load(&*core.store, state, aim)) => loaded,
+            () = core.stop.cancelled() => return Err(Problems::from(crate::Interrupted::Cancelled).into()),
+        };
+        let Ok(loaded) = loaded else {
+            state.store_error = Some("it did not answer before the deadline".to_owned());
+            return Err(Problems::from(crate::Interrupted::Deadline).into());
+        };
+        let head = match &loaded {
+            Ok(loaded) => Some(loaded.head),
+            Err(LoadError::NothingToDo(head, _)) => Some(*head),
+            Err(_) => None,
+        };
+        if let Some(head) = head {
+            state.desired = head;
+            state.last_checked_at = Some(core.now());
+            state.store_error = None;
+        }
+        loaded.map_err(|error| match error {
+            LoadError::NothingToDo(_, diff) => {
+                ended.diff = Some(diff);
+                Halt::NothingToDo
+            }
+            LoadError::Behind => Halt::Moved,
+            LoadError::Refused(refusal) => Halt::Refused(refusal),
+            LoadError::Store(error) => {
+                state.store_error = Some(error.to_string());
+                Halt::Refused(Refusal::Store(error))
+            }
+        })
+    }
+
+    fn unknown_kinds(&self, edit: &midflight_core::Edit) -> Option<Problems> {
+        let known: Vec<_> = self.core.registry.iter().map(|kind| kind.name.as_str()).collect();
+        let unknown = edit
+            .changes
+            .iter()
+            .filter(|change| self.core.registry.get(&change.id.kind).is_none());
+        let problem = |change: &midflight_core::Change| {
+            let message = format!(
+                "there is no kind {:?}; there is {}",
+                change.id.kind.as_str(),
+                known.join(", ")
+            );
+            Problem::new("unknown_kind", Pointer::root(), message).in_document(&change.id)
+        };
+        let problems: Problems = unknown.map(problem).collect();
+        (!problems.is_empty()).then_some(problems)
+    }
+
+    fn plan(
+        &self,
+        served: &World,
+        to: RevisionNumber,
+        valid: &[Valid],
+        anew: bool,
+        diff: Option<Diff>,
+    ) -> Plan {
+        let nothing = Ground::default();
+        let ground = served.get::<Ground>(self.core.ground).unwrap_or(&nothing);
+        let targets: Vec<Target> = valid.iter().map(|valid| valid.target.clone()).collect();
+        let parts = &self.core.component_parts;
+        plan(Planning {
+            from: served.revision(),
+            to,
+            served: ground,
+            targets: &targets,
+            anew,
+            diff,
+            parts,
+        })
+    }
+
+    async fn append(&self, state: &State, edit: &midflight_core::Edit) -> Result<Appended, Halt> {
+        let new = NewRevision {
+            edit,
+            created_at: self.core.now(),
+            expected_head: state.position,
+            documents_max: self.core.limits.documents_max,
+        };
+        self.core.store.append(new).await.map_err(|error| match error {
+            AppendError::Moved { .. } => Halt::Moved,
+            AppendError::Precondition(failed) => Halt::Refused(Refusal::Precondition(failed)),
+            AppendError::Owned { id, owner } => Halt::Refused(Refusal::Owned { id, owner }),
+            AppendError::Store(error) => Halt::Refused(Refusal::Store(error)),
+            error => Halt::Refused(Refusal::TooManyDocuments(error.to_string())),
+        })
+    }
+
+    /// Asks through what readers use whether it answers as it should.
+    async fn verify(&self, world: &Arc<World>, plan: &Plan, parts: &CommittedParts) -> Result<(), Problems> {
+        let core = self.core;
+        core.faults.at(Phase::Verify)?;
+        let served = core.cell.world();
+        if !Arc::ptr_eq(&served, world) {
+            let message = format!(
+                "revision {} was published and {} is served",
+                plan.to,
+                served.revision()
+            );
+            return Err(Problem::new("not_served", Pointer::root(), message).into());
+        }
+        if core.enforce_checks {
+            let allowance = Allowance {
+                deadline: Instant::now() + core.limits.reload_max(),
+                bytes_max: core.limits.compile_bytes_max,
+                // Past the point of no return a stop no longer cancels: the reload is finished either way.
+                stop: tokio_util::sync::CancellationToken::new(),
+            };
+            let maker = Maker {
+                registry: &core.registry,
+                workers: &core.workers,
+                limits: &core.limits,
+                allowance,
+            };
+            maker.check(served, plan, core.ground).await?;
+        }
+        parts.verify().await
+    }
+
+    /// Puts the retained old back: nothing is dialled, built or read again. The revision, if it is in the log, is
+    /// left out from here on.
+    fn take_back(&mut self, state: &mut State, plan: &Plan, old: Option<Arc<World>>, parts: PublishedParts) {
+        self.machine.step(StatusEvent::Failed);
+        if let Some(old) = old {
+            drop(self.core.cell.publish(old));
+        }
+        match parts {
+            PublishedParts::Ready(parts) => drop(parts),
+            PublishedParts::Committed(parts) => parts.rollback(),
+        }
+        tracing::error!(revision = %plan.to, "was taken back");
+        state.served_since = self.core.now();
+        self.machine.step(StatusEvent::TakenBack);
+    }
+
+    /// Ends the running phase and begins `phase`.
+    fn next_phase(&mut self, phase: Phase) -> Result<(), Problems> {
+        if self.core.stop.is_cancelled() {
+            return Err(crate::Interrupted::Cancelled.into());
+        }
+        self.machine.step(StatusEvent::Finished);
+        debug_assert_eq!(
+            self.machine.phase(),
+            Some(phase),
+            "the road and the phase machine agree"
+        );
+        self.core.faults.at(phase)
+    }
+
+    fn refusal(&self, problems: Problems) -> Refusal {
+        match self.machine.outcome() {
+            Outcome::Cancelled => Refusal::Stopping,
+            Outcome::RolledBack | Outcome::Stuck => Refusal::RolledBack(problems),
+            Outcome::Rejected => Refusal::Rejected(problems),
+            _ => Refusal::Invalid(problems),
+        }
+    }
+
+    /// Leaves one event, whatever came of it.
+    fn tell(self, state: &mut State, from: RevisionNumber, ended: &mut Ended) {
+        let core = self.core;
+        let outcome = self.machine.outcome();
+        let changes = ended.plan.as_ref().map_or(&[][..], |plan| &plan.changes);
+        let kinds: std::collections::BTreeSet<KindName> =
+            changes.iter().map(|change| change.id.kind.clone()).collect();
+        let kinds: Vec<_> = kinds.into_iter().collect();
+        let live = core.cell.world().revision();
+        let concerns_log = !self.is_edit || ended.appended.is_some();
+        let event = Arc::new(ReloadEvent {
+            id: core.history.next_id(),
+            trigger: self.machine.trigger,
+            triggered_by: self.machine.triggered_by.clone(),
+            started_at: self.machine.started_at,
+            took: self.machine.started.elapsed(),
+            phases: self.machine.phases().to_vec(),
+            outcome,
+            from,
+            to: if outcome.is_live() { live } else { from },
+            kinds: kinds.clone(),
+            documents_changed: changes.len(),
+            problems: ended.problems.clone(),
+        });
+        if outcome.is_live() {
+            tracing::debug!(reload = %event.id, %outcome, revision = %live, "reload");
+        } else {
+            let wanted = ended
+                .plan
+                .as_ref()
+                .map(|plan| plan.to)
+                .filter(|to| *to <= state.desired);
+            let problems = ended.problems.clone();
+            tracing::warn!(reload = %event.id, %outcome, %problems, "what is served stays as it was");
+            state.last_refused = Some(LastRefused {
+                revision: wanted,
+                at: core.now(),
+                outcome,
+                problems,
+                kinds,
+            });
+        }
+        let told: Arc<[(DocumentId, Effect)]> = match outcome {
+            Outcome::Success => {
+                let told = changes.iter().take(core.limits.changes_told_max);
+                told.map(|change| (change.id.clone(), change.effect)).collect()
+            }
+            _ => Arc::default(),
+        };
+        if concerns_log || outcome.is_live() {
+            state.last_reload = Some(Arc::clone(&event));
+        }
+        core.history.add(ReloadReport {
+            event: Arc::clone(&event),
+            changes: told,
+        });
+        ended.event = Some(event);
+    }
+}
+
+/// The components of a reload that is taken back: not yet in use, or in use.
+enum PublishedParts {
+    Ready(PreparedParts),
+    Committed(CommittedParts),
+}
+
+/// Before this line every error means "drop the new". After it nothing may fail; what does not verify is swapped back.
+fn point_of_no_return() {}
+
+/// Keeps what the plan compiles; what is the same as what is served need not be.
+fn keep_planned(valid: &mut Vec<Valid>, plan: &Plan, anew: bool) {
+    if anew {
+        valid.retain(|valid| valid.target.body.is_some());
+    } else {
+        let planned = |id: &DocumentId| plan.changes.binary_search_by(|change| change.id.cmp(id)).is_ok();
+        valid.retain(|valid| planned(&valid.target.id));
+    }
+}
+
+/// The revisions that are left out of the world that is made of these documents.
+fn still_left_out(state: &State, origins: &[(DocumentId, RevisionNumber)]) -> Arc<[RevisionNumber]> {
+    let mut after = state.clone();
+    release(&mut after, origins);
+    after.quarantine.keys().copied().collect()
+}
+
+/// Takes out of quarantine what was brought in anew: by the revision itself, tried again, or by a later one.
+fn release(state: &mut State, origins: &[(DocumentId, RevisionNumber)]) {
+    if state.quarantine.is_empty() {
+        return;
+    }
+    let origins: std::collections::HashMap<_, _> =
+        origins.iter().map(|(id, revision)| (id, *revision)).collect();
+    state.release(|id, quarantined| origins.get(id).is_some_and(|revision| *revision >= quarantined));
+}

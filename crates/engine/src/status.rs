@@ -1,0 +1,109 @@
+//! Desired, served and last refused: three things, never one (HR-13).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use midflight_core::{DocumentId, KindName, Outcome, Problems, ReloadEvent, RevisionNumber};
+
+/// A revision whose documents this replica leaves out, since they did not hold here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quarantined {
+    /// Why.
+    pub problems: Problems,
+    /// Its documents that no later revision has replaced.
+    pub documents: Vec<DocumentId>,
+}
+
+/// The last thing that was wanted here and did not go live.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastRefused {
+    /// The revision that was refused, or none when it was an edit that never became one.
+    pub revision: Option<RevisionNumber>,
+    /// When.
+    pub at: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why.
+    pub problems: Problems,
+    /// The kinds it was about.
+    pub kinds: Vec<KindName>,
+}
+
+/// What the coordinator knows beside the world. It alone changes it.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    /// How far in the log this replica has looked.
+    pub(crate) position: RevisionNumber,
+    /// The newest revision it knows to be in the log.
+    pub(crate) desired: RevisionNumber,
+    pub(crate) quarantine: BTreeMap<RevisionNumber, Quarantined>,
+    pub(crate) served_since: Timestamp,
+    pub(crate) last_checked_at: Option<Timestamp>,
+    pub(crate) last_refused: Option<LastRefused>,
+    pub(crate) store_error: Option<String>,
+    /// The last reload that was about what the log holds; an edit that was refused is not.
+    pub(crate) last_reload: Option<Arc<ReloadEvent>>,
+}
+
+impl State {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            position: RevisionNumber::ZERO,
+            desired: RevisionNumber::ZERO,
+            quarantine: BTreeMap::new(),
+            served_since: now,
+            last_checked_at: None,
+            last_refused: None,
+            store_error: None,
+            last_reload: None,
+        }
+    }
+
+    /// Takes documents out of quarantine that were put right, and revisions that are right as a whole by that.
+    pub(crate) fn release(&mut self, replaced: impl Fn(&DocumentId, RevisionNumber) -> bool) {
+        for (revision, quarantined) in &mut self.quarantine {
+            quarantined.documents.retain(|id| !replaced(id, *revision));
+        }
+        self.quarantine
+            .retain(|_, quarantined| !quarantined.documents.is_empty());
+    }
+}
+
+/// How one kind is served.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KindStatus {
+    /// The kind.
+    pub kind: KindName,
+    /// How many of its documents are served.
+    pub documents: usize,
+    /// Its own figures, as `("rules", 120)`.
+    pub figures: Vec<(&'static str, u64)>,
+}
+
+/// How this replica stands to the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EngineStatus {
+    /// The newest revision known to be in the log.
+    pub desired: RevisionNumber,
+    /// The revision that is served.
+    pub served: RevisionNumber,
+    /// Since when.
+    pub served_since: Timestamp,
+    /// When the log was last looked at with success.
+    pub last_checked_at: Option<Timestamp>,
+    /// What was last refused.
+    pub last_refused: Option<LastRefused>,
+    /// The revisions that are left out, and why.
+    pub quarantined: BTreeMap<RevisionNumber, Quarantined>,
+    /// Why the log could not be looked at the last time; none when it could.
+    pub store_error: Option<String>,
+    /// The last reload that was about what the log holds; an edit that was refused is not.
+    pub last_reload: Option<Arc<ReloadEvent>>,
+    /// How many threads were lost to work that does not end.
+    pub runaways: usize,
+    /// Whether the log is looked at from time to time without being told.
+    pub refresh: crate::Refresh,
+    /// Each kind.
+    pub kinds: Vec<KindStatus>,
+}

@@ -1,0 +1,235 @@
+//! Threads for the work of kinds, so that a panic or an endless loop in one is a refused revision and nothing more
+//! (HR-12).
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use midflight_core::{Pointer, Problem, Problems};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Interrupted, Work};
+
+/// How long work that was told to stop may take to notice before its thread is given up.
+const NOTICE: Duration = Duration::from_millis(100);
+/// Room for recursion over bodies of the deepest allowed nesting.
+const STACK_BYTES: usize = 8 << 20;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A pool of threads that are given up, not waited for, when their work does not end.
+///
+/// Not the runtime's blocking threads: those are waited for when the runtime stops, and one endless loop there would
+/// make a process that never exits.
+pub(crate) struct Workers {
+    idle: Mutex<Vec<mpsc::Sender<Job>>>,
+    runaways: Arc<AtomicUsize>,
+    runaways_max: usize,
+}
+
+/// What one piece of work may use.
+#[derive(Debug, Clone)]
+pub(crate) struct Allowance {
+    pub(crate) deadline: Instant,
+    pub(crate) bytes_max: u64,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Workers {
+    pub(crate) fn new(runaways_max: usize) -> Self {
+        Self {
+            idle: Mutex::default(),
+            runaways: Arc::default(),
+            runaways_max,
+        }
+    }
+
+    /// How many threads were given up and still run.
+    pub(crate) fn runaways(&self) -> usize {
+        self.runaways.load(Ordering::Relaxed)
+    }
+
+    /// Does `job` on a thread of its own and waits for it, but never past its deadline or the stop.
+    pub(crate) async fn run<T, F>(&self, allowance: &Allowance, job: F) -> Result<T, Problems>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Work) -> Result<T, Problems> + Send + 'static,
+    {
+        if self.runaways() >= self.runaways_max {
+            let message = format!(
+                "{} earlier revisions left work that never ended; restart this process to be rid of it",
+                self.runaways()
+            );
+            return Err(Problem::new("runaway_limit", Pointer::root(), message).into());
+        }
+        let work = Arc::new(Work::new(allowance.deadline, allowance.bytes_max));
+        let (reply, result) = oneshot::channel();
+        let worker = self.take_idle()?;
+        let sent = {
+            let work = Arc::clone(&work);
+            worker.send(Box::new(move || {
+                let done = catch_unwind(AssertUnwindSafe(|| job(&work)));
+                // The receiver is gone when this thread was given up; then nobody wants the result.
+                drop(reply.send(done.unwrap_or_else(|panic| Err(panicked(&*panic)))));
+            }))
+        };
+        if sent.is_err() {
+            return Err(lost_thread());
+        }
+        let deadline = tokio::time::Instant::from_std(allowance.deadline);
+        tokio::pin!(result);
+        let ended_by = tokio::select! {
+            done = &mut result => return self.finished(worker, done),
+            () = tokio::time::sleep_until(deadline) => Interrupted::Deadline,
+            () = allowance.stop.cancelled() => Interrupted::Cancelled,
+        };
+        work.cancel();
+        if let Ok(done) = tokio::time::timeout(NOTICE, &mut result).await {
+            // What it says of the interruption is less than what we know.
+            drop(self.finished::<T>(worker, done));
+        } else {
+            self.give_up(worker);
+        }
+        Err(ended_by.into())
+    }
+
+    fn finished<T>(
+        &self,
+        worker: mpsc::Sender<Job>,
+        done: Result<Result<T, Problems>, oneshot::error::RecvError>,
+    ) -> Result<T, Problems> {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(worker);
+        done.unwrap_or_else(|_| Err(lost_thread()))
+    }
+
+    /// Lets go of a thread that does not end. It is counted until it does.
+    fn give_up(&self, worker: mpsc::Sender<Job>) {
+        self.runaways.fetch_add(1, Ordering::Relaxed);
+        let runaways = Arc::clone(&self.runaways);
+        // Queued behind the endless work, so it runs if that ever ends; then the thread ends too.
+        let counted = worker.send(Box::new(move || {
+            runaways.fetch_sub(1, Ordering::Relaxed);
+        }));
+        if counted.is_err() {
+            self.runaways.fetch_sub(1, Ordering::Relaxed);
+        }
+        tracing::error!(
+            runaways = self.runaways(),
+            "gave up a thread whose work does not end"
+        );
+    }
+
+    fn take_idle(&self) -> Result<mpsc::Sender<Job>, Problems> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(worker) = idle {
+            return Ok(worker);
+        }
+        let (sender, jobs) = mpsc::channel::<Job>();
+        let builder = std::thread::Builder::new()
+            .name("midflight-work".into())
+            .stack_size(STACK_BYTES);
+        match builder.spawn(move || jobs.into_iter().for_each(|job| job())) {
+            Ok(_detached) => Ok(sender),
+            Err(error) => {
+                let message = format!("no thread for it: {error}");
+                Err(Problem::new("no_thread", Pointer::root(), message).into())
+            }
+        }
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Problems {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    let message = format!("the kind's code panicked: {text}; this is a defect in the kind, please report it");
+    Problem::new("panicked", Pointer::root(), message).into()
+}
+
+fn lost_thread() -> Problems {
+    Problem::new(
+        "lost_thread",
+        Pointer::root(),
+        "the thread that worked on it is gone",
+    )
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowance(millis: u64) -> Allowance {
+        Allowance {
+            deadline: Instant::now() + Duration::from_millis(millis),
+            bytes_max: u64::MAX,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    fn code(result: Result<(), Problems>) -> &'static str {
+        result.unwrap_err().iter().next().unwrap().code
+    }
+
+    #[tokio::test]
+    async fn work_is_done_and_its_thread_used_again() {
+        let workers = Workers::new(1);
+        for _ in 0..3 {
+            assert_eq!(workers.run(&allowance(60_000), |_| Ok(7)).await, Ok(7));
+        }
+        assert_eq!(workers.idle.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_and_the_thread_goes_on() {
+        let workers = Workers::new(1);
+        let result = workers
+            .run(&allowance(60_000), |_| -> Result<(), _> { panic!("boom {}", 1) })
+            .await;
+        assert!(result.unwrap_err().to_string().contains("boom 1"));
+        assert_eq!(workers.run(&allowance(60_000), |_| Ok(7)).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn endless_work_is_given_up_and_past_a_bound_no_more_is_taken() {
+        let workers = Workers::new(1);
+        let (release, held) = mpsc::channel::<()>();
+        let endless = move |_: &Work| {
+            drop(held.recv());
+            Ok(())
+        };
+        assert_eq!(
+            code(workers.run(&allowance(1), endless).await),
+            "deadline_exceeded"
+        );
+        assert_eq!(workers.runaways(), 1);
+        assert_eq!(
+            code(workers.run(&allowance(60_000), |_| Ok(())).await),
+            "runaway_limit"
+        );
+        drop(release);
+        while workers.runaways() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(workers.run(&allowance(60_000), |_| Ok(())).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn work_that_asks_ends_when_it_is_not_wanted() {
+        let workers = Workers::new(1);
+        let allowance = allowance(60_000);
+        allowance.stop.cancel();
+        let asks = |work: &Work| loop {
+            work.go_on()?;
+        };
+        assert_eq!(code(workers.run(&allowance, asks).await), "cancelled");
+        assert_eq!(workers.runaways(), 0);
+    }
+}
