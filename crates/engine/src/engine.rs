@@ -154,13 +154,16 @@ impl EngineBuilder {
         }
         tasks.spawn(coordinator.run());
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
-        let stopping = Arc::new(tokio::sync::Mutex::new(Some((stop_writer, writer))));
+        let writer = Some(HistoryWriter {
+            stop: stop_writer,
+            task: writer,
+        });
         Ok(Engine {
             core,
             shown,
             requests,
             refresh,
-            stopping,
+            writer: Arc::new(tokio::sync::Mutex::new(writer)),
         })
     }
 
@@ -203,7 +206,13 @@ pub struct Engine {
     shown: Arc<RwLock<State>>,
     requests: mpsc::Sender<Request>,
     refresh: watch::Sender<Refresh>,
-    stopping: Arc<tokio::sync::Mutex<Option<(CancellationToken, tokio::task::JoinHandle<()>)>>>,
+    writer: Arc<tokio::sync::Mutex<Option<HistoryWriter>>>,
+}
+
+/// The task that writes reload events, and how to tell it that no more will come.
+struct HistoryWriter {
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
 }
 
 impl Engine {
@@ -371,6 +380,10 @@ impl Engine {
         }
     }
 
+    pub(crate) fn ground(&self) -> midflight_live::Slot {
+        self.core.ground
+    }
+
     /// The revision that is served.
     #[must_use]
     pub fn served(&self) -> RevisionNumber {
@@ -391,9 +404,9 @@ impl Engine {
                 STOP_MAX.as_millis()
             );
         }
-        if let Some((stop_writer, writer)) = self.stopping.lock().await.take() {
-            stop_writer.cancel();
-            if writer.await.is_err() {
+        if let Some(writer) = self.writer.lock().await.take() {
+            writer.stop.cancel();
+            if writer.task.await.is_err() {
                 tracing::error!("the writer of reload events failed");
             }
         }

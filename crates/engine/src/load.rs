@@ -182,17 +182,12 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit, retry: bool) -
             .check(&change.id, now.as_ref())
             .map_err(Refusal::from)
             .map_err(LoadError::Refused)?;
-        let live = now.filter(|now| !now.deleted);
-        if let Some(owner) = live
-            .and_then(|now| now.owner)
-            .filter(|owner| edit.owner.as_ref() != Some(owner))
-        {
-            if !edit.take_over {
-                return Err(LoadError::Refused(Refusal::Owned {
-                    id: change.id.clone(),
-                    owner,
-                }));
-            }
+        let owner = now.filter(|now| !now.deleted).and_then(|now| now.owner);
+        if let Some(owner) = owner.filter(|owner| !edit.take_over && edit.owner.as_ref() != Some(owner)) {
+            return Err(LoadError::Refused(Refusal::Owned {
+                id: change.id.clone(),
+                owner,
+            }));
         }
     }
     let pairs = edit.changes.iter().zip(&current);

@@ -202,7 +202,7 @@ mod tests {
         let workers = Workers::new(1);
         let (release, held) = mpsc::channel::<()>();
         let endless = move |_: &Work| {
-            drop(held.recv());
+            held.recv().unwrap_err();
             Ok(())
         };
         assert_eq!(

@@ -1,10 +1,12 @@
 //! The log: the append-only list of revisions, and the only truth.
 
 mod error;
+mod memory;
 mod query;
 mod store;
 
 pub use error::{AppendError, StoreError};
+pub use memory::MemoryStore;
 pub use query::{
     Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token,
 };

@@ -1,0 +1,316 @@
+//! A log in memory: for tests and simulations, and for programs whose documents live elsewhere. It forgets everything
+//! with its process, so nothing that it acknowledges survives a crash.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use midflight_core::{
+    ChangeSummary, Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber,
+};
+
+use crate::{
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Store,
+    StoreError, Token,
+};
+
+/// A log in memory. Cloning it gives another handle on the same log, as another process would have.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    log: Arc<Mutex<Log>>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    /// Every revision there ever was, by number less one; compacted ones stay, unread.
+    revisions: Vec<Revision>,
+    /// The kept versions of each document, oldest first.
+    documents: BTreeMap<DocumentId, Vec<Document>>,
+    /// How many revisions at the front were compacted away.
+    compacted: u64,
+    blobs: BTreeMap<Digest, Arc<[u8]>>,
+    events: VecDeque<ReloadEvent>,
+    tokens: BTreeMap<String, Token>,
+}
+
+impl MemoryStore {
+    /// An empty log.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn head(&self) -> RevisionNumber {
+        RevisionNumber::new(self.revisions.len() as u64)
+    }
+
+    fn first(&self) -> RevisionNumber {
+        RevisionNumber::new(self.compacted + 1)
+    }
+
+    fn newest(&self, id: &DocumentId) -> Option<&Document> {
+        self.documents.get(id)?.last()
+    }
+
+    fn at(&self, id: &DocumentId, at: RevisionNumber) -> Option<&Document> {
+        self.documents.get(id)?.iter().rev().find(|version| version.revision <= at)
+    }
+
+    fn present(&self) -> impl Iterator<Item = &Document> {
+        self.documents.values().filter_map(|versions| versions.last()).filter(|newest| newest.body.is_some())
+    }
+
+    /// Refuses a revision whose state is not kept, or not there yet.
+    fn readable(&self, at: RevisionNumber) -> Result<(), StoreError> {
+        if at < self.first() && self.compacted > 0 {
+            return Err(StoreError::Compacted { asked: at, first: self.first() });
+        }
+        if at > self.head() {
+            return Err(StoreError::NoSuchRevision { asked: at, head: self.head() });
+        }
+        Ok(())
+    }
+
+    fn check(&self, new: &NewRevision<'_>) -> Result<(), AppendError> {
+        if self.head() != new.expected_head {
+            return Err(AppendError::Moved { expected: new.expected_head, head: self.head() });
+        }
+        for change in &new.edit.changes {
+            let head = self.newest(&change.id).map(Document::head);
+            change.precondition.check(&change.id, head.as_ref())?;
+            let owner = head.filter(|head| !head.deleted).and_then(|head| head.owner);
+            if let Some(owner) = owner.filter(|owner| !new.edit.take_over && new.edit.owner.as_ref() != Some(owner)) {
+                return Err(AppendError::Owned { id: change.id.clone(), owner });
+            }
+        }
+        let added = new.edit.changes.iter().filter(|change| {
+            change.body.is_some() && self.newest(&change.id).is_none_or(|newest| newest.body.is_none())
+        });
+        let gone = new.edit.changes.iter().filter(|change| {
+            change.body.is_none() && self.newest(&change.id).is_some_and(|newest| newest.body.is_some())
+        });
+        let wanted = (self.present().count() + added.count() - gone.count()) as u64;
+        if wanted > new.documents_max {
+            return Err(AppendError::TooManyDocuments { max: new.documents_max, wanted });
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, new: &NewRevision<'_>) -> Appended {
+        let number = self.head().next();
+        let mut documents = Vec::with_capacity(new.edit.changes.len());
+        for change in &new.edit.changes {
+            let newest = self.newest(&change.id);
+            if change.body.is_none() && newest.is_none_or(|newest| newest.body.is_none()) {
+                continue;
+            }
+            let document = Document {
+                id: change.id.clone(),
+                version: newest.map_or(0, |newest| newest.version) + 1,
+                revision: number,
+                owner: new.edit.owner.clone().filter(|_| change.body.is_some()),
+                body: change.body.clone(),
+            };
+            self.documents.entry(change.id.clone()).or_default().push(document.clone());
+            documents.push(document);
+        }
+        let summary = |document: &Document| ChangeSummary {
+            id: document.id.clone(),
+            op: if document.body.is_some() { midflight_core::Op::Put } else { midflight_core::Op::Delete },
+            version: document.version,
+        };
+        let revision = Revision {
+            number,
+            author: new.edit.author.clone(),
+            reason: new.edit.reason.clone(),
+            trigger: new.edit.trigger,
+            created_at: new.created_at,
+            changes: documents.iter().map(summary).collect(),
+        };
+        self.revisions.push(revision.clone());
+        Appended { revision, documents }
+    }
+}
+
+/// Cuts a list that was read with one item too many, and says what to go on with.
+fn page<T, C>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> C) -> Page<T, C> {
+    let limit = limit as usize;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(cursor);
+    Page { items, next }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn head(&self) -> Result<RevisionNumber, StoreError> {
+        Ok(self.log().head())
+    }
+
+    async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
+        let mut log = self.log();
+        log.check(&new)?;
+        Ok(log.append(&new))
+    }
+
+    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+        let log = self.log();
+        let of_kind = |revision: &&Revision| {
+            query.kind.as_ref().is_none_or(|kind| revision.changes.iter().any(|change| change.id.kind == *kind))
+        };
+        let kept = log.revisions.iter().rev().filter(|revision| revision.number >= log.first());
+        let before = kept.filter(|revision| query.before.is_none_or(|before| revision.number < before));
+        let items = before.filter(of_kind).take(query.limit as usize + 1).cloned().collect();
+        Ok(page(items, query.limit, |revision| revision.number))
+    }
+
+    async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
+        let log = self.log();
+        if since.next() < log.first() {
+            return Err(StoreError::Compacted { asked: since.next(), first: log.first() });
+        }
+        let after = log.revisions.iter().filter(|revision| revision.number > since).take(limit as usize);
+        let made = |revision: &Revision| {
+            let documents = revision.changes.iter().filter_map(|change| {
+                let versions = log.documents.get(&change.id)?;
+                versions.iter().find(|version| version.version == change.version).cloned()
+            });
+            Appended { revision: revision.clone(), documents: documents.collect() }
+        };
+        Ok(after.map(made).collect())
+    }
+
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+        let log = self.log();
+        Ok((log.head(), ids.iter().map(|id| log.newest(id).cloned()).collect()))
+    }
+
+    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+        let log = self.log();
+        Ok((log.head(), log.present().cloned().collect()))
+    }
+
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+        let log = self.log();
+        if let Some(at) = query.at {
+            log.readable(at)?;
+        }
+        let at = query.at.unwrap_or(log.head());
+        let asked = |id: &DocumentId| {
+            query.kind.as_ref().is_none_or(|kind| id.kind == *kind)
+                && id.name.as_str().starts_with(&query.name_prefix)
+                && query.after.as_ref().is_none_or(|after| id > after)
+        };
+        let versions = log.documents.keys().filter(|id| asked(id)).filter_map(|id| log.at(id, at));
+        let present = versions.filter(|version| version.body.is_some());
+        let items = present.take(query.limit as usize + 1).cloned().collect();
+        Ok(page(items, query.limit, |document: &Document| document.id.clone()))
+    }
+
+    async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
+        let log = self.log();
+        log.readable(at)?;
+        Ok(log.at(id, at).cloned())
+    }
+
+    async fn versions(
+        &self,
+        id: &DocumentId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<DocumentVersion, u64>, StoreError> {
+        let log = self.log();
+        let versions = log.documents.get(id).into_iter().flatten().rev();
+        let before = versions.filter(|version| before.is_none_or(|before| version.version < before));
+        let told = before.filter_map(|document| {
+            let revision = log.revisions.get(usize::try_from(document.revision.get() - 1).ok()?)?;
+            Some(DocumentVersion {
+                document: document.clone(),
+                author: revision.author.clone(),
+                reason: revision.reason.clone(),
+                created_at: revision.created_at,
+            })
+        });
+        let items = told.take(limit as usize + 1).collect();
+        Ok(page(items, limit, |version: &DocumentVersion| version.document.version))
+    }
+
+    async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {
+        Ok(self.log().newest(id).map(Document::head))
+    }
+
+    async fn document_count(&self) -> Result<u64, StoreError> {
+        Ok(self.log().present().count() as u64)
+    }
+
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = Digest::of_bytes(bytes);
+        self.log().blobs.entry(digest).or_insert_with(|| bytes.into());
+        Ok(digest)
+    }
+
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        Ok(self.log().blobs.get(digest).cloned())
+    }
+
+    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
+        let mut log = self.log();
+        log.events.extend(events.iter().cloned());
+        while log.events.len() as u64 > keep {
+            log.events.pop_front();
+        }
+        Ok(())
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
+        let log = self.log();
+        let asked = |event: &&ReloadEvent| {
+            query.kind.as_ref().is_none_or(|kind| event.kinds.contains(kind))
+                && query.trigger.is_none_or(|trigger| event.trigger == trigger)
+                && query.outcome.is_none_or(|outcome| event.outcome == outcome)
+                && query.before.is_none_or(|before| event.id.0 < before)
+        };
+        let items = log.events.iter().rev().filter(asked).take(query.limit as usize + 1).cloned().collect();
+        Ok(page(items, query.limit, |event: &ReloadEvent| event.id.0))
+    }
+
+    async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
+        let mut log = self.log();
+        log.readable(first.max(log.first()))?;
+        log.compacted = log.compacted.max(first.get().saturating_sub(1));
+        let mut forgotten = 0;
+        log.documents.retain(|_, versions| {
+            let before = versions.len();
+            let base = versions.iter().rposition(|version| version.revision <= first).unwrap_or(0);
+            versions.drain(..base);
+            forgotten += (before - versions.len()) as u64;
+            true
+        });
+        Ok(forgotten)
+    }
+
+    async fn first(&self) -> Result<RevisionNumber, StoreError> {
+        Ok(self.log().first())
+    }
+
+    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        self.log().tokens.insert(token.name.clone(), token.clone());
+        Ok(())
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        Ok(self.log().tokens.values().cloned().collect())
+    }
+
+    async fn diagnose(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn close(&self) {}
+}
