@@ -75,12 +75,10 @@ impl Maker<'_> {
         };
         let done = self.workers.run(&self.allowance, job).await;
         // A panic does not know which document it is about; the last one begun is.
-        done.map_err(
-            |problems| match current.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                Some(id) => problems.in_document(&id),
-                None => problems,
-            },
-        )
+        done.map_err(|problems| match current.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(id) => problems.in_document(&id),
+            None => problems,
+        })
     }
 
     /// Compiles the next snapshots and puts them, with what the engine keeps, into the next world.
@@ -106,10 +104,7 @@ impl Maker<'_> {
             for Valid { target, parsed } in valid {
                 let document = keep(&mut ground, &target, parsed);
                 if !target.id.name.is_check() {
-                    by_kind
-                        .entry(target.id.kind)
-                        .or_default()
-                        .push((target.id.name, document));
+                    by_kind.entry(target.id.kind).or_default().push((target.id.name, document));
                 }
             }
             let mut problems = Problems::default();
@@ -188,13 +183,7 @@ fn validate_one(
     work: &Work,
 ) -> Result<Valid, Problems> {
     let Some(body) = wanted.body else {
-        return Ok(Valid {
-            target: Target {
-                id: wanted.id,
-                body: None,
-            },
-            parsed: Parsed::Gone,
-        });
+        return Ok(Valid { target: Target { id: wanted.id, body: None }, parsed: Parsed::Gone });
     };
     check_body(&body).or(())?;
     let canonical = canonical_json(&body);
@@ -211,13 +200,7 @@ fn validate_one(
         Parsed::Document(registered.kind.validate(&wanted.id.name, &body, work)?)
     };
     let digest = Digest::of_bytes(canonical.as_bytes());
-    Ok(Valid {
-        target: Target {
-            id: wanted.id,
-            body: Some((body, digest)),
-        },
-        parsed,
-    })
+    Ok(Valid { target: Target { id: wanted.id, body: Some((body, digest)) }, parsed })
 }
 
 /// Keeps what the engine needs to know of a document, and hands on what its kind compiles.

@@ -54,11 +54,7 @@ impl Check {
             }
         };
         if body.get("description").is_some_and(|text| !text.is_string()) {
-            problems.add(Problem::new(
-                "wrong_type",
-                root.key("description"),
-                "a description is a string",
-            ));
+            problems.add(Problem::new("wrong_type", root.key("description"), "a description is a string"));
         }
         problems.or(Self { input, expect, exact })
     }
@@ -146,11 +142,7 @@ pub(crate) fn schema() -> DocumentSchema {
             "description": {"type": "string"}
         }
     });
-    DocumentSchema {
-        title: "check",
-        names: "checks/{check_id}",
-        schema,
-    }
+    DocumentSchema { title: "check", names: "checks/{check_id}", schema }
 }
 
 #[cfg(test)]
@@ -199,24 +191,12 @@ mod tests {
     fn a_check_says_all_that_is_wrong_with_it() {
         let problems = Check::parse(&json!({"inputs": 1, "match": "fuzzy", "description": 1})).unwrap_err();
         let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
-        assert_eq!(
-            codes,
-            [
-                "unknown_field",
-                "missing_field",
-                "missing_field",
-                "unknown_value",
-                "wrong_type"
-            ]
-        );
+        assert_eq!(codes, ["unknown_field", "missing_field", "missing_field", "unknown_value", "wrong_type"]);
         assert!(Check::parse(&json!({"input": {}, "expect": null, "match": "exact"})).is_ok());
     }
 
     #[test]
     fn a_long_answer_is_cut() {
-        assert_eq!(
-            shown(&json!("é".repeat(500))).chars().count(),
-            SHOWN_CHARS_MAX + 3
-        );
+        assert_eq!(shown(&json!("é".repeat(500))).chars().count(), SHOWN_CHARS_MAX + 3);
     }
 }

@@ -113,20 +113,11 @@ mod tests {
         let kind = KindName::new("config").unwrap();
         let other = KindName::new("rules").unwrap();
         let name = |text| DocumentName::new(text).unwrap();
-        let section = Section {
-            kind: kind.clone(),
-            name: Some(name("db")),
-        };
+        let section = Section { kind: kind.clone(), name: Some(name("db")) };
         assert!(section.holds(&kind, &name("db")));
         assert!(section.holds(&kind, &name("db/pool")));
         assert!(!section.holds(&kind, &name("dbx")));
         assert!(!section.holds(&other, &name("db")));
-        assert!(
-            Section {
-                kind: kind.clone(),
-                name: None
-            }
-            .holds(&kind, &name("anything"))
-        );
+        assert!(Section { kind: kind.clone(), name: None }.holds(&kind, &name("anything")));
     }
 }

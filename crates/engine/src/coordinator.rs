@@ -22,17 +22,8 @@ const ENGINE_AUTHOR: &str = "midflight";
 
 /// What waits its turn.
 pub(crate) enum Request {
-    Edit {
-        edit: Box<Edit>,
-        dry_run: bool,
-        reply: oneshot::Sender<Result<Accepted, Refused>>,
-    },
-    Reload {
-        trigger: Trigger,
-        by: String,
-        anew: bool,
-        reply: oneshot::Sender<Arc<ReloadEvent>>,
-    },
+    Edit { edit: Box<Edit>, dry_run: bool, reply: oneshot::Sender<Result<Accepted, Refused>> },
+    Reload { trigger: Trigger, by: String, anew: bool, reply: oneshot::Sender<Arc<ReloadEvent>> },
 }
 
 /// The one who changes what is served.
@@ -53,13 +44,7 @@ impl Coordinator {
         bell: Arc<Bell>,
     ) -> Self {
         let state = State::new(core.now());
-        Self {
-            core,
-            state,
-            shown,
-            requests,
-            bell,
-        }
+        Self { core, state, shown, requests, bell }
     }
 
     /// The first reload: from nothing to everything.
@@ -107,44 +92,29 @@ impl Coordinator {
                 drop(reply.send(done));
                 None
             }
-            Request::Reload {
-                trigger,
-                by,
-                anew,
-                reply,
-            } => {
+            Request::Reload { trigger, by, anew, reply } => {
                 let mut replies = vec![reply];
                 let mut different = None;
                 while let Ok(next) = self.requests.try_recv() {
                     match next {
-                        Request::Reload {
-                            anew: same, reply, ..
-                        } if same == anew => replies.push(reply),
+                        Request::Reload { anew: same, reply, .. } if same == anew => replies.push(reply),
                         other => {
                             different = Some(other);
                             break;
                         }
                     }
                 }
-                let event = if anew {
-                    self.everything(trigger, &by).await
-                } else {
-                    self.follow(trigger, &by).await
-                };
+                let event =
+                    if anew { self.everything(trigger, &by).await } else { self.follow(trigger, &by).await };
                 self.show();
-                replies
-                    .into_iter()
-                    .for_each(|reply| drop(reply.send(Arc::clone(&event))));
+                replies.into_iter().for_each(|reply| drop(reply.send(Arc::clone(&event))));
                 different
             }
         }
     }
 
     fn show(&self) {
-        let mut shown = self
-            .shown
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut shown = self.shown.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         shown.clone_from(&self.state);
     }
 
@@ -158,12 +128,7 @@ impl Coordinator {
     async fn reload(&mut self, trigger: Trigger, by: &str, aim: Aim<'_>, dry_run: bool) -> Ended {
         let machine = Machine::new(trigger, by.to_owned(), self.core.now());
         let is_edit = matches!(aim, Aim::Edit { .. });
-        let reload = Reload {
-            core: &self.core,
-            machine,
-            dry_run,
-            is_edit,
-        };
+        let reload = Reload { core: &self.core, machine, dry_run, is_edit };
         reload.run(&mut self.state, aim).await
     }
 
@@ -171,15 +136,11 @@ impl Coordinator {
     async fn edit(&mut self, edit: &Edit, dry_run: bool) -> Result<Accepted, Refused> {
         for _ in 0..EDIT_TRIES_MAX {
             let mut retry = !self.state.quarantine.is_empty();
-            let mut ended = self
-                .reload(edit.trigger, &edit.author, Aim::Edit { edit, retry }, dry_run)
-                .await;
+            let mut ended = self.reload(edit.trigger, &edit.author, Aim::Edit { edit, retry }, dry_run).await;
             if retry && matches!(ended.refusal, Some(Refusal::Invalid(_))) {
                 // It may be what is in quarantine that does not hold, rather than the edit.
                 retry = false;
-                ended = self
-                    .reload(edit.trigger, &edit.author, Aim::Edit { edit, retry }, dry_run)
-                    .await;
+                ended = self.reload(edit.trigger, &edit.author, Aim::Edit { edit, retry }, dry_run).await;
             }
             if ended.moved {
                 self.follow(Trigger::Notify, ENGINE_AUTHOR).await;
@@ -191,43 +152,22 @@ impl Coordinator {
             }
             let diff = ended.diff.unwrap_or_default();
             return match ended.refusal {
-                Some(refusal) => Err(Refused {
-                    refusal,
-                    diff: Some(diff),
-                    event: ended.event,
-                }),
+                Some(refusal) => Err(Refused { refusal, diff: Some(diff), event: ended.event }),
                 None => {
-                    let (revision, documents) = ended
-                        .appended
-                        .map(|appended| (appended.revision, appended.documents))
-                        .unzip();
+                    let (revision, documents) =
+                        ended.appended.map(|appended| (appended.revision, appended.documents)).unzip();
                     let documents = documents.unwrap_or_default();
-                    Ok(Accepted {
-                        revision,
-                        documents,
-                        diff,
-                        plan: ended.plan,
-                        event: ended.event,
-                    })
+                    Ok(Accepted { revision, documents, diff, plan: ended.plan, event: ended.event })
                 }
             };
         }
-        Err(Refusal::Contended {
-            tries: EDIT_TRIES_MAX,
-        }
-        .into())
+        Err(Refusal::Contended { tries: EDIT_TRIES_MAX }.into())
     }
 
     /// An edit is in the log and did not verify: what it did is taken back in the log too, as a revision of its own.
     async fn undo(&mut self, edit: &Edit, number: RevisionNumber, ended: &Ended) {
         let documents = edit.changes.iter().map(|change| change.id.clone()).collect();
-        self.quarantine(
-            number,
-            Quarantined {
-                problems: ended.problems.clone(),
-                documents,
-            },
-        );
+        self.quarantine(number, Quarantined { problems: ended.problems.clone(), documents });
         let Some(diff) = &ended.diff else { return };
         let since = |change: Change| change.when(Precondition::UnchangedSince(number));
         let inverse = Edit {
@@ -238,10 +178,7 @@ impl Coordinator {
             take_over: true,
             changes: diff.inverse().changes().into_iter().map(since).collect(),
         };
-        let aim = Aim::Edit {
-            edit: &inverse,
-            retry: false,
-        };
+        let aim = Aim::Edit { edit: &inverse, retry: false };
         let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, aim, false).await;
         if let Some(refusal) = taken_back.refusal {
             // Then the revision stays in the log and in quarantine here, for a person to decide.
@@ -258,14 +195,10 @@ impl Coordinator {
     /// Brings what is served up to the log. What does not hold is left out, revision by revision.
     async fn follow(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
         let retry = !self.state.quarantine.is_empty();
-        let ended = self
-            .reload(trigger, by, Aim::Log { upto: None, retry }, false)
-            .await;
+        let ended = self.reload(trigger, by, Aim::Log { upto: None, retry }, false).await;
         let mut event = self.event(ended.event);
-        let did_not_hold = matches!(
-            event.outcome,
-            Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack
-        );
+        let did_not_hold =
+            matches!(event.outcome, Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack);
         if !did_not_hold {
             return event;
         }
@@ -285,23 +218,9 @@ impl Coordinator {
     async fn step(&mut self, trigger: Trigger, by: &str, next: RevisionNumber) -> Arc<ReloadEvent> {
         let mut problems = Problems::default();
         let mut event = None;
-        let retries: &[bool] = if self.state.quarantine.is_empty() {
-            &[false]
-        } else {
-            &[true, false]
-        };
+        let retries: &[bool] = if self.state.quarantine.is_empty() { &[false] } else { &[true, false] };
         for retry in retries {
-            let ended = self
-                .reload(
-                    trigger,
-                    by,
-                    Aim::Log {
-                        upto: Some(next),
-                        retry: *retry,
-                    },
-                    false,
-                )
-                .await;
+            let ended = self.reload(trigger, by, Aim::Log { upto: Some(next), retry: *retry }, false).await;
             let ended_event = self.event(ended.event);
             match ended_event.outcome {
                 Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack => {
@@ -313,11 +232,7 @@ impl Coordinator {
         }
         let before = RevisionNumber::new(next.get().saturating_sub(1));
         let documents = match self.core.store.since(before, 1).await {
-            Ok(page) => page
-                .into_iter()
-                .flat_map(|one| one.documents)
-                .map(|document| document.id)
-                .collect(),
+            Ok(page) => page.into_iter().flat_map(|one| one.documents).map(|document| document.id).collect(),
             Err(error) => {
                 self.state.store_error = Some(error.to_string());
                 return self.event(event);
@@ -326,13 +241,7 @@ impl Coordinator {
         // What the revision replaced of earlier ones in quarantine is its own matter now.
         let replaced: Vec<_> = documents;
         self.state.release(|id, _| replaced.contains(id));
-        self.quarantine(
-            next,
-            Quarantined {
-                problems,
-                documents: replaced,
-            },
-        );
+        self.quarantine(next, Quarantined { problems, documents: replaced });
         self.event(event)
     }
 
@@ -355,12 +264,8 @@ impl Coordinator {
                 }
             };
             event = Some(ended_event);
-            let found = blamed(&*self.core.store, &ended.origins, &problems)
-                .await
-                .unwrap_or_default();
-            let new = found
-                .into_iter()
-                .filter(|(revision, _)| !self.state.quarantine.contains_key(revision));
+            let found = blamed(&*self.core.store, &ended.origins, &problems).await.unwrap_or_default();
+            let new = found.into_iter().filter(|(revision, _)| !self.state.quarantine.contains_key(revision));
             let new: Vec<_> = new.collect();
             if new.is_empty() {
                 break;
@@ -378,9 +283,7 @@ impl Coordinator {
     /// The event of a reload that was told; there is one for all but dry runs and those that begin again.
     fn event(&self, event: Option<Arc<ReloadEvent>>) -> Arc<ReloadEvent> {
         let last = || self.state.last_reload.clone();
-        event
-            .or_else(last)
-            .unwrap_or_else(|| Arc::new(nothing_yet(&self.core)))
+        event.or_else(last).unwrap_or_else(|| Arc::new(nothing_yet(&self.core)))
     }
 }
 

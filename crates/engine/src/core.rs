@@ -39,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) faults: Arc<Faults>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    /// What was replaced and waits for its grace to end.
+    pub(crate) retiring: TaskTracker,
 }
 
 impl Core {
@@ -52,12 +54,7 @@ impl Core {
             Step::Prepare { component } => Some(component),
             _ => None,
         });
-        let find = |name: &String| {
-            self.components
-                .iter()
-                .find(|component| component.name() == name)
-                .cloned()
-        };
+        let find = |name: &String| self.components.iter().find(|component| component.name() == name).cloned();
         named.filter_map(find).collect()
     }
 }

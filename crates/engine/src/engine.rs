@@ -61,11 +61,7 @@ impl EngineBuilder {
     pub fn kind<K: Kind>(&mut self, kind: K) -> KindSlot<K> {
         let name = Kind::name(&kind);
         let slot = self.world.add(AnyKind::empty(&kind));
-        self.registry.add(Registered {
-            name,
-            slot,
-            kind: Arc::new(kind),
-        });
+        self.registry.add(Registered { name, slot, kind: Arc::new(kind) });
         KindSlot::new(slot)
     }
 
@@ -140,6 +136,7 @@ impl EngineBuilder {
             faults: self.faults,
             stop: stop.clone(),
             tasks: tasks.clone(),
+            retiring: TaskTracker::new(),
         });
         let shown = Arc::new(RwLock::new(State::new(core.now())));
         let (requests, waiting) = mpsc::channel(core.limits.queue_max);
@@ -154,25 +151,13 @@ impl EngineBuilder {
         }
         tasks.spawn(coordinator.run());
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
-        let writer = Some(HistoryWriter {
-            stop: stop_writer,
-            task: writer,
-        });
-        Ok(Engine {
-            core,
-            shown,
-            requests,
-            refresh,
-            writer: Arc::new(tokio::sync::Mutex::new(writer)),
-        })
+        let writer = Some(HistoryWriter { stop: stop_writer, task: writer });
+        Ok(Engine { core, shown, requests, refresh, writer: Arc::new(tokio::sync::Mutex::new(writer)) })
     }
 
     fn check_names(&self) -> Result<(), StartError> {
         let kinds = self.registry.iter().map(|kind| format!("kind {}", kind.name));
-        let components = self
-            .components
-            .iter()
-            .map(|component| format!("component {}", component.name()));
+        let components = self.components.iter().map(|component| format!("component {}", component.name()));
         let mut seen = std::collections::BTreeSet::new();
         for name in kinds.chain(components) {
             if !seen.insert(name.clone()) {
@@ -185,9 +170,7 @@ impl EngineBuilder {
 
 impl std::fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EngineBuilder")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("EngineBuilder").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
@@ -258,11 +241,7 @@ impl Engine {
 
     async fn ask_edit(&self, edit: Edit, dry_run: bool) -> Result<Accepted, Refused> {
         let (reply, done) = oneshot::channel();
-        self.send(Request::Edit {
-            edit: Box::new(edit),
-            dry_run,
-            reply,
-        })?;
+        self.send(Request::Edit { edit: Box::new(edit), dry_run, reply })?;
         done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
     }
 
@@ -272,20 +251,13 @@ impl Engine {
     /// [`Refusal::Busy`] or [`Refusal::Stopping`]; how the reload itself ended is in its event.
     pub async fn reload(&self, trigger: Trigger, by: &str, anew: bool) -> Result<Arc<ReloadEvent>, Refusal> {
         let (reply, done) = oneshot::channel();
-        self.send(Request::Reload {
-            trigger,
-            by: by.to_owned(),
-            anew,
-            reply,
-        })?;
+        self.send(Request::Reload { trigger, by: by.to_owned(), anew, reply })?;
         done.await.map_err(|_| Refusal::Stopping)
     }
 
     fn send(&self, request: Request) -> Result<(), Refusal> {
         self.requests.try_send(request).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Refusal::Busy {
-                queue_max: self.core.limits.queue_max,
-            },
+            mpsc::error::TrySendError::Full(_) => Refusal::Busy { queue_max: self.core.limits.queue_max },
             mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
         })
     }
@@ -336,9 +308,7 @@ impl Engine {
     pub fn schemas(&self) -> Vec<(String, DocumentSchema)> {
         let of_kind = |kind: &Registered| {
             let schemas = kind.kind.schemas().into_iter().chain([check::schema()]);
-            schemas
-                .map(|schema| (kind.name.to_string(), schema))
-                .collect::<Vec<_>>()
+            schemas.map(|schema| (kind.name.to_string(), schema)).collect::<Vec<_>>()
         };
         self.core.registry.iter().flat_map(of_kind).collect()
     }
@@ -346,11 +316,7 @@ impl Engine {
     /// How this replica stands to the log. Cost: looks through the names of all documents.
     #[must_use]
     pub fn status(&self) -> EngineStatus {
-        let state = self
-            .shown
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone();
+        let state = self.shown.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let world = self.core.cell.world();
         let mut counts = std::collections::BTreeMap::new();
         if let Some(ground) = world.get::<Ground>(self.core.ground) {
@@ -361,9 +327,7 @@ impl Engine {
         let kind = |registered: &Registered| KindStatus {
             kind: registered.name.clone(),
             documents: counts.get(&registered.name).copied().unwrap_or(0),
-            figures: world
-                .get_any(registered.slot)
-                .map_or_else(Vec::new, |it| registered.kind.figures(it)),
+            figures: world.get_any(registered.slot).map_or_else(Vec::new, |it| registered.kind.figures(it)),
         };
         EngineStatus {
             desired: state.desired.max(world.revision()),
@@ -378,6 +342,13 @@ impl Engine {
             refresh: *self.refresh.borrow(),
             kinds: self.core.registry.iter().map(kind).collect(),
         }
+    }
+
+    /// Waits until everything that was replaced so far is released.
+    pub async fn retired(&self) {
+        self.core.retiring.close();
+        self.core.retiring.wait().await;
+        self.core.retiring.reopen();
     }
 
     pub(crate) fn ground(&self) -> midflight_live::Slot {
@@ -395,14 +366,12 @@ impl Engine {
     pub async fn stop(&self) {
         self.core.stop.cancel();
         self.core.tasks.close();
-        if tokio::time::timeout(STOP_MAX, self.core.tasks.wait())
-            .await
-            .is_err()
-        {
-            tracing::error!(
-                "a task did not stop in {} ms and is left behind",
-                STOP_MAX.as_millis()
-            );
+        let all = async {
+            self.core.tasks.wait().await;
+            self.retired().await;
+        };
+        if tokio::time::timeout(STOP_MAX, all).await.is_err() {
+            tracing::error!("a task did not stop in {} ms and is left behind", STOP_MAX.as_millis());
         }
         if let Some(writer) = self.writer.lock().await.take() {
             writer.stop.cancel();
@@ -415,8 +384,6 @@ impl Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine")
-            .field("served", &self.served())
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").field("served", &self.served()).finish_non_exhaustive()
     }
 }

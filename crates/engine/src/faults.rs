@@ -19,10 +19,7 @@ impl Faults {
     /// Whether a failure is still waiting for its phase.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.fail_in
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_some()
+        self.fail_in.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     pub(crate) fn at(&self, phase: Phase) -> Result<(), Problems> {

@@ -24,10 +24,7 @@ pub struct Refresh {
 impl Default for Refresh {
     /// Every 30 seconds: a hint that was lost delays a replica no longer than that.
     fn default() -> Self {
-        Self {
-            enabled: true,
-            period: Duration::from_secs(30),
-        }
+        Self { enabled: true, period: Duration::from_secs(30) }
     }
 }
 
@@ -112,17 +109,10 @@ mod tests {
     async fn hints_and_the_period_ring_and_many_rings_are_one() {
         let bus = MemoryBus::new();
         let bell = Arc::new(Bell::default());
-        let refresh = watch::Sender::new(Refresh {
-            enabled: false,
-            period: Duration::from_secs(30),
-        });
+        let refresh = watch::Sender::new(Refresh { enabled: false, period: Duration::from_secs(30) });
         let stop = CancellationToken::new();
-        let follower = tokio::spawn(follow(
-            Arc::new(bus.clone()),
-            Arc::clone(&bell),
-            refresh.subscribe(),
-            stop.clone(),
-        ));
+        let follower =
+            tokio::spawn(follow(Arc::new(bus.clone()), Arc::clone(&bell), refresh.subscribe(), stop.clone()));
         assert_eq!(bell.rung().await, Trigger::Notify, "the start of listening rings");
         for number in 1..100 {
             bus.publish(RevisionNumber::new(number)).await.unwrap();
@@ -130,10 +120,7 @@ mod tests {
         assert_eq!(bell.rung().await, Trigger::Notify);
         let quiet = tokio::time::timeout(Duration::from_secs(300), bell.rung()).await;
         assert!(quiet.is_err(), "neither a second ring nor a period that is off");
-        refresh.send_replace(Refresh {
-            enabled: true,
-            period: Duration::from_secs(30),
-        });
+        refresh.send_replace(Refresh { enabled: true, period: Duration::from_secs(30) });
         assert_eq!(bell.rung().await, Trigger::Periodic);
         stop.cancel();
         follower.await.unwrap();

@@ -54,13 +54,7 @@ impl History {
     /// Reads what the store kept. Answers the history and the part of it that writes, to be run as a task.
     pub(crate) async fn open(store: Arc<dyn Store>, max: usize) -> (Self, Writer) {
         let limit = u32::try_from(max).unwrap_or(u32::MAX);
-        let kept = match store
-            .events(EventQuery {
-                limit,
-                ..EventQuery::default()
-            })
-            .await
-        {
+        let kept = match store.events(EventQuery { limit, ..EventQuery::default() }).await {
             Ok(page) => page.items.into_iter().rev().map(Arc::new).collect(),
             Err(error) => {
                 tracing::warn!(%error, "the history of earlier reloads cannot be read; it starts anew");
@@ -70,15 +64,7 @@ impl History {
         let (unwritten, events) = mpsc::channel(UNWRITTEN_MAX);
         let listeners = broadcast::Sender::new(LISTENER_LAG_MAX);
         let keep = u64::try_from(max).unwrap_or(u64::MAX);
-        (
-            Self {
-                kept: Mutex::new(kept),
-                max,
-                listeners,
-                unwritten,
-            },
-            Writer { store, events, keep },
-        )
+        (Self { kept: Mutex::new(kept), max, listeners, unwritten }, Writer { store, events, keep })
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Arc<ReloadEvent>>> {
@@ -120,23 +106,14 @@ impl History {
     /// The reloads that `wanted` says yes to, newest first, at most `limit` of them. Cost: looks through all.
     #[must_use]
     pub fn select(&self, limit: usize, wanted: impl Fn(&ReloadEvent) -> bool) -> Vec<Arc<ReloadEvent>> {
-        self.kept()
-            .iter()
-            .rev()
-            .filter(|event| wanted(event))
-            .take(limit)
-            .cloned()
-            .collect()
+        self.kept().iter().rev().filter(|event| wanted(event)).take(limit).cloned().collect()
     }
 
     /// Counts and times of all that is kept. Cost: looks through all.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let kept = self.kept();
-        let mut statistics = Statistics {
-            total: kept.len(),
-            ..Statistics::default()
-        };
+        let mut statistics = Statistics { total: kept.len(), ..Statistics::default() };
         let mut times = Vec::new();
         for event in kept.iter() {
             *statistics.by_outcome.entry(event.outcome).or_default() += 1;
@@ -162,9 +139,7 @@ fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
 
 impl std::fmt::Debug for History {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("History")
-            .field("kept", &self.kept().len())
-            .finish_non_exhaustive()
+        f.debug_struct("History").field("kept", &self.kept().len()).finish_non_exhaustive()
     }
 }
 
@@ -206,10 +181,7 @@ mod tests {
     fn percentiles_are_nearest_rank() {
         let times: Vec<_> = (1..=200).map(Duration::from_millis).collect();
         let millis = |percent| percentile(&times, percent).map(|time| time.as_millis());
-        assert_eq!(
-            (millis(50), millis(95), millis(99)),
-            (Some(100), Some(190), Some(198))
-        );
+        assert_eq!((millis(50), millis(95), millis(99)), (Some(100), Some(190), Some(198)));
         assert_eq!(percentile(&times[..1], 50), Some(Duration::from_millis(1)));
         assert_eq!(percentile(&[], 50), None);
     }

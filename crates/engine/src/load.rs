@@ -18,10 +18,7 @@ const PAGE: u32 = 256;
 pub(crate) enum Aim<'a> {
     /// What the log has beyond what was looked at, up to a revision or all of it. With `retry`, what is in quarantine
     /// is tried once more along with it.
-    Log {
-        upto: Option<RevisionNumber>,
-        retry: bool,
-    },
+    Log { upto: Option<RevisionNumber>, retry: bool },
     /// Everything there is, compiled anew, but for what is in quarantine.
     Everything,
     /// An edit that is not in the log yet.
@@ -88,10 +85,8 @@ async fn load_log(
         };
         let Some(last) = page.last() else { break };
         position = last.revision.number;
-        let documents = page
-            .into_iter()
-            .filter(|one| one.revision.number <= to)
-            .flat_map(|one| one.documents);
+        let documents =
+            page.into_iter().filter(|one| one.revision.number <= to).flat_map(|one| one.documents);
         newest.extend(documents.map(|document| (document.id.clone(), wanted(document))));
     }
     if retry {
@@ -99,13 +94,7 @@ async fn load_log(
             newest.entry(pending.id.clone()).or_insert(pending);
         }
     }
-    Ok(Loaded {
-        to,
-        head,
-        wanted: newest.into_values().collect(),
-        anew: false,
-        edit: None,
-    })
+    Ok(Loaded { to, head, wanted: newest.into_values().collect(), anew: false, edit: None })
 }
 
 /// What quarantined revisions wanted of the documents that nobody has replaced since.
@@ -122,10 +111,8 @@ async fn still_quarantined(store: &dyn Store, state: &State) -> Result<Vec<Wante
 
 async fn load_everything(store: &dyn Store, state: &State) -> Result<Loaded, LoadError> {
     let (head, documents) = store.everything().await?;
-    let mut newest: BTreeMap<_, _> = documents
-        .into_iter()
-        .map(|document| (document.id.clone(), wanted(document)))
-        .collect();
+    let mut newest: BTreeMap<_, _> =
+        documents.into_iter().map(|document| (document.id.clone(), wanted(document))).collect();
     for (revision, quarantined) in &state.quarantine {
         for id in &quarantined.documents {
             match last_good(store, state, id, *revision).await? {
@@ -134,13 +121,7 @@ async fn load_everything(store: &dyn Store, state: &State) -> Result<Loaded, Loa
             };
         }
     }
-    Ok(Loaded {
-        to: head,
-        head,
-        wanted: newest.into_values().collect(),
-        anew: true,
-        edit: None,
-    })
+    Ok(Loaded { to: head, head, wanted: newest.into_values().collect(), anew: true, edit: None })
 }
 
 /// The newest version of a document before `revision` that is not in quarantine itself.
@@ -184,10 +165,7 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit, retry: bool) -
             .map_err(LoadError::Refused)?;
         let owner = now.filter(|now| !now.deleted).and_then(|now| now.owner);
         if let Some(owner) = owner.filter(|owner| !edit.take_over && edit.owner.as_ref() != Some(owner)) {
-            return Err(LoadError::Refused(Refusal::Owned {
-                id: change.id.clone(),
-                owner,
-            }));
+            return Err(LoadError::Refused(Refusal::Owned { id: change.id.clone(), owner }));
         }
     }
     let pairs = edit.changes.iter().zip(&current);
@@ -196,17 +174,13 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit, retry: bool) -
         (change.id.clone(), old, change.body.clone())
     }));
     let changes_hands = |current: &Option<Document>| {
-        let other = current
-            .as_ref()
-            .filter(|document| document.body.is_some() && document.owner != edit.owner);
+        let other =
+            current.as_ref().filter(|document| document.body.is_some() && document.owner != edit.owner);
         other.is_some_and(|document| edit.take_over || document.owner.is_none())
     };
     let pairs = edit.changes.iter().zip(&current);
     let real = pairs.filter(|(change, current)| diff.get(&change.id).is_some() || changes_hands(current));
-    let edit = Edit {
-        changes: real.map(|(change, _)| change.clone()).collect(),
-        ..edit.clone()
-    };
+    let edit = Edit { changes: real.map(|(change, _)| change.clone()).collect(), ..edit.clone() };
     if edit.changes.is_empty() {
         return Err(LoadError::NothingToDo(head, diff));
     }
@@ -214,23 +188,13 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit, retry: bool) -
     let mut wanted: Vec<_> = edit
         .changes
         .iter()
-        .map(|change| Wanted {
-            id: change.id.clone(),
-            revision: to,
-            body: change.body.clone(),
-        })
+        .map(|change| Wanted { id: change.id.clone(), revision: to, body: change.body.clone() })
         .collect();
     if retry {
         let pending = still_quarantined(store, state).await?;
         wanted.extend(pending.into_iter().filter(|pending| !ids.contains(&pending.id)));
     }
-    Ok(Loaded {
-        to,
-        head,
-        wanted,
-        anew: false,
-        edit: Some((edit, diff)),
-    })
+    Ok(Loaded { to, head, wanted, anew: false, edit: Some((edit, diff)) })
 }
 
 fn twice_in(edit: &Edit) -> Problems {
@@ -244,11 +208,7 @@ fn twice_in(edit: &Edit) -> Problems {
 }
 
 fn wanted(document: Document) -> Wanted {
-    Wanted {
-        id: document.id,
-        revision: document.revision,
-        body: document.body,
-    }
+    Wanted { id: document.id, revision: document.revision, body: document.body }
 }
 
 /// Which revisions the problems are about, by the documents that they name, with all the documents that those
@@ -277,30 +237,16 @@ pub(crate) async fn blamed(
             let replaced = match newest.get(&document.id) {
                 Some(newest) => *newest > revision,
                 // It is not wanted at all: it may have been deleted later, which is a replacement too.
-                None => store
-                    .document_head(&document.id)
-                    .await?
-                    .is_some_and(|head| head.revision > revision),
+                None => store.document_head(&document.id).await?.is_some_and(|head| head.revision > revision),
             };
             if !replaced {
                 documents.push(document.id);
             }
         }
         if documents.is_empty() {
-            documents.extend(
-                wanted
-                    .iter()
-                    .filter(|(_, of)| *of == revision)
-                    .map(|(id, _)| id.clone()),
-            );
+            documents.extend(wanted.iter().filter(|(_, of)| *of == revision).map(|(id, _)| id.clone()));
         }
-        blamed.insert(
-            revision,
-            Quarantined {
-                problems: problems.clone(),
-                documents,
-            },
-        );
+        blamed.insert(revision, Quarantined { problems: problems.clone(), documents });
     }
     Ok(blamed)
 }

@@ -84,10 +84,6 @@ pub struct Refused {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self {
-            refusal,
-            diff: None,
-            event: None,
-        }
+        Self { refusal, diff: None, event: None }
     }
 }

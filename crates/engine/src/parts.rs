@@ -57,10 +57,7 @@ pub(crate) async fn prepare(
         match prepared {
             Ok(prepared) => parts.ready.push((component.name().to_owned(), prepared)),
             Err(problems) => {
-                let named = problems
-                    .iter()
-                    .map(|problem| named(component.name(), problem))
-                    .collect();
+                let named = problems.iter().map(|problem| named(component.name(), problem)).collect();
                 match component.criticality() {
                     Criticality::Critical => fatal.append(named),
                     Criticality::BestEffort => parts.left_behind.append(named),
@@ -77,10 +74,7 @@ fn lanes(components: &[Arc<dyn Component>]) -> Vec<Vec<usize>> {
     let mut lane_of: BTreeMap<String, usize> = BTreeMap::new();
     for (place, component) in components.iter().enumerate() {
         let resources = component.exclusive();
-        let shared: Vec<usize> = resources
-            .iter()
-            .filter_map(|name| lane_of.get(name).copied())
-            .collect();
+        let shared: Vec<usize> = resources.iter().filter_map(|name| lane_of.get(name).copied()).collect();
         let lane = shared.first().copied().unwrap_or_else(|| {
             lanes.push(Vec::new());
             lanes.len() - 1
@@ -89,10 +83,7 @@ fn lanes(components: &[Arc<dyn Component>]) -> Vec<Vec<usize>> {
         for other in shared.into_iter().filter(|other| *other != lane) {
             let moved = std::mem::take(&mut lanes[other]);
             lanes[lane].extend(moved);
-            lane_of
-                .values_mut()
-                .filter(|of| **of == other)
-                .for_each(|of| *of = lane);
+            lane_of.values_mut().filter(|of| **of == other).for_each(|of| *of = lane);
         }
         lanes[lane].push(place);
         lanes[lane].sort_unstable();
@@ -102,10 +93,7 @@ fn lanes(components: &[Arc<dyn Component>]) -> Vec<Vec<usize>> {
 }
 
 fn named(component: &str, problem: &Problem) -> Problem {
-    Problem {
-        message: format!("{component}: {}", problem.message),
-        ..problem.clone()
-    }
+    Problem { message: format!("{component}: {}", problem.message), ..problem.clone() }
 }
 
 fn late(component: &str) -> Problems {
@@ -118,9 +106,7 @@ impl PreparedParts {
     /// Publishes all of them, in order.
     pub(crate) fn commit(self) -> CommittedParts {
         let commit = |(name, prepared): (String, Box<dyn Prepared>)| (name, prepared.commit());
-        CommittedParts {
-            in_use: self.ready.into_iter().map(commit).collect(),
-        }
+        CommittedParts { in_use: self.ready.into_iter().map(commit).collect() }
     }
 }
 
@@ -145,10 +131,7 @@ impl CommittedParts {
 
     /// Swaps the retained old ones back, last first.
     pub(crate) fn rollback(self) {
-        self.in_use
-            .into_iter()
-            .rev()
-            .for_each(|(_, committed)| committed.rollback());
+        self.in_use.into_iter().rev().for_each(|(_, committed)| committed.rollback());
     }
 
     /// Releases the old ones, each after its grace, without anybody waiting for it.

@@ -44,39 +44,19 @@ pub(crate) fn plan(input: Planning<'_>) -> Plan {
     if input.anew {
         let kept: BTreeSet<_> = input.targets.iter().map(|target| &target.id).collect();
         let gone = input.served.documents.keys().filter(|id| !kept.contains(id));
-        changes.extend(gone.map(|id| {
-            (
-                id.clone(),
-                Planned {
-                    id: id.clone(),
-                    effect: Effect::Remove,
-                    body: None,
-                },
-            )
-        }));
+        changes.extend(
+            gone.map(|id| (id.clone(), Planned { id: id.clone(), effect: Effect::Remove, body: None })),
+        );
     }
     for target in input.targets {
         if let Some(effect) = effect(input.served, target) {
             let body = target.body.as_ref().map(|(body, _)| Arc::clone(body));
-            changes.insert(
-                target.id.clone(),
-                Planned {
-                    id: target.id.clone(),
-                    effect,
-                    body,
-                },
-            );
+            changes.insert(target.id.clone(), Planned { id: target.id.clone(), effect, body });
         }
     }
     let changes: Vec<_> = changes.into_values().collect();
     let steps = steps(&input, &changes);
-    Plan {
-        from: input.from,
-        to: input.to,
-        changes,
-        diff: input.diff,
-        steps,
-    }
+    Plan { from: input.from, to: input.to, changes, diff: input.diff, steps }
 }
 
 fn effect(served: &Ground, target: &Target) -> Option<Effect> {
@@ -93,12 +73,7 @@ fn steps(input: &Planning<'_>, changes: &[Planned]) -> Vec<Step> {
     let mut documents: BTreeMap<KindName, usize> = BTreeMap::new();
     let mut touched: BTreeSet<KindName> = BTreeSet::new();
     let compiled: Vec<&DocumentId> = match input.anew {
-        true => input
-            .targets
-            .iter()
-            .map(|target| &target.id)
-            .chain(changes.iter().map(|c| &c.id))
-            .collect(),
+        true => input.targets.iter().map(|target| &target.id).chain(changes.iter().map(|c| &c.id)).collect(),
         false => changes.iter().map(|change| &change.id).collect(),
     };
     for id in compiled {
@@ -108,11 +83,8 @@ fn steps(input: &Planning<'_>, changes: &[Planned]) -> Vec<Step> {
         }
     }
     let concerned = |part: &&Part| {
-        let holds = |change: &Planned| {
-            part.sections
-                .iter()
-                .any(|s| s.holds(&change.id.kind, &change.id.name))
-        };
+        let holds =
+            |change: &Planned| part.sections.iter().any(|s| s.holds(&change.id.kind, &change.id.name));
         changes.iter().any(holds)
     };
     let mut parts: Vec<_> = input.parts.iter().filter(concerned).collect();
@@ -120,14 +92,10 @@ fn steps(input: &Planning<'_>, changes: &[Planned]) -> Vec<Step> {
     let components: Vec<_> = parts.into_iter().map(|part| part.name.clone()).collect();
     let kinds: Vec<_> = documents.keys().cloned().collect();
 
-    let mut steps: Vec<_> = documents
-        .into_iter()
-        .map(|(kind, documents)| Step::Compile { kind, documents })
-        .collect();
+    let mut steps: Vec<_> =
+        documents.into_iter().map(|(kind, documents)| Step::Compile { kind, documents }).collect();
     steps.extend(touched.into_iter().map(|kind| Step::Check { kind }));
-    steps.extend(components.iter().map(|name| Step::Prepare {
-        component: name.clone(),
-    }));
+    steps.extend(components.iter().map(|name| Step::Prepare { component: name.clone() }));
     if input.diff.is_some() {
         steps.push(Step::Append);
     }
@@ -147,39 +115,19 @@ mod tests {
             let digest = Digest::of_body(&body);
             (body, digest)
         });
-        Target {
-            id: id.parse().unwrap(),
-            body,
-        }
+        Target { id: id.parse().unwrap(), body }
     }
 
     fn served(documents: &[(&str, u32)]) -> Ground {
         let targets = documents.iter().map(|(id, n)| target(id, Some(*n)));
-        let documents = targets
-            .map(|target| (target.id, target.body.unwrap().1))
-            .collect();
-        Ground {
-            documents,
-            ..Ground::default()
-        }
+        let documents = targets.map(|target| (target.id, target.body.unwrap().1)).collect();
+        Ground { documents, ..Ground::default() }
     }
 
     fn made(served: &Ground, targets: &[Target], anew: bool, parts: &[Part]) -> (Vec<String>, Vec<String>) {
         let (from, to) = (RevisionNumber::new(1), RevisionNumber::new(2));
-        let plan = plan(Planning {
-            from,
-            to,
-            served,
-            targets,
-            anew,
-            diff: None,
-            parts,
-        });
-        let changes = plan
-            .changes
-            .iter()
-            .map(|change| format!("{} {}", change.effect, change.id))
-            .collect();
+        let plan = plan(Planning { from, to, served, targets, anew, diff: None, parts });
+        let changes = plan.changes.iter().map(|change| format!("{} {}", change.effect, change.id)).collect();
         let step = |step: &Step| match step {
             Step::Compile { kind, documents } => format!("compile {kind} {documents}"),
             Step::Check { kind } => format!("check {kind}"),
@@ -193,18 +141,11 @@ mod tests {
     #[test]
     fn only_what_differs_is_planned() {
         let served = served(&[("a/x", 1), ("a/y", 1), ("b/z", 1)]);
-        let targets = [
-            target("a/x", Some(1)),
-            target("a/y", None),
-            target("b/z", Some(2)),
-            target("b/gone", None),
-        ];
+        let targets =
+            [target("a/x", Some(1)), target("a/y", None), target("b/z", Some(2)), target("b/gone", None)];
         let (changes, steps) = made(&served, &targets, false, &[]);
         assert_eq!(changes, ["remove a/y", "change b/z"]);
-        assert_eq!(
-            steps,
-            ["compile a 1", "compile b 1", "check a", "check b", "swap 2 "]
-        );
+        assert_eq!(steps, ["compile a 1", "compile b 1", "check a", "check b", "swap 2 "]);
     }
 
     #[test]
@@ -221,11 +162,7 @@ mod tests {
             kind: kind.parse().unwrap(),
             name: DocumentName::new(name).ok(),
         };
-        let part = |name: &str, order, section| Part {
-            name: name.into(),
-            order,
-            sections: vec![section],
-        };
+        let part = |name: &str, order, section| Part { name: name.into(), order, sections: vec![section] };
         let parts = [
             part("late", 90, section("a", "x")),
             part("early", 10, section("a", "x")),
@@ -235,14 +172,7 @@ mod tests {
         let (_, steps) = made(&Ground::default(), &targets, false, &parts);
         assert_eq!(
             steps,
-            [
-                "compile a 1",
-                "check a",
-                "check b",
-                "prepare early",
-                "prepare late",
-                "swap 1 early,late"
-            ]
+            ["compile a 1", "check a", "check b", "prepare early", "prepare late", "swap 1 early,late"]
         );
     }
 }

@@ -23,10 +23,7 @@ pub struct KindSlot<K> {
 
 impl<K> KindSlot<K> {
     pub(crate) fn new(slot: Slot) -> Self {
-        Self {
-            slot,
-            kind: PhantomData,
-        }
+        Self { slot, kind: PhantomData }
     }
 
     /// The place, to find the kind's snapshot in a [`midflight_live::World`] with.
@@ -78,12 +75,8 @@ impl<K: Kind> AnyKind for K {
     ) -> Result<AnySnapshot, Problems> {
         let previous = previous.downcast_ref().ok_or_else(mixed_up)?;
         let typed = changes.into_iter().map(|(name, document)| {
-            let document = document
-                .map(|document| document.downcast().map(|it| *it))
-                .transpose();
-            document
-                .map(|document| KindChange { name, document })
-                .map_err(|_| mixed_up())
+            let document = document.map(|document| document.downcast().map(|it| *it)).transpose();
+            document.map(|document| KindChange { name, document }).map_err(|_| mixed_up())
         });
         let next = Kind::compile(self, previous, typed.collect::<Result<_, _>>()?, work)?;
         Ok(Arc::new(next))
@@ -102,9 +95,7 @@ impl<K: Kind> AnyKind for K {
     }
 
     fn figures(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<(&'static str, u64)> {
-        snapshot
-            .downcast_ref()
-            .map_or_else(Vec::new, |snapshot| Kind::figures(self, snapshot))
+        snapshot.downcast_ref().map_or_else(Vec::new, |snapshot| Kind::figures(self, snapshot))
     }
 }
 

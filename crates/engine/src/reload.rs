@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use midflight_core::{
     Diff, DocumentId, Effect, KindName, Outcome, Phase, Plan, Pointer, Problem, Problems, ReloadEvent,
-    RevisionNumber, Status, StatusEvent,
+    RevisionNumber, Status, StatusEvent, Trigger,
 };
 use midflight_live::World;
 use midflight_store::{AppendError, Appended, NewRevision};
@@ -103,11 +103,7 @@ impl Reload<'_> {
             Some(Halt::Failed(problems)) => {
                 if let Status::Running(phase) = self.machine.status() {
                     let cancelled = self.core.stop.is_cancelled() && phase < Phase::Append;
-                    self.machine.step(if cancelled {
-                        StatusEvent::Cancelled
-                    } else {
-                        StatusEvent::Failed
-                    });
+                    self.machine.step(if cancelled { StatusEvent::Cancelled } else { StatusEvent::Failed });
                 }
                 ended.refusal = Some(self.refusal(problems.clone()));
                 ended.problems = problems;
@@ -131,13 +127,7 @@ impl Reload<'_> {
         core.faults.at(Phase::Load)?;
         let loaded = self.load(state, aim, deadline, ended).await?;
         ended.origins = origins(&loaded.wanted);
-        let Loaded {
-            to,
-            wanted,
-            anew,
-            edit,
-            ..
-        } = loaded;
+        let Loaded { to, wanted, anew, edit, .. } = loaded;
         let (edit, diff) = edit.unzip();
         ended.diff.clone_from(&diff);
         if let Some(problems) = edit.as_ref().and_then(|edit| self.unknown_kinds(edit)) {
@@ -145,17 +135,10 @@ impl Reload<'_> {
         }
 
         self.next_phase(Phase::Validate)?;
-        let allowance = Allowance {
-            deadline,
-            bytes_max: core.limits.compile_bytes_max,
-            stop: core.stop.clone(),
-        };
-        let maker = Maker {
-            registry: &core.registry,
-            workers: &core.workers,
-            limits: &core.limits,
-            allowance,
-        };
+        let allowance =
+            Allowance { deadline, bytes_max: core.limits.compile_bytes_max, stop: core.stop.clone() };
+        let maker =
+            Maker { registry: &core.registry, workers: &core.workers, limits: &core.limits, allowance };
         let mut valid = maker.validate(wanted).await?;
 
         self.next_phase(Phase::Diff)?;
@@ -166,9 +149,7 @@ impl Reload<'_> {
 
         self.next_phase(Phase::Compile)?;
         let quarantined = still_left_out(state, &ended.origins);
-        let world = maker
-            .compile(Arc::clone(&served), valid, &plan, anew, quarantined, core.ground)
-            .await?;
+        let world = maker.compile(Arc::clone(&served), valid, &plan, anew, quarantined, core.ground).await?;
         let world = Arc::new(world);
 
         self.next_phase(Phase::Check)?;
@@ -179,24 +160,14 @@ impl Reload<'_> {
         self.next_phase(Phase::Prepare)?;
         let concerned = core.components_of(&plan);
         let parts = parts::prepare(&concerned, &served, &world, deadline, &core.stop).await?;
-        Ok(Ready {
-            plan,
-            world,
-            parts,
-            edit,
-        })
+        Ok(Ready { plan, world, parts, edit })
     }
 
     /// From the point of no return on: for an edit the log takes it first, then it is published, verified and kept,
     /// or taken back.
     async fn go_live(&mut self, state: &mut State, ready: Ready, ended: &mut Ended) -> Result<(), Halt> {
         let core = self.core;
-        let Ready {
-            plan,
-            world,
-            parts,
-            edit,
-        } = ready;
+        let Ready { plan, world, parts, edit } = ready;
         self.next_phase(Phase::Append)?;
         if let Some(edit) = &edit {
             ended.appended = Some(self.append(state, edit).await?);
@@ -229,7 +200,7 @@ impl Reload<'_> {
             self.take_back(state, &plan, Some(old), PublishedParts::Committed(parts));
             return Err(problems.into());
         }
-        parts.retire(&core.tasks, &core.stop);
+        parts.retire(&core.retiring, &core.stop);
         state.position = state.position.max(plan.to);
         state.served_since = core.now();
         release(state, &ended.origins);
@@ -281,16 +252,10 @@ impl Reload<'_> {
 
     fn unknown_kinds(&self, edit: &midflight_core::Edit) -> Option<Problems> {
         let known: Vec<_> = self.core.registry.iter().map(|kind| kind.name.as_str()).collect();
-        let unknown = edit
-            .changes
-            .iter()
-            .filter(|change| self.core.registry.get(&change.id.kind).is_none());
+        let unknown = edit.changes.iter().filter(|change| self.core.registry.get(&change.id.kind).is_none());
         let problem = |change: &midflight_core::Change| {
-            let message = format!(
-                "there is no kind {:?}; there is {}",
-                change.id.kind.as_str(),
-                known.join(", ")
-            );
+            let message =
+                format!("there is no kind {:?}; there is {}", change.id.kind.as_str(), known.join(", "));
             Problem::new("unknown_kind", Pointer::root(), message).in_document(&change.id)
         };
         let problems: Problems = unknown.map(problem).collect();
@@ -309,15 +274,7 @@ impl Reload<'_> {
         let ground = served.get::<Ground>(self.core.ground).unwrap_or(&nothing);
         let targets: Vec<Target> = valid.iter().map(|valid| valid.target.clone()).collect();
         let parts = &self.core.component_parts;
-        plan(Planning {
-            from: served.revision(),
-            to,
-            served: ground,
-            targets: &targets,
-            anew,
-            diff,
-            parts,
-        })
+        plan(Planning { from: served.revision(), to, served: ground, targets: &targets, anew, diff, parts })
     }
 
     async fn append(&self, state: &State, edit: &midflight_core::Edit) -> Result<Appended, Halt> {
@@ -342,11 +299,7 @@ impl Reload<'_> {
         core.faults.at(Phase::Verify)?;
         let served = core.cell.world();
         if !Arc::ptr_eq(&served, world) {
-            let message = format!(
-                "revision {} was published and {} is served",
-                plan.to,
-                served.revision()
-            );
+            let message = format!("revision {} was published and {} is served", plan.to, served.revision());
             return Err(Problem::new("not_served", Pointer::root(), message).into());
         }
         if core.enforce_checks {
@@ -356,12 +309,8 @@ impl Reload<'_> {
                 // Past the point of no return a stop no longer cancels: the reload is finished either way.
                 stop: tokio_util::sync::CancellationToken::new(),
             };
-            let maker = Maker {
-                registry: &core.registry,
-                workers: &core.workers,
-                limits: &core.limits,
-                allowance,
-            };
+            let maker =
+                Maker { registry: &core.registry, workers: &core.workers, limits: &core.limits, allowance };
             maker.check(served, plan, core.ground).await?;
         }
         parts.verify().await
@@ -389,11 +338,7 @@ impl Reload<'_> {
             return Err(crate::Interrupted::Cancelled.into());
         }
         self.machine.step(StatusEvent::Finished);
-        debug_assert_eq!(
-            self.machine.phase(),
-            Some(phase),
-            "the road and the phase machine agree"
-        );
+        debug_assert_eq!(self.machine.phase(), Some(phase), "the road and the phase machine agree");
         self.core.faults.at(phase)
     }
 
@@ -433,20 +378,11 @@ impl Reload<'_> {
         if outcome.is_live() {
             tracing::debug!(reload = %event.id, %outcome, revision = %live, "reload");
         } else {
-            let wanted = ended
-                .plan
-                .as_ref()
-                .map(|plan| plan.to)
-                .filter(|to| *to <= state.desired);
+            let wanted = ended.plan.as_ref().map(|plan| plan.to).filter(|to| *to <= state.desired);
             let problems = ended.problems.clone();
             tracing::warn!(reload = %event.id, %outcome, %problems, "what is served stays as it was");
-            state.last_refused = Some(LastRefused {
-                revision: wanted,
-                at: core.now(),
-                outcome,
-                problems,
-                kinds,
-            });
+            state.last_refused =
+                Some(LastRefused { revision: wanted, at: core.now(), outcome, problems, kinds });
         }
         let told: Arc<[(DocumentId, Effect)]> = match outcome {
             Outcome::Success => {
@@ -458,10 +394,13 @@ impl Reload<'_> {
         if concerns_log || outcome.is_live() {
             state.last_reload = Some(Arc::clone(&event));
         }
-        core.history.add(ReloadReport {
-            event: Arc::clone(&event),
-            changes: told,
-        });
+        let looked_in_vain = outcome == Outcome::Unchanged
+            && matches!(self.machine.trigger, Trigger::Periodic | Trigger::Notify);
+        if looked_in_vain {
+            ended.event = Some(event);
+            return;
+        }
+        core.history.add(ReloadReport { event: Arc::clone(&event), changes: told });
         ended.event = Some(event);
     }
 }

@@ -65,8 +65,7 @@ impl State {
         for (revision, quarantined) in &mut self.quarantine {
             quarantined.documents.retain(|id| !replaced(id, *revision));
         }
-        self.quarantine
-            .retain(|_, quarantined| !quarantined.documents.is_empty());
+        self.quarantine.retain(|_, quarantined| !quarantined.documents.is_empty());
     }
 }
 

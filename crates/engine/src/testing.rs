@@ -23,11 +23,7 @@ use crate::{Engine, Faults, Kind, KindChange, Work};
 pub struct Broken(String);
 
 fn holds(condition: bool, otherwise: impl FnOnce() -> String) -> Result<(), Broken> {
-    if condition {
-        Ok(())
-    } else {
-        Err(Broken(otherwise()))
-    }
+    if condition { Ok(()) } else { Err(Broken(otherwise())) }
 }
 
 /// Makes an edit fail in every phase in turn, and looks each time whether the engine is as it was: the same documents
@@ -45,19 +41,16 @@ pub async fn fail_every_step<P: PartialEq + Debug>(
     probe: impl Fn() -> P,
 ) -> Result<(), Broken> {
     for (n, phase) in Phase::ALL.iter().copied().enumerate() {
+        engine.retired().await;
         let (world, probed) = (engine.world(), probe());
         let log = log_of(engine).await?;
         faults.fail_next(phase);
         let refused = engine.apply(edit(n)).await;
         holds(!faults.is_waiting(), || format!("no reload came to {phase}"))?;
-        holds(refused.is_err(), || {
-            format!("an edit that failed in {phase} was answered as done")
-        })?;
+        holds(refused.is_err(), || format!("an edit that failed in {phase} was answered as done"))?;
         let after = engine.world();
         if phase < Phase::Swap {
-            holds(Arc::ptr_eq(&world, &after), || {
-                format!("failed in {phase}, and another world is served")
-            })?;
+            holds(Arc::ptr_eq(&world, &after), || format!("failed in {phase}, and another world is served"))?;
         }
         holds(same_documents(engine, &world, &after), || {
             format!("failed in {phase}, and other documents are served")
@@ -66,17 +59,12 @@ pub async fn fail_every_step<P: PartialEq + Debug>(
             format!("failed in {phase}, and the revision went back")
         })?;
         let same_log = log_of(engine).await? == log;
-        holds(same_log, || {
-            format!("failed in {phase}, and the log's current state is another")
-        })?;
+        holds(same_log, || format!("failed in {phase}, and the log's current state is another"))?;
+        engine.retired().await;
         let now = probe();
-        holds(now == probed, || {
-            format!("failed in {phase}; was {probed:?} and is {now:?}")
-        })?;
+        holds(now == probed, || format!("failed in {phase}; was {probed:?} and is {now:?}"))?;
         let made = engine.apply(edit(n)).await;
-        holds(made.is_ok(), || {
-            format!("after a failure in {phase} the edit does not go through: {made:?}")
-        })?;
+        holds(made.is_ok(), || format!("after a failure in {phase} the edit does not go through: {made:?}"))?;
     }
     Ok(())
 }
@@ -85,20 +73,13 @@ pub async fn fail_every_step<P: PartialEq + Debug>(
 async fn log_of(engine: &Engine) -> Result<Vec<(String, Option<midflight_core::Digest>)>, Broken> {
     let everything = engine.store().everything().await;
     let (_, documents) = everything.map_err(|error| Broken(format!("the log cannot be read: {error}")))?;
-    let mut state: Vec<_> = documents
-        .iter()
-        .map(|it| (it.id.to_string(), it.digest()))
-        .collect();
+    let mut state: Vec<_> = documents.iter().map(|it| (it.id.to_string(), it.digest())).collect();
     state.sort();
     Ok(state)
 }
 
 fn same_documents(engine: &Engine, before: &World, after: &World) -> bool {
-    let of = |world: &World| {
-        world
-            .get::<Ground>(engine.ground())
-            .map(|ground| ground.documents.clone())
-    };
+    let of = |world: &World| world.get::<Ground>(engine.ground()).map(|ground| ground.documents.clone());
     of(before) == of(after)
 }
 
@@ -116,48 +97,30 @@ pub fn try_kind<K: Kind>(
     inputs: &[Value],
 ) -> Result<(), Broken> {
     let answers = |snapshot: &K::Snapshot| -> Vec<String> {
-        inputs
-            .iter()
-            .map(|input| format!("{:?}", kind.answer(snapshot, input)))
-            .collect()
+        inputs.iter().map(|input| format!("{:?}", kind.answer(snapshot, input))).collect()
     };
     let empty = kind.empty();
     let nothing = answers(&empty);
-    let mut changes = documents
-        .iter()
-        .map(|it| put(kind, it))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut changes = documents.iter().map(|it| put(kind, it)).collect::<Result<Vec<_>, _>>()?;
     changes.sort_by(|a, b| a.name.cmp(&b.name));
     let together = compiled(kind, &empty, changes, "all documents together")?;
     let wanted = answers(&together);
-    holds(answers(&empty) == nothing, || {
-        "compiling changed the previous snapshot".to_owned()
-    })?;
+    holds(answers(&empty) == nothing, || "compiling changed the previous snapshot".to_owned())?;
 
     let mut one_by_one = kind.empty();
     for document in documents {
         one_by_one = compiled(kind, &one_by_one, vec![put(kind, document)?], document.0.as_str())?;
     }
-    holds(answers(&one_by_one) == wanted, || {
-        "one by one gives other answers than together".to_owned()
-    })?;
+    holds(answers(&one_by_one) == wanted, || "one by one gives other answers than together".to_owned())?;
 
     for (name, _) in documents.iter().rev() {
-        let gone = KindChange {
-            name: name.clone(),
-            document: None,
-        };
+        let gone = KindChange { name: name.clone(), document: None };
         one_by_one = compiled(kind, &one_by_one, vec![gone], name.as_str())?;
     }
-    holds(answers(&one_by_one) == nothing, || {
-        "something is left when all documents are gone".to_owned()
-    })?;
+    holds(answers(&one_by_one) == nothing, || "something is left when all documents are gone".to_owned())?;
 
     let late = Work::new(Instant::now(), u64::MAX);
-    let all = documents
-        .iter()
-        .map(|it| put(kind, it))
-        .collect::<Result<Vec<_>, _>>()?;
+    let all = documents.iter().map(|it| put(kind, it)).collect::<Result<Vec<_>, _>>()?;
     let heeded = documents.is_empty() || kind.compile(&empty, all, &late).is_err();
     holds(heeded, || "compile does not ask whether to go on".to_owned())?;
     documents.iter().try_for_each(|document| bend(kind, document))
@@ -166,10 +129,7 @@ pub fn try_kind<K: Kind>(
 fn put<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<KindChange<K::Document>, Broken> {
     let valid = kind.validate(name, body, &Work::unbounded());
     let document = valid.map_err(|problems| Broken(format!("{name} is not valid: {problems}")))?;
-    Ok(KindChange {
-        name: name.clone(),
-        document: Some(document),
-    })
+    Ok(KindChange { name: name.clone(), document: Some(document) })
 }
 
 fn compiled<K: Kind>(
@@ -184,16 +144,8 @@ fn compiled<K: Kind>(
 
 /// Gives every member of a body another type, in turn, and takes it away.
 fn bend<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<(), Broken> {
-    let others = [
-        json!(null),
-        json!(true),
-        json!(-1),
-        json!(1e300),
-        json!("x"),
-        json!([]),
-        json!({}),
-        json!([[{}]]),
-    ];
+    let others =
+        [json!(null), json!(true), json!(-1), json!(1e300), json!("x"), json!([]), json!({}), json!([[{}]])];
     for key in body.as_object().into_iter().flatten().map(|(key, _)| key) {
         for other in others.iter().map(Some).chain([None]) {
             let mut bent = body.clone();
@@ -206,10 +158,7 @@ fn bend<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<(), B
             let result = catch_unwind(AssertUnwindSafe(|| {
                 let work = Work::unbounded();
                 let document = kind.validate(name, &bent, &work)?;
-                let change = KindChange {
-                    name: name.clone(),
-                    document: Some(document),
-                };
+                let change = KindChange { name: name.clone(), document: Some(document) };
                 kind.compile(&kind.empty(), vec![change], &work).map(drop)
             }));
             match result {

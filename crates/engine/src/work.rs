@@ -46,11 +46,7 @@ impl Work {
     /// No bound at all: for tests, benchmarks and programs that call a kind by themselves.
     #[must_use]
     pub fn unbounded() -> Self {
-        Self {
-            deadline: None,
-            bytes_left: AtomicU64::new(u64::MAX),
-            cancelled: AtomicBool::new(false),
-        }
+        Self { deadline: None, bytes_left: AtomicU64::new(u64::MAX), cancelled: AtomicBool::new(false) }
     }
 
     /// Says that the work is not wanted any more.
@@ -78,10 +74,7 @@ impl Work {
     /// [`Interrupted::Memory`] when fewer are left.
     pub fn spend(&self, bytes: u64) -> Result<(), Interrupted> {
         let take = |left: u64| left.checked_sub(bytes);
-        match self
-            .bytes_left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-        {
+        match self.bytes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
             Ok(_) => Ok(()),
             Err(_) => Err(Interrupted::Memory),
         }
@@ -107,10 +100,7 @@ mod tests {
     fn a_budget_ends_by_time_by_memory_and_by_word() {
         let work = Work::new(Instant::now(), 10);
         assert_eq!(work.go_on(), Err(Interrupted::Deadline));
-        assert_eq!(
-            (work.spend(6), work.spend(5), work.spend(4)),
-            (Ok(()), Err(Interrupted::Memory), Ok(()))
-        );
+        assert_eq!((work.spend(6), work.spend(5), work.spend(4)), (Ok(()), Err(Interrupted::Memory), Ok(())));
         let work = Work::unbounded();
         assert_eq!(work.go_on(), Ok(()));
         work.cancel();

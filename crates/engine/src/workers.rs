@@ -40,11 +40,7 @@ pub(crate) struct Allowance {
 
 impl Workers {
     pub(crate) fn new(runaways_max: usize) -> Self {
-        Self {
-            idle: Mutex::default(),
-            runaways: Arc::default(),
-            runaways_max,
-        }
+        Self { idle: Mutex::default(), runaways: Arc::default(), runaways_max }
     }
 
     /// How many threads were given up and still run.
@@ -101,10 +97,7 @@ impl Workers {
         worker: mpsc::Sender<Job>,
         done: Result<Result<T, Problems>, oneshot::error::RecvError>,
     ) -> Result<T, Problems> {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(worker);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         done.unwrap_or_else(|_| Err(lost_thread()))
     }
 
@@ -119,10 +112,7 @@ impl Workers {
         if counted.is_err() {
             self.runaways.fetch_sub(1, Ordering::Relaxed);
         }
-        tracing::error!(
-            runaways = self.runaways(),
-            "gave up a thread whose work does not end"
-        );
+        tracing::error!(runaways = self.runaways(), "gave up a thread whose work does not end");
     }
 
     fn take_idle(&self) -> Result<mpsc::Sender<Job>, Problems> {
@@ -131,9 +121,7 @@ impl Workers {
             return Ok(worker);
         }
         let (sender, jobs) = mpsc::channel::<Job>();
-        let builder = std::thread::Builder::new()
-            .name("midflight-work".into())
-            .stack_size(STACK_BYTES);
+        let builder = std::thread::Builder::new().name("midflight-work".into()).stack_size(STACK_BYTES);
         match builder.spawn(move || jobs.into_iter().for_each(|job| job())) {
             Ok(_detached) => Ok(sender),
             Err(error) => {
@@ -146,20 +134,13 @@ impl Workers {
 
 fn panicked(panic: &(dyn Any + Send)) -> Problems {
     let text = panic.downcast_ref::<&str>().copied();
-    let text = text
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     let message = format!("the kind's code panicked: {text}; this is a defect in the kind, please report it");
     Problem::new("panicked", Pointer::root(), message).into()
 }
 
 fn lost_thread() -> Problems {
-    Problem::new(
-        "lost_thread",
-        Pointer::root(),
-        "the thread that worked on it is gone",
-    )
-    .into()
+    Problem::new("lost_thread", Pointer::root(), "the thread that worked on it is gone").into()
 }
 
 #[cfg(test)]
@@ -190,9 +171,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_problem_and_the_thread_goes_on() {
         let workers = Workers::new(1);
-        let result = workers
-            .run(&allowance(60_000), |_| -> Result<(), _> { panic!("boom {}", 1) })
-            .await;
+        let result = workers.run(&allowance(60_000), |_| -> Result<(), _> { panic!("boom {}", 1) }).await;
         assert!(result.unwrap_err().to_string().contains("boom 1"));
         assert_eq!(workers.run(&allowance(60_000), |_| Ok(7)).await, Ok(7));
     }
@@ -205,15 +184,9 @@ mod tests {
             held.recv().unwrap_err();
             Ok(())
         };
-        assert_eq!(
-            code(workers.run(&allowance(1), endless).await),
-            "deadline_exceeded"
-        );
+        assert_eq!(code(workers.run(&allowance(1), endless).await), "deadline_exceeded");
         assert_eq!(workers.runaways(), 1);
-        assert_eq!(
-            code(workers.run(&allowance(60_000), |_| Ok(())).await),
-            "runaway_limit"
-        );
+        assert_eq!(code(workers.run(&allowance(60_000), |_| Ok(())).await), "runaway_limit");
         drop(release);
         while workers.runaways() > 0 {
             tokio::task::yield_now().await;
