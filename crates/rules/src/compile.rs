@@ -1,0 +1,329 @@
+//! Compiles changes into the next snapshot: resolves what documents say of each other and rebuilds what they touch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_engine::{KindChange, Work};
+
+use crate::condition::Condition;
+use crate::document::{CONDITIONS_FOLDER, Named, Parsed, RulesDocument, named};
+use crate::read_rule::RuleDocument;
+use crate::read_ruleset::RulesetDocument;
+use crate::resolve::{carried, resolved};
+use crate::rule::Rule;
+use crate::ruleset::{Editor, Ruleset, Unplaced};
+use crate::snapshot::RulesSnapshot;
+
+/// The kind's name as text.
+pub(crate) const KIND: &str = "rules";
+
+/// The kind's name.
+#[expect(clippy::expect_used, reason = "the literal is a name, and a test says so")]
+pub(crate) fn kind_name() -> KindName {
+    KindName::new(KIND).expect("rules is a kind's name")
+}
+
+/// The changes of one compile, by the sort of document. None deletes.
+#[derive(Default)]
+struct Changes {
+    conditions: Vec<(Arc<str>, Option<Arc<Condition>>)>,
+    rulesets: Vec<(Arc<str>, Option<RulesetDocument>)>,
+    rules: BTreeMap<Arc<str>, Vec<RuleChange>>,
+}
+
+struct RuleChange {
+    id: Arc<str>,
+    to: RuleTo,
+}
+
+/// What becomes of a rule.
+enum RuleTo {
+    /// It gets this document.
+    Document(Box<RuleDocument>),
+    /// It is compiled again, for a condition or its ruleset's typing changed.
+    Again,
+    /// It is taken away.
+    Gone,
+}
+
+/// A compile under way: the snapshot so far, and what is wrong so far.
+struct Compiler<'a> {
+    next: RulesSnapshot,
+    problems: Problems,
+    work: &'a Work,
+}
+
+/// Makes the next snapshot. Cost follows the changes and the rules that use a changed condition.
+///
+/// # Errors
+/// Every problem, each naming its document.
+pub(crate) fn compile(
+    previous: &RulesSnapshot,
+    changes: Vec<KindChange<RulesDocument>>,
+    work: &Work,
+) -> Result<RulesSnapshot, Problems> {
+    let mut compiler = Compiler { next: previous.clone(), problems: Problems::default(), work };
+    let mut changes = compiler.sorted(changes);
+    let gone_conditions = compiler.change_conditions(&mut changes);
+    let gone_rulesets = compiler.change_rulesets(&mut changes);
+    for (ruleset, rules) in changes.rules {
+        compiler.change_rules(&ruleset, rules)?;
+    }
+    compiler.remove_rulesets(&gone_rulesets);
+    compiler.check_conditions(&gone_conditions);
+    compiler.check_default(previous);
+    compiler.problems.or(compiler.next)
+}
+
+impl Compiler<'_> {
+    fn sorted(&mut self, documents: Vec<KindChange<RulesDocument>>) -> Changes {
+        let mut changes = Changes::default();
+        let mut ruleset_id: Arc<str> = "".into();
+        for KindChange { name, document } in documents {
+            let place = match named(&name) {
+                Ok(place) => place,
+                Err(problem) => {
+                    self.add(name, problem);
+                    continue;
+                }
+            };
+            match (place, document.map(|document| document.0)) {
+                (Named::Condition(id), Some(Parsed::Condition(condition))) => {
+                    changes.conditions.push((id.into(), Some(condition)));
+                }
+                (Named::Condition(id), _) => changes.conditions.push((id.into(), None)),
+                (Named::Ruleset(id), Some(Parsed::Ruleset(ruleset))) => {
+                    changes.rulesets.push((id.into(), Some(ruleset)));
+                }
+                (Named::Ruleset(id), _) => changes.rulesets.push((id.into(), None)),
+                (Named::Rule(ruleset, id), document) => {
+                    let to = match document {
+                        Some(Parsed::Rule(rule)) => RuleTo::Document(Box::new(rule)),
+                        _ => RuleTo::Gone,
+                    };
+                    if &*ruleset_id != ruleset {
+                        ruleset_id = ruleset.into();
+                    }
+                    let rules = changes.rules.entry(ruleset_id.clone()).or_default();
+                    rules.push(RuleChange { id: id.into(), to });
+                }
+            }
+        }
+        changes
+    }
+
+    /// Changes the catalogue, and has the rules that use a changed condition compiled again. Answers the deleted ones.
+    fn change_conditions(&mut self, changes: &mut Changes) -> Vec<Arc<str>> {
+        let mut gone = Vec::new();
+        for (id, condition) in std::mem::take(&mut changes.conditions) {
+            match condition {
+                None => {
+                    self.next.conditions.remove(&id);
+                    gone.push(id);
+                }
+                Some(condition) => {
+                    self.next.conditions.insert(id.clone(), condition);
+                    for (ruleset, rule) in self.next.users.get(&id).into_iter().flatten() {
+                        changes.again(ruleset, std::iter::once(rule));
+                    }
+                }
+            }
+        }
+        gone
+    }
+
+    /// Changes what rulesets say of themselves. Answers the deleted ones, which go once their rules did.
+    fn change_rulesets(&mut self, changes: &mut Changes) -> Vec<Arc<str>> {
+        let mut gone = Vec::new();
+        for (id, document) in std::mem::take(&mut changes.rulesets) {
+            let Some(document) = document else {
+                gone.push(id);
+                continue;
+            };
+            if document.default {
+                self.next.defaults.insert(id.clone());
+            } else {
+                self.next.defaults.remove(&id);
+            }
+            let ruleset = match self.next.rulesets.get(&id) {
+                None => Ruleset::new(id.clone(), document),
+                Some(old) => {
+                    if old.document.typing != document.typing {
+                        changes.again(&id, old.rules.keys());
+                    }
+                    old.with(document)
+                }
+            };
+            self.next.rulesets.insert(id, Arc::new(ruleset));
+        }
+        gone
+    }
+
+    fn change_rules(&mut self, id: &Arc<str>, changes: Vec<RuleChange>) -> Result<(), Problems> {
+        let Some(ruleset) = self.next.rulesets.get(id) else {
+            for change in changes.iter().filter(|change| matches!(change.to, RuleTo::Document(_))) {
+                let message =
+                    format!("the ruleset {id:?} does not exist; put rules/{id} first, or in the same edit");
+                let problem = Problem::new("unknown_ruleset", Pointer::root(), message);
+                self.add_to_rule(id, &change.id, problem);
+            }
+            return Ok(());
+        };
+        let mut editor = Editor::new((**ruleset).clone());
+        // What one batch touches twice is changed by its document, which comes before being compiled again.
+        let mut done = BTreeSet::new();
+        for RuleChange { id: rule_id, to } in changes {
+            self.work.go_on()?;
+            if !done.insert(rule_id.clone()) {
+                continue;
+            }
+            let typing = editor.ruleset.document.typing;
+            let made = match to {
+                RuleTo::Gone => {
+                    if let Some(old) = editor.remove(&rule_id) {
+                        self.unlink(id, &old);
+                    }
+                    continue;
+                }
+                RuleTo::Document(document) => resolved(rule_id.clone(), *document, &self.next, id, typing),
+                RuleTo::Again => match editor.ruleset.rules.get(&rule_id) {
+                    Some(old) => carried(old, &self.next, id, typing),
+                    None => continue,
+                },
+            };
+            match made {
+                Ok(unplaced) => self.place(id, &mut editor, unplaced),
+                Err(problems) => {
+                    problems.iter().for_each(|problem| self.add_to_rule(id, &rule_id, problem.clone()))
+                }
+            }
+        }
+        let ruleset = editor.finish();
+        self.next.rulesets.insert(id.clone(), Arc::new(ruleset));
+        Ok(())
+    }
+
+    fn place(&mut self, ruleset: &Arc<str>, editor: &mut Editor, unplaced: Unplaced) {
+        let (new, old) = editor.put(unplaced);
+        if let Some(old) = old {
+            self.unlink(ruleset, &old);
+        }
+        for condition in new.named_conditions() {
+            let users = self.next.users.entry(condition.clone()).or_default();
+            users.insert((ruleset.clone(), new.id.clone()));
+        }
+    }
+
+    /// Takes a rule off the users of the conditions that it names.
+    fn unlink(&mut self, ruleset: &Arc<str>, rule: &Rule) {
+        let user = (ruleset.clone(), rule.id.clone());
+        for condition in rule.named_conditions() {
+            if let Some(users) = self.next.users.get_mut(condition) {
+                users.remove(&user);
+                if users.is_empty() {
+                    self.next.users.remove(condition);
+                }
+            }
+        }
+    }
+
+    fn remove_rulesets(&mut self, gone: &[Arc<str>]) {
+        for id in gone {
+            let Some(ruleset) = self.next.rulesets.get(id) else {
+                continue;
+            };
+            if !ruleset.rules.is_empty() {
+                let rules = ruleset.rules.keys().map(|rule| format!("{id}/{rule}"));
+                let message = format!(
+                    "the ruleset still has {}; delete them first, or in the same edit",
+                    some_of(rules, ruleset.rules.len(), "rules")
+                );
+                let problem = Problem::new("in_use", Pointer::root(), message);
+                self.add_to(id, problem);
+            }
+            self.next.rulesets.remove(id);
+            self.next.defaults.remove(id);
+        }
+    }
+
+    fn check_conditions(&mut self, gone: &[Arc<str>]) {
+        for id in gone {
+            let Some(users) = self.next.users.get(id) else {
+                continue;
+            };
+            let rules = users.iter().map(|(ruleset, rule)| format!("{ruleset}/{rule}"));
+            let message = format!(
+                "the condition is used by {}; change them first, or in the same edit",
+                some_of(rules, users.len(), "rules")
+            );
+            let problem = Problem::new("in_use", Pointer::root(), message);
+            self.add_to(&format!("{CONDITIONS_FOLDER}/{id}"), problem);
+        }
+    }
+
+    /// Refuses a second default, in each ruleset that this edit made one.
+    fn check_default(&mut self, previous: &RulesSnapshot) {
+        if self.next.defaults.len() < 2 {
+            return;
+        }
+        let all: Vec<_> = self.next.defaults.iter().map(|id| format!("{id:?}")).collect();
+        let message = format!("the rulesets {} are all the default; let one of them be", all.join(", "));
+        let made: Vec<_> =
+            self.next.defaults.iter().filter(|id| !previous.defaults.contains(*id)).cloned().collect();
+        for id in made {
+            let problem = Problem::new("duplicate_default", Pointer::root().key("default"), message.clone());
+            self.add_to(&id, problem);
+        }
+    }
+
+    fn add_to_rule(&mut self, ruleset: &str, rule: &str, problem: Problem) {
+        self.add_to(&format!("{ruleset}/{rule}"), problem);
+    }
+
+    fn add_to(&mut self, name: &str, problem: Problem) {
+        match DocumentName::new(name) {
+            Ok(name) => self.add(name, problem),
+            Err(_) => self.problems.add(problem),
+        }
+    }
+
+    fn add(&mut self, name: DocumentName, problem: Problem) {
+        let document = DocumentId { kind: kind_name(), name };
+        self.problems.add(problem.in_document(&document));
+    }
+}
+
+impl Changes {
+    fn again<'a>(&mut self, ruleset: &Arc<str>, rules: impl Iterator<Item = &'a Arc<str>>) {
+        let changes = self.rules.entry(ruleset.clone()).or_default();
+        changes.extend(rules.map(|id| RuleChange { id: id.clone(), to: RuleTo::Again }));
+    }
+}
+
+/// The first few of a list and how many more there are.
+fn some_of(names: impl Iterator<Item = String>, count: usize, noun: &str) -> String {
+    const SHOWN_MAX: usize = 3;
+    let shown: Vec<_> = names.take(SHOWN_MAX).collect();
+    match count.checked_sub(shown.len()) {
+        None | Some(0) => format!("the {noun} {}", shown.join(", ")),
+        Some(more) => format!("the {noun} {} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kinds_name_is_one() {
+        assert_eq!(kind_name().as_str(), KIND);
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let names = || ["a", "b", "c", "d", "e"].map(str::to_owned).into_iter();
+        assert_eq!(some_of(names(), 5, "rules"), "the rules a, b, c and 2 more");
+        assert_eq!(some_of(names().take(2), 2, "rules"), "the rules a, b");
+    }
+}

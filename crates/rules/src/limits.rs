@@ -1,0 +1,23 @@
+//! Every bound on a rules document, in one place; past it a document is refused and told which bound it broke.
+
+/// The deepest nesting of all, any and not in a rule.
+pub const CONDITION_DEPTH_MAX: usize = 16;
+/// The most conditions in one rule.
+pub const CONDITIONS_PER_RULE_MAX: usize = 1_000;
+/// The longest attribute path, in bytes.
+pub const ATTRIBUTE_BYTES_MAX: usize = 256;
+/// The longest action result, in bytes.
+pub const ACTION_BYTES_MAX: usize = 256;
+/// The longest name, description or tag, in bytes.
+pub const TEXT_BYTES_MAX: usize = 10_000;
+/// The longest regular expression, in bytes.
+pub const REGEX_BYTES_MAX: usize = 1_000;
+/// The most memory of one compiled regular expression, in bytes. Counted repetitions such as `(a{500}){500}` need far
+/// more and are refused.
+pub const REGEX_COMPILED_BYTES_MAX: usize = 1 << 20;
+/// The most values in a list constant.
+pub const LIST_ITEMS_MAX: usize = 10_000;
+/// The most patterns of a ruleset.
+pub const PATTERNS_MAX: usize = 10_000;
+/// The most tags of a document.
+pub const TAGS_MAX: usize = 100;

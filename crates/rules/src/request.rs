@@ -1,0 +1,120 @@
+//! What an execution is asked, and why it may be refused.
+
+use midflight_core::{Pointer, Problem};
+use serde_json::Value;
+
+use crate::status::RuleStatus;
+
+/// A request to execute a ruleset.
+#[derive(Debug, Clone, Copy)]
+pub struct ExecuteRequest<'a> {
+    /// Which ruleset; none asks for the default one.
+    pub ruleset: Option<&'a str>,
+    /// The input, an object.
+    pub data: &'a Value,
+    /// Only these rules, when given; whatever their order, they execute in the ruleset's.
+    pub rule_ids: Option<&'a [String]>,
+    /// Whether to say what became of each rule. Costs far more than executing: every rule is looked at.
+    pub explain: bool,
+}
+
+impl<'a> ExecuteRequest<'a> {
+    /// Asks for all rules of a ruleset, without explanations.
+    #[must_use]
+    pub fn new(ruleset: Option<&'a str>, data: &'a Value) -> Self {
+        Self { ruleset, data, rule_ids: None, explain: false }
+    }
+}
+
+/// Why nothing was executed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    /// There is no ruleset of that id. Never answered by executing another.
+    #[error("there is no ruleset {id:?}{}", near(.nearest))]
+    UnknownRuleset {
+        /// What was asked for.
+        id: String,
+        /// A ruleset of a similar id.
+        nearest: Option<String>,
+    },
+    /// No ruleset was named and none is the default.
+    #[error("no ruleset is the default; name one, or set default: true on one")]
+    NoDefaultRuleset,
+    /// The ruleset is there and does not execute.
+    #[error("the ruleset {id:?} is {status}; only an active one executes")]
+    RulesetNotActive {
+        /// The ruleset.
+        id: String,
+        /// Where it is in its life.
+        status: RuleStatus,
+    },
+    /// A rule that was asked for is not in the ruleset.
+    #[error("the ruleset {ruleset:?} has no rule {id:?}{}", near(.nearest))]
+    UnknownRule {
+        /// The ruleset.
+        ruleset: String,
+        /// What was asked for.
+        id: String,
+        /// A rule of a similar id.
+        nearest: Option<String>,
+        /// Its position in the request.
+        position: usize,
+    },
+    /// A rule that was asked for is there and does not execute.
+    #[error("the rule {id:?} is {status}; only an active one executes")]
+    RuleNotActive {
+        /// The rule.
+        id: String,
+        /// Where it is in its life.
+        status: RuleStatus,
+        /// Its position in the request.
+        position: usize,
+    },
+    /// The input has no attributes.
+    #[error("data is an object, not {found}")]
+    DataNotAnObject {
+        /// What it is.
+        found: &'static str,
+    },
+}
+
+fn near(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
+}
+
+impl ExecuteError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownRuleset { .. } => "unknown_ruleset",
+            Self::NoDefaultRuleset => "no_default_ruleset",
+            Self::RulesetNotActive { .. } => "ruleset_not_active",
+            Self::UnknownRule { .. } => "unknown_rule",
+            Self::RuleNotActive { .. } => "rule_not_active",
+            Self::DataNotAnObject { .. } => "wrong_type",
+        }
+    }
+
+    /// The place in a request `{ruleset, data, rule_ids}` that the error is about.
+    #[must_use]
+    pub fn path(&self) -> Pointer {
+        let root = Pointer::root();
+        match self {
+            Self::UnknownRuleset { .. } | Self::NoDefaultRuleset | Self::RulesetNotActive { .. } => {
+                root.key("ruleset")
+            }
+            Self::UnknownRule { position, .. } | Self::RuleNotActive { position, .. } => {
+                root.key("rule_ids").index(*position)
+            }
+            Self::DataNotAnObject { .. } => root.key("data"),
+        }
+    }
+
+    /// The error as a problem of the request.
+    #[must_use]
+    pub fn to_problem(&self) -> Problem {
+        Problem::new(self.code(), self.path(), self.to_string())
+    }
+}
