@@ -57,10 +57,7 @@ impl Precondition {
             Self::None => return Ok(()),
             Self::Absent => (live.is_none(), "it was to be created".to_owned()),
             Self::Present => (live.is_some(), "it was to exist".to_owned()),
-            Self::Version(wanted) => (
-                version == wanted,
-                format!("the edit was made on version {wanted}"),
-            ),
+            Self::Version(wanted) => (version == wanted, format!("the edit was made on version {wanted}")),
             Self::UnchangedSince(revision) => (
                 head.is_none_or(|head| head.revision <= revision),
                 format!("the edit was made at revision {revision}"),
@@ -74,11 +71,7 @@ impl Precondition {
             (None, Some(head)) => format!("it was deleted in revision {}", head.revision),
             (None, None) => "it does not exist".to_owned(),
         };
-        Err(PreconditionFailed {
-            id: id.clone(),
-            wanted,
-            found,
-        })
+        Err(PreconditionFailed { id: id.clone(), wanted, found })
     }
 }
 
@@ -97,21 +90,13 @@ impl Change {
     /// Puts `body`, whatever was there.
     #[must_use]
     pub fn put(id: DocumentId, body: Value) -> Self {
-        Self {
-            id,
-            body: Some(Arc::new(body)),
-            precondition: Precondition::None,
-        }
+        Self { id, body: Some(Arc::new(body)), precondition: Precondition::None }
     }
 
     /// Deletes the document if it is there.
     #[must_use]
     pub fn delete(id: DocumentId) -> Self {
-        Self {
-            id,
-            body: None,
-            precondition: Precondition::None,
-        }
+        Self { id, body: None, precondition: Precondition::None }
     }
 
     /// The same change under a precondition.
@@ -150,12 +135,7 @@ mod tests {
     use super::*;
 
     fn head(version: u64, revision: u64, deleted: bool) -> Head {
-        Head {
-            version,
-            revision: RevisionNumber::new(revision),
-            owner: None,
-            deleted,
-        }
+        Head { version, revision: RevisionNumber::new(revision), owner: None, deleted }
     }
 
     #[test]
@@ -168,22 +148,14 @@ mod tests {
             (Precondition::None, Some(&there), None),
             (Precondition::Absent, None, None),
             (Precondition::Absent, Some(&gone), None),
-            (
-                Precondition::Absent,
-                Some(&there),
-                Some("at version 3 of revision 42"),
-            ),
+            (Precondition::Absent, Some(&there), Some("at version 3 of revision 42")),
             (Precondition::Present, Some(&there), None),
             (Precondition::Present, None, Some("does not exist")),
             (Precondition::Present, Some(&gone), Some("deleted in revision 50")),
             (Precondition::Version(3), Some(&there), None),
             (Precondition::Version(2), Some(&there), Some("at version 3")),
             (Precondition::Version(0), None, None),
-            (
-                Precondition::Version(4),
-                Some(&gone),
-                Some("deleted in revision 50"),
-            ),
+            (Precondition::Version(4), Some(&gone), Some("deleted in revision 50")),
             (since(42), Some(&there), None),
             (since(41), Some(&there), Some("at version 3 of revision 42")),
             (since(41), None, None),

@@ -61,12 +61,8 @@ impl Diff {
         for (id, old, new) in documents {
             by_id.insert(id, (old, new));
         }
-        let differing = by_id
-            .into_iter()
-            .filter(|(_, (old, new))| !same(old.as_ref(), new.as_ref()));
-        let documents = differing
-            .map(|(id, (old, new))| DocumentDiff { id, old, new })
-            .collect();
+        let differing = by_id.into_iter().filter(|(_, (old, new))| !same(old.as_ref(), new.as_ref()));
+        let documents = differing.map(|(id, (old, new))| DocumentDiff { id, old, new }).collect();
         Self { documents }
     }
 
@@ -97,9 +93,7 @@ impl Diff {
             old: diff.new.clone(),
             new: diff.old.clone(),
         };
-        Self {
-            documents: self.documents.iter().map(turn).collect(),
-        }
+        Self { documents: self.documents.iter().map(turn).collect() }
     }
 
     /// The changes that make this diff.
@@ -159,11 +153,7 @@ mod tests {
     #[test]
     fn a_different_spelling_of_the_same_value_is_no_change() {
         let id = DocumentId::new("rules", "a").unwrap();
-        let diff = Diff::new([(
-            id,
-            Some(Arc::new(json!({"n": 1.0}))),
-            Some(Arc::new(json!({"n": 1}))),
-        )]);
+        let diff = Diff::new([(id, Some(Arc::new(json!({"n": 1.0}))), Some(Arc::new(json!({"n": 1}))))]);
         assert!(!diff.has_changes());
     }
 

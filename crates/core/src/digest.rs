@@ -165,10 +165,7 @@ mod tests {
         assert_ne!(Digest::of_body(&a), Digest::of_body(&b));
         assert_eq!(canonical_json(&json!(u64::MAX)), u64::MAX.to_string());
         assert_eq!(canonical_json(&json!(-0.0)), "0");
-        assert_eq!(
-            canonical_json(&json!(1e300)),
-            "1e300".parse::<Value>().unwrap().to_string()
-        );
+        assert_eq!(canonical_json(&json!(1e300)), "1e300".parse::<Value>().unwrap().to_string());
     }
 
     #[test]
@@ -187,9 +184,7 @@ mod tests {
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             any::<u64>().prop_map(Value::from),
-            any::<f64>()
-                .prop_filter("JSON has no NaN", |f| f.is_finite())
-                .prop_map(Value::from),
+            any::<f64>().prop_filter("JSON has no NaN", |f| f.is_finite()).prop_map(Value::from),
             any::<String>().prop_map(Value::from),
         ];
         leaf.prop_recursive(4, 32, 4, |inner| {

@@ -114,9 +114,7 @@ impl DocumentName {
     /// Whether this document states a check rather than something the kind compiles.
     #[must_use]
     pub fn is_check(&self) -> bool {
-        self.0
-            .strip_prefix(CHECKS_FOLDER)
-            .is_some_and(|rest| rest.starts_with('/'))
+        self.0.strip_prefix(CHECKS_FOLDER).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -165,10 +163,7 @@ impl DocumentId {
     /// # Errors
     /// [`NameError`] of the first part that is not a name.
     pub fn new(kind: &str, name: &str) -> Result<Self, NameError> {
-        Ok(Self {
-            kind: KindName::new(kind)?,
-            name: DocumentName::new(name)?,
-        })
+        Ok(Self { kind: KindName::new(kind)?, name: DocumentName::new(name)? })
     }
 }
 
@@ -181,9 +176,7 @@ impl fmt::Display for DocumentId {
 impl FromStr for DocumentId {
     type Err = NameError;
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let (kind, name) = text
-            .split_once('/')
-            .ok_or_else(|| NameError::NoSlash(clip(text)))?;
+        let (kind, name) = text.split_once('/').ok_or_else(|| NameError::NoSlash(clip(text)))?;
         Self::new(kind, name)
     }
 }
@@ -194,19 +187,8 @@ mod tests {
 
     #[test]
     fn names_that_are_taken() {
-        for text in [
-            "loans",
-            "loans/R1",
-            "conditions/C0001",
-            "a.b-c_d:e@f+g",
-            "Größe/Ä1",
-            "_x",
-            "0",
-        ] {
-            assert_eq!(
-                DocumentName::new(text).map(|n| n.to_string()),
-                Ok(text.to_owned())
-            );
+        for text in ["loans", "loans/R1", "conditions/C0001", "a.b-c_d:e@f+g", "Größe/Ä1", "_x", "0"] {
+            assert_eq!(DocumentName::new(text).map(|n| n.to_string()), Ok(text.to_owned()));
         }
     }
 
@@ -234,14 +216,7 @@ mod tests {
     #[test]
     fn kinds_are_lower_case_words() {
         assert!(KindName::new("rules").is_ok());
-        for text in [
-            "",
-            "Rules",
-            "1rules",
-            "rü",
-            "a-b",
-            &"k".repeat(KIND_BYTES_MAX + 1),
-        ] {
+        for text in ["", "Rules", "1rules", "rü", "a-b", &"k".repeat(KIND_BYTES_MAX + 1)] {
             assert!(KindName::new(text).is_err(), "{text:?}");
         }
     }

@@ -116,9 +116,6 @@ mod tests {
             assert_eq!(outcome.as_str().parse(), Ok(*outcome));
         }
         let error = "nope".parse::<Outcome>().unwrap_err().to_string();
-        assert!(
-            error.starts_with("\"nope\" is not one of: success, unchanged"),
-            "{error}"
-        );
+        assert!(error.starts_with("\"nope\" is not one of: success, unchanged"), "{error}");
     }
 }

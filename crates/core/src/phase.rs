@@ -126,10 +126,7 @@ mod tests {
         let phases = Phase::ALL.iter().copied();
         let running = phases.clone().map(Status::Running);
         let rolling = phases.map(Status::RollingBack);
-        running
-            .chain(rolling)
-            .chain(Outcome::ALL.iter().copied().map(Status::Done))
-            .collect()
+        running.chain(rolling).chain(Outcome::ALL.iter().copied().map(Status::Done)).collect()
     }
 
     #[test]
@@ -152,10 +149,7 @@ mod tests {
                 assert_eq!(after, Status::RollingBack(phase));
                 let end = next_status(after, StatusEvent::TakenBack);
                 assert_eq!(end, Status::Done(Outcome::RolledBack));
-                assert_eq!(
-                    next_status(after, StatusEvent::NotTakenBack),
-                    Status::Done(Outcome::Stuck)
-                );
+                assert_eq!(next_status(after, StatusEvent::NotTakenBack), Status::Done(Outcome::Stuck));
             }
         }
     }
@@ -188,10 +182,7 @@ mod tests {
         for status in every_status() {
             for event in StatusEvent::ALL {
                 let next = next_status(status, event);
-                assert!(
-                    next == status || rank(next) > rank(status),
-                    "{status:?} {event:?} {next:?}"
-                );
+                assert!(next == status || rank(next) > rank(status), "{status:?} {event:?} {next:?}");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Problems: what is wrong with an input, where, and what to do about it. All of them, not the first.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::DocumentId;
@@ -18,17 +19,20 @@ impl Pointer {
     /// This place's member `key`.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        Self(format!(
-            "{}/{}",
-            self.0,
-            key.replace('~', "~0").replace('/', "~1")
-        ))
+        Self(format!("{}/{}", self.0, key.replace('~', "~0").replace('/', "~1")))
     }
 
     /// This place's item `index`, counted from 0.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         Self(format!("{}/{index}", self.0))
+    }
+
+    /// The place that a pointer's text names. Any text is taken; one that was not written by [`Self::as_str`] may name
+    /// nothing.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        Self(text.to_owned())
     }
 
     /// The pointer's text, as `serde_json::Value::pointer` takes it.
@@ -52,7 +56,7 @@ pub struct Problem {
     /// The place in that document's body.
     pub path: Pointer,
     /// A stable word for the class of the problem, as `unknown_field`.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// What is wrong and how to mend it, for a person.
     pub message: String,
 }
@@ -61,12 +65,7 @@ impl Problem {
     /// A problem at `path` of a document that the caller will name.
     #[must_use]
     pub fn new(code: &'static str, path: Pointer, message: impl Into<String>) -> Self {
-        Self {
-            document: None,
-            path,
-            code,
-            message: message.into(),
-        }
+        Self { document: None, path, code: Cow::Borrowed(code), message: message.into() }
     }
 
     /// The same problem, in `document`.
@@ -118,11 +117,7 @@ impl Problems {
     /// The same problems, each that names no document put into `document`.
     #[must_use]
     pub fn in_document(mut self, document: &DocumentId) -> Self {
-        self.listed = self
-            .listed
-            .into_iter()
-            .map(|problem| problem.in_document(document))
-            .collect();
+        self.listed = self.listed.into_iter().map(|problem| problem.in_document(document)).collect();
         self
     }
 
@@ -144,6 +139,13 @@ impl Problems {
         self.unlisted
     }
 
+    /// The same problems with so many more that are only counted.
+    #[must_use]
+    pub fn with_unlisted(mut self, more: usize) -> Self {
+        self.unlisted += more;
+        self
+    }
+
     /// The listed ones, in the order they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.listed.iter()
@@ -160,10 +162,7 @@ impl Problems {
 
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
-        Self {
-            listed: vec![problem],
-            unlisted: 0,
-        }
+        Self { listed: vec![problem], unlisted: 0 }
     }
 }
 
@@ -209,13 +208,9 @@ mod tests {
     #[test]
     fn problems_are_listed_to_a_bound_and_counted_past_it() {
         let many = Problems::LISTED_MAX + 5;
-        let problems: Problems = (0..many)
-            .map(|i| Problem::new("x", Pointer::root().index(i), "wrong"))
-            .collect();
-        assert_eq!(
-            (problems.iter().count(), problems.count()),
-            (Problems::LISTED_MAX, many)
-        );
+        let problems: Problems =
+            (0..many).map(|i| Problem::new("x", Pointer::root().index(i), "wrong")).collect();
+        assert_eq!((problems.iter().count(), problems.count()), (Problems::LISTED_MAX, many));
         assert!(problems.to_string().ends_with("; and 5 more"));
     }
 
@@ -223,9 +218,7 @@ mod tests {
     fn a_problem_keeps_the_first_document_it_was_put_in() {
         let first = DocumentId::new("rules", "a/b").unwrap();
         let second = DocumentId::new("rules", "c/d").unwrap();
-        let problem = Problem::new("x", Pointer::root(), "wrong")
-            .in_document(&first)
-            .in_document(&second);
+        let problem = Problem::new("x", Pointer::root(), "wrong").in_document(&first).in_document(&second);
         assert_eq!(problem.to_string(), "rules/a/b at the root: wrong");
     }
 }

@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_check_says_all_that_is_wrong_with_it() {
         let problems = Check::parse(&json!({"inputs": 1, "match": "fuzzy", "description": 1})).unwrap_err();
-        let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code.as_ref()).collect();
         assert_eq!(codes, ["unknown_field", "missing_field", "missing_field", "unknown_value", "wrong_type"]);
         assert!(Check::parse(&json!({"input": {}, "expect": null, "match": "exact"})).is_ok());
     }

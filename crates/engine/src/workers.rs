@@ -155,8 +155,8 @@ mod tests {
         }
     }
 
-    fn code(result: Result<(), Problems>) -> &'static str {
-        result.unwrap_err().iter().next().unwrap().code
+    fn code(result: Result<(), Problems>) -> String {
+        result.unwrap_err().iter().next().unwrap().code.to_string()
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 mod error;
 mod memory;
 mod query;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod store;
 
 pub use error::{AppendError, StoreError};
@@ -10,4 +12,6 @@ pub use memory::MemoryStore;
 pub use query::{
     Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token,
 };
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use store::Store;

@@ -10,8 +10,8 @@ use midflight_core::{
 };
 
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Store,
-    StoreError, Token,
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery,
+    Store, StoreError, Token,
 };
 
 /// A log in memory. Cloning it gives another handle on the same log, as another process would have.
@@ -85,7 +85,9 @@ impl Log {
             let head = self.newest(&change.id).map(Document::head);
             change.precondition.check(&change.id, head.as_ref())?;
             let owner = head.filter(|head| !head.deleted).and_then(|head| head.owner);
-            if let Some(owner) = owner.filter(|owner| !new.edit.take_over && new.edit.owner.as_ref() != Some(owner)) {
+            if let Some(owner) =
+                owner.filter(|owner| !new.edit.take_over && new.edit.owner.as_ref() != Some(owner))
+            {
                 return Err(AppendError::Owned { id: change.id.clone(), owner });
             }
         }
@@ -162,7 +164,10 @@ impl Store for MemoryStore {
     async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
         let log = self.log();
         let of_kind = |revision: &&Revision| {
-            query.kind.as_ref().is_none_or(|kind| revision.changes.iter().any(|change| change.id.kind == *kind))
+            query
+                .kind
+                .as_ref()
+                .is_none_or(|kind| revision.changes.iter().any(|change| change.id.kind == *kind))
         };
         let kept = log.revisions.iter().rev().filter(|revision| revision.number >= log.first());
         let before = kept.filter(|revision| query.before.is_none_or(|before| revision.number < before));

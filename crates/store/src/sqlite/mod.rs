@@ -1,0 +1,177 @@
+//! The log in a SQLite file: one process, nothing to install.
+
+mod append;
+mod event;
+mod failure;
+mod lock;
+mod open;
+mod read;
+mod row;
+mod upkeep;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
+use sqlx::SqlitePool;
+
+use crate::{
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery,
+    Store, StoreError, Token,
+};
+use failure::failure;
+use lock::Lock;
+
+/// What an acknowledged edit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The loss of power: every edit is on the disk before it is acknowledged (`synchronous=FULL`).
+    #[default]
+    Machine,
+    /// The crash of the process: the system may hold the last edits back from the disk (`synchronous=NORMAL`).
+    Process,
+}
+
+/// Where and how to open a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteOptions {
+    /// The file; made, with its folder, when it is not there.
+    pub path: PathBuf,
+    /// What an acknowledged edit survives.
+    pub durability: Durability,
+    /// The largest the file may grow, in bytes; none for what the disk holds.
+    pub store_bytes_max: Option<u64>,
+}
+
+impl SqliteOptions {
+    /// The defaults for a file.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), durability: Durability::default(), store_bytes_max: None }
+    }
+}
+
+/// The log in a SQLite file (WAL). One process at a time has it; readers never wait for the writer.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    /// One connection, so that writers queue here rather than in SQLite's busy handler.
+    writer: SqlitePool,
+    /// Reload events: not worth waiting for the disk.
+    notes: SqlitePool,
+    readers: SqlitePool,
+    lock: Mutex<Option<Lock>>,
+}
+
+impl SqliteStore {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn head(&self) -> Result<RevisionNumber, StoreError> {
+        read::head(&self.readers).await
+    }
+
+    async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
+        append::append(&self.writer, new).await
+    }
+
+    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+        read::revisions(&self.readers, query).await
+    }
+
+    async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
+        read::since(&self.readers, since, limit).await
+    }
+
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+        read::heads(&self.readers, ids).await
+    }
+
+    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+        read::everything(&self.readers).await
+    }
+
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+        read::documents(&self.readers, query).await
+    }
+
+    async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
+        read::document_at(&self.readers, id, at).await
+    }
+
+    async fn versions(
+        &self,
+        id: &DocumentId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<DocumentVersion, u64>, StoreError> {
+        read::versions(&self.readers, id, before, limit).await
+    }
+
+    async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {
+        read::document_head(&self.readers, id).await
+    }
+
+    async fn document_count(&self) -> Result<u64, StoreError> {
+        read::document_count(&self.readers).await
+    }
+
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = Digest::of_bytes(bytes);
+        let put = sqlx::query("INSERT INTO blobs (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
+        put.bind(digest.to_string()).bind(bytes).execute(&self.writer).await.map_err(failure)?;
+        Ok(digest)
+    }
+
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        read::blob(&self.readers, digest).await
+    }
+
+    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
+        event::record(&self.notes, events, keep).await
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
+        event::select(&self.readers, query).await
+    }
+
+    async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
+        upkeep::compact(&self.writer, first).await
+    }
+
+    async fn first(&self) -> Result<RevisionNumber, StoreError> {
+        let mut reader = self.readers.acquire().await.map_err(failure)?;
+        read::first(&mut reader).await
+    }
+
+    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        let put = sqlx::query(
+            "INSERT OR REPLACE INTO tokens (name, role, hash, created_at) VALUES (?1, ?2, ?3, ?4)",
+        );
+        let put =
+            put.bind(&token.name).bind(&token.role).bind(&token.hash).bind(token.created_at.to_string());
+        put.execute(&self.writer).await.map(drop).map_err(failure)
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        read::tokens(&self.readers).await
+    }
+
+    async fn diagnose(&self) -> Result<Vec<String>, StoreError> {
+        upkeep::diagnose(&self.readers).await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.notes.close().await;
+        self.writer.close().await;
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
