@@ -1,5 +1,7 @@
 //! The log: the append-only list of revisions, and the only truth.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod memory;
 mod query;

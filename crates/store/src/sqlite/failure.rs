@@ -28,3 +28,20 @@ fn by_code(error: &dyn DatabaseError) -> StoreError {
 pub(super) fn corrupt(what: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(what.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_where_only_reading_is_allowed_is_read_only() {
+        // Root may write any file, so a file's mode would refuse nothing here; SQLite's own switch does.
+        let options = SqliteConnectOptions::new().in_memory(true).pragma("query_only", "true");
+        let pool = SqlitePool::connect_with(options).await.unwrap();
+        let error = sqlx::query("CREATE TABLE t (c)").execute(&pool).await.unwrap_err();
+        let failed = failure(error);
+        assert!(matches!(failed, StoreError::ReadOnly(_)), "{failed}");
+    }
+}

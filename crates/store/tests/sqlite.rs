@@ -1,0 +1,264 @@
+//! The log in a SQLite file does what every log must do, and keeps its promises when the file is not what it was.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
+use midflight_store::{AppendError, Durability, NewRevision, SqliteOptions, SqliteStore, Store, StoreError};
+use serde_json::json;
+use tempfile::TempDir;
+
+async fn make() -> (Arc<dyn Store>, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder.path().join("data/midflight.db")).await.unwrap();
+    (Arc::new(store), folder)
+}
+
+midflight_store::conformance_tests!(make());
+
+async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(SqliteOptions { durability: Durability::Process, ..SqliteOptions::new(path) }).await
+}
+
+fn edit(n: u64, text: &str) -> Edit {
+    let id = DocumentId::new("rules", &format!("d{n}")).unwrap();
+    Edit {
+        author: "anna".into(),
+        reason: String::new(),
+        trigger: Trigger::ApiUpdate,
+        owner: None,
+        take_over: false,
+        changes: vec![Change::put(id, json!({ "n": n, "text": text }))],
+    }
+}
+
+async fn append(store: &SqliteStore, edit: &Edit) -> Result<u64, AppendError> {
+    let expected_head = store.head().await?;
+    let created_at = jiff::Timestamp::UNIX_EPOCH;
+    let new = NewRevision { edit, created_at, expected_head, documents_max: u64::MAX };
+    Ok(store.append(new).await?.revision.number.get())
+}
+
+/// A log of some revisions in one file, with nothing in its write-ahead log.
+async fn filled(path: &Path) {
+    let store = open(path).await.unwrap();
+    for n in 0..50 {
+        append(&store, &edit(n, &"some text ".repeat(20))).await.unwrap();
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_file_is_refused_and_told_who_has_it() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    let first = open(&path).await.unwrap();
+    let refused = open(&path).await.unwrap_err().to_string();
+    assert!(refused.contains(&format!("process {} has", std::process::id())), "{refused}");
+    assert!(refused.contains("--data-dir"), "{refused}");
+    append(&first, &edit(1, "goes on")).await.unwrap();
+    first.close().await;
+    assert_eq!(open(&path).await.unwrap().head().await.unwrap(), RevisionNumber::new(1));
+}
+
+#[tokio::test]
+async fn a_log_that_is_full_says_so_and_goes_on_when_there_is_room() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    let bounded = SqliteOptions { store_bytes_max: Some(400_000), ..SqliteOptions::new(&path) };
+    let store = SqliteStore::open(bounded).await.unwrap();
+    let mut taken = 0;
+    let refused = loop {
+        match append(&store, &edit(taken, &"x".repeat(20_000))).await {
+            Ok(number) => taken = number,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, AppendError::Store(StoreError::Full(_))), "{refused}");
+    assert!(taken > 5);
+    assert_eq!(store.head().await.unwrap(), RevisionNumber::new(taken), "what was refused left no trace");
+    assert!(store.diagnose().await.unwrap().is_empty());
+    store.close().await;
+    let store = open(&path).await.unwrap();
+    assert_eq!(append(&store, &edit(taken, "small")).await.unwrap(), taken + 1);
+}
+
+#[tokio::test]
+async fn a_place_where_no_log_can_be_says_so() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    filled(&path).await;
+    let inside_a_file = open(&path.join("no-folder/midflight.db")).await.unwrap_err();
+    assert!(matches!(inside_a_file, StoreError::ReadOnly(_)), "{inside_a_file}");
+    let a_folder = open(folder.path()).await.unwrap_err();
+    assert!(a_folder.to_string().contains("is a folder"), "{a_folder}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_log_or_a_newer_one_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    std::fs::write(&path, "these are not the bytes of a database, and there are enough of them ".repeat(100))
+        .unwrap();
+    let refused = open(&path).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Corrupt(_)), "{refused}");
+
+    let newer = folder.path().join("newer.db");
+    filled(&newer).await;
+    let writer = sqlx::SqlitePool::connect(&format!("sqlite:{}", newer.display())).await.unwrap();
+    let add = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+               VALUES (9999, 'from the future', TRUE, x'00', 0)";
+    sqlx::query(add).execute(&writer).await.unwrap();
+    writer.close().await;
+    let refused = open(&newer).await.unwrap_err();
+    assert!(matches!(refused, StoreError::TooNew { found: 9999, known: 1 }), "{refused}");
+}
+
+#[tokio::test]
+async fn the_past_cannot_be_changed_and_a_row_added_by_hand_is_found() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    filled(&path).await;
+    let store = open(&path).await.unwrap();
+    let by_hand = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    for forbidden in [
+        "UPDATE documents SET body = '{}'",
+        "UPDATE revisions SET author = 'eve'",
+        "DELETE FROM documents",
+        "DELETE FROM revisions WHERE number = 1",
+    ] {
+        let refused = sqlx::query(forbidden).execute(&by_hand).await.unwrap_err().to_string();
+        assert!(refused.contains("append-only"), "{forbidden}: {refused}");
+    }
+    sqlx::raw_sql(
+        "INSERT INTO revisions (number, author) VALUES (51, 'by hand');
+         INSERT INTO documents (kind, name, version, revision, body) VALUES ('rules', 'd0', 2, 51, '{\"n\": 1}');",
+    )
+    .execute(&by_hand)
+    .await
+    .unwrap();
+    by_hand.close().await;
+    let found = store.since(RevisionNumber::new(50), 10).await.unwrap();
+    assert_eq!(found[0].documents[0].body.as_deref(), Some(&json!({"n": 1})));
+    let (head, heads) = store.heads(&[DocumentId::new("rules", "d0").unwrap()]).await.unwrap();
+    assert_eq!((head.get(), heads[0].as_ref().unwrap().version), (51, 2));
+}
+
+/// A generator of numbers that is the same on every machine (xorshift64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % below as u64).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_file_is_read_right_or_not_at_all() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    filled(&path).await;
+    let store = open(&path).await.unwrap();
+    let whole = store.everything().await.unwrap();
+    store.close().await;
+    let bytes = std::fs::read(&path).unwrap();
+    let mut numbers = Numbers(0x5eed);
+    let (mut right, mut refused) = (0, 0);
+    for round in 0..200 {
+        let damaged = folder.path().join(format!("damaged{round}.db"));
+        let mut copy = bytes.clone();
+        if round % 10 == 0 {
+            copy.truncate(numbers.next(copy.len()));
+        } else {
+            for _ in 0..=numbers.next(4) {
+                let place = numbers.next(copy.len());
+                copy[place] ^= 1 << numbers.next(8);
+            }
+        }
+        std::fs::write(&damaged, copy).unwrap();
+        let read = async {
+            let store = open(&damaged).await?;
+            let everything = store.everything().await;
+            store.close().await;
+            everything
+        };
+        match read.await {
+            // A flipped bit in an index or in free space changes nothing that is read; in a name or a number it is
+            // seen by whoever compares, which the digest of a body is not for.
+            Ok((_, documents)) => {
+                let bodies_are_whole = documents.iter().all(|document| {
+                    let was = whole.1.iter().any(|whole| whole.body == document.body);
+                    was || document.body.is_none()
+                });
+                assert!(bodies_are_whole, "round {round}: a body came back that was never put");
+                right += 1;
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(right > 20 && refused > 20, "both happen: {right} read, {refused} refused");
+}
+
+/// The child of the test below: appends for ever, and says each number once it is acknowledged.
+const CHILD: &str = "MIDFLIGHT_STORE_KILL_TEST";
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    if let Ok(path) = std::env::var(CHILD) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = SqliteStore::open(SqliteOptions::new(path)).await.unwrap();
+            for n in 0.. {
+                let number = append(&store, &edit(n % 7, "text")).await.unwrap();
+                println!("acknowledged {number}");
+            }
+        });
+    }
+    use std::io::{BufRead as _, BufReader};
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    let mut numbers = Numbers(0xdead);
+    let mut last = 0;
+    for _ in 0..10 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "what_was_acknowledged_survives_a_kill", "--nocapture"])
+            .env(CHILD, &path)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let wanted = last + 1 + numbers.next(40) as u64;
+        while last < wanted {
+            let line = lines.next().expect("the child goes on until it is killed").unwrap();
+            if let Some((_, number)) = line.split_once("acknowledged ") {
+                last = number.trim().parse().unwrap();
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for line in lines.map_while(Result::ok) {
+            // What it had said before it was killed counts too.
+            if let Some((_, number)) = line.split_once("acknowledged ") {
+                last = number.trim().parse().unwrap_or(last);
+            }
+        }
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let head = runtime.block_on(async {
+            let store = SqliteStore::open(SqliteOptions::new(&path)).await.unwrap();
+            let all = store.since(RevisionNumber::ZERO, u32::MAX).await.unwrap();
+            let gapless =
+                all.iter().zip(1..).all(|(it, n)| it.revision.number.get() == n && it.documents.len() == 1);
+            assert!(gapless, "every revision is there whole, under its number");
+            assert!(store.diagnose().await.unwrap().is_empty());
+            let head = store.head().await.unwrap().get();
+            store.close().await;
+            head
+        });
+        assert!(head >= last, "{last} was acknowledged and {head} is the newest");
+        last = head;
+    }
+}
