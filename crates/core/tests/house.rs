@@ -1,0 +1,141 @@
+//! Keeps the house as ARCHITECTURE.md draws it: dependencies point down, kinds do not know each other, and what is
+//! pure stays pure. It reads the manifests and sources of every crate.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The rooms, from the ground up. A room may depend on rooms of lower floors only.
+const FLOORS: &[&[&str]] = &[
+    &["core"],
+    &["live", "bus", "store"],
+    &["engine"],
+    &["config", "rules", "patterns", "tools", "modules", "source"],
+    &["server", "sidecar"],
+    &["midflight"],
+    // Outside the house: they may look into every room, and no room knows them.
+    &["testkit", "benches"],
+];
+
+/// Words that a room's sources may not have, with what to do instead.
+const FORBIDDEN: &[(&str, &[&str], &str)] = &[
+    (
+        "core",
+        &["tokio", "std::fs", "std::net", "std::thread", "std::env", "Instant::now", "SystemTime", "Timestamp::now"],
+        "core is data and pure functions; take it as an argument",
+    ),
+    (
+        "rules",
+        &["tokio", "std::fs", "std::net", "std::thread", "std::env", "Instant::now", "SystemTime", "Timestamp::now"],
+        "a kind is a pure function",
+    ),
+];
+
+/// Libraries that are the business of one room alone.
+const PRIVATE: &[(&str, &str)] = &[("arc-swap", "live"), ("sqlx", "store"), ("axum", "server"), ("notify", "source")];
+
+fn crates_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate lies in the folder of crates").to_owned()
+}
+
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+/// Every room with the names of what it depends on, development left out.
+fn rooms() -> BTreeMap<String, Vec<String>> {
+    let mut rooms = BTreeMap::new();
+    for entry in std::fs::read_dir(crates_folder()).expect("the folder of crates can be read") {
+        let path = entry.expect("its entries can be read").path();
+        let Ok(manifest) = std::fs::read_to_string(path.join("Cargo.toml")) else { continue };
+        let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
+        let mut tables: Vec<&toml::Table> = vec![&manifest];
+        if let Some(targets) = manifest.get("target").and_then(toml::Value::as_table) {
+            tables.extend(targets.values().filter_map(toml::Value::as_table));
+        }
+        let named = |kind: &str| {
+            let lists = tables.iter().filter_map(|table| table.get(kind).and_then(toml::Value::as_table));
+            lists.flat_map(|list| list.keys().cloned()).collect::<Vec<_>>()
+        };
+        let depends = ["dependencies", "build-dependencies"].into_iter().flat_map(named).collect();
+        let room = path.file_name().expect("a folder has a name").to_string_lossy().into_owned();
+        rooms.insert(room, depends);
+    }
+    rooms
+}
+
+fn room_of(dependency: &str) -> Option<&str> {
+    if dependency == "midflight" { Some("midflight") } else { dependency.strip_prefix("midflight-") }
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// A source without its comments and without its tests, which stand last in a file.
+fn code(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("a source can be read");
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_arrow_points_down() {
+    let mut wrong = Vec::new();
+    for (room, depends) in rooms() {
+        let Some(here) = floor(&room) else {
+            wrong.push(format!("crates/{room} is no room of the house: give it a floor in this test"));
+            continue;
+        };
+        for other in depends.iter().filter_map(|name| room_of(name)) {
+            if floor(other).is_none_or(|there| there >= here) {
+                wrong.push(format!("{room} depends on {other}, which is not below it"));
+            }
+        }
+        for (library, home) in PRIVATE {
+            if depends.iter().any(|name| name == library) && room != *home && floor(&room) < floor("benches") {
+                wrong.push(format!("{room} depends on {library}, which is the business of {home}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_pure_stays_pure() {
+    let mut wrong = Vec::new();
+    for (room, words, instead) in FORBIDDEN {
+        let mut files = Vec::new();
+        sources(&crates_folder().join(room).join("src"), &mut files);
+        assert!(!files.is_empty(), "{room} has sources");
+        for file in files {
+            let code = code(&file);
+            let found = words.iter().filter(|word| code.contains(**word));
+            wrong.extend(found.map(|word| format!("{} has {word}: {instead}", file.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_anyone_reads() {
+    let mut long = Vec::new();
+    for room in rooms().keys() {
+        let mut files = Vec::new();
+        sources(&crates_folder().join(room), &mut files);
+        for file in files {
+            let lines = std::fs::read_to_string(&file).expect("a source can be read").lines().count();
+            if lines > 800 {
+                long.push(format!("{} has {lines} lines; split it along its purposes", file.display()));
+            }
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
