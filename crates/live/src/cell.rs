@@ -19,10 +19,7 @@ impl WorldCell {
     /// A cell that holds `world`.
     #[must_use]
     pub fn new(world: World) -> Arc<Self> {
-        Arc::new(Self {
-            pointer: Pointer::new(world),
-            changed: Event::new(),
-        })
+        Arc::new(Self { pointer: Pointer::new(world), changed: Event::new() })
     }
 
     pub(crate) fn pointer(&self) -> &Pointer {
@@ -52,18 +49,13 @@ impl WorldCell {
     /// Hears of every change from now on.
     #[must_use]
     pub fn changes(self: &Arc<Self>) -> Changes {
-        Changes {
-            cell: Arc::clone(self),
-            seen: self.world(),
-        }
+        Changes { cell: Arc::clone(self), seen: self.world() }
     }
 }
 
 impl fmt::Debug for WorldCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorldCell")
-            .field("revision", &self.world().revision())
-            .finish_non_exhaustive()
+        f.debug_struct("WorldCell").field("revision", &self.world().revision()).finish_non_exhaustive()
     }
 }
 

@@ -21,11 +21,7 @@ impl<T: Send + Sync + 'static> Live<T> {
     #[must_use]
     pub fn of(cell: &Arc<WorldCell>, slot: Slot) -> Option<Self> {
         cell.world().get::<T>(slot)?;
-        Some(Self {
-            cell: Arc::clone(cell),
-            slot,
-            kind: PhantomData,
-        })
+        Some(Self { cell: Arc::clone(cell), slot, kind: PhantomData })
     }
 
     /// A value that stands alone, outside any world, and the one handle that may change it.
@@ -34,11 +30,7 @@ impl<T: Send + Sync + 'static> Live<T> {
         let mut builder = WorldBuilder::new();
         let slot = builder.add(Arc::new(value));
         let cell = WorldCell::new(builder.build());
-        let live = Self {
-            cell,
-            slot,
-            kind: PhantomData,
-        };
+        let live = Self { cell, slot, kind: PhantomData };
         (Publisher { live: live.clone() }, live)
     }
 
@@ -73,11 +65,7 @@ impl<T: Send + Sync + 'static> Live<T> {
     where
         F: Fn(&T) -> &U,
     {
-        Projection {
-            live: self.clone(),
-            part,
-            kind: PhantomData,
-        }
+        Projection { live: self.clone(), part, kind: PhantomData }
     }
 
     /// Hears of every change from now on. A change of another kind in the same world is one too.
@@ -89,19 +77,13 @@ impl<T: Send + Sync + 'static> Live<T> {
 
 impl<T> Clone for Live<T> {
     fn clone(&self) -> Self {
-        Self {
-            cell: Arc::clone(&self.cell),
-            slot: self.slot,
-            kind: PhantomData,
-        }
+        Self { cell: Arc::clone(&self.cell), slot: self.slot, kind: PhantomData }
     }
 }
 
 impl<T> fmt::Debug for Live<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live")
-            .field("cell", &self.cell)
-            .finish_non_exhaustive()
+        f.debug_struct("Live").field("cell", &self.cell).finish_non_exhaustive()
     }
 }
 
@@ -125,9 +107,7 @@ where
 
 impl<T, U, F> fmt::Debug for Projection<T, U, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Projection")
-            .field("live", &self.live)
-            .finish_non_exhaustive()
+        f.debug_struct("Projection").field("live", &self.live).finish_non_exhaustive()
     }
 }
 
@@ -141,9 +121,7 @@ impl<T: Send + Sync + 'static> Publisher<T> {
     /// Makes `value` the current one, as of `revision`.
     pub fn publish(&self, revision: RevisionNumber, value: T) {
         let mut builder = self.live.cell.world().to_builder();
-        builder
-            .set(self.live.slot, Arc::new(value))
-            .at(revision, Arc::new([]));
+        builder.set(self.live.slot, Arc::new(value)).at(revision, Arc::new([]));
         self.live.cell.publish(Arc::new(builder.build()));
     }
 }
@@ -164,14 +142,8 @@ mod tests {
         let name = live.project(|pair| &pair.1);
         assert_eq!((*reader.load(), name.with(|name| *name)), ((1, "one"), "one"));
         publisher.publish(revision(7), (2, "two"));
-        assert_eq!(
-            (*live.load(), *reader.load(), name.with(|name| *name)),
-            ((2, "two"), (2, "two"), "two")
-        );
-        assert_eq!(
-            (*kept, kept.revision(), live.load().revision()),
-            ((1, "one"), revision(0), revision(7))
-        );
+        assert_eq!((*live.load(), *reader.load(), name.with(|name| *name)), ((2, "two"), (2, "two"), "two"));
+        assert_eq!((*kept, kept.revision(), live.load().revision()), ((1, "one"), revision(0), revision(7)));
     }
 
     #[test]
@@ -180,14 +152,9 @@ mod tests {
         let (words, counts) = (builder.add(Arc::new("zero")), builder.add(Arc::new(0_u32)));
         let cell = WorldCell::new(builder.build());
         let live: Live<&str> = Live::of(&cell, words).unwrap();
-        assert!(
-            Live::<String>::of(&cell, words).is_none(),
-            "a wrong type is no handle"
-        );
+        assert!(Live::<String>::of(&cell, words).is_none(), "a wrong type is no handle");
         let mut next = cell.world().to_builder();
-        next.set(words, Arc::new("one"))
-            .set(counts, Arc::new(1_u32))
-            .at(revision(1), Arc::new([]));
+        next.set(words, Arc::new("one")).set(counts, Arc::new(1_u32)).at(revision(1), Arc::new([]));
         let before = live.load();
         cell.publish(Arc::new(next.build()));
         assert_eq!((*before, before.world().get(counts)), ("zero", Some(&0_u32)));

@@ -16,9 +16,7 @@ fn two_kinds() -> (Arc<WorldCell>, Slot, Slot) {
 
 fn publish(cell: &WorldCell, a: Slot, b: Slot, number: u64) {
     let mut next = cell.world().to_builder();
-    next.set(a, Arc::new(number))
-        .set(b, Arc::new(number))
-        .at(RevisionNumber::new(number), Arc::new([]));
+    next.set(a, Arc::new(number)).set(b, Arc::new(number)).at(RevisionNumber::new(number), Arc::new([]));
     cell.publish(Arc::new(next.build()));
 }
 

@@ -44,11 +44,7 @@ pub struct Loaded<T> {
 impl<T> Loaded<T> {
     #[inline]
     pub(crate) fn new(guard: Guard, slot: Slot) -> Self {
-        Self {
-            guard,
-            slot,
-            not_send: PhantomData,
-        }
+        Self { guard, slot, not_send: PhantomData }
     }
 
     /// The world it is of, for what else is to be read of the same revision.
@@ -81,11 +77,7 @@ pub struct Pinned<T> {
 
 impl<T> Pinned<T> {
     pub(crate) fn new(world: Arc<World>, slot: Slot) -> Self {
-        Self {
-            world,
-            slot,
-            kind: PhantomData,
-        }
+        Self { world, slot, kind: PhantomData }
     }
 
     /// The world it is of, for what else is to be read of the same revision.
@@ -119,22 +111,42 @@ impl<T: Send + Sync + 'static> Deref for Pinned<T> {
 pub struct Reader<T> {
     cache: Cache,
     slot: Slot,
-    kind: PhantomData<fn() -> T>,
+    /// The address of the world that `value` is of. The cache keeps that world until a load finds the next, so no
+    /// other world has its address meanwhile.
+    of: usize,
+    value: Arc<T>,
 }
 
 impl<T: Send + Sync + 'static> Reader<T> {
     pub(crate) fn new(cell: Arc<WorldCell>, slot: Slot) -> Self {
-        Self {
-            cache: Cache::new(cell),
-            slot,
-            kind: PhantomData,
-        }
+        let mut cache = Cache::new(cell);
+        let world = cache.load();
+        let (of, value) = (address(world), shared(world, slot));
+        Self { cache, slot, of, value }
     }
 
     /// The current value.
     #[inline]
     pub fn load(&mut self) -> &T {
-        value(self.cache.load(), self.slot)
+        let world = self.cache.load();
+        if address(world) != self.of {
+            (self.of, self.value) = (address(world), shared(world, self.slot));
+        }
+        &self.value
+    }
+}
+
+#[inline]
+fn address(world: &Arc<World>) -> usize {
+    Arc::as_ptr(world).addr()
+}
+
+/// The value in a slot, shared: looked up once per world, so that a load need not.
+#[cold]
+fn shared<T: Send + Sync + 'static>(world: &World, slot: Slot) -> Arc<T> {
+    match world.get_shared(slot).map(Arc::downcast) {
+        Some(Ok(value)) => value,
+        _ => unreachable!("a cell's worlds have the same types in the same slots"),
     }
 }
 
