@@ -1,0 +1,54 @@
+# The two commands: `make run` to try it, `make test` to hold it to its word.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test bench fmt lint loom docs deny check-generated
+
+CARGO ?= cargo
+DATA ?= midflight-data
+LISTEN ?= 127.0.0.1:8080
+# Benchmarks draw in other engines to compare with, so they are built only when asked for.
+ALL := --workspace --exclude midflight-benches
+
+help: ## List the targets
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([^:]+):.*## /  make \1\t/' | expand -t 24
+
+build: ## Build the server and CLI, optimised
+	$(CARGO) build --release --locked -p midflight --features cli
+
+run: build ## Build, and serve the example rules on SQLite in ./midflight-data
+	@./target/release/midflight serve --listen $(LISTEN) --data-dir $(DATA) \
+		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans --try-hints
+
+test: fmt-check lint test-all loom docs deny check-generated ## Everything that must pass
+
+test-all:
+	$(CARGO) test $(ALL) --locked --all-features
+
+fmt: ## Format the sources
+	$(CARGO) fmt --all
+
+fmt-check:
+	$(CARGO) fmt --all --check
+
+lint: ## Clippy, warnings denied
+	$(CARGO) clippy $(ALL) --locked --all-targets --all-features -- -D warnings
+
+loom: ## Explore every interleaving of the swap
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom $(CARGO) test --locked -p midflight-live --lib --release
+
+docs: ## Build the API documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(ALL) --locked --no-deps --all-features
+
+deny: ## Licences and advisories, where cargo-deny is installed
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check licenses bans sources; \
+	else echo "cargo-deny is not installed: licences and advisories not checked"; fi
+
+check-generated: ## What tests generate must be what is committed
+	git diff --exit-code
+
+bench: ## Measure, each figure beside its reference in the same run
+	$(CARGO) bench --locked -p midflight-benches
+
+check-%: ## Check one crate: make check-engine
+	$(CARGO) clippy --locked -p $(if $(filter midflight,$*),midflight,midflight-$*) --all-targets --all-features -- -D warnings
+	$(CARGO) test --locked -p $(if $(filter midflight,$*),midflight,midflight-$*) --all-features
