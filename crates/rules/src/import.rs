@@ -1,1 +1,123 @@
-//! Import
+//! Reads the rule files of the original rule engine as documents of the kind `rules`.
+//!
+//! A pure function from texts to documents; whoever calls it puts them into the log as one edit. What it makes is not
+//! compiled yet: the edit is, and refuses what does not fit together.
+//!
+//! Three shapes are read:
+//! - `{rules_set: [..], patterns}`, whose rules have `conditions` (version 4 and the test fixtures).
+//! - `{ruleset: {..}, rules: [..], patterns, actions}`, the database seed. There a rule is one condition, `attribute`,
+//!   `condition` and `constant`, and `condition` names an **operator**.
+//! - `{conditions_set: [..]}`, the catalogue of conditions.
+//!
+//! Two are refused, each problem with its place. In versions 1 and 3 a rule has `attribute`, `condition` and `constant`
+//! under `rules_set`; the original took `condition` for the id of a condition of the catalogue, found none of the name
+//! `greater_than`, and went on without it. Version 2 (`rules_set_details`) states no points.
+
+mod conditions;
+mod fields;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use midflight_core::{DocumentName, Pointer, Problem, Problems};
+use serde_json::Value;
+
+use crate::document::{CONDITIONS_FOLDER, named};
+use fields::text_of;
+
+/// The documents that files of the original rule engine say, with every constant typed as it did
+/// (`compat: original`).
+///
+/// `rules` is the text of the rules file, `conditions` that of the conditions file if there is one, `ruleset` the id
+/// of the ruleset to make. Documents are ordered by name.
+///
+/// # Errors
+/// Every problem, each with its path; a path into the conditions file starts with `/conditions_set`.
+pub fn import(
+    rules: &str,
+    conditions: Option<&str>,
+    ruleset: &str,
+) -> Result<Vec<(DocumentName, Value)>, Problems> {
+    let mut problems = Problems::default();
+    let mut documents = BTreeMap::new();
+    let catalogue = conditions.and_then(|text| parsed(text, "the conditions file", &mut problems));
+    if let Some(catalogue) = &catalogue {
+        conditions::read(catalogue, &mut documents, &mut problems);
+    }
+    let name = DocumentName::new(ruleset).map_err(|error| error.to_string());
+    let name = name.and_then(|name| match named(&name) {
+        Ok(crate::document::Named::Ruleset(_)) => Ok(name),
+        Ok(_) => Err(format!("{ruleset:?} is no ruleset's id; write it without a slash")),
+        Err(problem) => Err(problem.message),
+    });
+    if let Err(message) = name {
+        problems.add(Problem::new("bad_name", Pointer::root(), message));
+    }
+    if let Some(file) = parsed(rules, "the rules file", &mut problems) {
+        let known = |id: &str| documents.contains_key(&format!("{CONDITIONS_FOLDER}/{id}"));
+        let known: &dyn Fn(&str) -> bool = &known;
+        let made = rules::read(&file, ruleset, known, &mut problems);
+        documents.extend(made);
+    }
+    let mut named = Vec::with_capacity(documents.len());
+    for (name, body) in documents {
+        match DocumentName::new(&name) {
+            Ok(name) => named.push((name, body)),
+            Err(error) => problems.add(Problem::new("bad_name", Pointer::root(), error.to_string())),
+        }
+    }
+    problems.or(named)
+}
+
+/// The file as JSON; none when it is not, which is then a problem.
+fn parsed(text: &str, file: &str, problems: &mut Problems) -> Option<Value> {
+    match serde_json::from_str(text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let message = format!("{file} is no JSON: {error}");
+            problems.add(Problem::new("bad_json", Pointer::root(), message));
+            None
+        }
+    }
+}
+
+/// An id made of a name: what ids may not have becomes `-`.
+fn slug(name: &str) -> String {
+    let mut slug = String::with_capacity(name.len());
+    for c in name.trim().chars() {
+        let kept = if c.is_alphanumeric() || "._:@+".contains(c) { c } else { '-' };
+        if kept != '-' || !slug.ends_with('-') {
+            slug.push(kept);
+        }
+    }
+    slug.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()
+}
+
+/// The first of several members that has a text or a number, as an id.
+fn id_of(value: &Value, keys: &[&str]) -> Option<String> {
+    let id = keys.iter().find_map(|key| text_of(value.get(key)?))?;
+    Some(slug(&id)).filter(|id| !id.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_made_of_names() {
+        assert_eq!(slug("High Score  Rule!"), "High-Score-Rule");
+        assert_eq!(slug("R0001"), "R0001");
+        assert_eq!(slug("../x"), "x");
+        assert_eq!(slug("!!"), "");
+    }
+
+    #[test]
+    fn files_that_are_no_json_are_refused() {
+        let told = import("{", Some("["), "conditions").unwrap_err().to_string();
+        for part in
+            ["the conditions file is no JSON", "the rules file is no JSON", "\"conditions\" is the folder"]
+        {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+}
