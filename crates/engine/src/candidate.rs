@@ -205,10 +205,7 @@ fn validate_one(
 
 /// Keeps what the engine needs to know of a document, and hands on what its kind compiles.
 fn keep(ground: &mut Ground, target: &Target, parsed: Parsed) -> Option<AnyDocument> {
-    match &target.body {
-        Some((_, digest)) => drop(ground.documents.insert(target.id.clone(), *digest)),
-        None => drop(ground.documents.remove(&target.id)),
-    }
+    ground.keep(&target.id, target.body.as_ref().map(|(_, digest)| *digest));
     match parsed {
         Parsed::Document(document) => Some(document),
         Parsed::Check(check) => {

@@ -119,9 +119,11 @@ mod tests {
     }
 
     fn served(documents: &[(&str, u32)]) -> Ground {
-        let targets = documents.iter().map(|(id, n)| target(id, Some(*n)));
-        let documents = targets.map(|target| (target.id, target.body.unwrap().1)).collect();
-        Ground { documents, ..Ground::default() }
+        let mut ground = Ground::default();
+        for target in documents.iter().map(|(id, n)| target(id, Some(*n))) {
+            ground.keep(&target.id, target.body.map(|(_, digest)| digest));
+        }
+        ground
     }
 
     fn made(served: &Ground, targets: &[Target], anew: bool, parts: &[Part]) -> (Vec<String>, Vec<String>) {

@@ -78,7 +78,10 @@ async fn refusals_say_why_and_leave_everything_as_it_was() {
 #[tokio::test]
 async fn work_that_does_not_end_is_refused_and_the_engine_serves_on() {
     let limits = small_limits();
-    let bench = Bench::with(MemoryStore::new(), |builder, _| drop(builder.limits(limits))).await;
+    let bench = Bench::with(MemoryStore::new(), |builder, _| {
+        builder.limits(limits);
+    })
+    .await;
     for text in ["for ever, asking", "for ever"] {
         let refused = bench.engine.apply(edit([put("x", text)])).await.unwrap_err();
         assert!(refused.to_string().contains("took longer than its deadline"), "{refused}");
@@ -138,9 +141,10 @@ async fn every_step_can_fail_and_nothing_is_left_behind() {
 #[tokio::test]
 async fn what_does_not_verify_is_taken_back_here_and_in_the_log() {
     let state = Arc::new(PoolState::default());
-    let bench =
-        Bench::with(MemoryStore::new(), |builder, slot| drop(builder.component(Pool::new(slot, &state))))
-            .await;
+    let bench = Bench::with(MemoryStore::new(), |builder, slot| {
+        builder.component(Pool::new(slot, &state));
+    })
+    .await;
     bench.engine.apply(edit([put("pool/a", "1")])).await.unwrap();
     state.unwell.store(true, Ordering::Relaxed);
     let refused = bench.engine.apply(edit([put("pool/b", "2")])).await.unwrap_err();
@@ -241,7 +245,10 @@ async fn owned_documents_are_changed_by_their_owner_or_taken_over() {
 #[tokio::test]
 async fn reloads_that_wait_are_one_and_a_full_queue_says_so() {
     let limits = midflight_engine::Limits { queue_max: 8, ..small_limits() };
-    let bench = Bench::with(MemoryStore::new(), |builder, _| drop(builder.limits(limits))).await;
+    let bench = Bench::with(MemoryStore::new(), |builder, _| {
+        builder.limits(limits);
+    })
+    .await;
     let held = tokio::spawn({
         let engine = bench.engine.clone();
         async move { engine.apply(edit([put("x", "for ever, asking")])).await }
