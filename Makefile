@@ -16,8 +16,14 @@ build: ## Build the server and CLI, optimised
 	$(CARGO) build --release --locked -p midflight --features cli
 
 run: build ## Build, and serve the example rules on SQLite in ./midflight-data
+	@printf '%s\n' \
+	  "Three commands to try in another terminal, once it is listening:" \
+	  "  1. ask:    curl -s http://$(LISTEN)/api/v1/rules/execute -H 'content-type: application/json' \\" \
+	  "               -d '{\"data\": {\"amount\": 20000, \"applicant\": {\"income\": 52000, \"years_employed\": 6, \"defaults\": 0}}}'" \
+	  "  2. change: MIDFLIGHT_TOKEN=\$$(cat $(DATA)/admin-token) EDITOR=nano ./target/release/midflight edit rules/conditions/earns-enough" \
+	  "  3. look:   ./target/release/midflight history   (and http://$(LISTEN)/docs)" ""
 	@./target/release/midflight serve --listen $(LISTEN) --data-dir $(DATA) \
-		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans --try-hints
+		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans
 
 test: fmt-check lint test-all loom docs deny check-generated ## Everything that must pass
 
