@@ -1,0 +1,256 @@
+//! A file in chunks: each a part that is read by itself, so that one broken document does not hide the others and one
+//! changed document of a long file costs no more than itself.
+
+use std::sync::Arc;
+
+use midflight_core::{Digest, DocumentId, NameError, Pointer};
+use serde_json::Value;
+
+use crate::node::{Content, Fault, Member, Node, Place};
+use crate::{json, yaml};
+
+/// How a text is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Format {
+    Json,
+    Yaml,
+    /// Nobody says: JSON when it is JSON.
+    Unknown,
+}
+
+impl Format {
+    /// By the file's ending.
+    pub(crate) fn of_name(name: &str) -> Self {
+        match name.rsplit_once('.').map(|(_, ending)| ending) {
+            Some("json") => Self::Json,
+            Some("yaml" | "yml") => Self::Yaml,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A part of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chunk<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) format: Format,
+    /// How many lines come before it.
+    pub(crate) lines_before: u64,
+}
+
+/// Cuts a text where YAML begins a new document: at a line of three dashes, which nothing within a document can be.
+/// JSON is one chunk, and so is a YAML text with directives, for those belong to the document after them.
+pub(crate) fn chunks(text: &str, format: Format) -> Vec<Chunk<'_>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let whole = vec![Chunk { text, format, lines_before: 0 }];
+    let looks_like_json = text.trim_start().starts_with(['{', '[']);
+    if format == Format::Json || (format == Format::Unknown && looks_like_json) {
+        return whole;
+    }
+    if text.starts_with('%') || text.contains("\n%") {
+        return whole;
+    }
+    let mut cut = Vec::new();
+    let (mut start, mut start_line, mut place) = (0, 0, 0);
+    for (line, content) in text.split_inclusive('\n').enumerate() {
+        if place > start && begins_document(content) {
+            cut.push((start, place, start_line));
+            (start, start_line) = (place, line as u64);
+        }
+        place += content.len();
+    }
+    cut.push((start, place, start_line));
+    let chunk = |(start, end, lines_before): (usize, usize, u64)| Chunk {
+        text: &text[start..end],
+        format: Format::Yaml,
+        lines_before,
+    };
+    cut.into_iter().map(chunk).collect()
+}
+
+fn begins_document(line: &str) -> bool {
+    let rest = line.strip_prefix("---");
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+}
+
+/// What a chunk holds. Lines count from the chunk's beginning.
+#[derive(Debug, Default)]
+pub(crate) struct ReadChunk {
+    pub(crate) documents: Vec<ChunkDocument>,
+    pub(crate) problems: Vec<ChunkProblem>,
+}
+
+/// A document of a chunk.
+#[derive(Debug)]
+pub(crate) struct ChunkDocument {
+    pub(crate) id: DocumentId,
+    pub(crate) body: Arc<Value>,
+    pub(crate) digest: Digest,
+    pub(crate) place: Place,
+}
+
+/// Something wrong with a chunk.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ChunkProblem {
+    pub(crate) place: Place,
+    pub(crate) document: Option<DocumentId>,
+    pub(crate) path: Pointer,
+    pub(crate) message: String,
+}
+
+impl From<Fault> for ChunkProblem {
+    fn from(fault: Fault) -> Self {
+        Self { place: fault.place, document: None, path: Pointer::root(), message: fault.message }
+    }
+}
+
+/// The values of a chunk.
+fn nodes(chunk: Chunk<'_>) -> Result<Vec<Node>, Fault> {
+    match chunk.format {
+        Format::Json => json::read(chunk.text),
+        Format::Yaml => yaml::read(chunk.text),
+        // YAML in braces looks like JSON, so what is not JSON gets its second chance.
+        Format::Unknown => json::read(chunk.text).or_else(|_| yaml::read(chunk.text)),
+    }
+}
+
+/// Reads the documents of a chunk. A list is read as the documents in it.
+pub(crate) fn read(chunk: Chunk<'_>) -> ReadChunk {
+    let mut read = ReadChunk::default();
+    match nodes(chunk) {
+        Err(fault) => read.problems.push(fault.into()),
+        Ok(nodes) => nodes.into_iter().flat_map(documents_of).for_each(|node| {
+            let place = node.place;
+            match document(node) {
+                Ok((id, body)) => read.documents.push(ChunkDocument {
+                    id,
+                    digest: Digest::of_body(&body),
+                    body: Arc::new(body),
+                    place,
+                }),
+                Err(problems) => read.problems.extend(problems),
+            }
+        }),
+    }
+    read
+}
+
+/// Where `path` of document `id` stands in a chunk, by lines of the chunk.
+pub(crate) fn locate(chunk: Chunk<'_>, id: &DocumentId, path: &Pointer) -> Option<Place> {
+    // JSON is YAML but for rare details, and the YAML reader knows places.
+    let nodes = yaml::read(chunk.text).ok()?;
+    let text = |node: &Node, key: &str| match &node.content {
+        Content::Map(members) => {
+            members.iter().find(|member| member.key == key).and_then(|member| match &member.value.content {
+                Content::Leaf(Value::String(text)) => Some(text.clone()),
+                _ => None,
+            })
+        }
+        _ => None,
+    };
+    let is_it = |node: &Node| {
+        text(node, "kind").as_deref() == Some(id.kind.as_str())
+            && text(node, "name").as_deref() == Some(id.name.as_str())
+    };
+    let node = nodes.into_iter().flat_map(documents_of).find(is_it)?;
+    Some(node.locate(&format!("/body{path}")))
+}
+
+fn documents_of(node: Node) -> Vec<Node> {
+    match node.content {
+        Content::List(items) => items,
+        _ => vec![node],
+    }
+}
+
+/// Takes `{kind, name, body}` apart.
+fn document(node: Node) -> Result<(DocumentId, Value), Vec<ChunkProblem>> {
+    let place = node.place;
+    let problem = |place: Place, message: String| ChunkProblem {
+        place,
+        document: None,
+        path: Pointer::root(),
+        message,
+    };
+    let found = node.type_word();
+    let Content::Map(members) = node.content else {
+        let message = format!("a document is a map of kind, name and body, not {found}");
+        return Err(vec![problem(place, message)]);
+    };
+    let mut problems = Vec::new();
+    let (mut kind, mut name, mut body) = (None, None, None);
+    for Member { key, place, value } in members {
+        match key.as_str() {
+            "kind" => kind = Some(value),
+            "name" => name = Some(value),
+            "body" => body = Some(value),
+            _ => {
+                let message = format!(
+                    "a document has no field {key:?} beside kind, name and body; what it says goes under body"
+                );
+                problems.push(problem(place, message));
+            }
+        }
+    }
+    for (field, missing) in [("kind", kind.is_none()), ("name", name.is_none()), ("body", body.is_none())] {
+        if missing {
+            let message = format!("the document has no {field:?}; write kind, name and body");
+            problems.push(problem(place, message));
+        }
+    }
+    let kind = kind.and_then(|node| text(node, "kind", &mut problems));
+    let name = name.and_then(|node| text(node, "name", &mut problems));
+    let id = match (kind, name) {
+        (Some((kind, at)), Some((name, name_at))) => match DocumentId::new(&kind, &name) {
+            Ok(id) => Some(id),
+            Err(error) => {
+                let at = if matches!(error, NameError::Kind(_)) { at } else { name_at };
+                problems.push(problem(at, error.to_string()));
+                None
+            }
+        },
+        _ => None,
+    };
+    if let Some(body) = body.as_ref().filter(|body| !matches!(body.content, Content::Map(_))) {
+        problems.push(ChunkProblem {
+            place: body.place,
+            document: id.clone(),
+            path: Pointer::root(),
+            message: format!("a body is a map, not {}", body.type_word()),
+        });
+    }
+    match (id, body) {
+        (Some(id), Some(body)) if problems.is_empty() => Ok((id, body.into_value())),
+        _ => Err(problems),
+    }
+}
+
+fn text(node: Node, field: &str, problems: &mut Vec<ChunkProblem>) -> Option<(String, Place)> {
+    let (place, found) = (node.place, node.type_word());
+    if let Content::Leaf(Value::String(text)) = node.content {
+        return Some((text, place));
+    }
+    problems.push(ChunkProblem {
+        place,
+        document: None,
+        path: Pointer::root(),
+        message: format!("{field} is a text, not {found}; quote it"),
+    });
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_only_between_documents() {
+        let text = "a: 1\n---\nb: |\n  ---\n  x\n--- # c\nc: 1\n----\n";
+        let parts: Vec<_> =
+            chunks(text, Format::Yaml).iter().map(|chunk| (chunk.lines_before, chunk.text)).collect();
+        assert_eq!(parts, [(0, "a: 1\n"), (1, "---\nb: |\n  ---\n  x\n"), (5, "--- # c\nc: 1\n----\n")]);
+        assert_eq!(chunks("%YAML 1.2\n---\na: 1\n---\nb: 1\n", Format::Yaml).len(), 1);
+        assert_eq!(chunks("[1,\n---\n2]", Format::Unknown).len(), 1);
+        assert_eq!(chunks("", Format::Yaml).len(), 1);
+    }
+}

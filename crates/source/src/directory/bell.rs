@@ -1,0 +1,120 @@
+//! Hears of changes in the watched folders, and knows when they are over.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How long a writer that goes quiet with a file open is waited for: a file that is being written is not read in
+/// the middle, and a writer that never closes its file is not waited for for ever.
+const WRITER_MAX: Duration = Duration::from_secs(1);
+/// How many times the quiet period is waited for when it never is quiet.
+const UNREST_MAX: u32 = 20;
+/// How many files being written are kept track of.
+const WRITTEN_MAX: usize = 10_000;
+
+/// Rings when something changed.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    rung: Notify,
+    heard: Mutex<Heard>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// Files that were written to and not closed, with when it was last heard of.
+    written: BTreeMap<PathBuf, Instant>,
+    /// What went away or elsewhere; if it was watched, it is no more.
+    gone: Vec<PathBuf>,
+    /// Some of what happened was not told, so anything may be gone.
+    lost: bool,
+}
+
+impl Bell {
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rings by itself.
+    pub(super) fn ring(&self) {
+        self.rung.notify_one();
+    }
+
+    /// Takes what the system tells; called on its thread.
+    pub(super) fn hear(&self, event: notify::Result<notify::Event>) {
+        let Ok(event) = event else {
+            self.heard().lost = true;
+            return self.ring();
+        };
+        if event.need_rescan() {
+            self.heard().lost = true;
+            return self.ring();
+        }
+        match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => self.closed(&event.paths),
+            // Reading is no change; the directory is read by this very process.
+            EventKind::Access(_) => return,
+            EventKind::Modify(ModifyKind::Data(_)) => {
+                let mut heard = self.heard();
+                for path in event.paths.into_iter().filter(|path| !is_hidden(path)) {
+                    if heard.written.len() < WRITTEN_MAX {
+                        heard.written.insert(path, Instant::now());
+                    }
+                }
+            }
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
+                self.closed(&event.paths);
+                self.heard().gone.extend(event.paths);
+            }
+            _ => {}
+        }
+        self.ring();
+    }
+
+    fn closed(&self, paths: &[PathBuf]) {
+        let mut heard = self.heard();
+        for path in paths {
+            heard.written.remove(path);
+        }
+    }
+
+    /// What went away since this was last asked; none when nobody knows.
+    pub(super) fn gone(&self) -> Option<Vec<PathBuf>> {
+        let mut heard = self.heard();
+        let gone = std::mem::take(&mut heard.gone);
+        (!std::mem::take(&mut heard.lost)).then_some(gone)
+    }
+
+    /// Waits for it to ring. A ring before the wait counts.
+    pub(super) async fn rung(&self) {
+        self.rung.notified().await;
+    }
+
+    /// Waits until nothing has rung for `quiet` and no file is open for writing, within reason.
+    pub(super) async fn settled(&self, quiet: Duration) {
+        let began = Instant::now();
+        loop {
+            let writing = self.writing_since();
+            let until = writing.map_or_else(|| Instant::now() + quiet, |since| since + WRITER_MAX);
+            let rang = tokio::time::timeout_at(until, self.rung()).await.is_ok();
+            let unrest_max = if writing.is_some() { WRITER_MAX * 2 } else { quiet * UNREST_MAX };
+            if !rang || began.elapsed() > unrest_max {
+                self.heard().written.clear();
+                return;
+            }
+        }
+    }
+
+    /// When a file that is still being written was last written to.
+    fn writing_since(&self) -> Option<Instant> {
+        self.heard().written.values().max().copied()
+    }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}

@@ -1,0 +1,209 @@
+//! Which files a directory holds, without reading them, and which folders have to be watched to hear of a change.
+
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::FileProblem;
+
+/// The deepest folder below the directory.
+const DEPTH_MAX: usize = 32;
+/// How long a chain of links may be, as in Linux.
+const LINKS_MAX: usize = 40;
+/// How old a change must be before an unchanged stamp is believed: file systems tell the time in ticks, so two writes
+/// close together can have one stamp.
+const TRUST_AFTER: Duration = Duration::from_secs(2);
+
+/// What a file looks like from outside. Files of equal stamps hold the same, unless they changed within one tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// The device and the number of the file, where the system has such.
+    identity: Option<(u64, u64)>,
+    bytes: u64,
+    modified: Option<SystemTime>,
+    /// When anything about the file changed, which nobody can set back: seconds and nanoseconds.
+    changed: Option<(i64, i64)>,
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            identity: identity(metadata),
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+            changed: changed(metadata),
+        }
+    }
+
+    /// Whether the file had this stamp for long enough at `now` that it would have another if it changed after.
+    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
+        let changed = self.changed.and_then(|(seconds, nanoseconds)| {
+            let since_epoch = Duration::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?);
+            SystemTime::UNIX_EPOCH.checked_add(since_epoch)
+        });
+        let age = changed.and_then(|changed| now.duration_since(changed).ok());
+        age.is_some_and(|age| age > TRUST_AFTER)
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> Option<(i64, i64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.ctime(), metadata.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+pub(super) fn identity(_: &Metadata) -> Option<(u64, u64)> {
+    None
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Metadata) -> Option<(i64, i64)> {
+    None
+}
+
+/// A file of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Its path as people know it.
+    pub(super) name: Arc<str>,
+    /// Where it really is, all links followed.
+    pub(super) path: PathBuf,
+    pub(super) stamp: Stamp,
+}
+
+/// What a directory holds, ordered by name. Two listings of the same are equal.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Listing {
+    pub(super) files: Vec<Listed>,
+    /// The folders in which something would happen if any of this changed.
+    pub(super) folders: BTreeSet<PathBuf>,
+    pub(super) problems: Vec<FileProblem>,
+}
+
+/// Lists the documents' files of a directory: those that end in `.yaml`, `.yml` or `.json`, in it and its folders,
+/// links followed. What begins with a dot is passed over: editors' files, and the folders behind a ConfigMap, which
+/// are reached through the links beside them.
+pub(super) fn list(dir: &Path, files_max: usize) -> Listing {
+    let mut listing = Listing::default();
+    watch_links(dir, &mut listing.folders);
+    let name: Arc<str> = dir.to_string_lossy().into();
+    match fs::canonicalize(dir) {
+        Ok(root) => {
+            let mut lister = Lister { listing: &mut listing, visited: BTreeSet::new(), files_max };
+            lister.folder(&root, dir, 0);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let message = "the directory is not there; what it put into the log stays until it is back";
+            listing.problems.push(FileProblem::of_file(&name, message));
+        }
+        Err(error) => listing.problems.push(unreadable(&name, &error)),
+    }
+    if listing.files.len() > files_max {
+        listing.files.clear();
+        let message = format!("there are more than {files_max} files; keep fewer, or raise files_max");
+        listing.problems.push(FileProblem::of_file(&name, message));
+    }
+    listing
+}
+
+pub(super) fn unreadable(name: &Arc<str>, error: &io::Error) -> FileProblem {
+    FileProblem::of_file(name, format!("cannot be read: {error}"))
+}
+
+struct Lister<'a> {
+    listing: &'a mut Listing,
+    /// Folders that were listed, so that links in a circle end.
+    visited: BTreeSet<PathBuf>,
+    files_max: usize,
+}
+
+impl Lister<'_> {
+    /// `path` is where the folder really is, `shown` what people call it.
+    fn folder(&mut self, path: &Path, shown: &Path, depth: usize) {
+        if !self.visited.insert(path.to_owned()) || self.listing.files.len() > self.files_max {
+            return;
+        }
+        let name: Arc<str> = shown.to_string_lossy().into();
+        if depth > DEPTH_MAX {
+            let message = format!("there are more than {DEPTH_MAX} folders within each other; flatten them");
+            return self.listing.problems.push(FileProblem::of_file(&name, message));
+        }
+        self.listing.folders.insert(path.to_owned());
+        let entries = fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        let mut names: Vec<_> = match entries {
+            Ok(entries) => entries.into_iter().map(|entry| entry.file_name()).collect(),
+            Err(error) => return self.listing.problems.push(unreadable(&name, &error)),
+        };
+        names.sort_unstable();
+        for entry in names {
+            if !entry.as_encoded_bytes().starts_with(b".") {
+                self.entry(&path.join(&entry), &shown.join(&entry), depth);
+            }
+        }
+    }
+
+    fn entry(&mut self, path: &Path, shown: &Path, depth: usize) {
+        let is_document = is_document(path);
+        let name: Arc<str> = shown.to_string_lossy().into();
+        let found = fs::metadata(path).and_then(|metadata| Ok((fs::canonicalize(path)?, metadata)));
+        let (real, metadata) = match found {
+            Ok(found) => found,
+            Err(_) if !is_document => return,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                watch_links(path, &mut self.listing.folders);
+                let message = "is a link to a file that is not there";
+                return self.listing.problems.push(FileProblem::of_file(&name, message));
+            }
+            Err(error) => return self.listing.problems.push(unreadable(&name, &error)),
+        };
+        let is_link = real != path;
+        if metadata.is_dir() {
+            if is_link {
+                watch_links(path, &mut self.listing.folders);
+            }
+            return self.folder(&real, shown, depth + 1);
+        }
+        if !is_document {
+            return;
+        }
+        if !metadata.is_file() {
+            let message = "is neither a file nor a folder; remove it, or give it another ending";
+            return self.listing.problems.push(FileProblem::of_file(&name, message));
+        }
+        if is_link {
+            watch_links(path, &mut self.listing.folders);
+            self.listing.folders.extend(real.parent().map(Path::to_owned));
+        }
+        self.listing.files.push(Listed { name, path: real, stamp: Stamp::of(&metadata) });
+    }
+}
+
+fn is_document(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    matches!(ending, Some("yaml" | "yml" | "json"))
+}
+
+/// Adds the folder that a path is in, and if it is a link, those of whatever it leads to.
+fn watch_links(path: &Path, folders: &mut BTreeSet<PathBuf>) {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Some(parent) = path.parent().map(Path::to_owned) else { return };
+        if let Ok(parent) = fs::canonicalize(&parent) {
+            folders.insert(parent);
+        }
+        match fs::read_link(&path) {
+            Ok(target) => path = parent.join(target),
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A watched directory: what its files say, the log says.
+
+mod bell;
+mod list;
+mod options;
+mod plan;
+mod read;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod view;
+mod watcher;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use midflight_core::Owner;
+use midflight_engine::Engine;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use options::{DirectoryOptions, DirectoryStatus};
+
+use bell::Bell;
+use read::Reader;
+use sync::Sync;
+use view::LogView;
+use watcher::Watcher;
+
+/// Why a directory cannot be watched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// Its path is none.
+    #[error("{path:?} is not a path: {source}")]
+    Path {
+        /// What was given.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// An option is out of its bounds.
+    #[error("{0}")]
+    Option(&'static str),
+}
+
+/// Keeps the log in step with a directory of YAML and JSON documents.
+///
+/// Every file of it and of its folders that ends in `.yaml`, `.yml` or `.json` is read, links are followed, and what
+/// begins with a dot is passed over. A change that comes to rest (a save, a rename over a file, a deletion, the swap
+/// of a link that kubelet makes) is one revision with the author and the owner `file:DIR`. What has no consequence is
+/// none.
+///
+/// - All or nothing: as long as anything in the directory cannot be read, is broken or is refused, nothing of it goes
+///   to the log, and what is served is served. The problems are logged once and are in [`DirectoryStatus`].
+/// - A directory that is not there deletes nothing; one that is there and empty deletes what it owns.
+/// - It takes documents that belong to nobody, never those that belong to somebody else, and deletes only its own.
+///   What was taken over from it on purpose it leaves so until the file says something new of it. Documents that are
+///   left alone are reported, and the rest goes on.
+/// - It speaks when it changes, and then of what changed: replicas that watch copies of one directory do not undo each
+///   other's step while the copies change one after the other. A start and [`DirectorySource::sync_now`] compare all.
+/// - Changes are told by the system and found by looking from time to time, so that a lost notification only delays.
+#[derive(Debug)]
+pub struct DirectorySource {
+    status: watch::Receiver<DirectoryStatus>,
+    asked: mpsc::Sender<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+    stop: DropGuard,
+}
+
+impl DirectorySource {
+    /// Begins to watch, and brings the log in step before it returns. What is wrong with the directory is no error
+    /// here: it is in the status, and a server that starts with it serves what the log holds.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the path is none or an option is out of bounds.
+    pub async fn start(engine: Engine, dir: PathBuf, options: DirectoryOptions) -> Result<Self, SourceError> {
+        if options.poll.is_zero() {
+            return Err(SourceError::Option("the poll is longer than nothing; 5 s is its default"));
+        }
+        let dir = absolute(&dir).map_err(|source| SourceError::Path { path: dir, source })?;
+        let name: Arc<str> = dir.to_string_lossy().into();
+        let owner = Owner::new(&format!("file:{name}"));
+        let bell = Arc::new(Bell::default());
+        let (sender, status) = watch::channel(DirectoryStatus {
+            dir: dir.clone(),
+            owner: owner.clone(),
+            notified: false,
+            files: 0,
+            documents: 0,
+            problems: Vec::new(),
+            synced_at: None,
+            revision: None,
+            revisions: 0,
+        });
+        let mut sync = Sync {
+            engine,
+            owner: owner.clone(),
+            dir: name,
+            options,
+            reader: Some(Reader::new(dir, options)),
+            view: LogView::new(owner),
+            watcher: Some(Watcher::new(Arc::clone(&bell))),
+            bell: Arc::clone(&bell),
+            status: sender,
+            done: None,
+            said: None,
+        };
+        sync.round(true).await;
+        let stop = CancellationToken::new();
+        let (asked, asks) = mpsc::channel(16);
+        let task = tokio::spawn(run(sync, bell, asks, options, stop.clone()));
+        Ok(Self { status, asked, task, stop: stop.drop_guard() })
+    }
+
+    /// How the directory stands to the log.
+    #[must_use]
+    pub fn status(&self) -> DirectoryStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Hears of every change of the status from now on.
+    #[must_use]
+    pub fn statuses(&self) -> watch::Receiver<DirectoryStatus> {
+        let mut statuses = self.status.clone();
+        statuses.mark_unchanged();
+        statuses
+    }
+
+    /// Reads every file now, tries again what was refused, and answers how things stand afterwards.
+    pub async fn sync_now(&self) -> DirectoryStatus {
+        let (reply, done) = oneshot::channel();
+        // When the task is gone there is nothing to wait for.
+        if self.asked.send(reply).await.is_ok() {
+            drop(done.await);
+        }
+        self.status()
+    }
+
+    /// Stops watching. What the directory put into the log stays. Takes milliseconds, or as long as an edit that is
+    /// under way.
+    pub async fn stop(self) {
+        drop(self.stop);
+        if self.task.await.is_err() {
+            tracing::error!("the task that watched a directory failed");
+        }
+    }
+}
+
+async fn run(
+    mut sync: Sync,
+    bell: Arc<Bell>,
+    mut asks: mpsc::Receiver<oneshot::Sender<()>>,
+    options: DirectoryOptions,
+    stop: CancellationToken,
+) {
+    loop {
+        let ask = tokio::select! {
+            () = stop.cancelled() => return,
+            () = bell.rung() => None,
+            () = tokio::time::sleep(options.poll) => None,
+            ask = asks.recv() => match ask {
+                None => return,
+                ask => ask,
+            },
+        };
+        let Some(reply) = ask else {
+            // Also when it is only time to look: somebody may be writing just now.
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = bell.settled(options.quiet) => {}
+            }
+            sync.round(false).await;
+            continue;
+        };
+        sync.round(true).await;
+        if reply.send(()).is_err() {
+            tracing::debug!("whoever asked for a look at the directory has gone");
+        }
+    }
+}
+
+/// The path from the root, as it was given: not through links, for where they lead may change.
+fn absolute(dir: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(dir)?;
+    // Taken apart and put together, so that a slash at the end makes no other owner.
+    Ok(absolute.components().collect())
+}

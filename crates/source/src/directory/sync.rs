@@ -1,0 +1,259 @@
+//! Brings the log in step with a directory, once per round: read, compare, make one edit of the difference.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use midflight_core::{Digest, Edit, Owner, Problem, Problems, RevisionNumber, Trigger};
+use midflight_engine::{Engine, Refusal};
+use tokio::sync::watch;
+
+use super::bell::Bell;
+use super::options::{DirectoryOptions, DirectoryStatus};
+use super::plan::{contested, plan, reason};
+use super::read::{Reader, Reading, Said};
+use super::view::LogView;
+use super::watcher::Watcher;
+use crate::FileProblem;
+
+/// How often a directory that changes while it is read is read again before the next look.
+const READS_MAX: u32 = 20;
+
+/// Brings the log in step with a directory.
+pub(super) struct Sync {
+    pub(super) engine: Engine,
+    pub(super) owner: Owner,
+    /// The directory by the name that problems call it.
+    pub(super) dir: Arc<str>,
+    pub(super) options: DirectoryOptions,
+    /// None while it reads on another thread.
+    pub(super) reader: Option<Reader>,
+    pub(super) view: LogView,
+    /// None while it follows folders on another thread.
+    pub(super) watcher: Option<Watcher>,
+    pub(super) bell: Arc<Bell>,
+    pub(super) status: watch::Sender<DirectoryStatus>,
+    /// For which content of the directory, at which end of the log, there was nothing more to do.
+    pub(super) done: Option<(Digest, RevisionNumber)>,
+    /// What the directory said when it last agreed with the log, but for what was contested.
+    pub(super) said: Option<Said>,
+}
+
+/// What a round found wrong.
+#[derive(Debug, Default)]
+struct Round {
+    problems: Vec<FileProblem>,
+    synced: bool,
+    revision: Option<RevisionNumber>,
+    /// Whether the next round may find something else though neither the directory nor the log changed.
+    try_again: bool,
+}
+
+impl Sync {
+    /// One round. With `anew`, every file is read and what was refused is tried again, changed or not.
+    pub(super) async fn round(&mut self, anew: bool) {
+        let reading = match self.read(anew).await {
+            Ok(reading) => reading,
+            Err(message) => return self.show_problem(message),
+        };
+        if anew {
+            self.said = None;
+        }
+        self.watch(&reading).await;
+        let store = Arc::clone(self.engine.store());
+        let head = match self.view.catch_up(&*store).await {
+            Ok(head) => head,
+            Err(error) => return self.show_problem(&format!("the log does not answer: {error}")),
+        };
+        if !anew && self.done == Some((reading.fingerprint, head)) {
+            return;
+        }
+        let round = if reading.problems.is_empty() {
+            self.agree(&reading).await
+        } else {
+            Round { problems: reading.problems.clone(), ..Round::default() }
+        };
+        // A refusal may have moved the log itself, by taking back what did not verify.
+        let head = self.view.catch_up(&*store).await.unwrap_or(head);
+        self.done = (!round.try_again).then_some((reading.fingerprint, head));
+        self.show(&reading, round);
+    }
+
+    async fn read(&mut self, anew: bool) -> Result<Reading, &'static str> {
+        for _ in 0..READS_MAX {
+            let dir = || self.status.borrow().dir.clone();
+            let reader = self.reader.take();
+            let mut reader = reader.unwrap_or_else(|| Reader::new(dir(), self.options));
+            let read = tokio::task::spawn_blocking(move || {
+                let reading = reader.read(anew);
+                (reader, reading)
+            });
+            let Ok((reader, reading)) = read.await else {
+                return Err("reading it failed in a way that should not be; please report what it holds");
+            };
+            self.reader = Some(reader);
+            if let Some(reading) = reading {
+                return Ok(reading);
+            }
+            tokio::time::sleep(self.options.quiet).await;
+        }
+        Err("changed each time it was read; it is read again when it comes to rest")
+    }
+
+    /// Watches what this reading came from. What happened in a folder before it was watched is found by a second
+    /// look, which the bell asks for.
+    async fn watch(&mut self, reading: &Reading) {
+        let Some(mut watcher) = self.watcher.take() else { return };
+        let folders = reading.folders.clone();
+        let follow = tokio::task::spawn_blocking(move || {
+            let added = watcher.follow(&folders);
+            (watcher, added)
+        });
+        if let Ok((watcher, added)) = follow.await {
+            let notified = watcher.is_told();
+            self.status
+                .send_if_modified(|status| std::mem::replace(&mut status.notified, notified) != notified);
+            self.watcher = Some(watcher);
+            if added {
+                self.bell.ring();
+            }
+        }
+    }
+
+    /// Makes the log say what the directory says.
+    async fn agree(&mut self, reading: &Reading) -> Round {
+        let store = Arc::clone(self.engine.store());
+        let said = reading.said();
+        let planned = match self.view.learn(&*store, &said).await {
+            Ok(()) => plan(&*store, &self.view, &self.owner, &said, self.said.as_ref()).await,
+            Err(error) => Err(error),
+        };
+        let mut planned = match planned {
+            Ok(planned) => planned,
+            Err(error) => return self.later(&format!("the log does not answer: {error}")),
+        };
+        let problems = contested(&planned, reading, &self.dir);
+        let mut agreed = said.clone();
+        for (id, _) in &planned.contested {
+            agreed.remove(id);
+        }
+        if planned.changes.is_empty() {
+            self.said = Some(agreed);
+            return Round { problems, synced: true, ..Round::default() };
+        }
+        planned.changes.sort_by(|a, b| a.id.cmp(&b.id));
+        let edit = Edit {
+            author: self.owner.as_str().to_owned(),
+            reason: reason(&planned.changes, reading),
+            trigger: Trigger::FileWatch,
+            owner: Some(self.owner.clone()),
+            take_over: false,
+            changes: planned.changes,
+        };
+        match self.engine.apply(edit).await {
+            Ok(accepted) => {
+                let revision = accepted.revision.map(|revision| revision.number);
+                if let Some(revision) = revision {
+                    self.view.made(revision, &accepted.documents, &said);
+                }
+                self.said = Some(agreed);
+                Round { problems, synced: true, revision, try_again: false }
+            }
+            Err(refused) => self.refused(refused.refusal, reading, problems).await,
+        }
+    }
+
+    async fn refused(&mut self, refusal: Refusal, reading: &Reading, contested: Vec<FileProblem>) -> Round {
+        let found = match refusal {
+            Refusal::Invalid(problems) | Refusal::Rejected(problems) | Refusal::RolledBack(problems) => {
+                problems
+            }
+            Refusal::TooManyDocuments(message) => {
+                let problem = FileProblem::of_file(&self.dir, message);
+                return Round { problems: vec![problem], ..Round::default() };
+            }
+            other => return self.later(&other.to_string()),
+        };
+        let mut problems = self.placed(&found, reading).await;
+        problems.extend(contested);
+        Round { problems, ..Round::default() }
+    }
+
+    /// The engine's problems with the places in the files that they are about.
+    async fn placed(&mut self, found: &Problems, reading: &Reading) -> Vec<FileProblem> {
+        let mut problems: Vec<_> = found.iter().map(|problem| self.in_its_file(problem, reading)).collect();
+        let Some(reader) = self.reader.take() else { return problems };
+        let place = tokio::task::spawn_blocking(move || {
+            for problem in &mut problems {
+                let document = problem.document.as_ref();
+                let place = document.and_then(|id| reader.locate(&problem.file, id, &problem.path));
+                if let Some((line, column)) = place {
+                    (problem.line, problem.column) = (Some(line), Some(column));
+                }
+            }
+            (reader, problems)
+        });
+        match place.await {
+            Ok((reader, problems)) => {
+                self.reader = Some(reader);
+                problems
+            }
+            Err(_) => found.iter().map(|problem| self.in_its_file(problem, reading)).collect(),
+        }
+    }
+
+    fn in_its_file(&self, problem: &Problem, reading: &Reading) -> FileProblem {
+        let document = problem.document.as_ref().and_then(|id| reading.file_of(id));
+        FileProblem {
+            line: document.and_then(|document| document.line),
+            document: problem.document.clone(),
+            path: problem.path.clone(),
+            ..FileProblem::of_file(document.map_or(&self.dir, |document| &document.file), &problem.message)
+        }
+    }
+
+    fn later(&self, message: &str) -> Round {
+        Round {
+            problems: vec![FileProblem::of_file(&self.dir, message)],
+            try_again: true,
+            ..Round::default()
+        }
+    }
+
+    fn show_problem(&mut self, message: &str) {
+        self.done = None;
+        let problems = vec![FileProblem::of_file(&self.dir, message)];
+        self.report(&problems);
+        self.status.send_modify(|status| status.problems = problems);
+    }
+
+    fn show(&self, reading: &Reading, round: Round) {
+        self.report(&round.problems);
+        if let Some(revision) = round.revision {
+            tracing::info!(directory = %self.dir, %revision, "the log follows the directory");
+        }
+        self.status.send_modify(|status| {
+            status.files = reading.files;
+            status.documents = reading.documents.len();
+            status.problems = round.problems;
+            if round.synced {
+                status.synced_at = Some(Timestamp::now());
+            }
+            if round.revision.is_some() {
+                status.revision = round.revision;
+                status.revisions += 1;
+            }
+        });
+    }
+
+    /// Logs what was not wrong before, and that nothing is wrong any more.
+    fn report(&self, problems: &[FileProblem]) {
+        let before = &self.status.borrow().problems;
+        for problem in problems.iter().filter(|problem| !before.contains(problem)) {
+            let (line, column) = (problem.line, problem.column);
+            tracing::error!(file = %problem.file, line, column, %problem, "the directory is not in step with the log");
+        }
+        if problems.is_empty() && !before.is_empty() {
+            tracing::info!(directory = %self.dir, "nothing is wrong with the directory any more");
+        }
+    }
+}

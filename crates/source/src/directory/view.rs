@@ -1,0 +1,149 @@
+//! What the log holds of the documents that concern a directory, kept up by following the log rather than by asking
+//! for everything each time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use midflight_core::{Digest, Document, DocumentId, Owner, RevisionNumber};
+use midflight_store::{Store, StoreError};
+
+use super::read::Said;
+
+/// How many revisions, and how many versions of a document, are read at once.
+const PAGE: u32 = 256;
+
+/// A document as the log holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Held {
+    /// None when it is deleted.
+    pub(super) digest: Option<Digest>,
+    pub(super) owner: Option<Owner>,
+}
+
+impl Held {
+    fn of(document: &Document) -> Self {
+        Self { digest: document.digest(), owner: document.owner.clone() }
+    }
+}
+
+/// Who took a document from a directory, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TakenOver {
+    pub(super) by: String,
+    pub(super) revision: RevisionNumber,
+}
+
+/// What the log holds of the documents that concern one owner.
+#[derive(Debug)]
+pub(super) struct LogView {
+    owner: Owner,
+    /// Up to which revision it was followed; none before the first time.
+    at: Option<RevisionNumber>,
+    /// Each document that was ever asked for or belongs to the owner; none when there never was one.
+    known: BTreeMap<DocumentId, Option<Held>>,
+}
+
+impl LogView {
+    pub(super) fn new(owner: Owner) -> Self {
+        Self { owner, at: None, known: BTreeMap::new() }
+    }
+
+    /// Follows the log to its end and answers where that is. Cost: what happened since the last time.
+    pub(super) async fn catch_up(&mut self, store: &dyn Store) -> Result<RevisionNumber, StoreError> {
+        let Some(mut at) = self.at else { return self.begin(store).await };
+        let head = store.head().await?;
+        while at < head {
+            let page = match store.since(at, PAGE).await {
+                Err(StoreError::Compacted { .. }) => return self.begin(store).await,
+                page => page?,
+            };
+            let Some(last) = page.last() else { break };
+            at = last.revision.number;
+            for document in page.iter().flat_map(|one| &one.documents) {
+                self.take(document);
+            }
+            self.at = Some(at);
+        }
+        Ok(at)
+    }
+
+    async fn begin(&mut self, store: &dyn Store) -> Result<RevisionNumber, StoreError> {
+        let (head, documents) = store.everything().await?;
+        self.known.clear();
+        documents.iter().for_each(|document| self.take(document));
+        self.at = Some(head);
+        Ok(head)
+    }
+
+    fn take(&mut self, document: &Document) {
+        let concerns = document.owner.as_ref() == Some(&self.owner) || self.known.contains_key(&document.id);
+        if concerns {
+            self.known.insert(document.id.clone(), Some(Held::of(document)));
+        }
+    }
+
+    /// Takes in a revision that the owner made itself, so that it need not be read back.
+    pub(super) fn made(&mut self, revision: RevisionNumber, documents: &[Document], said: &Said) {
+        if self.at.map(RevisionNumber::next) != Some(revision) {
+            return;
+        }
+        for document in documents {
+            let digest = said.get(&document.id).map(|(_, digest)| *digest);
+            let held =
+                Held { digest: digest.filter(|_| document.body.is_some()), owner: document.owner.clone() };
+            self.known.insert(document.id.clone(), Some(held));
+        }
+        self.at = Some(revision);
+    }
+
+    /// Asks for the documents that were not asked for before, and forgets those that concern nobody any more.
+    pub(super) async fn learn(&mut self, store: &dyn Store, said: &Said) -> Result<(), StoreError> {
+        let is_mine = |held: &Held| held.digest.is_some() && held.owner.as_ref() == Some(&self.owner);
+        self.known.retain(|id, held| said.contains_key(id) || held.as_ref().is_some_and(is_mine));
+        let unknown: Vec<_> = said.keys().filter(|id| !self.known.contains_key(*id)).cloned().collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let (_, found) = store.heads(&unknown).await?;
+        let held = found.iter().map(|document| document.as_ref().map(Held::of));
+        self.known.extend(unknown.iter().cloned().zip(held));
+        Ok(())
+    }
+
+    /// A document that [`LogView::learn`] was asked for; none when there never was one.
+    pub(super) fn get(&self, id: &DocumentId) -> Option<&Held> {
+        self.known.get(id)?.as_ref()
+    }
+
+    /// The documents that belong to the owner.
+    pub(super) fn mine(&self) -> BTreeSet<&DocumentId> {
+        let is_mine = |held: &&Held| held.digest.is_some() && held.owner.as_ref() == Some(&self.owner);
+        let known = self.known.iter();
+        known.filter(|(_, held)| held.as_ref().as_ref().is_some_and(is_mine)).map(|(id, _)| id).collect()
+    }
+
+    /// Whether a document that belongs to nobody was taken from the owner on purpose, and the owner has said nothing
+    /// new since: `said` is what it said then. Cost: reads the document's versions back to the owner's last.
+    pub(super) async fn taken_over(
+        &self,
+        store: &dyn Store,
+        id: &DocumentId,
+        said: &Digest,
+    ) -> Result<Option<TakenOver>, StoreError> {
+        let mut newest = None;
+        let mut before = None;
+        loop {
+            let page = store.versions(id, before, PAGE).await?;
+            for version in page.items {
+                if version.author == self.owner.as_str() {
+                    let is_news = version.document.digest().as_ref() != Some(said);
+                    return Ok(newest.filter(|_| !is_news));
+                }
+                newest.get_or_insert(TakenOver { by: version.author, revision: version.document.revision });
+            }
+            before = page.next;
+            if before.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}
