@@ -64,8 +64,8 @@ pub struct Problem {
 impl Problem {
     /// A problem at `path` of a document that the caller will name.
     #[must_use]
-    pub fn new(code: &'static str, path: Pointer, message: impl Into<String>) -> Self {
-        Self { document: None, path, code: Cow::Borrowed(code), message: message.into() }
+    pub fn new(code: impl Into<Cow<'static, str>>, path: Pointer, message: impl Into<String>) -> Self {
+        Self { document: None, path, code: code.into(), message: message.into() }
     }
 
     /// The same problem, in `document`.

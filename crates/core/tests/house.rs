@@ -20,18 +20,37 @@ const FLOORS: &[&[&str]] = &[
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     (
         "core",
-        &["tokio", "std::fs", "std::net", "std::thread", "std::env", "Instant::now", "SystemTime", "Timestamp::now"],
+        &[
+            "tokio",
+            "std::fs",
+            "std::net",
+            "std::thread",
+            "std::env",
+            "Instant::now",
+            "SystemTime",
+            "Timestamp::now",
+        ],
         "core is data and pure functions; take it as an argument",
     ),
     (
         "rules",
-        &["tokio", "std::fs", "std::net", "std::thread", "std::env", "Instant::now", "SystemTime", "Timestamp::now"],
+        &[
+            "tokio",
+            "std::fs",
+            "std::net",
+            "std::thread",
+            "std::env",
+            "Instant::now",
+            "SystemTime",
+            "Timestamp::now",
+        ],
         "a kind is a pure function",
     ),
 ];
 
 /// Libraries that are the business of one room alone.
-const PRIVATE: &[(&str, &str)] = &[("arc-swap", "live"), ("sqlx", "store"), ("axum", "server"), ("notify", "source")];
+const PRIVATE: &[(&str, &str)] =
+    &[("arc-swap", "live"), ("sqlx", "store"), ("axum", "server"), ("notify", "source")];
 
 fn crates_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate lies in the folder of crates").to_owned()
@@ -100,7 +119,8 @@ fn every_arrow_points_down() {
             }
         }
         for (library, home) in PRIVATE {
-            if depends.iter().any(|name| name == library) && room != *home && floor(&room) < floor("benches") {
+            if depends.iter().any(|name| name == library) && room != *home && floor(&room) < floor("benches")
+            {
                 wrong.push(format!("{room} depends on {library}, which is the business of {home}"));
             }
         }
