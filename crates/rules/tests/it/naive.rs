@@ -33,7 +33,7 @@ pub(crate) fn execute(documents: &Documents, ruleset: &str, data: &Value) -> Ans
     for (id, rule) in rules {
         let truth = logic(documents, &rule["conditions"], data, original);
         let action = rule["action_result"].as_str().unwrap_or("Y");
-        let outcome = match truth.and_then(|truth| Ok((truth, filled(action, data)))) {
+        let outcome = match truth.map(|truth| (truth, filled(action, data))) {
             Ok((true, Ok(text))) => {
                 answer.pattern.push_str(&text);
                 answer.total +=
