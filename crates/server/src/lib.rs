@@ -1,1 +1,49 @@
-//! server
+//! The HTTP, WebSocket and SSE edge of Midflight: every endpoint of the log and the rules, who may call it, health,
+//! metrics, and the documentation it carries.
+//!
+//! [`start`] runs a whole server; [`Service`] is the same without a socket.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), midflight_server::ServeError> {
+//! let options = midflight_server::ServeOptions::new("./data");
+//! let server = midflight_server::start(options).await?;
+//! println!("midflight is listening on {}", server.url());
+//! if let Some(token) = server.first_token() {
+//!     println!("admin token, told this once: {token}");
+//! }
+//! server.wait().await;
+//! server.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod accept;
+mod app;
+mod auth;
+mod body;
+mod directories;
+mod docs;
+mod edge;
+mod first_key;
+mod health;
+mod hub;
+mod log;
+mod metrics;
+mod options;
+mod origin;
+mod params;
+mod problem;
+mod refusal;
+mod routes;
+mod rules;
+mod service;
+mod start;
+pub mod wire;
+mod write;
+
+pub use auth::{Caller, Role};
+pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
+pub use problem::{ApiError, Code, ProblemBody, ProblemItem};
+pub use routes::openapi;
+pub use service::Service;
+pub use start::{Running, ServeError, start, start_on};

@@ -1,0 +1,67 @@
+//! What every handler shares: the engine, the live rules, and the bounds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use midflight_core::KindName;
+use midflight_engine::Engine;
+use midflight_live::Live;
+use midflight_rules::RulesSnapshot;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::Tokens;
+use crate::directories::Statuses;
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+use crate::{HotReloadSettings, ServerLimits};
+
+/// What every handler shares. Cloning it gives another handle on the same.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+/// The parts of an [`App`].
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) rules: Live<RulesSnapshot>,
+    pub(crate) rules_kind: KindName,
+    pub(crate) tokens: Tokens,
+    pub(crate) metrics: Metrics,
+    pub(crate) hub: Hub,
+    pub(crate) limits: ServerLimits,
+    pub(crate) hot_reload: HotReloadSettings,
+    pub(crate) replica_id: String,
+    pub(crate) address: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) started_at: jiff::Timestamp,
+    /// Whether anybody may read: so on loopback, where whoever reaches the server is on this machine.
+    pub(crate) reads_are_open: bool,
+    /// A place for each watcher of the log.
+    pub(crate) watchers: Arc<Semaphore>,
+    pub(crate) directories: Statuses,
+    /// Cancelled when the server begins to stop.
+    pub(crate) stopping: CancellationToken,
+    /// Work that outlives its request: queued writes, and sockets.
+    pub(crate) tasks: TaskTracker,
+}
+
+impl App {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl FromRef<App> for ServerLimits {
+    fn from_ref(app: &App) -> Self {
+        app.limits
+    }
+}

@@ -1,0 +1,166 @@
+//! Who calls: from a request's token to a [`Caller`]. Roles, JWT and sessions come here and nowhere else.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use midflight_store::{Store, StoreError, Token};
+use subtle::ConstantTimeEq;
+
+use crate::problem::{ApiError, Code};
+
+/// What every token of ours begins with, so that a leaked one can be searched for.
+const TOKEN_PREFIX: &str = "mf_";
+/// The name of the first token, and so the author of what it changes.
+pub(crate) const ADMIN: &str = "admin";
+
+/// What a caller may do. Only admins exist so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Whoever sent a request, as far as is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody in particular: there was no token.
+    Anonymous,
+    /// The holder of a token.
+    Known {
+        /// The token's name: the author of what it changes.
+        name: String,
+        /// What it may do.
+        role: Role,
+    },
+}
+
+/// The caller of a request that changes something. A handler that takes this cannot be reached without a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Author(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Author {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match parts.extensions.get::<Caller>() {
+            Some(Caller::Known { name, role: Role::Admin }) => Ok(Self(name.clone())),
+            _ => Err(unauthenticated("this changes something")),
+        }
+    }
+}
+
+/// The error for a request without a token where one is needed.
+pub(crate) fn unauthenticated(why: &str) -> ApiError {
+    let detail = format!("{why}: send the header `Authorization: Bearer mf_...`");
+    ApiError::new(Code::Unauthenticated, detail)
+}
+
+/// Every token that is known, by its hash.
+#[derive(Debug, Clone)]
+pub(crate) struct Tokens {
+    known: Vec<(blake3::Hash, Caller)>,
+}
+
+impl Tokens {
+    /// Reads them from the store.
+    pub(crate) async fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let tokens = store.tokens().await?;
+        let caller = |token: Token| {
+            let hash = blake3::Hash::from_hex(&token.hash).ok()?;
+            (token.role == Role::Admin.as_str())
+                .then(|| (hash, Caller::Known { name: token.name.clone(), role: Role::Admin }))
+        };
+        Ok(Self { known: tokens.into_iter().filter_map(caller).collect() })
+    }
+
+    /// Says who sends these headers.
+    ///
+    /// # Errors
+    /// 401 for a token that is not known; having none is no error here.
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let Some(value) = headers.get(header::AUTHORIZATION) else {
+            return Ok(Caller::Anonymous);
+        };
+        let text = value.to_str().unwrap_or_default();
+        let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let hash = blake3::hash(token.map_or("", |(_, token)| token.trim()).as_bytes());
+        let mut found = None;
+        for (known, caller) in &self.known {
+            // All are compared, each in constant time, so that the time says nothing about any of them.
+            if bool::from(known.as_bytes().ct_eq(hash.as_bytes())) {
+                found = Some(caller);
+            }
+        }
+        found.cloned().ok_or_else(|| ApiError::new(Code::Unauthenticated, "the token is not known"))
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+}
+
+/// Makes a token of 256 random bits.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub(crate) fn fresh_token() -> Result<String, getrandom::Error> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// Whether a text from a file can be a token: long enough not to be guessed, and fit for a header.
+pub(crate) fn is_token(text: &str) -> bool {
+    text.len() >= 32 && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Keeps the hash of the admin's token; the one before it is void.
+pub(crate) async fn keep_admin(store: &dyn Store, token: &str) -> Result<(), StoreError> {
+    let token = Token {
+        name: ADMIN.to_owned(),
+        role: Role::Admin.as_str().to_owned(),
+        hash: blake3::hash(token.as_bytes()).to_hex().to_string(),
+        created_at: Timestamp::now(),
+    };
+    store.put_token(&token).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use midflight_store::MemoryStore;
+
+    #[tokio::test]
+    async fn only_the_newest_admin_token_is_known_and_only_its_hash_is_kept() {
+        let store = MemoryStore::new();
+        let (old, new) = (fresh_token().unwrap(), fresh_token().unwrap());
+        assert!(is_token(&old) && old.starts_with("mf_") && old.len() == 46);
+        keep_admin(&store, &old).await.unwrap();
+        keep_admin(&store, &new).await.unwrap();
+        assert!(!format!("{:?}", store.tokens().await.unwrap()).contains(&new));
+        let tokens = Tokens::load(&store).await.unwrap();
+        let caller = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            tokens.caller(&headers).map_err(|error| error.body().code)
+        };
+        let admin = Caller::Known { name: ADMIN.to_owned(), role: Role::Admin };
+        assert_eq!(caller(&format!("bearer {new}")), Ok(admin));
+        for wrong in [format!("Bearer {old}"), format!("Basic {new}"), new.clone(), "Bearer ".to_owned()] {
+            assert_eq!(caller(&wrong), Err("unauthenticated"), "{wrong}");
+        }
+        assert_eq!(tokens.caller(&HeaderMap::new()).ok(), Some(Caller::Anonymous));
+    }
+}

@@ -1,0 +1,165 @@
+//! Reads request bodies: bounded in size and time, and with the place of whatever is wrong in them.
+
+use std::time::Duration;
+
+use axum::extract::{FromRef, FromRequest, Request};
+use axum::http::header;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use midflight_core::Pointer;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::ServerLimits;
+use crate::problem::{ApiError, Code};
+
+/// A JSON body of a known shape, at most `body_bytes_max` long.
+#[derive(Debug)]
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S, T> FromRequest<S> for JsonBody<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+    ServerLimits: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        is_json(&request)?;
+        let limits = ServerLimits::from_ref(state);
+        let bytes = receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// A JSON body that may be left out.
+#[derive(Debug)]
+pub(crate) struct OptionalJsonBody<T>(pub(crate) Option<T>);
+
+impl<S, T> FromRequest<S> for OptionalJsonBody<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+    ServerLimits: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let typed = is_json(&request);
+        let limits = ServerLimits::from_ref(state);
+        let bytes = receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(None));
+        }
+        typed?;
+        parse(&bytes).map(|body| Self(Some(body)))
+    }
+}
+
+/// The type that a body says it is of, without its parameters; none when it does not say.
+pub(crate) fn media_type(request: &Request) -> Option<&str> {
+    let value = request.headers().get(header::CONTENT_TYPE)?.to_str().unwrap_or("?");
+    Some(value.split(';').next().unwrap_or_default().trim())
+}
+
+fn is_json(request: &Request) -> Result<(), ApiError> {
+    match media_type(request) {
+        None => Ok(()),
+        Some(kind) if kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json") => Ok(()),
+        Some(kind) => {
+            let kind: String = kind.chars().take(80).collect();
+            let detail = format!("the body is {kind}; send JSON with `Content-Type: application/json`");
+            Err(ApiError::new(Code::UnsupportedMediaType, detail))
+        }
+    }
+}
+
+/// Reads a body of at most `bytes_max`, within the time for it.
+pub(crate) async fn receive(
+    request: Request,
+    bytes_max: usize,
+    bound: &str,
+    receive_ms_max: u64,
+) -> Result<Bytes, ApiError> {
+    let too_large = || {
+        let detail = format!("the body is larger than {bytes_max} bytes ({bound}); send less at once");
+        ApiError::new(Code::TooLarge, detail)
+    };
+    let stated =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if stated.is_some_and(|stated: u64| stated > bytes_max as u64) {
+        return Err(too_large());
+    }
+    let collected = Limited::new(request.into_body(), bytes_max).collect();
+    match tokio::time::timeout(Duration::from_millis(receive_ms_max), collected).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(ApiError::new(Code::MalformedBody, "the body ended before it was complete")),
+        Err(_) => {
+            let detail = format!("the body did not come within {receive_ms_max} ms (receive_ms_max)");
+            Err(ApiError::new(Code::TooSlow, detail))
+        }
+    }
+}
+
+/// Parses JSON of a known shape. What is wrong is looked up in a second pass, so that what is right costs one.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| explain::<T>(bytes, &error))
+}
+
+fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> ApiError {
+    if !error.is_data() {
+        let detail = format!("the body is not JSON: {error}");
+        return ApiError::new(Code::MalformedBody, detail);
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let path = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Ok(_) => Pointer::root(),
+        Err(placed) => pointer(placed.path()),
+    };
+    ApiError::new(Code::InvalidBody, format!("the body has the wrong shape: {error}"))
+        .at(&path, error.to_string())
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> Pointer {
+    path.iter().fold(Pointer::root(), |place, segment| match segment {
+        Segment::Seq { index } => place.index(*index),
+        Segment::Map { key } => place.key(key),
+        Segment::Enum { variant } => place.key(variant),
+        Segment::Unknown => place,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ApplyRequest;
+
+    #[track_caller]
+    fn check(body: &str, code: &str, path: Option<&str>, part: &str) {
+        let error = parse::<ApplyRequest>(body.as_bytes()).unwrap_err();
+        let body = error.body();
+        assert_eq!((body.code, body.errors.first().map(|item| item.path.as_str())), (code, path));
+        assert!(body.detail.contains(part), "{}", body.detail);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        check("{\"changes\": [}", "malformed_body", None, "line 1 column 14");
+        check("", "malformed_body", None, "EOF");
+        check("{\"changes\": 3}", "invalid_body", Some("/changes"), "invalid type");
+        check(
+            "{\"changes\": [], \"author\": \"me\"}",
+            "invalid_body",
+            Some("/author"),
+            "unknown field `author`",
+        );
+        let change = "{\"changes\": [{\"op\": \"put\", \"kind\": 1, \"name\": \"a\"}]}";
+        check(change, "invalid_body", Some("/changes/0/kind"), "expected a string");
+        let deep = "[".repeat(200);
+        let bomb =
+            format!("{{\"changes\": [{{\"op\": \"put\", \"kind\": \"a\", \"name\": \"b\", \"body\": {deep}");
+        check(&bomb, "malformed_body", None, "recursion limit exceeded");
+    }
+}

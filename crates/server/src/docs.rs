@@ -1,0 +1,54 @@
+//! The documentation that the server carries with it: the OpenAPI document, a page that shows it, the error pages.
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::{Html, IntoResponse};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::params::InPath;
+use crate::problem::{ApiError, Code, ProblemBody};
+use crate::routes::openapi;
+
+/// The page; it needs nothing but `/openapi.json`.
+const PAGE: &str = include_str!("page.html");
+/// Lets the page run its own script and talk to this server, and nothing else.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The document as it is sent; made once, for it never changes while the program runs.
+static DOCUMENT: LazyLock<Result<String, String>> =
+    LazyLock::new(|| openapi().to_json().map_err(|error| error.to_string()));
+
+/// The routes of the documentation.
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(document)).routes(routes!(page)).routes(routes!(error_page))
+}
+
+/// The OpenAPI document.
+#[utoipa::path(get, path = "/openapi.json", tag = "docs",
+    responses((status = 200, body = serde_json::Value), (status = "default", body = ProblemBody)))]
+async fn document() -> Result<impl IntoResponse, ApiError> {
+    let document = DOCUMENT.as_ref().map_err(|error| ApiError::internal(error))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document.as_str()))
+}
+
+/// A page that shows the OpenAPI document and tries calls.
+#[utoipa::path(get, path = "/docs", tag = "docs",
+    responses((status = 200, body = String, content_type = "text/html")))]
+async fn page() -> impl IntoResponse {
+    ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE))
+}
+
+/// What an error code means and what to do about it, in Markdown.
+#[utoipa::path(get, path = "/docs/errors/{code}", tag = "docs",
+    params(("code" = String, Path, description = "The `code` of a problem document")),
+    responses((status = 200, body = String, content_type = "text/markdown"),
+        (status = "default", body = ProblemBody)))]
+async fn error_page(InPath(code): InPath<String>) -> Result<impl IntoResponse, ApiError> {
+    let known = Code::ALL.iter().find(|known| known.as_str() == code);
+    let known = known.ok_or_else(|| ApiError::new(Code::NotFound, "there is no such error code"))?;
+    Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], known.page()))
+}

@@ -1,0 +1,125 @@
+//! Health: alive, ready, and the seed's look at hot reloading. Every answer has a body; unhealthy is 503.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::rules::hot_reload::now;
+use crate::rules::wire::RegistryAnswer;
+
+/// The routes of health.
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).routes(routes!(hot_reload))
+}
+
+/// Whether the process answers.
+#[derive(Debug, Serialize, ToSchema)]
+struct LiveAnswer {
+    /// Always `alive`.
+    status: &'static str,
+}
+
+/// Whether the process answers. Nothing else is looked at: restarting it would help nothing else.
+#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, body = LiveAnswer)))]
+async fn live() -> Json<LiveAnswer> {
+    Json(LiveAnswer { status: "alive" })
+}
+
+/// Whether requests should be sent here.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReadyAnswer {
+    /// `ready` or `stopping`.
+    status: &'static str,
+    /// The revision that is served.
+    revision: u64,
+    /// Whether the log can be reached; what is served goes on being served without it.
+    store_available: bool,
+}
+
+/// Whether requests should be sent here. It is ready while the store is gone, since it goes on serving.
+#[utoipa::path(get, path = "/health/ready", tag = "health",
+    responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
+async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
+    let stopping = app.stopping.is_cancelled();
+    let code = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let status = app.engine.status();
+    let answer = ReadyAnswer {
+        status: if stopping { "stopping" } else { "ready" },
+        revision: status.served.get(),
+        store_available: status.store_error.is_none(),
+    };
+    (code, Json(answer))
+}
+
+/// What the seed looks at.
+#[derive(Debug, Serialize, ToSchema)]
+struct Checks {
+    /// The log is looked at from time to time.
+    monitoring_active: bool,
+    /// There is at least one rule.
+    registry_has_rules: bool,
+    /// All that the log holds is served. An edit that was refused is not in the log and does not count here.
+    last_reload_successful: bool,
+}
+
+/// The health of hot reloading, in the seed's words.
+#[derive(Debug, Serialize, ToSchema)]
+struct HotReloadHealth {
+    /// `healthy` when every check passes, else `unhealthy`.
+    status: &'static str,
+    /// Whether the log is looked at from time to time without being told.
+    monitoring_active: bool,
+    /// What `HOT_RELOAD_ENABLED` says.
+    auto_reload_enabled: bool,
+    /// When the last reload ended.
+    last_reload: Option<String>,
+    /// How many reloads there were.
+    reload_count: u64,
+    /// `success`, or how it ended.
+    last_reload_status: Option<&'static str>,
+    /// What is served.
+    registry: RegistryAnswer,
+    /// The checks.
+    checks: Checks,
+    /// Whether the log was looked at within `HOT_RELOAD_MAX_AGE_SECONDS`.
+    fresh: bool,
+    /// Revisions that are left out here, since they did not hold.
+    quarantined: Vec<u64>,
+    /// Whether the log can be reached.
+    store_available: bool,
+}
+
+/// The health of hot reloading: 503 when a check fails. With monitoring switched off, or without any rule, it is
+/// unhealthy as in the seed; probes that route requests should ask `/health/ready`.
+#[utoipa::path(get, path = "/health/hot-reload", tag = "health",
+    responses((status = 200, body = HotReloadHealth), (status = 503, body = HotReloadHealth)))]
+async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth>) {
+    let (now, status) = (now(&app), app.engine.status());
+    let store_available = status.store_error.is_none();
+    let succeeded = now.last_reload_status.is_none_or(|status| status == "success");
+    let checks = Checks {
+        monitoring_active: now.monitoring_active,
+        registry_has_rules: now.registry.rule_count > 0,
+        last_reload_successful: succeeded && store_available && status.quarantined.is_empty(),
+    };
+    let healthy = checks.monitoring_active && checks.registry_has_rules && checks.last_reload_successful;
+    let answer = HotReloadHealth {
+        status: if healthy { "healthy" } else { "unhealthy" },
+        monitoring_active: now.monitoring_active,
+        auto_reload_enabled: now.auto_reload_enabled,
+        last_reload: now.last_reload_time,
+        reload_count: now.reload_count,
+        last_reload_status: now.last_reload_status,
+        registry: now.registry,
+        checks,
+        fresh: now.fresh,
+        quarantined: status.quarantined.keys().map(|revision| revision.get()).collect(),
+        store_available,
+    };
+    (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer))
+}

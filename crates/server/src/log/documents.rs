@@ -1,0 +1,202 @@
+//! Documents of any kind: list, read, put, delete, and their versions.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use midflight_core::{Change, DocumentId, Precondition};
+use midflight_store::DocumentQuery;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::auth::Author;
+use crate::body::JsonBody;
+use crate::params::{self, InPath, PageParams, Params, etag, precondition};
+use crate::problem::{ApiError, Code, ProblemBody};
+use crate::wire::{DocumentAnswer, DocumentList, VersionAnswer, VersionList, WriteAnswer};
+use crate::write::{WriteParams, answer, submit};
+
+/// Which documents to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListParams {
+    /// Only those whose name starts so.
+    #[serde(default)]
+    prefix: String,
+    /// As they were at this revision; the newest without.
+    at: Option<u64>,
+    /// How many at most; 50 unless said, at most 500.
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// The documents of a kind, by name.
+#[utoipa::path(get, path = "/api/v1/documents/{kind}", tag = "log",
+    params(("kind" = String, Path, description = "The kind, as `rules`"), ListParams),
+    responses((status = 200, body = DocumentList), (status = "default", body = ProblemBody)))]
+pub(super) async fn list_documents(
+    State(app): State<App>,
+    InPath(kind): InPath<String>,
+    Params(list): Params<ListParams>,
+) -> Result<Json<DocumentList>, ApiError> {
+    let after = list.cursor.as_deref().map(|name| params::document(&kind, name)).transpose()?;
+    let query = DocumentQuery {
+        kind: Some(midflight_core::KindName::new(&kind)?),
+        name_prefix: list.prefix,
+        after,
+        at: list.at.map(midflight_core::RevisionNumber::new),
+        limit: params::limit(list.limit)?,
+    };
+    let page = app.engine.store().documents(query).await?;
+    Ok(Json(DocumentList {
+        items: page.items.iter().map(DocumentAnswer::from).collect(),
+        next_cursor: page.next.map(|id| id.name.to_string()),
+    }))
+}
+
+/// Reads a document, or its versions when the path ends with `/versions`. A document whose own name ends so is reached
+/// with its last slash escaped (`%2F`).
+pub(super) async fn read_document(
+    state: State<App>,
+    OriginalUri(uri): OriginalUri,
+    InPath((kind, name)): InPath<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let of_versions = uri.path().ends_with("/versions").then(|| name.strip_suffix("/versions")).flatten();
+    match of_versions {
+        Some(name) => {
+            let page = axum::extract::Query::<PageParams>::try_from_uri(&uri);
+            let page = page.map_err(|error| ApiError::new(Code::InvalidParameter, error.body_text()))?;
+            let listed = list_versions(state, InPath((kind, name.to_owned())), Params(page.0)).await?;
+            Ok(listed.into_response())
+        }
+        None => get_document(state, InPath((kind, name)), headers).await,
+    }
+}
+
+/// A document as the log has it now. `If-None-Match` with its `ETag` answers 304 while it is unchanged.
+#[utoipa::path(get, path = "/api/v1/documents/{kind}/{name}", tag = "log",
+    params(("kind" = String, Path, description = "The kind"),
+        ("name" = String, Path, description = "The name; its slashes may stand as they are")),
+    responses((status = 200, body = DocumentAnswer), (status = 304, description = "Unchanged"),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn get_document(
+    State(app): State<App>,
+    InPath((kind, name)): InPath<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    read(&app, &params::document(&kind, &name)?, &headers).await
+}
+
+/// The answer that is a document, or 404.
+pub(crate) async fn read(app: &App, id: &DocumentId, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let (_, mut heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
+    let document =
+        heads.pop().flatten().filter(|document| document.body.is_some()).ok_or_else(|| absent(id))?;
+    let tag = etag(document.version);
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == tag) {
+        return Ok((axum::http::StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    Ok(([(header::ETAG, tag)], Json(DocumentAnswer::from(&document))).into_response())
+}
+
+/// The error for a document that is not there.
+pub(crate) fn absent(id: &DocumentId) -> ApiError {
+    ApiError::new(Code::NotFound, format!("there is no document {id}"))
+}
+
+/// The versions of a document, newest first; deletions are versions too.
+#[utoipa::path(get, path = "/api/v1/documents/{kind}/{name}/versions", tag = "log",
+    params(("kind" = String, Path, description = "The kind"), ("name" = String, Path, description = "The name"),
+        PageParams),
+    responses((status = 200, body = VersionList), (status = "default", body = ProblemBody)))]
+pub(super) async fn list_versions(
+    State(app): State<App>,
+    InPath((kind, name)): InPath<(String, String)>,
+    Params(page): Params<PageParams>,
+) -> Result<Json<VersionList>, ApiError> {
+    let id = params::document(&kind, &name)?;
+    let before = page.number()?;
+    let versions = app.engine.store().versions(&id, before, page.limit()?).await?;
+    if versions.items.is_empty() && before.is_none() {
+        return Err(absent(&id));
+    }
+    Ok(Json(VersionList {
+        items: versions.items.iter().map(VersionAnswer::from).collect(),
+        next_cursor: versions.next.map(|version| version.to_string()),
+    }))
+}
+
+/// Puts a document: creates it (201), changes it, or finds it unchanged (200).
+#[utoipa::path(put, path = "/api/v1/documents/{kind}/{name}", tag = "log",
+    params(("kind" = String, Path, description = "The kind"), ("name" = String, Path, description = "The name"),
+        WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
+    request_body = Value, security(("token" = [])),
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn put_document(
+    author: Author,
+    State(app): State<App>,
+    InPath((kind, name)): InPath<(String, String)>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response, ApiError> {
+    put(&app, author, params::document(&kind, &name)?, &params, &headers, body).await
+}
+
+/// Puts a document under the preconditions of the headers.
+pub(crate) async fn put(
+    app: &App,
+    author: Author,
+    id: DocumentId,
+    params: &WriteParams,
+    headers: &HeaderMap,
+    body: Value,
+) -> Result<Response, ApiError> {
+    let change = Change::put(id, body).when(precondition(headers)?);
+    let submitted = submit(app, params, params.edit(author, vec![change])).await?;
+    Ok(answer(app, params, submitted))
+}
+
+/// Deletes a document; its versions stay in the log.
+#[utoipa::path(delete, path = "/api/v1/documents/{kind}/{name}", tag = "log",
+    params(("kind" = String, Path, description = "The kind"), ("name" = String, Path, description = "The name"),
+        WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
+    security(("token" = [])),
+    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn delete_document(
+    author: Author,
+    State(app): State<App>,
+    InPath((kind, name)): InPath<(String, String)>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    delete(&app, author, params::document(&kind, &name)?, &params, &headers).await
+}
+
+/// Deletes a document under the preconditions of the headers; 404 when it is not there.
+pub(crate) async fn delete(
+    app: &App,
+    author: Author,
+    id: DocumentId,
+    params: &WriteParams,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let asked = precondition(headers)?;
+    if asked == Precondition::None {
+        let head = app.engine.store().document_head(&id).await?;
+        head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
+    }
+    let change = Change::delete(id.clone()).when(asked);
+    let submitted = submit(app, params, params.edit(author, vec![change])).await?;
+    Ok(answer(app, params, submitted))
+}

@@ -1,0 +1,64 @@
+//! The JSON Schemas of the documents, for editors and for generated clients.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::params::InPath;
+use crate::problem::{ApiError, Code, ProblemBody};
+
+/// A sort of document.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SchemaInfo {
+    /// The kind, as `rules`.
+    kind: String,
+    /// A word for the sort, as `rule`.
+    title: &'static str,
+    /// The names it holds for, as `{ruleset}/{rule_id}`.
+    names: &'static str,
+    /// Where the schema is.
+    href: String,
+}
+
+/// The sorts of documents.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SchemaList {
+    /// The sorts.
+    items: Vec<SchemaInfo>,
+    /// Always null: there is one page.
+    next_cursor: Option<String>,
+}
+
+/// The sorts of documents and where their schemas are.
+#[utoipa::path(get, path = "/api/v1/schemas", tag = "log",
+    responses((status = 200, body = SchemaList), (status = "default", body = ProblemBody)))]
+pub(super) async fn list_schemas(State(app): State<App>) -> Json<SchemaList> {
+    let info = |(kind, schema): (String, midflight_engine::DocumentSchema)| SchemaInfo {
+        href: format!("/api/v1/schemas/{kind}/{}", schema.title),
+        kind,
+        title: schema.title,
+        names: schema.names,
+    };
+    Json(SchemaList { items: app.engine.schemas().into_iter().map(info).collect(), next_cursor: None })
+}
+
+/// One schema (JSON Schema 2020-12).
+#[utoipa::path(get, path = "/api/v1/schemas/{kind}/{title}", tag = "log",
+    params(("kind" = String, Path, description = "The kind"), ("title" = String, Path, description = "The sort")),
+    responses((status = 200, body = serde_json::Value, content_type = "application/schema+json"),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn get_schema(
+    State(app): State<App>,
+    InPath((kind, title)): InPath<(String, String)>,
+) -> Result<impl IntoResponse, ApiError> {
+    let mut schemas = app.engine.schemas().into_iter();
+    let found = schemas.find(|(of, schema)| *of == kind && schema.title == title);
+    let (_, schema) = found.ok_or_else(|| {
+        ApiError::new(Code::NotFound, "there is no such schema; /api/v1/schemas lists them")
+    })?;
+    Ok(([(header::CONTENT_TYPE, "application/schema+json")], schema.schema.to_string()))
+}

@@ -1,0 +1,202 @@
+//! Export and import: all documents as a YAML stream, and such a stream as one revision.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::unfold;
+use midflight_core::{Change, Document, DocumentId, KindName, RevisionNumber};
+use midflight_source::{FileProblem, duplicates, locate, parse_documents, write_documents};
+use midflight_store::DocumentQuery;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::auth::Author;
+use crate::body::{media_type, receive};
+use crate::params::{self, Params};
+use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
+use crate::wire::WriteAnswer;
+use crate::write::{WriteParams, answer, submit};
+
+/// How many documents are read from the store at once.
+const PAGE: u32 = 500;
+/// The header that says which revision an export is of.
+const REVISION: &str = "x-midflight-revision";
+
+/// What to export.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ExportParams {
+    /// Only documents of this kind.
+    kind: Option<String>,
+}
+
+/// All documents as of one revision, as a YAML stream that import reads back. The header `x-midflight-revision` says
+/// which revision.
+#[utoipa::path(get, path = "/api/v1/export", tag = "log", params(ExportParams),
+    responses((status = 200, body = String, content_type = "application/yaml"),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn export(
+    State(app): State<App>,
+    Params(params): Params<ExportParams>,
+) -> Result<Response, ApiError> {
+    let kind = params::kind(params.kind.as_deref())?;
+    let at = app.engine.store().head().await?;
+    let headers =
+        [(header::CONTENT_TYPE, "application/yaml".to_owned()), (REVISION.parse()?, at.to_string())];
+    let exporter = Exporter { app, kind, at, after: None, state: Exporting::First };
+    let chunks = unfold(exporter, |mut exporter| async move {
+        let chunk = exporter.next().await?;
+        Some((chunk, exporter))
+    });
+    Ok((headers, Body::from_stream(chunks)).into_response())
+}
+
+impl From<header::InvalidHeaderName> for ApiError {
+    fn from(error: header::InvalidHeaderName) -> Self {
+        Self::internal(&error)
+    }
+}
+
+#[derive(PartialEq)]
+enum Exporting {
+    First,
+    Going,
+    Over,
+}
+
+struct Exporter {
+    app: App,
+    kind: Option<KindName>,
+    at: RevisionNumber,
+    after: Option<DocumentId>,
+    state: Exporting,
+}
+
+impl Exporter {
+    /// The text of the next page. An error cuts the connection, so nobody takes half an export for a whole one.
+    async fn next(&mut self) -> Option<Result<Bytes, String>> {
+        if self.state == Exporting::Over || self.at == RevisionNumber::ZERO {
+            return None;
+        }
+        let page = self.page().await;
+        if page.is_err() {
+            self.state = Exporting::Over;
+        }
+        Some(page)
+    }
+
+    async fn page(&mut self) -> Result<Bytes, String> {
+        let query = DocumentQuery {
+            kind: self.kind.clone(),
+            after: self.after.take(),
+            at: Some(self.at),
+            limit: PAGE,
+            ..DocumentQuery::default()
+        };
+        let page = self.app.engine.store().documents(query).await.map_err(|error| error.to_string())?;
+        let bodies = page
+            .items
+            .iter()
+            .filter_map(|document: &Document| document.body.as_deref().map(|body| (&document.id, body)));
+        let mut text = write_documents(bodies).map_err(|error| error.to_string())?;
+        if self.state == Exporting::Going && !text.is_empty() {
+            text.insert_str(0, "---\n");
+        }
+        self.after = page.next;
+        self.state = if self.after.is_some() { Exporting::Going } else { Exporting::Over };
+        Ok(text.into())
+    }
+}
+
+/// Puts every document of a YAML stream (or of JSON) as one revision, or none of them with all that is wrong.
+#[utoipa::path(post, path = "/api/v1/import", tag = "log", params(WriteParams),
+    request_body(content = String, content_type = "application/yaml",
+        description = "Documents `{kind, name, body}`, separated by `---`; or the same as JSON"),
+    security(("token" = [])),
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn import(
+    author: Author,
+    State(app): State<App>,
+    Params(params): Params<WriteParams>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let file = file_name(&request)?;
+    let limits = app.limits;
+    let bytes = receive(request, limits.import_bytes_max, "import_bytes_max", limits.receive_ms_max).await?;
+    let parsed = tokio::task::spawn_blocking(move || read(&bytes, file)).await;
+    let (text, changes) = parsed.map_err(|error| ApiError::internal(&error))??;
+    let params = params.or_reason("import".to_owned());
+    match submit(&app, &params, params.edit(author, changes)).await {
+        Ok(submitted) => Ok(answer(&app, &params, submitted)),
+        Err(error) => {
+            let placed = tokio::task::spawn_blocking(move || place(error, &text, file)).await;
+            Err(placed.unwrap_or_else(|error| ApiError::internal(&error)))
+        }
+    }
+}
+
+/// The name to read the body under, whose ending says what it is.
+fn file_name(request: &Request) -> Result<&'static str, ApiError> {
+    match media_type(request).map(str::to_ascii_lowercase).as_deref() {
+        None | Some("application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml") => {
+            Ok("import.yaml")
+        }
+        Some("application/json") => Ok("import.json"),
+        Some(kind) => {
+            let kind: String = kind.chars().take(80).collect();
+            let detail =
+                format!("the body is {kind}; send `Content-Type: application/yaml` or `application/json`");
+            Err(ApiError::new(Code::UnsupportedMediaType, detail))
+        }
+    }
+}
+
+fn read(bytes: &Bytes, file: &'static str) -> Result<(String, Vec<Change>), ApiError> {
+    let wrong = |problems: &[FileProblem]| {
+        let mut error =
+            ApiError::new(Code::MalformedBody, "the documents cannot be read; nothing was changed");
+        error.body_mut().errors = problems.iter().map(item).collect();
+        error
+    };
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| ApiError::new(Code::MalformedBody, format!("the body is not UTF-8: {error}")))?;
+    let documents = parse_documents(text, file).map_err(|problems| wrong(&problems))?;
+    let twice = duplicates(&documents);
+    if !twice.is_empty() {
+        return Err(wrong(&twice));
+    }
+    let change =
+        |document: midflight_source::FileDocument| Change::put(document.id, Value::clone(&document.body));
+    Ok((text.to_owned(), documents.into_iter().map(change).collect()))
+}
+
+fn item(problem: &FileProblem) -> ProblemItem {
+    ProblemItem {
+        path: problem.path.as_str().to_owned(),
+        message: problem.message.clone(),
+        code: None,
+        document: problem.document.as_ref().map(ToString::to_string),
+        line: problem.line,
+        column: problem.column,
+    }
+}
+
+/// The same error with the line and column of each of its places.
+fn place(mut error: ApiError, text: &str, file: &str) -> ApiError {
+    for item in &mut error.body_mut().errors {
+        let document = item.document.as_ref().and_then(|id| id.parse::<DocumentId>().ok());
+        let pointer = item.path.split('/').skip(1).fold(midflight_core::Pointer::root(), |place, key| {
+            place.key(&key.replace("~1", "/").replace("~0", "~"))
+        });
+        if let Some((line, column)) = document.and_then(|id| locate(text, file, &id, &pointer)) {
+            (item.line, item.column) = (Some(line), Some(column));
+        }
+    }
+    error
+}

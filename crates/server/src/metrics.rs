@@ -1,0 +1,181 @@
+//! Metrics in Prometheus' text format. Each server has its own, so that two in one process do not mix.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use midflight_engine::ReloadReport;
+
+use crate::app::App;
+
+/// Every metric, with its name and meaning. The first five are the seed's, under the prefix of this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Metric {
+    RuleReloads,
+    RuleReloadTime,
+    RulesReloaded,
+    MonitoringActive,
+    RegistryVersion,
+    DesiredRevision,
+    Quarantined,
+    StoreAvailable,
+    ReloadsFailed,
+    Executions,
+    ExecutionTime,
+    WebsocketClients,
+}
+
+impl Metric {
+    const ALL: [Self; 12] = [
+        Self::RuleReloads,
+        Self::RuleReloadTime,
+        Self::RulesReloaded,
+        Self::MonitoringActive,
+        Self::RegistryVersion,
+        Self::DesiredRevision,
+        Self::Quarantined,
+        Self::StoreAvailable,
+        Self::ReloadsFailed,
+        Self::Executions,
+        Self::ExecutionTime,
+        Self::WebsocketClients,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::RuleReloads => "midflight_rule_reloads",
+            Self::RuleReloadTime => "midflight_rule_reload_time",
+            Self::RulesReloaded => "midflight_rules_reloaded",
+            Self::MonitoringActive => "midflight_monitoring_active",
+            Self::RegistryVersion => "midflight_registry_version",
+            Self::DesiredRevision => "midflight_desired_revision",
+            Self::Quarantined => "midflight_quarantined_revisions",
+            Self::StoreAvailable => "midflight_store_available",
+            Self::ReloadsFailed => "midflight_reloads_failed",
+            Self::Executions => "midflight_executions",
+            Self::ExecutionTime => "midflight_execution_time_seconds",
+            Self::WebsocketClients => "midflight_websocket_clients",
+        }
+    }
+
+    const fn meaning(self) -> &'static str {
+        match self {
+            Self::RuleReloads => "Reloads that ended with what was wanted being served",
+            Self::RuleReloadTime => "Time of each reload, in milliseconds",
+            Self::RulesReloaded => "Documents that reloads changed",
+            Self::MonitoringActive => "1 while the log is looked at from time to time without being told",
+            Self::RegistryVersion => "The revision that is served",
+            Self::DesiredRevision => "The newest revision known to be in the log",
+            Self::Quarantined => "Revisions that are left out, since they did not hold here",
+            Self::StoreAvailable => "1 while the log can be reached",
+            Self::ReloadsFailed => "Reloads and edits that were refused or failed, by outcome",
+            Self::Executions => "Requests to execute rules that were answered",
+            Self::ExecutionTime => "Time of each such execution, in seconds",
+            Self::WebsocketClients => "WebSocket clients that are connected",
+        }
+    }
+
+    fn key(self) -> Key {
+        Key::from_static_name(self.name())
+    }
+}
+
+const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+
+/// The metrics of one server.
+pub(crate) struct Metrics {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    reloads: Counter,
+    reload_time: Histogram,
+    rules_reloaded: Counter,
+    executions: Counter,
+    execution_time: Histogram,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        for metric in Metric::ALL {
+            let (name, meaning) = (KeyName::from_const_str(metric.name()), metric.meaning().into());
+            match metric {
+                Metric::RuleReloadTime => {
+                    recorder.describe_histogram(name, Some(Unit::Milliseconds), meaning)
+                }
+                Metric::ExecutionTime => recorder.describe_histogram(name, Some(Unit::Seconds), meaning),
+                Metric::RuleReloads | Metric::RulesReloaded | Metric::ReloadsFailed | Metric::Executions => {
+                    recorder.describe_counter(name, None, meaning);
+                }
+                _ => recorder.describe_gauge(name, None, meaning),
+            }
+        }
+        let counter = |metric: Metric| recorder.register_counter(&metric.key(), &METADATA);
+        let histogram = |metric: Metric| recorder.register_histogram(&metric.key(), &METADATA);
+        Self {
+            reloads: counter(Metric::RuleReloads),
+            reload_time: histogram(Metric::RuleReloadTime),
+            rules_reloaded: counter(Metric::RulesReloaded),
+            executions: counter(Metric::Executions),
+            execution_time: histogram(Metric::ExecutionTime),
+            handle: recorder.handle(),
+            recorder,
+        }
+    }
+
+    /// Counts a reload.
+    pub(crate) fn reloaded(&self, report: &ReloadReport) {
+        let event = &report.event;
+        if event.outcome.is_live() {
+            self.reloads.increment(1);
+            self.reload_time.record(event.took.as_secs_f64() * 1e3);
+            self.rules_reloaded.increment(event.documents_changed as u64);
+        } else {
+            let labels = vec![Label::from_static_parts("outcome", event.outcome.as_str())];
+            let key = Key::from_parts(Metric::ReloadsFailed.name(), labels);
+            self.recorder.register_counter(&key, &METADATA).increment(1);
+        }
+    }
+
+    /// Counts an execution that was answered.
+    pub(crate) fn executed(&self, took: Duration) {
+        self.executions.increment(1);
+        self.execution_time.record(took.as_secs_f64());
+    }
+
+    /// Forgets the single times that were recorded, once they are in the summary; without it they would pile up
+    /// between two scrapes.
+    pub(crate) fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+
+    fn gauge(&self, metric: Metric) -> Gauge {
+        self.recorder.register_gauge(&metric.key(), &METADATA)
+    }
+
+    fn render(&self, app: &App) -> String {
+        let status = app.engine.status();
+        let clients = app.limits.websocket_clients_max.saturating_sub(app.hub.places.available_permits());
+        let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
+        for (metric, value) in [
+            (Metric::MonitoringActive, truth(status.refresh.enabled)),
+            (Metric::RegistryVersion, status.served.get() as f64),
+            (Metric::DesiredRevision, status.desired.get() as f64),
+            (Metric::Quarantined, status.quarantined.len() as f64),
+            (Metric::StoreAvailable, truth(status.store_error.is_none())),
+            (Metric::WebsocketClients, clients as f64),
+        ] {
+            self.gauge(metric).set(value);
+        }
+        self.handle.render()
+    }
+}
+
+/// The metrics, in Prometheus' text format.
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses((status = 200, body = String, content_type = "text/plain; version=0.0.4")))]
+pub(crate) async fn scrape(State(app): State<App>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render(&app))
+}

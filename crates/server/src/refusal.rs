@@ -1,0 +1,89 @@
+//! What the engine and the store refuse, as the caller sees it.
+
+use midflight_core::{NameError, Problems};
+use midflight_engine::{Refusal, Refused};
+use midflight_store::StoreError;
+
+use crate::problem::{ApiError, Code};
+use crate::wire::DocumentDiffAnswer;
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        let mut error = Self::from(refused.refusal);
+        let body = error.body_mut();
+        body.diff =
+            refused.diff.as_ref().map(|diff| diff.documents().iter().map(DocumentDiffAnswer::new).collect());
+        body.reload_id = refused.event.map(|event| event.id.0);
+        error
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let said = refusal.to_string();
+        let listed = |code, detail: &str, problems: &Problems| Self::new(code, detail).with(problems);
+        match &refusal {
+            Refusal::Invalid(problems) => {
+                let detail = format!("{} found; nothing was changed", counted(problems.count()));
+                listed(Code::InvalidDocument, &detail, problems)
+            }
+            Refusal::Rejected(problems) => listed(Code::Rejected, "nothing was changed", problems),
+            Refusal::RolledBack(problems) => {
+                listed(Code::RolledBack, "what was served is served again", problems)
+            }
+            Refusal::Precondition(_) => Self::new(Code::PreconditionFailed, said),
+            Refusal::Owned { .. } => Self::new(Code::Owned, format!("{said} (?take_over=true)")),
+            Refusal::TooManyDocuments(_) => Self::new(Code::TooManyDocuments, said),
+            Refusal::Busy { .. } => Self::new(Code::Busy, format!("{said} (queue_max)")),
+            Refusal::Contended { .. } => Self::new(Code::Contended, said),
+            Refusal::Stopping => Self::new(Code::Stopping, said),
+            Refusal::Store(error) => Self::of_store(error),
+            _ => Self::internal(&said),
+        }
+    }
+}
+
+fn counted(count: usize) -> String {
+    if count == 1 { "one problem was".to_owned() } else { format!("{count} problems were") }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::of_store(&error)
+    }
+}
+
+impl ApiError {
+    fn of_store(error: &StoreError) -> Self {
+        // What the store says of itself (paths, SQL) is for the log; the caller learns the class and what to do.
+        let logged = |code: Code, detail: &str| {
+            tracing::warn!(%error, code = code.as_str(), "the store did not answer");
+            Self::new(code, detail)
+        };
+        match error {
+            StoreError::Unavailable(_) | StoreError::InUse(_) => {
+                logged(Code::StoreUnavailable, "what is served goes on being served; try again in a moment")
+            }
+            StoreError::Full(_) => logged(
+                Code::StoreFull,
+                "free disk space, or compact the log; what is served goes on being served",
+            ),
+            StoreError::ReadOnly(_) => {
+                logged(Code::StoreReadOnly, "what is served goes on being served, and nothing can be changed")
+            }
+            StoreError::Compacted { first, .. } => {
+                let mut api = Self::new(Code::Compacted, error.to_string());
+                api.body_mut().first_revision = Some(first.get());
+                api
+            }
+            StoreError::NoSuchRevision { .. } => Self::new(Code::NotFound, error.to_string()),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<NameError> for ApiError {
+    fn from(error: NameError) -> Self {
+        Self::new(Code::InvalidName, error.to_string())
+    }
+}

@@ -1,0 +1,73 @@
+//! The router: every route, the layers around them, and the OpenAPI document that comes with them.
+
+use std::any::Any;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{InfoBuilder, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::problem::{ApiError, Code};
+use crate::{docs, edge, health, log, metrics, rules};
+
+fn all() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(log::routes())
+        .merge(rules::routes())
+        .merge(health::routes())
+        .routes(routes!(metrics::scrape))
+        .merge(docs::routes())
+}
+
+/// The OpenAPI document of this version of the server.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let mut document = all().into_openapi();
+    document.info = InfoBuilder::new()
+        .title("Midflight")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Changes what a running service does, in milliseconds, on every replica, with no request lost. Errors \
+             are problem documents (RFC 9457); each `code` has a page under /docs/errors/.",
+        ))
+        .license(Some(utoipa::openapi::LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
+        .build();
+    let token =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, `mf_...`")).build();
+    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
+    document
+}
+
+/// Every route with the layers around them.
+pub(crate) fn router(app: App) -> Router {
+    let (routes, _) = all().split_for_parts();
+    routes
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(method_not_allowed)
+        // Bodies are bounded where they are read, each by the bound it has.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(app.clone(), edge::admit))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(app)
+}
+
+async fn no_such_path() -> ApiError {
+    ApiError::new(Code::NoSuchPath, "see /docs for the paths there are")
+}
+
+async fn method_not_allowed(method: Method) -> ApiError {
+    ApiError::new(Code::MethodNotAllowed, format!("this path does not take {method}; see /docs"))
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    ApiError::internal(&format!("a handler panicked: {said}")).into_response()
+}

@@ -1,0 +1,147 @@
+//! The seed's WebSocket: what is reloaded, as it happens. A client that does not keep up is dropped with a reason and
+//! holds up nobody.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::hot_reload::now;
+use crate::app::App;
+use crate::hub::{Batch, event};
+use crate::problem::{ApiError, Code, ProblemBody};
+
+/// The longest message of a client, in bytes: it has two short ones to send.
+const MESSAGE_BYTES_MAX: usize = 4096;
+/// How long a last message may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a client may send.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Asked {
+    Ping,
+    Status,
+}
+
+/// Reload events as messages `{event_type, timestamp, data}`.
+///
+/// The first message is `status`. A client may send `{"type":"ping"}` (answered with `pong`) and `{"type":"status"}`.
+/// A client that falls behind is closed with 1013, and a stop of the server closes all with 1001.
+#[utoipa::path(get, path = "/ws/hot-reload", tag = "hot-reload",
+    responses((status = 101, description = "The connection becomes a WebSocket"),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn socket(
+    State(app): State<App>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let upgrade = upgrade.map_err(|error| ApiError::new(Code::InvalidHeader, error.body_text()))?;
+    let max = app.limits.websocket_clients_max;
+    let place = app.hub.places.clone().try_acquire_owned().map_err(|_| {
+        let detail = format!("{max} clients are connected (websocket_clients_max); come back later");
+        ApiError::new(Code::Busy, detail)
+    })?;
+    let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
+    let tasks = app.tasks.clone();
+    Ok(upgrade.on_upgrade(move |socket| {
+        tasks.track_future(async move {
+            // Heard before the status is told, so that nothing falls in between.
+            let batches = app.hub.listen();
+            let client = Client { socket, app };
+            client.run(batches).await;
+            drop(place);
+        })
+    }))
+}
+
+struct Client {
+    socket: WebSocket,
+    app: App,
+}
+
+/// Why a client goes, as it is told: a close code and a reason. None when it went by itself.
+type Farewell = Option<(u16, &'static str)>;
+
+const STOPPING: Farewell = Some((close_code::AWAY, "the server is stopping"));
+const TOO_SLOW: Farewell = Some((
+    close_code::AGAIN,
+    "too slow: more reloads are waiting than websocket_queue_max; read /api/v1/reloads",
+));
+
+impl Client {
+    async fn run(mut self, mut batches: Receiver<Batch>) {
+        let farewell = match self.send(self.status()).await {
+            Ok(()) => self.serve(&mut batches).await,
+            Err(farewell) => farewell,
+        };
+        if let Some((code, reason)) = farewell {
+            let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+            // One that does not read does not hear it either; its connection is dropped all the same.
+            drop(tokio::time::timeout(FAREWELL, self.socket.send(Message::Close(Some(frame)))).await);
+        }
+    }
+
+    async fn serve(&mut self, batches: &mut Receiver<Batch>) -> Farewell {
+        let stopping = self.app.stopping.clone();
+        loop {
+            let sent = tokio::select! {
+                () = stopping.cancelled() => return STOPPING,
+                batch = batches.recv() => match batch {
+                    Ok(batch) => self.send_all(&batch).await,
+                    Err(RecvError::Lagged(_)) => return TOO_SLOW,
+                    Err(RecvError::Closed) => return STOPPING,
+                },
+                message = self.socket.recv() => match message {
+                    Some(Ok(Message::Text(text))) => self.send(self.answer(text.as_str())).await,
+                    Some(Ok(Message::Binary(_))) => return Some((close_code::UNSUPPORTED, "send text")),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                },
+            };
+            if let Err(farewell) = sent {
+                return farewell;
+            }
+        }
+    }
+
+    async fn send_all(&mut self, batch: &Batch) -> Result<(), Farewell> {
+        for text in batch.iter() {
+            self.send(text.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, text: Utf8Bytes) -> Result<(), Farewell> {
+        let stopping = self.app.stopping.clone();
+        let longest = Duration::from_millis(self.app.limits.websocket_send_ms_max);
+        tokio::select! {
+            sent = tokio::time::timeout(longest, self.socket.send(Message::Text(text))) => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(None),
+                Err(_) => Err(TOO_SLOW),
+            },
+            () = stopping.cancelled() => Err(STOPPING),
+        }
+    }
+
+    fn answer(&self, text: &str) -> Utf8Bytes {
+        match serde_json::from_str(text) {
+            Ok(Asked::Ping) => event("pong", &json!({})),
+            Ok(Asked::Status) => self.status(),
+            Err(error) => {
+                let message = format!("send {{\"type\":\"ping\"}} or {{\"type\":\"status\"}}: {error}");
+                event("error", &json!({ "message": message }))
+            }
+        }
+    }
+
+    fn status(&self) -> Utf8Bytes {
+        event("status", &json!(now(&self.app)))
+    }
+}

@@ -1,0 +1,136 @@
+//! The composition: store, bus, engine, rules, watched directories and routes become one service.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use jiff::Timestamp;
+use midflight_bus::MemoryBus;
+use midflight_engine::{Engine, Kind};
+use midflight_rules::Rules;
+use midflight_source::DirectorySource;
+use midflight_store::Store;
+use tokio::sync::{Mutex, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{App, Shared};
+use crate::auth::Tokens;
+use crate::hub::{self, Hub};
+use crate::metrics::Metrics;
+use crate::{ServeError, ServeOptions, first_key, routes};
+
+/// How often recorded times are folded into their summaries.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Everything that answers, but for the socket it answers on.
+///
+/// Tests call [`Service::router`] without one; [`crate::start`] puts it behind one.
+pub struct Service {
+    app: App,
+    first_token: Option<String>,
+    directories: Mutex<Vec<DirectorySource>>,
+}
+
+impl Service {
+    /// Starts the engine on a log and puts the routes before it. `address` is where it will listen: reads are open
+    /// when that is loopback.
+    ///
+    /// # Errors
+    /// [`ServeError`] when the log cannot be served, or the token or a directory cannot be read.
+    pub async fn start(
+        options: &ServeOptions,
+        store: Arc<dyn Store>,
+        address: SocketAddr,
+    ) -> Result<Self, ServeError> {
+        let first_token = first_key::ensure(&*store, options.admin_token_file.as_deref()).await?;
+        let tokens = Tokens::load(&*store).await?;
+        let mut builder = Engine::builder(store, Arc::new(MemoryBus::new()));
+        builder
+            .limits(options.engine_limits)
+            .refresh(options.hot_reload.refresh())
+            .enforce_checks(options.hot_reload.validation_enabled);
+        let slot = builder.kind(Rules);
+        let engine = builder.start().await?;
+        let rules = engine.live(slot).ok_or(ServeError::Composition)?;
+        let directories = crate::directories::start(&engine, &options.watch).await?;
+        let limits = options.limits;
+        let reports = engine.history().listen();
+        let app = App::new(Shared {
+            rules,
+            rules_kind: Kind::name(&Rules),
+            tokens,
+            metrics: Metrics::new(),
+            hub: Hub::new(limits.websocket_clients_max, limits.websocket_queue_max),
+            limits,
+            hot_reload: options.hot_reload,
+            replica_id: options.replica_id.clone().unwrap_or_else(|| format!("replica-{}", address.port())),
+            address: format!("http://{address}"),
+            labels: options.labels.clone(),
+            started_at: Timestamp::now(),
+            reads_are_open: address.ip().is_loopback(),
+            watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
+            directories: directories.iter().map(DirectorySource::statuses).collect(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            engine,
+        });
+        app.tasks.spawn(hub::run(app.clone(), reports));
+        app.tasks.spawn(upkeep(app.clone()));
+        Ok(Self { app, first_token, directories: Mutex::new(directories) })
+    }
+
+    /// Every route with its layers. Cheap to call.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        routes::router(self.app.clone())
+    }
+
+    /// The engine behind the routes.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.app.engine
+    }
+
+    /// The admin's token, if this start made it and no file holds it. Nothing else will ever tell it.
+    #[must_use]
+    pub fn first_token(&self) -> Option<&str> {
+        self.first_token.as_deref()
+    }
+
+    /// Tells watchers and sockets that the service stops. Requests are still answered.
+    pub fn begin_stop(&self) {
+        self.app.stopping.cancel();
+    }
+
+    /// Stops: directories first, so that nothing new is wanted, then the engine, then the store.
+    pub async fn stop(&self) {
+        self.begin_stop();
+        for directory in self.directories.lock().await.drain(..) {
+            directory.stop().await;
+        }
+        self.app.tasks.close();
+        let drain = Duration::from_millis(self.app.limits.drain_ms_max);
+        if tokio::time::timeout(drain, self.app.tasks.wait()).await.is_err() {
+            tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
+        }
+        self.app.engine.stop().await;
+        self.app.engine.store().close().await;
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("replica_id", &self.app.replica_id).finish_non_exhaustive()
+    }
+}
+
+async fn upkeep(app: App) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(UPKEEP) => app.metrics.upkeep(),
+            () = app.stopping.cancelled() => return,
+        }
+    }
+}

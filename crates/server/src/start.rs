@@ -1,0 +1,153 @@
+//! Starts a server and stops it: the store's file, the socket, the ready file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use midflight_store::{SqliteOptions, SqliteStore, Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{ServeOptions, Service, accept};
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    /// The data folder cannot be made.
+    #[error("cannot make the folder {}", .0.display())]
+    DataDir(PathBuf, #[source] std::io::Error),
+    /// The file with the admin's token cannot be read or made.
+    #[error("cannot use the token file {}", .0.display())]
+    TokenFile(PathBuf, #[source] std::io::Error),
+    /// The ready file cannot be written.
+    #[error("cannot write the ready file {}", .0.display())]
+    ReadyFile(PathBuf, #[source] std::io::Error),
+    /// The log does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine does not start on the log.
+    #[error(transparent)]
+    Engine(#[from] midflight_engine::StartError),
+    /// A watched directory cannot be watched.
+    #[error(transparent)]
+    Source(#[from] midflight_source::SourceError),
+    /// The operating system gives no randomness for a token.
+    #[error("the system gives no randomness: {0}")]
+    Randomness(getrandom::Error),
+    /// The parts do not fit: a defect of this program.
+    #[error("the engine does not know the kind it was built with; please report it")]
+    Composition,
+}
+
+/// A server that answers.
+#[derive(Debug)]
+pub struct Running {
+    url: String,
+    address: SocketAddr,
+    service: Arc<Service>,
+    stop: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
+    ready_file: Option<PathBuf>,
+}
+
+/// Starts a server on the SQLite file of the options. It answers when this returns, and the ready file is there.
+///
+/// # Errors
+/// [`ServeError`] says which part of the options cannot be had.
+pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
+    let dir = &options.data_dir;
+    std::fs::create_dir_all(dir).map_err(|error| ServeError::DataDir(dir.clone(), error))?;
+    let store = SqliteStore::open(SqliteOptions::new(options.store_path())).await?;
+    start_on(options, Arc::new(store)).await
+}
+
+/// Starts a server on a store of one's own.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_on(options: ServeOptions, store: Arc<dyn Store>) -> Result<Running, ServeError> {
+    let wanted = options.listen;
+    let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::Listen(wanted, error))?;
+    let address = listener.local_addr().map_err(|error| ServeError::Listen(wanted, error))?;
+    let service = Arc::new(Service::start(&options, store, address).await?);
+    let url = format!("http://{address}");
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(accept::serve(listener, service.router(), options.limits, stop.clone()));
+    if let Some(file) = &options.ready_file {
+        write_ready(file, &url).map_err(|error| ServeError::ReadyFile(file.clone(), error))?;
+    }
+    tracing::info!(%url, "listening");
+    let ready_file = options.ready_file;
+    Ok(Running { url, address, service, stop, task: Mutex::new(Some(task)), ready_file })
+}
+
+/// Writes the URL so that whoever waits for the file never reads half of it.
+fn write_ready(file: &Path, url: &str) -> std::io::Result<()> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, format!("{url}\n"))?;
+    std::fs::rename(&beside, file)
+}
+
+impl Running {
+    /// Where it answers, as `http://127.0.0.1:8080`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The admin's token, at the very first start and when no file holds it. Print it: nothing else will tell it.
+    #[must_use]
+    pub fn first_token(&self) -> Option<&str> {
+        self.service.first_token()
+    }
+
+    /// What answers.
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Stops: nothing new is accepted, requests in flight finish (at most `drain_ms_max`), sockets and watchers are
+    /// told, then the engine and the store are closed. Stopping twice is stopping once.
+    pub async fn stop(&self) {
+        self.service.begin_stop();
+        self.stop.cancel();
+        let mut task = self.task.lock().await;
+        if let Some(task) = task.take() {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "the listener did not end by itself");
+            }
+            self.service.stop().await;
+            if let Some(file) = &self.ready_file {
+                // It may be gone already; what matters is that it does not say that the server answers.
+                drop(std::fs::remove_file(file));
+            }
+        }
+    }
+
+    /// Waits until somebody stops it.
+    pub async fn wait(&self) {
+        self.stop.cancelled().await;
+    }
+}
+
+impl Drop for Running {
+    /// Without a stop before, connections are cut; the log is as it was acknowledged all the same.
+    fn drop(&mut self) {
+        self.service.begin_stop();
+        self.stop.cancel();
+    }
+}

@@ -1,0 +1,42 @@
+//! Watched directories on the wire.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A directory that the log is kept in step with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DirectoryAnswer {
+    /// Where.
+    pub dir: String,
+    /// As whom it owns its documents.
+    pub owner: String,
+    /// Whether the system tells of changes; else they are found by looking from time to time.
+    pub notified: bool,
+    /// How many files it has.
+    pub files: usize,
+    /// How many documents they hold.
+    pub documents: usize,
+    /// When it was last brought into the log.
+    pub last_sync_at: Option<String>,
+    /// The last revision that it made.
+    pub revision: Option<u64>,
+    /// What is wrong with its files; the log keeps what it had.
+    pub problems: Vec<DirectoryProblem>,
+}
+
+/// Something wrong in a file.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DirectoryProblem {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: Option<u64>,
+    /// The column, from 1.
+    pub column: Option<u64>,
+    /// The document, once that much is known.
+    pub document: Option<String>,
+    /// The place in the document's body, as a JSON Pointer.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+}

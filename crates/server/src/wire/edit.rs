@@ -1,0 +1,179 @@
+//! Edits, their diffs and plans, and what became of them.
+
+use midflight_core::{Diff, Document, DocumentDiff, Plan, Step};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// What happens to a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OpWord {
+    /// It gets the body.
+    Put,
+    /// It is taken away.
+    Delete,
+}
+
+/// One change of an edit.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeRequest {
+    /// Put or delete.
+    pub op: OpWord,
+    /// The kind, as `rules`.
+    pub kind: String,
+    /// The name within the kind, as `loans/R1`.
+    pub name: String,
+    /// What it is to say; for `put`.
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// The version that the change was made on; 0 when the document is to be new.
+    #[serde(default)]
+    pub if_version: Option<u64>,
+}
+
+/// Several changes that become one revision, or none.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyRequest {
+    /// The changes; no document twice.
+    pub changes: Vec<ChangeRequest>,
+    /// Why, for those who read the history.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// What differs in one document.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DocumentDiffAnswer {
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// `add`, `change` or `remove`.
+    pub effect: &'static str,
+    /// From the old body (null when there was none) to the new one, as a JSON Patch (RFC 6902).
+    pub patch: Value,
+    /// The same as unified text.
+    pub text: String,
+}
+
+impl DocumentDiffAnswer {
+    pub(crate) fn new(diff: &DocumentDiff) -> Self {
+        let old = diff.old.as_deref().unwrap_or(&Value::Null);
+        let new = diff.new.as_deref().unwrap_or(&Value::Null);
+        let patch = json_patch::diff(old, new);
+        Self {
+            kind: diff.id.kind.to_string(),
+            name: diff.id.name.to_string(),
+            effect: diff.effect().as_str(),
+            patch: serde_json::to_value(patch).unwrap_or(Value::Null),
+            text: unified(diff),
+        }
+    }
+
+    pub(crate) fn all(diff: &Diff) -> Vec<Self> {
+        diff.documents().iter().map(Self::new).collect()
+    }
+}
+
+fn unified(diff: &DocumentDiff) -> String {
+    let pretty = |body: Option<&Value>| body.map_or_else(String::new, |body| format!("{body:#}\n"));
+    let (old, new) = (pretty(diff.old.as_deref()), pretty(diff.new.as_deref()));
+    let id = diff.id.to_string();
+    let texts = similar::TextDiff::from_lines(&old, &new);
+    texts.unified_diff().context_radius(3).header(&id, &id).to_string()
+}
+
+/// What will be done, before anything is done.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PlanAnswer {
+    /// The revision it starts from.
+    pub from: u64,
+    /// The revision it leads to.
+    pub to: u64,
+    /// The steps, in order, in words.
+    pub steps: Vec<String>,
+}
+
+impl From<&Plan> for PlanAnswer {
+    fn from(plan: &Plan) -> Self {
+        Self { from: plan.from.get(), to: plan.to.get(), steps: plan.steps.iter().map(step).collect() }
+    }
+}
+
+fn step(step: &Step) -> String {
+    match step {
+        Step::Compile { kind, documents } => format!("compile {kind} from {documents} changed documents"),
+        Step::Check { kind } => format!("check {kind}"),
+        Step::Prepare { component } => format!("prepare {component}"),
+        Step::Append => "append the revision to the log".to_owned(),
+        Step::Swap { kinds, components } => {
+            let kinds = kinds.iter().map(ToString::to_string);
+            let names: Vec<_> = kinds.chain(components.iter().cloned()).collect();
+            format!("swap {}", names.join(", "))
+        }
+    }
+}
+
+/// A new version of a document.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Written {
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// The version that it is at now.
+    pub version: u64,
+    /// Whether it is there no more.
+    pub deleted: bool,
+}
+
+impl From<&Document> for Written {
+    fn from(document: &Document) -> Self {
+        Self {
+            kind: document.id.kind.to_string(),
+            name: document.id.name.to_string(),
+            version: document.version,
+            deleted: document.body.is_none(),
+        }
+    }
+}
+
+/// What a replica says of a revision.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Ack {
+    /// The replica.
+    pub replica_id: String,
+    /// Whether the revision is served and verified there.
+    pub ack: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct WriteAnswer {
+    /// `success`, `unchanged`, or `queued` with `wait=none`.
+    pub outcome: &'static str,
+    /// The revision that it became; the served one when it changed nothing; null when it is only queued or was a
+    /// dry run.
+    pub revision: Option<u64>,
+    /// Whether it was only tried.
+    pub dry_run: bool,
+    /// The new versions of the documents.
+    pub documents: Vec<Written>,
+    /// What it changes in the log.
+    pub diff: Vec<DocumentDiffAnswer>,
+    /// What was done, or would be.
+    pub plan: Option<PlanAnswer>,
+    /// The reload that made it live here, in `/api/v1/reloads`.
+    pub reload_id: Option<u64>,
+    /// How long that took.
+    pub reload_time_ms: Option<f64>,
+    /// With `wait=all`: what every replica says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acks: Option<Vec<Ack>>,
+}

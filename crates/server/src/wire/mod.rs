@@ -1,0 +1,22 @@
+//! The types on the wire: twins of the domain's types, so that neither binds the other.
+
+mod directory;
+mod document;
+mod edit;
+mod reload;
+mod revision;
+mod status;
+mod time;
+
+pub use directory::{DirectoryAnswer, DirectoryProblem};
+pub use document::{DocumentAnswer, DocumentList, VersionAnswer, VersionList};
+pub use edit::{
+    Ack, ApplyRequest, ChangeRequest, DocumentDiffAnswer, OpWord, PlanAnswer, WriteAnswer, Written,
+};
+pub use reload::{PhaseAnswer, ReloadAnswer, ReloadList, StatisticsAnswer};
+pub use revision::{ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList};
+pub(crate) use status::Answering;
+pub use status::{
+    KindStatusAnswer, QuarantinedAnswer, RefusedAnswer, ReplicaAnswer, ReplicaList, StatusAnswer,
+};
+pub(crate) use time::{ms, stamp};

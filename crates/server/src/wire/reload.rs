@@ -1,0 +1,118 @@
+//! Reload events and what they add up to.
+
+use std::collections::BTreeMap;
+
+use midflight_core::ReloadEvent;
+use midflight_engine::Statistics;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{ms, stamp};
+use crate::problem::{ProblemItem, items};
+
+/// How long one phase took.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PhaseAnswer {
+    /// The phase.
+    pub phase: &'static str,
+    /// How long.
+    pub took_ms: f64,
+}
+
+/// One reload.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ReloadAnswer {
+    /// Its number on this replica.
+    pub id: u64,
+    /// What asked for it.
+    pub trigger: &'static str,
+    /// Who asked for it.
+    pub triggered_by: String,
+    /// When it began.
+    pub started_at: String,
+    /// How long it took.
+    pub took_ms: f64,
+    /// How it ended.
+    pub outcome: &'static str,
+    /// The revision that was served before.
+    pub from: u64,
+    /// The revision it was to lead to.
+    pub to: u64,
+    /// The kinds it was about.
+    pub kinds: Vec<String>,
+    /// How many documents changed.
+    pub documents_changed: usize,
+    /// The phases it went through.
+    pub phases: Vec<PhaseAnswer>,
+    /// What was wrong.
+    pub problems: Vec<ProblemItem>,
+}
+
+impl From<&ReloadEvent> for ReloadAnswer {
+    fn from(event: &ReloadEvent) -> Self {
+        let phases = event.phases.iter();
+        Self {
+            id: event.id.0,
+            trigger: event.trigger.as_str(),
+            triggered_by: event.triggered_by.clone(),
+            started_at: stamp(event.started_at),
+            took_ms: ms(event.took),
+            outcome: event.outcome.as_str(),
+            from: event.from.get(),
+            to: event.to.get(),
+            kinds: event.kinds.iter().map(ToString::to_string).collect(),
+            documents_changed: event.documents_changed,
+            phases: phases
+                .map(|time| PhaseAnswer { phase: time.phase.as_str(), took_ms: ms(time.took) })
+                .collect(),
+            problems: items(&event.problems),
+        }
+    }
+}
+
+/// A page of reloads, newest first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ReloadList {
+    /// The reloads.
+    pub items: Vec<ReloadAnswer>,
+    /// What to pass as `cursor` for the next page; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// Counts and times of the reloads that are kept.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StatisticsAnswer {
+    /// How many are kept.
+    pub total: usize,
+    /// How many ended how.
+    pub by_outcome: BTreeMap<&'static str, usize>,
+    /// How many ran for which reason.
+    pub by_trigger: BTreeMap<&'static str, usize>,
+    /// The median time of those that changed something; null when there are none.
+    pub p50_ms: Option<f64>,
+    /// 95 % took at most this long.
+    pub p95_ms: Option<f64>,
+    /// 99 % took at most this long.
+    pub p99_ms: Option<f64>,
+}
+
+impl From<Statistics> for StatisticsAnswer {
+    fn from(statistics: Statistics) -> Self {
+        Self {
+            total: statistics.total,
+            by_outcome: statistics
+                .by_outcome
+                .iter()
+                .map(|(outcome, count)| (outcome.as_str(), *count))
+                .collect(),
+            by_trigger: statistics
+                .by_trigger
+                .iter()
+                .map(|(trigger, count)| (trigger.as_str(), *count))
+                .collect(),
+            p50_ms: statistics.p50.map(ms),
+            p95_ms: statistics.p95.map(ms),
+            p99_ms: statistics.p99.map(ms),
+        }
+    }
+}

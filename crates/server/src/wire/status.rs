@@ -1,0 +1,179 @@
+//! How this replica stands to the log: desired, served and last refused, each by its name.
+
+use std::collections::BTreeMap;
+
+use midflight_core::RevisionNumber;
+use midflight_engine::{EngineStatus, KindStatus, LastRefused, Quarantined};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{DirectoryAnswer, ReloadAnswer, stamp};
+use crate::problem::{ProblemItem, items};
+
+/// How one kind is served.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct KindStatusAnswer {
+    /// The kind.
+    pub kind: String,
+    /// The newest revision known to be in the log.
+    pub desired_revision: u64,
+    /// The revision that is served.
+    pub served_revision: u64,
+    /// How many of its documents are served.
+    pub documents: usize,
+    /// The kind's own figures.
+    pub figures: BTreeMap<&'static str, u64>,
+}
+
+/// The last thing that was wanted and did not go live.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RefusedAnswer {
+    /// The revision; null when it was an edit that never became one.
+    pub revision: Option<u64>,
+    /// When.
+    pub at: String,
+    /// How it ended.
+    pub outcome: &'static str,
+    /// Why.
+    pub problems: Vec<ProblemItem>,
+    /// The kinds it was about.
+    pub kinds: Vec<String>,
+}
+
+impl From<&LastRefused> for RefusedAnswer {
+    fn from(refused: &LastRefused) -> Self {
+        Self {
+            revision: refused.revision.map(RevisionNumber::get),
+            at: stamp(refused.at),
+            outcome: refused.outcome.as_str(),
+            problems: items(&refused.problems),
+            kinds: refused.kinds.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// A revision that this replica leaves out, since it did not hold here.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct QuarantinedAnswer {
+    /// The revision.
+    pub revision: u64,
+    /// Why.
+    pub problems: Vec<ProblemItem>,
+    /// Its documents, which stay at their last good version.
+    pub documents: Vec<String>,
+}
+
+impl QuarantinedAnswer {
+    fn new((revision, quarantined): (&RevisionNumber, &Quarantined)) -> Self {
+        Self {
+            revision: revision.get(),
+            problems: items(&quarantined.problems),
+            documents: quarantined.documents.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// All that are left out.
+    pub(crate) fn all(status: &EngineStatus) -> Vec<Self> {
+        status.quarantined.iter().map(Self::new).collect()
+    }
+}
+
+/// How this replica stands to the log.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StatusAnswer {
+    /// This replica.
+    pub replica_id: String,
+    /// The version of the program.
+    pub version: &'static str,
+    /// Since when the server runs.
+    pub started_at: String,
+    /// The newest revision known to be in the log.
+    pub desired_revision: u64,
+    /// The revision that is served.
+    pub served_revision: u64,
+    /// Since when.
+    pub served_since: String,
+    /// When the log was last looked at with success.
+    pub last_checked_at: Option<String>,
+    /// What was last refused.
+    pub last_refused: Option<RefusedAnswer>,
+    /// What is left out here.
+    pub quarantined: Vec<QuarantinedAnswer>,
+    /// Whether the log can be reached.
+    pub store_available: bool,
+    /// The last reload that was about what the log holds.
+    pub last_reload: Option<ReloadAnswer>,
+    /// Threads that were lost to work that does not end.
+    pub runaways: usize,
+    /// The kinds.
+    pub kinds: Vec<KindStatusAnswer>,
+    /// The watched directories.
+    pub directories: Vec<DirectoryAnswer>,
+}
+
+/// Who answers, beside the status of its engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Answering {
+    pub(crate) replica_id: String,
+    pub(crate) started_at: String,
+    pub(crate) directories: Vec<DirectoryAnswer>,
+}
+
+impl StatusAnswer {
+    pub(crate) fn new(status: &EngineStatus, answering: Answering) -> Self {
+        let (desired, served) = (status.desired.get(), status.served.get());
+        let kind = |kind: &KindStatus| KindStatusAnswer {
+            kind: kind.kind.to_string(),
+            desired_revision: desired,
+            served_revision: served,
+            documents: kind.documents,
+            figures: kind.figures.iter().copied().collect(),
+        };
+        Self {
+            replica_id: answering.replica_id,
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: answering.started_at,
+            desired_revision: desired,
+            served_revision: served,
+            served_since: stamp(status.served_since),
+            last_checked_at: status.last_checked_at.map(stamp),
+            last_refused: status.last_refused.as_ref().map(RefusedAnswer::from),
+            quarantined: QuarantinedAnswer::all(status),
+            store_available: status.store_error.is_none(),
+            last_reload: status.last_reload.as_deref().map(ReloadAnswer::from),
+            runaways: status.runaways,
+            kinds: status.kinds.iter().map(kind).collect(),
+            directories: answering.directories,
+        }
+    }
+}
+
+/// One replica.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ReplicaAnswer {
+    /// Its id.
+    pub id: String,
+    /// Where it answers.
+    pub address: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Since when it runs.
+    pub started_at: String,
+    /// When it was last heard of.
+    pub last_seen: String,
+    /// The revision it serves.
+    pub applied_revision: u64,
+    /// The revisions it does not serve, and why (its nacks).
+    pub quarantined: Vec<QuarantinedAnswer>,
+    /// For how long a revision has been in the log that it does not serve yet; 0 when it is level with the log.
+    pub lag_ms: f64,
+}
+
+/// The replicas that follow the log.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ReplicaList {
+    /// The replicas.
+    pub items: Vec<ReplicaAnswer>,
+    /// Always null: there is one page.
+    pub next_cursor: Option<String>,
+}
