@@ -172,10 +172,11 @@ impl Compiler<'_> {
         };
         let mut editor = Editor::new((**ruleset).clone());
         // What one batch touches twice is changed by its document, which comes before being compiled again.
+        let repeats = changes.iter().any(|change| matches!(change.to, RuleTo::Again));
         let mut done = BTreeSet::new();
         for RuleChange { id: rule_id, to } in changes {
             self.work.go_on()?;
-            if !done.insert(rule_id.clone()) {
+            if repeats && !done.insert(rule_id.clone()) {
                 continue;
             }
             let typing = editor.ruleset.document.typing;

@@ -1,5 +1,7 @@
 //! A place in a body while it is read. It becomes a pointer, which costs allocations, only where something is wrong.
 
+use std::fmt::Write as _;
+
 use midflight_core::Pointer;
 
 /// A way down into a body, linked on the stack.
@@ -28,25 +30,26 @@ impl<'a> Place<'a> {
     }
 
     /// The pointer's text. The keys on the way must need no escaping.
-    pub(crate) fn plain(&self) -> Box<str> {
-        fn write(place: &Place<'_>, out: &mut String) {
+    pub(crate) fn plain(&self) -> String {
+        fn write_steps(place: &Place<'_>, out: &mut String) {
             match place {
                 Place::Root => {}
                 Place::Key(parent, key) => {
-                    write(parent, out);
+                    write_steps(parent, out);
                     out.push('/');
                     out.push_str(key);
                 }
                 Place::Index(parent, index) => {
-                    write(parent, out);
+                    write_steps(parent, out);
                     out.push('/');
-                    out.push_str(&index.to_string());
+                    // Writing to a String cannot fail.
+                    let _written = write!(out, "{index}");
                 }
             }
         }
-        let mut out = String::with_capacity(24);
-        write(self, &mut out);
-        out.into()
+        let mut out = String::with_capacity(32);
+        write_steps(self, &mut out);
+        out
     }
 }
 

@@ -31,9 +31,9 @@ pub(crate) struct RuleDocument {
 #[derive(Debug)]
 pub(crate) enum Item {
     /// A condition of the catalogue, and the place of its name as a pointer's text.
-    Named(Arc<str>, Box<str>),
+    Named(Arc<str>, String),
     /// One that is written out, and its place.
-    Inline(Arc<Condition>, Box<str>),
+    Inline(Arc<Condition>, String),
 }
 
 impl RuleDocument {
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!((rule.point, rule.weight, rule.priority, rule.status), (0.0, 1.0, 0, RuleStatus::Active));
         assert!(matches!(rule.action, Template::Letter('Y')));
         assert!(matches!(&rule.items[..], [Item::Named(id, place)]
-            if &**id == "C1" && &**place == "/conditions/item"));
+            if &**id == "C1" && place == "/conditions/item"));
     }
 
     #[test]
