@@ -42,7 +42,7 @@ impl RuleDocument {
             Item::Named(..) => 64,
             Item::Inline(condition, _) => 128 + condition.test.bytes(),
         };
-        512 + self.items.iter().map(item).sum::<u64>()
+        384 + self.items.iter().map(item).sum::<u64>()
     }
 }
 

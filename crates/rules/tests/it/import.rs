@@ -57,7 +57,7 @@ fn versions_1_and_3_are_refused_naming_the_missing_condition() {
         assert_eq!(told.len(), missing.len());
         for (i, (problem, missing)) in told.iter().zip(missing).enumerate() {
             assert_eq!(
-                (problem.path.as_str(), problem.code),
+                (problem.path.as_str(), &*problem.code),
                 (&*format!("/rules_set/{i}/condition"), "unknown_condition")
             );
             let expected = format!("{missing:?} is not among the catalogue's conditions");

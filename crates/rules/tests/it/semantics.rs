@@ -237,6 +237,6 @@ fn a_check_is_answered_with_what_an_input_determines() {
         (json!(5), "", "missing_field"),
     ] {
         let problem = Rules.answer(&snapshot, &input).unwrap_err();
-        assert_eq!((problem.path.as_str(), problem.code), (path, code), "{input}");
+        assert_eq!((problem.path.as_str(), &*problem.code), (path, code), "{input}");
     }
 }
