@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::app::App;
-use crate::wire::{ms, stamp};
+use crate::wire::{about, ms, stamp};
 
 /// The events of one reload, ready to be sent.
 pub(crate) type Batch = Arc<[Utf8Bytes]>;
@@ -74,9 +74,8 @@ pub(crate) fn event(event_type: &str, data: &Value) -> Utf8Bytes {
 fn events(app: &App, report: &ReloadReport) -> Vec<Utf8Bytes> {
     let outcome = report.event.outcome;
     if !outcome.is_live() {
-        let kinds = report.event.kinds.iter();
-        let name = |kind: &str| format!("{kind}_reload_failed");
-        return kinds.map(|kind| event(&name(kind.as_str()), &summary(app, report))).collect();
+        let kinds = about(&report.event).into_iter();
+        return kinds.map(|kind| event(&format!("{kind}_reload_failed"), &summary(app, report))).collect();
     }
     let asked_for = matches!(report.event.trigger, Trigger::Manual);
     if report.changes.is_empty() && !asked_for {

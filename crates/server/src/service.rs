@@ -82,7 +82,6 @@ impl Service {
     }
 
     /// Every route with its layers. Cheap to call.
-    #[must_use]
     pub fn router(&self) -> Router {
         routes::router(self.app.clone())
     }

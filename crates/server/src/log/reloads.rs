@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use midflight_core::{KindName, Outcome, ReloadEvent, Trigger};
+use midflight_core::{Outcome, ReloadEvent, Trigger};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::params::{self, Params};
 use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{ReloadAnswer, ReloadList, StatisticsAnswer};
+use crate::wire::{ReloadAnswer, ReloadList, StatisticsAnswer, about};
 
 /// Which reloads to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -45,9 +45,8 @@ pub(crate) fn page(app: &App, asked: &ReloadParams) -> Result<ReloadList, ApiErr
     let outcome: Option<Outcome> = params::word(asked.outcome.as_deref(), "outcome")?;
     let before = params::number_cursor(asked.cursor.as_deref())?;
     let limit = params::limit(asked.limit)? as usize;
-    let about = |event: &ReloadEvent, kind: &KindName| event.kinds.contains(kind);
     let wanted = |event: &ReloadEvent| {
-        kind.as_ref().is_none_or(|kind| about(event, kind))
+        kind.as_ref().is_none_or(|kind| about(event).contains(kind))
             && trigger.is_none_or(|trigger| event.trigger == trigger)
             && outcome.is_none_or(|outcome| event.outcome == outcome)
             && before.is_none_or(|before| event.id.0 < before)

@@ -59,10 +59,10 @@ fn look(documents: Vec<Document>, work: &Work) -> (usize, Vec<InvalidRule>) {
             }
         }
     }
-    if errors.is_empty() {
-        if let Err(problems) = Rules.compile(&Rules.empty(), changes, work) {
-            errors.extend(problems.iter().map(invalid));
-        }
+    if errors.is_empty()
+        && let Err(problems) = Rules.compile(&Rules.empty(), changes, work)
+    {
+        errors.extend(problems.iter().map(invalid));
     }
     (total, errors)
 }

@@ -1,0 +1,122 @@
+//! Who may do what, and which requests are not meant for this server.
+
+use std::net::SocketAddr;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{answer, options, server, server_with};
+
+/// Every path of the API with its parameters filled in, and its method.
+fn calls() -> Vec<(Method, String, bool)> {
+    let document: Value = serde_json::to_value(midflight_server::openapi()).unwrap();
+    let mut calls = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let path = path.replace("{number}", "1").replace("{code}", "owned");
+        let path = path.replace(['{', '}'], "");
+        for (method, call) in item.as_object().unwrap() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            calls.push((method, path.clone(), call.get("security").is_some()));
+        }
+    }
+    calls
+}
+
+#[tokio::test]
+async fn whatever_changes_something_needs_a_token_and_nothing_else_does() {
+    let server = server().await;
+    for (method, path, needs_token) in calls() {
+        let reads = ["/execute", "/batch", "/validate"].iter().any(|read| path.ends_with(read));
+        assert_eq!(needs_token, method != Method::GET && !reads, "{method} {path}");
+        if needs_token {
+            let nobody = answer(server.anonymous(method.clone(), &path).json(&json!({}))).await;
+            assert!(nobody.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
+            nobody.problem(401, "unauthenticated");
+        }
+        let wrong = server.anonymous(method, &path).bearer_auth("mf_wrong");
+        answer(wrong).await.problem(401, "unauthenticated");
+    }
+    assert_eq!(server.revision().await, 0);
+}
+
+#[tokio::test]
+async fn on_other_addresses_reading_needs_a_token_too() {
+    let server = server_with(|options| options.listen = SocketAddr::from(([0, 0, 0, 0], 0))).await;
+    for (method, path, _) in calls() {
+        let open = ["/health/live", "/health/ready", "/metrics"].contains(&path.as_str());
+        let asked = answer(server.anonymous(method.clone(), &path).json(&json!({}))).await;
+        if open {
+            assert_eq!(asked.status, 200, "{path}");
+        } else {
+            asked.problem(401, "unauthenticated");
+        }
+    }
+    let known = server.request(Method::GET, "/api/v1/status").header("host", "rules.example");
+    assert_eq!(answer(known).await.status, 200);
+}
+
+#[tokio::test]
+async fn foreign_hosts_and_origins_are_turned_away() {
+    let server = server().await.with_loans().await;
+    let asked = |name: &'static str, value: &'static str| {
+        answer(server.request(Method::GET, "/api/v1/export").header(name, value))
+    };
+    asked("host", "evil.example").await.problem(403, "foreign_host");
+    asked("origin", "https://evil.example").await.problem(403, "foreign_origin");
+    asked("origin", "null").await.problem(403, "foreign_origin");
+    let own = server.running.url().to_owned();
+    let own = answer(server.request(Method::GET, "/api/v1/status").header("origin", own)).await;
+    assert_eq!(own.status, 200);
+    let ws = server.anonymous(Method::GET, "/ws/hot-reload").header("origin", "https://evil.example");
+    answer(ws).await.problem(403, "foreign_origin");
+}
+
+#[tokio::test]
+async fn the_first_token_is_told_once_and_goes_on_being_known() {
+    let server = server().await.with_loans().await;
+    server.running.stop().await;
+    let again = midflight_server::start(options(&server.dir)).await.unwrap();
+    assert_eq!(again.first_token(), None);
+    let url = format!("{}/api/v1/rulesets/more", again.url());
+    let put = server.client.put(&url).bearer_auth(&server.token).json(&json!({}));
+    assert_eq!(answer(put).await.status, 201);
+    let stored = std::fs::read(server.dir.path().join("midflight.db")).unwrap();
+    let token = server.token.as_bytes();
+    assert!(!stored.windows(token.len()).any(|window| window == token), "only its hash is stored");
+    again.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_file_is_made_private_or_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keys/admin");
+    let start = async |file: &std::path::Path| {
+        let mut options = options(&dir);
+        options.admin_token_file = Some(file.to_owned());
+        midflight_server::start(options).await
+    };
+    let first = start(&file).await.unwrap();
+    assert_eq!(first.first_token(), None);
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let token = std::fs::read_to_string(&file).unwrap();
+    let put = async |url: &str, token: &str| {
+        let url = format!("{url}/api/v1/rulesets/a");
+        answer(reqwest::Client::new().put(url).bearer_auth(token.trim()).json(&json!({})))
+            .await
+            .status
+            .as_u16()
+    };
+    assert_eq!(put(first.url(), &token).await, 201);
+    first.stop().await;
+    let own = "a-token-of-my-own-that-is-long-enough";
+    std::fs::write(&file, own).unwrap();
+    let second = start(&file).await.unwrap();
+    assert_eq!((put(second.url(), own).await, put(second.url(), &token).await), (200, 401));
+    second.stop().await;
+    std::fs::write(&file, "short").unwrap();
+    assert!(start(&file).await.unwrap_err().to_string().contains("token file"));
+}

@@ -1,0 +1,114 @@
+//! Bad input: each class has a clear error and changes nothing.
+
+use reqwest::{Body, Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{Server, answer, rule, server, server_with};
+
+const R1: &str = "/api/v1/rulesets/loans/rules/R1";
+
+async fn raw(server: &Server, kind: &str, body: impl Into<Body>) -> crate::support::Answer {
+    answer(server.request(Method::PUT, R1).header("content-type", kind).body(body)).await
+}
+
+#[tokio::test]
+async fn bodies_that_cannot_be_read_change_nothing() {
+    let server = server().await.with_loans().await;
+    let before = server.revision().await;
+    let broken = raw(&server, "application/json", "{\"rule_name\": }").await.problem(400, "malformed_body");
+    assert!(broken["detail"].as_str().unwrap().contains("line 1 column 15"), "{broken}");
+    raw(&server, "application/json", "").await.problem(400, "malformed_body");
+    raw(&server, "application/json", "{\"rule_point\": NaN}").await.problem(400, "malformed_body");
+    raw(&server, "application/json", "[".repeat(100_000)).await.problem(400, "malformed_body");
+    raw(&server, "application/json", vec![0xff_u8, 0xfe]).await.problem(400, "malformed_body");
+    raw(&server, "text/plain", "{}").await.problem(415, "unsupported_media_type");
+    raw(&server, "application/x-www-form-urlencoded", "{}").await.problem(415, "unsupported_media_type");
+    raw(&server, "application/json", "3").await.problem(422, "invalid_document");
+    let large = raw(&server, "application/json", " ".repeat((1 << 20) + 1)).await.problem(413, "too_large");
+    assert!(large["detail"].as_str().unwrap().contains("body_bytes_max"));
+    let unsized_body = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 1 << 16]));
+    let chunks = futures_util::StreamExt::take(unsized_body, 40);
+    raw(&server, "application/json", Body::wrap_stream(chunks)).await.problem(413, "too_large");
+    assert_eq!((server.revision().await, &server.get(R1).await.json["version"]), (before, &json!(1)));
+}
+
+#[tokio::test]
+async fn shapes_that_are_wrong_are_named_with_their_place() {
+    let server = server().await.with_loans().await;
+    let execute = |body: Value| {
+        let request = server.anonymous(Method::POST, "/api/v1/rules/execute").json(&body);
+        async move { answer(request).await.problem(422, "invalid_body")["errors"][0]["path"].clone() }
+    };
+    assert_eq!(execute(json!({"data": {}, "ruleset": 7})).await, "/ruleset");
+    assert_eq!(execute(json!({"data": {}, "author": "me"})).await, "/author");
+    assert_eq!(execute(json!({"data": {}, "rule_ids": ["a", 1]})).await, "/rule_ids/1");
+    assert_eq!(execute(json!({})).await, "");
+    let apply = json!({"changes": [], "author": "somebody else"});
+    server.post("/api/v1/apply", &apply).await.problem(422, "invalid_body");
+}
+
+#[tokio::test]
+async fn rules_that_do_not_hold_are_refused_with_every_reason() {
+    let server = server().await.with_loans().await;
+    let refused = async |item: Value| {
+        let mut body = rule(18, 2.0);
+        body["conditions"] = json!({ "item": item });
+        server.put(R1, &body).await.problem(422, "invalid_document")["errors"][0].clone()
+    };
+    let operator = refused(json!({"attribute": "a", "operator": "greater_then", "constant": 1})).await;
+    assert_eq!(operator["path"], "/conditions/item/operator");
+    let unknown = refused(json!("no_such_condition")).await;
+    assert_eq!(unknown["path"], "/conditions/item");
+    assert!(unknown["message"].as_str().unwrap().contains("no_such_condition"), "{unknown}");
+    let regex = refused(json!({"attribute": "a", "operator": "regex", "constant": "a(b"})).await;
+    assert_eq!((&regex["path"], &regex["code"]), (&json!("/conditions/item/constant"), &json!("bad_regex")));
+    let bomb =
+        refused(json!({"attribute": "a", "operator": "regex", "constant": "((a{500}){500}){500}"})).await;
+    assert_eq!(bomb["code"], "regex_too_big");
+    let mut unknown_field = rule(18, 2.0);
+    unknown_field["wieght"] = json!(1);
+    let field = server.put(R1, &unknown_field).await.problem(422, "invalid_document");
+    assert_eq!(
+        (&field["errors"][0]["path"], &field["errors"][0]["document"]),
+        (&json!("/wieght"), &json!("rules/loans/R1"))
+    );
+    assert!(field["reload_id"].is_u64());
+    server.put("/api/v1/rulesets/nope/rules/R1", &rule(1, 1.0)).await.problem(422, "invalid_document");
+    assert_eq!(server.get(R1).await.json["version"], 1);
+    let health = server.get("/health/hot-reload").await;
+    assert_eq!(health.status, StatusCode::OK, "an edit that was refused does not make it unhealthy");
+}
+
+#[tokio::test]
+async fn paths_and_methods_that_are_not_there_are_problems_too() {
+    let server = server().await;
+    server.get("/api/v2/rules").await.problem(404, "no_such_path");
+    let method = answer(server.request(Method::PATCH, R1)).await;
+    assert!(method.headers["allow"].to_str().unwrap().contains("PUT"));
+    method.problem(405, "method_not_allowed");
+    server.put("/api/v1/rulesets/..%2Fx", &json!({})).await.problem(400, "invalid_name");
+    server.put("/api/v1/rulesets/a%00b", &json!({})).await.problem(400, "invalid_name");
+    server.put("/api/v1/rulesets/%FF", &json!({})).await.problem(400, "invalid_name");
+}
+
+#[tokio::test]
+async fn bounds_that_are_set_are_named_when_they_are_met() {
+    let server = server_with(|options| {
+        options.limits.batch_items_max = 2;
+        options.limits.import_bytes_max = 64;
+        options.engine_limits.documents_max = 2;
+        options.limits.diff_documents_max = 1;
+    })
+    .await
+    .with_loans()
+    .await;
+    let batch = json!({"data_list": [{}, {}, {}]});
+    let batch = server.post("/api/v1/rules/batch", &batch).await.problem(413, "too_large");
+    assert!(batch["detail"].as_str().unwrap().contains("batch_items_max"));
+    let import = server.post("/api/v1/import", &json!("x".repeat(100))).await.problem(413, "too_large");
+    assert!(import["detail"].as_str().unwrap().contains("import_bytes_max"));
+    let full = server.put("/api/v1/rulesets/more", &json!({})).await.problem(422, "too_many_documents");
+    assert!(full["detail"].as_str().unwrap().contains("documents_max"));
+    let diff = server.get("/api/v1/revisions/2/diff?against=0").await.problem(413, "too_large");
+    assert!(diff["detail"].as_str().unwrap().contains("diff_documents_max"));
+}

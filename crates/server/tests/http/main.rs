@@ -1,0 +1,15 @@
+//! A real server on a free port with its own folder, asked over real connections.
+
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod access;
+mod bad_input;
+mod health;
+mod log;
+mod rules;
+mod socket;
+mod stop;
+mod support;
+mod transfer;
+mod watch;
+mod writes;

@@ -1,0 +1,146 @@
+//! The seed's WebSocket: its events, its bounds, and what becomes of a client that does not keep up.
+
+use futures_util::{SinkExt, StreamExt};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::support::{DEADLINE, Server, answer, rule, server, server_with};
+
+struct Client(WebSocketStream<TcpStream>);
+
+impl Client {
+    async fn open(server: &Server, receive_bytes: Option<u32>) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        if let Some(bytes) = receive_bytes {
+            socket.set_recv_buffer_size(bytes).unwrap();
+        }
+        let stream = socket.connect(server.running.address()).await.unwrap();
+        let url = format!("ws://{}/ws/hot-reload", server.running.address());
+        let mut client = Self(client_async(url, stream).await.unwrap().0);
+        assert_eq!(client.event().await.0, "status");
+        client
+    }
+
+    async fn next(&mut self) -> Option<Message> {
+        let next = tokio::time::timeout(DEADLINE, self.0.next()).await.unwrap()?;
+        next.ok()
+    }
+
+    async fn event(&mut self) -> (String, Value) {
+        let Some(Message::Text(text)) = self.next().await else { panic!("no event") };
+        let event: Value = serde_json::from_str(&text).unwrap();
+        assert!(event["timestamp"].is_string());
+        (event["event_type"].as_str().unwrap().to_owned(), event["data"].clone())
+    }
+
+    async fn ask(&mut self, text: &str) -> (String, Value) {
+        self.0.send(Message::text(text)).await.unwrap();
+        self.event().await
+    }
+
+    /// Reads to the end; how the server closed it.
+    async fn farewell(&mut self) -> Option<CloseFrame> {
+        while let Some(message) = self.next().await {
+            if let Message::Close(frame) = message {
+                return frame;
+            }
+        }
+        None
+    }
+}
+
+#[tokio::test]
+async fn every_change_is_told_in_the_seeds_words() {
+    let server = server().await;
+    let mut client = Client::open(&server, None).await;
+    let mut told = async |wanted: &[&str]| {
+        let mut last = Value::Null;
+        for name in wanted {
+            let (found, data) = client.event().await;
+            assert_eq!(found, *name);
+            last = data;
+        }
+        last
+    };
+    server.put("/api/v1/rulesets/loans", &json!({})).await;
+    told(&["ruleset_added", "rules_reloaded"]).await;
+    server.put("/api/v1/rulesets/loans/rules/R1", &rule(18, 2.0)).await;
+    told(&["rule_added"]).await;
+    let reloaded = told(&["rules_reloaded"]).await;
+    assert_eq!(
+        (&reloaded["status"], &reloaded["rules_loaded"], &reloaded["rulesets_loaded"]),
+        (&json!("success"), &json!(1), &json!(1))
+    );
+    assert!(reloaded["reload_time_ms"].is_f64() && reloaded["timestamp"].is_string());
+    server.put("/api/v1/rulesets/loans/rules/R1", &rule(18, 3.0)).await;
+    let updated = told(&["rule_updated"]).await;
+    assert_eq!((&updated["ruleset_id"], &updated["rule_id"]), (&json!("loans"), &json!("R1")));
+    told(&["rules_reloaded"]).await;
+    server.put("/api/v1/rulesets/loans/rules/R1", &json!({})).await.problem(422, "invalid_document");
+    assert_eq!(told(&["rules_reload_failed"]).await["status"], "failed");
+    server.delete("/api/v1/rulesets/loans").await.ok();
+    told(&["ruleset_removed", "rule_removed", "registry_cleared", "rules_reloaded"]).await;
+    answer(server.request(Method::POST, "/api/v1/rules/hot-reload/reload")).await.ok();
+    assert_eq!(told(&["rules_reloaded"]).await["outcome"], "unchanged");
+}
+
+#[tokio::test]
+async fn clients_may_ask_and_are_bounded() {
+    let server = server_with(|options| options.limits.websocket_clients_max = 1).await;
+    let mut client = Client::open(&server, None).await;
+    assert_eq!(client.ask("{\"type\":\"ping\"}").await.0, "pong");
+    let (name, status) = client.ask("{\"type\":\"status\"}").await;
+    assert_eq!((name.as_str(), &status["registry"]["rule_count"]), ("status", &json!(0)));
+    assert_eq!(client.ask("{\"type\":\"dance\"}").await.0, "error");
+    let upgrade = server
+        .anonymous(Method::GET, "/ws/hot-reload")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let full = answer(upgrade).await.problem(503, "busy");
+    assert!(full["detail"].as_str().unwrap().contains("websocket_clients_max"));
+    answer(server.anonymous(Method::GET, "/ws/hot-reload")).await.problem(400, "invalid_header");
+    client.0.send(Message::text("x".repeat(5000))).await.unwrap();
+    client.farewell().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_client_is_dropped_with_a_reason_and_holds_up_nobody() {
+    let server = server_with(|options| options.limits.websocket_queue_max = 2).await.with_loans().await;
+    let mut slow = Client::open(&server, Some(4096)).await;
+    let mut quick = Client::open(&server, None).await;
+    let rounds = 40_u64;
+    let edits = async {
+        for round in 0..rounds {
+            let put = |i: u64| {
+                let body = rule(18, round as f64 + 1.0);
+                json!({"op": "put", "kind": "rules", "name": format!("loans/B{i}"), "body": body})
+            };
+            let changes: Vec<_> = (0..900).map(put).collect();
+            server.post("/api/v1/apply", &json!({ "changes": changes })).await.ok();
+            // The quick client is told of every reload before the next one: it is never behind.
+            let mut told = 0;
+            while quick.event().await.0 != "rules_reloaded" {
+                told += 1;
+            }
+            assert_eq!(told, 900);
+        }
+    };
+    edits.await;
+    let farewell = slow.farewell().await.expect("a close frame");
+    assert_eq!(u16::from(farewell.code), 1013);
+    assert!(farewell.reason.contains("too slow"), "{farewell:?}");
+}
+
+#[tokio::test]
+async fn a_stop_is_told() {
+    let server = server().await;
+    let mut client = Client::open(&server, None).await;
+    let (farewell, ()) = tokio::join!(client.farewell(), server.running.stop());
+    assert_eq!(u16::from(farewell.unwrap().code), 1001);
+}

@@ -1,0 +1,120 @@
+//! The stream of revisions: nothing missed, nothing twice, whatever happens to the connection.
+
+use futures_util::StreamExt;
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+
+use crate::support::{DEADLINE, Server, answer, rule, server, server_with};
+
+struct Stream {
+    body: futures_util::stream::BoxStream<'static, Vec<u8>>,
+    text: String,
+}
+
+/// A server-sent event: its name, its id and its data.
+type Event = (String, Option<u64>, Value);
+
+impl Stream {
+    async fn open(server: &Server, query: &str, last: Option<u64>) -> Self {
+        let mut request = server.anonymous(Method::GET, &format!("/api/v1/watch{query}"));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response: Response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let body = response.bytes_stream().map(|chunk| chunk.unwrap().to_vec()).boxed();
+        Self { body, text: String::new() }
+    }
+
+    /// The next event; none at the end.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| {
+                    let mut lines = block.lines();
+                    lines.find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
+                };
+                let event = field("event:").map(|event| {
+                    let data = serde_json::from_str(&field("data:").unwrap()).unwrap();
+                    (event, field("id:").map(|id| id.parse().unwrap()), data)
+                });
+                self.text = rest.to_owned();
+                match event {
+                    Some(event) => return Some(event),
+                    None => continue,
+                }
+            }
+            let chunk = tokio::time::timeout(DEADLINE, self.body.next()).await.unwrap()?;
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    async fn number(&mut self) -> u64 {
+        let (name, id, data) = self.next().await.unwrap();
+        assert_eq!((name.as_str(), &data["number"]), ("revision", &json!(id)));
+        id.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_that_is_cut_off_again_and_again_misses_nothing() {
+    let server = server().await.with_loans().await;
+    let last_revision = 202;
+    let writers = async {
+        for i in 0..50_u64 {
+            // Four edits at a time; each makes a revision of its own.
+            let edit = |k: u64| {
+                let path = format!("/api/v1/rulesets/loans/rules/W{k}");
+                let body = rule(18, (i * 4 + k) as f64);
+                let server = &server;
+                async move { assert!(server.put(&path, &body).await.status.is_success()) }
+            };
+            tokio::join!(edit(0), edit(1), edit(2), edit(3));
+        }
+    };
+    let watcher = async {
+        let mut seen = Vec::new();
+        while seen.last() != Some(&last_revision) {
+            let last = seen.last().copied();
+            let mut stream = Stream::open(&server, "?since=0", last).await;
+            for _ in 0..7 {
+                if seen.last() == Some(&last_revision) {
+                    break;
+                }
+                seen.push(stream.number().await);
+            }
+        }
+        seen
+    };
+    let ((), seen) = tokio::join!(writers, watcher);
+    assert_eq!(seen, (1..=last_revision).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_watcher_hears_of_what_it_asked_for() {
+    let server = server().await.with_loans().await;
+    let mut from_now = Stream::open(&server, "", None).await;
+    let mut of_another_kind = Stream::open(&server, "?kind=patterns&since=0", None).await;
+    server.put("/api/v1/rulesets/loans/rules/R1?reason=why", &rule(18, 3.0)).await.ok();
+    let (_, id, data) = from_now.next().await.unwrap();
+    assert_eq!((id, &data["author"], &data["reason"]), (Some(3), &json!("admin"), &json!("why")));
+    assert_eq!(data["changes"][0]["name"], "loans/R1");
+    server.running.stop().await;
+    assert_eq!(from_now.next().await.unwrap().0, "stopping");
+    assert!(from_now.next().await.is_none());
+    assert_eq!(of_another_kind.next().await.unwrap(), ("stopping".to_owned(), None, json!({"position": 3})));
+}
+
+#[tokio::test]
+async fn a_watch_that_cannot_begin_is_refused() {
+    let server = server_with(|options| options.limits.watchers_max = 1).await.with_loans().await;
+    server.get("/api/v1/watch?since=9").await.problem(404, "not_found");
+    let bad = server.anonymous(Method::GET, "/api/v1/watch").header("last-event-id", "x");
+    answer(bad).await.problem(400, "invalid_header");
+    server.get("/api/v1/watch?kind=Rules").await.problem(400, "invalid_parameter");
+    let mut only = Stream::open(&server, "?since=0", None).await;
+    assert_eq!(only.number().await, 1);
+    let full = server.get("/api/v1/watch").await.problem(503, "busy");
+    assert!(full["detail"].as_str().unwrap().contains("watchers_max"));
+}
