@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::header;
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use midflight_core::Pointer;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::ServerLimits;
 use crate::problem::{ApiError, Code};
+
+/// How much of a body past its bound is read all the same, in bytes.
+const DISCARDED_BYTES_MAX: usize = 4 << 20;
 
 /// A JSON body of a known shape, at most `body_bytes_max` long.
 #[derive(Debug)]
@@ -86,20 +90,47 @@ pub(crate) async fn receive(
         let detail = format!("the body is larger than {bytes_max} bytes ({bound}); send less at once");
         ApiError::new(Code::TooLarge, detail)
     };
-    let stated =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if stated.is_some_and(|stated: u64| stated > bytes_max as u64) {
+    let stated = request.headers().get(header::CONTENT_LENGTH);
+    let stated = stated.and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
+    if stated > bytes_max.saturating_add(DISCARDED_BYTES_MAX) {
         return Err(too_large());
     }
-    let collected = Limited::new(request.into_body(), bytes_max).collect();
+    let collected = collect(request.into_body(), bytes_max);
     match tokio::time::timeout(Duration::from_millis(receive_ms_max), collected).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => Err(too_large()),
         Ok(Err(_)) => Err(ApiError::new(Code::MalformedBody, "the body ended before it was complete")),
         Err(_) => {
             let detail = format!("the body did not come within {receive_ms_max} ms (receive_ms_max)");
             Err(ApiError::new(Code::TooSlow, detail))
         }
+    }
+}
+
+/// The bytes of a body; none when they are more than `bytes_max`. A little more than that is read and thrown away, so
+/// that a client which only listens once it has sent everything hears the refusal rather than a reset.
+async fn collect(mut body: Body, bytes_max: usize) -> Result<Option<Bytes>, axum::Error> {
+    let mut parts: Vec<Bytes> = Vec::with_capacity(1);
+    let mut length = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        length = length.saturating_add(data.len());
+        if length <= bytes_max {
+            parts.push(data);
+        } else {
+            parts.clear();
+            if length > bytes_max.saturating_add(DISCARDED_BYTES_MAX) {
+                return Ok(None);
+            }
+        }
+    }
+    if length > bytes_max {
+        return Ok(None);
+    }
+    // Most bodies come in one part, which is not copied.
+    match parts.as_mut_slice() {
+        [only] => Ok(Some(std::mem::take(only))),
+        parts => Ok(Some(parts.concat().into())),
     }
 }
 

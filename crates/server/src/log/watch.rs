@@ -118,6 +118,8 @@ impl Watcher {
             }
             if self.position >= self.app.engine.served() {
                 tokio::select! {
+                    // What is live already is told before the stop is.
+                    biased;
                     _ = self.changes.changed() => {}
                     () = self.app.stopping.cancelled() => return Some(self.last("stopping")),
                 }

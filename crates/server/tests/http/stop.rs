@@ -1,10 +1,10 @@
 //! Starting and stopping: the ready file, requests in flight, a second server on the same file.
 
-use reqwest::{Body, Method};
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::support::{answer, options, server, server_with};
+use crate::support::{DEADLINE, answer, options, server, server_with};
 
 #[tokio::test]
 async fn the_ready_file_has_the_url_while_it_answers() {
@@ -20,27 +20,27 @@ async fn the_ready_file_has_the_url_while_it_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_in_flight_is_answered_before_the_server_is_gone() {
     let server = server().await.with_loans().await;
-    let (chunks, body) = mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
-    let body = futures_util::stream::unfold(body, |mut body| async { Some((body.recv().await?, body)) });
-    let request = server
-        .anonymous(Method::POST, "/api/v1/rules/execute")
-        .header("content-type", "application/json")
-        .body(Body::wrap_stream(body));
-    let asked = tokio::spawn(answer(request));
-    chunks.send(Ok(b"{\"data\": ".to_vec())).await.unwrap();
-    // The second chunk is taken once the first one has left for the server, so the request is there.
-    chunks.send(Ok(b"{\"age\"".to_vec())).await.unwrap();
-    chunks.send(Ok(b": 30".to_vec())).await.unwrap();
-    let stopping = tokio::spawn(async move {
-        server.running.stop().await;
-        server
-    });
-    // Nobody can connect any more once the listener is gone, and the request still is answered.
-    chunks.send(Ok(b"}}".to_vec())).await.unwrap();
-    drop(chunks);
-    assert_eq!(asked.await.unwrap().ok()["total_points"], 2.0);
-    let server = stopping.await.unwrap();
-    assert!(server.anonymous(Method::GET, "/health/live").send().await.is_err());
+    let address = server.running.address();
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let body = b"{\"data\": {\"age\": 30}}";
+    let head = format!(
+        "POST /api/v1/rules/execute HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body when its handler reads it, so the request is in flight from here on.
+    let mut go_on = [0; 25];
+    connection.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let stopping = tokio::spawn(async move { server.running.stop().await });
+    let refused = async { while TcpStream::connect(address).await.is_ok() {} };
+    tokio::time::timeout(DEADLINE, refused).await.unwrap();
+    connection.write_all(body).await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(DEADLINE, connection.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\"total_points\":2.0"), "{answer}");
+    stopping.await.unwrap();
 }
 
 #[tokio::test]

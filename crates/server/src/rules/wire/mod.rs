@@ -1,0 +1,14 @@
+//! The rules on the wire.
+
+mod execution;
+mod list;
+mod seed;
+
+pub(crate) use execution::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
+pub(crate) use list::{
+    ConditionInfoAnswer, ConditionList, RuleInfoAnswer, RuleList, RulesetInfoAnswer, RulesetList,
+};
+pub(crate) use seed::{
+    FilteredBy, HotReloadStatus, InvalidRule, MonitoringAnswer, RegistryAnswer, ReloadBody, ReloadDone,
+    ValidationAnswer,
+};

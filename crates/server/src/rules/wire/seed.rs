@@ -1,0 +1,146 @@
+//! The shapes of the seed: status, reload, validation, monitoring.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::wire::ReloadAnswer;
+
+/// What is served, in the seed's words.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct RegistryAnswer {
+    /// How many rules.
+    pub(crate) rule_count: usize,
+    /// How many rulesets.
+    pub(crate) ruleset_count: usize,
+    /// How many conditions.
+    pub(crate) condition_count: usize,
+    /// The revision that is served.
+    pub(crate) version: u64,
+    /// When the last reload ended; null before the first.
+    pub(crate) last_reload: Option<String>,
+}
+
+/// The state of hot reloading, in the seed's words.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct HotReloadStatus {
+    /// Whether the log is looked at from time to time without being told.
+    pub(crate) monitoring_active: bool,
+    /// What `HOT_RELOAD_ENABLED` says.
+    pub(crate) auto_reload_enabled: bool,
+    /// How often.
+    pub(crate) reload_interval_seconds: u64,
+    /// Whether stored checks are asked.
+    pub(crate) validation_enabled: bool,
+    /// When the log was last looked at.
+    pub(crate) last_check_time: Option<String>,
+    /// When the last reload ended.
+    pub(crate) last_reload_time: Option<String>,
+    /// `success`, or how it ended.
+    pub(crate) last_reload_status: Option<&'static str>,
+    /// How many reloads there were, over restarts too.
+    pub(crate) reload_count: u64,
+    /// What is served.
+    pub(crate) registry: RegistryAnswer,
+    /// The revision that is served.
+    pub(crate) revision: u64,
+    /// The newest revision known to be in the log.
+    pub(crate) desired_revision: u64,
+    /// Whether the log was looked at within `max_age_seconds`.
+    pub(crate) fresh: bool,
+    /// What `HOT_RELOAD_MAX_AGE_SECONDS` says.
+    pub(crate) max_age_seconds: u64,
+}
+
+/// What to reload. A reload always serves one whole position of the log, so what is named here must exist and is
+/// echoed, but does not narrow the reload.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReloadBody {
+    /// A ruleset, as text or as a number.
+    #[serde(default)]
+    pub(crate) ruleset_id: Option<Value>,
+    /// A rule, as text or as a number.
+    #[serde(default)]
+    pub(crate) rule_id: Option<Value>,
+    /// Compile everything anew, whether or not it changed.
+    #[serde(default)]
+    pub(crate) force: bool,
+    /// First look whether all that the log holds is valid, and reload nothing when it is not. Without, what does not
+    /// hold is left out of what is served and the rest is reloaded; it never goes live either way.
+    #[serde(default)]
+    pub(crate) validate: bool,
+}
+
+/// What a reload was asked for.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct FilteredBy {
+    /// As it was sent.
+    pub(crate) ruleset_id: Value,
+    /// As it was sent.
+    pub(crate) rule_id: Value,
+}
+
+/// What became of a reload, in the seed's words.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ReloadDone {
+    /// `success` or `failed`.
+    pub(crate) status: &'static str,
+    /// When it ended.
+    pub(crate) timestamp: String,
+    /// How long it took.
+    pub(crate) reload_time_ms: f64,
+    /// How many rules are served now.
+    pub(crate) rules_loaded: usize,
+    /// How many rulesets are served now.
+    pub(crate) rulesets_loaded: usize,
+    /// How many reloads there were.
+    pub(crate) reload_count: u64,
+    /// What it was asked for.
+    pub(crate) filtered_by: FilteredBy,
+    /// How it ended, as `success` or `unchanged`.
+    pub(crate) outcome: &'static str,
+    /// The revision that is served now.
+    pub(crate) revision: u64,
+    /// The reload, with its phases.
+    pub(crate) reload: ReloadAnswer,
+}
+
+/// A rule, ruleset or condition that does not hold.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct InvalidRule {
+    /// The document's name within the kind, as `loans/R1`.
+    pub(crate) rule_id: String,
+    /// What is wrong.
+    pub(crate) error: String,
+    /// Where in its body.
+    pub(crate) path: String,
+}
+
+/// Whether all that the log holds is valid.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ValidationAnswer {
+    /// Whether it is.
+    pub(crate) valid: bool,
+    /// How many documents were looked at.
+    pub(crate) total_rules: usize,
+    /// How many of them hold.
+    pub(crate) valid_rules: usize,
+    /// How many do not.
+    pub(crate) invalid_rules: usize,
+    /// What is wrong.
+    pub(crate) errors: Vec<InvalidRule>,
+    /// The revision that was looked at.
+    pub(crate) revision: u64,
+}
+
+/// Whether the log is looked at from time to time.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct MonitoringAnswer {
+    /// `started` or `stopped`.
+    pub(crate) status: &'static str,
+    /// Whether it is.
+    pub(crate) monitoring_active: bool,
+    /// How often.
+    pub(crate) reload_interval_seconds: u64,
+}
