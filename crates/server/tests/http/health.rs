@@ -1,8 +1,13 @@
 //! Health: what makes it 503, and what does not.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
+use midflight_store::{MemoryStore, NewRevision, Store};
 use serde_json::json;
 
-use crate::support::server;
+use crate::support::{rule, server, server_on};
 
 #[tokio::test]
 async fn unhealthy_is_503_with_a_body_and_ready_all_the_same() {
@@ -26,4 +31,50 @@ async fn unhealthy_is_503_with_a_body_and_ready_all_the_same() {
     let stopped = server.get("/health/hot-reload").await;
     assert_eq!((stopped.status.as_u16(), &stopped.json["checks"]["monitoring_active"]), (503, &json!(false)));
     assert_eq!(server.get("/health/ready").await.ok()["revision"], 2);
+}
+
+#[tokio::test]
+async fn a_revision_that_does_not_hold_makes_it_unhealthy_until_it_is_replaced() {
+    let store = MemoryStore::new();
+    let server = server_on(Arc::new(store.clone())).await.with_loans().await;
+    // A row that somebody added past the engine.
+    let id = DocumentId::new("rules", "loans/R1").unwrap();
+    let edit = Edit {
+        author: "psql".to_owned(),
+        reason: String::new(),
+        trigger: Trigger::Manual,
+        owner: None,
+        take_over: false,
+        changes: vec![Change::put(id, json!({"rule_name": 3}))],
+    };
+    let (created_at, expected_head) = (Timestamp::now(), RevisionNumber::new(2));
+    let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
+    store.append(new).await.unwrap();
+    let reload = server.post("/api/v1/rules/hot-reload/reload", &json!({})).await;
+    assert_eq!(
+        (reload.status.as_u16(), &reload.json["status"]),
+        (422, &json!("failed")),
+        "{:#}",
+        reload.json
+    );
+    let validate = json!({"validate": true});
+    server.post("/api/v1/rules/hot-reload/reload", &validate).await.problem(422, "invalid_document");
+    let looked = server.post("/api/v1/rules/hot-reload/validate", &json!({})).await.ok();
+    assert_eq!((&looked["valid"], &looked["errors"][0]["rule_id"]), (&json!(false), &json!("loans/R1")));
+    let ill = server.get("/health/hot-reload").await;
+    assert_eq!((ill.status.as_u16(), &ill.json["quarantined"]), (503, &json!([3])));
+    assert_eq!(ill.json["checks"]["last_reload_successful"], false);
+    let status = server.get("/api/v1/status").await.ok();
+    assert_eq!(status["quarantined"][0]["documents"], json!(["rules/loans/R1"]));
+    let body = json!({"data": {"age": 30}});
+    let executed = server.post("/api/v1/rules/execute", &body).await.ok();
+    assert_eq!((&executed["total_points"], &executed["revision"]), (&json!(2.0), &json!(2)));
+    // Later revisions go on applying, and say what is left out of them.
+    assert_eq!(server.put("/api/v1/rulesets/cards", &json!({})).await.status, 201);
+    let executed = server.post("/api/v1/rules/execute", &body).await.ok();
+    assert_eq!((&executed["revision"], &executed["quarantined"]), (&json!(4), &json!([3])));
+    server.put("/api/v1/rulesets/loans/rules/R1", &rule(18, 5.0)).await.ok();
+    assert_eq!(server.get("/health/hot-reload").await.ok()["status"], "healthy");
+    let executed = server.post("/api/v1/rules/execute", &body).await.ok();
+    assert!(executed["total_points"] == 5.0 && executed.get("quarantined").is_none());
 }

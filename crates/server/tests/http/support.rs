@@ -1,9 +1,11 @@
 //! A server for one test, and short ways to ask it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_server::{Running, ServeOptions};
+use midflight_store::Store;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -39,6 +41,13 @@ pub(crate) async fn server_with(change: impl FnOnce(&mut ServeOptions)) -> Serve
     let mut options = options(&dir);
     change(&mut options);
     let running = midflight_server::start(options).await.unwrap();
+    let token = running.first_token().unwrap_or_default().to_owned();
+    Server { running, token, client: reqwest::Client::new(), dir }
+}
+
+pub(crate) async fn server_on(store: Arc<dyn Store>) -> Server {
+    let dir = tempfile::tempdir().unwrap();
+    let running = midflight_server::start_on(options(&dir), store).await.unwrap();
     let token = running.first_token().unwrap_or_default().to_owned();
     Server { running, token, client: reqwest::Client::new(), dir }
 }
