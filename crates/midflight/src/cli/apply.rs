@@ -1,0 +1,41 @@
+//! `apply`: the documents of files into the log, as one revision.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use reqwest::Method;
+
+use super::client::{Body, Client};
+use super::fail::Failure;
+use super::files::{self, Documents};
+use super::output::Output;
+use super::write::{WriteArgs, tell};
+
+/// The flags of `apply`.
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times.
+    #[arg(long = "file", short = 'f', required = true, num_args = 1.., value_name = "PATH")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+pub(super) async fn run(client: &Client, output: &Output, args: ApplyArgs) -> Result<(), Failure> {
+    let documents = files::read(&args.files)?;
+    documents.check_not_empty()?;
+    put(client, output, &documents, &args.write).await
+}
+
+/// Puts documents as one revision and tells what became of it.
+pub(super) async fn put(
+    client: &Client,
+    output: &Output,
+    documents: &Documents,
+    write: &WriteArgs,
+) -> Result<(), Failure> {
+    let url = client.url(&["api", "v1", "import"], &write.query());
+    let body = Body::Bytes("application/json", documents.to_body());
+    let answer = client.send(Method::POST, url, body, &[]).await;
+    tell(output, &answer.map_err(|failure| documents.placed(failure))?.body)
+}

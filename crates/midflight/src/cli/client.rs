@@ -1,0 +1,259 @@
+//! The one HTTP client of the command line.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Response, Url};
+use serde_json::Value;
+
+use super::fail::{Failure, ServerProblem};
+use super::progress::upload;
+
+/// How long a connection may take to come about.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long a request may take; a large import is compiled and checked before it is answered.
+const REQUEST_MAX: Duration = Duration::from_secs(300);
+/// How much of an answer that is not a problem document is shown.
+const SHOWN_CHARS: usize = 400;
+
+/// Talks to one server.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Option<String>,
+}
+
+/// A successful answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The `ETag`, as it stands in the header.
+    pub(super) etag: Option<String>,
+    pub(super) body: Value,
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub(super) enum Body {
+    None,
+    Json(Value),
+    /// Bytes of a media type, shown on their way when there are many.
+    Bytes(&'static str, Bytes),
+}
+
+impl Client {
+    /// A client of the server at `url`.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] when that is no address of one.
+    pub(super) fn new(url: &str, token: Option<String>) -> Result<Self, Failure> {
+        let base = address(url)?;
+        let http = reqwest::Client::builder().connect_timeout(CONNECT_MAX).build();
+        let http =
+            http.map_err(|error| Failure::failed(format!("the HTTP client does not start: {error}")))?;
+        let token = token.filter(|token| !token.is_empty());
+        if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(Failure::usage("the token has characters that no token has; copy it again"));
+        }
+        Ok(Self { http, base, token })
+    }
+
+    /// The server's address, for people.
+    pub(super) fn base(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// The address of a path and a query. Segments are escaped; a name's slashes stay.
+    pub(super) fn url(&self, segments: &[&str], query: &[(&str, String)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty();
+            for segment in segments {
+                path.extend(segment.split('/'));
+            }
+        }
+        let given: Vec<_> = query.iter().filter(|(_, value)| !value.is_empty()).collect();
+        if !given.is_empty() {
+            url.query_pairs_mut().extend_pairs(given);
+        }
+        url
+    }
+
+    /// Reads.
+    pub(super) async fn get(&self, segments: &[&str], query: &[(&str, String)]) -> Result<Answer, Failure> {
+        self.send(Method::GET, self.url(segments, query), Body::None, &[]).await
+    }
+
+    /// Reads all pages of a list into one list of items.
+    pub(super) async fn all(
+        &self,
+        segments: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Vec<Value>, Failure> {
+        self.up_to(segments, query, usize::MAX).await
+    }
+
+    /// Reads pages of a list until there are `max` items.
+    pub(super) async fn up_to(
+        &self,
+        segments: &[&str],
+        query: &[(&str, String)],
+        max: usize,
+    ) -> Result<Vec<Value>, Failure> {
+        let mut items = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let limit = (max - items.len()).min(500);
+            let mut query = query.to_vec();
+            query.extend([("limit", limit.to_string()), ("cursor", cursor)]);
+            let mut page = self.get(segments, &query).await?.body;
+            if let Some(Value::Array(found)) = page.get_mut("items").map(Value::take) {
+                items.extend(found);
+            }
+            cursor = page.get("next_cursor").and_then(Value::as_str).unwrap_or_default().to_owned();
+            if cursor.is_empty() || items.len() >= max {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// Sends, and reads the whole answer.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        body: Body,
+        headers: &[(HeaderName, String)],
+    ) -> Result<Answer, Failure> {
+        let mut more = HeaderMap::new();
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value)
+                .map_err(|_| Failure::usage(format!("{value:?} cannot be sent as {name}")))?;
+            more.insert(name, value);
+        }
+        let request = self.request(method, url).headers(more).timeout(REQUEST_MAX);
+        let request = match body {
+            Body::None => request,
+            Body::Json(value) => request.json(&value),
+            Body::Bytes(kind, bytes) => {
+                let length = bytes.len();
+                request
+                    .header(CONTENT_TYPE, kind)
+                    .header(reqwest::header::CONTENT_LENGTH, length)
+                    .body(upload(bytes))
+            }
+        };
+        let response = self.checked(request.send().await).await?;
+        let etag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).map_err(|_| {
+                Failure::failed(format!("{} does not answer like a Midflight server", self.base()))
+            })?
+        };
+        Ok(Answer { etag, body })
+    }
+
+    /// Opens an answer that comes bit by bit.
+    pub(super) async fn open(
+        &self,
+        url: Url,
+        headers: &[(&'static str, String)],
+    ) -> Result<Response, Failure> {
+        let mut request = self.request(Method::GET, url);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        self.checked(request.send().await).await
+    }
+
+    fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Makes a failure of an answer that is none.
+    async fn checked(&self, answer: Result<Response, reqwest::Error>) -> Result<Response, Failure> {
+        let response = answer.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let text = response.text().await.unwrap_or_default();
+        let problem = serde_json::from_str::<ServerProblem>(&text);
+        let problem = problem.ok().filter(|problem| !problem.code.is_empty());
+        Err(match problem {
+            Some(problem) => Failure::Refused(Box::new(problem)),
+            None => {
+                let shown: String = text.trim().chars().take(SHOWN_CHARS).collect();
+                Failure::failed(format!("{} answered {status}: {shown}", self.base()))
+            }
+        })
+    }
+
+    /// What is to be done about a server that does not answer.
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let base = self.base();
+        let deepest = {
+            let mut source: &dyn std::error::Error = error;
+            while let Some(deeper) = source.source() {
+                source = deeper;
+            }
+            source.to_string()
+        };
+        Failure::failed(if error.is_connect() {
+            format!(
+                "nothing answers at {base} ({deepest})\nStart a server with `midflight serve`, or name another with --url or MIDFLIGHT_URL."
+            )
+        } else if error.is_timeout() {
+            format!("{base} took too long to answer; look with `midflight doctor`")
+        } else {
+            format!("the connection to {base} broke: {deepest}")
+        })
+    }
+}
+
+fn address(url: &str) -> Result<Url, Failure> {
+    let parsed =
+        Url::parse(url).map_err(|error| Failure::usage(format!("--url {url:?} is no address: {error}")))?;
+    match parsed.scheme() {
+        "http" if parsed.has_host() => Ok(parsed),
+        "https" => Err(Failure::usage(
+            "--url: this build does not speak TLS; use http:// to a server or a proxy that you trust the way to",
+        )),
+        _ => Err(Failure::usage(format!("--url {url:?} is to begin with http://"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_made_of_escaped_segments() {
+        let client = Client::new("http://host:1/base/", None).unwrap();
+        let url = client.url(
+            &["api", "v1", "documents", "rules", "loans/R 1"],
+            &[("a", "x&y".to_owned()), ("b", String::new())],
+        );
+        assert_eq!(url.as_str(), "http://host:1/base/api/v1/documents/rules/loans/R%201?a=x%26y");
+        assert_eq!(client.base(), "http://host:1/base");
+        for (wrong, told) in
+            [("host", "no address"), ("ftp://x", "begin with http://"), ("https://x", "does not speak TLS")]
+        {
+            let failure = Client::new(wrong, None).unwrap_err();
+            assert!(matches!(&failure, Failure::Usage(message) if message.contains(told)), "{failure:?}");
+        }
+        assert!(Client::new("http://x", Some("a\nb".to_owned())).is_err());
+    }
+}

@@ -1,0 +1,186 @@
+//! `edit`: one document in an editor, until it holds or nobody wants it any more.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use clap::Args;
+use midflight_core::DocumentId;
+use midflight_source::{FileDocument, parse_documents};
+use reqwest::Method;
+use reqwest::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use serde_json::{Value, json};
+
+use super::client::{Body, Client};
+use super::fail::Failure;
+use super::get::read;
+use super::output::{Output, documents_text, talk};
+use super::write::{WriteArgs, tell};
+
+/// What every line that the command writes for the editor's user begins with.
+const NOTE: &str = "#: ";
+
+/// How often the editor is opened again: an editor that is a script never gives up.
+const ROUNDS_MAX: usize = 100;
+
+/// The flags of `edit`.
+#[derive(Debug, Args)]
+pub(super) struct EditArgs {
+    /// The document, as rules/loans/R1. One that is not there is created.
+    #[arg(value_name = "KIND/NAME")]
+    document: DocumentId,
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+/// The document that an edit is made on.
+struct Base {
+    /// As YAML.
+    text: String,
+    precondition: (HeaderName, String),
+}
+
+/// What one round in the editor came to.
+enum Round {
+    Saved(Value),
+    /// What stands at the top of the next one.
+    Again(String),
+}
+
+pub(super) async fn run(client: &Client, output: &Output, args: EditArgs) -> Result<(), Failure> {
+    let mut base = base(client, &args.document).await?;
+    let file = tempfile::Builder::new().prefix("midflight-").suffix(".yaml").tempfile();
+    let file =
+        file.map_err(|error| Failure::failed(format!("there is no place for a file to edit: {error}")))?;
+    let mut text = base.text.clone();
+    let mut note = format!(
+        "{} is applied when you save it and leave. Save it as it is to change nothing.",
+        args.document
+    );
+    let mut is_conflict = false;
+    for _ in 0..ROUNDS_MAX {
+        write(file.path(), &format!("{}{text}", noted(&note)))?;
+        open(file.path()).await?;
+        let saved = std::fs::read_to_string(file.path())
+            .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", file.path().display())))?;
+        let saved = without_notes(&saved);
+        if saved == base.text {
+            talk("nothing was changed");
+            return Ok(());
+        }
+        // Saved again as it was refused: whoever edits has given up.
+        if saved == text && !is_conflict {
+            return Err(kept(file, &note));
+        }
+        text = saved;
+        is_conflict = false;
+        note = match save(client, &args, &base, &text).await {
+            Ok(Round::Saved(answer)) => return tell(output, &answer),
+            Ok(Round::Again(note)) => note,
+            Err(failure) if failure.code() == Some("precondition_failed") => {
+                is_conflict = true;
+                base = self::base(client, &args.document).await.map_err(|failure| kept_by(&file, failure))?;
+                format!(
+                    "It was changed meanwhile. Below is your text; saved again it replaces what is there now:\n{}",
+                    base.text
+                )
+            }
+            Err(failure) if is_final(&failure) => return Err(kept(file, &failure.text())),
+            Err(failure) => failure.text(),
+        };
+    }
+    Err(kept(file, &note))
+}
+
+/// Whether another text would not help.
+fn is_final(failure: &Failure) -> bool {
+    !matches!(
+        failure.code(),
+        Some("invalid_document" | "invalid_body" | "rejected" | "rolled_back" | "too_large")
+    )
+}
+
+async fn base(client: &Client, id: &DocumentId) -> Result<Base, Failure> {
+    match client.get(&["api", "v1", "documents", id.kind.as_str(), id.name.as_str()], &[]).await {
+        Ok(found) => Ok(Base {
+            text: documents_text(&[read(found.body)?])?,
+            precondition: (IF_MATCH, found.etag.unwrap_or_else(|| "*".to_owned())),
+        }),
+        Err(failure) if failure.code() == Some("not_found") => Ok(Base {
+            text: documents_text(&[(id.clone(), json!({}))])?,
+            precondition: (IF_NONE_MATCH, "*".to_owned()),
+        }),
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn save(client: &Client, args: &EditArgs, base: &Base, text: &str) -> Result<Round, Failure> {
+    let again = |note: &str| Ok(Round::Again(note.to_owned()));
+    let documents = match parse_documents(text, "line") {
+        Ok(documents) => documents,
+        Err(problems) => {
+            let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            return again(&lines.join("\n"));
+        }
+    };
+    let [FileDocument { id, body, .. }] = documents.as_slice() else {
+        return again("There is to be one document here. To leave it as it was, undo your changes and save.");
+    };
+    if *id != args.document {
+        return again(&format!("This is to be {}. For another document, edit that one.", args.document));
+    }
+    let segments = ["api", "v1", "documents", id.kind.as_str(), id.name.as_str()];
+    let url = client.url(&segments, &args.write.query());
+    let sent = client
+        .send(Method::PUT, url, Body::Json((**body).clone()), std::slice::from_ref(&base.precondition))
+        .await;
+    Ok(Round::Saved(sent?.body))
+}
+
+fn noted(note: &str) -> String {
+    note.lines().map(|line| format!("{NOTE}{line}\n")).collect()
+}
+
+fn without_notes(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with(NOTE.trim_end())).map(|line| format!("{line}\n")).collect()
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = std::fs::File::create(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))
+}
+
+/// Opens the editor and waits until it is left.
+async fn open(path: &Path) -> Result<(), Failure> {
+    let editor = ["VISUAL", "EDITOR"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
+    let editor = editor.unwrap_or_else(|| "vi".to_owned());
+    // By a shell, since an editor may be named with its flags.
+    let mut command = tokio::process::Command::new("sh");
+    command.arg("-c").arg(format!("{editor} \"$1\"")).arg(&editor).arg(path);
+    match command.status().await {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => {
+            Err(Failure::failed(format!("the editor {editor:?} ended with {status}; nothing was changed")))
+        }
+        Err(error) => {
+            Err(Failure::failed(format!("the editor {editor:?} does not start: {error}; set EDITOR")))
+        }
+    }
+}
+
+/// The failure of an edit that is given up, with where its text is.
+fn kept(file: tempfile::NamedTempFile, note: &str) -> Failure {
+    match file.keep() {
+        Ok((_, path)) => Failure::failed(format!("{note}\nYour text is kept in {}", path.display())),
+        Err(error) => Failure::failed(format!("{note}\nYour text could not be kept: {error}")),
+    }
+}
+
+fn kept_by(file: &tempfile::NamedTempFile, failure: Failure) -> Failure {
+    let copy = file.path().with_extension("kept.yaml");
+    match std::fs::copy(file.path(), &copy) {
+        Ok(_) => Failure::failed(format!("{}\nYour text is kept in {}", failure.text(), copy.display())),
+        Err(_) => failure,
+    }
+}

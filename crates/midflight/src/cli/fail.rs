@@ -1,0 +1,145 @@
+//! What can go wrong with a command, and how it is told: what, where, and what to do about it.
+
+use std::process::ExitCode;
+
+use midflight_source::FileProblem;
+use serde::Deserialize;
+
+use super::output;
+
+/// Why a command did not do what it was to.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It was asked for in a way that makes no sense: exit 2.
+    Usage(String),
+    /// It failed: exit 1.
+    Failed(String),
+    /// Files are broken: exit 1.
+    Files(Vec<FileProblem>),
+    /// The server refused: exit 1.
+    Refused(Box<ServerProblem>),
+    /// Nobody reads the output any more: exit 0.
+    Closed,
+}
+
+/// An error answer of a server (RFC 9457), as far as the command line looks at it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ServerProblem {
+    #[serde(default)]
+    pub(super) title: String,
+    #[serde(default)]
+    pub(super) status: u16,
+    #[serde(default)]
+    pub(super) code: String,
+    #[serde(default)]
+    pub(super) detail: String,
+    #[serde(default)]
+    pub(super) errors: Vec<ProblemItem>,
+    #[serde(default)]
+    pub(super) first_revision: Option<u64>,
+    #[serde(default)]
+    pub(super) request_id: Option<String>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ProblemItem {
+    #[serde(default)]
+    pub(super) path: String,
+    #[serde(default)]
+    pub(super) message: String,
+    #[serde(default)]
+    pub(super) document: Option<String>,
+    /// Where it is in a file of the caller, as `loans.yaml:3:5`. Not sent: the command knows its files.
+    #[serde(skip)]
+    pub(super) place: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(message.into())
+    }
+
+    pub(super) fn failed(message: impl Into<String>) -> Self {
+        Self::Failed(message.into())
+    }
+
+    /// The server's code, when it is the server that refused.
+    pub(super) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused(problem) => Some(&problem.code),
+            _ => None,
+        }
+    }
+
+    /// The whole of it, one line per problem.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Usage(message) | Self::Failed(message) => message.clone(),
+            Self::Closed => "the output was closed".to_owned(),
+            Self::Files(problems) => {
+                let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                lines.join("\n")
+            }
+            Self::Refused(problem) => problem.text(),
+        }
+    }
+}
+
+impl ServerProblem {
+    fn text(&self) -> String {
+        let mut text = match (self.title.as_str(), self.code.as_str()) {
+            ("", _) => format!("the server answered {}", self.status),
+            (title, "") => title.to_owned(),
+            (title, code) => format!("{title} ({code})"),
+        };
+        if !self.detail.is_empty() {
+            text += &format!(": {}", self.detail);
+        }
+        for item in &self.errors {
+            text += &format!("\n  {item}");
+        }
+        if let Some(id) = &self.request_id {
+            text += &format!("\n  request_id: {id}");
+        }
+        if let Some(cure) = self.cure() {
+            text += &format!("\n{cure}");
+        }
+        text
+    }
+
+    /// What to do on this side, where that is known.
+    fn cure(&self) -> Option<&'static str> {
+        match self.code.as_str() {
+            "unauthenticated" => Some(
+                "Give the token with --token or MIDFLIGHT_TOKEN; the server prints its first one at its first start.",
+            ),
+            "owned" => Some("With --take-over it changes hands."),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ProblemItem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        if let Some(document) = &self.document {
+            write!(f, "{document} ")?;
+        }
+        match self.path.as_str() {
+            "" => f.write_str(&self.message),
+            path => write!(f, "at {path}: {}", self.message),
+        }
+    }
+}
+
+/// Tells a failure on stderr and answers the exit code that goes with it.
+pub(super) fn tell(failure: &Failure) -> ExitCode {
+    output::talk(&format!("error: {}", failure.text()));
+    match failure {
+        Failure::Usage(_) => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
+}

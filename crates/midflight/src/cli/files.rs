@@ -1,0 +1,150 @@
+//! Reads the documents of files, of directories and of stdin, with all that is wrong with them.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use midflight_core::{DocumentId, Pointer};
+use midflight_source::{FileDocument, FileProblem, duplicates, locate, parse_documents};
+use serde_json::{Value, json};
+
+use super::fail::{Failure, ProblemItem, ServerProblem};
+
+/// The largest file that is read, in bytes: as much as an import may have.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+/// The deepest folder that is looked into.
+const DEPTH_MAX: usize = 32;
+
+/// The documents of some files.
+#[derive(Debug)]
+pub(super) struct Documents {
+    pub(super) documents: Vec<FileDocument>,
+    /// The files' texts, to find the place of a problem in.
+    texts: Vec<(String, String)>,
+}
+
+/// Reads all of them; a directory stands for the files in it and below that end in `.yaml`, `.yml` or `.json` and do
+/// not begin with a dot, `-` for stdin.
+pub(super) fn read(paths: &[PathBuf]) -> Result<Documents, Failure> {
+    let mut problems = Vec::new();
+    let mut read = Documents { documents: Vec::new(), texts: Vec::new() };
+    for path in paths {
+        for file in files(path, 0)? {
+            let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
+            let text = text(&file)?;
+            match parse_documents(&text, &name) {
+                Ok(documents) => read.documents.extend(documents),
+                Err(found) => problems.extend(found),
+            }
+            read.texts.push((name, text));
+        }
+    }
+    if problems.is_empty() {
+        problems = duplicates(&read.documents);
+    }
+    if problems.is_empty() { Ok(read) } else { Err(Failure::Files(problems)) }
+}
+
+/// The text of a file, or of stdin when its name is `-`.
+pub(super) fn text(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Failure::failed(format!("{shown} cannot be read: {error}")))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(Failure::failed(format!("{shown} has more than {FILE_BYTES_MAX} bytes; split it")));
+    }
+    String::from_utf8(bytes).map_err(|_| Failure::failed(format!("{shown} is not UTF-8 text")))
+}
+
+fn files(path: &Path, depth: usize) -> Result<Vec<PathBuf>, Failure> {
+    if path == Path::new("-") || !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    if depth > DEPTH_MAX {
+        return Err(Failure::failed(format!("{} is deeper than {DEPTH_MAX} folders", path.display())));
+    }
+    let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+    let entries =
+        entries.map_err(|error| Failure::failed(format!("{} cannot be read: {error}", path.display())))?;
+    let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut found = Vec::new();
+    for path in paths {
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        if !hidden && (path.is_dir() || matches!(ending, Some("yaml" | "yml" | "json"))) {
+            found.extend(files(&path, depth + 1)?);
+        }
+    }
+    Ok(found)
+}
+
+impl Documents {
+    /// The documents as the body of an import.
+    pub(super) fn to_body(&self) -> Bytes {
+        to_body(self.documents.iter().map(|document| (&document.id, &*document.body)))
+    }
+
+    /// The same failure, with the places in the files that its problems are about.
+    pub(super) fn placed(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Refused(mut problem) => {
+                self.place(&mut problem);
+                Failure::Refused(problem)
+            }
+            other => other,
+        }
+    }
+
+    fn place(&self, problem: &mut ServerProblem) {
+        for item in &mut problem.errors {
+            item.place = self.place_of(item);
+        }
+    }
+
+    fn place_of(&self, item: &ProblemItem) -> Option<String> {
+        let id: DocumentId = item.document.as_ref()?.parse().ok()?;
+        let document = self.documents.iter().find(|document| document.id == id)?;
+        let (name, text) = self.texts.iter().find(|(name, _)| **name == *document.file)?;
+        let unescape = |key: &str| key.replace("~1", "/").replace("~0", "~");
+        let path = item.path.split('/').skip(1).fold(Pointer::root(), |path, key| path.key(&unescape(key)));
+        Some(match locate(text, name, &id, &path) {
+            Some((line, column)) => format!("{name}:{line}:{column}"),
+            None => name.clone(),
+        })
+    }
+
+    /// A problem with a file as a whole, when there is nothing in any of them.
+    pub(super) fn check_not_empty(&self) -> Result<(), Failure> {
+        if self.documents.is_empty() {
+            return Err(Failure::failed("there are no documents in what was given; nothing was changed"));
+        }
+        Ok(())
+    }
+}
+
+/// Documents as the body of an import.
+pub(super) fn to_body<'a>(documents: impl Iterator<Item = (&'a DocumentId, &'a Value)>) -> Bytes {
+    let list: Vec<_> = documents
+        .map(|(id, body)| json!({ "kind": id.kind.as_str(), "name": id.name.as_str(), "body": body }))
+        .collect();
+    Value::from(list).to_string().into()
+}
+
+/// The name of a file that is not there, for messages about what was typed.
+pub(super) fn problem(file: &str, message: &str) -> FileProblem {
+    FileProblem {
+        file: Arc::from(file),
+        line: None,
+        column: None,
+        document: None,
+        path: Pointer::root(),
+        message: message.to_owned(),
+    }
+}

@@ -1,0 +1,95 @@
+//! `get`: the kinds, the documents of a kind, or one document.
+
+use clap::Args;
+use midflight_core::{DocumentId, KindName};
+use serde_json::Value;
+
+use super::client::Client;
+use super::fail::Failure;
+use super::output::{Format, Output, table, text};
+
+/// The flags of `get`.
+#[derive(Debug, Args)]
+pub(super) struct GetArgs {
+    /// A kind, as rules, or a document, as rules/loans/R1; all kinds without.
+    #[arg(value_name = "KIND[/NAME]")]
+    what: Option<String>,
+    /// Of a kind, only documents whose name starts so.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    prefix: String,
+    /// Of a kind, the documents as they were at this revision.
+    #[arg(long, value_name = "REVISION")]
+    at: Option<u64>,
+}
+
+/// A kind or a document, as it was typed.
+pub(super) enum What {
+    Kind(KindName),
+    Document(DocumentId),
+}
+
+impl What {
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        let usage = |error: midflight_core::NameError| Failure::usage(error.to_string());
+        if text.contains('/') {
+            text.parse().map(Self::Document).map_err(usage)
+        } else {
+            text.parse().map(Self::Kind).map_err(usage)
+        }
+    }
+}
+
+pub(super) async fn run(client: &Client, output: &Output, args: &GetArgs) -> Result<(), Failure> {
+    match args.what.as_deref().map(What::parse).transpose()? {
+        None => kinds(client, output).await,
+        Some(What::Document(id)) => document(client, output, &id).await,
+        Some(What::Kind(kind)) => {
+            let at = args.at.map(|at| at.to_string()).unwrap_or_default();
+            let query = [("prefix", args.prefix.clone()), ("at", at)];
+            let found = client.all(&["api", "v1", "documents", kind.as_str()], &query).await?;
+            documents(output, found)
+        }
+    }
+}
+
+async fn kinds(client: &Client, output: &Output) -> Result<(), Failure> {
+    let status = client.get(&["api", "v1", "status"], &[]).await?.body;
+    let kinds = status.get("kinds").cloned().unwrap_or_default();
+    output.data(&kinds, || {
+        let rows = kinds.as_array().into_iter().flatten();
+        let row = |kind: &Value| {
+            let figures = kind.get("figures").and_then(Value::as_object);
+            let figures = figures.into_iter().flatten().map(|(name, count)| format!("{count} {name}"));
+            [text(kind, "kind"), text(kind, "documents"), figures.collect::<Vec<_>>().join(", ")]
+        };
+        table(&["KIND", "DOCUMENTS", "SERVED"], rows.map(row))
+    })
+}
+
+async fn document(client: &Client, output: &Output, id: &DocumentId) -> Result<(), Failure> {
+    let found = client.get(&["api", "v1", "documents", id.kind.as_str(), id.name.as_str()], &[]).await?.body;
+    match output.format() {
+        Format::Json => output.data(&found, String::new),
+        _ => output.documents(&[read(found)?]),
+    }
+}
+
+fn documents(output: &Output, found: Vec<Value>) -> Result<(), Failure> {
+    match output.format() {
+        Format::Json => output.data(&Value::from(found), String::new),
+        Format::Yaml => output.documents(&found.into_iter().map(read).collect::<Result<Vec<_>, _>>()?),
+        Format::Table => {
+            let row =
+                |document: &Value| ["name", "version", "revision", "owner"].map(|key| text(document, key));
+            output.raw(table(&["NAME", "VERSION", "REVISION", "OWNER"], found.iter().map(row)).as_bytes())
+        }
+    }
+}
+
+/// A document of an answer.
+pub(super) fn read(mut found: Value) -> Result<(DocumentId, Value), Failure> {
+    let id = DocumentId::new(&text(&found, "kind"), &text(&found, "name"));
+    let id = id
+        .map_err(|error| Failure::failed(format!("the server answered with what is no document: {error}")))?;
+    Ok((id, found.get_mut("body").map(Value::take).unwrap_or_default()))
+}

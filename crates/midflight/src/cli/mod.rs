@@ -1,0 +1,144 @@
+//! The command line: data on stdout, talk on stderr; exit 0 done, 1 refused or failed, 2 usage.
+
+mod apply;
+mod client;
+mod delete;
+mod diff;
+mod doctor;
+mod edit;
+mod execute;
+mod fail;
+mod files;
+mod get;
+mod history;
+mod import;
+mod output;
+mod progress;
+mod restore;
+mod seed;
+mod serve;
+mod status;
+mod watch;
+mod write;
+
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use client::Client;
+use fail::Failure;
+use output::{Format, Output};
+
+/// Change what a running service does, in milliseconds, on every replica, with no request lost.
+#[derive(Debug, Parser)]
+#[command(name = "midflight", version, propagate_version = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes that talks to a server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Talking to a server")]
+struct Global {
+    /// The server's address.
+    #[arg(
+        long,
+        global = true,
+        env = "MIDFLIGHT_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
+    url: String,
+    /// The API token; whoever changes something needs one.
+    #[arg(long, global = true, env = "MIDFLIGHT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<String>,
+    /// How to print what is asked for.
+    #[arg(long, short, global = true, env = "MIDFLIGHT_OUTPUT", value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a server.
+    Serve(Box<serve::ServeArgs>),
+    /// Put the documents of files into the log, as one revision.
+    Apply(apply::ApplyArgs),
+    /// List the kinds, list the documents of a kind, or show one document.
+    Get(get::GetArgs),
+    /// Show what files would change, or what a revision changed.
+    Diff(diff::DiffArgs),
+    /// Change a document in an editor.
+    Edit(edit::EditArgs),
+    /// Delete documents, as one revision.
+    Delete(delete::DeleteArgs),
+    /// List revisions, or the versions of a document.
+    History(history::HistoryArgs),
+    /// Bring an earlier state back, as a new revision.
+    Restore(restore::RestoreArgs),
+    /// Look at the log now.
+    Reload(status::ReloadArgs),
+    /// Show revisions as they go live.
+    Watch(watch::WatchArgs),
+    /// Show what is wanted, what is served and what was refused.
+    Status,
+    /// Show the replicas that follow the log.
+    Replicas,
+    /// Execute a ruleset on an input.
+    Execute(execute::ExecuteArgs),
+    /// Write all documents as YAML.
+    Export(import::ExportArgs),
+    /// Put the documents of a file, or of the original rule engine's files, into the log.
+    Import(import::ImportArgs),
+    /// Look for what is wrong with a server, a token or a data folder.
+    Doctor(doctor::DoctorArgs),
+    /// Write the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command of this process's arguments.
+pub(super) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail::tell(&Failure::failed(format!("the runtime does not start: {error}"))),
+    };
+    match runtime.block_on(run(cli)) {
+        // Whoever read the output has had enough, as `head` has.
+        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(failure) => fail::tell(&failure),
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let output = Output::new(cli.global.output);
+    let client = || Client::new(&cli.global.url, cli.global.token.clone());
+    match cli.command {
+        Command::Serve(args) => serve::run(*args).await,
+        Command::Apply(args) => apply::run(&client()?, &output, args).await,
+        Command::Get(args) => get::run(&client()?, &output, &args).await,
+        Command::Diff(args) => diff::run(&client()?, &output, args).await,
+        Command::Edit(args) => edit::run(&client()?, &output, args).await,
+        Command::Delete(args) => delete::run(&client()?, &output, args).await,
+        Command::History(args) => history::run(&client()?, &output, args).await,
+        Command::Restore(args) => restore::run(&client()?, &output, args).await,
+        Command::Reload(args) => status::reload(&client()?, &output, &args).await,
+        Command::Watch(args) => watch::run(&client()?, &output, &args).await,
+        Command::Status => status::status(&client()?, &output).await,
+        Command::Replicas => status::replicas(&client()?, &output).await,
+        Command::Execute(args) => execute::run(&client()?, &output, args).await,
+        Command::Export(args) => import::export(&client()?, &output, &args).await,
+        Command::Import(args) => import::run(&client()?, &output, args).await,
+        Command::Doctor(args) => doctor::run(&cli.global, &output, &args).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "midflight", &mut script);
+            output.raw(&script)
+        }
+    }
+}

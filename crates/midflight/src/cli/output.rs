@@ -1,0 +1,118 @@
+//! Everything that is printed: data on stdout, talk on stderr. A reader that goes away ends the command quietly.
+
+use std::io::{self, Write as _};
+
+use clap::ValueEnum;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use midflight_core::DocumentId;
+use serde_json::Value;
+
+use super::fail::Failure;
+
+/// How to print what is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Table,
+    /// As the server says it.
+    Json,
+    /// The same as YAML; documents as `apply` reads them.
+    Yaml,
+}
+
+/// Where data goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    format: Format,
+}
+
+impl Output {
+    pub(super) fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Prints bytes as they are.
+    #[expect(
+        clippy::unused_self,
+        reason = "whoever prints data holds an Output, so that no other road leads to stdout"
+    )]
+    pub(super) fn raw(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::Closed),
+            Err(error) => Err(Failure::failed(format!("stdout cannot be written: {error}"))),
+        }
+    }
+
+    /// Prints a line.
+    pub(super) fn line(&self, line: &str) -> Result<(), Failure> {
+        self.raw(format!("{line}\n").as_bytes())
+    }
+
+    /// Prints a value as JSON or YAML, or for people in the way that `table` says.
+    pub(super) fn data(&self, value: &Value, table: impl FnOnce() -> String) -> Result<(), Failure> {
+        match self.format {
+            Format::Table => self.raw(table().as_bytes()),
+            Format::Json => self.line(&format!("{value:#}")),
+            Format::Yaml => match serde_saphyr::to_string(value) {
+                Ok(text) => self.raw(text.as_bytes()),
+                Err(error) => Err(Failure::failed(format!("the answer cannot be written as YAML: {error}"))),
+            },
+        }
+    }
+
+    /// Prints documents as `apply` reads them.
+    pub(super) fn documents(&self, documents: &[(DocumentId, Value)]) -> Result<(), Failure> {
+        self.raw(documents_text(documents)?.as_bytes())
+    }
+}
+
+/// Documents as YAML, as `apply` reads them.
+pub(super) fn documents_text(documents: &[(DocumentId, Value)]) -> Result<String, Failure> {
+    let pairs = documents.iter().map(|(id, body)| (id, body));
+    midflight_source::write_documents(pairs).map_err(|error| Failure::failed(error.to_string()))
+}
+
+/// A table without lines: columns that line up, and can be cut.
+pub(super) fn table<R, C>(header: &[&str], rows: R) -> String
+where
+    R: IntoIterator<Item = C>,
+    C: IntoIterator<Item = String>,
+{
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header);
+    for row in rows {
+        table.add_row(row.into_iter().map(|cell| printable(&cell)));
+    }
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n") + "\n"
+}
+
+/// A text without what would move the cursor or break the line: authors and reasons are anybody's.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The text of a member, empty when it is not there.
+pub(super) fn text(value: &Value, key: &str) -> String {
+    match value.get(key) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Says something on stderr.
+pub(super) fn talk(message: &str) {
+    // When nobody listens on stderr either, there is nobody left to tell.
+    drop(writeln!(io::stderr().lock(), "{message}"));
+}

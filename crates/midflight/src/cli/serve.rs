@@ -1,0 +1,268 @@
+//! `serve`: a server until somebody stops it.
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use midflight_core::Trigger;
+use midflight_server::{HotReloadSettings, Running, ServeError, ServeOptions};
+use midflight_store::{Durability, SqliteOptions, SqliteStore, Store};
+use tracing_subscriber::EnvFilter;
+
+use super::fail::Failure;
+use super::output::talk;
+use super::seed::apply_if_empty;
+use bounds::Bounds;
+
+mod bounds;
+
+/// The flags of `serve`.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, env = "MIDFLIGHT_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR:PORT")]
+    listen: SocketAddr,
+    /// The folder that belongs to this server. Made when it is not there.
+    #[arg(long, env = "MIDFLIGHT_DATA_DIR", default_value = "midflight-data", value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Where the log is, as sqlite:PATH; in the data folder without.
+    #[arg(long, env = "MIDFLIGHT_STORE", value_name = "sqlite:PATH")]
+    store: Option<String>,
+    /// What carries hints to other replicas; a log in SQLite has one replica.
+    #[arg(long, env = "MIDFLIGHT_BUS", default_value = "memory", value_parser = ["memory"])]
+    bus: String,
+    /// What an acknowledged edit survives.
+    #[arg(long, env = "MIDFLIGHT_DURABILITY", value_enum, default_value_t = Survives::Machine)]
+    durability: Survives,
+    /// The name of this replica; one made from the host's name and the port without.
+    #[arg(long, env = "MIDFLIGHT_REPLICA_ID", value_name = "ID")]
+    replica_id: Option<String>,
+    /// A label of this replica; may be given several times.
+    #[arg(long = "label", env = "MIDFLIGHT_LABEL", value_delimiter = ',', value_parser = label, value_name = "KEY=VALUE")]
+    labels: Vec<(String, String)>,
+    /// A directory of documents to keep the log in step with; may be given several times.
+    #[arg(long, env = "MIDFLIGHT_WATCH", value_delimiter = ',', value_name = "DIR")]
+    watch: Vec<PathBuf>,
+    /// Documents to put into the log if it is empty: a file or a directory; may be given several times.
+    #[arg(long, env = "MIDFLIGHT_APPLY_IF_EMPTY", value_delimiter = ',', value_name = "PATH")]
+    apply_if_empty: Vec<PathBuf>,
+    /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600.
+    #[arg(long, env = "MIDFLIGHT_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+    /// A file to write the server's URL to once it answers.
+    #[arg(long, env = "MIDFLIGHT_READY_FILE", value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// What to log: error, warn, info, debug, trace, or a filter of tracing's.
+    #[arg(long, env = "MIDFLIGHT_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+    /// How to log.
+    #[arg(long, env = "MIDFLIGHT_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    #[command(flatten)]
+    bounds: Bounds,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Survives {
+    /// The loss of power.
+    Machine,
+    /// The crash of the process, and no more, but faster.
+    Process,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as key=value".to_owned()),
+    }
+}
+
+pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
+    start_log(&args)?;
+    // Heard from the beginning, so that a stop during the start is one.
+    let mut signals = Signals::new()?;
+    let options = options(&args)?;
+    let store = open(&args, &options).await?;
+    let started = async {
+        if !args.apply_if_empty.is_empty() {
+            apply_if_empty(&*store, &args.apply_if_empty, options.engine_limits).await?;
+        }
+        let shared: Arc<dyn Store> = Arc::<SqliteStore>::clone(&store);
+        midflight_server::start_on(options, shared).await.map_err(|error| failed(&error))
+    };
+    let server = tokio::select! {
+        server = started => match server {
+            Ok(server) => server,
+            Err(failure) => {
+                store.close().await;
+                return Err(failure);
+            }
+        },
+        () = signals.stop() => {
+            store.close().await;
+            return Ok(());
+        }
+    };
+    if let Some(token) = server.first_token() {
+        talk(&format!(
+            "The admin token, told this once:\n\n    {token}\n\nGive it to commands with --token or MIDFLIGHT_TOKEN."
+        ));
+    }
+    talk(&format!("midflight is listening on {}", server.url()));
+    serve(&server, &mut signals).await;
+    Ok(())
+}
+
+/// Serves until a signal to stop; a second one does not wait for requests in flight.
+async fn serve(server: &Running, signals: &mut Signals) {
+    loop {
+        if signals.next().await == Heard::Stop {
+            break;
+        }
+        match server.service().engine().reload(Trigger::Signal, "SIGHUP", false).await {
+            Ok(event) => tracing::info!(outcome = %event.outcome, "looked at the log on a signal"),
+            Err(refusal) => tracing::warn!(%refusal, "did not look at the log on a signal"),
+        }
+    }
+    talk("stops; requests in flight are finished");
+    tokio::select! {
+        () = server.stop() => {}
+        () = signals.stop() => talk("stops at once"),
+    }
+}
+
+fn start_log(args: &ServeArgs) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&args.log)
+        .map_err(|error| Failure::usage(format!("--log {:?} is no filter: {error}", args.log)))?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let started = match args.log_format {
+        LogFormat::Text => subscriber.with_target(false).try_init(),
+        LogFormat::Json => subscriber.json().try_init(),
+    };
+    started.map_err(|error| Failure::failed(format!("the log does not start: {error}")))
+}
+
+fn options(args: &ServeArgs) -> Result<ServeOptions, Failure> {
+    let mut options = ServeOptions::new(&args.data_dir);
+    options.listen = args.listen;
+    options.store = args.store.as_deref().map(store_path).transpose()?;
+    options.watch.clone_from(&args.watch);
+    options.ready_file.clone_from(&args.ready_file);
+    options.admin_token_file.clone_from(&args.admin_token_file);
+    options.replica_id.clone_from(&args.replica_id);
+    options.labels = args.labels.iter().cloned().collect();
+    options.hot_reload = HotReloadSettings::from_env().map_err(|error| Failure::usage(error.to_string()))?;
+    args.bounds.set(&mut options);
+    Ok(options)
+}
+
+fn store_path(store: &str) -> Result<PathBuf, Failure> {
+    match store.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => {
+            Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+        }
+        _ => Err(Failure::usage(format!("--store {store:?} is not of the form sqlite:PATH"))),
+    }
+}
+
+async fn open(args: &ServeArgs, options: &ServeOptions) -> Result<Arc<SqliteStore>, Failure> {
+    let dir = &options.data_dir;
+    std::fs::create_dir_all(dir)
+        .map_err(|error| Failure::failed(format!("the folder {} cannot be made: {error}", dir.display())))?;
+    let path = options.store.clone().unwrap_or_else(|| dir.join("midflight.db"));
+    let mut sqlite = SqliteOptions::new(path);
+    sqlite.durability = match args.durability {
+        Survives::Machine => Durability::Machine,
+        Survives::Process => Durability::Process,
+    };
+    sqlite.store_bytes_max = args.bounds.store_bytes_max();
+    let store = SqliteStore::open(sqlite).await;
+    store.map(Arc::new).map_err(|error| Failure::failed(error.to_string()))
+}
+
+/// An error with its causes, for whoever starts a server: nothing of it is a secret to them.
+fn failed(error: &ServeError) -> Failure {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text += &format!(": {cause}");
+        source = cause.source();
+    }
+    Failure::failed(text)
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// SIGTERM, SIGINT.
+    Stop,
+    /// SIGHUP: look at the log.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "other systems have no such signal"))]
+    Reload,
+}
+
+/// The signals that a server heeds.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let hear =
+            |kind| signal(kind).map_err(|error| Failure::failed(format!("signals cannot be heard: {error}")));
+        Ok(Self {
+            terminate: hear(SignalKind::terminate())?,
+            interrupt: hear(SignalKind::interrupt())?,
+            hangup: hear(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) -> Heard {
+        tokio::select! {
+            _ = self.terminate.recv() => Heard::Stop,
+            _ = self.interrupt.recv() => Heard::Stop,
+            _ = self.hangup.recv() => Heard::Reload,
+        }
+    }
+}
+
+impl Signals {
+    /// Waits for one that asks to stop.
+    async fn stop(&mut self) {
+        while self.next().await != Heard::Stop {}
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "on other systems it can fail")]
+    fn new() -> Result<Self, Failure> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) -> Heard {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Heard::Stop
+    }
+}

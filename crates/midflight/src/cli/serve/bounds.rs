@@ -1,0 +1,80 @@
+//! The bounds of a server as flags, each with the name that refusals call it by.
+
+use clap::Args;
+use midflight_server::ServeOptions;
+
+/// Declares the flags once: the name, where it goes, what it bounds.
+macro_rules! bounds {
+    ($($(#[doc = $doc:literal])* $name:ident: $kind:ty => $($place:ident).+, $env:literal;)+) => {
+        /// What the server refuses to go past.
+        #[derive(Debug, Default, Args)]
+        #[command(next_help_heading = "Bounds")]
+        pub(super) struct Bounds {
+            $($(#[doc = $doc])*
+            #[arg(long, env = $env, hide_short_help = true, value_name = "NUMBER")]
+            $name: Option<$kind>,)+
+            /// The largest the log's file may grow, in bytes; what the disk holds unless said.
+            #[arg(long, env = "MIDFLIGHT_STORE_BYTES_MAX", hide_short_help = true, value_name = "NUMBER")]
+            store_bytes_max: Option<u64>,
+        }
+
+        impl Bounds {
+            /// Sets those that were given.
+            pub(super) fn set(&self, options: &mut ServeOptions) {
+                $(if let Some(bound) = self.$name {
+                    options.$($place).+ = bound;
+                })+
+            }
+        }
+    };
+}
+
+bounds! {
+    /// The largest body of a request, in bytes.
+    body_bytes_max: usize => limits.body_bytes_max, "MIDFLIGHT_BODY_BYTES_MAX";
+    /// The largest body of an import, in bytes.
+    import_bytes_max: usize => limits.import_bytes_max, "MIDFLIGHT_IMPORT_BYTES_MAX";
+    /// How long a request may take to come, in ms.
+    receive_ms_max: u64 => limits.receive_ms_max, "MIDFLIGHT_RECEIVE_MS_MAX";
+    /// How many connections may be open.
+    connections_max: usize => limits.connections_max, "MIDFLIGHT_CONNECTIONS_MAX";
+    /// How many WebSocket clients may be connected.
+    websocket_clients_max: usize => limits.websocket_clients_max, "MIDFLIGHT_WEBSOCKET_CLIENTS_MAX";
+    /// How many reloads a WebSocket client may be behind.
+    websocket_queue_max: usize => limits.websocket_queue_max, "MIDFLIGHT_WEBSOCKET_QUEUE_MAX";
+    /// How long a message may take to leave for a WebSocket client, in ms.
+    websocket_send_ms_max: u64 => limits.websocket_send_ms_max, "MIDFLIGHT_WEBSOCKET_SEND_MS_MAX";
+    /// How many watchers of the log may be connected.
+    watchers_max: usize => limits.watchers_max, "MIDFLIGHT_WATCHERS_MAX";
+    /// How many inputs a batch may have.
+    batch_items_max: usize => limits.batch_items_max, "MIDFLIGHT_BATCH_ITEMS_MAX";
+    /// How many documents a diff or a restore may compare.
+    diff_documents_max: usize => limits.diff_documents_max, "MIDFLIGHT_DIFF_DOCUMENTS_MAX";
+    /// How long a write may wait for its replicas, in ms.
+    wait_ms_max: u64 => limits.wait_ms_max, "MIDFLIGHT_WAIT_MS_MAX";
+    /// How long a stop waits for requests in flight, in ms.
+    drain_ms_max: u64 => limits.drain_ms_max, "MIDFLIGHT_DRAIN_MS_MAX";
+    /// The largest body of a document, in bytes.
+    document_bytes_max: usize => engine_limits.body_bytes_max, "MIDFLIGHT_DOCUMENT_BYTES_MAX";
+    /// How many documents the log may hold.
+    documents_max: u64 => engine_limits.documents_max, "MIDFLIGHT_DOCUMENTS_MAX";
+    /// How long a reload may take before it goes live, in ms.
+    reload_ms_max: u64 => engine_limits.reload_ms_max, "MIDFLIGHT_RELOAD_MS_MAX";
+    /// How much memory a compile may say it needs, in bytes.
+    compile_bytes_max: u64 => engine_limits.compile_bytes_max, "MIDFLIGHT_COMPILE_BYTES_MAX";
+    /// How many edits and reloads may wait their turn.
+    queue_max: usize => engine_limits.queue_max, "MIDFLIGHT_QUEUE_MAX";
+    /// How many reload events are kept.
+    history_max: usize => engine_limits.history_max, "MIDFLIGHT_HISTORY_MAX";
+    /// How many threads may be lost to work that never ends.
+    runaways_max: usize => engine_limits.runaways_max, "MIDFLIGHT_RUNAWAYS_MAX";
+    /// How many changes of a reload are told one by one.
+    changes_told_max: usize => engine_limits.changes_told_max, "MIDFLIGHT_CHANGES_TOLD_MAX";
+}
+
+impl Bounds {
+    /// The largest the log's file may grow.
+    pub(super) fn store_bytes_max(&self) -> Option<u64> {
+        self.store_bytes_max
+    }
+}

@@ -1,0 +1,90 @@
+//! `status`, `replicas` and `reload`: what is wanted, what is served, what was refused.
+
+use clap::Args;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::client::{Body, Client};
+use super::fail::Failure;
+use super::output::{Output, printable, table, talk, text};
+
+/// The flags of `reload`.
+#[derive(Debug, Args)]
+pub(super) struct ReloadArgs {
+    /// Compile everything anew, whether or not it changed.
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) async fn status(client: &Client, output: &Output) -> Result<(), Failure> {
+    let status = client.get(&["api", "v1", "status"], &[]).await?.body;
+    output.data(&status, || {
+        let mut rows: Vec<[String; 2]> = [
+            ("replica", "replica_id"),
+            ("version", "version"),
+            ("started", "started_at"),
+            ("wanted revision", "desired_revision"),
+            ("served revision", "served_revision"),
+            ("served since", "served_since"),
+            ("log last looked at", "last_checked_at"),
+            ("log in reach", "store_available"),
+        ]
+        .map(|(label, key)| [label.to_owned(), text(&status, key)])
+        .into();
+        rows.push(["last refused".to_owned(), refused(&status)]);
+        for left_out in status.get("quarantined").and_then(Value::as_array).into_iter().flatten() {
+            let told = format!("revision {}: {}", text(left_out, "revision"), problems(left_out));
+            rows.push(["left out here".to_owned(), told]);
+        }
+        table(&["", ""], rows).trim_start().to_owned()
+    })
+}
+
+fn refused(status: &Value) -> String {
+    match status.get("last_refused").filter(|refused| refused.is_object()) {
+        None => "nothing".to_owned(),
+        Some(refused) => {
+            format!("{} ({}): {}", text(refused, "at"), text(refused, "outcome"), problems(refused))
+        }
+    }
+}
+
+/// The problems of an answer in one line.
+pub(super) fn problems(answer: &Value) -> String {
+    let problems = answer.get("problems").and_then(Value::as_array).into_iter().flatten();
+    let problems = problems.map(|problem| {
+        let parts = [text(problem, "document"), text(problem, "path"), text(problem, "message")];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    });
+    problems.collect::<Vec<_>>().join("; ")
+}
+
+pub(super) async fn replicas(client: &Client, output: &Output) -> Result<(), Failure> {
+    let answer = client.get(&["api", "v1", "replicas"], &[]).await?.body;
+    let replicas = answer.get("items").cloned().unwrap_or_default();
+    output.data(&replicas, || {
+        let keys = ["id", "address", "applied_revision", "lag_ms", "last_seen"];
+        let rows =
+            replicas.as_array().into_iter().flatten().map(|replica| keys.map(|key| text(replica, key)));
+        table(&["REPLICA", "ADDRESS", "REVISION", "LAG_MS", "LAST_SEEN"], rows)
+    })
+}
+
+pub(super) async fn reload(client: &Client, output: &Output, args: &ReloadArgs) -> Result<(), Failure> {
+    let url = client.url(&["api", "v1", "rules", "hot-reload", "reload"], &[]);
+    let body = Body::Json(json!({ "force": args.force }));
+    let answer = client.send(Method::POST, url, body, &[]).await?.body;
+    let line = format!(
+        "{}: revision {} is served ({} ms)\n",
+        text(&answer, "outcome"),
+        text(&answer, "revision"),
+        text(&answer, "reload_time_ms")
+    );
+    output.data(&answer, || line)?;
+    if text(&answer, "status") == "success" {
+        return Ok(());
+    }
+    let reload = answer.get("reload").cloned().unwrap_or_default();
+    talk(&printable(&problems(&reload)));
+    Err(Failure::failed("the reload did not succeed; what was served is served"))
+}

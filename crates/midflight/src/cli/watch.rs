@@ -1,0 +1,169 @@
+//! `watch`: revisions as they go live, over lost connections too; none missed, none twice.
+
+use std::time::Duration;
+
+use clap::Args;
+use midflight_core::KindName;
+use serde_json::Value;
+
+use super::client::Client;
+use super::fail::Failure;
+use super::history::changes;
+use super::output::{Format, Output, printable, talk, text};
+
+/// How long to wait before the first try to connect again, and at most before later ones.
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// The longest event, in bytes: a revision may name every document there is.
+const EVENT_BYTES_MAX: usize = 256 << 20;
+
+/// The flags of `watch`.
+#[derive(Debug, Args)]
+pub(super) struct WatchArgs {
+    /// Begin after this revision; from now on without.
+    #[arg(long, value_name = "REVISION")]
+    since: Option<u64>,
+    /// Only revisions that change a document of this kind.
+    #[arg(long)]
+    kind: Option<KindName>,
+}
+
+pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> Result<(), Failure> {
+    let mut last = match args.since {
+        Some(since) => since,
+        None => {
+            let status = client.get(&["api", "v1", "status"], &[]).await?.body;
+            status.get("served_revision").and_then(Value::as_u64).unwrap_or_default()
+        }
+    };
+    let kind = args.kind.as_ref().map(ToString::to_string).unwrap_or_default();
+    let url = client.url(&["api", "v1", "watch"], &[("kind", kind)]);
+    let mut wait = RETRY_FIRST;
+    let mut connected_before = false;
+    loop {
+        match client.open(url.clone(), &[("last-event-id", last.to_string())]).await {
+            Ok(mut response) => {
+                if connected_before {
+                    talk("connected again");
+                }
+                (wait, connected_before) = (RETRY_FIRST, true);
+                let mut events = Events::default();
+                while let Ok(Some(chunk)) = response.chunk().await {
+                    for event in events.take(&chunk)? {
+                        last = event.id.unwrap_or(last);
+                        if event.name == "revision" {
+                            show(output, &event.data)?;
+                        }
+                    }
+                }
+            }
+            Err(Failure::Refused(problem)) if problem.status < 500 => {
+                if let Some(first) = problem.first_revision {
+                    talk(&format!(
+                        "the log begins at revision {first}: watch --since {}",
+                        first.saturating_sub(1)
+                    ));
+                }
+                return Err(Failure::Refused(problem));
+            }
+            Err(failure) if !connected_before => return Err(failure),
+            Err(_) => {}
+        }
+        if wait == RETRY_FIRST {
+            talk(&format!("the connection is gone after revision {last}; tries again"));
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(RETRY_MAX);
+    }
+}
+
+fn show(output: &Output, data: &str) -> Result<(), Failure> {
+    let revision: Value = serde_json::from_str(data)
+        .map_err(|error| Failure::failed(format!("the server sent what is no revision: {error}")))?;
+    match output.format() {
+        Format::Json => output.line(&revision.to_string()),
+        Format::Yaml => {
+            output.line("---")?;
+            output.data(&revision, String::new)
+        }
+        Format::Table => {
+            let [number, when, author, reason] =
+                ["number", "created_at", "author", "reason"].map(|key| printable(&text(&revision, key)));
+            let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
+            output.line(&format!("{number}  {when}  {author}: {}{reason}", printable(&changes(&revision))))
+        }
+    }
+}
+
+/// An event of a stream.
+#[derive(Debug, Default, PartialEq)]
+struct Event {
+    id: Option<u64>,
+    name: String,
+    data: String,
+}
+
+/// Takes a stream of server-sent events apart (WHATWG HTML, section 9.2.6), as far as this server sends them.
+#[derive(Debug, Default)]
+struct Events {
+    rest: Vec<u8>,
+    current: Event,
+}
+
+impl Events {
+    fn take(&mut self, chunk: &[u8]) -> Result<Vec<Event>, Failure> {
+        self.rest.extend_from_slice(chunk);
+        if self.rest.len() + self.current.data.len() > EVENT_BYTES_MAX {
+            return Err(Failure::failed("the server sends an event without an end"));
+        }
+        let mut events = Vec::new();
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            let line = line.trim_end_matches(['\r', '\n']);
+            if line.is_empty() {
+                let event = std::mem::take(&mut self.current);
+                if event != Event::default() {
+                    events.push(event);
+                }
+                continue;
+            }
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                "id" => self.current.id = value.parse().ok(),
+                "event" => value.clone_into(&mut self.current.name),
+                "data" => {
+                    if !self.current.data.is_empty() {
+                        self.current.data.push('\n');
+                    }
+                    self.current.data.push_str(value);
+                }
+                // Comments keep the connection alive; other fields are not sent.
+                _ => {}
+            }
+        }
+        Ok(events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_taken_from_any_cut() {
+        let stream =
+            ": hello\n\nid: 7\r\nevent: revision\ndata: {\"a\":\ndata: \"é\"}\n\nevent: stopping\n\nid: 8\n";
+        let expected = [
+            Event { id: Some(7), name: "revision".to_owned(), data: "{\"a\":\n\"é\"}".to_owned() },
+            Event { id: None, name: "stopping".to_owned(), data: String::new() },
+        ];
+        for size in 1..stream.len() {
+            let mut events = Events::default();
+            let chunks = stream.as_bytes().chunks(size);
+            let found: Vec<_> = chunks.flat_map(|chunk| events.take(chunk).unwrap()).collect();
+            assert_eq!(found, expected, "in chunks of {size}");
+        }
+    }
+}
