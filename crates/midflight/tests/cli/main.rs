@@ -1,1 +1,14 @@
-//! The binary, run as people run it.
+//! The binary, run as people run it: what it prints where, and with which exit code it ends.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod edit;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod serve;
+#[cfg(test)]
+mod watch;

@@ -1,0 +1,133 @@
+//! Every command that succeeds.
+
+use serde_json::Value;
+
+use crate::harness::{Ran, Server, condition};
+
+const SOUND: &str =
+    r#"{"amount": 20000, "applicant": {"income": 28000, "years_employed": 6, "defaults": 0}}"#;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn the_day_of_an_editor() {
+    let server = Server::with_loans();
+    assert!(server.run(&["get"]).contains("rules  9"));
+    assert!(server.run(&["get", "rules"]).contains("loans/1-income"));
+    assert_eq!(
+        json(&server.run(&["get", "rules", "--prefix", "loans/", "-o", "json"])).as_array().unwrap().len(),
+        3
+    );
+    let rule = server.run(&["get", "rules/loans/1-income"]);
+    assert!(rule.starts_with("kind: rules\nname: loans/1-income\nbody:\n"), "{rule}");
+
+    let executed = json(&server.run(&["execute", "loans", "--data", SOUND, "--explain", "-o", "json"]));
+    assert_eq!(executed["pattern_result"], "-YY");
+    assert_eq!(executed["rule_evaluations"].as_array().unwrap().len(), 3);
+    assert!(server.run(&["execute", "--data", SOUND]).contains("ask for a guarantor"));
+    server.write("input.json", SOUND);
+    assert!(server.run(&["execute", "--data", "@input.json"]).contains("-YY"));
+    assert!(Ran::with_input(server.command(&["execute", "--data", "-"]), SOUND).stdout.contains("-YY"));
+
+    server.write("c.yaml", &condition("earns-enough", 25000));
+    let diff = server.run(&["diff", "-f", "c.yaml"]);
+    assert!(diff.contains("-  \"constant\": 30000") && diff.contains("+  \"constant\": 25000"), "{diff}");
+    assert!(server.run(&["apply", "-f", "c.yaml", "--dry-run"]).contains("+  \"constant\": 25000"));
+    let applied =
+        Ran::of(server.command(&["apply", "-f", "c.yaml", "--reason", "generous"]).output().unwrap());
+    assert_eq!(applied.stdout, "rules/conditions/earns-enough changed\n");
+    assert_eq!(applied.stderr, "revision 2 is live\n");
+    let again = Ran::of(server.command(&["apply", "-f", "c.yaml"]).output().unwrap());
+    assert_eq!((again.code, again.stdout.as_str()), (Some(0), ""));
+    assert!(again.stderr.contains("it is so already"));
+    assert!(server.run(&["execute", "--data", SOUND]).contains("YYY"));
+
+    let history = server.run(&["history"]);
+    assert!(history.contains("generous") && history.contains("startup"), "{history}");
+    assert_eq!(json(&server.run(&["history", "--limit", "1", "-o", "json"])).as_array().unwrap().len(), 1);
+    assert!(server.run(&["history", "rules/conditions/earns-enough"]).contains("generous"));
+    assert!(server.run(&["diff", "2"]).contains("+  \"constant\": 25000"));
+    assert_eq!(
+        json(&server.run(&["diff", "2", "--against", "0", "-o", "json"]))["documents"]
+            .as_array()
+            .unwrap()
+            .len(),
+        9
+    );
+    assert_eq!(server.run(&["restore", "1"]), "rules/conditions/earns-enough changed\n");
+    assert!(server.run(&["execute", "--data", SOUND]).contains("-YY"));
+    let check = "rules/checks/a-sound-application-is-approved";
+    assert_eq!(server.run(&["delete", check, "--reason", "old"]), format!("{check} deleted\n"));
+    assert_eq!(
+        server.run(&["restore", "1", "--kind", "rules", "--name", "checks/a-sound-application-is-approved"]),
+        format!("{check} added\n")
+    );
+    assert!(server.run(&["reload"]).starts_with("unchanged: revision 5 is served"));
+    assert_eq!(json(&server.run(&["reload", "--force", "-o", "json"]))["outcome"], "success");
+    assert_eq!(json(&server.run(&["status", "-o", "json"]))["served_revision"], 5);
+    assert!(server.run(&["status"]).contains("served revision     5"));
+    assert!(server.run(&["replicas"]).contains(&server.url));
+    let doctor = server.run(&["doctor", "--data-dir", "data"]);
+    assert!(
+        doctor.contains("revision 5 is wanted and served") && doctor.contains("a server has"),
+        "{doctor}"
+    );
+    assert!(server.run(&["completions", "bash"]).contains("midflight"));
+}
+
+#[test]
+fn what_is_exported_imports_elsewhere_and_is_the_same() {
+    let (one, other) = (Server::with_loans(), Server::start(&[]));
+    let exported = one.run(&["export"]);
+    other.write("all.yaml", &exported);
+    assert_eq!(other.run(&["import", "all.yaml"]).lines().count(), 9);
+    assert_eq!(other.run(&["export", "--kind", "rules"]), exported);
+    let piped = Ran::with_input(other.command(&["apply", "-f", "-", "-o", "json"]), &exported);
+    assert_eq!(json(&piped.stdout)["outcome"], "unchanged");
+    // Directories, several files, and what is written as YAML for people.
+    let folder = other.folder.path().join("folder/deeper");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("a.yaml"), other.run(&["get", "rules/loans", "-o", "yaml"])).unwrap();
+    std::fs::write(folder.join(".hidden.yaml"), "no: [").unwrap();
+    std::fs::write(folder.join("b.json"), r#"{"kind": "rules", "name": "conditions/new", "body": {"attribute": "a", "operator": "equal", "constant": 1}}"#).unwrap();
+    let twice = other.refused(&["apply", "-f", "folder", "all.yaml"]);
+    assert!(twice.contains("rules/loans is at folder/deeper/a.yaml:1 already"), "{twice}");
+    std::fs::remove_file(folder.join("a.yaml")).unwrap();
+    assert_eq!(other.run(&["apply", "-f", "folder", "-f", "all.yaml"]), "rules/conditions/new added\n");
+}
+
+#[test]
+fn the_original_engines_files_are_imported() {
+    let server = Server::start(&[]);
+    server.write(
+        "rules.json",
+        r#"{"rules_set": [{"id": "R1", "rule_name": "old", "type": "simple", "conditions": {"item": "C1"},
+            "description": "d", "rule_point": 2, "weight": 1, "priority": 1, "action_result": "Y"}],
+            "patterns": {"Y": "yes"}}"#,
+    );
+    server.write(
+        "conditions.json",
+        r#"{"conditions_set": [{"condition_id": "C1", "condition_name": "c", "attribute": "age", "equation": "greater_than", "constant": "30"}]}"#,
+    );
+    let flags = [
+        "import",
+        "rules.json",
+        "--format",
+        "rule-engine",
+        "--conditions",
+        "conditions.json",
+        "--ruleset",
+        "old",
+    ];
+    assert!(server.run(&flags).contains("rules/old/R1 added"));
+    assert!(server.run(&["execute", "old", "--data", r#"{"age": 31}"#]).contains("yes"));
+    // The first shape of the original, where a rule has a condition of its own and names an operator for it.
+    server.write(
+        "first.json",
+        r#"{"rules_set": [{"id": "R1", "attribute": "age", "condition": "equal", "constant": 1}]}"#,
+    );
+    let refused = server.refused(&["import", "first.json", "--format", "rule-engine", "--ruleset", "first"]);
+    assert!(refused.contains("first.json: at /rules_set/0/condition"), "{refused}");
+}

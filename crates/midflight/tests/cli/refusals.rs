@@ -1,0 +1,108 @@
+//! Everything that goes wrong: the exit code, and what is said about it.
+
+use std::process::Stdio;
+
+use crate::harness::{Ran, Server, binary, condition};
+
+#[test]
+fn usage_is_exit_code_2() {
+    for args in [
+        &["nonsense"][..],
+        &["apply"],
+        &["diff"],
+        &["diff", "1", "-f", "x"],
+        &["restore", "x"],
+        &["get", "Rules"],
+        &["delete", "no-slash"],
+        &["delete", "rules/.."],
+        &["history", "--limit", "0"],
+        &["execute", "--data", "{"],
+        &["import", "x", "--conditions", "y"],
+        &["get", "--url", "host:1"],
+        &["get", "--url", "https://host"],
+        &["get", "--token", "a b"],
+        &["get", "--output", "xml"],
+        &["serve", "--listen", "nowhere"],
+        &["serve", "--store", "postgres://x"],
+        &["serve", "--bus", "redis://x"],
+        &["serve", "--label", "x"],
+        &["serve", "--log", "a=b=c"],
+    ] {
+        let ran = Ran::of(binary().args(args).stdin(Stdio::null()).output().unwrap());
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{args:?}: {}", ran.stderr);
+        assert!(ran.stderr.starts_with("error: "), "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_with_what_to_do() {
+    let ran = Ran::of(binary().args(["get", "--url", "http://127.0.0.1:1"]).output().unwrap());
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    assert!(
+        ran.stderr.contains("nothing answers at http://127.0.0.1:1")
+            && ran.stderr.contains("midflight serve")
+    );
+    let ran = Ran::of(binary().args(["doctor", "--url", "http://127.0.0.1:1"]).output().unwrap());
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stdout.contains("nothing answers"));
+}
+
+#[test]
+fn what_is_refused_names_its_file_and_line_and_changes_nothing() {
+    let server = Server::with_loans();
+    server.write("c.yaml", &condition("earns-enough", 99000));
+    let told = server.refused(&["apply", "-f", "c.yaml"]);
+    assert!(told.contains("rules/checks/a-sound-application-is-approved at /expect/"), "{told}");
+    server.write(
+        "r.yaml",
+        &format!("{}---\nkind: rules\nname: loans/x\nbody:\n  rule_pint: 1\n", condition("a", 1)),
+    );
+    let told = server.refused(&["apply", "-f", "r.yaml"]);
+    assert!(told.contains("r.yaml:11:14: rules/loans/x at /rule_pint:"), "{told}");
+    for (text, place) in [
+        ("kind: rules\nname: a\nbody: [", "r.yaml:3:7: unclosed"),
+        ("kind: rules\nname: a\nbody: {n: .nan}", "r.yaml:3:11: .nan is not a finite number"),
+        ("{\"kind\": \"rules\",", "r.yaml:"),
+        ("just text", "r.yaml:1:1: a document is a map"),
+        ("", "there are no documents"),
+        ("\u{0}", "r.yaml:1:1"),
+    ] {
+        server.write("r.yaml", text);
+        let told = server.refused(&["apply", "-f", "r.yaml"]);
+        assert!(told.contains(place), "{text:?}: {told}");
+    }
+    std::fs::write(server.folder.path().join("r.yaml"), b"\xff").unwrap();
+    assert!(server.refused(&["apply", "-f", "r.yaml"]).contains("not UTF-8"));
+    assert!(server.refused(&["apply", "-f", "gone.yaml"]).contains("cannot be read"));
+    server.write("one.yaml", &condition("a", 1));
+    server.write("two.yaml", &condition("a", 2));
+    assert!(server.refused(&["apply", "-f", "one.yaml", "two.yaml"]).contains("is at one.yaml:1 already"));
+
+    assert!(server.refused(&["get", "rules/none"]).contains("not_found"));
+    assert!(server.refused(&["delete", "rules/loans/1-income", "rules/none"]).contains("rules/none"));
+    assert!(server.refused(&["delete", "rules/conditions/earns-enough"]).contains("earns-enough"));
+    assert!(server.refused(&["restore", "99"]).contains("no revision 99"));
+    assert!(server.refused(&["diff", "99"]).contains("no revision 99"));
+    assert!(server.refused(&["execute", "none", "--data", "{}"]).contains("none"));
+    assert!(server.refused(&["execute", "--data", "[]"]).contains("invalid_"));
+    for token in ["", "wrong"] {
+        let told = Ran::of(
+            server.command(&["apply", "-f", "one.yaml"]).env("MIDFLIGHT_TOKEN", token).output().unwrap(),
+        );
+        assert_eq!(told.code, Some(1));
+        assert!(told.stderr.contains("MIDFLIGHT_TOKEN"), "{}", told.stderr);
+    }
+    let doctor = Ran::of(server.command(&["doctor"]).env("MIDFLIGHT_TOKEN", "wrong").output().unwrap());
+    assert_eq!(doctor.code, Some(1));
+    assert!(server.run(&["status", "-o", "json"]).contains("\"served_revision\": 1"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let server = Server::with_loans();
+    let mut child =
+        server.command(&["export"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+}
