@@ -9,6 +9,8 @@ use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::list::{Folders, is_document};
+
 /// How long a writer that goes quiet with a file open is waited for: a file that is being written is not read in
 /// the middle, and a writer that never closes its file is not waited for for ever.
 const WRITER_MAX: Duration = Duration::from_secs(1);
@@ -28,6 +30,8 @@ pub(super) struct Bell {
 struct Heard {
     /// Files that were written to and not closed, with when it was last heard of.
     written: BTreeMap<PathBuf, Instant>,
+    /// What is listened for; the rest of what happens in a watched folder is nobody's business.
+    concerns: Folders,
     /// What went away or elsewhere; if it was watched, it is no more.
     gone: Vec<PathBuf>,
     /// Some of what happened was not told, so anything may be gone.
@@ -44,42 +48,44 @@ impl Bell {
         self.rung.notify_one();
     }
 
+    /// Says what is listened for from now on.
+    pub(super) fn concern(&self, folders: &Folders) {
+        self.heard().concerns.clone_from(folders);
+    }
+
     /// Takes what the system tells; called on its thread.
     pub(super) fn hear(&self, event: notify::Result<notify::Event>) {
-        let Ok(event) = event else {
-            self.heard().lost = true;
-            return self.ring();
+        let event = match event {
+            Ok(event) if !event.need_rescan() => event,
+            _ => {
+                self.heard().lost = true;
+                return self.ring();
+            }
         };
-        if event.need_rescan() {
-            self.heard().lost = true;
-            return self.ring();
+        let mut heard = self.heard();
+        let is_about_content =
+            matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)) | EventKind::Access(_));
+        let paths = event.paths.into_iter().filter(|path| heard.concerns_us(path, is_about_content));
+        let paths: Vec<_> = paths.collect();
+        if paths.is_empty() {
+            return;
         }
         match event.kind {
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => self.closed(&event.paths),
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => heard.closed(&paths),
             // Reading is no change; the directory is read by this very process.
             EventKind::Access(_) => return,
             EventKind::Modify(ModifyKind::Data(_)) => {
-                let mut heard = self.heard();
-                for path in event.paths.into_iter().filter(|path| !is_hidden(path)) {
-                    if heard.written.len() < WRITTEN_MAX {
-                        heard.written.insert(path, Instant::now());
-                    }
-                }
+                let room = WRITTEN_MAX.saturating_sub(heard.written.len());
+                heard.written.extend(paths.into_iter().take(room).map(|path| (path, Instant::now())));
             }
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
-                self.closed(&event.paths);
-                self.heard().gone.extend(event.paths);
+                heard.closed(&paths);
+                heard.gone.extend(paths);
             }
             _ => {}
         }
+        drop(heard);
         self.ring();
-    }
-
-    fn closed(&self, paths: &[PathBuf]) {
-        let mut heard = self.heard();
-        for path in paths {
-            heard.written.remove(path);
-        }
     }
 
     /// What went away since this was last asked; none when nobody knows.
@@ -115,6 +121,21 @@ impl Bell {
     }
 }
 
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+impl Heard {
+    fn closed(&mut self, paths: &[PathBuf]) {
+        for path in paths {
+            self.written.remove(path);
+        }
+    }
+
+    /// Whether a change of this path can be one of the directory. Of what is neither a document nor on the way to
+    /// one, as a database in the same folder, the content is no concern.
+    fn concerns_us(&self, path: &Path, is_about_content: bool) -> bool {
+        if self.concerns.contains_key(path) {
+            return true;
+        }
+        let concern = path.parent().and_then(|folder| self.concerns.get(folder));
+        let (Some(concern), Some(name)) = (concern, path.file_name()) else { return false };
+        concern.names.contains(name) || (concern.all && (!is_about_content || is_document(path)))
+    }
 }

@@ -1,6 +1,7 @@
 //! Which files a directory holds, without reading them, and which folders have to be watched to hear of a change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -81,12 +82,23 @@ pub(super) struct Listed {
     pub(super) stamp: Stamp,
 }
 
+/// What of a folder concerns a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Concern {
+    /// Everything that could be a document, or a way to one.
+    pub(super) all: bool,
+    /// These entries, whatever they are: links on the way to a document, and what they lead to.
+    pub(super) names: BTreeSet<OsString>,
+}
+
+/// The folders in which something would happen if a directory changed.
+pub(super) type Folders = BTreeMap<PathBuf, Concern>;
+
 /// What a directory holds, ordered by name. Two listings of the same are equal.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {
     pub(super) files: Vec<Listed>,
-    /// The folders in which something would happen if any of this changed.
-    pub(super) folders: BTreeSet<PathBuf>,
+    pub(super) folders: Folders,
     pub(super) problems: Vec<FileProblem>,
 }
 
@@ -138,7 +150,7 @@ impl Lister<'_> {
             let message = format!("there are more than {DEPTH_MAX} folders within each other; flatten them");
             return self.listing.problems.push(FileProblem::of_file(&name, message));
         }
-        self.listing.folders.insert(path.to_owned());
+        self.listing.folders.entry(path.to_owned()).or_default().all = true;
         let entries = fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
         let mut names: Vec<_> = match entries {
             Ok(entries) => entries.into_iter().map(|entry| entry.file_name()).collect(),
@@ -182,28 +194,34 @@ impl Lister<'_> {
         }
         if is_link {
             watch_links(path, &mut self.listing.folders);
-            self.listing.folders.extend(real.parent().map(Path::to_owned));
+            concern(&real, &mut self.listing.folders);
         }
         self.listing.files.push(Listed { name, path: real, stamp: Stamp::of(&metadata) });
     }
 }
 
-fn is_document(path: &Path) -> bool {
+pub(super) fn is_document(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
     matches!(ending, Some("yaml" | "yml" | "json"))
 }
 
-/// Adds the folder that a path is in, and if it is a link, those of whatever it leads to.
-fn watch_links(path: &Path, folders: &mut BTreeSet<PathBuf>) {
+/// Makes a path a concern, and if it is a link, whatever it leads to.
+fn watch_links(path: &Path, folders: &mut Folders) {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
-        let Some(parent) = path.parent().map(Path::to_owned) else { return };
-        if let Ok(parent) = fs::canonicalize(&parent) {
-            folders.insert(parent);
+        concern(&path, folders);
+        match (fs::read_link(&path), path.parent()) {
+            (Ok(target), Some(parent)) => path = parent.join(target),
+            _ => return,
         }
-        match fs::read_link(&path) {
-            Ok(target) => path = parent.join(target),
-            Err(_) => return,
-        }
+    }
+}
+
+/// Makes one entry of its folder a concern.
+fn concern(path: &Path, folders: &mut Folders) {
+    if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
+        && let Ok(parent) = fs::canonicalize(parent)
+    {
+        folders.entry(parent).or_default().names.insert(name.to_owned());
     }
 }

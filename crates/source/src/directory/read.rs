@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use midflight_core::{Digest, DocumentId, Pointer};
 use serde_json::Value;
 
-use super::list::{Listed, Listing, Stamp, list, unreadable};
+use super::list::{Folders, Listed, Listing, Stamp, list, unreadable};
 use super::options::DirectoryOptions;
 use crate::chunk::{self, Chunk, Format, ReadChunk};
 use crate::parse::{add_documents, duplicates, problems_of};
@@ -25,7 +25,7 @@ pub(super) struct Reading {
     /// Says the same of two readings when their files and their problems are the same.
     pub(super) fingerprint: Digest,
     pub(super) files: usize,
-    pub(super) folders: std::collections::BTreeSet<PathBuf>,
+    pub(super) folders: Folders,
 }
 
 /// Reads a directory again and again, each time only what may have changed.

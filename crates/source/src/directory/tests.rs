@@ -286,6 +286,28 @@ async fn a_file_is_not_read_while_it_is_written() {
 }
 
 #[tokio::test]
+async fn what_others_write_beside_the_directory_does_not_hold_it_up() {
+    use std::io::Write as _;
+    let house = House::new().await;
+    let dir = house.path().join("watched");
+    fs::create_dir(&dir).unwrap();
+    fs::write(dir.join("a.yaml"), document("a", 0)).unwrap();
+    let source = watch(&house.engine, &dir).await;
+    // A log and a database, open for writing all the time, in the folder above and in the directory itself.
+    let mut others =
+        [house.path().join("log.db"), dir.join("app.log")].map(|path| fs::File::create(path).unwrap());
+    let began = std::time::Instant::now();
+    for n in 1..=10 {
+        for other in &mut others {
+            other.write_all(b"x").unwrap();
+        }
+        fs::write(dir.join("a.yaml"), document("a", n)).unwrap();
+        until(&source, "a save beside a writer", |status| status.revisions == n + 1).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "it waited for writers of no concern");
+}
+
+#[tokio::test]
 async fn a_directory_that_is_gone_deletes_nothing() {
     let house = House::new().await;
     let dir = house.path().join("watched");

@@ -1,13 +1,13 @@
 //! Has the system watch folders, each by itself: which ones is known only after the links were followed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::bell::Bell;
-use super::list::identity;
+use super::list::{Folders, identity};
 
 /// Watches folders.
 #[derive(Debug)]
@@ -37,15 +37,17 @@ impl Watcher {
 
     /// Watches these folders and no others. Answers whether it watches one that it did not watch before, so that
     /// something may have happened there unheard.
-    pub(super) fn follow(&mut self, folders: &BTreeSet<PathBuf>) -> bool {
+    pub(super) fn follow(&mut self, folders: &Folders) -> bool {
+        self.bell.concern(folders);
         match self.bell.gone() {
             Some(gone) => gone.iter().for_each(|path| self.forget(path)),
             None => self.forget_all(),
         }
-        let surplus: Vec<_> = self.watched.keys().filter(|path| !folders.contains(*path)).cloned().collect();
+        let surplus: Vec<_> =
+            self.watched.keys().filter(|path| !folders.contains_key(*path)).cloned().collect();
         surplus.iter().for_each(|path| self.forget(path));
         let mut added = false;
-        for folder in folders {
+        for folder in folders.keys() {
             let now = std::fs::metadata(folder).ok();
             let now = now.as_ref().and_then(identity);
             if self.watched.get(folder).is_some_and(|known| *known == now) {
