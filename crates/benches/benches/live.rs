@@ -36,15 +36,31 @@ fn main() {
     compare(
         "Live::load and read, beside ArcSwap::load and read",
         1.1,
-        &mut || (0..READS).for_each(|_| drop(black_box(black_box(&live).load()[0]))),
-        &mut || (0..READS).for_each(|_| drop(black_box(black_box(&swap).load()[0]))),
+        &mut || {
+            (0..READS).for_each(|_| {
+                black_box(black_box(&live).load()[0]);
+            })
+        },
+        &mut || {
+            (0..READS).for_each(|_| {
+                black_box(black_box(&swap).load()[0]);
+            })
+        },
     );
     let mut reader = live.reader();
     let mut cache = Cache::new(Arc::clone(&swap));
     compare(
         "Reader::load, beside arc_swap::Cache::load",
         1.1,
-        &mut || (0..READS).for_each(|_| drop(black_box(black_box(&mut reader).load()[0]))),
-        &mut || (0..READS).for_each(|_| drop(black_box(black_box(&mut cache).load()[0]))),
+        &mut || {
+            (0..READS).for_each(|_| {
+                black_box(black_box(&mut reader).load()[0]);
+            })
+        },
+        &mut || {
+            (0..READS).for_each(|_| {
+                black_box(black_box(&mut cache).load()[0]);
+            })
+        },
     );
 }
