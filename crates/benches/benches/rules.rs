@@ -8,8 +8,10 @@ use futures_util::FutureExt as _;
 use midflight_benches::{Compared, Shape, compiled, rule_name, validated};
 use midflight_engine::{Kind as _, Work};
 use midflight_rules::{ExecuteRequest, Rules};
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 use zen_engine::Decision;
+use zen_engine::model::GraphContent;
 
 fn main() {
     if std::env::args().any(|argument| argument == "--test") {
@@ -86,7 +88,7 @@ fn table(shape: Shape, count: usize) -> Value {
 }
 
 fn zen(table: &Value) -> Decision {
-    let content = serde_json::from_value(table.clone()).unwrap_or_else(|error| panic!("{error}"));
+    let content = GraphContent::deserialize(table).unwrap_or_else(|error| panic!("{error}"));
     let mut decision = Decision::from(Arc::new(content));
     decision.compile();
     decision
