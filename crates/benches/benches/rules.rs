@@ -117,7 +117,7 @@ fn execute(shape: Shape, count: usize, matches: bool) -> Compared {
 fn load(shape: Shape) -> Compared {
     let documents = shape.documents(1_000);
     let table = table(shape, 1_000);
-    Compared::run(31, (3, 3), || compiled(&Rules.empty(), &documents), || zen(&table))
+    Compared::run_each((101, 101), || compiled(&Rules.empty(), &documents), || zen(&table))
 }
 
 /// One rule changes what it asks for; each call edits another rule, spread over the ruleset.
@@ -132,5 +132,5 @@ fn edit(shape: Shape) -> Compared {
         let next = Rules.compile(&snapshot, validated(&changed), &Work::unbounded());
         next.unwrap_or_else(|problems| panic!("{problems}"))
     };
-    Compared::run(9, (100, 1), ours, || compiled(&Rules.empty(), &documents))
+    Compared::run_each((901, 9), ours, || compiled(&Rules.empty(), &documents))
 }

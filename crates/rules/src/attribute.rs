@@ -25,13 +25,15 @@ impl Attribute {
         if text.len() > ATTRIBUTE_BYTES_MAX {
             return Err(format!("an attribute has at most {ATTRIBUTE_BYTES_MAX} bytes; shorten it"));
         }
-        if text.split('.').any(|part| part.is_empty() || part.trim() != part) {
+        let bad = |part: &str| part.is_empty() || part.trim() != part;
+        let dotted = text.contains('.');
+        if (dotted && text.split('.').any(bad)) || bad(text) {
             let shown = clip(text);
             return Err(format!(
                 "{shown:?} is no path; write names joined by dots, as customer.age, without spaces around them"
             ));
         }
-        Ok(Self { text: text.into(), dotted: text.contains('.') })
+        Ok(Self { text: text.into(), dotted })
     }
 
     pub(crate) fn as_str(&self) -> &str {

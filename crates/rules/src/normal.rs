@@ -26,15 +26,20 @@ pub(crate) struct Row {
 
 /// The rows of an expression; at least one.
 pub(crate) fn rows(expression: &Expression) -> Box<[Row]> {
+    let items = match expression {
+        Expression::All(items) => &**items,
+        other => std::slice::from_ref(other),
+    };
+    // Nearly every rule is one conjunction, so that is told without multiplying anything out.
+    let literals: Option<Box<[Literal]>> = items.iter().map(|item| literal(item, false)).collect();
+    if let Some(literals) = literals {
+        return [Row { literals, tree: false }].into();
+    }
     if let Some(terms) = terms(expression, false) {
         let row = |literals: Vec<Literal>| Row { literals: literals.into(), tree: false };
         return terms.into_iter().map(row).collect();
     }
     // What an outermost `all` joins is necessary however large the rest is, so it still narrows the rows down.
-    let items = match expression {
-        Expression::All(items) => &**items,
-        other => std::slice::from_ref(other),
-    };
     let necessary = items.iter().filter_map(|item| literal(item, false)).collect();
     [Row { literals: necessary, tree: true }].into()
 }
