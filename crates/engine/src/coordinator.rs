@@ -1,5 +1,6 @@
 //! The coordinator: one task that runs one reload at a time. Edits wait their turn; triggers that wait are one.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use midflight_core::{Change, Edit, Outcome, Precondition, Problems, ReloadEvent, RevisionNumber, Trigger};
@@ -9,7 +10,7 @@ use crate::core::Core;
 use crate::follower::Bell;
 use crate::load::{Aim, blamed};
 use crate::machine::Machine;
-use crate::outcome::{Accepted, Refusal, Refused};
+use crate::outcome::{Accepted, Refusal, Refused, Validated};
 use crate::reload::{Ended, Reload};
 use crate::status::{Quarantined, State};
 
@@ -24,6 +25,7 @@ const ENGINE_AUTHOR: &str = "midflight";
 pub(crate) enum Request {
     Edit { edit: Box<Edit>, dry_run: bool, reply: oneshot::Sender<Result<Accepted, Refused>> },
     Reload { trigger: Trigger, by: String, anew: bool, reply: oneshot::Sender<Arc<ReloadEvent>> },
+    Validate { reply: oneshot::Sender<Result<Validated, Refusal>> },
 }
 
 /// The one who changes what is served.
@@ -90,6 +92,11 @@ impl Coordinator {
                     self.hint().await;
                 }
                 drop(reply.send(done));
+                None
+            }
+            Request::Validate { reply } => {
+                drop(reply.send(self.validate().await));
+                self.show();
                 None
             }
             Request::Reload { trigger, by, anew, reply } => {
@@ -278,6 +285,23 @@ impl Coordinator {
             return self.follow(trigger, by).await;
         }
         self.event(event)
+    }
+
+    /// Makes a candidate of everything the log holds, what is in quarantine too, and drops it.
+    async fn validate(&mut self) -> Result<Validated, Refusal> {
+        let quarantine = std::mem::take(&mut self.state.quarantine);
+        let ended = self.reload(Trigger::Manual, ENGINE_AUTHOR, Aim::Everything, true).await;
+        self.state.quarantine = quarantine;
+        match ended.refusal {
+            Some(refusal @ (Refusal::Store(_) | Refusal::Stopping)) => Err(refusal),
+            _ => {
+                let mut documents = BTreeMap::new();
+                for (id, _) in ended.origins.iter() {
+                    *documents.entry(id.kind.clone()).or_default() += 1;
+                }
+                Ok(Validated { revision: self.state.desired, documents, problems: ended.problems })
+            }
+        }
     }
 
     /// The event of a reload that was told; there is one for all but dry runs and those that begin again.

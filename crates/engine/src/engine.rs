@@ -20,7 +20,7 @@ use crate::faults::Faults;
 use crate::follower::{Bell, Refresh, follow};
 use crate::ground::Ground;
 use crate::history::History;
-use crate::outcome::{Accepted, Refusal, Refused};
+use crate::outcome::{Accepted, Refusal, Refused, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
 use crate::status::{EngineStatus, KindStatus, State};
@@ -253,6 +253,17 @@ impl Engine {
         let (reply, done) = oneshot::channel();
         self.send(Request::Reload { trigger, by: by.to_owned(), anew, reply })?;
         done.await.map_err(|_| Refusal::Stopping)
+    }
+
+    /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload with `anew`
+    /// does, and drops it: nothing that is served changes. Cost: compiles everything; edits wait meanwhile.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`], [`Refusal::Stopping`], or [`Refusal::Store`]. What does not hold is no error but the answer.
+    pub async fn validate(&self) -> Result<Validated, Refusal> {
+        let (reply, done) = oneshot::channel();
+        self.send(Request::Validate { reply })?;
+        done.await.map_err(|_| Refusal::Stopping)?
     }
 
     fn send(&self, request: Request) -> Result<(), Refusal> {

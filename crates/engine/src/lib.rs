@@ -36,7 +36,7 @@ pub use follower::Refresh;
 pub use history::{History, ReloadReport, Statistics};
 pub use kind::{DocumentSchema, Kind, KindChange};
 pub use limits::Limits;
-pub use outcome::{Accepted, Refusal, Refused};
+pub use outcome::{Accepted, Refusal, Refused, Validated};
 pub use registry::KindSlot;
 pub use status::{EngineStatus, KindStatus, LastRefused, Quarantined};
 pub use work::{Interrupted, Work};

@@ -1,9 +1,11 @@
 //! What an edit or a reload comes to, for the one who asked.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use midflight_core::{
-    Diff, Document, DocumentId, Owner, Plan, PreconditionFailed, Problems, ReloadEvent, Revision,
+    Diff, Document, DocumentId, KindName, Owner, Plan, PreconditionFailed, Problems, ReloadEvent, Revision,
+    RevisionNumber,
 };
 use midflight_store::StoreError;
 
@@ -86,4 +88,15 @@ impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         Self { refusal, diff: None, event: None }
     }
+}
+
+/// What a look at everything in the log came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validated {
+    /// The newest revision that was looked at.
+    pub revision: RevisionNumber,
+    /// How many documents of each kind were looked at, checks among them.
+    pub documents: BTreeMap<KindName, usize>,
+    /// What does not hold; nothing when all of it does.
+    pub problems: Problems,
 }

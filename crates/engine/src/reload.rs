@@ -1,11 +1,12 @@
 //! The road that every change takes: an edit, a hint followed, a start, a dry run, a way back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use midflight_core::{
-    Diff, DocumentId, Effect, KindName, Outcome, Phase, Plan, Pointer, Problem, Problems, ReloadEvent,
-    RevisionNumber, Status, StatusEvent, Trigger,
+    Diff, DocumentId, Effect, KindName, Outcome, Phase, Plan, Planned, Pointer, Problem, Problems,
+    ReloadEvent, RevisionNumber, Status, StatusEvent, Trigger,
 };
 use midflight_live::World;
 use midflight_store::{AppendError, Appended, NewRevision};
@@ -356,9 +357,7 @@ impl Reload<'_> {
         let core = self.core;
         let outcome = self.machine.outcome();
         let changes = ended.plan.as_ref().map_or(&[][..], |plan| &plan.changes);
-        let kinds: std::collections::BTreeSet<KindName> =
-            changes.iter().map(|change| change.id.kind.clone()).collect();
-        let kinds: Vec<_> = kinds.into_iter().collect();
+        let kinds = kinds_of(changes, &ended.problems);
         let live = core.cell.world().revision();
         let concerns_log = !self.is_edit || ended.appended.is_some();
         let event = Arc::new(ReloadEvent {
@@ -391,18 +390,24 @@ impl Reload<'_> {
             }
             _ => Arc::default(),
         };
-        if concerns_log || outcome.is_live() {
-            state.last_reload = Some(Arc::clone(&event));
-        }
         let looked_in_vain = outcome == Outcome::Unchanged
             && matches!(self.machine.trigger, Trigger::Periodic | Trigger::Notify);
-        if looked_in_vain {
-            ended.event = Some(event);
-            return;
+        if !looked_in_vain {
+            if concerns_log || outcome.is_live() {
+                state.last_reload = Some(Arc::clone(&event));
+            }
+            core.history.add(ReloadReport { event: Arc::clone(&event), changes: told });
         }
-        core.history.add(ReloadReport { event: Arc::clone(&event), changes: told });
         ended.event = Some(event);
     }
+}
+
+/// The kinds that a reload was about: those that it changes, and those of documents that were refused before that.
+fn kinds_of(changes: &[Planned], problems: &Problems) -> Vec<KindName> {
+    let refused = problems.iter().filter_map(|problem| problem.document.as_ref());
+    let kinds: BTreeSet<_> =
+        changes.iter().map(|change| &change.id).chain(refused).map(|id| &id.kind).collect();
+    kinds.into_iter().cloned().collect()
 }
 
 /// The components of a reload that is taken back: not yet in use, or in use.

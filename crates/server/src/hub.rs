@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::app::App;
-use crate::wire::{about, ms, stamp};
+use crate::wire::{ms, stamp};
 
 /// The events of one reload, ready to be sent.
 pub(crate) type Batch = Arc<[Utf8Bytes]>;
@@ -74,7 +74,7 @@ pub(crate) fn event(event_type: &str, data: &Value) -> Utf8Bytes {
 fn events(app: &App, report: &ReloadReport) -> Vec<Utf8Bytes> {
     let outcome = report.event.outcome;
     if !outcome.is_live() {
-        let kinds = about(&report.event).into_iter();
+        let kinds = report.event.kinds.iter();
         return kinds.map(|kind| event(&format!("{kind}_reload_failed"), &summary(app, report))).collect();
     }
     let asked_for = matches!(report.event.trigger, Trigger::Manual);

@@ -69,6 +69,40 @@ WHEN (SELECT value FROM meta WHERE key = 'compacting') = 0 BEGIN
     SELECT RAISE (ABORT, 'the log is append-only: compact it instead');
 END;
 
+-- What a row added by hand must be for a program to read it. Past rows cannot be changed, so one that nobody can read
+-- would be in the way of every follower for ever: it is refused at the door.
+
+CREATE TRIGGER revisions_are_readable AFTER INSERT ON revisions BEGIN
+    SELECT CASE
+        WHEN new.number <> (SELECT MAX(number) FROM revisions)
+            OR (new.number <> 1 AND NOT EXISTS (SELECT 1 FROM revisions WHERE number = new.number - 1))
+        THEN RAISE (ABORT, 'the number of a new revision is that of the newest and one')
+        WHEN new.created_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]*Z'
+            OR julianday(new.created_at) IS NULL
+        THEN RAISE (ABORT, 'created_at is a time such as 2026-01-31T12:00:00Z')
+    END;
+END;
+
+CREATE TRIGGER documents_are_readable BEFORE INSERT ON documents BEGIN
+    SELECT CASE
+        WHEN new.revision IS NOT (SELECT MAX(number) FROM revisions)
+        THEN RAISE (ABORT, 'a document is added in the transaction of its revision, which is the newest')
+        WHEN new.version <> 1 + COALESCE(
+            (SELECT version FROM heads WHERE kind = new.kind AND name = new.name), 0)
+        THEN RAISE (ABORT, 'the version of a new document version is that of the newest and one')
+        WHEN new.kind GLOB '*[^a-z0-9_]*' OR new.kind NOT GLOB '[a-z]*' OR length(new.kind) > 32
+        THEN RAISE (ABORT, 'a kind is a name of lower-case letters, digits and _')
+        -- Which of the characters past ASCII are letters is not known here; those are let through.
+        WHEN new.name GLOB '*[^-A-Za-z0-9_.:@+/' || char(128) || '-' || char(1114111) || ']*'
+            OR '/' || new.name || '/' GLOB '*/[-.:@+/]*'
+            OR length(CAST(new.name AS BLOB)) > 256
+            OR length(new.name) - length(replace(new.name, '/', '')) > 7
+        THEN RAISE (ABORT, 'a name is at most 8 segments of letters, digits and _ . - : @ + joined by /')
+        WHEN new.digest IS NULL AND new.body IS NOT NULL AND (typeof(new.body) <> 'text' OR NOT json_valid(new.body))
+        THEN RAISE (ABORT, 'a body is JSON')
+    END;
+END;
+
 CREATE TABLE blobs (
     digest TEXT PRIMARY KEY,
     bytes  BLOB NOT NULL

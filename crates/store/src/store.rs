@@ -26,7 +26,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Gives an edit the next number, if everything it is conditional on holds.
     ///
-    /// Bodies are shared with the edit, not copied. Cost: one durable write.
+    /// Bodies are shared with the edit, not copied. A deletion of a document that is not there is left out; what is left
+    /// may be a revision that changes nothing. Cost: one durable write.
     ///
     /// # Errors
     /// [`AppendError`]; the log is then as it was.
@@ -41,8 +42,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Compacted`] when one of them cannot be read in full any more.
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError>;
 
-    /// The newest version of each of these documents, deleted ones too, in the order asked; none for one that never
-    /// was. All are of one moment, and so is the newest revision's number that comes with them.
+    /// The newest version of each of these documents, deleted ones too, in the order asked, and as often; none for one
+    /// that never was. All are of one moment, and so is the newest revision's number that comes with them.
     async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError>;
 
     /// Every document that is not deleted, as of one moment, with the newest revision's number then.
@@ -88,6 +89,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets what was before revision `first`, but never anything of the current state nor of the state at
     /// `first`. Answers how many document versions were forgotten.
+    ///
+    /// Afterwards `first` itself can still be read in full, so `since(first - 1)` works and `since(first - 2)` is
+    /// refused. A `first` that was already forgotten changes nothing.
     ///
     /// # Errors
     /// [`StoreError::NoSuchRevision`] when `first` is past the newest.

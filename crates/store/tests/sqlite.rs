@@ -1,4 +1,5 @@
 //! The log in a SQLite file does what every log must do, and keeps its promises when the file is not what it was.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
 use midflight_store::{AppendError, Durability, NewRevision, SqliteOptions, SqliteStore, Store, StoreError};
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
 async fn make() -> (Arc<dyn Store>, TempDir) {
@@ -142,6 +144,53 @@ async fn the_past_cannot_be_changed_and_a_row_added_by_hand_is_found() {
     assert_eq!(found[0].documents[0].body.as_deref(), Some(&json!({"n": 1})));
     let (head, heads) = store.heads(&[DocumentId::new("rules", "d0").unwrap()]).await.unwrap();
     assert_eq!((head.get(), heads[0].as_ref().unwrap().version), (51, 2));
+}
+
+#[tokio::test]
+async fn a_row_added_by_hand_that_nobody_could_read_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    filled(&path).await;
+    let by_hand = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    let document = |values: &str| {
+        format!(
+            "BEGIN; INSERT INTO revisions (number, author) VALUES (51, 'by hand');
+             INSERT INTO documents (kind, name, version, revision, body) VALUES ({values}); COMMIT;"
+        )
+    };
+    let revision = |values: &str| {
+        format!("BEGIN; INSERT INTO revisions (number, author, created_at) VALUES ({values});")
+    };
+    let refused = [
+        (revision("53, 'by hand', '2026-01-31T12:00:00Z'"), "the number"),
+        (revision("51, 'by hand', 'yesterday'"), "created_at"),
+        (revision("51, 'by hand', '2026-13-31T12:00:00Z'"), "created_at"),
+        (document("'rules', 'd0', 2, 50, '{}'"), "which is the newest"),
+        (document("'rules', 'd0', 4, 51, '{}'"), "version"),
+        (document("'rules', 'd0', 1, 51, '{}'"), "version"),
+        (document("'Rules', 'new', 1, 51, '{}'"), "a kind is"),
+        (document("'rules', 'a//b', 1, 51, '{}'"), "a name is"),
+        (document("'rules', '../b', 1, 51, '{}'"), "a name is"),
+        (document("'rules', 'a b', 1, 51, '{}'"), "a name is"),
+        (document("'rules', '', 1, 51, '{}'"), "a name is"),
+        (document("'rules', 'new', 1, 51, '{\"n\": }'"), "a body is JSON"),
+        (document("'rules', 'new', 1, 51, x'00'"), "a body is JSON"),
+    ];
+    for (statements, why) in refused {
+        let mut connection = by_hand.acquire().await.unwrap();
+        let error = sqlx::raw_sql(AssertSqlSafe(statements.as_str()))
+            .execute(&mut *connection)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(why), "{statements}\n{error}");
+        sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.unwrap();
+    }
+    let taken = document("'rules', 'règles/Ω_1.a-b:c@d+e', 1, 51, '{}'");
+    sqlx::raw_sql(AssertSqlSafe(taken)).execute(&by_hand).await.unwrap();
+    by_hand.close().await;
+    let store = open(&path).await.unwrap();
+    assert_eq!(store.since(RevisionNumber::new(50), 10).await.unwrap().len(), 1);
 }
 
 /// A generator of numbers that is the same on every machine (xorshift64).

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use crate::app::App;
 use crate::params::{self, Params};
 use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{ReloadAnswer, ReloadList, StatisticsAnswer, about};
+use crate::wire::{ReloadAnswer, ReloadList, StatisticsAnswer};
 
 /// Which reloads to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -46,7 +46,7 @@ pub(crate) fn page(app: &App, asked: &ReloadParams) -> Result<ReloadList, ApiErr
     let before = params::number_cursor(asked.cursor.as_deref())?;
     let limit = params::limit(asked.limit)? as usize;
     let wanted = |event: &ReloadEvent| {
-        kind.as_ref().is_none_or(|kind| about(event).contains(kind))
+        kind.as_ref().is_none_or(|kind| event.kinds.contains(kind))
             && trigger.is_none_or(|trigger| event.trigger == trigger)
             && outcome.is_none_or(|outcome| event.outcome == outcome)
             && before.is_none_or(|before| event.id.0 < before)

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use midflight_core::{DocumentId, Outcome, Pointer, Trigger};
+use midflight_engine::Refusal;
 use serde_json::Value;
 
 use super::hot_reload::{ended_at, reload_count};
@@ -14,7 +15,7 @@ use crate::app::App;
 use crate::auth::Author;
 use crate::body::OptionalJsonBody;
 use crate::params::{InPath, document};
-use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
+use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{ReloadAnswer, ms, stamp};
 
 /// Looks at the log and serves what it holds.
@@ -108,23 +109,10 @@ async fn exist(app: &App, ruleset: Option<&str>, rule: Option<&str>) -> Result<(
 
 /// 422 when something in the log does not hold.
 async fn hold(app: &App) -> Result<(), ApiError> {
-    let looked = super::validate::all(app).await?;
-    if looked.valid {
-        return Ok(());
+    match app.engine.validate().await?.problems {
+        problems if problems.is_empty() => Ok(()),
+        problems => Err(Refusal::Invalid(problems).into()),
     }
-    let detail = format!("{} documents do not hold; nothing was reloaded", looked.invalid_rules);
-    let mut error = ApiError::new(Code::InvalidDocument, detail);
-    error.body_mut().errors = looked
-        .errors
-        .into_iter()
-        .map(|invalid| ProblemItem {
-            path: invalid.path,
-            message: invalid.error,
-            document: Some(format!("{}/{}", app.rules_kind, invalid.rule_id)),
-            ..ProblemItem::default()
-        })
-        .collect();
-    Err(error)
 }
 
 async fn run(app: &App, author: Author, anew: bool, filtered_by: FilteredBy) -> Result<Response, ApiError> {

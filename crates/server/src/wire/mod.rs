@@ -13,7 +13,6 @@ pub use document::{DocumentAnswer, DocumentList, VersionAnswer, VersionList};
 pub use edit::{
     Ack, ApplyRequest, ChangeRequest, DocumentDiffAnswer, OpWord, PlanAnswer, WriteAnswer, Written,
 };
-pub(crate) use reload::about;
 pub use reload::{PhaseAnswer, ReloadAnswer, ReloadList, StatisticsAnswer};
 pub use revision::{ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList};
 pub(crate) use status::Answering;

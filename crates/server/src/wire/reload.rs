@@ -1,8 +1,8 @@
 //! Reload events and what they add up to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use midflight_core::{KindName, ReloadEvent};
+use midflight_core::ReloadEvent;
 use midflight_engine::Statistics;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -60,7 +60,7 @@ impl From<&ReloadEvent> for ReloadAnswer {
             outcome: event.outcome.as_str(),
             from: event.from.get(),
             to: event.to.get(),
-            kinds: about(event).into_iter().map(ToString::to_string).collect(),
+            kinds: event.kinds.iter().map(ToString::to_string).collect(),
             documents_changed: event.documents_changed,
             phases: phases
                 .map(|time| PhaseAnswer { phase: time.phase.as_str(), took_ms: ms(time.took) })
@@ -68,12 +68,6 @@ impl From<&ReloadEvent> for ReloadAnswer {
             problems: items(&event.problems),
         }
     }
-}
-
-/// The kinds that a reload was about: those that changed, and those whose documents were refused before anything did.
-pub(crate) fn about(event: &ReloadEvent) -> BTreeSet<&KindName> {
-    let refused = event.problems.iter().filter_map(|problem| problem.document.as_ref());
-    event.kinds.iter().chain(refused.map(|id| &id.kind)).collect()
 }
 
 /// A page of reloads, newest first.

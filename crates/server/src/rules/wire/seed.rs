@@ -122,13 +122,13 @@ pub(crate) struct InvalidRule {
 pub(crate) struct ValidationAnswer {
     /// Whether it is.
     pub(crate) valid: bool,
-    /// How many documents were looked at.
+    /// How many documents were looked at: rules, rulesets, conditions and checks.
     pub(crate) total_rules: usize,
-    /// How many of them hold.
+    /// The rest of them.
     pub(crate) valid_rules: usize,
-    /// How many do not.
+    /// How many of them `errors` names.
     pub(crate) invalid_rules: usize,
-    /// What is wrong.
+    /// What is wrong, the first hundred.
     pub(crate) errors: Vec<InvalidRule>,
     /// The revision that was looked at.
     pub(crate) revision: u64,
