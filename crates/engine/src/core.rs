@@ -1,11 +1,12 @@
 //! What the parts of one engine share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_bus::Bus;
 use midflight_core::{Plan, Step};
-use midflight_live::{Slot, WorldCell};
+use midflight_live::{Slot, World, WorldCell};
 use midflight_store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,7 +44,32 @@ pub(crate) struct Core {
     pub(crate) retiring: TaskTracker,
 }
 
+/// How long a replaced world is held for readers that are about to be done with it.
+const READERS_MAX: Duration = Duration::from_millis(100);
+/// How often it is looked at meanwhile.
+const READERS_LOOK: Duration = Duration::from_millis(10);
+
 impl Core {
+    /// Lets a world go on a thread where nobody waits: freeing a large one takes as long as making it, so it is neither
+    /// to hold up requests here nor to fall to the reader who happens to be the last.
+    pub(crate) fn let_go(&self, world: Arc<World>) {
+        let stop = self.stop.clone();
+        self.retiring.spawn(async move {
+            let unread = async {
+                while Arc::strong_count(&world) > 1 {
+                    tokio::time::sleep(READERS_LOOK).await;
+                }
+            };
+            tokio::select! {
+                _ = tokio::time::timeout(READERS_MAX, unread) => {}
+                () = stop.cancelled() => {}
+            }
+            if tokio::task::spawn_blocking(move || drop(world)).await.is_err() {
+                tracing::error!("what was replaced could not be freed in order");
+            }
+        });
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
     }

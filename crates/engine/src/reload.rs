@@ -77,6 +77,7 @@ impl Reload<'_> {
         let halt = match self.make_ready(state, aim, &mut ended).await {
             Ok(ready) if self.dry_run => {
                 ended.plan = Some(ready.plan);
+                self.core.let_go(ready.world);
                 return ended;
             }
             Ok(ready) => self.go_live(state, ready, &mut ended).await.err(),
@@ -205,7 +206,7 @@ impl Reload<'_> {
         state.position = state.position.max(plan.to);
         state.served_since = core.now();
         release(state, &ended.origins);
-        drop(old);
+        core.let_go(old);
         self.machine.step(StatusEvent::Finished);
         Ok(())
     }
@@ -322,7 +323,7 @@ impl Reload<'_> {
     fn take_back(&mut self, state: &mut State, plan: &Plan, old: Option<Arc<World>>, parts: PublishedParts) {
         self.machine.step(StatusEvent::Failed);
         if let Some(old) = old {
-            drop(self.core.cell.publish(old));
+            self.core.let_go(self.core.cell.publish(old));
         }
         match parts {
             PublishedParts::Ready(parts) => drop(parts),

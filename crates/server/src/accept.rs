@@ -1,29 +1,28 @@
 //! Accepts connections: bounded in number, with a time for headers to come, and drained when the server stops.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ServerLimits;
+use crate::edge::Edge;
 
 /// How long an accept that failed, as for want of file descriptors, waits before the next.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until stopped, then lets requests in flight finish.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    limits: ServerLimits,
-    stop: CancellationToken,
-) {
+pub(crate) async fn serve(listener: TcpListener, edge: Edge, limits: ServerLimits, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -33,9 +32,9 @@ pub(crate) async fn serve(
             accepted = accept(&listener, &places) => accepted,
         };
         if let Some((stream, place)) = accepted {
-            let (router, stop, cut) = (router.clone(), stop.clone(), cut.clone());
+            let (edge, stop, cut) = (edge.clone(), stop.clone(), cut.clone());
             connections.spawn(async move {
-                connection(stream, router, limits, stop, cut).await;
+                connection(stream, edge, limits, stop, cut).await;
                 drop(place);
             });
         }
@@ -71,7 +70,7 @@ async fn accept(
 
 async fn connection(
     stream: TcpStream,
-    router: Router,
+    edge: Edge,
     limits: ServerLimits,
     stop: CancellationToken,
     cut: CancellationToken,
@@ -80,7 +79,10 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's delay");
     }
-    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let edge = edge.clone();
+        async move { Ok::<_, Infallible>(edge.answer(request.map(Body::new)).await) }
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(limits.receive_ms_max))

@@ -1,26 +1,54 @@
-//! The one layer before every handler: is the request meant for this server, and who sends it?
+//! What stands before every handler: is the request meant for this server, who sends it, and what if it panics?
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use axum::Router;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
+use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::auth::{Caller, unauthenticated};
 use crate::origin::{check_host, check_origin};
 use crate::problem::ApiError;
+use crate::routes;
 
 /// What a probe or a scraper asks without a token, wherever the server listens. None of it is in the documents.
 const OPEN: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
-/// Turns a request into one with a [`Caller`], or refuses it.
-pub(crate) async fn admit(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    match caller(&app, &request) {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(error) => error.into_response(),
+/// The routes, and the one way to them. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Edge {
+    app: App,
+    routes: Router,
+}
+
+impl Edge {
+    pub(crate) fn new(app: App) -> Self {
+        Self { routes: routes::router(app.clone()), app }
     }
+
+    /// Turns a request into one with a [`Caller`] and answers it, or refuses it.
+    pub(crate) async fn answer(self, mut request: Request) -> Response {
+        match caller(&self.app, &request) {
+            Ok(caller) => request.extensions_mut().insert(caller),
+            Err(error) => return error.into_response(),
+        };
+        // Handlers share nothing that a panic could leave half changed: they read snapshots and send edits.
+        match AssertUnwindSafe(self.routes.oneshot(request)).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(panic) => panicked(&*panic),
+        }
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
+    ApiError::internal(&format!("a handler panicked: {said}")).into_response()
 }
 
 fn caller(app: &App, request: &Request) -> Result<Caller, ApiError> {
@@ -34,4 +62,20 @@ fn caller(app: &App, request: &Request) -> Result<Caller, ApiError> {
         return Err(unauthenticated("this server can be reached from other machines"));
     }
     Ok(caller)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_that_says_nothing_of_the_inside() {
+        for panic in [Box::new("secret") as Box<dyn Any + Send>, Box::new("secret".to_owned()), Box::new(3)] {
+            let response = panicked(&*panic);
+            assert_eq!(response.status(), 500);
+            let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            let body = String::from_utf8_lossy(&body);
+            assert!(body.contains("\"internal\"") && !body.contains("secret"), "{body}");
+        }
+    }
 }

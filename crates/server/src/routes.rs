@@ -1,13 +1,8 @@
 //! The router: every route, the layers around them, and the OpenAPI document that comes with them.
 
-use std::any::Any;
-
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -15,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::{ApiError, Code};
-use crate::{docs, edge, health, log, metrics, rules};
+use crate::{docs, health, log, metrics, rules};
 
 fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -45,7 +40,7 @@ pub fn openapi() -> OpenApi {
     document
 }
 
-/// Every route with the layers around them.
+/// Every route.
 pub(crate) fn router(app: App) -> Router {
     let (routes, _) = all().split_for_parts();
     routes
@@ -53,8 +48,6 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         // Bodies are bounded where they are read, each by the bound it has.
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(app.clone(), edge::admit))
-        .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)
 }
 
@@ -64,10 +57,4 @@ async fn no_such_path() -> ApiError {
 
 async fn method_not_allowed(method: Method) -> ApiError {
     ApiError::new(Code::MethodNotAllowed, format!("this path does not take {method}; see /docs"))
-}
-
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    ApiError::internal(&format!("a handler panicked: {said}")).into_response()
 }

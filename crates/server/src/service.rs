@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use jiff::Timestamp;
 use midflight_bus::MemoryBus;
 use midflight_engine::{Engine, Kind};
@@ -17,16 +16,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Shared};
 use crate::auth::Tokens;
+use crate::edge::Edge;
 use crate::hub::{self, Hub};
 use crate::metrics::Metrics;
-use crate::{ServeError, ServeOptions, first_key, routes};
+use crate::{ServeError, ServeOptions, first_key};
 
 /// How often recorded times are folded into their summaries.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Everything that answers, but for the socket it answers on.
-///
-/// Tests call [`Service::router`] without one; [`crate::start`] puts it behind one.
+/// Everything that answers, but for the socket it answers on; [`crate::start`] puts it behind one.
 pub struct Service {
     app: App,
     first_token: Option<String>,
@@ -81,9 +79,9 @@ impl Service {
         Ok(Self { app, first_token, directories: Mutex::new(directories) })
     }
 
-    /// Every route with its layers. Cheap to call.
-    pub fn router(&self) -> Router {
-        routes::router(self.app.clone())
+    /// What answers requests.
+    pub(crate) fn edge(&self) -> Edge {
+        Edge::new(self.app.clone())
     }
 
     /// The engine behind the routes.

@@ -78,7 +78,7 @@ pub async fn start_on(options: ServeOptions, store: Arc<dyn Store>) -> Result<Ru
     let service = Arc::new(Service::start(&options, store, address).await?);
     let url = format!("http://{address}");
     let stop = CancellationToken::new();
-    let task = tokio::spawn(accept::serve(listener, service.router(), options.limits, stop.clone()));
+    let task = tokio::spawn(accept::serve(listener, service.edge(), options.limits, stop.clone()));
     if let Some(file) = &options.ready_file {
         write_ready(file, &url).map_err(|error| ServeError::ReadyFile(file.clone(), error))?;
     }

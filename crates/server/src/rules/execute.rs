@@ -15,6 +15,9 @@ use crate::params::InPath;
 use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
 use crate::wire::ms;
 
+/// What most answers fit into, in bytes.
+const ANSWER_BYTES: usize = 2048;
+
 /// Executes a ruleset on an input.
 #[utoipa::path(post, path = "/api/v1/rules/execute", tag = "rules", request_body = ExecuteBody,
     responses((status = 200, body = ExecutionAnswer), (status = "default", body = ProblemBody)))]
@@ -125,7 +128,8 @@ fn refused(error: &ExecuteError) -> ApiError {
 
 /// Writes an answer that borrows from a snapshot, before the snapshot is let go.
 fn json(answer: &impl Serialize) -> Result<Response, ApiError> {
-    let bytes = serde_json::to_vec(answer).map_err(|error| ApiError::internal(&error))?;
+    let mut bytes = Vec::with_capacity(ANSWER_BYTES);
+    serde_json::to_writer(&mut bytes, answer).map_err(|error| ApiError::internal(&error))?;
     let kind = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, kind)], bytes).into_response())
 }
