@@ -324,6 +324,12 @@ impl Engine {
         self.core.registry.iter().flat_map(of_kind).collect()
     }
 
+    /// The names of its kinds.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<&str> {
+        self.core.registry.names()
+    }
+
     /// How this replica stands to the log. Cost: small, however many documents there are.
     #[must_use]
     pub fn status(&self) -> EngineStatus {

@@ -131,6 +131,10 @@ impl Registry {
         self.kinds.iter().find(|registered| registered.name == *name)
     }
 
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.iter().map(|registered| registered.name.as_str()).collect()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Registered> {
         self.kinds.iter()
     }

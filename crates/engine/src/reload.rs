@@ -253,7 +253,7 @@ impl Reload<'_> {
     }
 
     fn unknown_kinds(&self, edit: &midflight_core::Edit) -> Option<Problems> {
-        let known: Vec<_> = self.core.registry.iter().map(|kind| kind.name.as_str()).collect();
+        let known = self.core.registry.names();
         let unknown = edit.changes.iter().filter(|change| self.core.registry.get(&change.id.kind).is_none());
         let problem = |change: &midflight_core::Change| {
             let message =

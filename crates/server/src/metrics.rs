@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use midflight_engine::ReloadReport;
 
 use crate::app::App;
@@ -83,6 +83,11 @@ impl Metric {
     }
 }
 
+/// The upper ends of the buckets of reload times: from one document of a few to all of a hundred thousand.
+const RELOAD_MS: [f64; 12] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 5000.0];
+/// The upper ends of the buckets of execution times: from ten rules to a batch of many inputs.
+const EXECUTION_SECONDS: [f64; 12] = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 1e-1, 1.0];
+
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
 /// The metrics of one server.
@@ -98,7 +103,15 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let mut builder = PrometheusBuilder::new();
+        for (metric, buckets) in
+            [(Metric::RuleReloadTime, &RELOAD_MS[..]), (Metric::ExecutionTime, &EXECUTION_SECONDS[..])]
+        {
+            let name = Matcher::Full(metric.name().to_owned());
+            // Only a list of no buckets is an error.
+            builder = builder.set_buckets_for_metric(name, buckets).unwrap_or_default();
+        }
+        let recorder = builder.build_recorder();
         for metric in Metric::ALL {
             let (name, meaning) = (KeyName::from_const_str(metric.name()), metric.meaning().into());
             match metric {

@@ -82,7 +82,7 @@ pub async fn start_on(options: ServeOptions, store: Arc<dyn Store>) -> Result<Ru
     if let Some(file) = &options.ready_file {
         write_ready(file, &url).map_err(|error| ServeError::ReadyFile(file.clone(), error))?;
     }
-    tracing::info!(%url, "listening");
+    tracing::debug!(%url, "listening");
     let ready_file = options.ready_file;
     Ok(Running { url, address, service, stop, task: Mutex::new(Some(task)), ready_file })
 }

@@ -54,7 +54,7 @@ pub(super) struct ImportArgs {
     /// The conditions that the rules name; with --format rule-engine.
     #[arg(long, value_name = "FILE")]
     conditions: Option<PathBuf>,
-    /// The id of the ruleset to make; with --format rule-engine.
+    /// The id of the ruleset to make, of which `default` is also the default; with --format rule-engine.
     #[arg(long, default_value = "default", value_name = "ID")]
     ruleset: String,
     #[command(flatten)]

@@ -123,6 +123,9 @@ fn the_original_engines_files_are_imported() {
     ];
     assert!(server.run(&flags).contains("rules/old/R1 added"));
     assert!(server.run(&["execute", "old", "--data", r#"{"age": 31}"#]).contains("yes"));
+    let unnamed = ["import", "rules.json", "--format", "rule-engine", "--conditions", "conditions.json"];
+    assert!(server.run(&unnamed).contains("rules/default/R1 added"));
+    assert!(server.run(&["execute", "--data", r#"{"age": 31}"#]).contains("yes"));
     // The first shape of the original, where a rule has a condition of its own and names an operator for it.
     server.write(
         "first.json",

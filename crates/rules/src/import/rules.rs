@@ -9,6 +9,9 @@ use super::fields::{add, list, take};
 use super::id_of;
 use crate::suggest::clip;
 
+/// The id that makes an imported ruleset the default: the original executed its one file without naming it.
+const DEFAULT: &str = "default";
+
 /// Reads a rules file into a ruleset and its rules. `known` says which conditions the catalogue has.
 pub(super) fn read(
     file: &Value,
@@ -26,7 +29,10 @@ pub(super) fn read(
     }
     let seed = file.get("rules_set").is_none() && file.get("rules").is_some();
     let (key, about) = if seed { ("rules", file.get("ruleset")) } else { ("rules_set", None) };
-    let body = ruleset_body(file, about.unwrap_or(&Value::Null));
+    let mut body = ruleset_body(file, about.unwrap_or(&Value::Null));
+    if ruleset == DEFAULT {
+        body.entry("default").or_insert(json!(true));
+    }
     add(&mut documents, ruleset.to_owned(), body, &Pointer::root(), problems);
     for (i, rule) in list(file, key, problems).iter().enumerate() {
         let place = Pointer::root().key(key).index(i);

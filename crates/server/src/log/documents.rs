@@ -52,6 +52,11 @@ pub(super) async fn list_documents(
         limit: params::limit(list.limit)?,
     };
     let page = app.engine.store().documents(query).await?;
+    let known = app.engine.kinds();
+    if page.items.is_empty() && !known.iter().any(|known| *known == kind) {
+        let detail = format!("there is no kind {kind:?}; there is {}", known.join(", "));
+        return Err(ApiError::new(Code::NotFound, detail));
+    }
     Ok(Json(DocumentList {
         items: page.items.iter().map(DocumentAnswer::from).collect(),
         next_cursor: page.next.map(|id| id.name.to_string()),

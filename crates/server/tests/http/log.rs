@@ -43,6 +43,8 @@ async fn versions_and_states_of_the_past_are_read() {
     let past = server.get("/api/v1/documents/rules?at=2").await.ok();
     assert_eq!(past["items"][1]["body"]["conditions"]["item"]["constant"], 18);
     server.get("/api/v1/documents/rules?at=99").await.problem(404, "not_found");
+    let unknown = server.get("/api/v1/documents/rulez").await.problem(404, "not_found");
+    assert!(unknown["detail"].as_str().unwrap().contains("there is rules"));
 }
 
 #[tokio::test]
