@@ -106,6 +106,8 @@ codes! {
     StoreFull => "store_full", INSUFFICIENT_STORAGE, "The store has no room left";
     /// The store cannot be written.
     StoreReadOnly => "store_read_only", SERVICE_UNAVAILABLE, "The store is read-only";
+    /// The store is not what was put there.
+    StoreCorrupt => "store_corrupt", INTERNAL_SERVER_ERROR, "The store is damaged";
     /// A defect of this server.
     Internal => "internal", INTERNAL_SERVER_ERROR, "Something went wrong in the server";
 }

@@ -71,6 +71,10 @@ impl ApiError {
             StoreError::ReadOnly(_) => {
                 logged(Code::StoreReadOnly, "what is served goes on being served, and nothing can be changed")
             }
+            StoreError::Corrupt(_) => logged(
+                Code::StoreCorrupt,
+                "what is served goes on being served; a person must look at the file of the log",
+            ),
             StoreError::Compacted { first, .. } => {
                 let mut api = Self::new(Code::Compacted, error.to_string());
                 api.body_mut().first_revision = Some(first.get());
@@ -85,5 +89,28 @@ impl ApiError {
 impl From<NameError> for ApiError {
     fn from(error: NameError) -> Self {
         Self::new(Code::InvalidName, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_store_says_of_itself_stays_here_and_the_class_is_told() {
+        let secret = || "/home/anna/midflight.db".to_owned();
+        for (error, status, code) in [
+            (StoreError::Unavailable(secret()), 503, "store_unavailable"),
+            (StoreError::InUse(secret()), 503, "store_unavailable"),
+            (StoreError::Full(secret()), 507, "store_full"),
+            (StoreError::ReadOnly(secret()), 503, "store_read_only"),
+            (StoreError::Corrupt(secret()), 500, "store_corrupt"),
+            (StoreError::TooNew { found: 9, known: 1 }, 500, "internal"),
+        ] {
+            let answered = ApiError::from(Refusal::Store(error));
+            let body = answered.body();
+            assert_eq!((body.status, body.code), (status, code));
+            assert!(!body.detail.contains("anna"), "{}", body.detail);
+        }
     }
 }

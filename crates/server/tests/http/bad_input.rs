@@ -1,9 +1,14 @@
 //! Bad input: each class has a clear error and changes nothing.
 
+use std::sync::Arc;
+
+use midflight_store::{SqliteOptions, SqliteStore};
 use reqwest::{Body, Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::support::{Server, answer, rule, server, server_with};
+use crate::support::{DEADLINE, Server, answer, rule, server, server_on, server_with};
 
 const R1: &str = "/api/v1/rulesets/loans/rules/R1";
 
@@ -111,4 +116,79 @@ async fn bounds_that_are_set_are_named_when_they_are_met() {
     assert!(full["detail"].as_str().unwrap().contains("documents_max"));
     let diff = server.get("/api/v1/revisions/2/diff?against=0").await.problem(413, "too_large");
     assert!(diff["detail"].as_str().unwrap().contains("diff_documents_max"));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let server = server_with(|options| options.limits.receive_ms_max = 50).await;
+    let mut connection = TcpStream::connect(server.running.address()).await.unwrap();
+    let head = "POST /api/v1/rules/execute HTTP/1.1\r\nhost: localhost\r\ncontent-length: 20\r\n\r\n{";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 4096];
+    let read = tokio::time::timeout(DEADLINE, connection.read(&mut answer)).await.unwrap().unwrap();
+    let answer = String::from_utf8_lossy(&answer[..read]);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("receive_ms_max"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_log_without_room_refuses_the_edit_and_serves_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let bounded =
+        SqliteOptions { store_bytes_max: Some(400_000), ..SqliteOptions::new(folder.path().join("log.db")) };
+    let server = server_on(Arc::new(SqliteStore::open(bounded).await.unwrap())).await.with_loans().await;
+    let mut large = rule(18, 3.0);
+    let mut took = 2;
+    let full = loop {
+        large["description"] = json!(format!("{took} {}", "x".repeat(4_000)));
+        let answer = server.put(R1, &large).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        took += 1;
+    };
+    full.problem(507, "store_full");
+    let executed = server.post("/api/v1/rules/execute", &json!({"data": {"age": 30}})).await.ok();
+    assert_eq!((&executed["revision"], &executed["total_points"]), (&json!(took), &json!(3.0)));
+}
+
+/// A copy of `text` with bits flipped, a part cut out, or something strange in place of a part.
+fn mutated(text: &str, number: usize) -> Vec<u8> {
+    const STRANGE: [&str; 8] =
+        ["null", "-1", "1e999", "\"\"", "[]", "{}", "[[[[[[[[[[", "18446744073709551616"];
+    let mut bytes = text.as_bytes().to_vec();
+    let (place, length) = (number * 7919 % bytes.len(), number * 31 % 17 + 1);
+    match number % 4 {
+        0 => bytes[place] ^= 1 << (number / 4 % 8),
+        1 => bytes.truncate(place),
+        2 => drop(bytes.drain(place..(place + length).min(text.len()))),
+        _ => {
+            let end = (place + length).min(bytes.len());
+            bytes.splice(place..end, STRANGE[number / 4 % STRANGE.len()].bytes());
+        }
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn a_thousand_mutated_bodies_are_taken_or_refused_with_a_reason_and_what_is_refused_changes_nothing() {
+    let server = server().await.with_loans().await;
+    let text = rule(18, 2.0).to_string();
+    let (mut taken, mut refused, mut revision) = (0, 0, 2);
+    for number in 0..1_000 {
+        let answer = raw(&server, "application/json", mutated(&text, number)).await;
+        let (status, json) = (answer.status.as_u16(), answer.json);
+        if status == 200 {
+            revision = json["revision"].as_u64().unwrap_or(revision);
+            taken += 1;
+        } else {
+            assert!((400..500).contains(&status), "{status} {json:#}");
+            let reason = json["detail"].as_str().unwrap();
+            let placed = json["errors"][0]["path"].is_string() || reason.contains("line 1 column");
+            assert!(placed && reason.len() > 10, "{json:#}");
+            refused += 1;
+        }
+        let executed = server.post("/api/v1/rules/execute", &json!({"data": {"age": 30}})).await.ok();
+        assert_eq!(executed["revision"], revision, "after {number}");
+    }
+    assert!(refused > 700 && taken > 10, "{refused} refused, {taken} taken");
 }
