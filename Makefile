@@ -16,14 +16,20 @@ build: ## Build the server and CLI, optimised
 	$(CARGO) build --release --locked -p midflight --features cli
 
 run: build ## Build, and serve the example rules on SQLite in ./midflight-data
-	@printf '%s\n' \
-	  "Three commands to try in another terminal, once it is listening:" \
-	  "  1. ask:    curl -s http://$(LISTEN)/api/v1/rules/execute -H 'content-type: application/json' \\" \
-	  "               -d '{\"data\": {\"amount\": 20000, \"applicant\": {\"income\": 52000, \"years_employed\": 6, \"defaults\": 0}}}'" \
-	  "  2. change: MIDFLIGHT_TOKEN=\$$(cat $(DATA)/admin-token) EDITOR=nano ./target/release/midflight edit rules/conditions/earns-enough" \
-	  "  3. look:   ./target/release/midflight history   (and http://$(LISTEN)/docs)" ""
-	@./target/release/midflight serve --listen $(LISTEN) --data-dir $(DATA) \
-		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans
+	@rm -f $(DATA)/ready; \
+	./target/release/midflight serve --listen $(LISTEN) --data-dir $(DATA) --ready-file $(DATA)/ready \
+		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans & server=$$!; \
+	trap : INT; trap 'kill $$server' TERM; \
+	until [ -s $(DATA)/ready ] || ! kill -0 $$server 2>/dev/null; do sleep 0.1; done; \
+	if [ -s $(DATA)/ready ]; then url=$$(cat $(DATA)/ready); printf '%s\n' "" \
+	  "  URL    $$url" \
+	  "  token  $$(cat $(DATA)/admin-token)" "" \
+	  "Three commands to try in another terminal, in this folder:" "" \
+	  "  export MIDFLIGHT_URL=$$url MIDFLIGHT_TOKEN=\$$(cat $(DATA)/admin-token) PATH=\$$PWD/target/release:\$$PATH" "" \
+	  "  1. ask:    midflight execute --data '{\"amount\": 20000, \"applicant\": {\"income\": 52000, \"years_employed\": 6, \"defaults\": 0}}'" \
+	  "  2. change: EDITOR=nano midflight edit rules/conditions/earns-enough     then ask again" \
+	  "  3. look:   midflight history     and in a browser $$url/docs" ""; fi; \
+	wait $$server || wait $$server
 
 test: fmt-check lint test-all loom docs deny check-generated ## Everything that must pass
 
