@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use midflight_core::{Change, Digest, Document, Head, Revision, RevisionNumber, canonical_json};
+use serde_json::Value;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
 use super::failure::failure;
 use super::read;
-use super::row::{signed, summary};
+use super::row::{off_the_road, signed, summary};
 use crate::{AppendError, Appended, NewRevision, StoreError};
 
 /// How many rows one statement inserts.
@@ -34,7 +35,8 @@ pub(super) async fn append(writer: &SqlitePool, new: NewRevision<'_>) -> Result<
     };
     insert_revision(&mut transaction, &revision).await?;
     for chunk in documents.chunks(ROWS_MAX) {
-        insert_documents(&mut transaction, chunk).await?;
+        let bodies = canonical(chunk).await?;
+        insert_documents(&mut transaction, chunk, bodies).await?;
     }
     transaction.commit().await.map_err(failure)?;
     Ok(Appended { revision, documents })
@@ -102,23 +104,40 @@ async fn insert_revision(transaction: &mut SqliteConnection, revision: &Revision
     insert.execute(transaction).await.map(drop).map_err(failure)
 }
 
+/// A body as it is kept: its canonical text, and the digest of that.
+struct Kept {
+    text: String,
+    digest: String,
+}
+
+/// The bodies of documents as they are kept, none for a deletion.
+async fn canonical(documents: &[Document]) -> Result<Vec<Option<Kept>>, StoreError> {
+    let bodies: Vec<_> = documents.iter().map(|document| document.body.clone()).collect();
+    let keep = |body: &Value| {
+        let text = canonical_json(body);
+        let digest = Digest::of_bytes(text.as_bytes()).to_string();
+        Kept { text, digest }
+    };
+    off_the_road(bodies.len(), move || bodies.iter().map(|body| body.as_deref().map(keep)).collect()).await
+}
+
 async fn insert_documents(
     transaction: &mut SqliteConnection,
     documents: &[Document],
+    bodies: Vec<Option<Kept>>,
 ) -> Result<(), StoreError> {
     let mut insert = QueryBuilder::<Sqlite>::new(
         "INSERT INTO documents (kind, name, version, revision, owner, digest, body) ",
     );
-    insert.push_values(documents, |mut row, document| {
-        let body = document.body.as_deref().map(canonical_json);
-        let digest = body.as_ref().map(|body| Digest::of_bytes(body.as_bytes()).to_string());
+    insert.push_values(documents.iter().zip(bodies), |mut row, (document, body)| {
+        let (text, digest) = body.map(|body| (body.text, body.digest)).unzip();
         row.push_bind(document.id.kind.as_str().to_owned())
             .push_bind(document.id.name.as_str().to_owned())
             .push_bind(i64::try_from(document.version).unwrap_or(i64::MAX))
             .push_bind(signed(document.revision))
             .push_bind(document.owner.as_ref().map(|owner| owner.as_str().to_owned()))
             .push_bind(digest)
-            .push_bind(body);
+            .push_bind(text);
     });
     insert.build().execute(transaction).await.map(drop).map_err(failure)
 }

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::failure::{corrupt, failure};
-use super::row::{DOCUMENT, document, id, number, revision, signed, summary, time};
+use super::row::{self, DOCUMENT, document, id, number, revision, signed, summary, time};
 use crate::{Appended, DocumentQuery, DocumentVersion, Page, RevisionQuery, StoreError, Token};
 
 pub(super) async fn head(reader: impl SqliteExecutor<'_>) -> Result<RevisionNumber, StoreError> {
@@ -69,8 +69,7 @@ async fn made_by(
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(signed(from)).bind(signed(to));
     let rows = rows.fetch_all(reader).await.map_err(failure)?;
     let mut made: HashMap<_, Vec<_>> = HashMap::new();
-    for row in &rows {
-        let document = document(row)?;
+    for document in row::documents(rows).await? {
         made.entry(document.revision).or_default().push(document);
     }
     Ok(made)
@@ -155,9 +154,8 @@ pub(super) async fn heads(
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(as_json(ids.iter())).fetch_all(&mut *reader).await;
     let rows = rows.map_err(failure)?;
-    let documents = rows.iter().map(document).collect::<Result<Vec<_>, _>>()?;
     let mut found: HashMap<_, _> =
-        documents.into_iter().map(|document| (document.id.clone(), document)).collect();
+        row::documents(rows).await?.into_iter().map(|document| (document.id.clone(), document)).collect();
     Ok((head, ids.iter().map(|id| found.remove(id)).collect()))
 }
 
@@ -197,7 +195,7 @@ pub(super) async fn everything(readers: &SqlitePool) -> Result<(RevisionNumber, 
         "SELECT {DOCUMENT} FROM heads h JOIN documents d ON d.rowid = h.document WHERE NOT h.deleted"
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *reader).await.map_err(failure)?;
-    Ok((head, rows.iter().map(document).collect::<Result<_, _>>()?))
+    Ok((head, row::documents(rows).await?))
 }
 
 pub(super) async fn documents(
@@ -233,8 +231,7 @@ pub(super) async fn documents(
     }
     sql.push(" ORDER BY h.kind, h.name LIMIT ").push_bind(i64::from(query.limit) + 1);
     let rows = sql.build().fetch_all(&mut *reader).await.map_err(failure)?;
-    let items = rows.iter().map(document).collect::<Result<_, _>>()?;
-    Ok(page(items, query.limit, |document: &Document| document.id.clone()))
+    Ok(page(row::documents(rows).await?, query.limit, |document: &Document| document.id.clone()))
 }
 
 pub(super) async fn document_at(

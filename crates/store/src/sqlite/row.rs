@@ -57,6 +57,26 @@ pub(super) fn document(row: &SqliteRow) -> Result<Document, StoreError> {
     Ok(Document { id, version, revision, owner: owner.map(|owner| Owner::new(&owner)), body })
 }
 
+/// More rows than this are read on a thread where nobody waits: parsing and hashing them takes milliseconds, which
+/// requests on this thread would have to wait for.
+const READ_HERE_MAX: usize = 64;
+
+/// Runs what costs time for each of `count` things, on a thread for that when they are many.
+pub(super) async fn off_the_road<T: Send + 'static>(
+    count: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
+    if count <= READ_HERE_MAX {
+        return Ok(work());
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StoreError::Unavailable(format!("the rows were not worked through: {error}")))
+}
+
+pub(super) async fn documents(rows: Vec<SqliteRow>) -> Result<Vec<Document>, StoreError> {
+    off_the_road(rows.len(), move || rows.iter().map(document).collect()).await?
+}
+
 pub(super) fn time(row: &SqliteRow) -> Result<Timestamp, StoreError> {
     let text: String = row.try_get("created_at").map_err(failure)?;
     text.parse().map_err(corrupt)
