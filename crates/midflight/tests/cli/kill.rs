@@ -1,64 +1,21 @@
 //! The server is killed in the middle of edits, again and again: every edit that it acknowledged is in the log, and no
 //! edit that it refused is.
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use midflight_core::RevisionNumber;
 use midflight_store::{SqliteOptions, SqliteStore, Store as _};
 use serde_json::{Value, json};
 
+use crate::harness::Server;
+
 const EDITS: u64 = 10_000;
 const KILLS: u64 = 20;
 const WRITERS: u64 = 4;
-
-struct Server {
-    child: Child,
-    address: String,
-    token: String,
-}
-
-impl Server {
-    fn start(folder: &Path) -> Self {
-        let (ready, token) = (folder.join("ready"), folder.join("token"));
-        std::fs::remove_file(&ready).ok();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_midflight"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(folder.join("data"))
-            .arg("--ready-file")
-            .arg(&ready)
-            .arg("--admin-token-file")
-            .arg(&token)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let url = loop {
-            match std::fs::read_to_string(&ready) {
-                Ok(url) if !url.trim().is_empty() => break url.trim().to_owned(),
-                _ if child.try_wait().unwrap().is_some() => panic!("the server ended before it answered"),
-                _ => assert!(Instant::now() < deadline, "the server did not say that it is ready"),
-            }
-            std::thread::yield_now();
-        };
-        let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let token = std::fs::read_to_string(&token).unwrap().trim().to_owned();
-        Self { child, address, token }
-    }
-
-    /// `kill -9`, and gone when this returns.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
 
 /// Sends one request; none when the server went away before it answered.
 fn send(stream: &mut TcpStream, method: &str, path: &str, token: &str, body: &Value) -> Option<(u16, Value)> {
@@ -123,18 +80,19 @@ fn mark_of(body: &Value) -> Option<u64> {
 
 #[test]
 fn what_was_acknowledged_is_there_and_what_was_refused_is_not() {
-    let folder = tempfile::TempDir::new().unwrap();
+    let mut folder = tempfile::tempdir().unwrap();
     let told = Told::default();
     for round in 0..KILLS {
-        let server = Server::start(folder.path());
+        let server = Server::start_in(folder, &[]);
+        let address = server.url.trim_start_matches("http://").to_owned();
         if round == 0 {
-            let mut stream = TcpStream::connect(&server.address).unwrap();
+            let mut stream = TcpStream::connect(&address).unwrap();
             let put = send(&mut stream, "PUT", "/api/v1/rulesets/set", &server.token, &json!({}));
             assert_eq!(put.unwrap().0, 201);
         }
         let until = (round + 1) * EDITS / KILLS;
-        let (address, token) = (server.address.clone(), server.token.clone());
-        std::thread::scope(|scope| {
+        let token = server.token.clone();
+        folder = std::thread::scope(|scope| {
             for _ in 0..WRITERS {
                 scope.spawn(|| write(&address, &token, &told));
             }
@@ -142,7 +100,7 @@ fn what_was_acknowledged_is_there_and_what_was_refused_is_not() {
                 std::thread::yield_now();
             }
             // Wherever the writers are: their connections break, and they end.
-            server.kill();
+            server.signal("-KILL").1
         });
     }
     let (acknowledged, refused) =
