@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to hold it to its word.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fmt lint loom docs deny check-generated
+.PHONY: help run build test test-needs bench fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -33,7 +33,19 @@ run: build ## Build, and serve the example rules on SQLite in ./midflight-data
 
 test: fmt-check lint test-all loom docs deny check-generated ## Everything that must pass
 
-test-all:
+# The servers that the tests start, each on a free port: program and Debian package.
+NEEDS := initdb:postgresql redis-server:redis-server nats-server:nats-server
+
+test-needs: ## Install the servers that the tests start, where Debian's packages can be installed
+	@for need in $(NEEDS); do program=$${need%:*}; package=$${need#*:}; \
+	  if command -v $$program >/dev/null || ls /usr/sbin/$$program /usr/lib/postgresql/*/bin/$$program >/dev/null 2>&1; then continue; fi; \
+	  echo "installing $$package"; \
+	  if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+	  $$as apt-get install -y --no-install-recommends $$package >/dev/null || { $$as apt-get update && $$as apt-get install -y --no-install-recommends $$package; } \
+	  || { echo "$$package cannot be installed here: install $$program by hand"; exit 1; }; \
+	done
+
+test-all: test-needs
 	$(CARGO) test $(ALL) --locked --all-features
 
 fmt: ## Format the sources

@@ -1,0 +1,19 @@
+//! Real servers for tests, each on a free port of its own: started, stopped, killed, paused, restarted, and cut off by
+//! a [`Proxy`]. A server ends with the value that stands for it.
+//!
+//! Everything here panics when it cannot do what it is asked for: a test that has no server has failed.
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops where it fails")]
+
+mod nats;
+mod postgres;
+mod process;
+mod proxy;
+mod redis;
+mod wait;
+
+pub use nats::Nats;
+pub use postgres::Postgres;
+pub use process::Process;
+pub use proxy::Proxy;
+pub use redis::Redis;
+pub use wait::{DEADLINE, pause, wait_for};

@@ -1,0 +1,159 @@
+//! A PostgreSQL server.
+
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use rustix::process::{Signal, geteuid};
+use tempfile::TempDir;
+
+use crate::process::{Process, listening, program};
+
+const PACKAGE: &str = "postgresql";
+
+/// The server that tests of one process share, while any of them has it.
+static SHARED: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
+static DATABASES: AtomicU64 = AtomicU64::new(0);
+
+/// A PostgreSQL server with one superuser, `postgres`, whom it trusts.
+#[derive(Debug)]
+pub struct Postgres {
+    process: Process,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Postgres {
+    /// Starts one of one's own, to be killed and paused; it answers when this returns. Making it takes about a second.
+    #[must_use]
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some((user, group)) = servant() {
+            chown(folder.path(), Some(user), Some(group)).unwrap();
+        }
+        let data = folder.path().join("data");
+        let mut initdb = as_servant(Command::new(program("initdb", PACKAGE)));
+        initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
+        let made = initdb.arg("--pgdata").arg(&data).current_dir(folder.path()).output().unwrap();
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let (process, port) = listening(|port| command(port, folder.path()), is_ready);
+        Self { process, port, folder }
+    }
+
+    /// The server that the tests of this process share; each makes a database of its own in it.
+    #[must_use]
+    pub fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = shared.upgrade() {
+            return server;
+        }
+        let server = Arc::new(Self::start());
+        *shared = Arc::downgrade(&server);
+        server
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes a new database and answers its URL.
+    #[must_use]
+    pub fn database(&self) -> String {
+        let name = format!("test{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        let mut create = Command::new(program("createdb", PACKAGE));
+        let port = self.port.to_string();
+        create.args([
+            "--host=127.0.0.1",
+            "--username=postgres",
+            "--port",
+            &port,
+            "--template=template0",
+            &name,
+        ]);
+        let made = create.output().unwrap();
+        assert!(made.status.success(), "createdb: {}", String::from_utf8_lossy(&made.stderr));
+        format!("postgres://postgres@127.0.0.1:{port}/{name}")
+    }
+
+    /// Runs statements as a person with `psql` would, and answers what it printed.
+    pub fn psql(url: &str, statements: &str) -> Result<String, String> {
+        let mut psql = Command::new(program("psql", "postgresql-client"));
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]);
+        let ran = psql.args(["--dbname", url, "--command", statements]).output().unwrap();
+        match ran.status.success() {
+            true => Ok(String::from_utf8_lossy(&ran.stdout).trim().to_owned()),
+            false => Err(String::from_utf8_lossy(&ran.stderr).trim().to_owned()),
+        }
+    }
+
+    /// Stops it in order, cutting every session ("fast").
+    pub fn stop(&mut self) {
+        self.process.stop(Signal::INT);
+    }
+
+    /// The main process, to kill. Its sessions are processes of their own, which end soon after it.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Starts it again, on the port and the data it had.
+    pub fn restart(&mut self) {
+        self.process.kill();
+        // Sessions of the one before hold its memory until they have seen that it is gone.
+        self.process = crate::wait_for("PostgreSQL to be back", || {
+            let mut process = Process::start(&mut command(self.port, self.folder.path()));
+            loop {
+                if process.ended().is_some() {
+                    return None;
+                }
+                if is_ready(self.port) {
+                    return Some(process);
+                }
+            }
+        });
+    }
+}
+
+/// Whom PostgreSQL runs as when the tests run as root, which it refuses to.
+fn servant() -> Option<(u32, u32)> {
+    if !geteuid().is_root() {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap();
+    let user = users.lines().find(|line| line.starts_with("postgres:") || line.starts_with("nobody:"));
+    let mut fields = user.unwrap().split(':').skip(2).map(|id| id.parse().unwrap());
+    Some((fields.next().unwrap(), fields.next().unwrap()))
+}
+
+fn as_servant(mut command: Command) -> Command {
+    if let Some((user, group)) = servant() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+fn command(port: u16, folder: &Path) -> Command {
+    let mut command = as_servant(Command::new(program("postgres", PACKAGE)));
+    command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]).arg("-k").arg(folder);
+    command.args([
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "max_connections=300",
+        "-c",
+        "shared_buffers=32MB",
+    ]);
+    command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn is_ready(port: u16) -> bool {
+    let mut ask = Command::new(program("pg_isready", "postgresql-client"));
+    ask.args(["--quiet", "--host=127.0.0.1", "--username=postgres", "--port", &port.to_string()]);
+    ask.status().unwrap().success()
+}

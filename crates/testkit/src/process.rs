@@ -1,0 +1,115 @@
+//! A process that ends with its value.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running program.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts a program.
+    #[must_use]
+    pub fn start(command: &mut Command) -> Self {
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        Self { child }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Asks it to stop, and waits until it is gone.
+    pub fn stop(&mut self, signal: Signal) -> ExitStatus {
+        // A paused process hears nothing but this.
+        self.signal(Signal::CONT);
+        self.signal(signal);
+        self.child.wait().unwrap()
+    }
+
+    /// Ends it as a power cut would (`kill -9`); it is gone when this returns.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Stops it in its tracks: its sockets stay open and nothing answers.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a paused one go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        // One that is gone already hears nothing, which is as good.
+        kill_process(id.unwrap(), signal).ok();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill().and_then(|()| self.child.wait()));
+    }
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Where a program is: in the path, or where Debian keeps servers.
+pub(crate) fn program(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<_> = std::env::split_paths(&path).collect();
+    folders.extend(["/usr/sbin", "/usr/local/bin"].map(PathBuf::from));
+    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
+        let mut versions: Vec<_> = versions.flatten().map(|entry| entry.path().join("bin")).collect();
+        // The newest first.
+        versions.sort_by(|a, b| b.cmp(a));
+        folders.extend(versions);
+    }
+    let found = folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file());
+    found.unwrap_or_else(|| {
+        panic!("{name} is not installed; `make test-needs` installs it (package {package})")
+    })
+}
+
+/// Starts a server that listens on a port, with another port if somebody was faster to take the first.
+pub(crate) fn listening(
+    mut command: impl FnMut(u16) -> Command,
+    mut answers: impl FnMut(u16) -> bool,
+) -> (Process, u16) {
+    for _ in 0..10 {
+        let port = free_port();
+        let mut process = Process::start(&mut command(port));
+        let is_up = crate::wait_for("a server to listen", || match process.ended() {
+            Some(_) => Some(false),
+            None => answers(port).then_some(true),
+        });
+        if is_up {
+            return (process, port);
+        }
+    }
+    panic!("no server came up: {:?}", command(0));
+}
+
+/// Whether something listens.
+pub(crate) fn listens(port: u16) -> bool {
+    std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
