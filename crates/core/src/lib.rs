@@ -27,4 +27,4 @@ pub use outcome::{Outcome, Trigger, UnknownWord};
 pub use phase::{Phase, Status, StatusEvent, next_status};
 pub use plan::{Plan, Planned, Step};
 pub use problem::{Pointer, Problem, Problems};
-pub use revision::{ChangeSummary, Revision, RevisionNumber};
+pub use revision::{Appended, ChangeSummary, Revision, RevisionNumber};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{DocumentId, Op, Trigger};
+use crate::{Document, DocumentId, Op, Trigger};
 
 /// A revision's number. The first is 1; 0 is the empty log, before any revision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,4 +66,13 @@ pub struct Revision {
     pub created_at: Timestamp,
     /// What it changed, in the order of the edit.
     pub changes: Arc<[ChangeSummary]>,
+}
+
+/// A revision with all that it put and deleted, as the log took it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Appended {
+    /// The revision.
+    pub revision: Revision,
+    /// The new versions of its documents, in the order of its changes.
+    pub documents: Vec<Document>,
 }

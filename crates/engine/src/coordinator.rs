@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
-use midflight_core::{Change, Edit, Outcome, Precondition, Problems, ReloadEvent, RevisionNumber, Trigger};
+use midflight_bus::Hint;
+use midflight_core::{
+    Appended, Change, Edit, Outcome, Precondition, Problems, ReloadEvent, RevisionNumber, Trigger,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::Core;
-use crate::follower::Bell;
+use crate::follower::{Bell, Ring};
 use crate::load::{Aim, blamed};
 use crate::machine::Machine;
 use crate::outcome::{Accepted, Refusal, Refused, Validated};
@@ -69,14 +72,21 @@ impl Coordinator {
                         Some(request) => request,
                         None => return,
                     },
-                    trigger = self.bell.rung() => {
-                        self.follow(trigger, ENGINE_AUTHOR).await;
-                        self.show();
+                    ring = self.bell.rung() => {
+                        self.answer(ring).await;
                         continue;
                     }
                 },
             };
             put_off = self.serve(request).await;
+        }
+    }
+
+    /// Follows, unless what was hinted at is here already: of its own edits a replica hears too.
+    async fn answer(&mut self, ring: Ring) {
+        if ring.head.is_none_or(|head| head > self.state.position) {
+            self.follow(ring.trigger, ENGINE_AUTHOR, ring.change.as_deref()).await;
+            self.show();
         }
     }
 
@@ -86,10 +96,11 @@ impl Coordinator {
             // Whoever asked is gone, so nobody wants it any more.
             Request::Edit { reply, .. } if reply.is_closed() => None,
             Request::Edit { edit, dry_run, reply } => {
+                let before = self.state.desired;
                 let done = self.edit(&edit, dry_run).await;
                 self.show();
-                if done.as_ref().is_ok_and(|accepted| accepted.revision.is_some()) {
-                    self.hint().await;
+                if self.state.desired > before {
+                    self.hint(done.as_ref().ok()).await;
                 }
                 drop(reply.send(done));
                 None
@@ -111,8 +122,11 @@ impl Coordinator {
                         }
                     }
                 }
-                let event =
-                    if anew { self.everything(trigger, &by).await } else { self.follow(trigger, &by).await };
+                let event = if anew {
+                    self.everything(trigger, &by).await
+                } else {
+                    self.follow(trigger, &by, None).await
+                };
                 self.show();
                 replies.into_iter().for_each(|reply| drop(reply.send(Arc::clone(&event))));
                 different
@@ -126,8 +140,14 @@ impl Coordinator {
     }
 
     /// Tells the other replicas. That it cannot be told delays them and loses nothing.
-    async fn hint(&self) {
-        if let Err(error) = self.core.bus.publish(self.state.desired).await {
+    async fn hint(&self, accepted: Option<&Accepted>) {
+        let head = self.state.desired;
+        let change = accepted.and_then(|accepted| {
+            let revision = accepted.revision.clone().filter(|revision| revision.number == head)?;
+            Some(Arc::new(Appended { revision, documents: accepted.documents.clone() }))
+        });
+        let hint = Hint { head, change, awaited: false };
+        if let Err(error) = self.core.bus.publish(hint).await {
             tracing::warn!(%error, "the other replicas will find the revision by their period");
         }
     }
@@ -150,7 +170,7 @@ impl Coordinator {
                 ended = self.reload(edit.trigger, &edit.author, Aim::Edit { edit, retry }, dry_run).await;
             }
             if ended.moved {
-                self.follow(Trigger::Notify, ENGINE_AUTHOR).await;
+                self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
                 continue;
             }
             if let Some(appended) = ended.appended.as_ref().filter(|_| ended.refusal.is_some()) {
@@ -200,9 +220,16 @@ impl Coordinator {
     }
 
     /// Brings what is served up to the log. What does not hold is left out, revision by revision.
-    async fn follow(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
+    /// `change` may be the revision that is next, so that the log need not be asked for it.
+    async fn follow(&mut self, trigger: Trigger, by: &str, change: Option<&Appended>) -> Arc<ReloadEvent> {
         let retry = !self.state.quarantine.is_empty();
-        let ended = self.reload(trigger, by, Aim::Log { upto: None, retry }, false).await;
+        let next = self.state.position.next();
+        let change = change.filter(|change| !retry && change.revision.number == next);
+        let aim = match change {
+            Some(change) => Aim::Next(change),
+            None => Aim::Log { upto: None, retry },
+        };
+        let ended = self.reload(trigger, by, aim, false).await;
         let mut event = self.event(ended.event);
         let did_not_hold =
             matches!(event.outcome, Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack);
@@ -282,7 +309,7 @@ impl Coordinator {
         self.state.quarantine = before.quarantine;
         if self.state.position == RevisionNumber::ZERO {
             // Nobody could be named. The long way round: revision by revision, from the first.
-            return self.follow(trigger, by).await;
+            return self.follow(trigger, by, None).await;
         }
         self.event(event)
     }

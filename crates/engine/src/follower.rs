@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use midflight_bus::Bus;
-use midflight_core::Trigger;
+use midflight_bus::{Bus, Heard, Hint};
+use midflight_core::{Appended, RevisionNumber, Trigger};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -28,25 +28,59 @@ impl Default for Refresh {
     }
 }
 
+/// Why the bell was rung.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ring {
+    pub(crate) trigger: Trigger,
+    /// The newest revision that is said to be there; none when the log is to be asked.
+    pub(crate) head: Option<RevisionNumber>,
+    /// That revision itself, if it came along.
+    pub(crate) change: Option<Arc<Appended>>,
+}
+
+impl Ring {
+    /// Asks to look at the log.
+    pub(crate) fn look(trigger: Trigger) -> Self {
+        Self { trigger, head: None, change: None }
+    }
+
+    fn hint(hint: Hint) -> Self {
+        Self { trigger: Trigger::Notify, head: Some(hint.head), change: hint.change }
+    }
+
+    /// What both ask for: a look if either does, else the newer of two hints.
+    fn and(self, later: Self) -> Self {
+        match (self.head, later.head) {
+            (None, _) => Self { trigger: later.trigger, ..self },
+            (Some(head), Some(newer)) if newer < head => self,
+            _ => later,
+        }
+    }
+}
+
 /// A bell that is rung many times and answered once: triggers that come while it is not answered are one.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
-    rung: Mutex<Option<Trigger>>,
+    rung: Mutex<Option<Ring>>,
     notify: Notify,
 }
 
 impl Bell {
-    /// Rings; the newest reason is the one that is told.
-    pub(crate) fn ring(&self, trigger: Trigger) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = Some(trigger);
+    pub(crate) fn ring(&self, ring: Ring) {
+        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        *rung = Some(match rung.take() {
+            Some(earlier) => earlier.and(ring),
+            None => ring,
+        });
+        drop(rung);
         self.notify.notify_one();
     }
 
     /// Waits until it was rung. Cancelling the wait loses nothing.
-    pub(crate) async fn rung(&self) -> Trigger {
+    pub(crate) async fn rung(&self) -> Ring {
         loop {
-            if let Some(trigger) = self.rung.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                return trigger;
+            if let Some(ring) = self.rung.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return ring;
             }
             self.notify.notified().await;
         }
@@ -71,7 +105,7 @@ pub(crate) async fn follow(
                 }
             };
             tokio::select! {
-                () = tick => bell.ring(Trigger::Periodic),
+                () = tick => bell.ring(Ring::look(Trigger::Periodic)),
                 changed = refresh.changed() => if changed.is_err() { std::future::pending().await },
             }
         }
@@ -88,9 +122,12 @@ async fn hear(bus: &dyn Bus, bell: &Bell) {
         match bus.subscribe().await {
             Ok(mut hints) => {
                 // Whatever was published before we listened was not heard.
-                bell.ring(Trigger::Notify);
-                while hints.next().await.is_some() {
-                    bell.ring(Trigger::Notify);
+                bell.ring(Ring::look(Trigger::Notify));
+                while let Some(heard) = hints.next().await {
+                    bell.ring(match heard {
+                        Heard::Hint(hint) => Ring::hint(hint),
+                        Heard::Look => Ring::look(Trigger::Notify),
+                    });
                 }
             }
             Err(error) => tracing::warn!(%error, "no hints for now; the log is looked at by the period"),
@@ -103,7 +140,10 @@ async fn hear(bus: &dyn Bus, bell: &Bell) {
 mod tests {
     use super::*;
     use midflight_bus::MemoryBus;
-    use midflight_core::RevisionNumber;
+
+    fn hint(number: u64) -> Hint {
+        Hint { head: RevisionNumber::new(number), change: None, awaited: false }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn hints_and_the_period_ring_and_many_rings_are_one() {
@@ -113,16 +153,29 @@ mod tests {
         let stop = CancellationToken::new();
         let follower =
             tokio::spawn(follow(Arc::new(bus.clone()), Arc::clone(&bell), refresh.subscribe(), stop.clone()));
-        assert_eq!(bell.rung().await, Trigger::Notify, "the start of listening rings");
+        assert_eq!(bell.rung().await, Ring::look(Trigger::Notify), "the start of listening rings");
         for number in 1..100 {
-            bus.publish(RevisionNumber::new(number)).await.unwrap();
+            bus.publish(hint(number)).await.unwrap();
         }
-        assert_eq!(bell.rung().await, Trigger::Notify);
+        assert_eq!(bell.rung().await, Ring::hint(hint(99)));
         let quiet = tokio::time::timeout(Duration::from_secs(300), bell.rung()).await;
         assert!(quiet.is_err(), "neither a second ring nor a period that is off");
         refresh.send_replace(Refresh { enabled: true, period: Duration::from_secs(30) });
-        assert_eq!(bell.rung().await, Trigger::Periodic);
+        assert_eq!(bell.rung().await, Ring::look(Trigger::Periodic));
         stop.cancel();
         follower.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_several_rings_a_look_or_the_newest_hint_is_answered() {
+        let bell = Bell::default();
+        for ring in [Ring::hint(hint(3)), Ring::hint(hint(5)), Ring::hint(hint(4))] {
+            bell.ring(ring);
+        }
+        assert_eq!(bell.rung().await.head, Some(RevisionNumber::new(5)));
+        for ring in [Ring::hint(hint(6)), Ring::look(Trigger::Periodic), Ring::hint(hint(7))] {
+            bell.ring(ring);
+        }
+        assert_eq!(bell.rung().await, Ring::look(Trigger::Notify));
     }
 }

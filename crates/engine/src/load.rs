@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use midflight_core::{Diff, Document, DocumentId, Edit, Pointer, Problem, Problems, RevisionNumber};
+use midflight_core::{
+    Appended, Diff, Document, DocumentId, Edit, Pointer, Problem, Problems, RevisionNumber,
+};
 use midflight_store::{Store, StoreError};
 
 use crate::Refusal;
@@ -19,6 +21,8 @@ pub(crate) enum Aim<'a> {
     /// What the log has beyond what was looked at, up to a revision or all of it. With `retry`, what is in quarantine
     /// is tried once more along with it.
     Log { upto: Option<RevisionNumber>, retry: bool },
+    /// The revision after the last that was looked at, which came along with a hint.
+    Next(&'a Appended),
     /// Everything there is, compiled anew, but for what is in quarantine.
     Everything,
     /// An edit that is not in the log yet.
@@ -59,6 +63,7 @@ impl From<StoreError> for LoadError {
 pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Result<Loaded, LoadError> {
     match aim {
         Aim::Log { upto, retry } => load_log(store, state, upto, retry).await,
+        Aim::Next(next) => Ok(load_next(state, next)),
         Aim::Everything => load_everything(store, state).await,
         Aim::Edit { edit, retry } => load_edit(store, state, edit, retry).await,
     }
@@ -95,6 +100,12 @@ async fn load_log(
         }
     }
     Ok(Loaded { to, head, wanted: newest.into_values().collect(), anew: false, edit: None })
+}
+
+fn load_next(state: &State, next: &Appended) -> Loaded {
+    let to = next.revision.number;
+    let wanted = next.documents.iter().cloned().map(wanted).collect();
+    Loaded { to, head: state.desired.max(to), wanted, anew: false, edit: None }
 }
 
 /// What quarantined revisions wanted of the documents that nobody has replaced since.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use midflight_core::{
-    Diff, DocumentId, Effect, KindName, Outcome, Phase, Plan, Planned, Pointer, Problem, Problems,
+    Appended, Diff, DocumentId, Effect, KindName, Outcome, Phase, Plan, Planned, Pointer, Problem, Problems,
     ReloadEvent, RevisionNumber, Status, StatusEvent, Trigger,
 };
 use midflight_live::World;
-use midflight_store::{AppendError, Appended, NewRevision};
+use midflight_store::{AppendError, NewRevision};
 
 use crate::Refusal;
 use crate::candidate::{Maker, Valid};

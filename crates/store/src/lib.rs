@@ -11,9 +11,8 @@ mod store;
 
 pub use error::{AppendError, StoreError};
 pub use memory::MemoryStore;
-pub use query::{
-    Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token,
-};
+pub use midflight_core::Appended;
+pub use query::{DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use store::Store;

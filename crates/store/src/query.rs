@@ -1,7 +1,7 @@
 //! What is asked of a log, and what it answers.
 
 use jiff::Timestamp;
-use midflight_core::{Document, DocumentId, Edit, KindName, Outcome, Revision, RevisionNumber, Trigger};
+use midflight_core::{Document, DocumentId, Edit, KindName, Outcome, RevisionNumber, Trigger};
 
 /// A revision that the log is to take: an edit, when it was accepted, and what it was compiled on.
 #[derive(Debug, Clone, Copy)]
@@ -14,15 +14,6 @@ pub struct NewRevision<'a> {
     pub expected_head: RevisionNumber,
     /// How many documents that are not deleted the log may hold after it.
     pub documents_max: u64,
-}
-
-/// What became of an edit that the log took.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Appended {
-    /// The new revision.
-    pub revision: Revision,
-    /// The new versions of its documents, in the order of its changes.
-    pub documents: Vec<Document>,
 }
 
 /// One page of a longer list.
