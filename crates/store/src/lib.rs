@@ -3,6 +3,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod last_good;
 mod memory;
 mod query;
 #[cfg(feature = "sqlite")]
@@ -10,6 +11,7 @@ mod sqlite;
 mod store;
 
 pub use error::{AppendError, StoreError};
+pub use last_good::{LastGood, LastGoodFile};
 pub use memory::MemoryStore;
 pub use midflight_core::Appended;
 pub use query::{DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token};

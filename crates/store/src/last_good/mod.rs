@@ -1,0 +1,272 @@
+//! A replica's own copy of what it serves, in one file: what it starts from when the log is away (HR-9).
+
+mod text;
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use midflight_core::{DocumentId, RevisionNumber};
+use serde_json::Value;
+
+/// A batch is signed and written when it has so many bytes, so that no more than that is held in memory at once.
+const BATCH_BYTES: usize = 1 << 20;
+/// How much a file may have grown by changes, in bytes, before it is written anew; beside twice what it began with.
+const GROWTH_BYTES: u64 = 4 << 20;
+
+/// What is kept: every document that is served, as of one revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastGood {
+    /// The revision up to which the log was looked at.
+    pub position: RevisionNumber,
+    /// The documents, checks among them.
+    pub documents: BTreeMap<DocumentId, Arc<Value>>,
+}
+
+/// The file that a [`LastGood`] is kept in: lines of text, each batch with the digest of its bytes, so that a file which
+/// was cut short or damaged is read up to the last batch that is whole, and no further.
+///
+/// A whole copy is written beside and renamed over; a change is added at the end. All methods do blocking I/O. The file
+/// is this process's alone, readable by its user only; it holds what documents say, and no secrets (HR-10).
+#[derive(Debug)]
+pub struct LastGoodFile {
+    path: PathBuf,
+    /// The file that changes are added to, and how far it is whole; none until one was written or read.
+    open: Option<(File, u64)>,
+    /// How long it was when it was last written anew.
+    base: u64,
+}
+
+impl LastGoodFile {
+    /// A file that may be there or not.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), open: None, base: 0 }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file holds; none when there is no file, or nothing in it is whole. Cost: reads all of it.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn read(&self) -> io::Result<Option<LastGood>> {
+        match File::open(&self.path) {
+            Ok(file) => Ok(text::read(BufReader::new(file))?.map(|(kept, _)| kept)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps all documents instead of what the file held. The old file stays until the new one is complete.
+    ///
+    /// # Errors
+    /// When it cannot be written; the old file is as it was.
+    pub fn replace<'a>(
+        &mut self,
+        position: RevisionNumber,
+        documents: impl Iterator<Item = (&'a DocumentId, &'a Value)>,
+    ) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut beside = self.path.clone().into_os_string();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        let file = create_private(&beside)?;
+        let mut out = BufWriter::new(file);
+        let written = write_whole(&mut out, position, documents);
+        let done = written.and_then(|length| {
+            let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.sync_all()?;
+            std::fs::rename(&beside, &self.path)?;
+            Ok((file, length))
+        });
+        match done {
+            Ok((file, length)) => {
+                self.base = length;
+                self.open = Some((file, length));
+                Ok(())
+            }
+            Err(error) => {
+                // What is half written is of no use to anybody; the error that matters is the first.
+                std::fs::remove_file(&beside).ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Adds a change: each document with what it says now, none when it is gone. A file that has grown too long by
+    /// changes is written anew.
+    ///
+    /// # Errors
+    /// When it cannot be written; what the file held is held.
+    pub fn add<'a>(
+        &mut self,
+        position: RevisionNumber,
+        changes: impl Iterator<Item = (&'a DocumentId, Option<&'a Value>)>,
+    ) -> io::Result<()> {
+        if self.open.is_none() {
+            self.reopen()?;
+        }
+        let Some((file, length)) = &mut self.open else {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "there is no copy to add a change to"));
+        };
+        let mut batch = Vec::new();
+        for (id, body) in changes {
+            text::put(&mut batch, id, body);
+        }
+        text::commit(&mut batch, position);
+        // Whatever an earlier write left behind its end is no part of the file.
+        file.set_len(*length)?;
+        io::Seek::seek(file, io::SeekFrom::Start(*length))?;
+        file.write_all(&batch)?;
+        *length += batch.len() as u64;
+        if *length > 2 * self.base + GROWTH_BYTES
+            && let Some(kept) = self.read()?
+        {
+            self.replace(kept.position, kept.documents.iter().map(|(id, body)| (id, &**body)))?;
+        }
+        Ok(())
+    }
+
+    /// Opens a file that an earlier process wrote, to add to it.
+    fn reopen(&mut self) -> io::Result<()> {
+        let file = OpenOptions::new().read(true).write(true).open(&self.path)?;
+        if let Some((_, whole)) = text::read(BufReader::new(&file))? {
+            self.base = whole;
+            self.open = Some((file, whole));
+        }
+        Ok(())
+    }
+}
+
+fn write_whole<'a>(
+    out: &mut impl io::Write,
+    position: RevisionNumber,
+    documents: impl Iterator<Item = (&'a DocumentId, &'a Value)>,
+) -> io::Result<u64> {
+    let (mut batch, mut length) = (Vec::new(), 0);
+    text::begin(&mut batch);
+    for (id, body) in documents {
+        text::put(&mut batch, id, Some(body));
+        if batch.len() > BATCH_BYTES {
+            text::part(&mut batch);
+            out.write_all(&batch)?;
+            length += batch.len() as u64;
+            batch.clear();
+        }
+    }
+    text::commit(&mut batch, position);
+    out.write_all(&batch)?;
+    Ok(length + batch.len() as u64)
+}
+
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn id(name: &str) -> DocumentId {
+        DocumentId::new("rules", name).unwrap()
+    }
+
+    fn names(kept: &LastGood) -> Vec<String> {
+        kept.documents.iter().map(|(id, body)| format!("{}={}", id.name, body["n"])).collect()
+    }
+
+    fn filled(path: &Path) -> LastGoodFile {
+        let mut file = LastGoodFile::new(path);
+        let (a, b) = (json!({"n": 1, "text": "line\nbreak \u{2028} é"}), json!({"n": 2}));
+        file.replace(RevisionNumber::new(2), [(&id("a"), &a), (&id("b/é"), &b)].into_iter()).unwrap();
+        let changes = [(&id("a"), None), (&id("c"), Some(&json!({"n": 3})))];
+        file.add(RevisionNumber::new(3), changes.into_iter()).unwrap();
+        file
+    }
+
+    #[test]
+    fn what_was_written_is_read_by_the_next_process_and_added_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/last-good");
+        assert_eq!(LastGoodFile::new(&path).read().unwrap(), None);
+        drop(filled(&path));
+        let mut next = LastGoodFile::new(&path);
+        let kept = next.read().unwrap().unwrap();
+        assert_eq!((kept.position.get(), names(&kept)), (3, vec!["b/é=2".to_owned(), "c=3".to_owned()]));
+        next.add(RevisionNumber::new(4), [(&id("b/é"), None)].into_iter()).unwrap();
+        assert_eq!(names(&next.read().unwrap().unwrap()), ["c=3"]);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_file_cut_short_or_damaged_anywhere_is_read_up_to_a_revision_that_was_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last-good");
+        drop(filled(&path));
+        let whole = std::fs::read(&path).unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        for place in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1 << (place % 8);
+            for damaged in [&whole[..place], &flipped] {
+                std::fs::write(&path, damaged).unwrap();
+                let kept = LastGoodFile::new(&path).read().unwrap();
+                let told = kept.as_ref().map(|kept| (kept.position.get(), names(kept)));
+                match told {
+                    None => seen.insert(0),
+                    Some((2, names)) => names == ["a=1", "b/é=2"] && seen.insert(2),
+                    Some((3, names)) => names == ["b/é=2", "c=3"] && seen.insert(3),
+                    other => panic!("{other:?} at {place}"),
+                };
+            }
+        }
+        assert!(seen.contains(&0) && seen.contains(&2), "{seen:?}");
+        // After damage, what is added follows what is whole.
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let mut file = LastGoodFile::new(&path);
+        file.add(RevisionNumber::new(9), [(&id("a"), None)].into_iter()).unwrap();
+        let kept = file.read().unwrap().unwrap();
+        assert_eq!((kept.position.get(), names(&kept)), (9, vec!["b/é=2".to_owned()]));
+    }
+
+    #[test]
+    fn a_file_does_not_grow_with_the_number_of_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last-good");
+        let mut file = filled(&path);
+        let body = json!({"n": 1, "text": "x".repeat(100_000)});
+        for number in 4..200 {
+            file.add(RevisionNumber::new(number), [(&id("a"), Some(&body))].into_iter()).unwrap();
+        }
+        assert!(std::fs::metadata(&path).unwrap().len() < 2 * GROWTH_BYTES);
+        assert_eq!(file.read().unwrap().unwrap().position.get(), 199);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_leaves_what_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last-good");
+        let mut file = filled(&path);
+        std::fs::create_dir(folder.path().join("last-good.new")).unwrap();
+        assert!(file.replace(RevisionNumber::new(5), std::iter::empty()).is_err());
+        assert_eq!(file.read().unwrap().unwrap().position.get(), 3);
+    }
+}
