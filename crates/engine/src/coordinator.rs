@@ -7,8 +7,10 @@ use midflight_bus::Hint;
 use midflight_core::{
     Appended, Change, Edit, Outcome, Precondition, Problems, ReloadEvent, RevisionNumber, Trigger,
 };
+use midflight_store::LastGood;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::away::Away;
 use crate::core::Core;
 use crate::follower::{Bell, Ring};
 use crate::load::{Aim, blamed};
@@ -52,17 +54,38 @@ impl Coordinator {
         Self { core, state, shown, requests, bell }
     }
 
-    /// The first reload: from nothing to everything.
+    /// The first reload: from nothing to everything, or to what this replica had kept while the log is away.
     pub(crate) async fn start(&mut self) -> Arc<ReloadEvent> {
-        let event = self.everything(Trigger::Startup, ENGINE_AUTHOR).await;
+        let mut event = self.everything(Trigger::Startup, ENGINE_AUTHOR).await;
+        if event.outcome == Outcome::LoadFailed
+            && let Some(kept) = self.kept().await
+        {
+            let ended = self.reload(Trigger::Startup, ENGINE_AUTHOR, Aim::Copy(&kept), false).await;
+            event = self.event(ended.event);
+            self.state.from_copy = event.outcome.is_live();
+            tracing::warn!(revision = %kept.position, outcome = %event.outcome, "the log is away; started from the local copy");
+        }
         self.show();
         event
+    }
+
+    /// What this replica had kept of what it served, if it can be read.
+    async fn kept(&self) -> Option<LastGood> {
+        match self.core.keeper.as_ref()?.read().await {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::error!(%error, "the local copy of what was served cannot be read");
+                None
+            }
+        }
     }
 
     /// Runs until the engine stops. What still waits then is told so by its closed channel.
     pub(crate) async fn run(mut self) {
         let mut put_off = None;
+        let mut away = Away::default();
         loop {
+            let look_again = away.look_again(self.state.store_error.is_some());
             let request = match put_off.take() {
                 Some(request) => request,
                 None => tokio::select! {
@@ -74,6 +97,10 @@ impl Coordinator {
                     },
                     ring = self.bell.rung() => {
                         self.answer(ring).await;
+                        continue;
+                    }
+                    () = look_again => {
+                        self.answer(Ring::look(Trigger::Periodic)).await;
                         continue;
                     }
                 },
@@ -219,9 +246,19 @@ impl Coordinator {
         self.state.quarantine.insert(revision, quarantined);
     }
 
-    /// Brings what is served up to the log. What does not hold is left out, revision by revision.
-    /// `change` may be the revision that is next, so that the log need not be asked for it.
+    /// Brings what is served up to the log. What was kept is first held against all of it.
     async fn follow(&mut self, trigger: Trigger, by: &str, change: Option<&Appended>) -> Arc<ReloadEvent> {
+        if !self.state.from_copy {
+            return self.catch_up(trigger, by, change).await;
+        }
+        let event = self.everything(trigger, by).await;
+        self.state.from_copy = self.state.store_error.is_some();
+        event
+    }
+
+    /// Goes on from the revision that was looked at last. What does not hold is left out, revision by revision.
+    /// `change` may be the revision that is next, so that the log need not be asked for it.
+    async fn catch_up(&mut self, trigger: Trigger, by: &str, change: Option<&Appended>) -> Arc<ReloadEvent> {
         let retry = !self.state.quarantine.is_empty();
         let next = self.state.position.next();
         let change = change.filter(|change| !retry && change.revision.number == next);
@@ -309,7 +346,7 @@ impl Coordinator {
         self.state.quarantine = before.quarantine;
         if self.state.position == RevisionNumber::ZERO {
             // Nobody could be named. The long way round: revision by revision, from the first.
-            return self.follow(trigger, by, None).await;
+            return self.catch_up(trigger, by, None).await;
         }
         self.event(event)
     }

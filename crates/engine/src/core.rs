@@ -15,6 +15,7 @@ use crate::Limits;
 use crate::component::Component;
 use crate::faults::Faults;
 use crate::history::History;
+use crate::keeper::Keeper;
 use crate::planner::Part;
 use crate::registry::Registry;
 use crate::workers::Workers;
@@ -36,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) history: History,
+    /// This replica's own copy of what it serves, if it has one.
+    pub(crate) keeper: Option<Arc<Keeper>>,
     pub(crate) enforce_checks: bool,
     pub(crate) faults: Arc<Faults>,
     pub(crate) stop: CancellationToken,

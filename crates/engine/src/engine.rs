@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use midflight_bus::Bus;
 use midflight_core::{Edit, Outcome, ReloadEvent, RevisionNumber, Trigger};
 use midflight_live::{Changes, Live, World, WorldBuilder, WorldCell};
-use midflight_store::Store;
+use midflight_store::{LastGoodFile, Store};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,7 @@ use crate::faults::Faults;
 use crate::follower::{Bell, Refresh, follow};
 use crate::ground::Ground;
 use crate::history::History;
+use crate::keeper::Keeper;
 use crate::outcome::{Accepted, Refusal, Refused, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
@@ -54,6 +55,7 @@ pub struct EngineBuilder {
     clock: Clock,
     enforce_checks: bool,
     faults: Arc<Faults>,
+    last_good: Option<LastGoodFile>,
 }
 
 impl EngineBuilder {
@@ -95,6 +97,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps a copy of what is served in a file of this replica's own, and starts from it when the log is away (HR-9).
+    pub fn last_good(&mut self, file: LastGoodFile) -> &mut Self {
+        self.last_good = Some(file);
+        self
+    }
+
     /// Sets the place where reloads are made to fail, for tests.
     pub fn faults(&mut self, faults: Arc<Faults>) -> &mut Self {
         self.faults = faults;
@@ -132,6 +140,7 @@ impl EngineBuilder {
             limits: self.limits,
             clock: self.clock,
             history,
+            keeper: self.last_good.map(|file| Arc::new(Keeper::new(file))),
             enforce_checks: self.enforce_checks,
             faults: self.faults,
             stop: stop.clone(),
@@ -145,9 +154,12 @@ impl EngineBuilder {
         let mut coordinator =
             Coordinator::new(Arc::clone(&core), Arc::clone(&shown), waiting, Arc::clone(&bell));
         let first = coordinator.start().await;
-        if matches!(first.outcome, Outcome::LoadFailed | Outcome::Cancelled) || !somewhere(&shown) {
+        if serves_nothing(&first, &shown) {
             stop_writer.cancel();
             return Err(StartError::FirstReload(Box::new((*first).clone())));
+        }
+        if let Some(keeper) = &core.keeper {
+            tasks.spawn(Arc::clone(keeper).run(stop.clone()));
         }
         tasks.spawn(coordinator.run());
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
@@ -174,10 +186,13 @@ impl std::fmt::Debug for EngineBuilder {
     }
 }
 
-/// Whether the replica has come anywhere in the log, or the log is empty.
-fn somewhere(shown: &RwLock<State>) -> bool {
+/// Whether the first reload left nothing to serve. It may have failed as a whole, while revision by revision the log
+/// could be followed to its end.
+fn serves_nothing(first: &ReloadEvent, shown: &RwLock<State>) -> bool {
     let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-    state.position >= state.desired
+    let did_not_begin = matches!(first.outcome, Outcome::LoadFailed | Outcome::Cancelled);
+    let is_short = state.store_error.is_some() || state.position < state.desired;
+    !first.outcome.is_live() && (did_not_begin || is_short)
 }
 
 /// What changes a running service. Cloning it gives another handle on the same engine.
@@ -213,6 +228,7 @@ impl Engine {
             clock: Arc::new(Timestamp::now),
             enforce_checks: true,
             faults: Arc::default(),
+            last_good: None,
         }
     }
 
@@ -349,6 +365,8 @@ impl Engine {
             last_refused: state.last_refused,
             quarantined: state.quarantine,
             store_error: state.store_error,
+            from_copy: state.from_copy,
+            copy_error: self.core.keeper.as_ref().and_then(|keeper| keeper.error()),
             last_reload: state.last_reload,
             runaways: self.core.workers.runaways(),
             refresh: *self.refresh.borrow(),

@@ -4,6 +4,7 @@
 //! swap, verify, commit. An edit appends to the log at its point of no return, a follower finds the revision there,
 //! a dry run stops short of it, a start is the change from nothing, and a way back is an edit like any other.
 
+mod away;
 mod candidate;
 mod check;
 mod component;
@@ -14,6 +15,7 @@ mod faults;
 mod follower;
 mod ground;
 mod history;
+mod keeper;
 mod kind;
 mod limits;
 mod load;

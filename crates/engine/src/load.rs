@@ -6,7 +6,7 @@ use std::sync::Arc;
 use midflight_core::{
     Appended, Diff, Document, DocumentId, Edit, Pointer, Problem, Problems, RevisionNumber,
 };
-use midflight_store::{Store, StoreError};
+use midflight_store::{LastGood, Store, StoreError};
 
 use crate::Refusal;
 use crate::candidate::Wanted;
@@ -23,6 +23,8 @@ pub(crate) enum Aim<'a> {
     Log { upto: Option<RevisionNumber>, retry: bool },
     /// The revision after the last that was looked at, which came along with a hint.
     Next(&'a Appended),
+    /// What this replica had kept, since the log is away.
+    Copy(&'a LastGood),
     /// Everything there is, compiled anew, but for what is in quarantine.
     Everything,
     /// An edit that is not in the log yet.
@@ -64,6 +66,7 @@ pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Resu
     match aim {
         Aim::Log { upto, retry } => load_log(store, state, upto, retry).await,
         Aim::Next(next) => Ok(load_next(state, next)),
+        Aim::Copy(kept) => Ok(load_copy(kept)),
         Aim::Everything => load_everything(store, state).await,
         Aim::Edit { edit, retry } => load_edit(store, state, edit, retry).await,
     }
@@ -76,6 +79,7 @@ async fn load_log(
     retry: bool,
 ) -> Result<Loaded, LoadError> {
     let head = store.head().await?;
+    not_behind(head, state)?;
     let to = upto.unwrap_or(head).min(head);
     if to <= state.position {
         return Err(LoadError::NothingToDo(head, Diff::default()));
@@ -102,6 +106,25 @@ async fn load_log(
     Ok(Loaded { to, head, wanted: newest.into_values().collect(), anew: false, edit: None })
 }
 
+/// The served revision never goes back (HR-3): a log that has lost what was served is not followed.
+fn not_behind(head: RevisionNumber, state: &State) -> Result<(), StoreError> {
+    let served = state.position;
+    if head >= served {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt(format!(
+        "the log is at revision {head} and revision {served} of it was served: it was put back to an earlier state"
+    )))
+}
+
+fn load_copy(kept: &LastGood) -> Loaded {
+    let to = kept.position;
+    let wanted = kept.documents.iter();
+    let wanted =
+        wanted.map(|(id, body)| Wanted { id: id.clone(), revision: to, body: Some(Arc::clone(body)) });
+    Loaded { to, head: to, wanted: wanted.collect(), anew: true, edit: None }
+}
+
 fn load_next(state: &State, next: &Appended) -> Loaded {
     let to = next.revision.number;
     let wanted = next.documents.iter().cloned().map(wanted).collect();
@@ -122,6 +145,7 @@ async fn still_quarantined(store: &dyn Store, state: &State) -> Result<Vec<Wante
 
 async fn load_everything(store: &dyn Store, state: &State) -> Result<Loaded, LoadError> {
     let (head, documents) = store.everything().await?;
+    not_behind(head, state)?;
     let mut newest: BTreeMap<_, _> =
         documents.into_iter().map(|document| (document.id.clone(), wanted(document))).collect();
     for (revision, quarantined) in &state.quarantine {

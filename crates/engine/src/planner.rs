@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::component::Section;
 use crate::ground::Ground;
+use crate::keeper::Says;
 
 /// What is wanted of one document.
 #[derive(Debug, Clone)]
@@ -15,6 +16,13 @@ pub(crate) struct Target {
     pub(crate) id: DocumentId,
     /// Its body and digest; none when it is to be gone.
     pub(crate) body: Option<(Arc<Value>, Digest)>,
+}
+
+impl Target {
+    /// What it says, to be kept.
+    pub(crate) fn says(&self) -> Says {
+        (self.id.clone(), self.body.as_ref().map(|(body, _)| Arc::clone(body)))
+    }
 }
 
 /// A component, as far as a plan is concerned.

@@ -16,6 +16,7 @@ use crate::candidate::{Maker, Valid};
 use crate::core::Core;
 use crate::ground::Ground;
 use crate::history::ReloadReport;
+use crate::keeper::Says;
 use crate::load::{Aim, LoadError, Loaded, load, origins};
 use crate::machine::Machine;
 use crate::parts::{self, CommittedParts, PreparedParts};
@@ -34,6 +35,10 @@ pub(crate) struct Ended {
     pub(crate) appended: Option<Appended>,
     pub(crate) diff: Option<Diff>,
     pub(crate) plan: Option<Plan>,
+    /// What every document says that was compiled, for this replica's own copy.
+    pub(crate) says: Vec<Says>,
+    /// Whether that is everything there is, not only what changed.
+    pub(crate) anew: bool,
     /// Which revision wanted which document, to find the one to blame.
     pub(crate) origins: Arc<[(DocumentId, RevisionNumber)]>,
     pub(crate) problems: Problems,
@@ -74,6 +79,7 @@ impl Reload<'_> {
     pub(crate) async fn run(mut self, state: &mut State, aim: Aim<'_>) -> Ended {
         let mut ended = Ended::default();
         let from = self.core.cell.world().revision();
+        let was_away = state.store_error.is_some();
         let halt = match self.make_ready(state, aim, &mut ended).await {
             Ok(ready) if self.dry_run => {
                 ended.plan = Some(ready.plan);
@@ -112,7 +118,7 @@ impl Reload<'_> {
             }
         }
         if !self.dry_run {
-            self.tell(state, from, &mut ended);
+            self.tell(state, from, was_away, &mut ended);
         }
         ended
     }
@@ -132,6 +138,7 @@ impl Reload<'_> {
         let Loaded { to, wanted, anew, edit, .. } = loaded;
         let (edit, diff) = edit.unzip();
         ended.diff.clone_from(&diff);
+        ended.anew = anew;
         if let Some(problems) = edit.as_ref().and_then(|edit| self.unknown_kinds(edit)) {
             return Err(problems.into());
         }
@@ -147,6 +154,9 @@ impl Reload<'_> {
         let served = core.cell.world();
         let plan = self.plan(&served, to, &valid, anew, diff);
         keep_planned(&mut valid, &plan, anew);
+        if core.keeper.is_some() {
+            ended.says = valid.iter().map(|valid| valid.target.says()).collect();
+        }
         ended.plan = Some(plan.clone());
 
         self.next_phase(Phase::Compile)?;
@@ -206,6 +216,9 @@ impl Reload<'_> {
         state.position = state.position.max(plan.to);
         state.served_since = core.now();
         release(state, &ended.origins);
+        if let Some(keeper) = &core.keeper {
+            keeper.live(plan.to, std::mem::take(&mut ended.says), ended.anew);
+        }
         core.let_go(old);
         self.machine.step(StatusEvent::Finished);
         Ok(())
@@ -229,6 +242,8 @@ impl Reload<'_> {
             return Err(Problems::from(crate::Interrupted::Deadline).into());
         };
         let head = match &loaded {
+            // The log was not looked at.
+            Ok(_) if matches!(aim, Aim::Copy(_)) => None,
             Ok(loaded) => Some(loaded.head),
             Err(LoadError::NothingToDo(head, _)) => Some(*head),
             Err(_) => None,
@@ -354,7 +369,7 @@ impl Reload<'_> {
     }
 
     /// Leaves one event, whatever came of it.
-    fn tell(self, state: &mut State, from: RevisionNumber, ended: &mut Ended) {
+    fn tell(self, state: &mut State, from: RevisionNumber, was_away: bool, ended: &mut Ended) {
         let core = self.core;
         let outcome = self.machine.outcome();
         let changes = ended.plan.as_ref().map_or(&[][..], |plan| &plan.changes);
@@ -377,6 +392,15 @@ impl Reload<'_> {
         });
         if outcome.is_live() {
             tracing::debug!(reload = %event.id, %outcome, revision = %live, "reload");
+        } else if outcome == Outcome::LoadFailed {
+            // No revision was refused: none was seen.
+            let problems = &ended.problems;
+            match was_away {
+                false => {
+                    tracing::warn!(%problems, "the log does not answer; what is served goes on being served")
+                }
+                true => tracing::debug!(%problems, "the log still does not answer"),
+            }
         } else {
             let wanted = ended.plan.as_ref().map(|plan| plan.to).filter(|to| *to <= state.desired);
             let problems = ended.problems.clone();
@@ -391,8 +415,9 @@ impl Reload<'_> {
             }
             _ => Arc::default(),
         };
-        let looked_in_vain = outcome == Outcome::Unchanged
-            && matches!(self.machine.trigger, Trigger::Periodic | Trigger::Notify);
+        let by_itself = matches!(self.machine.trigger, Trigger::Periodic | Trigger::Notify);
+        let still_away = outcome == Outcome::LoadFailed && was_away;
+        let looked_in_vain = by_itself && (outcome == Outcome::Unchanged || still_away);
         if !looked_in_vain {
             if concerns_log || outcome.is_live() {
                 state.last_reload = Some(Arc::clone(&event));

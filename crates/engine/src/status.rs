@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) last_checked_at: Option<Timestamp>,
     pub(crate) last_refused: Option<LastRefused>,
     pub(crate) store_error: Option<String>,
+    /// Whether what is served was read from this replica's own copy, and not held against the log since.
+    pub(crate) from_copy: bool,
     /// The last reload that was about what the log holds; an edit that was refused is not.
     pub(crate) last_reload: Option<Arc<ReloadEvent>>,
 }
@@ -56,6 +58,7 @@ impl State {
             last_checked_at: None,
             last_refused: None,
             store_error: None,
+            from_copy: false,
             last_reload: None,
         }
     }
@@ -97,6 +100,10 @@ pub struct EngineStatus {
     pub quarantined: BTreeMap<RevisionNumber, Quarantined>,
     /// Why the log could not be looked at the last time; none when it could.
     pub store_error: Option<String>,
+    /// Whether it started from its own copy, since the log was away, and has not seen the log since.
+    pub from_copy: bool,
+    /// Why its own copy is not up to date; none when it is, or there is none.
+    pub copy_error: Option<String>,
     /// The last reload that was about what the log holds; an edit that was refused is not.
     pub last_reload: Option<Arc<ReloadEvent>>,
     /// How many threads were lost to work that does not end.

@@ -1,0 +1,143 @@
+//! Keeps this replica's own copy of what it serves, off the road of the reloads, to start from when the log is away.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use midflight_core::{DocumentId, RevisionNumber};
+use midflight_store::{LastGood, LastGoodFile};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How long to wait before writing again what could not be written.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What a document says now; none when it is gone.
+pub(crate) type Says = (DocumentId, Option<Arc<Value>>);
+
+/// Takes what goes live and writes it when there is time. What comes while it writes is one change, so it is never
+/// further behind than one write, and never holds more than every document once.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    file: Mutex<LastGoodFile>,
+    pending: Mutex<Pending>,
+    notify: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    /// The revision to be kept; none when there is nothing to do.
+    position: Option<RevisionNumber>,
+    /// Whether `says` is all there is, rather than what changed.
+    whole: bool,
+    says: BTreeMap<DocumentId, Option<Arc<Value>>>,
+    /// Why the last write failed.
+    error: Option<String>,
+}
+
+impl Keeper {
+    pub(crate) fn new(file: LastGoodFile) -> Self {
+        Self { file: Mutex::new(file), pending: Mutex::default(), notify: Notify::new() }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is live now: everything, or what changed since the last call.
+    pub(crate) fn live(&self, position: RevisionNumber, says: Vec<Says>, whole: bool) {
+        let mut pending = self.pending();
+        pending.position = Some(position);
+        if whole {
+            pending.whole = true;
+            pending.says.clear();
+        }
+        pending.says.extend(says);
+        drop(pending);
+        self.notify.notify_one();
+    }
+
+    /// Why the copy is not up to date; none when it is, or will be in a moment.
+    pub(crate) fn error(&self) -> Option<String> {
+        self.pending().error.clone()
+    }
+
+    /// What an earlier process kept.
+    pub(crate) async fn read(self: &Arc<Self>) -> io::Result<Option<LastGood>> {
+        self.with_file(|file| file.read()).await
+    }
+
+    /// Writes until stopped, and then what is left.
+    pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let stopping = tokio::select! {
+                () = self.notify.notified() => false,
+                () = stop.cancelled() => true,
+            };
+            let written = self.write().await;
+            if stopping {
+                return;
+            }
+            if let Err(error) = written {
+                tracing::warn!(%error, "the local copy of what is served is not up to date");
+                tokio::select! {
+                    () = tokio::time::sleep(AGAIN) => self.notify.notify_one(),
+                    () = stop.cancelled() => {}
+                }
+            }
+        }
+    }
+
+    async fn write(self: &Arc<Self>) -> io::Result<()> {
+        let taken = std::mem::take(&mut *self.pending());
+        let Some(position) = taken.position else { return Ok(()) };
+        let (says, whole) = (Arc::new(taken.says), taken.whole);
+        let of_task = Arc::clone(&says);
+        let written = self.with_file(move |file| {
+            if whole {
+                let documents = of_task.iter().filter_map(|(id, body)| Some((id, &**body.as_ref()?)));
+                return file.replace(position, documents);
+            }
+            file.add(position, of_task.iter().map(|(id, body)| (id, body.as_deref())))
+        });
+        let written = written.await;
+        if let Err(error) = &written {
+            self.put_back(position, says, whole, error);
+        }
+        written
+    }
+
+    /// Keeps what could not be written for the next time, under what has come since.
+    fn put_back(
+        &self,
+        position: RevisionNumber,
+        says: Arc<BTreeMap<DocumentId, Option<Arc<Value>>>>,
+        whole: bool,
+        error: &io::Error,
+    ) {
+        let mut pending = self.pending();
+        pending.error = Some(error.to_string());
+        pending.position.get_or_insert(position);
+        if !pending.whole {
+            pending.whole = whole;
+            for (id, body) in says.iter() {
+                pending.says.entry(id.clone()).or_insert_with(|| body.clone());
+            }
+        }
+    }
+
+    /// Does blocking work on the file on a thread for that.
+    async fn with_file<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut LastGoodFile) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let keeper = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || {
+            let mut file = keeper.file.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut file)
+        });
+        done.await.map_err(io::Error::other)?
+    }
+}
