@@ -188,6 +188,9 @@ impl Coordinator {
 
     /// Makes an edit: compiled and checked on what is served, given its number, and live when this returns.
     async fn edit(&mut self, edit: &Edit, dry_run: bool) -> Result<Accepted, Refused> {
+        if self.state.from_copy {
+            self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
+        }
         for _ in 0..EDIT_TRIES_MAX {
             let mut retry = !self.state.quarantine.is_empty();
             let mut ended = self.reload(edit.trigger, &edit.author, Aim::Edit { edit, retry }, dry_run).await;

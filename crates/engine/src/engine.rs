@@ -56,6 +56,7 @@ pub struct EngineBuilder {
     enforce_checks: bool,
     faults: Arc<Faults>,
     last_good: Option<LastGoodFile>,
+    inline_work: bool,
 }
 
 impl EngineBuilder {
@@ -103,6 +104,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets whether the work of kinds is done where it is asked for, for tests with a clock of their own: nothing
+    /// happens on other threads then, and a kind whose work does not end holds up everything.
+    pub fn inline_work(&mut self, inline: bool) -> &mut Self {
+        self.inline_work = inline;
+        self
+    }
+
     /// Sets the place where reloads are made to fail, for tests.
     pub fn faults(&mut self, faults: Arc<Faults>) -> &mut Self {
         self.faults = faults;
@@ -136,7 +144,7 @@ impl EngineBuilder {
             components: self.components,
             store: self.store,
             bus: self.bus,
-            workers: Workers::new(self.limits.runaways_max),
+            workers: Workers::new(self.limits.runaways_max, self.inline_work),
             limits: self.limits,
             clock: self.clock,
             history,
@@ -229,6 +237,7 @@ impl Engine {
             enforce_checks: true,
             faults: Arc::default(),
             last_good: None,
+            inline_work: false,
         }
     }
 

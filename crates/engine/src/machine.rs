@@ -1,9 +1,8 @@
 //! A reload under way: where it is, how long each phase took, and what it leaves behind.
 
-use std::time::Instant;
-
 use jiff::Timestamp;
 use midflight_core::{Outcome, Phase, PhaseTime, Status, StatusEvent, Trigger, next_status};
+use tokio::time::Instant;
 
 /// Follows one reload through its phases. Every step goes through [`next_status`]; there is no other way to move.
 #[derive(Debug)]

@@ -131,7 +131,7 @@ impl Reload<'_> {
         ended: &mut Ended,
     ) -> Result<Ready, Halt> {
         let core = self.core;
-        let deadline = self.machine.started + core.limits.reload_max();
+        let deadline = (self.machine.started + core.limits.reload_max()).into_std();
         core.faults.at(Phase::Load)?;
         let loaded = self.load(state, aim, deadline, ended).await?;
         ended.origins = origins(&loaded.wanted);
@@ -321,7 +321,7 @@ impl Reload<'_> {
         }
         if core.enforce_checks {
             let allowance = Allowance {
-                deadline: Instant::now() + core.limits.reload_max(),
+                deadline: (tokio::time::Instant::now() + core.limits.reload_max()).into_std(),
                 bytes_max: core.limits.compile_bytes_max,
                 // Past the point of no return a stop no longer cancels: the reload is finished either way.
                 stop: tokio_util::sync::CancellationToken::new(),

@@ -28,6 +28,8 @@ pub(crate) struct Workers {
     idle: Mutex<Vec<mpsc::Sender<Job>>>,
     runaways: Arc<AtomicUsize>,
     runaways_max: usize,
+    /// Whether there are no threads, and work is done where it is asked for.
+    inline: bool,
 }
 
 /// What one piece of work may use.
@@ -39,8 +41,8 @@ pub(crate) struct Allowance {
 }
 
 impl Workers {
-    pub(crate) fn new(runaways_max: usize) -> Self {
-        Self { idle: Mutex::default(), runaways: Arc::default(), runaways_max }
+    pub(crate) fn new(runaways_max: usize, inline: bool) -> Self {
+        Self { idle: Mutex::default(), runaways: Arc::default(), runaways_max, inline }
     }
 
     /// How many threads were given up and still run.
@@ -62,14 +64,16 @@ impl Workers {
             return Err(Problem::new("runaway_limit", Pointer::root(), message).into());
         }
         let work = Arc::new(Work::new(allowance.deadline, allowance.bytes_max));
+        if self.inline {
+            return caught(job, &work);
+        }
         let (reply, result) = oneshot::channel();
         let worker = self.take_idle()?;
         let sent = {
             let work = Arc::clone(&work);
             worker.send(Box::new(move || {
-                let done = catch_unwind(AssertUnwindSafe(|| job(&work)));
                 // The receiver is gone when this thread was given up; then nobody wants the result.
-                drop(reply.send(done.unwrap_or_else(|panic| Err(panicked(&*panic)))));
+                drop(reply.send(caught(job, &work)));
             }))
         };
         if sent.is_err() {
@@ -132,6 +136,11 @@ impl Workers {
     }
 }
 
+fn caught<T>(job: impl FnOnce(&Work) -> Result<T, Problems>, work: &Work) -> Result<T, Problems> {
+    let done = catch_unwind(AssertUnwindSafe(|| job(work)));
+    done.unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
 fn panicked(panic: &(dyn Any + Send)) -> Problems {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
@@ -161,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_is_done_and_its_thread_used_again() {
-        let workers = Workers::new(1);
+        let workers = Workers::new(1, false);
         for _ in 0..3 {
             assert_eq!(workers.run(&allowance(60_000), |_| Ok(7)).await, Ok(7));
         }
@@ -170,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_problem_and_the_thread_goes_on() {
-        let workers = Workers::new(1);
+        let workers = Workers::new(1, false);
         let result = workers.run(&allowance(60_000), |_| -> Result<(), _> { panic!("boom {}", 1) }).await;
         assert!(result.unwrap_err().to_string().contains("boom 1"));
         assert_eq!(workers.run(&allowance(60_000), |_| Ok(7)).await, Ok(7));
@@ -178,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn endless_work_is_given_up_and_past_a_bound_no_more_is_taken() {
-        let workers = Workers::new(1);
+        let workers = Workers::new(1, false);
         let (release, held) = mpsc::channel::<()>();
         let endless = move |_: &Work| {
             held.recv().unwrap_err();
@@ -196,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_asks_ends_when_it_is_not_wanted() {
-        let workers = Workers::new(1);
+        let workers = Workers::new(1, false);
         let allowance = allowance(60_000);
         allowance.stop.cancel();
         let asks = |work: &Work| loop {
