@@ -312,10 +312,8 @@ impl Coordinator {
                 return self.event(event);
             }
         };
-        // What the revision replaced of earlier ones in quarantine is its own matter now.
-        let replaced: Vec<_> = documents;
-        self.state.release(|id, _| replaced.contains(id));
-        self.quarantine(next, Quarantined { problems, documents: replaced });
+        // What it would replace of earlier ones in quarantine stays with those too: it is not served either.
+        self.quarantine(next, Quarantined { problems, documents });
         self.event(event)
     }
 

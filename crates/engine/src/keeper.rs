@@ -30,6 +30,7 @@ pub(crate) struct Keeper {
 struct Pending {
     /// The revision to be kept; none when there is nothing to do.
     position: Option<RevisionNumber>,
+    left_out: Vec<RevisionNumber>,
     /// Whether `says` is all there is, rather than what changed.
     whole: bool,
     says: BTreeMap<DocumentId, Option<Arc<Value>>>,
@@ -47,9 +48,16 @@ impl Keeper {
     }
 
     /// What is live now: everything, or what changed since the last call.
-    pub(crate) fn live(&self, position: RevisionNumber, says: Vec<Says>, whole: bool) {
+    pub(crate) fn live(
+        &self,
+        position: RevisionNumber,
+        left_out: Vec<RevisionNumber>,
+        says: Vec<Says>,
+        whole: bool,
+    ) {
         let mut pending = self.pending();
         pending.position = Some(position);
+        pending.left_out = left_out;
         if whole {
             pending.whole = true;
             pending.says.clear();
@@ -93,36 +101,34 @@ impl Keeper {
     async fn write(self: &Arc<Self>) -> io::Result<()> {
         let taken = std::mem::take(&mut *self.pending());
         let Some(position) = taken.position else { return Ok(()) };
-        let (says, whole) = (Arc::new(taken.says), taken.whole);
-        let of_task = Arc::clone(&says);
+        let taken = Arc::new(taken);
+        let of_task = Arc::clone(&taken);
         let written = self.with_file(move |file| {
-            if whole {
-                let documents = of_task.iter().filter_map(|(id, body)| Some((id, &**body.as_ref()?)));
-                return file.replace(position, documents);
+            let Pending { left_out, says, whole, .. } = &*of_task;
+            if *whole {
+                let documents = says.iter().filter_map(|(id, body)| Some((id, &**body.as_ref()?)));
+                return file.replace(position, left_out, documents);
             }
-            file.add(position, of_task.iter().map(|(id, body)| (id, body.as_deref())))
+            file.add(position, left_out, says.iter().map(|(id, body)| (id, body.as_deref())))
         });
         let written = written.await;
         if let Err(error) = &written {
-            self.put_back(position, says, whole, error);
+            self.put_back(&taken, error);
         }
         written
     }
 
     /// Keeps what could not be written for the next time, under what has come since.
-    fn put_back(
-        &self,
-        position: RevisionNumber,
-        says: Arc<BTreeMap<DocumentId, Option<Arc<Value>>>>,
-        whole: bool,
-        error: &io::Error,
-    ) {
+    fn put_back(&self, taken: &Pending, error: &io::Error) {
         let mut pending = self.pending();
         pending.error = Some(error.to_string());
-        pending.position.get_or_insert(position);
+        if pending.position.is_none() {
+            pending.position = taken.position;
+            pending.left_out.clone_from(&taken.left_out);
+        }
         if !pending.whole {
-            pending.whole = whole;
-            for (id, body) in says.iter() {
+            pending.whole = taken.whole;
+            for (id, body) in &taken.says {
                 pending.says.entry(id.clone()).or_insert_with(|| body.clone());
             }
         }

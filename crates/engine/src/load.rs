@@ -1,6 +1,6 @@
 //! The load phase: what is wanted, read from the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use midflight_core::{
@@ -38,6 +38,8 @@ pub(crate) struct Loaded {
     /// The newest revision in the log.
     pub(crate) head: RevisionNumber,
     pub(crate) wanted: Vec<Wanted>,
+    /// Which revision wanted which document, and which one deleted what an earlier one in quarantine wanted.
+    pub(crate) origins: Origins,
     pub(crate) anew: bool,
     /// For an edit, what of it changes something, and what it changes in the log.
     pub(crate) edit: Option<(Edit, Diff)>,
@@ -103,7 +105,8 @@ async fn load_log(
             newest.entry(pending.id.clone()).or_insert(pending);
         }
     }
-    Ok(Loaded { to, head, wanted: newest.into_values().collect(), anew: false, edit: None })
+    let wanted: Vec<_> = newest.into_values().collect();
+    Ok(Loaded { to, head, origins: origins(&wanted).collect(), wanted, anew: false, edit: None })
 }
 
 /// The served revision never goes back (HR-3): a log that has lost what was served is not followed.
@@ -122,25 +125,26 @@ fn load_copy(kept: &LastGood) -> Loaded {
     let wanted = kept.documents.iter();
     let wanted =
         wanted.map(|(id, body)| Wanted { id: id.clone(), revision: to, body: Some(Arc::clone(body)) });
-    Loaded { to, head: to, wanted: wanted.collect(), anew: true, edit: None }
+    Loaded { to, head: to, wanted: wanted.collect(), origins: Arc::default(), anew: true, edit: None }
 }
 
 fn load_next(state: &State, next: &Appended) -> Loaded {
     let to = next.revision.number;
-    let wanted = next.documents.iter().cloned().map(wanted).collect();
-    Loaded { to, head: state.desired.max(to), wanted, anew: false, edit: None }
+    let wanted: Vec<_> = next.documents.iter().cloned().map(wanted).collect();
+    let head = state.desired.max(to);
+    Loaded { to, head, origins: origins(&wanted).collect(), wanted, anew: false, edit: None }
 }
 
-/// What quarantined revisions wanted of the documents that nobody has replaced since.
+/// What quarantined revisions wanted of the documents that nobody has replaced since; of several the last.
 async fn still_quarantined(store: &dyn Store, state: &State) -> Result<Vec<Wanted>, StoreError> {
-    let mut pending = Vec::new();
+    let mut pending = BTreeMap::new();
     for (revision, quarantined) in &state.quarantine {
         for id in &quarantined.documents {
             let document = store.document_at(id, *revision).await?;
-            pending.extend(document.map(wanted));
+            pending.extend(document.map(|document| (id, wanted(document))));
         }
     }
-    Ok(pending)
+    Ok(pending.into_values().collect())
 }
 
 async fn load_everything(store: &dyn Store, state: &State) -> Result<Loaded, LoadError> {
@@ -148,37 +152,44 @@ async fn load_everything(store: &dyn Store, state: &State) -> Result<Loaded, Loa
     not_behind(head, state)?;
     let mut newest: BTreeMap<_, _> =
         documents.into_iter().map(|document| (document.id.clone(), wanted(document))).collect();
+    let mut replaced = Vec::new();
     for (revision, quarantined) in &state.quarantine {
         for id in &quarantined.documents {
-            match last_good(store, state, id, *revision).await? {
+            let good = last_good(store, state, id, head).await?;
+            // The revision that holds may be a later one, which has put right what was wrong, or deleted it.
+            let later = good.as_ref().map(|document| document.revision).filter(|later| later > revision);
+            replaced.extend(later.map(|later| (id.clone(), later)));
+            match good.filter(|document| document.body.is_some()) {
                 Some(document) => newest.insert(id.clone(), wanted(document)),
                 None => newest.remove(id),
             };
         }
     }
-    Ok(Loaded { to: head, head, wanted: newest.into_values().collect(), anew: true, edit: None })
+    let wanted: Vec<_> = newest.into_values().collect();
+    let origins = origins(&wanted).chain(replaced).collect();
+    Ok(Loaded { to: head, head, wanted, origins, anew: true, edit: None })
 }
 
-/// The newest version of a document before `revision` that is not in quarantine itself.
+/// The newest version of a document at `head` that is of no revision in quarantine.
 async fn last_good(
     store: &dyn Store,
     state: &State,
     id: &DocumentId,
-    revision: RevisionNumber,
+    head: RevisionNumber,
 ) -> Result<Option<Document>, StoreError> {
-    let mut before = revision;
-    while before > RevisionNumber::new(1) {
-        let at = RevisionNumber::new(before.get() - 1);
+    let mut at = head;
+    loop {
         let document = match store.document_at(id, at).await {
             Err(StoreError::Compacted { .. }) => return Ok(None),
             document => document?,
         };
         match document {
-            Some(document) if state.quarantine.contains_key(&document.revision) => before = document.revision,
-            document => return Ok(document.filter(|document| document.body.is_some())),
+            Some(document) if state.quarantine.contains_key(&document.revision) => {
+                at = RevisionNumber::new(document.revision.get().saturating_sub(1));
+            }
+            document => return Ok(document),
         }
     }
-    Ok(None)
 }
 
 async fn load_edit(store: &dyn Store, state: &State, edit: &Edit, retry: bool) -> Result<Loaded, LoadError> {
@@ -229,11 +240,18 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit, retry: bool) -
         let pending = still_quarantined(store, state).await?;
         wanted.extend(pending.into_iter().filter(|pending| !ids.contains(&pending.id)));
     }
-    Ok(Loaded { to, head, wanted, anew: false, edit: Some((edit, diff)) })
+    Ok(Loaded {
+        to,
+        head,
+        origins: origins(&wanted).collect(),
+        wanted,
+        anew: false,
+        edit: Some((edit, diff)),
+    })
 }
 
 fn twice_in(edit: &Edit) -> Problems {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let again = edit.changes.iter().filter(|change| !seen.insert(&change.id));
     let problem = |change: &midflight_core::Change| {
         let message = "is changed twice in one edit; say once what it is to be";
@@ -247,46 +265,35 @@ fn wanted(document: Document) -> Wanted {
 }
 
 /// Which revisions the problems are about, by the documents that they name, with all the documents that those
-/// revisions changed and nobody has changed since.
+/// revisions changed. Which of these were replaced since by a revision that holds is seen when the rest is loaded.
 pub(crate) async fn blamed(
     store: &dyn Store,
     wanted: &[(DocumentId, RevisionNumber)],
     problems: &Problems,
 ) -> Result<BTreeMap<RevisionNumber, Quarantined>, StoreError> {
-    let newest: BTreeMap<_, _> = wanted.iter().map(|(id, revision)| (id, *revision)).collect();
+    let wanted_by: BTreeMap<_, _> = wanted.iter().map(|(id, revision)| (id, *revision)).collect();
+    let named = problems.iter().filter_map(|problem| problem.document.as_ref());
+    let revisions: BTreeSet<_> = named.filter_map(|id| wanted_by.get(id).copied()).collect();
     let mut blamed = BTreeMap::new();
-    for id in problems.iter().filter_map(|problem| problem.document.as_ref()) {
-        let Some(revision) = newest.get(id).copied() else {
-            continue;
-        };
-        if blamed.contains_key(&revision) {
-            continue;
-        }
+    for revision in &revisions {
         let before = RevisionNumber::new(revision.get().saturating_sub(1));
         let all_of_it = match store.since(before, 1).await {
             Err(StoreError::Compacted { .. }) => Vec::new(),
             page => page?,
         };
-        let mut documents = Vec::new();
-        for document in all_of_it.into_iter().flat_map(|one| one.documents) {
-            let replaced = match newest.get(&document.id) {
-                Some(newest) => *newest > revision,
-                // It is not wanted at all: it may have been deleted later, which is a replacement too.
-                None => store.document_head(&document.id).await?.is_some_and(|head| head.revision > revision),
-            };
-            if !replaced {
-                documents.push(document.id);
-            }
-        }
+        let documents = all_of_it.into_iter().flat_map(|one| one.documents);
+        let mut documents: Vec<_> = documents.map(|document| document.id).collect();
         if documents.is_empty() {
-            documents.extend(wanted.iter().filter(|(_, of)| *of == revision).map(|(id, _)| id.clone()));
+            documents.extend(wanted.iter().filter(|(_, of)| of == revision).map(|(id, _)| id.clone()));
         }
-        blamed.insert(revision, Quarantined { problems: problems.clone(), documents });
+        blamed.insert(*revision, Quarantined { problems: problems.clone(), documents });
     }
     Ok(blamed)
 }
 
-/// The ids and revisions of what was wanted, for [`blamed`].
-pub(crate) fn origins(wanted: &[Wanted]) -> Arc<[(DocumentId, RevisionNumber)]> {
-    wanted.iter().map(|one| (one.id.clone(), one.revision)).collect()
+/// Which revision wanted which document.
+pub(crate) type Origins = Arc<[(DocumentId, RevisionNumber)]>;
+
+fn origins(wanted: &[Wanted]) -> impl Iterator<Item = (DocumentId, RevisionNumber)> {
+    wanted.iter().map(|one| (one.id.clone(), one.revision))
 }

@@ -17,7 +17,7 @@ use crate::core::Core;
 use crate::ground::Ground;
 use crate::history::ReloadReport;
 use crate::keeper::Says;
-use crate::load::{Aim, LoadError, Loaded, load, origins};
+use crate::load::{Aim, LoadError, Loaded, Origins, load};
 use crate::machine::Machine;
 use crate::parts::{self, CommittedParts, PreparedParts};
 use crate::planner::{Planning, Target, plan};
@@ -40,7 +40,7 @@ pub(crate) struct Ended {
     /// Whether that is everything there is, not only what changed.
     pub(crate) anew: bool,
     /// Which revision wanted which document, to find the one to blame.
-    pub(crate) origins: Arc<[(DocumentId, RevisionNumber)]>,
+    pub(crate) origins: Origins,
     pub(crate) problems: Problems,
 }
 
@@ -134,7 +134,7 @@ impl Reload<'_> {
         let deadline = (self.machine.started + core.limits.reload_max()).into_std();
         core.faults.at(Phase::Load)?;
         let loaded = self.load(state, aim, deadline, ended).await?;
-        ended.origins = origins(&loaded.wanted);
+        ended.origins = Arc::clone(&loaded.origins);
         let Loaded { to, wanted, anew, edit, .. } = loaded;
         let (edit, diff) = edit.unzip();
         ended.diff.clone_from(&diff);
@@ -160,7 +160,10 @@ impl Reload<'_> {
         ended.plan = Some(plan.clone());
 
         self.next_phase(Phase::Compile)?;
-        let quarantined = still_left_out(state, &ended.origins);
+        let quarantined = match aim {
+            Aim::Copy(kept) => kept.left_out.clone().into(),
+            _ => still_left_out(state, &ended.origins),
+        };
         let world = maker.compile(Arc::clone(&served), valid, &plan, anew, quarantined, core.ground).await?;
         let world = Arc::new(world);
 
@@ -217,7 +220,8 @@ impl Reload<'_> {
         state.served_since = core.now();
         release(state, &ended.origins);
         if let Some(keeper) = &core.keeper {
-            keeper.live(plan.to, std::mem::take(&mut ended.says), ended.anew);
+            let left_out = core.cell.world().quarantined().to_vec();
+            keeper.live(plan.to, left_out, std::mem::take(&mut ended.says), ended.anew);
         }
         core.let_go(old);
         self.machine.step(StatusEvent::Finished);

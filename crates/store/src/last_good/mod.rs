@@ -21,6 +21,8 @@ const GROWTH_BYTES: u64 = 4 << 20;
 pub struct LastGood {
     /// The revision up to which the log was looked at.
     pub position: RevisionNumber,
+    /// The revisions up to there that are left out, since they did not hold.
+    pub left_out: Vec<RevisionNumber>,
     /// The documents, checks among them.
     pub documents: BTreeMap<DocumentId, Arc<Value>>,
 }
@@ -71,6 +73,7 @@ impl LastGoodFile {
     pub fn replace<'a>(
         &mut self,
         position: RevisionNumber,
+        left_out: &[RevisionNumber],
         documents: impl Iterator<Item = (&'a DocumentId, &'a Value)>,
     ) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
@@ -81,7 +84,7 @@ impl LastGoodFile {
         let beside = PathBuf::from(beside);
         let file = create_private(&beside)?;
         let mut out = BufWriter::new(file);
-        let written = write_whole(&mut out, position, documents);
+        let written = write_whole(&mut out, (position, left_out), documents);
         let done = written.and_then(|length| {
             let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.sync_all()?;
@@ -110,6 +113,7 @@ impl LastGoodFile {
     pub fn add<'a>(
         &mut self,
         position: RevisionNumber,
+        left_out: &[RevisionNumber],
         changes: impl Iterator<Item = (&'a DocumentId, Option<&'a Value>)>,
     ) -> io::Result<()> {
         if self.open.is_none() {
@@ -122,7 +126,7 @@ impl LastGoodFile {
         for (id, body) in changes {
             text::put(&mut batch, id, body);
         }
-        text::commit(&mut batch, position);
+        text::commit(&mut batch, position, left_out);
         // Whatever an earlier write left behind its end is no part of the file.
         file.set_len(*length)?;
         io::Seek::seek(file, io::SeekFrom::Start(*length))?;
@@ -131,7 +135,11 @@ impl LastGoodFile {
         if *length > 2 * self.base + GROWTH_BYTES
             && let Some(kept) = self.read()?
         {
-            self.replace(kept.position, kept.documents.iter().map(|(id, body)| (id, &**body)))?;
+            self.replace(
+                kept.position,
+                &kept.left_out,
+                kept.documents.iter().map(|(id, body)| (id, &**body)),
+            )?;
         }
         Ok(())
     }
@@ -149,7 +157,7 @@ impl LastGoodFile {
 
 fn write_whole<'a>(
     out: &mut impl io::Write,
-    position: RevisionNumber,
+    (position, left_out): (RevisionNumber, &[RevisionNumber]),
     documents: impl Iterator<Item = (&'a DocumentId, &'a Value)>,
 ) -> io::Result<u64> {
     let (mut batch, mut length) = (Vec::new(), 0);
@@ -163,7 +171,7 @@ fn write_whole<'a>(
             batch.clear();
         }
     }
-    text::commit(&mut batch, position);
+    text::commit(&mut batch, position, left_out);
     out.write_all(&batch)?;
     Ok(length + batch.len() as u64)
 }
@@ -192,9 +200,10 @@ mod tests {
     fn filled(path: &Path) -> LastGoodFile {
         let mut file = LastGoodFile::new(path);
         let (a, b) = (json!({"n": 1, "text": "line\nbreak \u{2028} é"}), json!({"n": 2}));
-        file.replace(RevisionNumber::new(2), [(&id("a"), &a), (&id("b/é"), &b)].into_iter()).unwrap();
+        file.replace(RevisionNumber::new(2), &[], [(&id("a"), &a), (&id("b/é"), &b)].into_iter()).unwrap();
+        let left_out = [RevisionNumber::new(1), RevisionNumber::new(2)];
         let changes = [(&id("a"), None), (&id("c"), Some(&json!({"n": 3})))];
-        file.add(RevisionNumber::new(3), changes.into_iter()).unwrap();
+        file.add(RevisionNumber::new(3), &left_out, changes.into_iter()).unwrap();
         file
     }
 
@@ -206,8 +215,9 @@ mod tests {
         drop(filled(&path));
         let mut next = LastGoodFile::new(&path);
         let kept = next.read().unwrap().unwrap();
+        assert_eq!(kept.left_out, [RevisionNumber::new(1), RevisionNumber::new(2)]);
         assert_eq!((kept.position.get(), names(&kept)), (3, vec!["b/é=2".to_owned(), "c=3".to_owned()]));
-        next.add(RevisionNumber::new(4), [(&id("b/é"), None)].into_iter()).unwrap();
+        next.add(RevisionNumber::new(4), &[], [(&id("b/é"), None)].into_iter()).unwrap();
         assert_eq!(names(&next.read().unwrap().unwrap()), ["c=3"]);
         #[cfg(unix)]
         {
@@ -242,7 +252,7 @@ mod tests {
         // After damage, what is added follows what is whole.
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         let mut file = LastGoodFile::new(&path);
-        file.add(RevisionNumber::new(9), [(&id("a"), None)].into_iter()).unwrap();
+        file.add(RevisionNumber::new(9), &[], [(&id("a"), None)].into_iter()).unwrap();
         let kept = file.read().unwrap().unwrap();
         assert_eq!((kept.position.get(), names(&kept)), (9, vec!["b/é=2".to_owned()]));
     }
@@ -254,7 +264,7 @@ mod tests {
         let mut file = filled(&path);
         let body = json!({"n": 1, "text": "x".repeat(100_000)});
         for number in 4..200 {
-            file.add(RevisionNumber::new(number), [(&id("a"), Some(&body))].into_iter()).unwrap();
+            file.add(RevisionNumber::new(number), &[], [(&id("a"), Some(&body))].into_iter()).unwrap();
         }
         assert!(std::fs::metadata(&path).unwrap().len() < 2 * GROWTH_BYTES);
         assert_eq!(file.read().unwrap().unwrap().position.get(), 199);
@@ -266,7 +276,7 @@ mod tests {
         let path = folder.path().join("last-good");
         let mut file = filled(&path);
         std::fs::create_dir(folder.path().join("last-good.new")).unwrap();
-        assert!(file.replace(RevisionNumber::new(5), std::iter::empty()).is_err());
+        assert!(file.replace(RevisionNumber::new(5), &[], std::iter::empty()).is_err());
         assert_eq!(file.read().unwrap().unwrap().position.get(), 3);
     }
 }

@@ -5,7 +5,7 @@
 //! put rules/loans {"default":true}
 //! delete rules/old
 //! part DIGEST                     a batch ends; what it says counts once a commit follows
-//! commit 42 DIGEST                all so far is the state at revision 42
+//! commit 42 40,41 DIGEST          all so far is the state at revision 42, of which 40 and 41 are left out
 //! ```
 
 use std::collections::BTreeMap;
@@ -37,8 +37,9 @@ pub(super) fn part(batch: &mut Vec<u8>) {
     batch.extend_from_slice(format!("part {digest}\n").as_bytes());
 }
 
-pub(super) fn commit(batch: &mut Vec<u8>, position: RevisionNumber) {
-    batch.extend_from_slice(format!("commit {position} ").as_bytes());
+pub(super) fn commit(batch: &mut Vec<u8>, position: RevisionNumber, left_out: &[RevisionNumber]) {
+    let left_out: Vec<_> = left_out.iter().map(ToString::to_string).collect();
+    batch.extend_from_slice(format!("commit {position} {} ", left_out.join(",")).as_bytes());
     let digest = Digest::of_bytes(batch);
     batch.extend_from_slice(format!("{digest}\n").as_bytes());
 }
@@ -60,18 +61,23 @@ pub(super) fn read(mut file: impl BufRead) -> io::Result<Option<(LastGood, u64)>
                 batch.extend_from_slice(&line);
                 said.push((id, body));
             }
-            Some(Line::Ends { position, signed, digest }) if is_of(&mut batch, &line[..signed], digest) => {
-                let Some(position) = position else { continue };
+            Some(Line::Ends { state, signed, digest }) if is_of(&mut batch, &line[..signed], digest) => {
+                let Some(state) = state else { continue };
                 for (id, body) in said.drain(..) {
                     match body {
                         Some(body) => documents.insert(id, body),
                         None => documents.remove(&id),
                     };
                 }
-                whole = Some((position, length));
+                whole = Some((state, length));
             }
             // The end of the file, or of what is whole in it.
-            _ => return Ok(whole.map(|(position, length)| (LastGood { position, documents }, length))),
+            _ => {
+                let kept = whole.map(|((position, left_out), length)| {
+                    (LastGood { position, left_out, documents }, length)
+                });
+                return Ok(kept);
+            }
         }
     }
 }
@@ -87,9 +93,10 @@ fn is_of(batch: &mut Vec<u8>, last: &[u8], digest: Digest) -> bool {
 enum Line {
     First,
     Says(DocumentId, Option<Arc<Value>>),
-    /// The end of a batch; `signed` bytes of the line itself belong to what the digest is of.
+    /// The end of a batch, and the state that it completes; `signed` bytes of the line itself belong to what the digest
+    /// is of.
     Ends {
-        position: Option<RevisionNumber>,
+        state: Option<(RevisionNumber, Vec<RevisionNumber>)>,
         signed: usize,
         digest: Digest,
     },
@@ -108,12 +115,15 @@ fn meaning(line: &[u8], length: u64) -> Option<Line> {
             Some(Line::Says(id.parse().ok()?, Some(Arc::new(serde_json::from_str(body).ok()?))))
         }
         "delete" => Some(Line::Says(rest.parse().ok()?, None)),
-        "part" => Some(Line::Ends { position: None, signed: 0, digest: rest.parse().ok()? }),
+        "part" => Some(Line::Ends { state: None, signed: 0, digest: rest.parse().ok()? }),
         "commit" => {
-            let (position, digest) = rest.split_once(' ')?;
-            let position = RevisionNumber::new(position.parse().ok()?);
+            let (position, rest) = rest.split_once(' ')?;
+            let (left_out, digest) = rest.split_once(' ')?;
+            let number = |text: &str| text.parse().ok().map(RevisionNumber::new);
+            let numbers = left_out.split(',').filter(|text| !text.is_empty()).map(number);
+            let state = (number(position)?, numbers.collect::<Option<_>>()?);
             let signed = line.len() - digest.len() - 1;
-            Some(Line::Ends { position: Some(position), signed, digest: digest.parse().ok()? })
+            Some(Line::Ends { state: Some(state), signed, digest: digest.parse().ok()? })
         }
         _ => None,
     }

@@ -1,0 +1,256 @@
+//! The replicas, what happens to them, and what must hold all the while.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use midflight_core::{Appended, Change, RevisionNumber};
+use midflight_engine::{Engine, Refresh, Refusal};
+use midflight_live::Live;
+use midflight_store::{LastGoodFile, MemoryStore, NewRevision, Store};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::bus::Air;
+use crate::model;
+use crate::store::SimStore;
+use crate::words::{WordMap, Words, edit, id, put};
+
+const REPLICAS: usize = 3;
+const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// What whoever edited was told.
+#[derive(Default)]
+struct Told {
+    /// The marks of edits that were acknowledged, with their revisions.
+    acknowledged: Vec<(String, RevisionNumber)>,
+    /// The marks of edits that were refused for what they say.
+    refused: Vec<String>,
+}
+
+struct Replica {
+    engine: Engine,
+    words: Live<WordMap>,
+    store: SimStore,
+    /// How far its clock is off, in seconds.
+    off: Arc<AtomicI64>,
+    /// The newest revision that it was seen to serve.
+    served: RevisionNumber,
+}
+
+/// A fleet of replicas, each up or down.
+pub(crate) struct Fleet {
+    rng: Rng,
+    log: MemoryStore,
+    air: Air,
+    replicas: Vec<Option<Replica>>,
+    copies: TempDir,
+    told: Arc<Mutex<Told>>,
+    marks: u64,
+}
+
+impl Fleet {
+    pub(crate) async fn new(seed: u64) -> Self {
+        let mut fleet = Self {
+            rng: Rng::with_seed(seed),
+            log: MemoryStore::new(),
+            air: Air::new(seed, REPLICAS),
+            replicas: (0..REPLICAS).map(|_| None).collect(),
+            copies: tempfile::tempdir().unwrap(),
+            told: Arc::default(),
+            marks: 0,
+        };
+        for place in 0..REPLICAS {
+            fleet.start(place).await;
+        }
+        fleet
+    }
+
+    async fn start(&mut self, place: usize) {
+        let store = SimStore::new(self.log.clone(), self.rng.u64(..));
+        let off = Arc::new(AtomicI64::new(0));
+        let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(self.air.end(place)));
+        let slot = builder.kind(Words);
+        let of_clock = Arc::clone(&off);
+        builder
+            .inline_work(true)
+            .refresh(Refresh { enabled: true, period: Duration::from_secs(30) })
+            .last_good(LastGoodFile::new(self.copies.path().join(place.to_string())))
+            .clock(Arc::new(move || {
+                Timestamp::UNIX_EPOCH
+                    + SignedDuration::from_secs(1_000_000 + of_clock.load(Ordering::Relaxed))
+            }));
+        // One that starts while the log is away has its own copy, or nothing to serve, and then it says so.
+        store.away(self.rng.u8(0..4) == 0);
+        let Ok(engine) = builder.start().await else { return };
+        let words = engine.live(slot).unwrap();
+        self.replicas[place] = Some(Replica { served: engine.served(), engine, words, store, off });
+    }
+
+    fn log(&self) -> Vec<Appended> {
+        let all = futures_util::FutureExt::now_or_never(self.log.since(RevisionNumber::ZERO, u32::MAX));
+        all.unwrap().unwrap()
+    }
+
+    /// One thing happens.
+    pub(crate) async fn step(&mut self) {
+        let place = self.rng.usize(0..REPLICAS);
+        match self.rng.u8(0..20) {
+            0..=7 => self.edit(place),
+            8 => self.crash(place).await,
+            9 if self.replicas[place].is_none() => self.start(place).await,
+            10 | 11 => {
+                let away = self.rng.bool();
+                self.replicas[place].iter().for_each(|replica| replica.store.away(away));
+            }
+            12 => self.air.cut_off(place, self.rng.bool()),
+            13 => self.air.replay(),
+            14 => self.air.forge(),
+            15 => {
+                let jump = self.rng.i64(-100_000..100_000);
+                self.replicas[place].iter().for_each(|replica| replica.off.store(jump, Ordering::Relaxed));
+            }
+            16 => self.by_hand().await,
+            _ => tokio::time::sleep(Duration::from_millis(self.rng.u64(0..3_000))).await,
+        }
+        tokio::time::sleep(Duration::from_millis(self.rng.u64(0..60))).await;
+    }
+
+    /// An edit of one to three words, sometimes one that must be refused, made by somebody who does not wait for it.
+    fn edit(&mut self, place: usize) {
+        let Some(replica) = &self.replicas[place] else { return };
+        self.marks += 1;
+        let mark = format!("mark {}", self.marks);
+        let mut names: Vec<_> = NAMES.to_vec();
+        self.rng.shuffle(&mut names);
+        let count = self.rng.usize(1..4);
+        let wrong = self.rng.u8(0..6) == 0;
+        let change = |name: &&str| put(name, &mark);
+        let mut changes: Vec<_> = names[..count].iter().map(change).collect();
+        if wrong {
+            let body = match self.rng.bool() {
+                true => json!({"text": 3, "mark": mark}),
+                false => json!({"text": mark, "needs": "nobody"}),
+            };
+            changes.push(Change::put(id(names[count]), body));
+        } else if self.rng.u8(0..4) == 0 {
+            changes.push(Change::delete(id(names[count])));
+        }
+        let (engine, told) = (replica.engine.clone(), Arc::clone(&self.told));
+        tokio::spawn(async move {
+            let answer = engine.apply(edit(changes)).await;
+            let mut told = told.lock().unwrap();
+            match answer.map_err(|refused| refused.refusal) {
+                Ok(accepted) => {
+                    let revision = accepted.revision.map(|revision| revision.number);
+                    told.acknowledged.extend(revision.map(|revision| (mark, revision)));
+                }
+                Err(Refusal::Invalid(_)) => told.refused.push(mark),
+                // Whether it is in the log is not known: the answer was lost, or it was cut off in the middle.
+                Err(_) => {}
+            }
+        });
+    }
+
+    /// Ends a replica as a power cut does: nothing of it reaches the log any more.
+    async fn crash(&mut self, place: usize) {
+        if let Some(replica) = self.replicas[place].take() {
+            replica.store.end();
+            replica.engine.stop().await;
+        }
+    }
+
+    /// Somebody with access to the database adds a revision that may not hold.
+    async fn by_hand(&mut self) {
+        let name = *self.rng.choice(&NAMES).unwrap();
+        let other = *self.rng.choice(&NAMES).unwrap();
+        let body = match self.rng.u8(0..3) {
+            0 => json!({"text": 3}),
+            1 => json!({"text": "by hand", "needs": "nobody"}),
+            _ => json!({"text": "by hand"}),
+        };
+        let mut changes = vec![Change::put(id(name), body)];
+        if other != name {
+            changes.push(put(other, "by hand, too"));
+        }
+        let edit = edit(changes);
+        let expected_head = self.log.head().await.unwrap();
+        let new = NewRevision {
+            edit: &edit,
+            created_at: Timestamp::UNIX_EPOCH,
+            expected_head,
+            documents_max: 1_000,
+        };
+        self.log.append(new).await.unwrap();
+    }
+
+    /// HR-1, HR-2, HR-8: what is served is what the log says at the revision that is told, without what is said to be
+    /// left out. HR-3: it never goes back. HR-7: what was acknowledged is in the log and what was refused is not.
+    pub(crate) fn hold_invariants(&mut self) {
+        let log = self.log();
+        for replica in self.replicas.iter_mut().flatten() {
+            let words = replica.words.load();
+            let (at, world) = (words.revision(), words.world());
+            let left_out: BTreeSet<_> = world.quarantined().iter().copied().collect();
+            let served: Vec<_> = words.iter().map(|(name, word)| (name.clone(), word.text.clone())).collect();
+            let said: Vec<_> = model::state(&log, at, &left_out).into_iter().collect();
+            assert_eq!(served, said, "HR-1: at revision {at} without {left_out:?} of {}", model::told(&log));
+            assert!(at >= replica.served, "HR-3: {at} is served after {}", replica.served);
+            replica.served = at;
+        }
+        let told = self.told.lock().unwrap();
+        let texts = |one: &Appended| {
+            one.documents.iter().filter_map(|it| Some(it.body.as_ref()?["text"].clone())).collect::<Vec<_>>()
+        };
+        for (mark, revision) in &told.acknowledged {
+            let there = log.iter().find(|one| one.revision.number == *revision);
+            assert!(
+                there.is_some_and(|one| texts(one).contains(&json!(mark))),
+                "HR-7: {mark} is not at {revision}"
+            );
+        }
+        for mark in &told.refused {
+            assert!(
+                !log.iter().any(|one| texts(one).contains(&json!(mark))),
+                "HR-7: {mark} was refused and is there"
+            );
+        }
+    }
+
+    /// Everything works again: every replica ends level with the log, by itself (HR-4, HR-9).
+    pub(crate) async fn heal_and_converge(mut self) {
+        for place in 0..REPLICAS {
+            self.replicas[place].iter().for_each(|replica| replica.store.away(false));
+            self.air.cut_off(place, false);
+            while self.replicas[place].is_none() {
+                self.start(place).await;
+            }
+            self.replicas[place].iter().for_each(|replica| replica.store.away(false));
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        self.hold_invariants();
+        let head = self.log.head().await.unwrap();
+        for replica in self.replicas.iter().flatten() {
+            let status = replica.engine.status();
+            let left_out: BTreeSet<_> = status.quarantined.keys().copied().collect();
+            // What is left out at the end of the log gives no new world.
+            let mut level = head;
+            while left_out.contains(&level) {
+                level = RevisionNumber::new(level.get() - 1);
+            }
+            assert_eq!((status.desired, status.store_error), (head, None));
+            assert!(
+                status.served >= level,
+                "HR-9: {} of {head} is served, without {left_out:?}",
+                status.served
+            );
+            assert!(!status.from_copy, "what was kept was held against the log");
+        }
+        for replica in self.replicas.iter().flatten() {
+            replica.engine.stop().await;
+        }
+    }
+}

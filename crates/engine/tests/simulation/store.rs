@@ -1,0 +1,149 @@
+//! A replica's way to the log: slow, sometimes gone, and sometimes silent about what it did.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use midflight_core::{Appended, Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
+use midflight_store::{
+    AppendError, DocumentQuery, DocumentVersion, EventQuery, MemoryStore, NewRevision, Page, RevisionQuery,
+    Store, StoreError, Token,
+};
+
+/// One replica's way to the log.
+#[derive(Clone)]
+pub(crate) struct SimStore {
+    log: MemoryStore,
+    line: Arc<Line>,
+}
+
+struct Line {
+    rng: Mutex<Rng>,
+    away: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl SimStore {
+    pub(crate) fn new(log: MemoryStore, seed: u64) -> Self {
+        let rng = Mutex::new(Rng::with_seed(seed));
+        Self { log, line: Arc::new(Line { rng, away: AtomicBool::default(), ended: AtomicBool::default() }) }
+    }
+
+    pub(crate) fn away(&self, away: bool) {
+        self.line.away.store(away, Ordering::Relaxed);
+    }
+
+    /// Nothing that this replica still does reaches the log: it is dead.
+    pub(crate) fn end(&self) {
+        self.line.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes its time, and then says whether the log can be reached.
+    async fn reach(&self) -> Result<&MemoryStore, StoreError> {
+        let wait = self.line.rng.lock().unwrap().u64(0..20);
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        match self.line.away.load(Ordering::Relaxed) || self.line.ended.load(Ordering::Relaxed) {
+            true => Err(StoreError::Unavailable("cut off".to_owned())),
+            false => Ok(&self.log),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SimStore {
+    async fn head(&self) -> Result<RevisionNumber, StoreError> {
+        self.reach().await?.head().await
+    }
+
+    async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
+        let appended = self.reach().await?.append(new).await?;
+        // The answer may be lost on its way back.
+        let lost = self.line.rng.lock().unwrap().u8(0..20) == 0;
+        self.reach().await?;
+        match lost {
+            true => Err(StoreError::Unavailable("the answer was lost".to_owned()).into()),
+            false => Ok(appended),
+        }
+    }
+
+    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+        self.reach().await?.revisions(query).await
+    }
+
+    async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
+        self.reach().await?.since(since, limit).await
+    }
+
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+        self.reach().await?.heads(ids).await
+    }
+
+    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+        self.reach().await?.everything().await
+    }
+
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+        self.reach().await?.documents(query).await
+    }
+
+    async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
+        self.reach().await?.document_at(id, at).await
+    }
+
+    async fn versions(
+        &self,
+        id: &DocumentId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<DocumentVersion, u64>, StoreError> {
+        self.reach().await?.versions(id, before, limit).await
+    }
+
+    async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {
+        self.reach().await?.document_head(id).await
+    }
+
+    async fn document_count(&self) -> Result<u64, StoreError> {
+        self.reach().await?.document_count().await
+    }
+
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        self.reach().await?.put_blob(bytes).await
+    }
+
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.reach().await?.blob(digest).await
+    }
+
+    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
+        self.reach().await?.record_events(events, keep).await
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
+        self.reach().await?.events(query).await
+    }
+
+    async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
+        self.reach().await?.compact(first).await
+    }
+
+    async fn first(&self) -> Result<RevisionNumber, StoreError> {
+        self.reach().await?.first().await
+    }
+
+    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        self.reach().await?.put_token(token).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.reach().await?.tokens().await
+    }
+
+    async fn diagnose(&self) -> Result<Vec<String>, StoreError> {
+        self.reach().await?.diagnose().await
+    }
+
+    async fn close(&self) {}
+}
