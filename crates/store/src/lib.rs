@@ -5,6 +5,10 @@ pub mod conformance;
 mod error;
 mod memory;
 mod query;
+mod replica;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod rows;
+mod secret;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -13,6 +17,7 @@ pub use error::{AppendError, StoreError};
 pub use memory::MemoryStore;
 pub use midflight_core::Appended;
 pub use query::{DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token};
+pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use store::Store;
