@@ -16,7 +16,8 @@ use midflight_core::{
 use serde_json::{Value, json};
 
 use crate::{
-    AppendError, Appended, DocumentQuery, EventQuery, NewRevision, RevisionQuery, Store, StoreError, Token,
+    AppendError, Appended, DocumentQuery, EventQuery, NewRevision, Replica, RevisionQuery, Store, StoreError,
+    Token,
 };
 
 type Log = Arc<dyn Store>;
@@ -29,6 +30,7 @@ macro_rules! conformance_tests {
             an_empty_log_says_so, a_revision_is_there_whole, refused_edits_leave_no_trace, owners_keep_what_is_theirs,
             values_come_back_exactly, lists_have_pages, the_past_can_be_read, compaction_keeps_the_state,
             writers_never_skip_or_swap_numbers, blobs_events_and_tokens_are_kept, a_dropped_append_is_all_or_nothing,
+            the_key_of_hints_is_one_for_all, replicas_are_seen_until_they_age, heads_come_as_often_as_asked,
         );
     };
     (@each $make:expr; $($case:ident,)+) => {$(
@@ -382,4 +384,60 @@ pub async fn a_dropped_append_is_all_or_nothing(log: Log) {
         assert_eq!(value("a"), value("b"));
     }
     assert!(log.diagnose().await.unwrap().is_empty());
+}
+
+/// Whoever asks for the key gets the same, also when many ask at once for one that is not there yet.
+pub async fn the_key_of_hints_is_one_for_all(log: Log) {
+    let asked: Vec<_> = (0..10)
+        .map(|_| {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move { log.hint_key().await.unwrap() })
+        })
+        .collect();
+    let key = log.hint_key().await.unwrap();
+    assert_ne!(key, [0; 32]);
+    for asked in asked {
+        assert_eq!(asked.await.unwrap(), key);
+    }
+}
+
+/// What a replica said last is there until it was not heard of for too long, or said that it stops.
+pub async fn replicas_are_seen_until_they_age(log: Log) {
+    let replica = |id: &str, applied| Replica {
+        id: id.into(),
+        address: "http://10.0.0.1:8080".into(),
+        labels: [("zone".to_owned(), "a \"b\" \0 ☃".to_owned())].into(),
+        version: "0.1.0".into(),
+        started_at: Timestamp::from_nanosecond(1_700_000_000_123_456_789).unwrap(),
+        applied: number(applied),
+        refused: vec![(number(3), "rules/a is odd".into()), (number(5), String::new())],
+        degraded: (applied == 7).then(|| "the store is away".into()),
+    };
+    let hour = Duration::from_secs(3600);
+    assert!(log.replicas(hour).await.unwrap().is_empty());
+    for (id, applied) in [("b", 6), ("a", 6), ("b", 7)] {
+        log.put_replica(&replica(id, applied)).await.unwrap();
+    }
+    let seen = log.replicas(Duration::MAX).await.unwrap();
+    assert!(seen.iter().all(|seen| seen.age < hour), "{seen:?}");
+    let said: Vec<_> = seen.into_iter().map(|seen| seen.replica).collect();
+    assert_eq!(said, [replica("a", 6), replica("b", 7)]);
+    log.forget_replica("a").await.unwrap();
+    log.forget_replica("never was").await.unwrap();
+    assert_eq!(log.replicas(hour).await.unwrap().len(), 1);
+    // Time passes by itself; until then it is younger than nothing at all.
+    let all_aged = async { while !log.replicas(Duration::ZERO).await.unwrap().is_empty() {} };
+    tokio::time::timeout(Duration::from_secs(60), all_aged).await.unwrap();
+    assert!(log.replicas(hour).await.unwrap().is_empty(), "who was left out is forgotten");
+    log.put_replica(&replica("b", 8)).await.unwrap();
+    assert_eq!(log.replicas(hour).await.unwrap()[0].replica.applied, number(8));
+}
+
+/// Heads are in the order asked, and a document that is asked for twice is there twice.
+pub async fn heads_come_as_often_as_asked(log: Log) {
+    append(&log, [put("a", json!(1)), put("b", json!(2))]).await;
+    let (_, heads) = log.heads(&[id("b"), id("no"), id("a"), id("b")]).await.unwrap();
+    let names = heads.iter().map(|head| head.as_ref().map(|head| head.id.name.as_str())).collect::<Vec<_>>();
+    assert_eq!(names, [Some("b"), None, Some("a"), Some("b")]);
+    assert_eq!(log.heads(&[]).await.unwrap(), (number(1), Vec::new()));
 }

@@ -6,6 +6,10 @@ mod error;
 mod last_good;
 mod memory;
 mod query;
+mod replica;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod rows;
+mod secret;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -15,6 +19,7 @@ pub use last_good::{LastGood, LastGoodFile};
 pub use memory::MemoryStore;
 pub use midflight_core::Appended;
 pub use query::{DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token};
+pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use store::Store;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use midflight_core::{
@@ -10,8 +11,8 @@ use midflight_core::{
 };
 
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery,
-    Store, StoreError, Token,
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, Replica,
+    RevisionQuery, SeenReplica, Store, StoreError, Token, secret::new_key,
 };
 
 /// A log in memory. Cloning it gives another handle on the same log, as another process would have.
@@ -31,6 +32,8 @@ struct Log {
     blobs: BTreeMap<Digest, Arc<[u8]>>,
     events: VecDeque<ReloadEvent>,
     tokens: BTreeMap<String, Token>,
+    hint_key: Option<[u8; 32]>,
+    replicas: BTreeMap<String, (Replica, Instant)>,
 }
 
 impl MemoryStore {
@@ -140,15 +143,6 @@ impl Log {
     }
 }
 
-/// Cuts a list that was read with one item too many, and says what to go on with.
-fn page<T, C>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> C) -> Page<T, C> {
-    let limit = limit as usize;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(cursor);
-    Page { items, next }
-}
-
 #[async_trait]
 impl Store for MemoryStore {
     async fn head(&self) -> Result<RevisionNumber, StoreError> {
@@ -172,7 +166,7 @@ impl Store for MemoryStore {
         let kept = log.revisions.iter().rev().filter(|revision| revision.number >= log.first());
         let before = kept.filter(|revision| query.before.is_none_or(|before| revision.number < before));
         let items = before.filter(of_kind).take(query.limit as usize + 1).cloned().collect();
-        Ok(page(items, query.limit, |revision| revision.number))
+        Ok(Page::cut(items, query.limit, |revision| revision.number))
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
@@ -215,7 +209,7 @@ impl Store for MemoryStore {
         let versions = log.documents.keys().filter(|id| asked(id)).filter_map(|id| log.at(id, at));
         let present = versions.filter(|version| version.body.is_some());
         let items = present.take(query.limit as usize + 1).cloned().collect();
-        Ok(page(items, query.limit, |document: &Document| document.id.clone()))
+        Ok(Page::cut(items, query.limit, |document: &Document| document.id.clone()))
     }
 
     async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
@@ -243,7 +237,7 @@ impl Store for MemoryStore {
             })
         });
         let items = told.take(limit as usize + 1).collect();
-        Ok(page(items, limit, |version: &DocumentVersion| version.document.version))
+        Ok(Page::cut(items, limit, |version: &DocumentVersion| version.document.version))
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {
@@ -282,7 +276,7 @@ impl Store for MemoryStore {
                 && query.before.is_none_or(|before| event.id.0 < before)
         };
         let items = log.events.iter().rev().filter(asked).take(query.limit as usize + 1).cloned().collect();
-        Ok(page(items, query.limit, |event: &ReloadEvent| event.id.0))
+        Ok(Page::cut(items, query.limit, |event: &ReloadEvent| event.id.0))
     }
 
     async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
@@ -311,6 +305,33 @@ impl Store for MemoryStore {
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         Ok(self.log().tokens.values().cloned().collect())
+    }
+
+    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
+        let mut log = self.log();
+        let key = log.hint_key.map_or_else(new_key, Ok)?;
+        log.hint_key = Some(key);
+        Ok(key)
+    }
+
+    async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
+        self.log().replicas.insert(replica.id.clone(), (replica.clone(), Instant::now()));
+        Ok(())
+    }
+
+    async fn replicas(&self, within: Duration) -> Result<Vec<SeenReplica>, StoreError> {
+        let mut log = self.log();
+        log.replicas.retain(|_, (_, seen)| seen.elapsed() <= within);
+        let seen = |(replica, seen): &(Replica, Instant)| SeenReplica {
+            replica: replica.clone(),
+            age: seen.elapsed(),
+        };
+        Ok(log.replicas.values().map(seen).collect())
+    }
+
+    async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
+        self.log().replicas.remove(id);
+        Ok(())
     }
 
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {

@@ -25,6 +25,17 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
+impl<T, C> Page<T, C> {
+    /// Cuts a list that was read with one item too many, and says what to go on with.
+    pub(crate) fn cut(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> C) -> Self {
+        let limit = limit as usize;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(cursor);
+        Self { items, next }
+    }
+}
+
 /// Which revisions to list, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct RevisionQuery {

@@ -1,13 +1,14 @@
 //! The trait that every log implements.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
 
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery,
-    StoreError, Token,
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, Replica,
+    RevisionQuery, SeenReplica, StoreError, Token,
 };
 
 /// The log and what belongs to it.
@@ -105,6 +106,20 @@ pub trait Store: Send + Sync + 'static {
 
     /// Every token.
     async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
+
+    /// The key with which the fleet signs its hints: 32 random bytes, made when somebody first asks for it, and from then
+    /// on the same for everybody, however many ask at once.
+    async fn hint_key(&self) -> Result<[u8; 32], StoreError>;
+
+    /// Keeps what a replica says of itself, in place of what the one of the same id said before, with the time by the
+    /// store's own clock. It need not survive a crash of the machine. Cost: one small write.
+    async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError>;
+
+    /// The replicas that were heard of within that time, ordered by id. The others are forgotten.
+    async fn replicas(&self, within: Duration) -> Result<Vec<SeenReplica>, StoreError>;
+
+    /// Forgets a replica that stops in order; one that is not there is no error.
+    async fn forget_replica(&self, id: &str) -> Result<(), StoreError>;
 
     /// Looks whether everything can be read and agrees with itself; the problems, in words. Cost: reads all of it.
     async fn diagnose(&self) -> Result<Vec<String>, StoreError>;

@@ -1,19 +1,12 @@
-//! Reload events: kept as JSON of a versioned shape of their own, so that an old one can still be read.
+//! Reload events in SQLite.
 
-use std::time::Duration;
+use midflight_core::ReloadEvent;
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
-use midflight_core::{
-    DocumentId, PhaseTime, Pointer, Problem, Problems, ReloadEvent, ReloadId, RevisionNumber,
-};
-use serde_json::{Value, json};
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool};
-
-use super::failure::{corrupt, failure};
-use super::read::page;
+use super::failure::failure;
+use crate::rows::event::{event, to_json};
+use crate::rows::integer;
 use crate::{EventQuery, Page, StoreError};
-
-/// The version of the shape below.
-const SHAPE: u64 = 1;
 
 pub(super) async fn record(notes: &SqlitePool, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
     if events.is_empty() {
@@ -24,7 +17,7 @@ pub(super) async fn record(notes: &SqlitePool, events: &[ReloadEvent], keep: u64
         "INSERT OR REPLACE INTO reload_events (id, trigger_word, outcome, event) ",
     );
     insert.push_values(events, |mut row, event| {
-        row.push_bind(i64::try_from(event.id.0).unwrap_or(i64::MAX))
+        row.push_bind(integer(event.id.0))
             .push_bind(event.trigger.as_str())
             .push_bind(event.outcome.as_str())
             .push_bind(to_json(event).to_string());
@@ -32,8 +25,7 @@ pub(super) async fn record(notes: &SqlitePool, events: &[ReloadEvent], keep: u64
     insert.build().execute(&mut *transaction).await.map_err(failure)?;
     // Numbers have no gaps, so the newest less what is kept is where the old begins.
     let prune = sqlx::query("DELETE FROM reload_events WHERE id <= (SELECT MAX(id) FROM reload_events) - ?1");
-    let keep = i64::try_from(keep).unwrap_or(i64::MAX);
-    prune.bind(keep).execute(&mut *transaction).await.map_err(failure)?;
+    prune.bind(integer(keep)).execute(&mut *transaction).await.map_err(failure)?;
     transaction.commit().await.map_err(failure)
 }
 
@@ -53,80 +45,10 @@ pub(super) async fn select(
         sql.push(" AND outcome = ").push_bind(outcome.as_str());
     }
     if let Some(before) = query.before {
-        sql.push(" AND id < ").push_bind(i64::try_from(before).unwrap_or(i64::MAX));
+        sql.push(" AND id < ").push_bind(integer(before));
     }
     sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
     let rows = sql.build().fetch_all(readers).await.map_err(failure)?;
-    let mut items = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let text: String = row.try_get("event").map_err(failure)?;
-        let event = serde_json::from_str(&text).ok().and_then(|event| from_json(&event));
-        items.push(event.ok_or_else(|| corrupt("a reload event cannot be read"))?);
-    }
-    Ok(page(items, query.limit, |event: &ReloadEvent| event.id.0))
-}
-
-fn to_json(event: &ReloadEvent) -> Value {
-    let phase = |time: &PhaseTime| json!([time.phase.as_str(), nanos(time.took)]);
-    let problem = |problem: &Problem| {
-        let document = problem.document.as_ref().map(DocumentId::to_string);
-        json!([document, problem.path.as_str(), problem.code, problem.message])
-    };
-    json!({
-        "shape": SHAPE,
-        "id": event.id.0,
-        "trigger": event.trigger.as_str(),
-        "by": event.triggered_by,
-        "started_at": event.started_at.to_string(),
-        "took_ns": nanos(event.took),
-        "phases": event.phases.iter().map(phase).collect::<Vec<_>>(),
-        "outcome": event.outcome.as_str(),
-        "from": event.from.get(),
-        "to": event.to.get(),
-        "kinds": event.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
-        "documents": event.documents_changed,
-        "problems": event.problems.iter().map(problem).collect::<Vec<_>>(),
-        "unlisted": event.problems.unlisted(),
-    })
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// None for what is not of this shape.
-fn from_json(event: &Value) -> Option<ReloadEvent> {
-    if event["shape"].as_u64()? != SHAPE {
-        return None;
-    }
-    let phase = |time: &Value| {
-        let took = Duration::from_nanos(time[1].as_u64()?);
-        Some(PhaseTime { phase: time[0].as_str()?.parse().ok()?, took })
-    };
-    let problem = |problem: &Value| {
-        let document = problem[0].as_str().and_then(|id| id.parse().ok());
-        let code = problem[2].as_str()?.to_owned();
-        let path = Pointer::parse(problem[1].as_str()?);
-        Some(Problem { document, path, code: code.into(), message: problem[3].as_str()?.to_owned() })
-    };
-    let listed = event["problems"].as_array()?.iter().map(problem).collect::<Option<Problems>>()?;
-    let unlisted = usize::try_from(event["unlisted"].as_u64()?).ok()?;
-    Some(ReloadEvent {
-        id: ReloadId(event["id"].as_u64()?),
-        trigger: event["trigger"].as_str()?.parse().ok()?,
-        triggered_by: event["by"].as_str()?.to_owned(),
-        started_at: event["started_at"].as_str()?.parse().ok()?,
-        took: Duration::from_nanos(event["took_ns"].as_u64()?),
-        phases: event["phases"].as_array()?.iter().map(phase).collect::<Option<_>>()?,
-        outcome: event["outcome"].as_str()?.parse().ok()?,
-        from: RevisionNumber::new(event["from"].as_u64()?),
-        to: RevisionNumber::new(event["to"].as_u64()?),
-        kinds: event["kinds"]
-            .as_array()?
-            .iter()
-            .map(|kind| kind.as_str()?.parse().ok())
-            .collect::<Option<_>>()?,
-        documents_changed: usize::try_from(event["documents"].as_u64()?).ok()?,
-        problems: listed.with_unlisted(unlisted),
-    })
+    let items = rows.iter().map(event).collect::<Result<_, _>>()?;
+    Ok(Page::cut(items, query.limit, |event: &ReloadEvent| event.id.0))
 }

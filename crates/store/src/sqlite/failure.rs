@@ -24,11 +24,6 @@ fn by_code(error: &dyn DatabaseError) -> StoreError {
     }
 }
 
-/// A value that was not put there by this program.
-pub(super) fn corrupt(what: impl std::fmt::Display) -> StoreError {
-    StoreError::Corrupt(what.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};

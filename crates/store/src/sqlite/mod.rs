@@ -3,6 +3,7 @@
 mod append;
 mod event;
 mod failure;
+mod fleet;
 mod lock;
 mod open;
 mod read;
@@ -11,14 +12,15 @@ mod upkeep;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
 use sqlx::SqlitePool;
 
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery,
-    Store, StoreError, Token,
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, Replica,
+    RevisionQuery, SeenReplica, Store, StoreError, Token,
 };
 use failure::failure;
 use lock::Lock;
@@ -162,6 +164,22 @@ impl Store for SqliteStore {
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         read::tokens(&self.readers).await
+    }
+
+    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
+        fleet::hint_key(&self.writer).await
+    }
+
+    async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
+        fleet::put_replica(&self.notes, replica).await
+    }
+
+    async fn replicas(&self, within: Duration) -> Result<Vec<SeenReplica>, StoreError> {
+        fleet::replicas(&self.notes, within).await
+    }
+
+    async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
+        fleet::forget_replica(&self.notes, id).await
     }
 
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {

@@ -5,15 +5,16 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use sqlx::SqlitePool;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::failure::failure;
 use super::lock::Lock;
 use super::{Durability, SqliteOptions, SqliteStore};
 use crate::StoreError;
+use crate::rows::migration_failure;
 
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 /// How many may read at the same time.
 const READERS_MAX: u32 = 4;
@@ -49,7 +50,7 @@ impl SqliteStore {
             connect = connect.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string());
         }
         let writer = pool(1, connect.clone().synchronous(synchronous)).await?;
-        MIGRATOR.run(&writer).await.map_err(migration_failure)?;
+        MIGRATOR.run(&writer).await.map_err(|error| migration_failure(error, &MIGRATOR, failure))?;
         let notes = pool(1, connect.clone().synchronous(SqliteSynchronous::Normal)).await?;
         let readers = pool(READERS_MAX, connect.pragma("query_only", "true")).await?;
         Ok(Self { path: options.path, writer, notes, readers, lock: Mutex::new(Some(lock)) })
@@ -84,16 +85,5 @@ fn keep_private(path: &Path) -> Result<(), StoreError> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(StoreError::ReadOnly(format!("{}: {error}", path.display()))),
-    }
-}
-
-fn migration_failure(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::VersionMissing(found) => {
-            let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
-            StoreError::TooNew { found, known }
-        }
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failure(error),
-        other => StoreError::Corrupt(other.to_string()),
     }
 }

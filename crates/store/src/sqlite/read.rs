@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use midflight_core::{Digest, Document, DocumentId, Head, Owner, Revision, RevisionNumber};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
+use midflight_core::{Digest, Document, DocumentId, Head, Revision, RevisionNumber};
+use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 
-use super::failure::{corrupt, failure};
-use super::row::{self, DOCUMENT, document, id, number, revision, signed, summary, time};
+use super::failure::failure;
+use crate::rows::edit::Heads;
+use crate::rows::row::{self, DOCUMENT};
+use crate::rows::{Columns as _, corrupt, integer, number, signed};
 use crate::{Appended, DocumentQuery, DocumentVersion, Page, RevisionQuery, StoreError, Token};
 
 pub(super) async fn head(reader: impl SqliteExecutor<'_>) -> Result<RevisionNumber, StoreError> {
@@ -48,15 +49,6 @@ async fn readable(reader: &mut SqliteConnection, at: RevisionNumber) -> Result<(
     Ok(())
 }
 
-/// Cuts a list that was read with one item too many, and says what to go on with.
-pub(super) fn page<T, C>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> C) -> Page<T, C> {
-    let limit = limit as usize;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(cursor);
-    Page { items, next }
-}
-
 /// The documents that these revisions made, each with its number, in the order of the edits.
 async fn made_by(
     reader: &mut SqliteConnection,
@@ -94,21 +86,13 @@ pub(super) async fn revisions(
     let rows = sql.build().fetch_all(&mut *reader).await.map_err(failure)?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
-        let number: i64 = row.try_get("number").map_err(failure)?;
         let changes = sqlx::query(
             "SELECT kind, name, version, body IS NULL AS deleted FROM documents WHERE revision = ?1 ORDER BY rowid",
         );
-        let changes = changes.bind(number).fetch_all(&mut *reader).await.map_err(failure)?;
-        items.push(revision(row, changes.iter().map(change).collect::<Result<_, _>>()?)?);
+        let changes = changes.bind(row.integer("number")?).fetch_all(&mut *reader).await.map_err(failure)?;
+        items.push(row::revision(row, changes.iter().map(row::change).collect::<Result<_, _>>()?)?);
     }
-    Ok(page(items, query.limit, |revision| revision.number))
-}
-
-fn change(row: &SqliteRow) -> Result<midflight_core::ChangeSummary, StoreError> {
-    let deleted: bool = row.try_get("deleted").map_err(failure)?;
-    let op = if deleted { midflight_core::Op::Delete } else { midflight_core::Op::Put };
-    let version = number(row.try_get("version").map_err(failure)?)?;
-    Ok(midflight_core::ChangeSummary { id: id(row)?, op, version })
+    Ok(Page::cut(items, query.limit, |revision| revision.number))
 }
 
 pub(super) async fn since(
@@ -124,12 +108,12 @@ pub(super) async fn since(
     let rows = sqlx::query("SELECT * FROM revisions WHERE number > ?1 ORDER BY number LIMIT ?2");
     let rows = rows.bind(signed(since)).bind(limit).fetch_all(&mut *reader).await.map_err(failure)?;
     let Some(last) = rows.last() else { return Ok(Vec::new()) };
-    let last = RevisionNumber::new(number(last.try_get("number").map_err(failure)?)?);
+    let last = row::numbered(last, "number")?;
     let mut made = made_by(&mut reader, since.next(), last).await?;
     let appended = rows.iter().map(|row| {
-        let bare = revision(row, Vec::new())?;
+        let bare = row::revision(row, Vec::new())?;
         let documents = made.remove(&bare.number).unwrap_or_default();
-        let revision = Revision { changes: documents.iter().map(summary).collect(), ..bare };
+        let revision = Revision { changes: documents.iter().map(row::summary).collect(), ..bare };
         Ok(Appended { revision, documents })
     });
     appended.collect()
@@ -154,38 +138,27 @@ pub(super) async fn heads(
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(as_json(ids.iter())).fetch_all(&mut *reader).await;
     let rows = rows.map_err(failure)?;
-    let mut found: HashMap<_, _> =
+    let found: HashMap<_, _> =
         row::documents(rows).await?.into_iter().map(|document| (document.id.clone(), document)).collect();
-    Ok((head, ids.iter().map(|id| found.remove(id)).collect()))
-}
-
-fn head_of(row: &SqliteRow) -> Result<(DocumentId, Head), StoreError> {
-    let owner: Option<String> = row.try_get("owner").map_err(failure)?;
-    let head = Head {
-        version: number(row.try_get("version").map_err(failure)?)?,
-        revision: RevisionNumber::new(number(row.try_get("revision").map_err(failure)?)?),
-        owner: owner.map(|owner| Owner::new(&owner)),
-        deleted: row.try_get("deleted").map_err(failure)?,
-    };
-    Ok((id(row)?, head))
+    Ok((head, ids.iter().map(|id| found.get(id).cloned()).collect()))
 }
 
 pub(super) async fn heads_without_bodies(
     reader: &mut SqliteConnection,
     ids: &[&DocumentId],
-) -> Result<HashMap<DocumentId, Head>, StoreError> {
+) -> Result<Heads, StoreError> {
     let rows = sqlx::query(
         "SELECT h.* FROM json_each(?1) j JOIN heads h ON h.kind = j.value ->> 0 AND h.name = j.value ->> 1",
     );
     let rows = rows.bind(as_json(ids.iter().copied())).fetch_all(reader).await.map_err(failure)?;
-    rows.iter().map(head_of).collect()
+    rows.iter().map(row::head).collect()
 }
 
 pub(super) async fn document_head(readers: &SqlitePool, id: &DocumentId) -> Result<Option<Head>, StoreError> {
     let row = sqlx::query("SELECT * FROM heads WHERE kind = ?1 AND name = ?2");
     let row =
         row.bind(id.kind.as_str()).bind(id.name.as_str()).fetch_optional(readers).await.map_err(failure)?;
-    row.map(|row| head_of(&row).map(|(_, head)| head)).transpose()
+    Ok(row.map(|row| row::head(&row)).transpose()?.map(|(_, head)| head))
 }
 
 pub(super) async fn everything(readers: &SqlitePool) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
@@ -231,7 +204,7 @@ pub(super) async fn documents(
     }
     sql.push(" ORDER BY h.kind, h.name LIMIT ").push_bind(i64::from(query.limit) + 1);
     let rows = sql.build().fetch_all(&mut *reader).await.map_err(failure)?;
-    Ok(page(row::documents(rows).await?, query.limit, |document: &Document| document.id.clone()))
+    Ok(Page::cut(row::documents(rows).await?, query.limit, |document: &Document| document.id.clone()))
 }
 
 pub(super) async fn document_at(
@@ -247,7 +220,7 @@ pub(super) async fn document_at(
     );
     let row = sqlx::query(AssertSqlSafe(sql)).bind(id.kind.as_str()).bind(id.name.as_str()).bind(signed(at));
     let row = row.fetch_optional(&mut *reader).await.map_err(failure)?;
-    row.map(|row| document(&row)).transpose()
+    row.map(|row| row::document(&row)).transpose()
 }
 
 pub(super) async fn versions(
@@ -261,19 +234,11 @@ pub(super) async fn versions(
          FROM documents d JOIN revisions r ON r.number = d.revision
          WHERE d.kind = ?1 AND d.name = ?2 AND d.version < ?3 ORDER BY d.version DESC LIMIT ?4"
     );
-    let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+    let before = before.map_or(i64::MAX, integer);
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(id.kind.as_str()).bind(id.name.as_str());
     let rows = rows.bind(before).bind(i64::from(limit) + 1).fetch_all(readers).await.map_err(failure)?;
-    let version = |row: &SqliteRow| {
-        Ok(DocumentVersion {
-            document: document(row)?,
-            author: row.try_get("author").map_err(failure)?,
-            reason: row.try_get("reason").map_err(failure)?,
-            created_at: time(row)?,
-        })
-    };
-    let items = rows.iter().map(version).collect::<Result<_, StoreError>>()?;
-    Ok(page(items, limit, |version: &DocumentVersion| version.document.version))
+    let items = rows.iter().map(row::version).collect::<Result<_, StoreError>>()?;
+    Ok(Page::cut(items, limit, |version: &DocumentVersion| version.document.version))
 }
 
 pub(super) async fn blob(readers: &SqlitePool, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
@@ -290,13 +255,5 @@ pub(super) async fn blob(readers: &SqlitePool, digest: &Digest) -> Result<Option
 
 pub(super) async fn tokens(readers: &SqlitePool) -> Result<Vec<Token>, StoreError> {
     let rows = sqlx::query("SELECT * FROM tokens ORDER BY name").fetch_all(readers).await.map_err(failure)?;
-    let token = |row: &SqliteRow| {
-        Ok(Token {
-            name: row.try_get("name").map_err(failure)?,
-            role: row.try_get("role").map_err(failure)?,
-            hash: row.try_get("hash").map_err(failure)?,
-            created_at: time(row)?,
-        })
-    };
-    rows.iter().map(token).collect()
+    rows.iter().map(row::token).collect()
 }

@@ -5,8 +5,9 @@ use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
 
 use super::failure::failure;
 use super::read;
-use super::row::{DOCUMENT, document, signed};
 use crate::StoreError;
+use crate::rows::row::{DOCUMENT, document};
+use crate::rows::signed;
 
 /// Forgets the versions that no kept state needs, and the revisions that are left with none.
 pub(super) async fn compact(writer: &SqlitePool, first: RevisionNumber) -> Result<u64, StoreError> {

@@ -1,0 +1,39 @@
+//! Bodies as they are kept, and the thread on which many of them are worked through.
+
+use midflight_core::{Digest, Document, canonical_json};
+use serde_json::Value;
+
+use crate::StoreError;
+
+/// More rows than this are worked through on a thread where nobody waits: parsing and hashing them takes milliseconds,
+/// which requests on this thread would have to wait for.
+const WORK_HERE_MAX: usize = 64;
+
+/// Runs what costs time for each of `count` things, on a thread for that when they are many.
+pub(crate) async fn off_the_road<T: Send + 'static>(
+    count: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
+    if count <= WORK_HERE_MAX {
+        return Ok(work());
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StoreError::Unavailable(format!("the rows were not worked through: {error}")))
+}
+
+/// A body as it is kept: its canonical text, and the digest of that.
+pub(crate) struct Kept {
+    pub(crate) text: String,
+    pub(crate) digest: String,
+}
+
+/// The bodies of documents as they are kept, none for a deletion.
+pub(crate) async fn canonical(documents: &[Document]) -> Result<Vec<Option<Kept>>, StoreError> {
+    let bodies: Vec<_> = documents.iter().map(|document| document.body.clone()).collect();
+    let keep = |body: &Value| {
+        let text = canonical_json(body);
+        let digest = Digest::of_bytes(text.as_bytes()).to_string();
+        Kept { text, digest }
+    };
+    off_the_road(bodies.len(), move || bodies.iter().map(|body| body.as_deref().map(keep)).collect()).await
+}

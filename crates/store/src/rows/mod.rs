@@ -1,0 +1,63 @@
+//! What the logs in SQL databases have in common: how rows are read into what they mean, how bodies are kept, and what
+//! an edit makes of the heads it finds. Nothing here knows which database it is.
+
+pub(crate) mod body;
+pub(crate) mod edit;
+pub(crate) mod event;
+pub(crate) mod replica;
+pub(crate) mod row;
+
+use midflight_core::RevisionNumber;
+use sqlx::migrate::{MigrateError, Migrator};
+
+use crate::StoreError;
+
+/// A row, as far as the log's columns need it. Both databases have these types; a value of another is
+/// [`StoreError::Corrupt`].
+pub(crate) trait Columns {
+    /// A text.
+    fn text(&self, column: &str) -> Result<String, StoreError>;
+    /// A text that may be absent.
+    fn text_or_none(&self, column: &str) -> Result<Option<String>, StoreError>;
+    /// A 64-bit integer.
+    fn integer(&self, column: &str) -> Result<i64, StoreError>;
+    /// Yes or no.
+    fn truth(&self, column: &str) -> Result<bool, StoreError>;
+}
+
+/// A value that was not put there by this program.
+pub(crate) fn corrupt(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(what.to_string())
+}
+
+/// An integer of the database as a number of the log.
+pub(crate) fn number(value: i64) -> Result<u64, StoreError> {
+    u64::try_from(value).map_err(|_| corrupt(format_args!("{value} is no number of this log")))
+}
+
+/// A number as the databases count, who have 63 bits for it. Logs never come near to that; bounds that mean "as many as
+/// there are" do.
+pub(crate) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A revision's number as the databases count.
+pub(crate) fn signed(number: RevisionNumber) -> i64 {
+    integer(number.get())
+}
+
+/// Why the schema could not be brought up to date.
+pub(crate) fn migration_failure(
+    error: MigrateError,
+    migrator: &Migrator,
+    failure: impl Fn(sqlx::Error) -> StoreError,
+) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(found) => {
+            let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
+            StoreError::TooNew { found, known }
+        }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failure(error),
+        other => StoreError::Corrupt(other.to_string()),
+    }
+}

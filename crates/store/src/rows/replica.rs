@@ -1,0 +1,61 @@
+//! Replicas: kept as JSON of a versioned shape of their own, so that binaries of two versions can read each other.
+
+use std::time::Duration;
+
+use midflight_core::RevisionNumber;
+use serde_json::{Value, json};
+
+use super::{Columns, corrupt, number};
+use crate::{Replica, SeenReplica, StoreError};
+
+/// The version of the shape below.
+const SHAPE: u64 = 1;
+
+/// What a replica says, without its id, which has a column of its own.
+pub(crate) fn to_json(replica: &Replica) -> Value {
+    let refused = |(number, why): &(RevisionNumber, String)| json!([number.get(), why]);
+    json!({
+        "shape": SHAPE,
+        "address": replica.address,
+        "labels": replica.labels,
+        "version": replica.version,
+        "started_at": replica.started_at.to_string(),
+        "applied": replica.applied.get(),
+        "refused": replica.refused.iter().map(refused).collect::<Vec<_>>(),
+        "degraded": replica.degraded,
+    })
+}
+
+/// None for what is not of this shape. A newer shape is one that keeps these words, or the fleet could not be watched
+/// while its binaries are replaced one by one; so the number is for those who must tell them apart.
+fn from_json(id: String, said: &Value) -> Option<Replica> {
+    said["shape"].as_u64()?;
+    let label = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    let refused = |pair: &Value| Some((RevisionNumber::new(pair[0].as_u64()?), pair[1].as_str()?.to_owned()));
+    Some(Replica {
+        id,
+        address: said["address"].as_str()?.to_owned(),
+        labels: said["labels"].as_object()?.iter().map(label).collect::<Option<_>>()?,
+        version: said["version"].as_str()?.to_owned(),
+        started_at: said["started_at"].as_str()?.parse().ok()?,
+        applied: RevisionNumber::new(said["applied"].as_u64()?),
+        refused: said["refused"].as_array()?.iter().map(refused).collect::<Option<_>>()?,
+        degraded: said["degraded"].as_str().map(str::to_owned),
+    })
+}
+
+/// A row with the columns `id`, `said` and `age_us`.
+pub(crate) fn seen(row: &impl Columns) -> Result<SeenReplica, StoreError> {
+    let id = row.text("id")?;
+    let said = serde_json::from_str(&row.text("said")?).ok();
+    let replica = said.and_then(|said| from_json(id.clone(), &said));
+    let replica = replica.ok_or_else(|| corrupt(format_args!("what replica {id:?} said cannot be read")))?;
+    // A clock that was set back makes an age that never was.
+    let age = Duration::from_micros(number(row.integer("age_us")?.max(0))?);
+    Ok(SeenReplica { replica, age })
+}
+
+/// A time in microseconds, as the databases count.
+pub(crate) fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
