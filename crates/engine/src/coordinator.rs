@@ -26,9 +26,20 @@ const BLAME_ROUNDS_MAX: usize = 100;
 /// Who changes things when the engine itself does.
 const ENGINE_AUTHOR: &str = "midflight";
 
+/// What is to come of an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// It is only tried.
+    Nothing,
+    /// It is to be live here.
+    Live,
+    /// And somebody waits to hear that it is everywhere.
+    LiveEverywhere,
+}
+
 /// What waits its turn.
 pub(crate) enum Request {
-    Edit { edit: Box<Edit>, dry_run: bool, reply: oneshot::Sender<Result<Accepted, Refused>> },
+    Edit { edit: Box<Edit>, wish: Wish, reply: oneshot::Sender<Result<Accepted, Refused>> },
     Reload { trigger: Trigger, by: String, anew: bool, reply: oneshot::Sender<Arc<ReloadEvent>> },
     Validate { reply: oneshot::Sender<Result<Validated, Refusal>> },
 }
@@ -115,6 +126,9 @@ impl Coordinator {
             self.follow(ring.trigger, ENGINE_AUTHOR, ring.change.as_deref()).await;
             self.show();
         }
+        if ring.awaited {
+            self.core.fleet.say_now();
+        }
     }
 
     /// Serves one request, and with a reload all equal ones that wait behind it. Answers the first that was not equal.
@@ -122,12 +136,12 @@ impl Coordinator {
         match request {
             // Whoever asked is gone, so nobody wants it any more.
             Request::Edit { reply, .. } if reply.is_closed() => None,
-            Request::Edit { edit, dry_run, reply } => {
+            Request::Edit { edit, wish, reply } => {
                 let before = self.state.desired;
-                let done = self.edit(&edit, dry_run).await;
+                let done = self.edit(&edit, wish == Wish::Nothing).await;
                 self.show();
                 if self.state.desired > before {
-                    self.hint(done.as_ref().ok()).await;
+                    self.hint(done.as_ref().ok(), wish == Wish::LiveEverywhere).await;
                 }
                 drop(reply.send(done));
                 None
@@ -167,13 +181,13 @@ impl Coordinator {
     }
 
     /// Tells the other replicas. That it cannot be told delays them and loses nothing.
-    async fn hint(&self, accepted: Option<&Accepted>) {
+    async fn hint(&self, accepted: Option<&Accepted>, awaited: bool) {
         let head = self.state.desired;
         let change = accepted.and_then(|accepted| {
             let revision = accepted.revision.clone().filter(|revision| revision.number == head)?;
             Some(Arc::new(Appended { revision, documents: accepted.documents.clone() }))
         });
-        let hint = Hint { head, change, awaited: false };
+        let hint = Hint { head, change, awaited };
         if let Err(error) = self.core.bus.publish(hint).await {
             tracing::warn!(%error, "the other replicas will find the revision by their period");
         }

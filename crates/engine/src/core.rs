@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::Limits;
 use crate::component::Component;
 use crate::faults::Faults;
+use crate::fleet::Fleet;
 use crate::history::History;
 use crate::keeper::Keeper;
 use crate::planner::Part;
@@ -37,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) history: History,
+    /// This replica among the others.
+    pub(crate) fleet: Arc<Fleet>,
     /// This replica's own copy of what it serves, if it has one.
     pub(crate) keeper: Option<Arc<Keeper>>,
     pub(crate) enforce_checks: bool,

@@ -7,16 +7,17 @@ use jiff::Timestamp;
 use midflight_bus::Bus;
 use midflight_core::{Edit, Outcome, ReloadEvent, RevisionNumber, Trigger};
 use midflight_live::{Changes, Live, World, WorldBuilder, WorldCell};
-use midflight_store::{LastGoodFile, Store};
+use midflight_store::{LastGoodFile, SeenReplica, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::check;
 use crate::component::Component;
-use crate::coordinator::{Coordinator, Request};
+use crate::coordinator::{Coordinator, Request, Wish};
 use crate::core::{Clock, Core};
 use crate::faults::Faults;
+use crate::fleet::{Ack, Fleet, Identity};
 use crate::follower::{Bell, Refresh, follow};
 use crate::ground::Ground;
 use crate::history::History;
@@ -57,6 +58,7 @@ pub struct EngineBuilder {
     faults: Arc<Faults>,
     last_good: Option<LastGoodFile>,
     inline_work: bool,
+    identity: Identity,
 }
 
 impl EngineBuilder {
@@ -104,6 +106,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets who this replica is among those that follow the log.
+    pub fn identity(&mut self, identity: Identity) -> &mut Self {
+        self.identity = identity;
+        self
+    }
+
     /// Sets whether the work of kinds is done where it is asked for, for tests with a clock of their own: nothing
     /// happens on other threads then, and a kind whose work does not end holds up everything.
     pub fn inline_work(&mut self, inline: bool) -> &mut Self {
@@ -136,7 +144,10 @@ impl EngineBuilder {
             order: component.order(),
             sections: component.sections(),
         };
+        let started_at = (self.clock)();
+        let shown = Arc::new(RwLock::new(State::new(started_at)));
         let core = Arc::new(Core {
+            fleet: Arc::new(Fleet::new(self.identity, started_at, Arc::clone(&shown))),
             cell: WorldCell::new(self.world.build()),
             ground,
             registry: self.registry,
@@ -155,7 +166,6 @@ impl EngineBuilder {
             tasks: tasks.clone(),
             retiring: TaskTracker::new(),
         });
-        let shown = Arc::new(RwLock::new(State::new(core.now())));
         let (requests, waiting) = mpsc::channel(core.limits.queue_max);
         let bell = Arc::new(Bell::default());
         let refresh = watch::Sender::new(self.refresh);
@@ -169,6 +179,7 @@ impl EngineBuilder {
         if let Some(keeper) = &core.keeper {
             tasks.spawn(Arc::clone(keeper).run(stop.clone()));
         }
+        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), stop.clone()));
         tasks.spawn(coordinator.run());
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
         let writer = Some(HistoryWriter { stop: stop_writer, task: writer });
@@ -238,6 +249,7 @@ impl Engine {
             faults: Arc::default(),
             last_good: None,
             inline_work: false,
+            identity: Identity::default(),
         }
     }
 
@@ -253,7 +265,37 @@ impl Engine {
     /// # Errors
     /// [`Refused`], with what is known of it.
     pub async fn apply(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.ask_edit(edit, false).await
+        self.ask_edit(edit, Wish::Live).await
+    }
+
+    /// Makes an edit as [`Engine::apply`] does, and asks the other replicas to say at once when they serve it; ask
+    /// [`Engine::acks`] for that.
+    ///
+    /// # Errors
+    /// [`Refused`], with what is known of it.
+    pub async fn apply_everywhere(&self, edit: Edit) -> Result<Accepted, Refused> {
+        self.ask_edit(edit, Wish::LiveEverywhere).await
+    }
+
+    /// How every replica that is alive stands to a revision, by its id: once all have said, or after `within`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when what the others say cannot be read.
+    pub async fn acks(
+        &self,
+        revision: RevisionNumber,
+        within: Duration,
+    ) -> Result<Vec<(String, Ack)>, StoreError> {
+        let deadline = tokio::time::Instant::now() + within;
+        self.core.fleet.acks(&*self.core.store, revision, deadline).await
+    }
+
+    /// Every replica that was heard of in the last five minutes, ordered by id, this one among them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when what the others say cannot be read.
+    pub async fn replicas(&self) -> Result<Vec<SeenReplica>, StoreError> {
+        self.core.fleet.replicas(&*self.core.store).await
     }
 
     /// Does all of an edit up to the point of no return, and then nothing: the same code, one flag.
@@ -261,12 +303,12 @@ impl Engine {
     /// # Errors
     /// What [`Engine::apply`] would have answered.
     pub async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.ask_edit(edit, true).await
+        self.ask_edit(edit, Wish::Nothing).await
     }
 
-    async fn ask_edit(&self, edit: Edit, dry_run: bool) -> Result<Accepted, Refused> {
+    async fn ask_edit(&self, edit: Edit, wish: Wish) -> Result<Accepted, Refused> {
         let (reply, done) = oneshot::channel();
-        self.send(Request::Edit { edit: Box::new(edit), dry_run, reply })?;
+        self.send(Request::Edit { edit: Box::new(edit), wish, reply })?;
         done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
     }
 

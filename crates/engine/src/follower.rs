@@ -36,25 +36,30 @@ pub(crate) struct Ring {
     pub(crate) head: Option<RevisionNumber>,
     /// That revision itself, if it came along.
     pub(crate) change: Option<Arc<Appended>>,
+    /// Whether somebody waits to hear that it is served here.
+    pub(crate) awaited: bool,
 }
 
 impl Ring {
     /// Asks to look at the log.
     pub(crate) fn look(trigger: Trigger) -> Self {
-        Self { trigger, head: None, change: None }
+        Self { trigger, head: None, change: None, awaited: false }
     }
 
     fn hint(hint: Hint) -> Self {
-        Self { trigger: Trigger::Notify, head: Some(hint.head), change: hint.change }
+        let Hint { head, change, awaited } = hint;
+        Self { trigger: Trigger::Notify, head: Some(head), change, awaited }
     }
 
     /// What both ask for: a look if either does, else the newer of two hints.
     fn and(self, later: Self) -> Self {
-        match (self.head, later.head) {
+        let awaited = self.awaited || later.awaited;
+        let both = match (self.head, later.head) {
             (None, _) => Self { trigger: later.trigger, ..self },
             (Some(head), Some(newer)) if newer < head => self,
             _ => later,
-        }
+        };
+        Self { awaited, ..both }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
+use midflight_bus::MemoryBus;
 use midflight_core::{Appended, Change, RevisionNumber};
 use midflight_engine::{Engine, Refresh, Refusal};
 use midflight_live::Live;
@@ -253,4 +254,41 @@ impl Fleet {
             replica.engine.stop().await;
         }
     }
+}
+
+/// One replica keeps what it serves; the next one of its name starts while the log is away, serves that, says so, and is
+/// level with the log once that is back.
+pub(crate) async fn start_without_the_log() {
+    let (log, folder) = (MemoryStore::new(), tempfile::tempdir().unwrap());
+    let start = async |away: bool| {
+        let store = SimStore::new(log.clone(), 7);
+        store.away(away);
+        let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(MemoryBus::new()));
+        let slot = builder.kind(Words);
+        builder.inline_work(true).last_good(LastGoodFile::new(folder.path().join("copy")));
+        builder.start().await.map(|engine| (engine.live(slot).unwrap(), engine, store))
+    };
+    assert!(start(true).await.is_err(), "without a log and without a copy there is nothing to serve");
+    let (_, engine, _) = start(false).await.unwrap();
+    engine.apply(edit([put("a", "one"), put("b", "two")])).await.unwrap();
+    engine.stop().await;
+
+    let (words, engine, store) = start(true).await.unwrap();
+    let status = engine.status();
+    assert_eq!((status.served, status.from_copy, words.load().len()), (RevisionNumber::new(1), true, 2));
+    assert!(status.store_error.is_some() && engine.history().last().unwrap().outcome.is_live());
+    let refused = engine.apply(edit([put("a", "three")])).await.unwrap_err();
+    assert!(matches!(refused.refusal, Refusal::Store(_)), "{refused}");
+
+    let other = edit([put("b", "four"), Change::delete(id("a"))]);
+    let expected_head = RevisionNumber::new(1);
+    let new =
+        NewRevision { edit: &other, created_at: Timestamp::UNIX_EPOCH, expected_head, documents_max: 9 };
+    log.append(new).await.unwrap();
+    store.away(false);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let status = engine.status();
+    assert_eq!((status.served, status.from_copy, status.store_error), (RevisionNumber::new(2), false, None));
+    assert_eq!(words.load().values().map(|word| word.text.as_str()).collect::<Vec<_>>(), ["four"]);
+    engine.stop().await;
 }

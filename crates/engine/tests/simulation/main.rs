@@ -53,3 +53,10 @@ fn no_seed_breaks_an_invariant() {
         (count * STEPS as u64) as f64 / took
     );
 }
+
+#[test]
+fn a_replica_starts_from_its_copy_while_the_log_is_away_and_catches_up_by_itself() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(fleet::start_without_the_log());
+}

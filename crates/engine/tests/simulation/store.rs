@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use midflight_core::{Appended, Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
 use midflight_store::{
-    AppendError, DocumentQuery, DocumentVersion, EventQuery, MemoryStore, NewRevision, Page, RevisionQuery,
-    Store, StoreError, Token,
+    AppendError, DocumentQuery, DocumentVersion, EventQuery, MemoryStore, NewRevision, Page, Replica,
+    RevisionQuery, SeenReplica, Store, StoreError, Token,
 };
 
 /// One replica's way to the log.
@@ -139,6 +139,22 @@ impl Store for SimStore {
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         self.reach().await?.tokens().await
+    }
+
+    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
+        self.reach().await?.hint_key().await
+    }
+
+    async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
+        self.reach().await?.put_replica(replica).await
+    }
+
+    async fn replicas(&self, within: Duration) -> Result<Vec<SeenReplica>, StoreError> {
+        self.reach().await?.replicas(within).await
+    }
+
+    async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
+        self.reach().await?.forget_replica(id).await
     }
 
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {

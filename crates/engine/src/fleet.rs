@@ -1,0 +1,177 @@
+//! What this replica says of itself to the others that follow the log, and what they say: who serves what.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use midflight_core::RevisionNumber;
+use midflight_store::{Replica, SeenReplica, Store, StoreError};
+use tokio::sync::{Mutex, Notify};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::status::State;
+
+/// How often a replica says how it is, when nobody waits to hear it.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
+/// A replica that was not heard of for so long does not count any more: three heartbeats and a little.
+const ALIVE: Duration = Duration::from_secs(7);
+/// After so long it is forgotten.
+const REMEMBERED: Duration = Duration::from_secs(300);
+/// How often what the others say is read while somebody waits; all who wait share one look.
+const LOOK: Duration = Duration::from_millis(2);
+/// How long a stop may take to say goodbye.
+const GOODBYE_MAX: Duration = Duration::from_millis(100);
+
+/// Who this replica is.
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    /// Its name, which no other replica of the log has.
+    pub id: String,
+    /// Where it answers.
+    pub address: String,
+    /// What else is to be known of it.
+    pub labels: BTreeMap<String, String>,
+    /// The version of its program.
+    pub version: String,
+    /// Whether other processes follow the same log, so that it is worth saying in the store how this one is.
+    pub has_others: bool,
+}
+
+/// How a replica stands to one revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ack {
+    /// It serves the revision, and verified it.
+    Serves,
+    /// It leaves the revision out, and why.
+    Refuses(String),
+    /// It has not said either yet.
+    Missing,
+}
+
+/// This replica among the others.
+pub(crate) struct Fleet {
+    pub(crate) identity: Identity,
+    started_at: Timestamp,
+    shown: Arc<RwLock<State>>,
+    say: Notify,
+    heard: Mutex<Option<(Instant, Arc<[SeenReplica]>)>>,
+}
+
+impl Fleet {
+    pub(crate) fn new(identity: Identity, started_at: Timestamp, shown: Arc<RwLock<State>>) -> Self {
+        Self { identity, started_at, shown, say: Notify::new(), heard: Mutex::default() }
+    }
+
+    /// Says how this replica is as soon as may be: somebody waits to hear it.
+    pub(crate) fn say_now(&self) {
+        self.say.notify_one();
+    }
+
+    /// What this replica says of itself.
+    pub(crate) fn own(&self) -> Replica {
+        let state = self.shown.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let refused = state.quarantine.iter();
+        let identity = self.identity.clone();
+        Replica {
+            id: identity.id,
+            address: identity.address,
+            labels: identity.labels,
+            version: identity.version,
+            started_at: self.started_at,
+            applied: state.position,
+            refused: refused.map(|(revision, why)| (*revision, why.problems.to_string())).collect(),
+            degraded: state.store_error.clone(),
+        }
+    }
+
+    /// Says how this replica is, from time to time and when it is asked to, until it stops.
+    pub(crate) async fn run(self: Arc<Self>, store: Arc<dyn Store>, stop: CancellationToken) {
+        if !self.identity.has_others {
+            return;
+        }
+        loop {
+            let own = self.own();
+            tokio::select! {
+                said = store.put_replica(&own) => if let Err(error) = said {
+                    tracing::debug!(%error, "could not say how this replica is");
+                },
+                () = stop.cancelled() => break,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(HEARTBEAT) => {}
+                () = self.say.notified() => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        // Whether or not it is heard: one that says nothing any more is forgotten by itself.
+        drop(tokio::time::timeout(GOODBYE_MAX, store.forget_replica(&self.identity.id)).await);
+    }
+
+    /// Every replica that was heard of in the last minutes, this one as it is now.
+    pub(crate) async fn replicas(&self, store: &dyn Store) -> Result<Vec<SeenReplica>, StoreError> {
+        let mut seen = match self.identity.has_others {
+            true => store.replicas(REMEMBERED).await?,
+            false => Vec::new(),
+        };
+        self.put_own(&mut seen);
+        Ok(seen)
+    }
+
+    fn put_own(&self, seen: &mut Vec<SeenReplica>) {
+        let own = SeenReplica { replica: self.own(), age: Duration::ZERO };
+        match seen.binary_search_by(|one| one.replica.id.cmp(&own.replica.id)) {
+            Ok(place) => seen[place] = own,
+            Err(place) => seen.insert(place, own),
+        }
+    }
+
+    /// How each replica that is alive stands to a revision: once all have said, or when the time is over.
+    pub(crate) async fn acks(
+        &self,
+        store: &dyn Store,
+        revision: RevisionNumber,
+        deadline: Instant,
+    ) -> Result<Vec<(String, Ack)>, StoreError> {
+        loop {
+            let acks: Vec<_> =
+                self.alive(store).await?.iter().map(|seen| ack(&seen.replica, revision)).collect();
+            let missing = acks.iter().any(|(_, ack)| *ack == Ack::Missing);
+            if !missing || Instant::now() >= deadline {
+                return Ok(acks);
+            }
+            tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)).await;
+        }
+    }
+
+    /// The replicas that are alive. However many wait, the store is asked once per look.
+    async fn alive(&self, store: &dyn Store) -> Result<Vec<SeenReplica>, StoreError> {
+        let mut alive = Vec::new();
+        if self.identity.has_others {
+            let mut heard = self.heard.lock().await;
+            let fresh = heard.as_ref().filter(|(at, _)| at.elapsed() < LOOK);
+            let seen = match fresh {
+                Some((_, seen)) => Arc::clone(seen),
+                None => {
+                    let seen: Arc<[_]> = store.replicas(REMEMBERED).await?.into();
+                    *heard = Some((Instant::now(), Arc::clone(&seen)));
+                    seen
+                }
+            };
+            alive.extend(seen.iter().filter(|one| one.age <= ALIVE).cloned());
+        }
+        self.put_own(&mut alive);
+        Ok(alive)
+    }
+}
+
+fn ack(replica: &Replica, revision: RevisionNumber) -> (String, Ack) {
+    let refused = replica.refused.iter().find(|(of, _)| *of == revision);
+    let ack = match refused {
+        Some((_, why)) => Ack::Refuses(why.clone()),
+        None if replica.applied >= revision => Ack::Serves,
+        None => Ack::Missing,
+    };
+    (replica.id.clone(), ack)
+}
