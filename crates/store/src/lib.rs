@@ -5,6 +5,8 @@ pub mod conformance;
 mod error;
 mod last_good;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 mod replica;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -18,6 +20,8 @@ pub use error::{AppendError, StoreError};
 pub use last_good::{LastGood, LastGoodFile};
 pub use memory::MemoryStore;
 pub use midflight_core::Appended;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore, PostgresUrl, PostgresUrlError};
 pub use query::{DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token};
 pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]

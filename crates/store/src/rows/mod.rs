@@ -46,6 +46,21 @@ pub(crate) fn signed(number: RevisionNumber) -> i64 {
     integer(number.get())
 }
 
+/// Refuses a revision whose state is not kept, or not there yet.
+pub(crate) fn readable(
+    asked: RevisionNumber,
+    first: RevisionNumber,
+    head: RevisionNumber,
+) -> Result<(), StoreError> {
+    if asked < first && first > RevisionNumber::new(1) {
+        return Err(StoreError::Compacted { asked, first });
+    }
+    if asked > head {
+        return Err(StoreError::NoSuchRevision { asked, head });
+    }
+    Ok(())
+}
+
 /// Why the schema could not be brought up to date.
 pub(crate) fn migration_failure(
     error: MigrateError,

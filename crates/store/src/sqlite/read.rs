@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor
 use super::failure::failure;
 use crate::rows::edit::Heads;
 use crate::rows::row::{self, DOCUMENT};
-use crate::rows::{Columns as _, corrupt, integer, number, signed};
+use crate::rows::{self, Columns as _, corrupt, integer, number, signed};
 use crate::{Appended, DocumentQuery, DocumentVersion, Page, RevisionQuery, StoreError, Token};
 
 pub(super) async fn head(reader: impl SqliteExecutor<'_>) -> Result<RevisionNumber, StoreError> {
@@ -39,14 +39,7 @@ pub(super) async fn document_count(reader: impl SqliteExecutor<'_>) -> Result<u6
 /// Refuses a revision whose state is not kept, or not there yet.
 async fn readable(reader: &mut SqliteConnection, at: RevisionNumber) -> Result<(), StoreError> {
     let first = first(reader).await?;
-    if at < first && first > RevisionNumber::new(1) {
-        return Err(StoreError::Compacted { asked: at, first });
-    }
-    let head = head(&mut *reader).await?;
-    if at > head {
-        return Err(StoreError::NoSuchRevision { asked: at, head });
-    }
-    Ok(())
+    rows::readable(at, first, head(&mut *reader).await?)
 }
 
 /// The documents that these revisions made, each with its number, in the order of the edits.

@@ -1,0 +1,114 @@
+//! Taking a revision: a look without a lock, the decision here, and one statement that takes it if the log has not moved
+//! since. The lock that makes commit order number order is never held across the network.
+
+use midflight_core::{Revision, RevisionNumber};
+use tokio::time::{Instant, sleep};
+
+use super::session::{Session, Sessions};
+use super::{read, storable};
+use crate::rows::body::canonical;
+use crate::rows::row::numbered;
+use crate::rows::{Columns as _, edit, integer, signed};
+use crate::{AppendError, Appended, NewRevision, StoreError};
+
+/// How often the log is asked for the fate of a revision whose answer was lost.
+const ASK_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
+
+pub(super) async fn append(sessions: &Sessions, new: NewRevision<'_>) -> Result<Appended, AppendError> {
+    let mut session = sessions.session().await?;
+    let ids = new.edit.changes.iter().map(|change| &change.id);
+    let (head, count, heads) = read::heads_without_bodies(&mut session, ids).await?;
+    if head != new.expected_head {
+        return Err(AppendError::Moved { expected: new.expected_head, head });
+    }
+    edit::check(&new, &heads)?;
+    if let Some(grows) = edit::growth(&new, &heads) {
+        edit::check_count(&new, count + grows)?;
+    }
+    let documents = edit::versions(&new, head.next(), &heads);
+    let mut revision = edit::revision(&new, head.next(), &documents);
+    revision.author = storable(&revision.author);
+    revision.reason = storable(&revision.reason);
+    let appended = Appended { revision, documents };
+    match take(&mut session, &new, &appended).await {
+        Ok(()) => Ok(appended),
+        // A session that is still whole heard the answer: nothing was taken.
+        Err(AppendError::Store(error)) if !session.is_whole() => {
+            drop(session);
+            match was_taken(sessions, &appended.revision).await {
+                true => Ok(appended),
+                false => Err(lost(&appended.revision, error).into()),
+            }
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+async fn take(
+    session: &mut Session<'_>,
+    new: &NewRevision<'_>,
+    appended: &Appended,
+) -> Result<(), AppendError> {
+    let Appended { revision, documents } = appended;
+    let bodies = canonical(documents).await?.into_iter();
+    let (bodies, digests): (Vec<_>, Vec<_>) =
+        bodies.map(|body| body.map(|body| (body.text, body.digest)).unzip()).unzip();
+    let kinds: Vec<_> = documents.iter().map(|document| document.id.kind.as_str()).collect();
+    let names: Vec<_> = documents.iter().map(|document| document.id.name.as_str()).collect();
+    let versions: Vec<_> = documents.iter().map(|document| integer(document.version)).collect();
+    let owners: Vec<_> = documents
+        .iter()
+        .map(|document| document.owner.as_ref().map(|owner| storable(owner.as_str())))
+        .collect();
+    let query = sqlx::query(
+        "SELECT taken, newest FROM midflight_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(signed(new.expected_head))
+    .bind(&revision.author)
+    .bind(&revision.reason)
+    .bind(revision.trigger.as_str())
+    .bind(revision.created_at.to_string())
+    .bind(kinds)
+    .bind(names)
+    .bind(versions)
+    .bind(owners)
+    .bind(digests)
+    .bind(bodies);
+    let answer = session.row(query).await?;
+    match answer.truth("taken")? {
+        true => Ok(()),
+        false => {
+            let head = numbered(&answer, "newest")?;
+            Err(AppendError::Moved { expected: new.expected_head, head })
+        }
+    }
+}
+
+/// Whether the log has that revision. The connection on which it was sent is gone, so what the log does not have now it
+/// may have later; but what it has it keeps.
+async fn was_taken(sessions: &Sessions, revision: &Revision) -> bool {
+    let deadline = Instant::now() + sessions.connect_max;
+    loop {
+        if let Ok(mut session) = sessions.session().await
+            && let Some(before) = revision.number.get().checked_sub(1)
+            && let Ok(found) = read::since(&mut session, RevisionNumber::new(before), 1).await
+            && let Some(found) = found.first()
+        {
+            return found.revision == *revision;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+fn lost(revision: &Revision, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(why) => StoreError::Unavailable(format!(
+            "{why}; whether revision {} was taken is not known",
+            revision.number
+        )),
+        other => other,
+    }
+}

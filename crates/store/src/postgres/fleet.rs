@@ -1,0 +1,99 @@
+//! What replicas share beside the log: blobs, tokens, the key of hints, and what each says of itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use midflight_core::Digest;
+use sqlx::Row as _;
+
+use super::failure::failure;
+use super::session::Session;
+use super::storable;
+use crate::rows::{corrupt, replica, row};
+use crate::secret::new_key;
+use crate::{Replica, SeenReplica, StoreError, Token};
+
+pub(super) async fn put_blob(session: &mut Session<'_>, bytes: &[u8]) -> Result<Digest, StoreError> {
+    let digest = Digest::of_bytes(bytes);
+    let put = sqlx::query("INSERT INTO blobs (digest, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+    session.run(put.bind(digest.to_string()).bind(bytes)).await?;
+    Ok(digest)
+}
+
+pub(super) async fn blob(
+    session: &mut Session<'_>,
+    digest: &Digest,
+) -> Result<Option<Arc<[u8]>>, StoreError> {
+    let select = sqlx::query("SELECT bytes FROM blobs WHERE digest = $1").bind(digest.to_string());
+    let rows = session.rows(select).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let bytes: Vec<u8> = row.try_get("bytes").map_err(failure)?;
+    match Digest::of_bytes(&bytes) == *digest {
+        true => Ok(Some(bytes.into())),
+        false => Err(corrupt(format_args!("blob {digest}"))),
+    }
+}
+
+pub(super) async fn put_token(session: &mut Session<'_>, token: &Token) -> Result<(), StoreError> {
+    let put = sqlx::query(
+        "INSERT INTO tokens (name, role, hash, created_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (name) DO UPDATE SET
+             role = excluded.role, hash = excluded.hash, created_at = excluded.created_at",
+    );
+    let put = put.bind(storable(&token.name)).bind(storable(&token.role)).bind(storable(&token.hash));
+    session.run(put.bind(token.created_at.to_string())).await
+}
+
+pub(super) async fn tokens(session: &mut Session<'_>) -> Result<Vec<Token>, StoreError> {
+    let rows = session.rows(sqlx::query("SELECT * FROM tokens ORDER BY name")).await?;
+    rows.iter().map(row::token).collect()
+}
+
+async fn kept_key(session: &mut Session<'_>) -> Result<Option<[u8; 32]>, StoreError> {
+    let rows = session.rows(sqlx::query("SELECT key FROM hint_key")).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let key: Vec<u8> = row.try_get("key").map_err(failure)?;
+    key.try_into().map(Some).map_err(|_| corrupt("the key of hints has not 32 bytes"))
+}
+
+pub(super) async fn hint_key(session: &mut Session<'_>) -> Result<[u8; 32], StoreError> {
+    if let Some(key) = kept_key(session).await? {
+        return Ok(key);
+    }
+    // Others may be at it: the first one kept is the key of all.
+    let put = sqlx::query("INSERT INTO hint_key (one, key) VALUES (1, $1) ON CONFLICT DO NOTHING");
+    session.run(put.bind(new_key()?.to_vec())).await?;
+    kept_key(session).await?.ok_or_else(|| corrupt("the key of hints was taken away"))
+}
+
+/// Nobody waits for the disk: what was said last is said again soon.
+pub(super) async fn put_replica(session: &mut Session<'_>, replica: &Replica) -> Result<(), StoreError> {
+    let put = sqlx::query(
+        "WITH quick AS (SELECT set_config('synchronous_commit', 'off', TRUE))
+         INSERT INTO replicas (id, said) SELECT $1, $2 FROM quick
+         ON CONFLICT (id) DO UPDATE SET said = excluded.said, seen_at = clock_timestamp()",
+    );
+    let said = replica::to_json(replica).to_string();
+    session.run(put.bind(storable(&replica.id)).bind(said)).await
+}
+
+pub(super) async fn replicas(
+    session: &mut Session<'_>,
+    within: Duration,
+) -> Result<Vec<SeenReplica>, StoreError> {
+    // One that speaks up in the meantime has another time by then, and stays.
+    let select = sqlx::query(
+        "WITH aged AS MATERIALIZED (
+             SELECT id, said, seen_at, (extract(epoch FROM clock_timestamp() - seen_at) * 1000000)::bigint AS age_us
+             FROM replicas),
+         gone AS (
+             DELETE FROM replicas r USING aged WHERE r.id = aged.id AND r.seen_at = aged.seen_at AND age_us > $1)
+         SELECT id, said, age_us FROM aged WHERE age_us <= $1 ORDER BY id",
+    );
+    let rows = session.rows(select.bind(replica::micros(within))).await?;
+    rows.iter().map(replica::seen).collect()
+}
+
+pub(super) async fn forget_replica(session: &mut Session<'_>, id: &str) -> Result<(), StoreError> {
+    session.run(sqlx::query("DELETE FROM replicas WHERE id = $1").bind(storable(id))).await
+}

@@ -1,0 +1,191 @@
+//! The log in PostgreSQL: one for as many replicas as follow it.
+
+mod append;
+mod event;
+mod failure;
+mod fleet;
+mod open;
+mod read;
+mod row;
+mod session;
+mod upkeep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
+
+use crate::{
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, Replica,
+    RevisionQuery, SeenReplica, Store, StoreError, Token,
+};
+pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
+use session::Sessions;
+
+/// The log in a PostgreSQL database (version 13 or newer, encoding UTF8).
+///
+/// Making one reaches for nothing: the first call that finds the server connects and brings the schema up to date, which
+/// is safe however many replicas do so at once. While the server is away every call answers
+/// [`StoreError::Unavailable`], at the latest after [`PostgresOptions::connect_ms_max`] and
+/// [`PostgresOptions::statement_ms_max`] together; when it is back the next call goes through, with nothing to be done
+/// here. After a failover it asks whoever then answers at the address, and leaves a server that has become read-only.
+///
+/// The log has the tables `revisions` and `documents` in the first schema of the `search_path`. People with `psql` write
+/// by `SELECT midflight_put(kind, name, body, author, reason)` and `midflight_delete(kind, name, author, reason)`, which
+/// answer the revision's number, or by rows of their own in one transaction; either is followed like any other edit.
+/// Every revision is told on the channel `midflight` with its number as the payload when it commits.
+///
+/// An append whose connection is lost before the answer may have been taken: this asks the log again for
+/// `connect_ms_max` whether it was, and if that cannot be learnt answers [`StoreError::Unavailable`] and says so. Trying
+/// again is right then too, since an edit that was taken moved the log.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use midflight_store::{PostgresOptions, PostgresStore, Store as _};
+///
+/// let url = "postgres://midflight@db.internal/midflight".parse()?;
+/// let options = PostgresOptions::new(url, "replica-1");
+/// let store = PostgresStore::new(PostgresOptions { statement_ms_max: 5_000, ..options });
+/// println!("the log is at {}", store.head().await?);
+/// # Ok(())
+/// # }
+/// ```
+pub struct PostgresStore {
+    url: PostgresUrl,
+    sessions: Sessions,
+    /// Whose reload events are kept and read here.
+    replica: String,
+}
+
+impl PostgresStore {
+    /// A log that is reached for when it is first used.
+    #[must_use]
+    pub fn new(options: PostgresOptions) -> Self {
+        let replica = storable(&options.replica);
+        Self { sessions: Sessions::new(&options), url: options.url, replica }
+    }
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresStore").field("url", &self.url).field("replica", &self.replica).finish()
+    }
+}
+
+/// A text as PostgreSQL can keep it: all characters but NUL.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn head(&self) -> Result<RevisionNumber, StoreError> {
+        read::head(&mut self.sessions.session().await?).await
+    }
+
+    async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
+        append::append(&self.sessions, new).await
+    }
+
+    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+        read::revisions(&mut self.sessions.session().await?, query).await
+    }
+
+    async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
+        read::since(&mut self.sessions.session().await?, since, limit).await
+    }
+
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+        read::heads(&mut self.sessions.session().await?, ids).await
+    }
+
+    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+        read::everything(&mut self.sessions.session().await?).await
+    }
+
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+        read::documents(&mut self.sessions.session().await?, query).await
+    }
+
+    async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
+        read::document_at(&mut self.sessions.session().await?, id, at).await
+    }
+
+    async fn versions(
+        &self,
+        id: &DocumentId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<DocumentVersion, u64>, StoreError> {
+        read::versions(&mut self.sessions.session().await?, id, before, limit).await
+    }
+
+    async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {
+        read::document_head(&mut self.sessions.session().await?, id).await
+    }
+
+    async fn document_count(&self) -> Result<u64, StoreError> {
+        read::meta(&mut self.sessions.session().await?, "documents").await
+    }
+
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        fleet::put_blob(&mut self.sessions.session().await?, bytes).await
+    }
+
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        fleet::blob(&mut self.sessions.session().await?, digest).await
+    }
+
+    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        event::record(&mut self.sessions.session().await?, &self.replica, events, keep).await
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
+        event::select(&mut self.sessions.session().await?, &self.replica, query).await
+    }
+
+    async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
+        upkeep::compact(&mut self.sessions.session().await?, first).await
+    }
+
+    async fn first(&self) -> Result<RevisionNumber, StoreError> {
+        let first = read::meta(&mut self.sessions.session().await?, "first_revision").await?;
+        Ok(RevisionNumber::new(first))
+    }
+
+    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        fleet::put_token(&mut self.sessions.session().await?, token).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        fleet::tokens(&mut self.sessions.session().await?).await
+    }
+
+    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
+        fleet::hint_key(&mut self.sessions.session().await?).await
+    }
+
+    async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
+        fleet::put_replica(&mut self.sessions.session().await?, replica).await
+    }
+
+    async fn replicas(&self, within: Duration) -> Result<Vec<SeenReplica>, StoreError> {
+        fleet::replicas(&mut self.sessions.session().await?, within).await
+    }
+
+    async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
+        fleet::forget_replica(&mut self.sessions.session().await?, id).await
+    }
+
+    async fn diagnose(&self) -> Result<Vec<String>, StoreError> {
+        upkeep::diagnose(&mut self.sessions.session().await?).await
+    }
+
+    async fn close(&self) {
+        self.sessions.close();
+    }
+}

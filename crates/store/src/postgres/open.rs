@@ -1,0 +1,133 @@
+//! Where a log is, within what bounds it is asked, and its schema.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sqlx::PgConnection;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnectOptions;
+
+use super::failure::failure;
+use crate::StoreError;
+use crate::rows::migration_failure;
+
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations/postgres");
+
+/// A database, as a URL names it. Shown without its password.
+///
+/// The URL is `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=...`, with what `libpq` calls
+/// the same; what it leaves out comes from the environment (`PGHOST`, `PGPASSWORD`) or from `~/.pgpass`. In a database
+/// that is shared with other programs, `?options[search_path]=midflight` keeps the log in a schema of its own, which must
+/// be there.
+#[derive(Clone)]
+pub struct PostgresUrl(PgConnectOptions);
+
+/// Where a log in PostgreSQL is, and within what bounds it is asked.
+#[derive(Debug, Clone)]
+pub struct PostgresOptions {
+    /// The database.
+    pub url: PostgresUrl,
+    /// The name of this replica, which no other has. Reload events are kept by it, and only its own are read back.
+    pub replica: String,
+    /// The most connections at the same time; whoever comes then waits for one. 10 unless told.
+    pub connections_max: u32,
+    /// The longest that a call waits for a connection, a new one made included, in milliseconds. 5,000 unless told.
+    pub connect_ms_max: u64,
+    /// The longest that a statement takes, in milliseconds; PostgreSQL ends it then, and one second later it is given up
+    /// if not even that was heard of. 10,000 unless told.
+    pub statement_ms_max: u64,
+    /// The same for a statement that reads or rewrites the whole log: `everything`, `compact`, `diagnose`. 600,000
+    /// unless told. Reading still ends when nothing at all comes for `statement_ms_max`.
+    pub upkeep_ms_max: u64,
+}
+
+/// A text that is no URL of a PostgreSQL database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is no URL of a PostgreSQL database: {0}; write postgres://user@host:port/database")]
+pub struct PostgresUrlError(String);
+
+impl FromStr for PostgresUrl {
+    type Err = PostgresUrlError;
+
+    /// # Errors
+    /// [`PostgresUrlError`] for what is no such URL; its text never has the password.
+    fn from_str(url: &str) -> Result<Self, PostgresUrlError> {
+        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+            return Err(PostgresUrlError("it does not start with postgres://".into()));
+        }
+        url.parse().map(Self).map_err(|error: sqlx::Error| PostgresUrlError(error.to_string()))
+    }
+}
+
+/// Where it connects to.
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get_socket() {
+            Some(socket) => write!(f, "{}", socket.display())?,
+            None => write!(f, "{}:{}", self.0.get_host(), self.0.get_port())?,
+        }
+        self.0.get_database().map_or(Ok(()), |database| write!(f, "/{database}"))
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresUrl({self})")
+    }
+}
+
+impl PostgresOptions {
+    /// The defaults for a database and a replica.
+    #[must_use]
+    pub fn new(url: PostgresUrl, replica: &str) -> Self {
+        Self {
+            url,
+            replica: replica.to_owned(),
+            connections_max: 10,
+            connect_ms_max: 5_000,
+            statement_ms_max: 10_000,
+            upkeep_ms_max: 600_000,
+        }
+    }
+
+    /// How each connection is made. The settings go with the first packet, so that they cost no round trip.
+    pub(super) fn connect(&self) -> PgConnectOptions {
+        let statement = self.statement_ms_max.to_string();
+        self.url.0.clone().application_name("midflight").options([
+            ("statement_timeout", statement.as_str()),
+            // A replica that is cut off or paused within a transaction must not be in anybody's way for long.
+            ("idle_in_transaction_session_timeout", statement.as_str()),
+            ("tcp_keepalives_idle", "30"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "3"),
+            ("tcp_user_timeout", "60000"),
+            // What waits for the lock of the writers must then see what they wrote.
+            ("default_transaction_isolation", "read committed"),
+            // Compiling a statement costs more than any of these can win by it.
+            ("jit", "off"),
+        ])
+    }
+}
+
+/// Brings the schema up to date. Whoever else does so at the same time waits for the lock that this takes.
+pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let migrated = MIGRATOR.run_direct(None, connection, false).await;
+    migrated.map_err(|error| migration_failure(error, &MIGRATOR, failure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let url: PostgresUrl = "postgres://anna:hunter2@db:77/log".parse().unwrap();
+        let options = PostgresOptions::new(url, "r1");
+        let shown = format!("{options:?} {}", options.url);
+        assert!(shown.contains("db:77/log") && !shown.contains("hunter2"), "{shown}");
+        for url in ["sqlite:hunter2", "hunter2", "postgres://anna:hunter2@db:hunter2/log", ""] {
+            let refused = url.parse::<PostgresUrl>().unwrap_err().to_string();
+            assert!(refused.contains("write postgres://") && !refused.contains("hunter2"), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Reading the log. Each answer is one statement, so that all of it is of one moment and it costs one round trip.
+
+use midflight_core::{Document, DocumentId, Head, Revision, RevisionNumber};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
+
+use super::session::Session;
+use crate::rows::body::off_the_road;
+use crate::rows::edit::Heads;
+use crate::rows::row::{self, DOCUMENT};
+use crate::rows::{self, Columns as _, integer, number, signed};
+use crate::{Appended, DocumentQuery, DocumentVersion, Page, RevisionQuery, StoreError};
+
+/// Where the log begins and ends, to be joined with what is read of it: a row that is there even when nothing else is.
+const LOG: &str = "WITH log AS MATERIALIZED (SELECT midflight_newest() AS newest,
+    (SELECT value FROM meta WHERE key = 'first_revision') AS first) ";
+
+/// The columns of a revision, of a table called `r`.
+const REVISION: &str = "r.number, r.author, r.reason, r.trigger_word, r.created_at";
+
+pub(super) async fn head(session: &mut Session<'_>) -> Result<RevisionNumber, StoreError> {
+    let row = session.row(sqlx::query("SELECT midflight_newest() AS newest")).await?;
+    row::numbered(&row, "newest")
+}
+
+/// What the log keeps of itself under that word.
+pub(super) async fn meta(session: &mut Session<'_>, key: &'static str) -> Result<u64, StoreError> {
+    let row = session.row(sqlx::query("SELECT value FROM meta WHERE key = $1").bind(key)).await?;
+    number(row.integer("value")?)
+}
+
+/// The newest revision's number, from the first of rows that were joined with [`LOG`].
+fn newest(rows: &[PgRow]) -> Result<RevisionNumber, StoreError> {
+    let log = rows.first().ok_or_else(|| rows::corrupt("the log does not say where it is"))?;
+    row::numbered(log, "newest")
+}
+
+fn check_readable(rows: &[PgRow], at: RevisionNumber) -> Result<(), StoreError> {
+    let newest = newest(rows)?;
+    rows.first().map_or(Ok(()), |log| rows::readable(at, row::numbered(log, "first")?, newest))
+}
+
+/// Those of rows joined with [`LOG`] that have a document.
+fn with_document(mut rows: Vec<PgRow>) -> Result<Vec<PgRow>, StoreError> {
+    // Only the first can be one without: it stands for none at all.
+    if rows.len() == 1 && rows[0].text_or_none("kind")?.is_none() {
+        rows.clear();
+    }
+    Ok(rows)
+}
+
+/// Rows that belong to the same revision, as slices.
+fn by_revision(rows: &[PgRow]) -> impl Iterator<Item = &[PgRow]> {
+    rows.chunk_by(|one, other| one.integer("number").ok() == other.integer("number").ok())
+}
+
+pub(super) async fn revisions(
+    session: &mut Session<'_>,
+    query: RevisionQuery,
+) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+    let mut sql = QueryBuilder::<Postgres>::new(format!(
+        "SELECT {REVISION}, d.kind, d.name, d.version, d.body IS NULL AS deleted
+         FROM (SELECT * FROM revisions r
+               WHERE r.number >= (SELECT value FROM meta WHERE key = 'first_revision')"
+    ));
+    if let Some(before) = query.before {
+        sql.push(" AND r.number < ").push_bind(signed(before));
+    }
+    if let Some(kind) = &query.kind {
+        sql.push(" AND EXISTS (SELECT 1 FROM documents d WHERE d.revision = r.number AND d.kind = ");
+        sql.push_bind(kind.as_str().to_owned()).push(")");
+    }
+    sql.push(" ORDER BY r.number DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
+    sql.push(") r LEFT JOIN documents d ON d.revision = r.number ORDER BY r.number DESC, d.place");
+    let rows = session.rows(sql.build()).await?;
+    let mut items = Vec::new();
+    for of_one in by_revision(&rows) {
+        let mut changes = Vec::with_capacity(of_one.len());
+        for row in of_one {
+            if row.text_or_none("kind")?.is_some() {
+                changes.push(row::change(row)?);
+            }
+        }
+        items.push(row::revision(&of_one[0], changes)?);
+    }
+    Ok(Page::cut(items, query.limit, |revision| revision.number))
+}
+
+pub(super) async fn since(
+    session: &mut Session<'_>,
+    since: RevisionNumber,
+    limit: u32,
+) -> Result<Vec<Appended>, StoreError> {
+    let sql = format!(
+        "{LOG} SELECT log.first, {REVISION}, {DOCUMENT} FROM log
+         LEFT JOIN revisions r ON r.number > $1 AND r.number <= $2
+         LEFT JOIN documents d ON d.revision = r.number ORDER BY r.number, d.place"
+    );
+    // From the first kept revision on numbers have no gaps, so the limit is a number too.
+    let last = signed(since).saturating_add(i64::from(limit));
+    let rows = session.rows(sqlx::query(AssertSqlSafe(sql)).bind(signed(since)).bind(last)).await?;
+    let first = rows.first().map_or(Ok(RevisionNumber::ZERO), |log| row::numbered(log, "first"))?;
+    if since.next() < first {
+        return Err(StoreError::Compacted { asked: since.next(), first });
+    }
+    off_the_road(rows.len(), move || by_revision(&rows).filter_map(appended).collect()).await?
+}
+
+/// None for the row that stands for no revision.
+fn appended(rows: &[PgRow]) -> Option<Result<Appended, StoreError>> {
+    let is_absent = |row: &PgRow, column| row.text_or_none(column).is_ok_and(|text| text.is_none());
+    if is_absent(&rows[0], "author") {
+        return None;
+    }
+    let documents = rows.iter().filter(|row| !is_absent(row, "kind")).map(row::document);
+    Some(documents.collect::<Result<Vec<_>, _>>().and_then(|documents| {
+        let changes = documents.iter().map(row::summary).collect();
+        Ok(Appended { revision: row::revision(&rows[0], changes)?, documents })
+    }))
+}
+
+/// The kinds and the names of documents, as two arrays: any number of them is one statement.
+fn arrays<'a>(ids: impl Iterator<Item = &'a DocumentId>) -> (Vec<&'a str>, Vec<&'a str>) {
+    ids.map(|id| (id.kind.as_str(), id.name.as_str())).unzip()
+}
+
+pub(super) async fn heads(
+    session: &mut Session<'_>,
+    ids: &[DocumentId],
+) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+    let sql = format!(
+        "{LOG} SELECT log.newest, {DOCUMENT} FROM log
+         LEFT JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (kind, name, nth) ON TRUE
+         LEFT JOIN heads h ON h.kind = asked.kind AND h.name = asked.name
+         LEFT JOIN documents d ON d.place = h.place ORDER BY asked.nth"
+    );
+    let (kinds, names) = arrays(ids.iter());
+    let rows = session.rows(sqlx::query(AssertSqlSafe(sql)).bind(kinds).bind(names)).await?;
+    let newest = newest(&rows)?;
+    let asked = ids.len();
+    let read = |row: &PgRow| match row.text_or_none("kind")? {
+        Some(_) => row::document(row).map(Some),
+        None => Ok(None),
+    };
+    // Asked for none, the log alone makes a row.
+    let read = move || rows.iter().take(asked).map(read).collect::<Result<_, StoreError>>();
+    Ok((newest, off_the_road(asked, read).await??))
+}
+
+/// What an append looks at: the newest revision, how many documents there are, and the heads of these.
+pub(super) async fn heads_without_bodies(
+    session: &mut Session<'_>,
+    ids: impl Iterator<Item = &DocumentId>,
+) -> Result<(RevisionNumber, u64, Heads), StoreError> {
+    let sql = format!(
+        "{LOG} SELECT log.newest, (SELECT value FROM meta WHERE key = 'documents') AS documents,
+             h.kind, h.name, h.version, h.revision, h.owner, h.deleted FROM log
+         LEFT JOIN (unnest($1::text[], $2::text[]) AS asked (kind, name)
+             JOIN heads h ON h.kind = asked.kind AND h.name = asked.name) ON TRUE"
+    );
+    let (kinds, names) = arrays(ids);
+    let rows = session.rows(sqlx::query(AssertSqlSafe(sql)).bind(kinds).bind(names)).await?;
+    let newest = newest(&rows)?;
+    let documents = number(rows[0].integer("documents")?)?;
+    let heads = with_document(rows)?.iter().map(row::head).collect::<Result<_, _>>()?;
+    Ok((newest, documents, heads))
+}
+
+pub(super) async fn document_head(
+    session: &mut Session<'_>,
+    id: &DocumentId,
+) -> Result<Option<Head>, StoreError> {
+    let head = sqlx::query("SELECT * FROM heads WHERE kind = $1 AND name = $2");
+    let rows = session.rows(head.bind(id.kind.as_str()).bind(id.name.as_str())).await?;
+    Ok(rows.first().map(row::head).transpose()?.map(|(_, head)| head))
+}
+
+pub(super) async fn everything(
+    session: &mut Session<'_>,
+) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+    let sql = format!(
+        "{LOG} SELECT log.newest, {DOCUMENT} FROM log
+         LEFT JOIN (heads h JOIN documents d ON d.place = h.place AND NOT h.deleted) ON TRUE"
+    );
+    session.begin_upkeep("READ ONLY").await?;
+    let rows = session.rows(sqlx::query(AssertSqlSafe(sql))).await?;
+    session.commit().await?;
+    let newest = newest(&rows)?;
+    Ok((newest, row::documents(with_document(rows)?).await?))
+}
+
+pub(super) async fn documents(
+    session: &mut Session<'_>,
+    query: DocumentQuery,
+) -> Result<Page<Document, DocumentId>, StoreError> {
+    let mut sql = QueryBuilder::<Postgres>::new(format!(
+        "{LOG} SELECT log.newest, log.first, d.* FROM log LEFT JOIN LATERAL ("
+    ));
+    match query.at {
+        None => {
+            sql.push(format!(
+                "SELECT {DOCUMENT} FROM heads h JOIN documents d ON d.place = h.place WHERE NOT h.deleted"
+            ));
+            push_asked(&mut sql, "h", &query);
+        }
+        Some(at) => {
+            sql.push(format!(
+                "SELECT * FROM (SELECT DISTINCT ON (d.kind, d.name) {DOCUMENT} FROM documents d WHERE d.revision <= "
+            ));
+            sql.push_bind(signed(at));
+            push_asked(&mut sql, "d", &query);
+            sql.push(" ORDER BY d.kind, d.name, d.version DESC) h WHERE h.body IS NOT NULL");
+        }
+    }
+    sql.push(" ORDER BY h.kind, h.name LIMIT ").push_bind(i64::from(query.limit) + 1);
+    sql.push(") d ON TRUE ORDER BY d.kind, d.name");
+    let rows = session.rows(sql.build()).await?;
+    if let Some(at) = query.at {
+        check_readable(&rows, at)?;
+    }
+    let documents = row::documents(with_document(rows)?).await?;
+    Ok(Page::cut(documents, query.limit, |document: &Document| document.id.clone()))
+}
+
+/// Narrows the rows of that table to what is asked for.
+fn push_asked(sql: &mut QueryBuilder<Postgres>, table: &str, query: &DocumentQuery) {
+    if let Some(kind) = &query.kind {
+        sql.push(format!(" AND {table}.kind = ")).push_bind(kind.as_str().to_owned());
+    }
+    if !query.name_prefix.is_empty() {
+        // Names are compared as bytes, so a prefix is a range, which the index answers.
+        sql.push(format!(" AND {table}.name >= ")).push_bind(super::storable(&query.name_prefix));
+        let end = format!("{}\u{10ffff}", super::storable(&query.name_prefix));
+        sql.push(format!(" AND {table}.name < ")).push_bind(end);
+    }
+    if let Some(after) = &query.after {
+        sql.push(format!(" AND ({table}.kind, {table}.name) > ("));
+        sql.push_bind(after.kind.as_str().to_owned()).push(", ");
+        sql.push_bind(after.name.as_str().to_owned()).push(")");
+    }
+}
+
+pub(super) async fn document_at(
+    session: &mut Session<'_>,
+    id: &DocumentId,
+    at: RevisionNumber,
+) -> Result<Option<Document>, StoreError> {
+    let sql = format!(
+        "{LOG} SELECT log.newest, log.first, d.* FROM log LEFT JOIN LATERAL (
+             SELECT {DOCUMENT} FROM documents d WHERE d.kind = $1 AND d.name = $2 AND d.revision <= $3
+             ORDER BY d.version DESC LIMIT 1) d ON TRUE"
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(id.kind.as_str()).bind(id.name.as_str());
+    let rows = session.rows(query.bind(signed(at))).await?;
+    check_readable(&rows, at)?;
+    with_document(rows)?.first().map(row::document).transpose()
+}
+
+pub(super) async fn versions(
+    session: &mut Session<'_>,
+    id: &DocumentId,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Page<DocumentVersion, u64>, StoreError> {
+    let sql = format!(
+        "SELECT {DOCUMENT}, r.author, r.reason, r.created_at
+         FROM documents d JOIN revisions r ON r.number = d.revision
+         WHERE d.kind = $1 AND d.name = $2 AND d.version < $3 ORDER BY d.version DESC LIMIT $4"
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(id.kind.as_str()).bind(id.name.as_str());
+    let query = query.bind(before.map_or(i64::MAX, integer)).bind(i64::from(limit) + 1);
+    let rows = session.rows(query).await?;
+    let items = rows.iter().map(row::version).collect::<Result<_, _>>()?;
+    Ok(Page::cut(items, limit, |version: &DocumentVersion| version.document.version))
+}

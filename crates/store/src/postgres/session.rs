@@ -1,0 +1,220 @@
+//! Connections, and how long anybody waits for one.
+//!
+//! sqlx has a pool, which goes on trying a server that refuses until its time is over and then does not say why. Here a
+//! server that is away is found to be so at once and by its reason, and a connection whose caller went away or whose
+//! server went silent is closed rather than waited for.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt as _;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use super::failure::{failure, leaves_connection_whole};
+use super::open::{PostgresOptions, migrate};
+use crate::StoreError;
+
+/// A connection that was used this short a time ago is taken to be good: no server restarts in less.
+const TRUSTED: Duration = Duration::from_millis(100);
+/// A connection that nobody used for so long is closed.
+const IDLE_MAX: Duration = Duration::from_secs(600);
+/// How much longer than PostgreSQL itself a statement is waited for, so that its own word comes first.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The connections to one database.
+pub(super) struct Sessions {
+    connect: PgConnectOptions,
+    address: String,
+    pub(super) connect_max: Duration,
+    statement_max: Duration,
+    upkeep_ms_max: u64,
+    /// One for each connection that there may be.
+    permits: Semaphore,
+    idle: Mutex<Vec<Idle>>,
+    /// Set once the schema is known to be up to date.
+    migrated: OnceCell<()>,
+}
+
+struct Idle {
+    connection: PgConnection,
+    since: Instant,
+}
+
+impl Sessions {
+    pub(super) fn new(options: &PostgresOptions) -> Self {
+        Self {
+            connect: options.connect(),
+            address: options.url.to_string(),
+            connect_max: Duration::from_millis(options.connect_ms_max),
+            statement_max: Duration::from_millis(options.statement_ms_max),
+            upkeep_ms_max: options.upkeep_ms_max,
+            permits: Semaphore::new(options.connections_max.max(1) as usize),
+            idle: Mutex::default(),
+            migrated: OnceCell::new(),
+        }
+    }
+
+    /// A connection to a log whose schema is up to date.
+    pub(super) async fn session(&self) -> Result<Session<'_>, StoreError> {
+        if !self.migrated.initialized() {
+            // The one who is at it may be waiting for a server that does not answer; whoever comes later than that has
+            // waited as long as for a statement.
+            let migrated = self.migrated.get_or_try_init(|| self.migrate());
+            let bound = self.connect_max + self.statement_max;
+            timeout(bound, migrated).await.map_err(|_| self.silent("for its schema", bound))??;
+        }
+        self.connected().await
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let mut session = self.connected().await?;
+        let Some(mut connection) = session.connection.take() else { return Err(self.closed()) };
+        migrate(&mut connection).await?;
+        session.connection = Some(connection);
+        Ok(())
+    }
+
+    async fn connected(&self) -> Result<Session<'_>, StoreError> {
+        let connected = timeout(self.connect_max, async {
+            let permit = self.permits.acquire().await.map_err(|_| self.closed())?;
+            let connection = Some(self.connection().await?);
+            Ok(Session { sessions: self, connection, in_transaction: false, _permit: permit })
+        });
+        connected.await.map_err(|_| self.silent("for a connection", self.connect_max))?
+    }
+
+    async fn connection(&self) -> Result<PgConnection, StoreError> {
+        let kept = self.idle().pop();
+        if let Some(mut kept) = kept {
+            if kept.since.elapsed() < TRUSTED || kept.connection.ping().await.is_ok() {
+                return Ok(kept.connection);
+            }
+            // Where one is dead the others are: the server was restarted, or the network cut.
+            self.idle().clear();
+        }
+        let connected = PgConnection::connect_with(&self.connect).await;
+        connected.map_err(|error| match failure(error) {
+            StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", self.address)),
+            other => other,
+        })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes every connection that nobody has, and the others when they come back.
+    pub(super) fn close(&self) {
+        self.permits.close();
+        self.idle().clear();
+    }
+
+    fn closed(&self) -> StoreError {
+        StoreError::Unavailable(format!("the store at {} was closed", self.address))
+    }
+
+    fn silent(&self, what: &str, bound: Duration) -> StoreError {
+        let ms = bound.as_millis();
+        StoreError::Unavailable(format!("{} was asked in vain {what} for {ms} ms", self.address))
+    }
+}
+
+/// A connection as long as somebody has it. It goes back when it is whole: one that was left in the middle of a statement
+/// or of a transaction is closed, and PostgreSQL undoes what was not committed.
+pub(super) struct Session<'a> {
+    sessions: &'a Sessions,
+    /// None while a statement is under way, and after one that did not leave it whole.
+    connection: Option<PgConnection>,
+    in_transaction: bool,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Session<'_> {
+    /// Runs a statement and answers its rows.
+    pub(super) async fn rows(
+        &mut self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let bound = self.sessions.statement_max + GRACE;
+        self.rows_within(query, bound).await
+    }
+
+    /// Like [`Self::rows`], for a statement of which nothing may come for so long.
+    async fn rows_within(
+        &mut self,
+        query: Query<'_, Postgres, PgArguments>,
+        bound: Duration,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        // Out of `self` until it is known to be whole again: if this future is dropped, so is the connection.
+        let Some(mut connection) = self.connection.take() else { return Err(self.sessions.closed()) };
+        let mut rows = Vec::new();
+        let mut stream = query.fetch(&mut connection);
+        let done = loop {
+            match timeout(bound, stream.try_next()).await {
+                Ok(Ok(Some(row))) => rows.push(row),
+                Ok(Ok(None)) => break Ok(rows),
+                Ok(Err(error)) => break Err(error),
+                Err(_) => return Err(self.sessions.silent("for an answer", bound)),
+            }
+        };
+        drop(stream);
+        if done.as_ref().err().is_none_or(leaves_connection_whole) {
+            self.connection = Some(connection);
+        }
+        done.map_err(failure)
+    }
+
+    /// Whether the last statement was answered, be it by an error, so that its outcome is known.
+    pub(super) fn is_whole(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// The only row of a statement that always has one.
+    pub(super) async fn row(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, StoreError> {
+        let row = self.rows(query).await?.into_iter().next();
+        row.ok_or_else(|| StoreError::Corrupt("a statement that has a row had none".into()))
+    }
+
+    /// Runs a statement of which only matters that it was done.
+    pub(super) async fn run(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<(), StoreError> {
+        self.rows(query).await.map(drop)
+    }
+
+    /// Opens a transaction in which statements may take as long as upkeep may.
+    pub(super) async fn begin_upkeep(&mut self, mode: &'static str) -> Result<(), StoreError> {
+        self.run(sqlx::query(AssertSqlSafe(format!("BEGIN {mode}")))).await?;
+        self.in_transaction = true;
+        let patience = format!("SET LOCAL statement_timeout = {}", self.sessions.upkeep_ms_max);
+        self.run(sqlx::query(AssertSqlSafe(patience)).persistent(false)).await
+    }
+
+    /// Like [`Self::row`], for a statement that says nothing until it is done with the whole log.
+    pub(super) async fn upkeep_row(
+        &mut self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Option<PgRow>, StoreError> {
+        let bound = Duration::from_millis(self.sessions.upkeep_ms_max) + GRACE;
+        Ok(self.rows_within(query, bound).await?.into_iter().next())
+    }
+
+    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.run(sqlx::query("COMMIT")).await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take().filter(|_| !self.in_transaction) else { return };
+        let mut idle = self.sessions.idle();
+        idle.retain(|idle| idle.since.elapsed() < IDLE_MAX);
+        if !self.sessions.permits.is_closed() {
+            idle.push(Idle { connection, since: Instant::now() });
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! The log in PostgreSQL does what every log must do, and keeps its promises when the server is not what it was.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
+use midflight_store::{
+    AppendError, EventQuery, NewRevision, PostgresOptions, PostgresStore, Store, StoreError,
+};
+use midflight_testkit::{DEADLINE, Postgres, Proxy};
+use serde_json::{Value, json};
+
+async fn make() -> (Arc<dyn Store>, Arc<Postgres>) {
+    let server = Postgres::shared();
+    let store = open(&server.database());
+    (Arc::new(store), server)
+}
+
+midflight_store::conformance_tests!(make());
+
+fn options(url: &str) -> PostgresOptions {
+    PostgresOptions::new(url.parse().unwrap(), "r1")
+}
+
+fn open(url: &str) -> PostgresStore {
+    PostgresStore::new(options(url))
+}
+
+/// A store that gives up soon.
+fn hasty(url: &str) -> PostgresStore {
+    PostgresStore::new(PostgresOptions { connect_ms_max: 300, statement_ms_max: 300, ..options(url) })
+}
+
+fn id(name: &str) -> DocumentId {
+    DocumentId::new("rules", name).unwrap()
+}
+
+fn edit(name: &str, body: Value) -> Edit {
+    Edit {
+        author: "anna".into(),
+        reason: String::new(),
+        trigger: Trigger::ApiUpdate,
+        owner: None,
+        take_over: false,
+        changes: vec![Change::put(id(name), body)],
+    }
+}
+
+async fn append_at(store: &dyn Store, edit: &Edit, head: RevisionNumber) -> Result<u64, AppendError> {
+    let created_at = jiff::Timestamp::UNIX_EPOCH;
+    let new = NewRevision { edit, created_at, expected_head: head, documents_max: u64::MAX };
+    Ok(store.append(new).await?.revision.number.get())
+}
+
+async fn append(store: &dyn Store, name: &str, body: Value) -> Result<u64, AppendError> {
+    append_at(store, &edit(name, body), store.head().await?).await
+}
+
+/// What an async expression answers, which must not take for ever.
+async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, what).await.unwrap_or_else(|_| panic!("it takes too long"))
+}
+
+/// Asks again while the store is not available.
+async fn until_it_answers<T, F: Future<Output = Result<T, StoreError>>>(mut ask: impl FnMut() -> F) -> T {
+    in_time(async {
+        loop {
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(StoreError::Unavailable(_)) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    })
+    .await
+}
+
+fn is_unavailable<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Unavailable(_)))
+}
+
+#[tokio::test]
+async fn a_row_added_by_hand_is_found_and_the_past_cannot_be_changed() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let store = open(&url);
+    append(&store, "a", json!({"n": 1.5})).await.unwrap();
+    for forbidden in [
+        "UPDATE documents SET body = '{}'",
+        "UPDATE revisions SET author = 'eve'",
+        "DELETE FROM documents",
+        "DELETE FROM revisions WHERE number = 1",
+        "TRUNCATE documents",
+        "TRUNCATE revisions CASCADE",
+        "INSERT INTO revisions (number, author) VALUES (1, 'eve') ON CONFLICT (number) DO UPDATE SET author = 'eve'",
+    ] {
+        let refused = Postgres::psql(&url, forbidden).unwrap_err();
+        assert!(refused.contains("append-only") || refused.contains("the number"), "{forbidden}: {refused}");
+    }
+    let by_hand = "INSERT INTO revisions (author) VALUES ('by hand');
+        INSERT INTO documents (kind, name, version, revision, body)
+            VALUES ('rules', 'a', 2, 2, '{\"z\": 1, \"b\": 2}'), ('rules', 'Größe/Ω_1', 1, 2, '[]')";
+    Postgres::psql(&url, by_hand).unwrap();
+    let put = "SELECT midflight_put('rules', 'loans/R1', '{\"when\": 1e2}', 'anna', 'from psql')";
+    assert_eq!(Postgres::psql(&url, put).unwrap(), "3");
+    let gone = "SELECT midflight_delete('rules', 'a', 'anna')";
+    assert_eq!(Postgres::psql(&url, gone).unwrap(), "4");
+    assert!(Postgres::psql(&url, gone).unwrap_err().contains("there is no rules/a"));
+
+    let found = store.since(RevisionNumber::new(1), 10).await.unwrap();
+    let by = found.iter().map(|it| it.revision.author.as_str()).collect::<Vec<_>>();
+    assert_eq!((by, found[1].revision.reason.as_str()), (vec!["by hand", "anna", "anna"], "from psql"));
+    assert_eq!(found[0].documents[0].body.as_deref(), Some(&json!({"z": 1, "b": 2})));
+    assert_eq!(found[1].documents[0].body.as_deref(), Some(&json!({"when": 100})));
+    assert_eq!((found[2].documents[0].version, &found[2].documents[0].body), (3, &None));
+    assert_eq!(append(&store, "a", json!({})).await.unwrap(), 5);
+    assert_eq!(store.document_count().await.unwrap(), 3);
+    assert_eq!(store.diagnose().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_row_added_by_hand_that_nobody_could_read_is_refused() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let store = open(&url);
+    append(&store, "d", json!({})).await.unwrap();
+    let document = |values: &str| {
+        format!(
+            "INSERT INTO revisions (number, author) VALUES (2, 'by hand');
+             INSERT INTO documents (kind, name, version, revision, body, digest) VALUES ({values})"
+        )
+    };
+    let revision = |values: &str| {
+        format!("INSERT INTO revisions (number, author, created_at, trigger_word) VALUES ({values})")
+    };
+    let refused = [
+        (revision("3, 'by hand', '2026-01-31T12:00:00Z', 'manual'"), "the number"),
+        (revision("1, 'by hand', '2026-01-31T12:00:00Z', 'manual'"), "the number"),
+        (revision("2, 'by hand', 'yesterday', 'manual'"), "created_at"),
+        (revision("2, 'by hand', '2026-13-31T12:00:00Z', 'manual'"), "created_at"),
+        (revision("2, 'by hand', '2026-02-30T12:00:00Z', 'manual'"), "created_at"),
+        (revision("2, 'by hand', '2026-01-31T24:00:00Z', 'manual'"), "created_at"),
+        (revision("2, 'by hand', '2026-01-31T12:00:00Z', 'magic'"), "trigger_word"),
+        (document("'rules', 'd', 2, 1, '{}', NULL"), "which is the newest"),
+        (document("'rules', 'd', 4, 2, '{}', NULL"), "version"),
+        (document("'rules', 'd', 1, 2, '{}', NULL"), "version"),
+        (document("'rules', 'new', 1, 2, '{}', NULL), ('rules', 'new', 2, 2, '{}', NULL"), "version"),
+        (document("'Rules', 'new', 1, 2, '{}', NULL"), "a kind is"),
+        (document("'rules', 'a//b', 1, 2, '{}', NULL"), "a name is"),
+        (document("'rules', '../b', 1, 2, '{}', NULL"), "a name is"),
+        (document("'rules', 'a b', 1, 2, '{}', NULL"), "a name is"),
+        (document("'rules', E'a\\n', 1, 2, '{}', NULL"), "a name is"),
+        (document("'rules', 'snow☃', 1, 2, '{}', NULL"), "a name is"),
+        (document("'rules', 'a/b/c/d/e/f/g/h/i', 1, 2, '{}', NULL"), "a name is"),
+        (document("'rules', '', 1, 2, '{}', NULL"), "a name is"),
+        (document("'rules', 'new', 1, 2, '{\"n\": }', NULL"), "a body is JSON"),
+        (document("'rules', 'new', 1, 2, repeat('[', 1000000), NULL"), "a body is JSON"),
+        (document("'rules', 'new', 1, 2, '{}', 'abc'"), "a digest is"),
+        (document("'rules', 'new', 1, 2, NULL, 'abc'"), "a digest is"),
+        (
+            "INSERT INTO documents (kind, name, version, revision, body) VALUES ('rules', 'd', 2, 1, '{}')"
+                .into(),
+            "which is the newest",
+        ),
+        ("SELECT midflight_put('rules', 'a//b', '{}', 'anna')".into(), "a name is"),
+        ("SELECT midflight_put('rules', 'new', '{}', NULL)".into(), "author"),
+    ];
+    for (statements, why) in refused {
+        let error = Postgres::psql(&url, &statements).unwrap_err();
+        assert!(error.contains(why), "{statements}\n{error}");
+    }
+    let owned = Edit { owner: Some(midflight_core::Owner::new("file:/etc")), ..edit("d", json!({"by": 1})) };
+    append_at(&store, &owned, RevisionNumber::new(1)).await.unwrap();
+    let put = "SELECT midflight_put('rules', 'd', '{}', 'anna')";
+    assert!(Postgres::psql(&url, put).unwrap_err().contains("belongs to file:/etc"));
+    assert_eq!(store.head().await.unwrap(), RevisionNumber::new(2), "what was refused left no trace");
+    assert_eq!(store.diagnose().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_newer_log_is_refused() {
+    let server = Postgres::shared();
+    let url = server.database();
+    open(&url).head().await.unwrap();
+    let add = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9999, 'from the future', TRUE, '\\x00', 0)";
+    Postgres::psql(&url, add).unwrap();
+    let refused = open(&url).head().await.unwrap_err();
+    assert!(matches!(refused, StoreError::TooNew { found: 9999, known: 1 }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_log_that_may_only_be_read_says_so() {
+    let server = Postgres::shared();
+    let url = server.database();
+    append(&open(&url), "a", json!({})).await.unwrap();
+    let store = open(&format!("{url}?options[default_transaction_read_only]=on"));
+    // The schema is looked after first, which writes.
+    let refused = store.head().await.unwrap_err();
+    assert!(matches!(refused, StoreError::ReadOnly(_)), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_replicas_start_at_once() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let starts: Vec<_> = (0..10)
+        .map(|n| {
+            let store = open(&url);
+            tokio::spawn(async move {
+                let key = store.hint_key().await.unwrap();
+                loop {
+                    match append(&store, &format!("d{n}"), json!({})).await {
+                        Ok(_) => return key,
+                        Err(AppendError::Moved { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut keys = Vec::new();
+    for start in starts {
+        keys.push(in_time(start).await.unwrap());
+    }
+    keys.dedup();
+    assert_eq!(keys.len(), 1, "the key is one for all");
+    let (head, documents) = open(&url).everything().await.unwrap();
+    assert_eq!((head.get(), documents.len()), (10, 10));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commit_order_is_number_order_for_programs_and_people() {
+    const EACH: u64 = 40;
+    let server = Postgres::shared();
+    let url = server.database();
+    let reader = open(&url);
+    reader.head().await.unwrap();
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let store = open(&url);
+            tokio::spawn(async move {
+                for n in 0..EACH {
+                    let edit = edit(&format!("w{writer}"), json!({ "n": n }));
+                    let mut head = store.head().await.unwrap();
+                    while let Err(refused) = append_at(&store, &edit, head).await {
+                        let AppendError::Moved { head: newer, .. } = refused else { panic!("{refused}") };
+                        head = newer;
+                    }
+                }
+            })
+        })
+        .collect();
+    let psql = url.clone();
+    let by_hand = tokio::task::spawn_blocking(move || {
+        for n in 0..EACH {
+            // It holds its number for a moment before it commits; what waits for the lock must not overtake it.
+            let put = format!(
+                "BEGIN; SELECT midflight_put('rules', 'hand', '{n}', 'anna'); SELECT pg_sleep(0.002); COMMIT"
+            );
+            Postgres::psql(&psql, &put).unwrap();
+        }
+    });
+    let mut seen = RevisionNumber::ZERO;
+    in_time(async {
+        while seen.get() < 5 * EACH {
+            for appended in reader.since(seen, 7).await.unwrap() {
+                assert_eq!((appended.revision.number, appended.documents.len()), (seen.next(), 1));
+                seen = appended.revision.number;
+            }
+        }
+    })
+    .await;
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    by_hand.await.unwrap();
+    assert_eq!(reader.diagnose().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_kills_of_the_server() {
+    let mut server = Postgres::start();
+    let url = server.database();
+    let store = Arc::new(open(&url));
+    let mut acknowledged = Vec::new();
+    for round in 0..4_u64 {
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let writer = Arc::clone(&store);
+        let writing = tokio::spawn(async move {
+            for n in 0.. {
+                let name = format!("r{round}/n{n}");
+                match append(&*writer, &name, json!({ "n": n })).await {
+                    Ok(number) => told.send((number, name)).unwrap(),
+                    Err(AppendError::Store(StoreError::Unavailable(_))) => return,
+                    // Its own, of which it was not known whether it was taken.
+                    Err(AppendError::Moved { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        for _ in 0..(5 + 7 * round) {
+            acknowledged.push(in_time(heard.recv()).await.unwrap());
+        }
+        server.process().kill();
+        in_time(writing).await.unwrap();
+        while let Some(one) = heard.recv().await {
+            acknowledged.push(one);
+        }
+        assert!(is_unavailable(&store.head().await), "it is away");
+        server = tokio::task::spawn_blocking(move || {
+            server.restart();
+            server
+        })
+        .await
+        .unwrap();
+        let all = until_it_answers(|| store.since(RevisionNumber::ZERO, u32::MAX)).await;
+        assert!(all.iter().zip(1..).all(|(it, n)| it.revision.number.get() == n && it.documents.len() == 1));
+        for (number, name) in &acknowledged {
+            let there = &all[usize::try_from(*number).unwrap() - 1].documents[0];
+            assert_eq!(there.id.name.as_str(), name, "what was acknowledged under {number} is there");
+        }
+    }
+    assert_eq!(store.diagnose().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_paused_or_away_is_unavailable_until_it_is_back() {
+    let mut server = Postgres::start();
+    let url = server.database();
+    // Away from the beginning: nothing is needed to make a store.
+    server.stop();
+    let store = Arc::new(hasty(&url));
+    assert!(is_unavailable(&in_time(store.head()).await));
+    assert!(is_unavailable(&in_time(store.everything()).await));
+    server.restart();
+    append_in_time(&store, "a").await;
+
+    // A proxy that passes nothing on is what a paused machine is to its clients.
+    let proxy = Proxy::to(server.port());
+    let through = url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
+    let stores = [Arc::new(hasty(&through)), Arc::clone(&store)];
+    until_it_answers(|| stores[0].head()).await;
+    for round in 0..3 {
+        proxy.stall();
+        let calls = (0..30).map(|_| {
+            let store = Arc::clone(&stores[0]);
+            tokio::spawn(async move { store.head().await })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            assert!(is_unavailable(&in_time(call).await.unwrap()), "round {round}");
+        }
+        assert!(is_unavailable(&in_time(stores[0].everything()).await));
+        proxy.heal();
+        append_in_time(&stores[0], "a").await;
+        proxy.cut();
+        assert!(is_unavailable(&in_time(stores[0].head()).await));
+        proxy.heal();
+        append_in_time(&stores[0], "a").await;
+    }
+    server.process().pause();
+    // The session that answered last is a process of its own, which goes on; a new one cannot be had.
+    let new = hasty(&url);
+    assert!(is_unavailable(&in_time(new.head()).await));
+    server.process().resume();
+    append_in_time(&new, "a").await;
+    store.close().await;
+    assert!(is_unavailable(&in_time(store.head()).await), "a closed one stays closed");
+}
+
+/// Appends when the store is back. What was sent just before may be taken yet, so the log may move meanwhile.
+async fn append_in_time(store: &PostgresStore, name: &str) {
+    in_time(async {
+        loop {
+            match append(store, name, json!({})).await {
+                Ok(_) => return,
+                Err(AppendError::Moved { .. } | AppendError::Store(StoreError::Unavailable(_))) => {}
+                Err(error) => panic!("{error}"),
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_hangs_in_a_transaction_is_not_in_the_way_for_long() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let store = PostgresStore::new(PostgresOptions { statement_ms_max: 300, ..options(&url) });
+    append(&store, "a", json!({})).await.unwrap();
+    // Somebody has put a revision and does not commit.
+    let hand = {
+        let url = url.clone();
+        tokio::task::spawn_blocking(move || {
+            Postgres::psql(
+                &url,
+                "BEGIN; SELECT midflight_put('rules', 'b', '1', 'anna'); SELECT pg_sleep(3); ROLLBACK",
+            )
+        })
+    };
+    in_time(async {
+        loop {
+            match append(&store, "a", json!({})).await {
+                Ok(_) => tokio::task::yield_now().await,
+                Err(refused) => {
+                    assert!(matches!(refused, AppendError::Store(StoreError::Unavailable(_))), "{refused}");
+                    return;
+                }
+            }
+        }
+    })
+    .await;
+    assert!(store.head().await.is_ok(), "readers are not held up");
+    in_time(hand).await.unwrap().unwrap();
+    append_in_time(&store, "a").await;
+    assert_eq!(store.document_head(&id("b")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn every_revision_is_told_when_it_commits() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let store = open(&url);
+    store.head().await.unwrap();
+    let mut listener = sqlx::postgres::PgListener::connect(&url).await.unwrap();
+    listener.listen("midflight").await.unwrap();
+    Postgres::psql(&url, "BEGIN; SELECT midflight_put('rules', 'no', '1', 'anna'); ROLLBACK").unwrap();
+    Postgres::psql(&url, "SELECT midflight_put('rules', 'a', '1', 'anna')").unwrap();
+    append(&store, "a", json!(2)).await.unwrap();
+    Postgres::psql(&url, "INSERT INTO revisions (author) VALUES ('by hand')").unwrap();
+    for number in ["1", "2", "3"] {
+        assert_eq!(in_time(listener.recv()).await.unwrap().payload(), number);
+    }
+}
+
+#[tokio::test]
+async fn each_replica_reads_its_own_reload_events() {
+    use midflight_core::{Outcome, Problems, ReloadEvent, ReloadId};
+    let server = Postgres::shared();
+    let url = server.database();
+    let event = |n: u64, by: &str| ReloadEvent {
+        id: ReloadId(n),
+        trigger: Trigger::Manual,
+        triggered_by: by.into(),
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        took: Duration::from_millis(1),
+        phases: Vec::new(),
+        outcome: Outcome::Success,
+        from: RevisionNumber::ZERO,
+        to: RevisionNumber::new(1),
+        kinds: Vec::new(),
+        documents_changed: 0,
+        problems: Problems::default(),
+    };
+    let replicas =
+        ["r1", "r2"].map(|name| PostgresStore::new(PostgresOptions::new(url.parse().unwrap(), name)));
+    for (replica, by) in replicas.iter().zip(["one", "two"]) {
+        replica.record_events(&[event(1, by), event(2, by)], 9).await.unwrap();
+    }
+    replicas[0].record_events(&[event(2, "again"), event(3, "again")], 2).await.unwrap();
+    replicas[0].record_events(&[], 0).await.unwrap();
+    let by = async |replica: &PostgresStore| {
+        let page = replica.events(EventQuery { limit: 9, ..EventQuery::default() }).await.unwrap();
+        page.items.into_iter().map(|event| (event.id.0, event.triggered_by)).collect::<Vec<_>>()
+    };
+    let pairs = |numbers: [u64; 2], by: &str| numbers.map(|n| (n, by.to_owned()));
+    assert_eq!(by(&replicas[0]).await, pairs([3, 2], "again"));
+    assert_eq!(by(&replicas[1]).await, pairs([2, 1], "two"));
+}
