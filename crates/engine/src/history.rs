@@ -11,10 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 /// How many reports a slow listener may be behind before it is told that it missed some.
 const LISTENER_LAG_MAX: usize = 256;
-/// How many events may wait to be written before the newest are only kept in memory.
+/// How many events may wait to be written before some are only kept in memory.
 const UNWRITTEN_MAX: usize = 4096;
 /// How many events are written at once.
 const BATCH_MAX: usize = 256;
+/// How soon events that could not be written are tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// How long a stop waits for the last events to be written.
 const LAST_WRITE_MAX: Duration = Duration::from_millis(100);
 
@@ -192,25 +194,34 @@ impl Writer {
 
     async fn write_all(&mut self, stop: &CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut failed = false;
         loop {
-            let received = tokio::select! {
-                received = self.events.recv_many(&mut batch, BATCH_MAX) => received,
+            tokio::select! {
+                received = self.events.recv_many(&mut batch, BATCH_MAX) => if received == 0 { return },
+                () = tokio::time::sleep(WRITE_AGAIN), if failed => {}
                 () = stop.cancelled() => {
                     self.events.close();
-                    self.events.recv_many(&mut batch, UNWRITTEN_MAX).await
+                    self.events.recv_many(&mut batch, UNWRITTEN_MAX).await;
+                    if let Err(error) = self.write(&batch).await {
+                        tracing::warn!(%error, count = batch.len(), "the last reload events are not kept");
+                    }
+                    return;
                 }
-            };
-            if received == 0 {
-                return;
             }
-            if let Err(error) = self.write(&batch).await {
-                tracing::warn!(%error, count = batch.len(), "reload events are in memory only");
+            match self.write(&batch).await {
+                Ok(()) => batch.clear(),
+                Err(error) if !failed => tracing::warn!(%error, "reload events wait for the store"),
+                Err(_) => {}
             }
-            batch.clear();
+            failed = !batch.is_empty();
+            batch.drain(..batch.len().saturating_sub(UNWRITTEN_MAX));
         }
     }
 
     async fn write(&mut self, batch: &[Arc<ReloadEvent>]) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
         let (until, by) = match self.numbering {
             Numbering::Settled { until, by } => (until, by),
             Numbering::Provisional => {
