@@ -143,3 +143,6 @@ fn is_order_to_reload(text: &[u8]) -> bool {
     let is_object = text.trim_ascii_start().starts_with(b"{") && text.len() <= MESSAGE_BYTES_MAX;
     is_object && serde_json::from_slice::<Order>(text).is_ok_and(|order| order.action == "reload")
 }
+
+#[cfg(test)]
+mod tests;
