@@ -1,4 +1,5 @@
 //! Hints over a real NATS.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod faults;
 

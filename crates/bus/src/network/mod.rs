@@ -11,6 +11,7 @@ pub(crate) mod postgres;
 pub(crate) mod redis;
 mod seal;
 mod timing;
+#[cfg(any(feature = "redis", feature = "nats"))]
 mod tls;
 mod transport;
 

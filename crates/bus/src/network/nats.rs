@@ -66,11 +66,8 @@ impl NetworkBus<Nats> {
             let cure = "write nats://[USER:PASSWORD@]HOST[:PORT], or tls:// for TLS";
             BusError::Options(format!("the URL of NATS cannot be read; {cure}"))
         };
-        let servers = options.url.split(',').map(|server| server.trim().parse().map_err(|_| refused()));
-        let servers = servers.collect::<Result<Vec<ServerAddr>, _>>()?;
-        if servers.iter().any(|server| server.is_websocket() || server.host().is_empty()) {
-            return Err(refused());
-        }
+        let servers = options.url.split(',').map(|server| read_server(server.trim()).ok_or_else(refused));
+        let servers = servers.collect::<Result<Vec<_>, _>>()?;
         let is_name = |token: &str| !token.is_empty() && !token.contains([' ', '\t', '\r', '\n', '*', '>']);
         if !options.subject.split('.').all(is_name) {
             let message = format!("{:?} is no subject; write words with dots between them", options.subject);
@@ -81,6 +78,12 @@ impl NetworkBus<Nats> {
         let transport = Nats { servers, subject: options.subject, timing: options.timing };
         Ok(Self::start("nats", address, transport, seal, options.timing))
     }
+}
+
+/// The client would take a text without a scheme for a host, and so a mistyped URL for a name to look up for ever.
+fn read_server(url: &str) -> Option<ServerAddr> {
+    let has_scheme = ["nats://", "tls://"].iter().any(|scheme| url.starts_with(scheme));
+    url.parse().ok().filter(|server: &ServerAddr| has_scheme && !server.host().is_empty())
 }
 
 /// The server of a [`NatsBus`].

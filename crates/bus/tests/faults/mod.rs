@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 /// Short, so that the tests are; but an answer may take its time on a busy machine.
-pub const TIMING: Timing = Timing {
+pub(crate) const TIMING: Timing = Timing {
     connect_ms_max: 3000,
     answer_ms_max: 2000,
     silence_ms_max: 200,
@@ -22,7 +22,7 @@ pub const TIMING: Timing = Timing {
 };
 
 /// A real server, and how to reach it.
-pub trait Server: Send + Sync + 'static {
+pub(crate) trait Server: Send + Sync + 'static {
     fn start() -> Self;
     fn port(&self) -> u16;
     /// The URL by way of another port.
@@ -55,7 +55,7 @@ macro_rules! fault_tests {
     )+};
 }
 
-pub fn sealed() -> Seal {
+pub(crate) fn sealed() -> Seal {
     let seal = Seal::new();
     seal.know([7; 32]);
     seal
@@ -65,7 +65,7 @@ fn bus_by<S: Server>(server: &S, port: u16) -> Arc<dyn Bus> {
     S::bus(server.url_by(port), TIMING, &sealed()).unwrap()
 }
 
-pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let so = async {
         while !is_so() {
             sleep(Duration::from_millis(1)).await;
@@ -79,7 +79,7 @@ async fn lost(bus: &dyn Bus) {
     assert!(bus.status().last_error.is_some());
 }
 
-pub async fn a_server_that_comes_late_is_found<S: Server>() {
+pub(crate) async fn a_server_that_comes_late_is_found<S: Server>() {
     let mut server = S::start();
     server.stop();
     let bus = bus_by(&server, server.port());
@@ -95,11 +95,11 @@ pub async fn a_server_that_comes_late_is_found<S: Server>() {
     assert_eq!(bus.status().reconnects, 0);
 }
 
-pub async fn a_server_that_restarts_is_found_again<S: Server>() {
+pub(crate) async fn a_server_that_restarts_is_found_again<S: Server>() {
     found_again::<S>(S::stop).await;
 }
 
-pub async fn a_server_that_is_killed_is_found_again<S: Server>() {
+pub(crate) async fn a_server_that_is_killed_is_found_again<S: Server>() {
     found_again::<S>(|server| server.process().kill()).await;
 }
 
@@ -120,7 +120,7 @@ async fn found_again<S: Server>(end: impl Fn(&mut S)) {
     assert!(other.status().reconnects >= 1);
 }
 
-pub async fn a_stalled_line_is_noticed_and_survived<S: Server>() {
+pub(crate) async fn a_stalled_line_is_noticed_and_survived<S: Server>() {
     let server = S::start();
     let proxy = Proxy::to(server.port());
     let (far, near) = (bus_by(&server, proxy.port()), bus_by(&server, server.port()));
@@ -136,7 +136,7 @@ pub async fn a_stalled_line_is_noticed_and_survived<S: Server>() {
     heard_up_to(&mut *hints, 2).await;
 }
 
-pub async fn no_hint_is_missed_when_the_line_is_cut_as_it_is_said<S: Server>() {
+pub(crate) async fn no_hint_is_missed_when_the_line_is_cut_as_it_is_said<S: Server>() {
     let server = S::start();
     let proxy = Proxy::to(server.port());
     let (far, near) = (bus_by(&server, proxy.port()), bus_by(&server, server.port()));
@@ -165,7 +165,7 @@ pub async fn no_hint_is_missed_when_the_line_is_cut_as_it_is_said<S: Server>() {
     heard_up_to(&mut *of_far, 21).await;
 }
 
-pub async fn strangers_bring_no_hint_and_few_looks<S: Server>() {
+pub(crate) async fn strangers_bring_no_hint_and_few_looks<S: Server>() {
     let server = S::start();
     let (one, other) = (bus_by(&server, server.port()), bus_by(&server, server.port()));
     let mut hints = other.subscribe().await.unwrap();
@@ -204,7 +204,7 @@ pub async fn strangers_bring_no_hint_and_few_looks<S: Server>() {
     assert_eq!((hints, other.status().reconnects), (1, 0), "{said} strange messages");
 }
 
-pub async fn a_key_that_is_learnt_late_is_used_from_then_on<S: Server>() {
+pub(crate) async fn a_key_that_is_learnt_late_is_used_from_then_on<S: Server>() {
     let server = S::start();
     let (seal, url) = (Seal::new(), server.url_by(server.port()));
     let (one, other) = (S::bus(url, TIMING, &seal).unwrap(), bus_by(&server, server.port()));
@@ -219,7 +219,7 @@ pub async fn a_key_that_is_learnt_late_is_used_from_then_on<S: Server>() {
 
 /// Counts tries in what they take: 30 of them with pauses of up to 100 ms take a second or two, and no try is made
 /// without a pause before it.
-pub async fn tries_to_connect_are_bounded<S: Server>() {
+pub(crate) async fn tries_to_connect_are_bounded<S: Server>() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = S::start();
@@ -235,7 +235,7 @@ pub async fn tries_to_connect_are_bounded<S: Server>() {
     assert!(!bus.status().connected);
 }
 
-pub async fn a_bus_that_goes_while_its_server_is_stalled_goes_at_once<S: Server>() {
+pub(crate) async fn a_bus_that_goes_while_its_server_is_stalled_goes_at_once<S: Server>() {
     let metrics = tokio::runtime::Handle::current().metrics();
     let server = S::start();
     let proxy = Proxy::to(server.port());
@@ -262,7 +262,7 @@ pub async fn a_bus_that_goes_while_its_server_is_stalled_goes_at_once<S: Server>
     assert!(closed.is_ok(), "its connection is closed: {closed:?}");
 }
 
-pub async fn a_wrong_url_is_refused_without_its_password<S: Server>() {
+pub(crate) async fn a_wrong_url_is_refused_without_its_password<S: Server>() {
     let server = S::start();
     let right = server.url_by(server.port());
     let (scheme, rest) = right.split_once("://").unwrap();

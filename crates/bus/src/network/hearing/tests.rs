@@ -55,7 +55,6 @@ fn garbage_brings_no_look_and_a_proof_is_believed() {
     assert_eq!(proved, Judged { heard: Some(heard(5)), is_hint: true });
 }
 
-#[cfg(feature = "postgres")]
 #[test]
 fn a_bare_number_waits_for_the_hint_of_it() {
     let mut hearing = Hearing::new(sealed(1));
@@ -78,7 +77,6 @@ fn a_bare_number_waits_for_the_hint_of_it() {
     }
 }
 
-#[cfg(feature = "redis")]
 #[test]
 fn an_order_to_reload_is_a_look_and_nothing_else_is() {
     let mut hearing = Hearing::new(sealed(1));
