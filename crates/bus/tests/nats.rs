@@ -45,9 +45,7 @@ impl Server for Nats {
     }
 
     fn bus(url: String, timing: Timing, seal: &Seal) -> Result<Arc<dyn Bus>, BusError> {
-        let mut options = NatsOptions::new(url);
-        options.timing = timing;
-        Ok(Arc::new(NatsBus::new(options, seal)?))
+        Ok(Arc::new(NatsBus::new(NatsOptions { timing, ..NatsOptions::new(url) }, seal)?))
     }
 
     async fn say(&self, messages: &[Vec<u8>]) -> u64 {
@@ -79,8 +77,7 @@ async fn a_paused_server_is_noticed_and_survived() {
 #[tokio::test]
 async fn a_subject_with_wildcards_is_refused() {
     for subject in ["", "a..b", "a.*", ">", "a b"] {
-        let mut options = NatsOptions::new("nats://127.0.0.1:1");
-        subject.clone_into(&mut options.subject);
+        let options = NatsOptions { subject: subject.to_owned(), ..NatsOptions::new("nats://127.0.0.1:1") };
         let Err(refused) = NatsBus::new(options, &sealed()) else { panic!("{subject:?} is taken") };
         assert!(refused.to_string().contains("subject"), "{refused}");
     }

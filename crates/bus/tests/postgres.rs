@@ -50,9 +50,7 @@ impl Server for Postgres {
     }
 
     fn bus(url: String, timing: Timing, seal: &Seal) -> Result<Arc<dyn Bus>, BusError> {
-        let mut options = PostgresOptions::new(url);
-        options.timing = timing;
-        Ok(Arc::new(PostgresBus::new(options, seal)?))
+        Ok(Arc::new(PostgresBus::new(PostgresOptions { timing, ..PostgresOptions::new(url) }, seal)?))
     }
 
     async fn say(&self, messages: &[Vec<u8>]) -> u64 {

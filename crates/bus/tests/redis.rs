@@ -10,12 +10,6 @@ use midflight_bus::conformance::{Ends, heard, heard_up_to, hint};
 use midflight_bus::{Bus, BusError, Heard, RedisBus, RedisOptions, Seal, Timing};
 use midflight_testkit::{Process, Redis};
 
-fn options(url: String, timing: Timing) -> RedisOptions {
-    let mut options = RedisOptions::new(url);
-    options.timing = timing;
-    options
-}
-
 async fn make() -> (Ends, Arc<Redis>) {
     let server = Arc::new(Redis::start());
     let url = server.url();
@@ -51,7 +45,7 @@ impl Server for Redis {
     }
 
     fn bus(url: String, timing: Timing, seal: &Seal) -> Result<Arc<dyn Bus>, BusError> {
-        Ok(Arc::new(RedisBus::new(options(url, timing), seal)?))
+        Ok(Arc::new(RedisBus::new(RedisOptions { timing, ..RedisOptions::new(url) }, seal)?))
     }
 
     async fn say(&self, messages: &[Vec<u8>]) -> u64 {
@@ -86,8 +80,8 @@ async fn a_paused_server_is_noticed_and_survived() {
 #[tokio::test]
 async fn orders_to_reload_on_the_legacy_channel_are_looks() {
     let server = Redis::start();
-    let mut options = options(server.url(), TIMING);
-    options.legacy_channel = Some("reload:patterns".to_owned());
+    let legacy_channel = Some("reload:patterns".to_owned());
+    let options = RedisOptions { legacy_channel, timing: TIMING, ..RedisOptions::new(server.url()) };
     let bus = RedisBus::new(options, &sealed()).unwrap();
     let mut hints = bus.subscribe().await.unwrap();
     assert_eq!(heard(&mut *hints).await, Some(Heard::Look));

@@ -13,9 +13,8 @@ use crate::BusError;
 /// How many messages may wait in the client before it lets them drop.
 const MESSAGES_MAX: usize = 1024;
 
-/// What a [`NatsBus`] is made of.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
+/// What a [`NatsBus`] is made of. It cannot be printed: the URL may have a password in it.
+#[derive(Clone)]
 pub struct NatsOptions {
     /// `nats://[USER:PASSWORD@]HOST[:PORT]`, or `tls://`; several servers of one cluster with commas between them.
     pub url: String,
@@ -87,7 +86,6 @@ fn read_server(url: &str) -> Option<ServerAddr> {
 }
 
 /// The server of a [`NatsBus`].
-#[derive(Debug)]
 pub struct Nats {
     servers: Vec<ServerAddr>,
     subject: String,
