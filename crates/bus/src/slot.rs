@@ -50,6 +50,7 @@ impl<T: Coalesce> Slot<T> {
     }
 
     /// What waits now.
+    #[cfg(feature = "wire")]
     pub(crate) fn take(&self) -> Option<T> {
         self.lock().waiting.take()
     }

@@ -194,7 +194,7 @@ fn to_hex(bytes: &[u8; 32]) -> String {
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
-    if text.len() != PROOF_DIGITS || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if text.len() != PROOF_DIGITS || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {

@@ -1,5 +1,6 @@
 //! The one task of a bus over a network: connects, for ever; hears and sends while connected.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -13,13 +14,8 @@ use crate::slot::Coalesce as _;
 use crate::{Heard, Hint};
 
 /// Runs until it is aborted.
-pub(crate) async fn run<T: Transport>(
-    transport: T,
-    shared: std::sync::Arc<Shared>,
-    seal: Seal,
-    timing: Timing,
-) {
-    let mut driver = Driver { shared: &shared, seal, timing, unsent: None };
+pub(crate) async fn run<T: Transport>(transport: T, shared: Arc<Shared>, seal: Seal, timing: Timing) {
+    let mut driver = Driver { shared: &shared, seal, timing, was_connected: false, unsent: None };
     let mut backoff = Backoff::new(timing);
     loop {
         let connected = within(timing.connect(), "to connect", transport.connect()).await;
@@ -43,18 +39,20 @@ struct Driver<'a> {
     shared: &'a Shared,
     seal: Seal,
     timing: Timing,
+    was_connected: bool,
     /// The hint that the server has not taken yet. It outlives the connection.
     unsent: Option<Hint>,
 }
 
 impl Driver<'_> {
-    fn connected(&self) {
+    fn connected(&mut self) {
         let mut status = self.shared.record.lock();
+        tracing::info!(bus = status.name, address = status.address, "hints flow");
         status.connected = true;
-        status.reconnects +=
-            u64::from(self.shared.was_connected.swap(true, std::sync::atomic::Ordering::Relaxed));
+        status.reconnects += u64::from(self.was_connected);
         status.since = std::time::Instant::now();
         drop(status);
+        self.was_connected = true;
         // Whatever was published before we listened was not heard.
         self.shared.audience.say(&Heard::Look);
     }

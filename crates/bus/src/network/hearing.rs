@@ -23,17 +23,18 @@ const NUMBER_WAITS: Duration = Duration::from_millis(25);
 
 /// What came in on a channel, by what that channel is for.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    not(all(feature = "redis", feature = "nats", feature = "postgres")),
+    expect(dead_code, reason = "each server has some of these channels")
+)]
 pub(crate) enum Received {
     /// What should be a hint.
     Message(Vec<u8>),
     /// What should be the number of the newest revision, as the trigger in a PostgreSQL log says it.
-    #[cfg(feature = "postgres")]
     Number(Vec<u8>),
     /// What should be an order to reload, of the programs that Midflight replaces.
-    #[cfg(feature = "redis")]
     Legacy(Vec<u8>),
     /// The client let messages drop.
-    #[cfg(feature = "nats")]
     Missed,
 }
 
@@ -54,14 +55,14 @@ pub(crate) struct Hearing {
     newest: RevisionNumber,
     /// A bare number, and until when it waits.
     number: Option<(RevisionNumber, Instant)>,
-    /// When the last look for something without proof was, or is to be.
+    /// When the newest look for something without proof was or is to be, and whether it is still to come.
     doubtful_look: Option<Instant>,
-    look_is_due: bool,
+    look_is_to_come: bool,
 }
 
 impl Hearing {
     pub(crate) fn new(seal: Seal) -> Self {
-        Self { seal, newest: RevisionNumber::ZERO, number: None, doubtful_look: None, look_is_due: false }
+        Self { seal, newest: RevisionNumber::ZERO, number: None, doubtful_look: None, look_is_to_come: false }
     }
 
     pub(crate) fn hear(&mut self, received: &Received, now: Instant) -> Judged {
@@ -75,7 +76,6 @@ impl Hearing {
                 Decoded::Doubtful => Judged { heard: self.doubtful(now), is_hint: false },
                 Decoded::Garbage => Judged { heard: None, is_hint: false },
             },
-            #[cfg(feature = "postgres")]
             Received::Number(text) => {
                 let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
                 if let Some(number) = number.map(RevisionNumber::new) {
@@ -83,12 +83,10 @@ impl Hearing {
                 }
                 Judged { heard: None, is_hint: number.is_some() }
             }
-            #[cfg(feature = "redis")]
             Received::Legacy(text) => {
                 let is_hint = is_order_to_reload(text);
                 Judged { heard: if is_hint { self.doubtful(now) } else { None }, is_hint }
             }
-            #[cfg(feature = "nats")]
             Received::Missed => Judged { heard: Some(Heard::Look), is_hint: false },
         }
     }
@@ -96,34 +94,34 @@ impl Hearing {
     /// A bare number is not proved, and is passed on as a hint without a change all the same: whoever can notify in that
     /// database can open connections to it, which costs it more. A follower that is there already does nothing about
     /// it; for one that is too high the log is asked, which knows better, and numbers that wait are one.
-    #[cfg(feature = "postgres")]
     fn number(&mut self, number: RevisionNumber, now: Instant) {
         let (waits, until) = self.number.unwrap_or((RevisionNumber::ZERO, now + NUMBER_WAITS));
         let newer = number.max(waits);
         self.number = (newer > self.newest).then_some((newer, until));
     }
 
+    /// The first of some is a look at once, and all that come within a second of a look are one more after it.
     fn doubtful(&mut self, now: Instant) -> Option<Heard> {
-        let next = self.doubtful_look.map_or(now, |last| last + DOUBTFUL_LOOKS);
-        if self.look_is_due {
+        if self.look_is_to_come {
             return None;
         }
-        self.look_is_due = next > now;
-        self.doubtful_look = Some(next.max(now));
-        (!self.look_is_due).then_some(Heard::Look)
+        let at = self.doubtful_look.map_or(now, |last| now.max(last + DOUBTFUL_LOOKS));
+        self.doubtful_look = Some(at);
+        self.look_is_to_come = at > now;
+        (!self.look_is_to_come).then_some(Heard::Look)
     }
 
     /// When [`Self::ripe`] is to be asked.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let look = self.doubtful_look.filter(|_| self.look_is_due);
+        let look = self.doubtful_look.filter(|_| self.look_is_to_come);
         let number = self.number.map(|(_, until)| until);
         look.into_iter().chain(number).min()
     }
 
     /// What has waited long enough.
     pub(crate) fn ripe(&mut self, now: Instant) -> Option<Heard> {
-        if self.look_is_due && self.doubtful_look.is_some_and(|at| at <= now) {
-            self.look_is_due = false;
+        if self.look_is_to_come && self.doubtful_look.is_some_and(|at| at <= now) {
+            self.look_is_to_come = false;
             return Some(Heard::Look);
         }
         let (head, _) = self.number.take_if(|(_, until)| *until <= now)?;
@@ -131,15 +129,16 @@ impl Hearing {
     }
 }
 
-#[cfg(feature = "redis")]
 #[derive(Deserialize)]
 struct Order {
     action: String,
 }
 
-#[cfg(feature = "redis")]
 fn is_order_to_reload(text: &[u8]) -> bool {
     // An array would be read as an object by the order of its fields.
     let is_object = text.trim_ascii_start().starts_with(b"{") && text.len() <= MESSAGE_BYTES_MAX;
     is_object && serde_json::from_slice::<Order>(text).is_ok_and(|order| order.action == "reload")
 }
+
+#[cfg(test)]
+mod tests;

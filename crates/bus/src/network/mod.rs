@@ -11,13 +11,13 @@ pub(crate) mod postgres;
 pub(crate) mod redis;
 mod seal;
 mod timing;
+#[cfg(any(feature = "redis", feature = "nats"))]
 mod tls;
 mod transport;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use tokio::task::AbortHandle;
@@ -47,7 +47,6 @@ pub(crate) struct Shared {
     audience: Audience,
     outbox: Slot<Hint>,
     record: Record,
-    was_connected: AtomicBool,
 }
 
 struct End {
@@ -70,7 +69,6 @@ impl<T> NetworkBus<T> {
             audience: Audience::default(),
             outbox: Slot::new(),
             record: Record::new(name, address, false),
-            was_connected: AtomicBool::new(false),
         });
         let task = tokio::spawn(driver::run(transport, Arc::clone(&shared), seal.clone(), timing));
         let end = Arc::new(End { shared, task: task.abort_handle() });

@@ -13,9 +13,8 @@ use crate::BusError;
 /// How many messages may wait in the client before it lets them drop.
 const MESSAGES_MAX: usize = 1024;
 
-/// What a [`NatsBus`] is made of.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
+/// What a [`NatsBus`] is made of. It cannot be printed: the URL may have a password in it.
+#[derive(Clone)]
 pub struct NatsOptions {
     /// `nats://[USER:PASSWORD@]HOST[:PORT]`, or `tls://`; several servers of one cluster with commas between them.
     pub url: String,
@@ -66,11 +65,8 @@ impl NetworkBus<Nats> {
             let cure = "write nats://[USER:PASSWORD@]HOST[:PORT], or tls:// for TLS";
             BusError::Options(format!("the URL of NATS cannot be read; {cure}"))
         };
-        let servers = options.url.split(',').map(|server| server.trim().parse().map_err(|_| refused()));
-        let servers = servers.collect::<Result<Vec<ServerAddr>, _>>()?;
-        if servers.iter().any(|server| server.is_websocket() || server.host().is_empty()) {
-            return Err(refused());
-        }
+        let servers = options.url.split(',').map(|server| read_server(server.trim()).ok_or_else(refused));
+        let servers = servers.collect::<Result<Vec<_>, _>>()?;
         let is_name = |token: &str| !token.is_empty() && !token.contains([' ', '\t', '\r', '\n', '*', '>']);
         if !options.subject.split('.').all(is_name) {
             let message = format!("{:?} is no subject; write words with dots between them", options.subject);
@@ -83,8 +79,13 @@ impl NetworkBus<Nats> {
     }
 }
 
+/// The client would take a text without a scheme for a host, and so a mistyped URL for a name to look up for ever.
+fn read_server(url: &str) -> Option<ServerAddr> {
+    let has_scheme = ["nats://", "tls://"].iter().any(|scheme| url.starts_with(scheme));
+    url.parse().ok().filter(|server: &ServerAddr| has_scheme && !server.host().is_empty())
+}
+
 /// The server of a [`NatsBus`].
-#[derive(Debug)]
 pub struct Nats {
     servers: Vec<ServerAddr>,
     subject: String,

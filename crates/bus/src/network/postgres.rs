@@ -17,9 +17,8 @@ const HINTS: &str = "midflight_hint";
 /// The longest payload of a notification, in bytes: PostgreSQL's documentation of NOTIFY says "shorter than 8000".
 const NOTIFY_BYTES_MAX: usize = 7999;
 
-/// What a [`PostgresBus`] is made of.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
+/// What a [`PostgresBus`] is made of. It cannot be printed: the URL may have a password in it.
+#[derive(Clone)]
 pub struct PostgresOptions {
     /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`: the database that the log is in. Not by way of a pooler that
     /// gives a connection away after each transaction: what is listened to there is heard by nobody.
@@ -80,7 +79,6 @@ impl NetworkBus<Postgres> {
 }
 
 /// The server of a [`PostgresBus`].
-#[derive(Debug)]
 pub struct Postgres {
     connect: PgConnectOptions,
     timing: Timing,

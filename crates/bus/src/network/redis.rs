@@ -13,9 +13,8 @@ use crate::BusError;
 /// 32 MB wait, or 8 MB for a minute, and this lets one be 32 messages late.
 const REDIS_BYTES_MAX: usize = 256 << 10;
 
-/// What a [`RedisBus`] is made of.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
+/// What a [`RedisBus`] is made of. It cannot be printed: the URL may have a password in it.
+#[derive(Clone)]
 pub struct RedisOptions {
     /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss://` with TLS, or `unix:PATH`.
     pub url: String,
@@ -80,7 +79,6 @@ impl NetworkBus<Redis> {
 }
 
 /// The server of a [`RedisBus`].
-#[derive(Debug)]
 pub struct Redis {
     client: Client,
     channel: String,
