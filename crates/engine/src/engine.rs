@@ -179,7 +179,7 @@ impl EngineBuilder {
         if let Some(keeper) = &core.keeper {
             tasks.spawn(Arc::clone(keeper).run(stop.clone()));
         }
-        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), stop.clone()));
+        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
         tasks.spawn(coordinator.run());
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
         let writer = Some(HistoryWriter { stop: stop_writer, task: writer });

@@ -44,3 +44,13 @@ async fn everybody_acknowledges(hints: Hints) {
 async fn with_postgres_every_replica_acknowledges() {
     everybody_acknowledges(Hints::Postgres).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_redis_every_replica_acknowledges() {
+    everybody_acknowledges(Hints::Redis).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_nats_every_replica_acknowledges() {
+    everybody_acknowledges(Hints::Nats).await;
+}
