@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_bus::{
-    Bus, MemoryBus, NatsBus, NatsOptions, PostgresBus, PostgresOptions as BusInPostgres, RedisBus, RedisOptions, Seal,
+    Bus, JoinedBus, MemoryBus, NatsBus, NatsOptions, PostgresBus, PostgresOptions as BusInPostgres, RedisBus,
+    RedisOptions, Seal,
 };
 use midflight_store::{
     LastGoodFile, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError,
@@ -100,8 +101,20 @@ impl Backend {
     }
 }
 
-/// What carries the hints of that log.
+/// What carries the hints of that log, and the log itself as far as it says that it moved.
 fn bus(options: &ServeOptions, seal: &Seal) -> Result<Arc<dyn Bus>, ServeError> {
+    let fleet = bus_of_fleet(options, seal)?;
+    match (&options.bus, &options.store) {
+        (Some(BusPlace::Redis(_) | BusPlace::Nats(_)), StorePlace::Postgres(url)) => {
+            let mut log = BusInPostgres::new(url.expose());
+            log.only_overhears = true;
+            Ok(Arc::new(JoinedBus::new(fleet, Arc::new(PostgresBus::new(log, seal)?))))
+        }
+        _ => Ok(fleet),
+    }
+}
+
+fn bus_of_fleet(options: &ServeOptions, seal: &Seal) -> Result<Arc<dyn Bus>, ServeError> {
     Ok(match (&options.bus, &options.store) {
         (Some(BusPlace::Redis(url)), _) => {
             let mut redis = RedisOptions::new(url);

@@ -68,7 +68,9 @@ pub enum BusPlace {
 
 /// A text that names nothing that carries hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is none of memory, postgres, redis://host:port, rediss://host:port, nats://host:port and tls://host:port")]
+#[error(
+    "it is none of memory, postgres, redis://host:port, rediss://host:port, nats://host:port and tls://host:port"
+)]
 pub struct BusPlaceError;
 
 impl FromStr for BusPlace {
@@ -112,9 +114,12 @@ mod tests {
             assert!(refused.contains("postgres://"), "{wrong}: {refused}");
         }
         let bus = |text: &str| text.parse::<BusPlace>().map(|place| format!("{place:?}"));
-        for (text, name) in
-            [("memory", "memory"), ("postgres", "postgres"), ("rediss://:hunter2@x", "redis"), ("nats://x", "nats")]
-        {
+        for (text, name) in [
+            ("memory", "memory"),
+            ("postgres", "postgres"),
+            ("rediss://:hunter2@x", "redis"),
+            ("nats://x", "nats"),
+        ] {
             assert_eq!(bus(text).as_deref(), Ok(name));
         }
         for wrong in ["", "redis", "kafka://x", "Memory"] {

@@ -29,7 +29,9 @@ pub enum ServeError {
     #[error(transparent)]
     Bus(#[from] midflight_bus::BusError),
     /// Hints were to go through the database of a log that is in none.
-    #[error("hints can go through PostgreSQL only when the log is there: give --store postgres://..., or another --bus")]
+    #[error(
+        "hints can go through PostgreSQL only when the log is there: give --store postgres://..., or another --bus"
+    )]
     BusWithoutDatabase,
     /// A name that no replica can have.
     #[error("{0:?} is no name of a replica: it takes 1 to 128 ASCII letters, digits and . _ : -")]

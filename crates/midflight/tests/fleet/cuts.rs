@@ -11,7 +11,9 @@ async fn no_cut_loses_an_edit(hints: Hints) {
     let (postgres, carrier) = (Postgres::shared(), Carrier::start(hints));
     let log = postgres.database();
     let broken = Proxy::to(carrier.port().unwrap_or(postgres.port()));
-    let through = |url: &str| url.replace(&carrier.port().unwrap_or(postgres.port()).to_string(), &broken.port().to_string());
+    let through = |url: &str| {
+        url.replace(&carrier.port().unwrap_or(postgres.port()).to_string(), &broken.port().to_string())
+    };
     let ask = Asker::new();
     let writer = serve(&flags(&log, &carrier.flag()));
     // With hints through PostgreSQL it is the way to the log that breaks.

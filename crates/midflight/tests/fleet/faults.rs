@@ -12,7 +12,9 @@ use crate::harness::{Asker, adults, binary, condition, flags, serve, until};
 
 /// How long the fault lasts, beyond what it takes to be seen.
 fn fault_time() -> Duration {
-    Duration::from_secs_f64(std::env::var("MIDFLIGHT_FAULT_SECONDS").map_or(0.5, |seconds| seconds.parse().unwrap()))
+    Duration::from_secs_f64(
+        std::env::var("MIDFLIGHT_FAULT_SECONDS").map_or(0.5, |seconds| seconds.parse().unwrap()),
+    )
 }
 
 /// Waits until the health of a server says so.
@@ -31,7 +33,10 @@ async fn last(server: &mut Midflight) -> f64 {
 
 fn tell(fault: &str, behind: Option<Instant>, cpu: f64) {
     let behind = behind.map_or_else(|| "-".to_owned(), |since| format!("{} ms", since.elapsed().as_millis()));
-    eprintln!("| {fault} | lasted {:?} | lost 0 | behind afterwards {behind} | {cpu:.1} % of a processor |", fault_time());
+    eprintln!(
+        "| {fault} | lasted {:?} | lost 0 | behind afterwards {behind} | {cpu:.1} % of a processor |",
+        fault_time()
+    );
 }
 
 /// Stops a server, and prints how long that took.

@@ -138,7 +138,8 @@ impl Asker {
     /// What a server answers to who is that old, with the revision that it answers from.
     pub(crate) async fn recommended(&self, url: &str, age: u64) -> Option<(u64, Value)> {
         let request = self.0.post(format!("{url}/api/v1/rules/execute"));
-        let said: Value = request.json(&json!({"data": {"age": age}})).send().await.ok()?.json().await.ok()?;
+        let said: Value =
+            request.json(&json!({"data": {"age": age}})).send().await.ok()?.json().await.ok()?;
         Some((said["revision"].as_u64()?, said["action_recommendation"].clone()))
     }
 
