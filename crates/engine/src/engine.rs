@@ -304,6 +304,12 @@ impl Engine {
         self.core.fleet.replicas(&*self.core.store).await
     }
 
+    /// This replica, as the others see it. Cost: none of the store.
+    #[must_use]
+    pub fn this_replica(&self) -> SeenReplica {
+        self.core.fleet.this()
+    }
+
     /// Does all of an edit up to the point of no return, and then nothing: the same code, one flag.
     ///
     /// # Errors

@@ -70,7 +70,7 @@ impl Fleet {
     }
 
     /// What this replica says of itself.
-    pub(crate) fn own(&self) -> Replica {
+    fn own(&self) -> Replica {
         let state = self.shown.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let refused = state.quarantine.iter();
         let identity = self.identity.clone();
@@ -119,8 +119,13 @@ impl Fleet {
         Ok(seen)
     }
 
+    /// This one as it is now.
+    pub(crate) fn this(&self) -> SeenReplica {
+        SeenReplica { replica: self.own(), age: Duration::ZERO }
+    }
+
     fn put_own(&self, seen: &mut Vec<SeenReplica>) {
-        let own = SeenReplica { replica: self.own(), age: Duration::ZERO };
+        let own = self.this();
         match seen.binary_search_by(|one| one.replica.id.cmp(&own.replica.id)) {
             Ok(place) => seen[place] = own,
             Err(place) => seen.insert(place, own),

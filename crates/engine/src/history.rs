@@ -5,16 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use midflight_core::{DocumentId, Effect, Outcome, ReloadEvent, ReloadId, Trigger};
-use midflight_store::{EventQuery, Store};
+use midflight_store::{EventQuery, Store, StoreError};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// How many reports a slow listener may be behind before it is told that it missed some.
 const LISTENER_LAG_MAX: usize = 256;
-/// How many events may wait to be written before the newest are only kept in memory.
+/// How many events may wait to be written before some are only kept in memory.
 const UNWRITTEN_MAX: usize = 4096;
 /// How many events are written at once.
 const BATCH_MAX: usize = 256;
+/// How soon events that could not be written are tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
+/// How long a stop waits for the last events to be written.
+const LAST_WRITE_MAX: Duration = Duration::from_millis(100);
 
 /// A reload and what it changed, as told to those who listen.
 #[derive(Debug, Clone)]
@@ -42,9 +46,23 @@ pub struct Statistics {
     pub p99: Option<Duration>,
 }
 
+/// Oldest first.
+type Kept = Arc<Mutex<VecDeque<Arc<ReloadEvent>>>>;
+
+/// What the store kept of earlier reloads, oldest first.
+async fn earlier(store: &dyn Store, max: usize) -> Result<Vec<Arc<ReloadEvent>>, StoreError> {
+    let limit = u32::try_from(max).unwrap_or(u32::MAX);
+    let page = store.events(EventQuery { limit, ..EventQuery::default() }).await?;
+    Ok(page.items.into_iter().rev().map(Arc::new).collect())
+}
+
+fn locked(kept: &Kept) -> MutexGuard<'_, VecDeque<Arc<ReloadEvent>>> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The reloads of this replica, newest last.
 pub struct History {
-    kept: Mutex<VecDeque<Arc<ReloadEvent>>>,
+    kept: Kept,
     max: usize,
     listeners: broadcast::Sender<ReloadReport>,
     unwritten: mpsc::Sender<Arc<ReloadEvent>>,
@@ -53,22 +71,22 @@ pub struct History {
 impl History {
     /// Reads what the store kept. Answers the history and the part of it that writes, to be run as a task.
     pub(crate) async fn open(store: Arc<dyn Store>, max: usize) -> (Self, Writer) {
-        let limit = u32::try_from(max).unwrap_or(u32::MAX);
-        let kept = match store.events(EventQuery { limit, ..EventQuery::default() }).await {
-            Ok(page) => page.items.into_iter().rev().map(Arc::new).collect(),
+        let (kept, numbering) = match earlier(&*store, max).await {
+            Ok(kept) => (kept.into(), Numbering::Settled { until: 0, by: 0 }),
             Err(error) => {
-                tracing::warn!(%error, "the history of earlier reloads cannot be read; it starts anew");
-                VecDeque::new()
+                tracing::warn!(%error, "earlier reloads cannot be read yet; the numbers of new ones may change");
+                (VecDeque::new(), Numbering::Provisional)
             }
         };
+        let kept = Arc::new(Mutex::new(kept));
         let (unwritten, events) = mpsc::channel(UNWRITTEN_MAX);
         let listeners = broadcast::Sender::new(LISTENER_LAG_MAX);
-        let keep = u64::try_from(max).unwrap_or(u64::MAX);
-        (Self { kept: Mutex::new(kept), max, listeners, unwritten }, Writer { store, events, keep })
+        let writer = Writer { store, events, kept: Arc::clone(&kept), max, numbering };
+        (Self { kept, max, listeners, unwritten }, writer)
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Arc<ReloadEvent>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.kept)
     }
 
     /// The number for the next reload.
@@ -147,35 +165,127 @@ impl std::fmt::Debug for History {
 pub(crate) struct Writer {
     store: Arc<dyn Store>,
     events: mpsc::Receiver<Arc<ReloadEvent>>,
-    keep: u64,
+    kept: Kept,
+    max: usize,
+    numbering: Numbering,
+}
+
+/// Where the numbers of events begin. A store that was away at the start cannot say which were given before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Numbering {
+    /// At one for now, until the store says.
+    Provisional,
+    /// After what the store kept. Those up to `until` were given before it said so, and are `by` too low.
+    Settled { until: u64, by: u64 },
 }
 
 impl Writer {
-    /// Writes until stopped, then writes what is left.
+    /// Writes until stopped, then writes what is left, if the store takes it without delay.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
-        loop {
-            let received = tokio::select! {
-                received = self.events.recv_many(&mut batch, BATCH_MAX) => received,
-                () = stop.cancelled() => {
-                    self.events.close();
-                    self.events.recv_many(&mut batch, UNWRITTEN_MAX).await
-                }
-            };
-            if received == 0 {
-                return;
-            }
-            let events: Vec<_> = batch.drain(..).map(|event| (*event).clone()).collect();
-            if let Err(error) = self.store.record_events(&events, self.keep).await {
-                tracing::warn!(%error, count = events.len(), "reload events are in memory only");
-            }
+        let stopped = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_WRITE_MAX).await;
+        };
+        tokio::select! {
+            () = self.write_all(&stop) => {}
+            () = stopped => tracing::warn!("the store is too slow for the last reload events; they are lost"),
         }
     }
+
+    async fn write_all(&mut self, stop: &CancellationToken) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut failed = false;
+        loop {
+            tokio::select! {
+                received = self.events.recv_many(&mut batch, BATCH_MAX) => if received == 0 { return },
+                () = tokio::time::sleep(WRITE_AGAIN), if failed => {}
+                () = stop.cancelled() => {
+                    self.events.close();
+                    self.events.recv_many(&mut batch, UNWRITTEN_MAX).await;
+                    if let Err(error) = self.write(&batch).await {
+                        tracing::warn!(%error, count = batch.len(), "the last reload events are not kept");
+                    }
+                    return;
+                }
+            }
+            match self.write(&batch).await {
+                Ok(()) => batch.clear(),
+                Err(error) if !failed => tracing::warn!(%error, "reload events wait for the store"),
+                Err(_) => {}
+            }
+            failed = !batch.is_empty();
+            batch.drain(..batch.len().saturating_sub(UNWRITTEN_MAX));
+        }
+    }
+
+    async fn write(&mut self, batch: &[Arc<ReloadEvent>]) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (until, by) = match self.numbering {
+            Numbering::Settled { until, by } => (until, by),
+            Numbering::Provisional => {
+                let earlier = earlier(&*self.store, self.max).await?;
+                let settled = settle(&mut locked(&self.kept), earlier, self.max);
+                self.numbering = Numbering::Settled { until: settled.0, by: settled.1 };
+                settled
+            }
+        };
+        let numbered = |event: &Arc<ReloadEvent>| match event.id.0 <= until {
+            true => shifted(event, by),
+            false => (**event).clone(),
+        };
+        let events: Vec<_> = batch.iter().map(numbered).collect();
+        self.store.record_events(&events, u64::try_from(self.max).unwrap_or(u64::MAX)).await
+    }
+}
+
+/// Puts earlier events before those that are kept, whose numbers go on from there. Answers the last number that was
+/// given before, and what it was short of.
+fn settle(kept: &mut VecDeque<Arc<ReloadEvent>>, earlier: Vec<Arc<ReloadEvent>>, max: usize) -> (u64, u64) {
+    let until = kept.back().map_or(0, |event| event.id.0);
+    let by = earlier.last().map_or(0, |event| event.id.0);
+    let later: Vec<_> = kept.drain(..).map(|event| Arc::new(shifted(&event, by))).collect();
+    kept.extend(earlier.into_iter().chain(later));
+    while kept.len() > max {
+        kept.pop_front();
+    }
+    (until, by)
+}
+
+fn shifted(event: &ReloadEvent, by: u64) -> ReloadEvent {
+    ReloadEvent { id: ReloadId(event.id.0 + by), ..event.clone() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use midflight_core::{Problems, RevisionNumber};
+
+    #[test]
+    fn numbers_go_on_from_what_the_store_kept() {
+        let event = |id: u64, by: &str| {
+            Arc::new(ReloadEvent {
+                id: ReloadId(id),
+                trigger: Trigger::Manual,
+                triggered_by: by.to_owned(),
+                started_at: jiff::Timestamp::UNIX_EPOCH,
+                took: Duration::ZERO,
+                phases: Vec::new(),
+                outcome: Outcome::Success,
+                from: RevisionNumber::ZERO,
+                to: RevisionNumber::ZERO,
+                kinds: Vec::new(),
+                documents_changed: 0,
+                problems: Problems::default(),
+            })
+        };
+        let mut kept = VecDeque::from([event(1, "new"), event(2, "new")]);
+        assert_eq!(settle(&mut kept, vec![event(6, "old"), event(7, "old")], 3), (2, 7));
+        let ids: Vec<_> = kept.iter().map(|event| (event.id.0, event.triggered_by.as_str())).collect();
+        assert_eq!(ids, [(7, "old"), (8, "new"), (9, "new")]);
+        assert_eq!(settle(&mut VecDeque::new(), Vec::new(), 3), (0, 0));
+    }
 
     #[test]
     fn percentiles_are_nearest_rank() {

@@ -9,7 +9,7 @@ use midflight_core::{
 };
 use midflight_store::StoreError;
 
-/// Why an edit was refused. Nothing of it is in the log, and what was served is served.
+/// Why an edit was refused. What was served is served, and nothing of it is in the log, but for [`Refusal::Unknown`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -51,6 +51,14 @@ pub enum Refusal {
     /// The engine stops.
     #[error("the engine is stopping")]
     Stopping,
+    /// The log was asked to take it, and nothing more was heard: look at the log before trying again.
+    #[error("it is not known whether the log took it as revision {revision}: {why}")]
+    Unknown {
+        /// The number that it has if it was taken.
+        revision: RevisionNumber,
+        /// What happened.
+        why: String,
+    },
     /// The log did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use midflight_core::{
     Appended, Diff, DocumentId, Effect, KindName, Outcome, Phase, Plan, Planned, Pointer, Problem, Problems,
@@ -23,6 +23,9 @@ use crate::parts::{self, CommittedParts, PreparedParts};
 use crate::planner::{Planning, Target, plan};
 use crate::status::{LastRefused, State};
 use crate::workers::Allowance;
+
+/// How long a stop waits for the log to answer whether it took an edit.
+const APPEND_GRACE: Duration = Duration::from_millis(50);
 
 /// What a reload came to.
 #[derive(Debug, Default)]
@@ -298,20 +301,39 @@ impl Reload<'_> {
         plan(Planning { from: served.revision(), to, served: ground, targets: &targets, anew, diff, parts })
     }
 
-    async fn append(&self, state: &State, edit: &midflight_core::Edit) -> Result<Appended, Halt> {
+    async fn append(&self, state: &mut State, edit: &midflight_core::Edit) -> Result<Appended, Halt> {
         let new = NewRevision {
             edit,
             created_at: self.core.now(),
             expected_head: state.position,
             documents_max: self.core.limits.documents_max,
         };
-        self.core.store.append(new).await.map_err(|error| match error {
+        let taken = tokio::select! {
+            taken = self.core.store.append(new) => taken,
+            unheard = self.unheard(state.position) => Err(unheard),
+        };
+        taken.map_err(|error| match error {
             AppendError::Moved { .. } => Halt::Moved,
             AppendError::Precondition(failed) => Halt::Refused(Refusal::Precondition(failed)),
             AppendError::Owned { id, owner } => Halt::Refused(Refusal::Owned { id, owner }),
+            AppendError::Unknown { number: revision, why } => {
+                // It may be there: the log is looked at again and again until it says.
+                state.store_error = Some(why.clone());
+                Halt::Refused(Refusal::Unknown { revision, why })
+            }
             AppendError::Store(error) => Halt::Refused(Refusal::Store(error)),
             error => Halt::Refused(Refusal::TooManyDocuments(error.to_string())),
         })
+    }
+
+    /// What is known of an append that a stop does not wait for any longer.
+    async fn unheard(&self, position: RevisionNumber) -> AppendError {
+        self.core.stop.cancelled().await;
+        tokio::time::sleep(APPEND_GRACE).await;
+        AppendError::Unknown {
+            number: position.next(),
+            why: "the log did not answer before the stop".to_owned(),
+        }
     }
 
     /// Asks through what readers use whether it answers as it should.

@@ -1,6 +1,5 @@
 //! What every handler shares: the engine, the live rules, and the bounds.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -13,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Tokens;
+use crate::backend::Backend;
 use crate::directories::Statuses;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
@@ -33,8 +33,7 @@ pub(crate) struct Shared {
     pub(crate) limits: ServerLimits,
     pub(crate) hot_reload: HotReloadSettings,
     pub(crate) replica_id: String,
-    pub(crate) address: String,
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) backend: Backend,
     pub(crate) started_at: jiff::Timestamp,
     /// Whether anybody may read: so on loopback, where whoever reaches the server is on this machine.
     pub(crate) reads_are_open: bool,

@@ -1,5 +1,7 @@
 //! Who calls: from a request's token to a [`Caller`]. Roles, JWT and sessions come here and nowhere else.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -66,22 +68,29 @@ pub(crate) fn unauthenticated(why: &str) -> ApiError {
     ApiError::new(Code::Unauthenticated, detail)
 }
 
-/// Every token that is known, by its hash.
-#[derive(Debug, Clone)]
+/// Tokens by their hash, each with its holder.
+pub(crate) type Known = Vec<(blake3::Hash, Caller)>;
+
+/// Every token that is known. Other replicas may make new ones, so they are read again from time to time.
+#[derive(Debug)]
 pub(crate) struct Tokens {
-    known: Vec<(blake3::Hash, Caller)>,
+    known: RwLock<Arc<Known>>,
 }
 
 impl Tokens {
+    /// Those of the store, or the one of the file while the store does not answer.
+    pub(crate) fn new(known: Known) -> Self {
+        Self { known: RwLock::new(Arc::new(known)) }
+    }
+
     /// Reads them from the store.
-    pub(crate) async fn load(store: &dyn Store) -> Result<Self, StoreError> {
-        let tokens = store.tokens().await?;
-        let caller = |token: Token| {
-            let hash = blake3::Hash::from_hex(&token.hash).ok()?;
-            (token.role == Role::Admin.as_str())
-                .then(|| (hash, Caller::Known { name: token.name.clone(), role: Role::Admin }))
-        };
-        Ok(Self { known: tokens.into_iter().filter_map(caller).collect() })
+    pub(crate) async fn read(store: &dyn Store) -> Result<Known, StoreError> {
+        Ok(store.tokens().await?.iter().filter_map(known).collect())
+    }
+
+    /// Knows these from now on, and no others.
+    pub(crate) fn know(&self, known: Known) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
     }
 
     /// Says who sends these headers.
@@ -96,7 +105,8 @@ impl Tokens {
         let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let hash = blake3::hash(token.map_or("", |(_, token)| token.trim()).as_bytes());
         let mut found = None;
-        for (known, caller) in &self.known {
+        let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
+        for (known, caller) in &*known {
             // All are compared, each in constant time, so that the time says nothing about any of them.
             if bool::from(known.as_bytes().ct_eq(hash.as_bytes())) {
                 found = Some(caller);
@@ -104,11 +114,13 @@ impl Tokens {
         }
         found.cloned().ok_or_else(|| ApiError::new(Code::Unauthenticated, "the token is not known"))
     }
+}
 
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.known.is_empty()
-    }
+/// The holder of a token of the store, if it is one that this program can know.
+pub(crate) fn known(token: &Token) -> Option<(blake3::Hash, Caller)> {
+    let hash = blake3::Hash::from_hex(&token.hash).ok()?;
+    (token.role == Role::Admin.as_str())
+        .then(|| (hash, Caller::Known { name: token.name.clone(), role: Role::Admin }))
 }
 
 /// Makes a token of 256 random bits.
@@ -126,15 +138,14 @@ pub(crate) fn is_token(text: &str) -> bool {
     text.len() >= 32 && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Keeps the hash of the admin's token; the one before it is void.
-pub(crate) async fn keep_admin(store: &dyn Store, token: &str) -> Result<(), StoreError> {
-    let token = Token {
+/// What the store keeps of the admin's token.
+pub(crate) fn admin(token: &str) -> Token {
+    Token {
         name: ADMIN.to_owned(),
         role: Role::Admin.as_str().to_owned(),
         hash: blake3::hash(token.as_bytes()).to_hex().to_string(),
         created_at: Timestamp::now(),
-    };
-    store.put_token(&token).await
+    }
 }
 
 #[cfg(test)]
@@ -147,10 +158,11 @@ mod tests {
         let store = MemoryStore::new();
         let (old, new) = (fresh_token().unwrap(), fresh_token().unwrap());
         assert!(is_token(&old) && old.starts_with("mf_") && old.len() == 46);
-        keep_admin(&store, &old).await.unwrap();
-        keep_admin(&store, &new).await.unwrap();
+        assert!(store.add_token(&admin(&old)).await.unwrap());
+        assert!(!store.add_token(&admin(&new)).await.unwrap(), "the first one stays");
+        store.put_token(&admin(&new)).await.unwrap();
         assert!(!format!("{:?}", store.tokens().await.unwrap()).contains(&new));
-        let tokens = Tokens::load(&store).await.unwrap();
+        let tokens = Tokens::new(Tokens::read(&store).await.unwrap());
         let caller = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());

@@ -3,37 +3,64 @@
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
-use midflight_store::Store;
+use midflight_store::{Store, StoreError};
 
 use crate::ServeError;
-use crate::auth::{Tokens, fresh_token, is_token, keep_admin};
+use crate::auth::{Tokens, admin, fresh_token, is_token};
 
-/// Sees to it that there is an admin token. Answers a fresh one that nobody but the caller will ever be told.
-pub(crate) async fn ensure(store: &dyn Store, file: Option<&Path>) -> Result<Option<String>, ServeError> {
-    let Some(file) = file else {
-        if !Tokens::load(store).await?.is_empty() {
-            return Ok(None);
+/// Where the admin's token comes from.
+pub(crate) enum FirstKey {
+    /// From a file, whatever the store knows.
+    File(String),
+    /// From this program, if the store knows none.
+    Told,
+}
+
+impl FirstKey {
+    /// Reads the file, or makes it with a fresh token.
+    pub(crate) fn read(file: Option<&Path>) -> Result<Self, ServeError> {
+        let Some(file) = file else { return Ok(Self::Told) };
+        let failed = |error| ServeError::TokenFile(file.to_owned(), error);
+        let token = match std::fs::read_to_string(file) {
+            Ok(text) => text.trim().to_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let token = fresh_token().map_err(ServeError::Randomness)?;
+                write_private(file, &token).map_err(failed)?;
+                token
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        if !is_token(&token) {
+            let said = "a token is 32 to 256 visible ASCII characters; delete the file to get a fresh one";
+            return Err(failed(std::io::Error::new(ErrorKind::InvalidData, said)));
         }
-        let token = fresh_token().map_err(ServeError::Randomness)?;
-        keep_admin(store, &token).await?;
-        return Ok(Some(token));
-    };
-    let failed = |error| ServeError::TokenFile(file.to_owned(), error);
-    let token = match std::fs::read_to_string(file) {
-        Ok(text) => text.trim().to_owned(),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let token = fresh_token().map_err(ServeError::Randomness)?;
-            write_private(file, &token).map_err(failed)?;
-            token
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    if !is_token(&token) {
-        let said = "a token is 32 to 256 visible ASCII characters; delete the file to get a fresh one";
-        return Err(failed(std::io::Error::new(ErrorKind::InvalidData, said)));
+        Ok(Self::File(token))
     }
-    keep_admin(store, &token).await?;
-    Ok(None)
+
+    /// Sees to it that the store knows an admin's token. Answers a fresh one that nobody but the caller will ever be
+    /// told. Of several servers that start on an empty store at once, one answers it.
+    pub(crate) async fn keep(&self, store: &dyn Store) -> Result<Option<String>, ServeError> {
+        match self {
+            Self::File(token) => {
+                store.put_token(&admin(token)).await?;
+                Ok(None)
+            }
+            Self::Told => {
+                let token = fresh_token().map_err(ServeError::Randomness)?;
+                let is_first =
+                    Tokens::read(store).await?.is_empty() && store.add_token(&admin(&token)).await?;
+                Ok(is_first.then_some(token))
+            }
+        }
+    }
+
+    /// Does what [`Self::keep`] does, for a store that was away then and has known servers before.
+    pub(crate) async fn keep_late(&self, store: &dyn Store) -> Result<(), StoreError> {
+        match self {
+            Self::File(token) => store.put_token(&admin(token)).await,
+            Self::Told => Ok(()),
+        }
+    }
 }
 
 /// Makes a file that only its owner may read, with the token in it.

@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use midflight_core::Outcome;
+use midflight_engine::EngineStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -63,14 +65,15 @@ struct Checks {
     monitoring_active: bool,
     /// There is at least one rule.
     registry_has_rules: bool,
-    /// All that the log holds is served. An edit that was refused is not in the log and does not count here.
+    /// All that was seen of the log is served. An edit that was refused is not in the log and does not count here.
     last_reload_successful: bool,
 }
 
 /// The health of hot reloading, in the seed's words.
 #[derive(Debug, Serialize, ToSchema)]
 struct HotReloadHealth {
-    /// `healthy` when every check passes, else `unhealthy`.
+    /// `healthy` when every check passes and nothing is wrong, `degraded` when every check passes and `degraded` says
+    /// what is wrong, else `unhealthy`.
     status: &'static str,
     /// Whether the log is looked at from time to time without being told.
     monitoring_active: bool,
@@ -92,24 +95,52 @@ struct HotReloadHealth {
     quarantined: Vec<u64>,
     /// Whether the log can be reached.
     store_available: bool,
+    /// Whether what is served comes from the local copy, since the log was away at the start.
+    from_copy: bool,
+    /// What is wrong without keeping anybody from being answered.
+    degraded: Vec<String>,
 }
 
-/// The health of hot reloading: 503 when a check fails. With monitoring switched off, or without any rule, it is
+/// What is wrong without keeping anybody from being answered.
+fn degraded(status: &EngineStatus) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if status.store_error.is_some() {
+        wrong.push("the log does not answer; what is served may be out of date".to_owned());
+    }
+    if status.from_copy {
+        wrong.push("what is served comes from the local copy".to_owned());
+    }
+    if let Some(error) = &status.copy_error {
+        wrong.push(format!("the local copy of what is served cannot be written: {error}"));
+    }
+    wrong
+}
+
+/// The health of hot reloading: 503 when a check fails. A log that does not answer fails none, since what is served goes
+/// on being served; the status is `degraded` then. With monitoring switched off, or without any rule, it is
 /// unhealthy as in the seed; probes that route requests should ask `/health/ready`.
 #[utoipa::path(get, path = "/health/hot-reload", tag = "health",
     responses((status = 200, body = HotReloadHealth), (status = 503, body = HotReloadHealth)))]
 async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth>) {
     let (now, status) = (now(&app), app.engine.status());
     let store_available = status.store_error.is_none();
-    let succeeded = now.last_reload_status.is_none_or(|status| status == "success");
+    let succeeded = status
+        .last_reload
+        .as_ref()
+        .is_none_or(|event| event.outcome.is_live() || event.outcome == Outcome::LoadFailed);
+    let degraded = degraded(&status);
     let checks = Checks {
         monitoring_active: now.monitoring_active,
         registry_has_rules: now.registry.rule_count > 0,
-        last_reload_successful: succeeded && store_available && status.quarantined.is_empty(),
+        last_reload_successful: succeeded && status.quarantined.is_empty(),
     };
     let healthy = checks.monitoring_active && checks.registry_has_rules && checks.last_reload_successful;
     let answer = HotReloadHealth {
-        status: if healthy { "healthy" } else { "unhealthy" },
+        status: match (healthy, degraded.is_empty()) {
+            (true, true) => "healthy",
+            (true, false) => "degraded",
+            (false, _) => "unhealthy",
+        },
         monitoring_active: now.monitoring_active,
         auto_reload_enabled: now.auto_reload_enabled,
         last_reload: now.last_reload_time,
@@ -120,6 +151,8 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         fresh: now.fresh,
         quarantined: status.quarantined.keys().map(|revision| revision.get()).collect(),
         store_available,
+        from_copy: status.from_copy,
+        degraded,
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer))
 }

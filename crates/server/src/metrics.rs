@@ -22,6 +22,8 @@ pub(crate) enum Metric {
     DesiredRevision,
     Quarantined,
     StoreAvailable,
+    FromCopy,
+    CopyCurrent,
     ReloadsFailed,
     Executions,
     ExecutionTime,
@@ -29,7 +31,7 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::RuleReloads,
         Self::RuleReloadTime,
         Self::RulesReloaded,
@@ -38,6 +40,8 @@ impl Metric {
         Self::DesiredRevision,
         Self::Quarantined,
         Self::StoreAvailable,
+        Self::FromCopy,
+        Self::CopyCurrent,
         Self::ReloadsFailed,
         Self::Executions,
         Self::ExecutionTime,
@@ -54,6 +58,8 @@ impl Metric {
             Self::DesiredRevision => "midflight_desired_revision",
             Self::Quarantined => "midflight_quarantined_revisions",
             Self::StoreAvailable => "midflight_store_available",
+            Self::FromCopy => "midflight_from_copy",
+            Self::CopyCurrent => "midflight_copy_current",
             Self::ReloadsFailed => "midflight_reloads_failed",
             Self::Executions => "midflight_executions",
             Self::ExecutionTime => "midflight_execution_time_seconds",
@@ -71,6 +77,10 @@ impl Metric {
             Self::DesiredRevision => "The newest revision known to be in the log",
             Self::Quarantined => "Revisions that are left out, since they did not hold here",
             Self::StoreAvailable => "1 while the log can be reached",
+            Self::FromCopy => {
+                "1 while what is served comes from the local copy, since the log was away at the start"
+            }
+            Self::CopyCurrent => "1 while the local copy of what is served can be written",
             Self::ReloadsFailed => "Reloads and edits that were refused or failed, by outcome",
             Self::Executions => "Requests to execute rules that were answered",
             Self::ExecutionTime => "Time of each such execution, in seconds",
@@ -178,6 +188,8 @@ impl Metrics {
             (Metric::DesiredRevision, status.desired.get() as f64),
             (Metric::Quarantined, status.quarantined.len() as f64),
             (Metric::StoreAvailable, truth(status.store_error.is_none())),
+            (Metric::FromCopy, truth(status.from_copy)),
+            (Metric::CopyCurrent, truth(status.copy_error.is_none())),
             (Metric::WebsocketClients, clients as f64),
         ] {
             self.gauge(metric).set(value);

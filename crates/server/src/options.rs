@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use midflight_engine::Refresh;
+use midflight_store::Durability;
+
+use crate::StorePlace;
 
 /// The longest name and value of the variables below that an error repeats.
 const SHOWN_CHARS: usize = 40;
@@ -158,15 +161,20 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// The folder that belongs to this server. Made when it is not there.
     pub data_dir: PathBuf,
-    /// The SQLite file; none for `midflight.db` in the data folder.
-    pub store: Option<PathBuf>,
+    /// Where the log is: `midflight.db` in the data folder unless said.
+    pub store: StorePlace,
+    /// What an acknowledged edit survives, for a log in SQLite.
+    pub durability: Durability,
+    /// The largest a SQLite file may grow, in bytes; none for what the disk holds.
+    pub store_bytes_max: Option<u64>,
     /// Directories of documents to keep the log in step with.
     pub watch: Vec<PathBuf>,
     /// A file to write the server's URL to once it answers.
     pub ready_file: Option<PathBuf>,
     /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600.
     pub admin_token_file: Option<PathBuf>,
-    /// The name of this replica; none for one made from the host's name and the port.
+    /// The name of this replica, which no other of its log has; none for one made from the host's name, and kept in the
+    /// data folder.
     pub replica_id: Option<String>,
     /// Labels of this replica.
     pub labels: BTreeMap<String, String>,
@@ -182,10 +190,13 @@ impl ServeOptions {
     /// The defaults, with everything kept in `data_dir`.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
-            data_dir: data_dir.into(),
-            store: None,
+            store: StorePlace::Sqlite(data_dir.join("midflight.db")),
+            durability: Durability::default(),
+            store_bytes_max: None,
+            data_dir,
             watch: Vec::new(),
             ready_file: None,
             admin_token_file: None,
@@ -195,10 +206,6 @@ impl ServeOptions {
             engine_limits: midflight_engine::Limits::default(),
             hot_reload: HotReloadSettings::default(),
         }
-    }
-
-    pub(crate) fn store_path(&self) -> PathBuf {
-        self.store.clone().unwrap_or_else(|| self.data_dir.join("midflight.db"))
     }
 }
 

@@ -100,6 +100,8 @@ codes! {
     Busy => "busy", SERVICE_UNAVAILABLE, "Too much is waiting";
     /// The server stops.
     Stopping => "stopping", SERVICE_UNAVAILABLE, "The server is stopping";
+    /// The log was asked to take the edit and did not answer.
+    OutcomeUnknown => "outcome_unknown", SERVICE_UNAVAILABLE, "It is not known whether the log took it";
     /// The store is out of reach for now.
     StoreUnavailable => "store_unavailable", SERVICE_UNAVAILABLE, "The store does not answer";
     /// The disk is full.

@@ -37,6 +37,11 @@ impl From<Refusal> for ApiError {
             Refusal::Busy { .. } => Self::new(Code::Busy, format!("{said} (queue_max)")),
             Refusal::Contended { .. } => Self::new(Code::Contended, said),
             Refusal::Stopping => Self::new(Code::Stopping, said),
+            Refusal::Unknown { revision, why } => {
+                tracing::warn!(%revision, why, "it is not known whether the log took an edit");
+                let detail = format!("look whether it is revision {revision} before sending it again");
+                Self::new(Code::OutcomeUnknown, detail)
+            }
             Refusal::Store(error) => Self::of_store(error),
             _ => Self::internal(&said),
         }

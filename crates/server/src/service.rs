@@ -5,21 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_bus::MemoryBus;
-use midflight_engine::{Engine, Kind};
+use midflight_engine::{Engine, Identity, Kind};
 use midflight_rules::Rules;
 use midflight_source::DirectorySource;
-use midflight_store::Store;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Shared};
-use crate::auth::Tokens;
+use crate::backend::Backend;
+use crate::data_dir::DataDir;
 use crate::edge::Edge;
 use crate::hub::{self, Hub};
+use crate::keys::Keys;
 use crate::metrics::Metrics;
-use crate::{ServeError, ServeOptions, first_key};
+use crate::{ServeError, ServeOptions};
 
 /// How often recorded times are folded into their summaries.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -29,6 +29,7 @@ pub struct Service {
     app: App,
     first_token: Option<String>,
     directories: Mutex<Vec<DirectorySource>>,
+    data_dir: Mutex<Option<DataDir>>,
 }
 
 impl Service {
@@ -39,16 +40,33 @@ impl Service {
     /// [`ServeError`] when the log cannot be served, or the token or a directory cannot be read.
     pub async fn start(
         options: &ServeOptions,
-        store: Arc<dyn Store>,
+        mut backend: Backend,
         address: SocketAddr,
     ) -> Result<Self, ServeError> {
-        let first_token = first_key::ensure(&*store, options.admin_token_file.as_deref()).await?;
-        let tokens = Tokens::load(&*store).await?;
-        let mut builder = Engine::builder(store, Arc::new(MemoryBus::new()));
+        let keys = Keys::read(options.admin_token_file.as_deref())?;
+        let is_there = backend.ready().await?;
+        let (tokens, first_token) = match is_there {
+            true => keys.first(&*backend.store).await?,
+            false => (keys.without_store(), None),
+        };
+        let last_good = backend.last_good();
+        let data_dir = Mutex::new(backend.data_dir.take());
+        let replica_id = backend.replica_id.clone();
+        let mut builder = Engine::builder(Arc::clone(&backend.store), Arc::clone(&backend.bus));
         builder
             .limits(options.engine_limits)
             .refresh(options.hot_reload.refresh())
-            .enforce_checks(options.hot_reload.validation_enabled);
+            .enforce_checks(options.hot_reload.validation_enabled)
+            .identity(Identity {
+                id: replica_id.clone(),
+                address: format!("http://{address}"),
+                labels: options.labels.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                has_others: backend.is_shared,
+            });
+        if let Some(file) = last_good {
+            builder.last_good(file);
+        }
         let slot = builder.kind(Rules);
         let engine = builder.start().await?;
         let rules = engine.live(slot).ok_or(ServeError::Composition)?;
@@ -63,9 +81,8 @@ impl Service {
             hub: Hub::new(limits.websocket_clients_max, limits.websocket_queue_max),
             limits,
             hot_reload: options.hot_reload,
-            replica_id: options.replica_id.clone().unwrap_or_else(|| format!("replica-{}", address.port())),
-            address: format!("http://{address}"),
-            labels: options.labels.clone(),
+            replica_id,
+            backend,
             started_at: Timestamp::now(),
             reads_are_open: address.ip().is_loopback(),
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
@@ -76,7 +93,8 @@ impl Service {
         });
         app.tasks.spawn(hub::run(app.clone(), reports));
         app.tasks.spawn(upkeep(app.clone()));
-        Ok(Self { app, first_token, directories: Mutex::new(directories) })
+        app.tasks.spawn(keys.follow(app.clone(), is_there));
+        Ok(Self { app, first_token, directories: Mutex::new(directories), data_dir })
     }
 
     /// What answers requests.
@@ -114,6 +132,8 @@ impl Service {
         }
         self.app.engine.stop().await;
         self.app.engine.store().close().await;
+        // Now another server may have the folder.
+        drop(self.data_dir.lock().await.take());
     }
 }
 

@@ -1,16 +1,16 @@
-//! Starts a server and stops it: the store's file, the socket, the ready file.
+//! Starts a server and stops it: the socket, the ready file.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use midflight_store::{SqliteOptions, SqliteStore, Store, StoreError};
+use midflight_store::StoreError;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{ServeOptions, Service, accept};
+use crate::{Backend, ServeOptions, Service, accept};
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +20,14 @@ pub enum ServeError {
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
     /// The data folder cannot be made.
-    #[error("cannot make the folder {}", .0.display())]
+    #[error("cannot use the folder {}", .0.display())]
     DataDir(PathBuf, #[source] std::io::Error),
+    /// Another server has the data folder.
+    #[error("the folder {} is in use by another server; stop that one, or give this one another --data-dir", .0.display())]
+    DataDirInUse(PathBuf),
+    /// A name that no replica can have.
+    #[error("{0:?} is no name of a replica: it takes 1 to 128 ASCII letters, digits and . _ : -")]
+    ReplicaId(String),
     /// The file with the admin's token cannot be read or made.
     #[error("cannot use the token file {}", .0.display())]
     TokenFile(PathBuf, #[source] std::io::Error),
@@ -56,26 +62,27 @@ pub struct Running {
     ready_file: Option<PathBuf>,
 }
 
-/// Starts a server on the SQLite file of the options. It answers when this returns, and the ready file is there.
+/// Starts a server on the log that the options name. It answers when this returns, and the ready file is there.
+///
+/// A log elsewhere that does not answer is waited for, unless this server kept a copy of it: it starts from that then, and
+/// catches up by itself.
 ///
 /// # Errors
 /// [`ServeError`] says which part of the options cannot be had.
 pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
-    let dir = &options.data_dir;
-    std::fs::create_dir_all(dir).map_err(|error| ServeError::DataDir(dir.clone(), error))?;
-    let store = SqliteStore::open(SqliteOptions::new(options.store_path())).await?;
-    start_on(options, Arc::new(store)).await
+    let backend = Backend::open(&options).await?;
+    start_on(options, backend).await
 }
 
-/// Starts a server on a store of one's own.
+/// Starts a server on a log that is open.
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_on(options: ServeOptions, store: Arc<dyn Store>) -> Result<Running, ServeError> {
+pub async fn start_on(options: ServeOptions, backend: Backend) -> Result<Running, ServeError> {
     let wanted = options.listen;
     let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::Listen(wanted, error))?;
     let address = listener.local_addr().map_err(|error| ServeError::Listen(wanted, error))?;
-    let service = Arc::new(Service::start(&options, store, address).await?);
+    let service = Arc::new(Service::start(&options, backend, address).await?);
     let url = format!("http://{address}");
     let stop = CancellationToken::new();
     let task = tokio::spawn(accept::serve(listener, service.edge(), options.limits, stop.clone()));

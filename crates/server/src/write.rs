@@ -6,8 +6,9 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, Edit, Effect, Trigger};
-use midflight_engine::{Accepted, Refused};
+use midflight_engine::{Accepted, Ack as EngineAck, Refused};
 use serde::Deserialize;
+use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
@@ -25,7 +26,7 @@ pub(crate) enum Wait {
     /// When this replica serves it.
     #[default]
     Local,
-    /// When every replica serves it.
+    /// When every replica that is alive has said whether it serves it.
     All,
 }
 
@@ -76,10 +77,50 @@ impl WriteParams {
 /// What became of a write.
 #[derive(Debug)]
 pub(crate) enum Submitted {
-    /// It is live here, or was tried.
-    Done(Box<Accepted>),
+    /// It is live here, or was tried; with what the replicas say of it, if that was waited for.
+    Done(Box<Accepted>, Option<Heard>),
     /// It goes on without its caller.
     Queued,
+}
+
+/// What the replicas say of a revision.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    acks: Vec<Ack>,
+    /// Whether one has said neither that it serves it nor that it does not.
+    is_missing: bool,
+}
+
+impl Heard {
+    /// Waits until everybody has said, or the time is over.
+    async fn of(app: &App, accepted: &Accepted, deadline: Instant) -> Self {
+        let revision = accepted.revision.as_ref().map_or(app.engine.served(), |revision| revision.number);
+        let within = deadline.saturating_duration_since(Instant::now());
+        match app.engine.acks(revision, within).await {
+            Ok(acks) => Self {
+                is_missing: acks.iter().any(|(_, ack)| *ack == EngineAck::Missing),
+                acks: acks.into_iter().map(Ack::from).collect(),
+            },
+            Err(error) => {
+                tracing::warn!(%error, %revision, "what the other replicas say cannot be read");
+                Self::here(app)
+            }
+        }
+    }
+
+    /// Only that it is served here.
+    fn here(app: &App) -> Self {
+        Self { acks: vec![(app.replica_id.clone(), EngineAck::Serves).into()], is_missing: true }
+    }
+
+    /// How the write ended for all of them.
+    fn outcome(&self) -> Option<&'static str> {
+        match self.acks.iter().all(|ack| ack.ack) {
+            _ if self.is_missing => Some("pending"),
+            true => None,
+            false => Some("partial"),
+        }
+    }
 }
 
 /// Makes an edit in the way that the parameters ask for.
@@ -89,38 +130,53 @@ pub(crate) async fn submit(app: &App, params: &WriteParams, edit: Edit) -> Resul
         let detail = format!("timeout_ms is at most {wait_ms_max} (wait_ms_max)");
         return Err(ApiError::new(Code::InvalidParameter, detail));
     }
-    let done = |accepted: Result<Accepted, Refused>| Ok(Submitted::Done(Box::new(accepted?)));
+    let done = |accepted: Result<Accepted, Refused>| Ok(Submitted::Done(Box::new(accepted?), None));
     if params.dry_run {
         return done(app.engine.dry_run(edit).await);
     }
     if params.wait == Wait::Local && params.timeout_ms.is_none() {
         return done(app.engine.apply(edit).await);
     }
+    let deadline = Instant::now() + Duration::from_millis(params.timeout_ms.unwrap_or(wait_ms_max));
     // Whoever waits only for a while must not take the edit with them when they leave.
-    let engine = app.engine.clone();
-    let applied = app.tasks.spawn(async move { engine.apply(edit).await });
-    let wait_ms = match params.wait {
-        Wait::None => return Ok(Submitted::Queued),
-        Wait::Local | Wait::All => params.timeout_ms.unwrap_or(wait_ms_max),
-    };
-    match tokio::time::timeout(Duration::from_millis(wait_ms), applied).await {
+    let (engine, everywhere) = (app.engine.clone(), params.wait == Wait::All);
+    let applied = app.tasks.spawn(async move {
+        match everywhere {
+            true => engine.apply_everywhere(edit).await,
+            false => engine.apply(edit).await,
+        }
+    });
+    if params.wait == Wait::None {
+        return Ok(Submitted::Queued);
+    }
+    match tokio::time::timeout_at(deadline, applied).await {
+        Ok(Ok(Ok(accepted))) if everywhere => {
+            let heard = Heard::of(app, &accepted, deadline).await;
+            Ok(Submitted::Done(Box::new(accepted), Some(heard)))
+        }
         Ok(Ok(accepted)) => done(accepted),
         Ok(Err(error)) => Err(ApiError::internal(&error)),
         Err(_) => Ok(Submitted::Queued),
     }
 }
 
-/// The answer to a write: 201 when it made one document, 202 when it goes on, else 200.
+/// The answer to a write: 201 when it made one document, 202 when it goes on or not every replica has said that it serves
+/// it, else 200.
 pub(crate) fn answer(app: &App, params: &WriteParams, submitted: Submitted) -> Response {
     match submitted {
         Submitted::Queued => (StatusCode::ACCEPTED, Json(queued(app, params))).into_response(),
-        Submitted::Done(accepted) => {
-            let answer = live(app, params, &accepted);
+        Submitted::Done(accepted, heard) => {
+            let is_missing = heard.as_ref().is_some_and(|heard| heard.is_missing);
+            let answer = live(app, params, &accepted, heard);
             let created = match accepted.diff.documents() {
                 [only] => only.effect() == Effect::Add && !params.dry_run,
                 _ => false,
             };
-            let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+            let status = match created {
+                _ if is_missing => StatusCode::ACCEPTED,
+                true => StatusCode::CREATED,
+                false => StatusCode::OK,
+            };
             let tag = match answer.documents.as_slice() {
                 [only] if !only.deleted => Some(etag(only.version)),
                 _ => None,
@@ -135,10 +191,7 @@ pub(crate) fn answer(app: &App, params: &WriteParams, submitted: Submitted) -> R
 }
 
 fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
-    let missing = || {
-        let reason = Some("has not acknowledged it yet".to_owned());
-        vec![Ack { replica_id: app.replica_id.clone(), ack: false, reason }]
-    };
+    let missing = || vec![(app.replica_id.clone(), EngineAck::Missing).into()];
     WriteAnswer {
         outcome: "queued",
         revision: None,
@@ -152,16 +205,16 @@ fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
     }
 }
 
-fn live(app: &App, params: &WriteParams, accepted: &Accepted) -> WriteAnswer {
+fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Option<Heard>) -> WriteAnswer {
     let unchanged = accepted.plan.is_none() && accepted.revision.is_none();
     let revision = match &accepted.revision {
         Some(revision) => Some(revision.number.get()),
         None if params.dry_run => None,
         None => Some(app.engine.served().get()),
     };
-    let ack = || vec![Ack { replica_id: app.replica_id.clone(), ack: true, reason: None }];
+    let here = if unchanged { "unchanged" } else { "success" };
     WriteAnswer {
-        outcome: if unchanged { "unchanged" } else { "success" },
+        outcome: heard.as_ref().and_then(Heard::outcome).unwrap_or(here),
         revision,
         dry_run: params.dry_run,
         documents: accepted.documents.iter().map(Written::from).collect(),
@@ -169,6 +222,6 @@ fn live(app: &App, params: &WriteParams, accepted: &Accepted) -> WriteAnswer {
         plan: accepted.plan.as_ref().map(PlanAnswer::from),
         reload_id: accepted.event.as_ref().map(|event| event.id.0),
         reload_time_ms: accepted.event.as_ref().map(|event| ms(event.took)),
-        acks: (params.wait == Wait::All).then(ack),
+        acks: heard.map(|heard| heard.acks),
     }
 }

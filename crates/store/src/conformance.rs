@@ -357,7 +357,11 @@ pub async fn blobs_events_and_tokens_are_kept(log: Log) {
     };
     log.put_token(&token("one")).await.unwrap();
     log.put_token(&token("two")).await.unwrap();
+    assert!(!log.add_token(&token("three")).await.unwrap(), "there is one of its name");
     assert_eq!(log.tokens().await.unwrap(), [token("two")]);
+    let other = Token { name: "other".into(), ..token("four") };
+    assert!(log.add_token(&other).await.unwrap());
+    assert!(log.tokens().await.unwrap().contains(&other));
 }
 
 /// An append whose caller went away is in the log wholly or not at all, and the log goes on.

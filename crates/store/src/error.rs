@@ -47,7 +47,7 @@ pub enum StoreError {
     },
 }
 
-/// Why the log did not take a revision. Nothing of it is in the log.
+/// Why the log did not take a revision. Nothing of it is in the log, but for [`AppendError::Unknown`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
@@ -79,6 +79,14 @@ pub enum AppendError {
         max: u64,
         /// How many there would be.
         wanted: u64,
+    },
+    /// The log was asked to take it, and nothing more was heard: it may be in the log, or come into it in a moment.
+    #[error("it is not known whether the log took revision {number}: {why}")]
+    Unknown {
+        /// The number that it has if it was taken.
+        number: RevisionNumber,
+        /// What happened.
+        why: String,
     },
     /// The log did not answer.
     #[error(transparent)]

@@ -303,6 +303,13 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
+        let mut log = self.log();
+        let is_new = !log.tokens.contains_key(&token.name);
+        log.tokens.entry(token.name.clone()).or_insert_with(|| token.clone());
+        Ok(is_new)
+    }
+
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         Ok(self.log().tokens.values().cloned().collect())
     }

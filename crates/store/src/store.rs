@@ -104,6 +104,10 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps a token. One of the same name is replaced.
     async fn put_token(&self, token: &Token) -> Result<(), StoreError>;
 
+    /// Keeps a token unless there is one of its name. Answers whether it was kept: of many who ask at once, one is told
+    /// so.
+    async fn add_token(&self, token: &Token) -> Result<bool, StoreError>;
+
     /// Every token.
     async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
 

@@ -4,6 +4,7 @@
 //! Everything here panics when it cannot do what it is asked for: a test that has no server has failed.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops where it fails")]
 
+mod midflight;
 mod nats;
 mod postgres;
 mod process;
@@ -11,6 +12,7 @@ mod proxy;
 mod redis;
 mod wait;
 
+pub use midflight::{Midflight, TOKEN};
 pub use nats::Nats;
 pub use postgres::Postgres;
 pub use process::Process;

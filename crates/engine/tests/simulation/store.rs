@@ -133,6 +133,10 @@ impl Store for SimStore {
         self.reach().await?.first().await
     }
 
+    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
+        self.reach().await?.add_token(token).await
+    }
+
     async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
         self.reach().await?.put_token(token).await
     }

@@ -31,7 +31,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: DiffArgs) -> Res
         let documents = files::read(&args.files)?;
         documents.check_not_empty()?;
         // To look is no attempt to change what belongs to somebody else.
-        let write = WriteArgs { dry_run: true, take_over: true, reason: String::new() };
+        let write = WriteArgs { dry_run: true, take_over: true, ..WriteArgs::default() };
         return put(client, output, &documents, &write).await;
     };
     let revision = revision.to_string();

@@ -8,7 +8,7 @@ use midflight_bus::MemoryBus;
 use midflight_core::{Change, Edit, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Limits, Refusal};
 use midflight_rules::Rules;
-use midflight_store::{MemoryStore, NewRevision, Store};
+use midflight_store::{AppendError, MemoryStore, NewRevision, Store};
 use serde_json::Value;
 
 use super::fail::{Failure, ProblemItem, ServerProblem};
@@ -35,7 +35,11 @@ pub(super) async fn apply_if_empty(
         expected_head: head,
         documents_max: limits.documents_max,
     };
-    store.append(new).await.map_err(|error| unanswered(&error))?;
+    match store.append(new).await {
+        // Another server that started on it at the same time was faster: it is not empty any more.
+        Err(AppendError::Moved { .. }) => return Ok(()),
+        taken => taken.map_err(|error| unanswered(&error))?,
+    };
     talk(&format!("the log was empty and has {} documents now", edit.changes.len()));
     Ok(())
 }

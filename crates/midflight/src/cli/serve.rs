@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use midflight_core::Trigger;
-use midflight_server::{HotReloadSettings, Running, ServeError, ServeOptions};
-use midflight_store::{Durability, SqliteOptions, SqliteStore, Store};
+use midflight_server::{Backend, HotReloadSettings, Running, ServeError, ServeOptions, StorePlace};
+use midflight_store::Durability;
 use tracing_subscriber::EnvFilter;
 
 use super::fail::Failure;
@@ -27,16 +27,18 @@ pub(super) struct ServeArgs {
     /// The folder that belongs to this server. Made when it is not there.
     #[arg(long, env = "MIDFLIGHT_DATA_DIR", default_value = "midflight-data", value_name = "DIR")]
     data_dir: PathBuf,
-    /// Where the log is, as sqlite:PATH; in the data folder without.
-    #[arg(long, env = "MIDFLIGHT_STORE", value_name = "sqlite:PATH")]
+    /// Where the log is: sqlite:PATH, or postgres://user:password@host:port/database for several servers; in the data
+    /// folder without.
+    #[arg(long, env = "MIDFLIGHT_STORE", value_name = "PLACE", hide_env_values = true)]
     store: Option<String>,
     /// What carries hints to other replicas; a log in SQLite has one replica.
     #[arg(long, env = "MIDFLIGHT_BUS", default_value = "memory", value_parser = ["memory"])]
     bus: String,
-    /// What an acknowledged edit survives.
+    /// What an acknowledged edit survives, for a log in SQLite.
     #[arg(long, env = "MIDFLIGHT_DURABILITY", value_enum, default_value_t = Survives::Machine)]
     durability: Survives,
-    /// The name of this replica; one made from the host's name and the port without.
+    /// The name of this replica, which no other of its log has; one made from the host's name and kept in the data folder
+    /// without.
     #[arg(long, env = "MIDFLIGHT_REPLICA_ID", value_name = "ID")]
     replica_id: Option<String>,
     /// A label of this replica; may be given several times.
@@ -90,13 +92,14 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     // Heard from the beginning, so that a stop during the start is one.
     let mut signals = Signals::new()?;
     let options = options(&args)?;
-    let store = open(&args, &options).await?;
+    let backend = Backend::open(&options).await.map_err(|error| failed(&error))?;
+    let store = Arc::clone(backend.store());
     let started = async {
-        if !args.apply_if_empty.is_empty() {
+        let is_there = backend.ready().await.map_err(|error| Failure::failed(error.to_string()))?;
+        if is_there && !args.apply_if_empty.is_empty() {
             apply_if_empty(&*store, &args.apply_if_empty, options.engine_limits).await?;
         }
-        let shared: Arc<dyn Store> = Arc::<SqliteStore>::clone(&store);
-        midflight_server::start_on(options, shared).await.map_err(|error| failed(&error))
+        midflight_server::start_on(options, backend).await.map_err(|error| failed(&error))
     };
     let server = tokio::select! {
         server = started => match server {
@@ -156,7 +159,15 @@ fn start_log(args: &ServeArgs) -> Result<(), Failure> {
 fn options(args: &ServeArgs) -> Result<ServeOptions, Failure> {
     let mut options = ServeOptions::new(&args.data_dir);
     options.listen = args.listen;
-    options.store = args.store.as_deref().map(store_path).transpose()?;
+    if let Some(store) = &args.store {
+        // What was given is not repeated: it may hold a password.
+        let place = store.parse::<StorePlace>();
+        options.store = place.map_err(|error| Failure::usage(format!("--store: {error}")))?;
+    }
+    options.durability = match args.durability {
+        Survives::Machine => Durability::Machine,
+        Survives::Process => Durability::Process,
+    };
     options.watch.clone_from(&args.watch);
     options.ready_file.clone_from(&args.ready_file);
     options.admin_token_file.clone_from(&args.admin_token_file);
@@ -165,30 +176,6 @@ fn options(args: &ServeArgs) -> Result<ServeOptions, Failure> {
     options.hot_reload = HotReloadSettings::from_env().map_err(|error| Failure::usage(error.to_string()))?;
     args.bounds.set(&mut options);
     Ok(options)
-}
-
-fn store_path(store: &str) -> Result<PathBuf, Failure> {
-    match store.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() => {
-            Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
-        }
-        _ => Err(Failure::usage(format!("--store {store:?} is not of the form sqlite:PATH"))),
-    }
-}
-
-async fn open(args: &ServeArgs, options: &ServeOptions) -> Result<Arc<SqliteStore>, Failure> {
-    let dir = &options.data_dir;
-    std::fs::create_dir_all(dir)
-        .map_err(|error| Failure::failed(format!("the folder {} cannot be made: {error}", dir.display())))?;
-    let path = options.store.clone().unwrap_or_else(|| dir.join("midflight.db"));
-    let mut sqlite = SqliteOptions::new(path);
-    sqlite.durability = match args.durability {
-        Survives::Machine => Durability::Machine,
-        Survives::Process => Durability::Process,
-    };
-    sqlite.store_bytes_max = args.bounds.store_bytes_max();
-    let store = SqliteStore::open(sqlite).await;
-    store.map(Arc::new).map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// An error with its causes, for whoever starts a server: nothing of it is a secret to them.

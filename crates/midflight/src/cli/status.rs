@@ -63,11 +63,20 @@ pub(super) async fn replicas(client: &Client, output: &Output) -> Result<(), Fai
     let answer = client.get(&["api", "v1", "replicas"], &[]).await?.body;
     let replicas = answer.get("items").cloned().unwrap_or_default();
     output.data(&replicas, || {
-        let keys = ["id", "address", "applied_revision", "lag_ms", "last_seen"];
-        let rows =
-            replicas.as_array().into_iter().flatten().map(|replica| keys.map(|key| text(replica, key)));
-        table(&["REPLICA", "ADDRESS", "REVISION", "LAG_MS", "LAST_SEEN"], rows)
+        let keys = ["id", "address", "version", "applied_revision", "lag_ms", "last_seen"];
+        let rows = replicas.as_array().into_iter().flatten().map(|replica| {
+            keys.iter().map(|key| text(replica, key)).chain([not_well(replica)]).collect::<Vec<_>>()
+        });
+        table(&["REPLICA", "ADDRESS", "VERSION", "REVISION", "LAG_MS", "LAST_SEEN", "NOT_WELL"], rows)
     })
+}
+
+/// What a replica does not serve, and what else is wrong with it.
+fn not_well(replica: &Value) -> String {
+    let nacks = replica.get("quarantined").and_then(Value::as_array).into_iter().flatten();
+    let nacks = nacks.map(|nack| format!("refuses {}: {}", text(nack, "revision"), text(nack, "reason")));
+    let degraded = Some(text(replica, "degraded")).filter(|degraded| !degraded.is_empty());
+    nacks.chain(degraded).collect::<Vec<_>>().join("; ")
 }
 
 pub(super) async fn reload(client: &Client, output: &Output, args: &ReloadArgs) -> Result<(), Failure> {

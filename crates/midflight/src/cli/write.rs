@@ -1,6 +1,6 @@
 //! What commands that change something have in common: their flags, and how they tell what became of it.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::fail::Failure;
@@ -18,6 +18,32 @@ pub(super) struct WriteArgs {
     /// Change documents that belong to somebody else all the same; they change hands.
     #[arg(long)]
     pub(super) take_over: bool,
+    /// When to return: at once, when the server that is asked serves it, or when every replica says that it does.
+    #[arg(long, value_enum, default_value_t = Wait::Local)]
+    pub(super) wait: Wait,
+    /// How long to wait, in milliseconds; past it the change goes on without you.
+    #[arg(long, value_name = "MS")]
+    pub(super) timeout_ms: Option<u64>,
+}
+
+/// When a write returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Wait {
+    None,
+    #[default]
+    Local,
+    All,
+}
+
+impl Wait {
+    /// Its word in an address; what a server does by itself needs none.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Local => "",
+            Self::All => "all",
+        }
+    }
 }
 
 impl WriteArgs {
@@ -28,6 +54,8 @@ impl WriteArgs {
             ("dry_run", flag(self.dry_run)),
             ("take_over", flag(self.take_over)),
             ("reason", self.reason.clone()),
+            ("wait", self.wait.word().to_owned()),
+            ("timeout_ms", self.timeout_ms.map_or_else(String::new, |ms| ms.to_string())),
         ]
     }
 }
@@ -60,9 +88,33 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
         (true, _) => talk("it holds; nothing was changed (dry run)"),
         (false, "unchanged") => talk("nothing to change: it is so already"),
         (false, "queued") => talk("it goes on without you; look with `midflight history`"),
-        (false, _) => talk(&format!("revision {} is live", text(answer, "revision"))),
+        (false, "pending" | "partial") => return Err(not_everywhere(answer)),
+        (false, _) => talk(&format!("revision {} is live{}", text(answer, "revision"), everywhere(answer))),
     }
     Ok(())
+}
+
+fn acks(answer: &Value) -> impl Iterator<Item = &Value> {
+    answer.get("acks").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// On how many replicas it is, if that was waited for.
+fn everywhere(answer: &Value) -> String {
+    match acks(answer).count() {
+        0 => String::new(),
+        1 => " on the only replica".to_owned(),
+        many => format!(" on all {many} replicas"),
+    }
+}
+
+/// Who does not serve a revision that is in the log.
+fn not_everywhere(answer: &Value) -> Failure {
+    let others = acks(answer).filter(|ack| ack.get("ack").and_then(Value::as_bool) != Some(true));
+    let said: Vec<_> =
+        others.map(|ack| format!("{} {}", text(ack, "replica_id"), text(ack, "reason"))).collect();
+    let who = if said.is_empty() { "what the others say cannot be read".to_owned() } else { said.join("; ") };
+    let revision = text(answer, "revision");
+    Failure::failed(printable(&format!("revision {revision} is in the log, and not live everywhere: {who}")))
 }
 
 /// The texts of diffs, one after the other.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::Ack;
+
 /// What happens to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -141,22 +143,11 @@ impl From<&Document> for Written {
     }
 }
 
-/// What a replica says of a revision.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Ack {
-    /// The replica.
-    pub replica_id: String,
-    /// Whether the revision is served and verified there.
-    pub ack: bool,
-    /// Why not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
 /// What became of a write.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WriteAnswer {
-    /// `success`, `unchanged`, or `queued` with `wait=none`.
+    /// `success`; `unchanged`; `queued` when it goes on without its caller; `pending` when it is live here and not every
+    /// replica has said so in time; `partial` when it is live here and a replica refuses it.
     pub outcome: &'static str,
     /// The revision that it became; the served one when it changed nothing; null when it is only queued or was a
     /// dry run.
@@ -173,7 +164,7 @@ pub struct WriteAnswer {
     pub reload_id: Option<u64>,
     /// How long that took.
     pub reload_time_ms: Option<f64>,
-    /// With `wait=all`: what every replica says.
+    /// With `wait=all`: what every replica that is alive says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acks: Option<Vec<Ack>>,
 }

@@ -4,19 +4,17 @@ mod directory;
 mod document;
 mod edit;
 mod reload;
+mod replica;
 mod revision;
 mod status;
 mod time;
 
 pub use directory::{DirectoryAnswer, DirectoryProblem};
 pub use document::{DocumentAnswer, DocumentList, VersionAnswer, VersionList};
-pub use edit::{
-    Ack, ApplyRequest, ChangeRequest, DocumentDiffAnswer, OpWord, PlanAnswer, WriteAnswer, Written,
-};
+pub use edit::{ApplyRequest, ChangeRequest, DocumentDiffAnswer, OpWord, PlanAnswer, WriteAnswer, Written};
 pub use reload::{PhaseAnswer, ReloadAnswer, ReloadList, StatisticsAnswer};
+pub use replica::{Ack, NackAnswer, ReplicaAnswer, ReplicaList};
 pub use revision::{ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList};
 pub(crate) use status::Answering;
-pub use status::{
-    KindStatusAnswer, QuarantinedAnswer, RefusedAnswer, ReplicaAnswer, ReplicaList, StatusAnswer,
-};
+pub use status::{KindStatusAnswer, QuarantinedAnswer, RefusedAnswer, StatusAnswer};
 pub(crate) use time::{ms, stamp};

@@ -73,7 +73,7 @@ impl QuarantinedAnswer {
     }
 
     /// All that are left out.
-    pub(crate) fn all(status: &EngineStatus) -> Vec<Self> {
+    fn all(status: &EngineStatus) -> Vec<Self> {
         status.quarantined.iter().map(Self::new).collect()
     }
 }
@@ -146,34 +146,4 @@ impl StatusAnswer {
             directories: answering.directories,
         }
     }
-}
-
-/// One replica.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ReplicaAnswer {
-    /// Its id.
-    pub id: String,
-    /// Where it answers.
-    pub address: String,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// Since when it runs.
-    pub started_at: String,
-    /// When it was last heard of.
-    pub last_seen: String,
-    /// The revision it serves.
-    pub applied_revision: u64,
-    /// The revisions it does not serve, and why (its nacks).
-    pub quarantined: Vec<QuarantinedAnswer>,
-    /// For how long a revision has been in the log that it does not serve yet; 0 when it is level with the log.
-    pub lag_ms: f64,
-}
-
-/// The replicas that follow the log.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ReplicaList {
-    /// The replicas.
-    pub items: Vec<ReplicaAnswer>,
-    /// Always null: there is one page.
-    pub next_cursor: Option<String>,
 }

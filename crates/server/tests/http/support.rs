@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_server::{Running, ServeOptions};
+use midflight_server::{Backend, Running, ServeOptions};
 use midflight_store::Store;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub(crate) async fn server_with(change: impl FnOnce(&mut ServeOptions)) -> Serve
 
 pub(crate) async fn server_on(store: Arc<dyn Store>) -> Server {
     let dir = tempfile::tempdir().unwrap();
-    let running = midflight_server::start_on(options(&dir), store).await.unwrap();
+    let running = midflight_server::start_on(options(&dir), Backend::of_store(store)).await.unwrap();
     let token = running.first_token().unwrap_or_default().to_owned();
     Server { running, token, client: reqwest::Client::new(), dir }
 }

@@ -37,7 +37,7 @@ pub(super) async fn append(sessions: &Sessions, new: NewRevision<'_>) -> Result<
             drop(session);
             match was_taken(sessions, &appended.revision).await {
                 true => Ok(appended),
-                false => Err(lost(&appended.revision, error).into()),
+                false => Err(lost(&appended.revision, error)),
             }
         }
         Err(refused) => Err(refused),
@@ -103,12 +103,9 @@ async fn was_taken(sessions: &Sessions, revision: &Revision) -> bool {
     }
 }
 
-fn lost(revision: &Revision, error: StoreError) -> StoreError {
+fn lost(revision: &Revision, error: StoreError) -> AppendError {
     match error {
-        StoreError::Unavailable(why) => StoreError::Unavailable(format!(
-            "{why}; whether revision {} was taken is not known",
-            revision.number
-        )),
-        other => other,
+        StoreError::Unavailable(why) => AppendError::Unknown { number: revision.number, why },
+        other => other.into(),
     }
 }

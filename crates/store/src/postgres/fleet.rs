@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_core::Digest;
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::failure::failure;
 use super::session::Session;
@@ -35,13 +35,26 @@ pub(super) async fn blob(
 }
 
 pub(super) async fn put_token(session: &mut Session<'_>, token: &Token) -> Result<(), StoreError> {
-    let put = sqlx::query(
-        "INSERT INTO tokens (name, role, hash, created_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (name) DO UPDATE SET
-             role = excluded.role, hash = excluded.hash, created_at = excluded.created_at",
+    let replace = "ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, created_at = excluded.created_at";
+    insert_token(session, replace, token).await.map(drop)
+}
+
+pub(super) async fn add_token(session: &mut Session<'_>, token: &Token) -> Result<bool, StoreError> {
+    insert_token(session, "ON CONFLICT (name) DO NOTHING", token).await
+}
+
+/// Answers whether the row is there as given now.
+async fn insert_token(
+    session: &mut Session<'_>,
+    on_conflict: &str,
+    token: &Token,
+) -> Result<bool, StoreError> {
+    let sql = format!(
+        "INSERT INTO tokens (name, role, hash, created_at) VALUES ($1, $2, $3, $4) {on_conflict} RETURNING name"
     );
-    let put = put.bind(storable(&token.name)).bind(storable(&token.role)).bind(storable(&token.hash));
-    session.run(put.bind(token.created_at.to_string())).await
+    let insert = sqlx::query(AssertSqlSafe(sql)).bind(storable(&token.name)).bind(storable(&token.role));
+    let insert = insert.bind(storable(&token.hash)).bind(token.created_at.to_string());
+    Ok(!session.rows(insert).await?.is_empty())
 }
 
 pub(super) async fn tokens(session: &mut Session<'_>) -> Result<Vec<Token>, StoreError> {

@@ -162,6 +162,10 @@ impl Store for PostgresStore {
         fleet::put_token(&mut self.sessions.session().await?, token).await
     }
 
+    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
+        fleet::add_token(&mut self.sessions.session().await?, token).await
+    }
+
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         fleet::tokens(&mut self.sessions.session().await?).await
     }

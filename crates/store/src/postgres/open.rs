@@ -104,6 +104,8 @@ impl PostgresOptions {
             ("tcp_user_timeout", "60000"),
             // What waits for the lock of the writers must then see what they wrote.
             ("default_transaction_isolation", "read committed"),
+            // That a table is there already is no news.
+            ("client_min_messages", "warning"),
             // Compiling a statement costs more than any of these can win by it.
             ("jit", "off"),
         ])

@@ -155,12 +155,11 @@ impl Store for SqliteStore {
     }
 
     async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        let put = sqlx::query(
-            "INSERT OR REPLACE INTO tokens (name, role, hash, created_at) VALUES (?1, ?2, ?3, ?4)",
-        );
-        let put =
-            put.bind(&token.name).bind(&token.role).bind(&token.hash).bind(token.created_at.to_string());
-        put.execute(&self.writer).await.map(drop).map_err(failure)
+        fleet::put_token(&self.writer, "INSERT OR REPLACE", token).await.map(drop)
+    }
+
+    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
+        fleet::put_token(&self.writer, "INSERT OR IGNORE", token).await
     }
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {

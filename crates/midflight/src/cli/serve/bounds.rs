@@ -13,7 +13,7 @@ macro_rules! bounds {
             $($(#[doc = $doc])*
             #[arg(long, env = $env, hide_short_help = true, value_name = "NUMBER")]
             $name: Option<$kind>,)+
-            /// The largest the log's file may grow, in bytes; what the disk holds unless said.
+            /// The largest a SQLite log's file may grow, in bytes; what the disk holds unless said.
             #[arg(long, env = "MIDFLIGHT_STORE_BYTES_MAX", hide_short_help = true, value_name = "NUMBER")]
             store_bytes_max: Option<u64>,
         }
@@ -24,6 +24,7 @@ macro_rules! bounds {
                 $(if let Some(bound) = self.$name {
                     options.$($place).+ = bound;
                 })+
+                options.store_bytes_max = self.store_bytes_max;
             }
         }
     };
@@ -70,11 +71,4 @@ bounds! {
     runaways_max: usize => engine_limits.runaways_max, "MIDFLIGHT_RUNAWAYS_MAX";
     /// How many changes of a reload are told one by one.
     changes_told_max: usize => engine_limits.changes_told_max, "MIDFLIGHT_CHANGES_TOLD_MAX";
-}
-
-impl Bounds {
-    /// The largest the log's file may grow.
-    pub(super) fn store_bytes_max(&self) -> Option<u64> {
-        self.store_bytes_max
-    }
 }

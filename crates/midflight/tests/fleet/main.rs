@@ -1,0 +1,5 @@
+//! Several `midflight serve` on one log in PostgreSQL, with real servers that carry their hints.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod acks;
+mod harness;

@@ -1,0 +1,101 @@
+//! What a server stands on: the log, what carries its hints, and the folder with its own copy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use midflight_bus::{Bus, MemoryBus};
+use midflight_store::{
+    LastGoodFile, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError,
+};
+
+use crate::data_dir::DataDir;
+use crate::{ServeError, ServeOptions, StorePlace};
+
+/// How long to wait before a log that did not answer is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a server stands on.
+pub struct Backend {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) bus: Arc<dyn Bus>,
+    /// Whether other replicas follow the same log.
+    pub(crate) is_shared: bool,
+    pub(crate) replica_id: String,
+    pub(crate) data_dir: Option<DataDir>,
+}
+
+impl Backend {
+    /// Opens what the options name. A server elsewhere need not answer yet.
+    ///
+    /// # Errors
+    /// [`ServeError`] when the folder or the file of the log cannot be had.
+    pub async fn open(options: &ServeOptions) -> Result<Self, ServeError> {
+        let data_dir = DataDir::open(&options.data_dir)?;
+        let replica_id = data_dir.replica_id(options.replica_id.as_deref())?;
+        let (store, is_shared): (Arc<dyn Store>, _) = match &options.store {
+            StorePlace::Sqlite(path) => {
+                let mut sqlite = SqliteOptions::new(path);
+                sqlite.durability = options.durability;
+                sqlite.store_bytes_max = options.store_bytes_max;
+                (Arc::new(SqliteStore::open(sqlite).await?), false)
+            }
+            StorePlace::Postgres(url) => {
+                (Arc::new(PostgresStore::new(PostgresOptions::new(url.clone(), &replica_id))), true)
+            }
+        };
+        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
+        Ok(Self { store, bus, is_shared, replica_id, data_dir: Some(data_dir) })
+    }
+
+    /// A store of one's own that nobody else follows, without a folder.
+    #[must_use]
+    pub fn of_store(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            bus: Arc::new(MemoryBus::new()),
+            is_shared: false,
+            replica_id: "replica".to_owned(),
+            data_dir: None,
+        }
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Waits until the log answers, or there is a copy of it to start from. Answers whether the log did.
+    ///
+    /// # Errors
+    /// [`StoreError`] when waiting would not help.
+    pub async fn ready(&self) -> Result<bool, StoreError> {
+        let mut told = String::new();
+        loop {
+            let why = match self.store.head().await {
+                Ok(_) => return Ok(true),
+                Err(StoreError::Unavailable(why)) => why,
+                Err(error) => return Err(error),
+            };
+            if self.last_good().is_some_and(|file| file.path().exists()) {
+                return Ok(false);
+            }
+            if told != why {
+                tracing::warn!(%why, "the log does not answer, and there is no copy of it here yet; waiting for it");
+                told = why;
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// Where this replica keeps its own copy; none when the log is as near as the copy would be.
+    pub(crate) fn last_good(&self) -> Option<LastGoodFile> {
+        self.data_dir.as_ref().filter(|_| self.is_shared).map(DataDir::last_good)
+    }
+}
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backend").field("replica_id", &self.replica_id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+//! The keys of a server, from the store and as it has them: made at the first start, read again while it runs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use midflight_store::{Store, StoreError};
+
+use crate::ServeError;
+use crate::app::App;
+use crate::auth::{Tokens, admin, known};
+use crate::first_key::FirstKey;
+
+/// How soon the keys of a store that was away at the start are asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How often they are read again, since other replicas may have changed them.
+const READ_AGAIN: Duration = Duration::from_secs(10);
+
+/// The keys as the options give them.
+pub(crate) struct Keys {
+    first: FirstKey,
+}
+
+impl Keys {
+    /// Reads the file with the admin's token, or makes it.
+    pub(crate) fn read(file: Option<&Path>) -> Result<Self, ServeError> {
+        Ok(Self { first: FirstKey::read(file)? })
+    }
+
+    /// The tokens of the store, with a fresh one, which is answered too, if it had none.
+    pub(crate) async fn first(&self, store: &dyn Store) -> Result<(Tokens, Option<String>), ServeError> {
+        let told = self.first.keep(store).await?;
+        Ok((Tokens::new(Tokens::read(store).await?), told))
+    }
+
+    /// What can be known while the store does not answer: the token of the file.
+    pub(crate) fn without_store(&self) -> Tokens {
+        Tokens::new(match &self.first {
+            FirstKey::File(token) => known(&admin(token)).into_iter().collect(),
+            FirstKey::Told => Vec::new(),
+        })
+    }
+
+    /// Keeps the tokens in step with the store's until the server stops. `is_kept` says whether the store has the one
+    /// of the file already.
+    pub(crate) async fn follow(self, app: App, mut is_kept: bool) {
+        loop {
+            if is_kept && !app.backend.is_shared {
+                return;
+            }
+            let pause = if is_kept { READ_AGAIN } else { ASK_AGAIN };
+            let turn = async {
+                tokio::time::sleep(pause).await;
+                self.turn(&app, is_kept).await
+            };
+            tokio::select! {
+                turned = turn => match turned {
+                    Ok(()) => is_kept = true,
+                    Err(error) => tracing::debug!(%error, "the keys cannot be read for now"),
+                },
+                () = app.stopping.cancelled() => return,
+            }
+        }
+    }
+
+    async fn turn(&self, app: &App, is_kept: bool) -> Result<(), StoreError> {
+        let store = &*app.backend.store;
+        if !is_kept {
+            self.first.keep_late(store).await?;
+        }
+        app.tokens.know(Tokens::read(store).await?);
+        Ok(())
+    }
+}
