@@ -25,7 +25,7 @@ pub(crate) use run::Scheduler;
 pub use when::{When, Window};
 
 /// The name of the kind.
-pub(crate) const KIND: &str = "schedules";
+pub const SCHEDULES: &str = "schedules";
 /// How many schedules there may be. 1,000: a person reads the list.
 pub(crate) const SCHEDULES_MAX: usize = 1_000;
 /// How many documents one schedule may change. 1,000; what is more belongs into several, or into files.
@@ -103,5 +103,5 @@ fn id_of(name: DocumentName) -> DocumentId {
 
 #[expect(clippy::expect_used, reason = "a constant that tests read")]
 fn kind_name() -> KindName {
-    KindName::new(KIND).expect("a kind's name")
+    KindName::new(SCHEDULES).expect("a kind's name")
 }

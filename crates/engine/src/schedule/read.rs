@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::cron::Cron;
 use super::when::{LENGTH_MS, LENGTH_MS_DEFAULT};
-use super::{CHANGES_MAX, KIND, Schedule, What, When, Window};
+use super::{CHANGES_MAX, SCHEDULES, Schedule, What, When, Window};
 
 const FIELDS: &[&str] = &["changes", "take_over", "reload", "repeat", "not_before", "window", "refused"];
 const CHANGE_FIELDS: &[&str] = &["op", "kind", "name", "body", "if_version", "if_revision", "if_present"];
@@ -166,7 +166,7 @@ impl<'a> Fields<'a> {
         let precondition = self.precondition();
         let id = DocumentId::new(kind?, name?);
         let id = match id {
-            Ok(id) if id.kind.as_str() == KIND => {
+            Ok(id) if id.kind.as_str() == SCHEDULES => {
                 // A schedule that makes schedules could go on for ever.
                 self.wrong("unknown_value", "kind", "a schedule does not change schedules");
                 return None;

@@ -210,10 +210,12 @@ async fn apply(requests: &Requests, id: &DocumentId, edit: Edit) -> Result<Ran, 
     Err(match refused.refusal {
         // Another replica was faster, or somebody has put or cancelled it in the last moment.
         Refusal::Precondition(failed) if failed.id == *id => Ran::Done,
-        later
-        @ (Refusal::Busy { .. } | Refusal::Contended { .. } | Refusal::Stopping | Refusal::Store(_)) => {
-            Ran::Later(later.to_string())
-        }
+        // If it is in the log after all, the schedule is gone the next time.
+        later @ (Refusal::Busy { .. }
+        | Refusal::Contended { .. }
+        | Refusal::Stopping
+        | Refusal::Unknown { .. }
+        | Refusal::Store(_)) => Ran::Later(later.to_string()),
         Refusal::Invalid(problems) | Refusal::Rejected(problems) | Refusal::RolledBack(problems) => {
             Ran::Refused(outcome, problems)
         }
