@@ -51,7 +51,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 
 /// Libraries that are the business of one room alone.
 const PRIVATE: &[(&str, &str)] =
-    &[("arc-swap", "live"), ("sqlx", "store"), ("axum", "server"), ("notify", "source")];
+    &[("arc-swap", "live"), ("sqlx", "store"), ("axum", "server"), ("notify", "source"), ("croner", "engine")];
 
 fn crates_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate lies in the folder of crates").to_owned()
