@@ -106,7 +106,7 @@ pub(crate) enum Submitted {
     /// It goes on without its caller.
     Queued,
     /// It waits for its time.
-    Scheduled(Waiting),
+    Scheduled(Box<Waiting>),
 }
 
 /// An edit or a reload that waits.
@@ -114,9 +114,9 @@ pub(crate) enum Submitted {
 pub(crate) struct Waiting {
     planned: Planned,
     /// What the edit would do now.
-    tried: Option<Box<Accepted>>,
+    tried: Option<Accepted>,
     /// What became of putting the schedule.
-    made: Box<Submitted>,
+    made: Submitted,
 }
 
 /// What the replicas say of a revision.
@@ -169,7 +169,8 @@ pub(crate) async fn submit(app: &App, params: &WriteParams, edit: Edit) -> Resul
     let put = Edit { take_over: false, changes: vec![planned.put()], ..edit.clone() };
     let tried = app.engine.dry_run(edit).await?;
     let made = make(app, params, put).await?;
-    Ok(Submitted::Scheduled(Waiting { planned, tried: Some(Box::new(tried)), made: Box::new(made) }))
+    let tried = Some(tried);
+    Ok(Submitted::Scheduled(Box::new(Waiting { planned, tried, made })))
 }
 
 /// Schedules a reload.
@@ -183,7 +184,7 @@ pub(crate) async fn submit_reload(
     let planned = later.plan(What::Reload { repeat })?;
     let params = WriteParams { reason, ..WriteParams::default() };
     let made = make(app, &params, params.edit(author, vec![planned.put()])).await?;
-    Ok(Submitted::Scheduled(Waiting { planned, tried: None, made: Box::new(made) }))
+    Ok(Submitted::Scheduled(Box::new(Waiting { planned, tried: None, made })))
 }
 
 /// Makes an edit now.
@@ -228,7 +229,7 @@ async fn make(app: &App, params: &WriteParams, edit: Edit) -> Result<Submitted, 
 pub(crate) fn answer(app: &App, params: &WriteParams, submitted: Submitted) -> Response {
     match submitted {
         Submitted::Scheduled(waiting) => {
-            (StatusCode::ACCEPTED, Json(scheduled(app, params, waiting))).into_response()
+            (StatusCode::ACCEPTED, Json(scheduled(app, params, *waiting))).into_response()
         }
         Submitted::Queued => (StatusCode::ACCEPTED, Json(queued(app, params))).into_response(),
         Submitted::Done(accepted, heard) => {
@@ -258,16 +259,16 @@ pub(crate) fn answer(app: &App, params: &WriteParams, submitted: Submitted) -> R
 
 /// What the scheduled edit would change, and the revision that schedules it.
 fn scheduled(app: &App, params: &WriteParams, waiting: Waiting) -> WriteAnswer {
-    let made = match *waiting.made {
+    let Waiting { planned, tried, made } = waiting;
+    let made = match made {
         Submitted::Done(accepted, heard) => live(app, params, &accepted, heard),
         Submitted::Queued | Submitted::Scheduled(_) => queued(app, params),
     };
-    let tried = waiting.tried.as_deref();
     WriteAnswer {
         outcome: "scheduled",
-        diff: tried.map_or_else(Vec::new, |tried| DocumentDiffAnswer::all(&tried.diff)),
-        plan: tried.and_then(|tried| tried.plan.as_ref()).map(PlanAnswer::from),
-        schedule: Some(waiting.planned.answer()),
+        diff: tried.as_ref().map_or_else(Vec::new, |tried| DocumentDiffAnswer::all(&tried.diff)),
+        plan: tried.as_ref().and_then(|tried| tried.plan.as_ref()).map(PlanAnswer::from),
+        schedule: Some(planned.answer()),
         ..made
     }
 }
