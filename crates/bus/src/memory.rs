@@ -1,21 +1,46 @@
 //! The bus within one process: nothing to install, and it cannot fail.
 
-use async_trait::async_trait;
-use tokio::sync::watch;
+use std::sync::Arc;
 
-use crate::{Bus, BusError, Heard, Hint, Hints};
+use async_trait::async_trait;
+
+use crate::audience::Audience;
+use crate::status::Record;
+use crate::{Bus, BusError, BusStatus, Heard, Hint, Hints};
 
 /// Carries hints within one process. Cloning it gives another end of the same bus.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), midflight_bus::BusError> {
+/// use midflight_bus::{Bus, Heard, Hint, MemoryBus};
+/// use midflight_core::RevisionNumber;
+///
+/// let bus = MemoryBus::new();
+/// let mut hints = bus.subscribe().await?;
+/// let hint = Hint { head: RevisionNumber::new(42), change: None, awaited: false };
+/// bus.publish(hint.clone()).await?;
+/// assert_eq!(hints.next().await, Some(Heard::Hint(hint)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct MemoryBus {
-    newest: watch::Sender<Option<Hint>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    audience: Audience,
+    record: Record,
 }
 
 impl MemoryBus {
     /// A bus that nobody hears yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { newest: watch::Sender::new(None) }
+        let record = Record::new("memory", "this process".to_owned(), true);
+        Self { shared: Arc::new(Shared { audience: Audience::default(), record }) }
     }
 }
 
@@ -28,43 +53,18 @@ impl Default for MemoryBus {
 #[async_trait]
 impl Bus for MemoryBus {
     async fn publish(&self, hint: Hint) -> Result<(), BusError> {
-        self.newest.send_replace(Some(hint));
+        self.shared.audience.say(&Heard::Hint(hint));
+        let mut status = self.shared.record.lock();
+        status.published += 1;
+        status.heard += 1;
         Ok(())
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Hints>, BusError> {
-        Ok(Box::new(MemoryHints { newest: self.newest.subscribe() }))
+        Ok(self.shared.audience.join())
     }
-}
 
-struct MemoryHints {
-    newest: watch::Receiver<Option<Hint>>,
-}
-
-#[async_trait]
-impl Hints for MemoryHints {
-    async fn next(&mut self) -> Option<Heard> {
-        self.newest.changed().await.ok()?;
-        let newest = self.newest.borrow_and_update().clone();
-        Some(newest.map_or(Heard::Look, Heard::Hint))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use midflight_core::RevisionNumber;
-
-    #[tokio::test]
-    async fn a_burst_is_heard_as_its_newest() {
-        let bus = MemoryBus::new();
-        let mut hints = bus.subscribe().await.unwrap();
-        let hint = |number| Hint { head: RevisionNumber::new(number), change: None, awaited: false };
-        for number in 1..=1000 {
-            bus.publish(hint(number)).await.unwrap();
-        }
-        assert_eq!(hints.next().await, Some(Heard::Hint(hint(1000))));
-        drop(bus);
-        assert_eq!(hints.next().await, None);
+    fn status(&self) -> BusStatus {
+        self.shared.record.lock().clone()
     }
 }

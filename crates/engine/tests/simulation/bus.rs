@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fastrand::Rng;
-use midflight_bus::{Bus, BusError, Heard, Hint, Hints};
+use midflight_bus::{Bus, BusError, BusStatus, Heard, Hint, Hints, MemoryBus};
 use tokio::sync::mpsc;
 
 /// What all ends of the bus share.
@@ -102,6 +102,10 @@ impl Bus for SimBus {
         let (sender, hints) = mpsc::unbounded_channel();
         self.air.inner.lock().unwrap().listeners.push((self.replica, sender));
         Ok(Box::new(SimHints(hints)))
+    }
+
+    fn status(&self) -> BusStatus {
+        MemoryBus::new().status()
     }
 }
 

@@ -1,0 +1,51 @@
+//! What is said and what is heard.
+
+use std::sync::Arc;
+
+use midflight_core::{Appended, RevisionNumber};
+
+use crate::slot::Coalesce;
+
+/// What is said when the log moved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hint {
+    /// The newest revision then.
+    pub head: RevisionNumber,
+    /// That revision itself, so that a follower exactly one behind need not ask the log. A bus leaves it out when it is
+    /// too large to carry.
+    pub change: Option<Arc<Appended>>,
+    /// Whether somebody waits to hear that every replica serves it.
+    pub awaited: bool,
+}
+
+impl Coalesce for Hint {
+    /// The newer of the two; of two that say the same, the one that brings the change. Whoever waits goes on waiting.
+    fn and(self, later: Self) -> Self {
+        let awaited = self.awaited || later.awaited;
+        let later_counts = (later.head, later.change.is_some()) >= (self.head, self.change.is_some());
+        let newer = if later_counts { later } else { self };
+        Self { awaited, ..newer }
+    }
+}
+
+/// What a follower hears.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// A hint, said by somebody who has the log's key, or one that carries nothing.
+    Hint(Hint),
+    /// Something was or may have been missed: look at the log.
+    Look,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_hints_the_newer_counts_and_whoever_waits_goes_on_waiting() {
+        let hint = |head, awaited| Hint { head: RevisionNumber::new(head), change: None, awaited };
+        assert_eq!(hint(1, true).and(hint(2, false)), hint(2, true));
+        assert_eq!(hint(2, false).and(hint(1, true)), hint(2, true));
+        assert_eq!(hint(2, false).and(hint(2, false)), hint(2, false));
+    }
+}

@@ -1,0 +1,168 @@
+//! The one task of a bus over a network: connects, for ever; hears and sends while connected.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::codec::encode;
+use super::hearing::Hearing;
+use super::timing::{Backoff, Timing};
+use super::transport::{Incoming, Outgoing, Transport};
+use super::{Seal, Shared};
+use crate::slot::Coalesce as _;
+use crate::{Heard, Hint};
+
+/// Runs until it is aborted.
+pub(crate) async fn run<T: Transport>(transport: T, shared: Arc<Shared>, seal: Seal, timing: Timing) {
+    let mut driver = Driver { shared: &shared, seal, timing, was_connected: false, unsent: None };
+    let mut backoff = Backoff::new(timing);
+    loop {
+        let connected = within(timing.connect(), "to connect", transport.connect()).await;
+        let mut held = Duration::ZERO;
+        let why = match connected {
+            Ok((incoming, outgoing)) => {
+                let since = Instant::now();
+                driver.connected();
+                let why = driver.talk(incoming, outgoing).await;
+                held = since.elapsed();
+                why
+            }
+            Err(why) => why,
+        };
+        driver.disconnected(why);
+        sleep(backoff.next(held)).await;
+    }
+}
+
+struct Driver<'a> {
+    shared: &'a Shared,
+    seal: Seal,
+    timing: Timing,
+    was_connected: bool,
+    /// The hint that the server has not taken yet. It outlives the connection.
+    unsent: Option<Hint>,
+}
+
+impl Driver<'_> {
+    fn connected(&mut self) {
+        let mut status = self.shared.record.lock();
+        tracing::info!(bus = status.name, address = status.address, "hints flow");
+        status.connected = true;
+        status.reconnects += u64::from(self.was_connected);
+        status.since = std::time::Instant::now();
+        drop(status);
+        self.was_connected = true;
+        // Whatever was published before we listened was not heard.
+        self.shared.audience.say(&Heard::Look);
+    }
+
+    fn disconnected(&self, why: String) {
+        let mut status = self.shared.record.lock();
+        let name = status.name;
+        // Said once: a server that stays away for a day fills no log.
+        if status.last_error.as_ref() != Some(&why) || status.connected {
+            tracing::warn!(bus = name, error = why, "no hints for now; the log is looked at by the period");
+        }
+        if status.connected {
+            status.connected = false;
+            status.since = std::time::Instant::now();
+        }
+        status.last_error = Some(why);
+    }
+
+    /// Hears and sends until either fails. Answers why.
+    async fn talk(&mut self, incoming: impl Incoming, outgoing: impl Outgoing) -> String {
+        let hearing = Hearing::new(self.seal.clone());
+        let (shared, timing) = (self.shared, self.timing);
+        tokio::select! {
+            why = listen(shared, timing, hearing, incoming) => why,
+            why = self.speak(outgoing) => why,
+        }
+    }
+
+    async fn speak(&mut self, mut outgoing: impl Outgoing) -> String {
+        loop {
+            if self.unsent.is_none() {
+                tokio::select! {
+                    hint = self.shared.outbox.next() => self.unsent = hint,
+                    () = sleep(self.timing.silence()) => {
+                        if let Err(why) = within(self.timing.answer(), "to answer", outgoing.ping()).await {
+                            return why;
+                        }
+                    }
+                }
+            }
+            // What was published while the last one was on its way, or while there was no connection.
+            let newer = self.shared.outbox.take();
+            let hint = match (self.unsent.take(), newer) {
+                (Some(unsent), Some(newer)) => unsent.and(newer),
+                (unsent, newer) => match unsent.or(newer) {
+                    Some(hint) => hint,
+                    None => continue,
+                },
+            };
+            let message = encode(&hint, &self.seal, outgoing.bytes_max());
+            self.unsent = Some(hint);
+            if let Err(why) = within(self.timing.answer(), "to take a hint", outgoing.send(message)).await {
+                return why;
+            }
+            self.unsent = None;
+            self.shared.record.lock().published += 1;
+        }
+    }
+}
+
+async fn listen(
+    shared: &Shared,
+    timing: Timing,
+    mut hearing: Hearing,
+    mut incoming: impl Incoming,
+) -> String {
+    loop {
+        let due = hearing.due();
+        let ripe = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            received = incoming.next() => {
+                let received = match received {
+                    Ok(received) => received,
+                    Err(why) => return why,
+                };
+                let judged = hearing.hear(&received, Instant::now());
+                {
+                    let mut status = shared.record.lock();
+                    status.heard += u64::from(judged.is_hint);
+                    status.ignored += u64::from(!judged.is_hint);
+                }
+                if let Some(heard) = judged.heard {
+                    shared.audience.say(&heard);
+                }
+            }
+            () = ripe => {
+                if let Some(heard) = hearing.ripe(Instant::now()) {
+                    shared.audience.say(&heard);
+                }
+            }
+            () = sleep(timing.silence()) => {
+                if let Err(why) = within(timing.answer(), "to answer", incoming.ping()).await {
+                    return why;
+                }
+            }
+        }
+    }
+}
+
+/// What comes of it, unless it takes too long.
+async fn within<T>(
+    time: Duration,
+    what: &str,
+    doing: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let late = |_| format!("the server took more than {} ms {what}", time.as_millis());
+    timeout(time, doing).await.map_err(late)?
+}

@@ -1,0 +1,105 @@
+//! Buses over a network: one driver, and a transport for each server that a fleet may have already.
+
+mod codec;
+mod driver;
+mod hearing;
+#[cfg(feature = "nats")]
+pub(crate) mod nats;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
+mod seal;
+mod timing;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod tls;
+mod transport;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::task::AbortHandle;
+
+use crate::audience::Audience;
+use crate::slot::Slot;
+use crate::status::Record;
+use crate::{Bus, BusError, BusStatus, Hint, Hints};
+use transport::Transport;
+
+pub use seal::Seal;
+pub use timing::Timing;
+
+/// A bus over a server that may come and go. Cloning it gives another handle of the same end; when the last one goes,
+/// its task ends at once, whatever the server does, and those who hear it hear that it is closed.
+///
+/// Publishing never waits and never fails: a hint waits for the server, the newest alone. A change goes along when it
+/// fits into a message of that server, and when the [`Seal`] knows the key.
+pub struct NetworkBus<T> {
+    end: Arc<End>,
+    transport: PhantomData<fn() -> T>,
+}
+
+/// What a bus and its task share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    audience: Audience,
+    outbox: Slot<Hint>,
+    record: Record,
+}
+
+struct End {
+    shared: Arc<Shared>,
+    task: AbortHandle,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl<T> NetworkBus<T> {
+    fn start(name: &'static str, address: String, transport: T, seal: &Seal, timing: Timing) -> Self
+    where
+        T: Transport,
+    {
+        let shared = Arc::new(Shared {
+            audience: Audience::default(),
+            outbox: Slot::new(),
+            record: Record::new(name, address, false),
+        });
+        let task = tokio::spawn(driver::run(transport, Arc::clone(&shared), seal.clone(), timing));
+        let end = Arc::new(End { shared, task: task.abort_handle() });
+        Self { end, transport: PhantomData }
+    }
+}
+
+impl<T> Clone for NetworkBus<T> {
+    fn clone(&self) -> Self {
+        Self { end: Arc::clone(&self.end), transport: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for NetworkBus<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkBus").field("status", &*self.end.shared.record.lock()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<T: 'static> Bus for NetworkBus<T> {
+    async fn publish(&self, hint: Hint) -> Result<(), BusError> {
+        self.end.shared.outbox.put(hint);
+        Ok(())
+    }
+
+    async fn subscribe(&self) -> Result<Box<dyn Hints>, BusError> {
+        Ok(self.end.shared.audience.join())
+    }
+
+    fn status(&self) -> BusStatus {
+        self.end.shared.record.lock().clone()
+    }
+}

@@ -1,0 +1,150 @@
+//! Hints over Redis pub/sub.
+
+use futures_util::StreamExt as _;
+use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, cmd};
+
+use super::hearing::Received;
+use super::transport::{Incoming, Outgoing, Transport};
+use super::{NetworkBus, Seal, Timing, tls};
+use crate::BusError;
+
+/// The longest message sent over Redis, in bytes. Redis itself carries 512 MB; but it cuts off a subscriber for whom
+/// 32 MB wait, or 8 MB for a minute, and this lets one be 32 messages late.
+const REDIS_BYTES_MAX: usize = 256 << 10;
+
+/// What a [`RedisBus`] is made of. It cannot be printed: the URL may have a password in it.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss://` with TLS, or `unix:PATH`.
+    pub url: String,
+    /// The channel of the hints; `midflight` by default. Channels are of the whole server, not of one database.
+    pub channel: String,
+    /// A channel on which programs that Midflight replaces say `{"action":"reload", ..}`, if any. Anybody who reaches
+    /// Redis may say that, so it brings a look at most once a second.
+    pub legacy_channel: Option<String>,
+    /// How long things may take.
+    pub timing: Timing,
+}
+
+impl RedisOptions {
+    /// The defaults for a server.
+    pub fn new(url: impl Into<String>) -> Self {
+        let (url, channel) = (url.into(), "midflight".to_owned());
+        Self { url, channel, legacy_channel: None, timing: Timing::default() }
+    }
+}
+
+/// Carries hints over Redis pub/sub, by two connections: one that is subscribed, and one that publishes.
+///
+/// ```no_run
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), midflight_bus::BusError> {
+/// use midflight_bus::{Bus, RedisBus, RedisOptions, Seal};
+///
+/// let seal = Seal::new();
+/// let bus = RedisBus::new(RedisOptions::new("redis://127.0.0.1:6379"), &seal)?;
+/// // Once the store has answered: seal.know(store.hint_key().await?);
+/// let mut hints = bus.subscribe().await?;
+/// while let Some(heard) = hints.next().await {
+///     println!("{heard:?}; {:?}", bus.status());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub type RedisBus = NetworkBus<Redis>;
+
+impl NetworkBus<Redis> {
+    /// Makes the bus. It reaches the server by itself; whether it is there makes no difference now.
+    ///
+    /// # Errors
+    /// [`BusError::Options`] when the URL is none of Redis.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new(options: RedisOptions, seal: &Seal) -> Result<Self, BusError> {
+        tls::choose_cryptography();
+        // The error may quote the URL, and with it the password.
+        let refused = |_| {
+            let cure = "write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS";
+            BusError::Options(format!("the URL of Redis cannot be read; {cure}"))
+        };
+        let info = options.url.into_connection_info().map_err(refused)?;
+        let info = info.clone().set_tcp_settings(info.tcp_settings().clone().set_nodelay(true));
+        let address = info.addr().to_string();
+        let client = Client::open::<ConnectionInfo>(info).map_err(refused)?;
+        let transport = Redis { client, channel: options.channel, legacy_channel: options.legacy_channel };
+        Ok(Self::start("redis", address, transport, seal, options.timing))
+    }
+}
+
+/// The server of a [`RedisBus`].
+pub struct Redis {
+    client: Client,
+    channel: String,
+    legacy_channel: Option<String>,
+}
+
+impl Transport for Redis {
+    type Incoming = Subscribed;
+    type Outgoing = Publishing;
+
+    async fn connect(&self) -> Result<(Subscribed, Publishing), String> {
+        // The driver has deadlines of its own for all of this.
+        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let connection =
+            self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(why)?;
+        let mut pubsub = self.client.get_async_pubsub().await.map_err(why)?;
+        let channels: Vec<_> = [&self.channel].into_iter().chain(&self.legacy_channel).collect();
+        pubsub.subscribe(channels).await.map_err(why)?;
+        let (sink, stream) = pubsub.split();
+        let subscribed = Subscribed { sink, stream, channel: self.channel.clone() };
+        Ok((subscribed, Publishing { connection, channel: self.channel.clone() }))
+    }
+}
+
+pub(crate) struct Subscribed {
+    sink: PubSubSink,
+    stream: PubSubStream,
+    channel: String,
+}
+
+impl Incoming for Subscribed {
+    async fn next(&mut self) -> Result<Received, String> {
+        let message = self.stream.next().await.ok_or("the subscribed connection was closed")?;
+        let payload = message.get_payload_bytes().to_vec();
+        Ok(match message.get_channel_name() == self.channel {
+            true => Received::Message(payload),
+            false => Received::Legacy(payload),
+        })
+    }
+
+    async fn ping(&mut self) -> Result<(), String> {
+        self.sink.ping::<redis::Value>().await.map(drop).map_err(why)
+    }
+}
+
+pub(crate) struct Publishing {
+    connection: MultiplexedConnection,
+    channel: String,
+}
+
+impl Outgoing for Publishing {
+    fn bytes_max(&self) -> usize {
+        REDIS_BYTES_MAX
+    }
+
+    async fn send(&mut self, message: Vec<u8>) -> Result<(), String> {
+        let mut publish = cmd("PUBLISH");
+        publish.arg(&self.channel).arg(message);
+        publish.query_async::<redis::Value>(&mut self.connection).await.map(drop).map_err(why)
+    }
+
+    async fn ping(&mut self) -> Result<(), String> {
+        cmd("PING").query_async::<redis::Value>(&mut self.connection).await.map(drop).map_err(why)
+    }
+}
+
+fn why(error: redis::RedisError) -> String {
+    error.to_string()
+}

@@ -1,0 +1,89 @@
+//! How long a bus over a network waits for what.
+
+use std::time::Duration;
+
+/// How long things may take. The defaults suit a network; tests shorten them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// The longest that connecting may take, in milliseconds: name, socket, TLS, log-in and subscription.
+    pub connect_ms_max: u64,
+    /// The longest that the server may take to answer, in milliseconds. One that takes longer counts as gone.
+    pub answer_ms_max: u64,
+    /// After how much silence the server is asked whether it is there, in milliseconds. A dead one is noticed after
+    /// this and [`Self::answer_ms_max`].
+    pub silence_ms_max: u64,
+    /// The bound of the first pause before connecting anew, in milliseconds. It doubles with each try in vain. A pause
+    /// is of a random length up to its bound, so that a fleet does not come back all at once.
+    pub backoff_ms_first: u64,
+    /// What that bound does not go beyond, in milliseconds.
+    pub backoff_ms_max: u64,
+}
+
+impl Default for Timing {
+    /// 5 s to connect, 3 s to answer, 5 s of silence, pauses of up to 50 ms at first and up to 5 s at last.
+    fn default() -> Self {
+        Self {
+            connect_ms_max: 5000,
+            answer_ms_max: 3000,
+            silence_ms_max: 5000,
+            backoff_ms_first: 50,
+            backoff_ms_max: 5000,
+        }
+    }
+}
+
+impl Timing {
+    pub(crate) fn connect(&self) -> Duration {
+        Duration::from_millis(self.connect_ms_max)
+    }
+
+    pub(crate) fn answer(&self) -> Duration {
+        Duration::from_millis(self.answer_ms_max)
+    }
+
+    pub(crate) fn silence(&self) -> Duration {
+        Duration::from_millis(self.silence_ms_max)
+    }
+}
+
+/// The pauses between tries to connect: of a random length up to a bound that doubles.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    timing: Timing,
+    bound: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new(timing: Timing) -> Self {
+        Self { timing, bound: Duration::from_millis(timing.backoff_ms_first) }
+    }
+
+    /// How long to pause now. A connection that held for longer than the next pause may take was a good one, and the
+    /// bounds start again; one that was lost at once was as much in vain as one that was never made.
+    pub(crate) fn next(&mut self, held: Duration) -> Duration {
+        if held > self.bound {
+            *self = Self::new(self.timing);
+        }
+        let pause = self.bound.mul_f64(fastrand::f64());
+        self.bound = (self.bound * 2).min(Duration::from_millis(self.timing.backoff_ms_max));
+        pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_their_bound_and_start_again_after_a_connection_that_held() {
+        let mut backoff = Backoff::new(Timing::default());
+        let mut bounds = Vec::new();
+        for _ in 0..9 {
+            bounds.push(backoff.bound.as_millis());
+            let bound = backoff.bound;
+            assert!(backoff.next(Duration::ZERO) <= bound);
+        }
+        assert_eq!(bounds, [50, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert!(backoff.next(Duration::from_secs(6)) <= Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,100 @@
+//! Hints over a real Redis.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod faults;
+
+use std::sync::Arc;
+
+use faults::{Server, TIMING, sealed, until};
+use midflight_bus::conformance::{Ends, heard, heard_up_to, hint};
+use midflight_bus::{Bus, BusError, Heard, RedisBus, RedisOptions, Seal, Timing};
+use midflight_testkit::{Process, Redis};
+
+async fn make() -> (Ends, Arc<Redis>) {
+    let server = Arc::new(Redis::start());
+    let url = server.url();
+    (Box::new(move || <Redis as Server>::bus(url.clone(), Timing::default(), &sealed()).unwrap()), server)
+}
+
+midflight_bus::conformance_tests!(make());
+fault_tests!(Redis);
+
+impl Server for Redis {
+    fn start() -> Self {
+        Self::start()
+    }
+
+    fn port(&self) -> u16 {
+        self.port()
+    }
+
+    fn url_by(&self, port: u16) -> String {
+        format!("redis://127.0.0.1:{port}")
+    }
+
+    fn stop(&mut self) {
+        self.stop();
+    }
+
+    fn restart(&mut self) {
+        self.restart();
+    }
+
+    fn process(&mut self) -> &mut Process {
+        self.process()
+    }
+
+    fn bus(url: String, timing: Timing, seal: &Seal) -> Result<Arc<dyn Bus>, BusError> {
+        Ok(Arc::new(RedisBus::new(RedisOptions { timing, ..RedisOptions::new(url) }, seal)?))
+    }
+
+    async fn say(&self, messages: &[Vec<u8>]) -> u64 {
+        say(self, "midflight", messages).await;
+        messages.len() as u64
+    }
+}
+
+async fn say(server: &Redis, channel: &str, messages: &[Vec<u8>]) {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    for message in messages {
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(channel).arg(message).exec_async(&mut connection).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_paused_server_is_noticed_and_survived() {
+    let mut server = Redis::start();
+    let bus = <Redis as Server>::bus(server.url(), TIMING, &sealed()).unwrap();
+    let mut hints = bus.subscribe().await.unwrap();
+    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    server.process().pause();
+    until("the silence to be noticed", || !bus.status().connected).await;
+    bus.publish(hint(1)).await.unwrap();
+    server.process().resume();
+    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    heard_up_to(&mut *hints, 1).await;
+}
+
+#[tokio::test]
+async fn orders_to_reload_on_the_legacy_channel_are_looks() {
+    let server = Redis::start();
+    let legacy_channel = Some("reload:patterns".to_owned());
+    let options = RedisOptions { legacy_channel, timing: TIMING, ..RedisOptions::new(server.url()) };
+    let bus = RedisBus::new(options, &sealed()).unwrap();
+    let mut hints = bus.subscribe().await.unwrap();
+    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    let other = br#"{"action":"ping"}"#.to_vec();
+    say(&server, "reload:patterns", &[other.clone(), other]).await;
+    until("what is no order to be thrown away", || bus.status().ignored == 2).await;
+    let order = br#"{"action":"reload","pattern_id":"p1"}"#.to_vec();
+    say(&server, "reload:patterns", &vec![order; 1000]).await;
+    until("all orders to be heard", || bus.status().heard == 1000).await;
+    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    // The rest of them are one look, a second later.
+    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    bus.publish(hint(1)).await.unwrap();
+    let rest = heard_up_to(&mut *hints, 1).await;
+    assert!(rest.len() <= 2, "{rest:?}");
+}
