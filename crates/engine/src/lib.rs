@@ -44,6 +44,6 @@ pub use kind::{DocumentSchema, Kind, KindChange};
 pub use limits::Limits;
 pub use outcome::{Accepted, Refusal, Refused, Validated};
 pub use registry::KindSlot;
-pub use schedule::{SCHEDULES, Schedule, Scheduled, What, When, Window, schedule_id};
+pub use schedule::{SCHEDULES, Schedule, Scheduled, What, When, Window, WindowText, schedule_id};
 pub use status::{EngineStatus, KindStatus, LastRefused, Quarantined};
 pub use work::{Interrupted, Work};

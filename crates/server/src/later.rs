@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use midflight_core::{Change, DocumentId, Precondition};
-use midflight_engine::{Schedule, What, schedule_id};
+use midflight_engine::{Schedule, What, WindowText, schedule_id};
 
 use crate::problem::{ApiError, Code};
 use crate::wire::{PlannedAnswer, stamp};
@@ -40,7 +40,8 @@ impl Later<'_> {
             let detail = "time_zone and window_ms say more of a window; write window, as 0 3 * * *";
             return Err(ApiError::new(Code::InvalidParameter, detail));
         }
-        let window = self.window.map(|cron| (cron, self.time_zone, self.window_ms));
+        let (time_zone, length_ms) = (self.time_zone, self.window_ms);
+        let window = self.window.map(|cron| WindowText { cron, time_zone, length_ms });
         let schedule = Schedule::new(what, self.not_before, window).map_err(|problems| {
             ApiError::new(Code::InvalidParameter, format!("it cannot be scheduled: {problems}"))
                 .with(&problems)

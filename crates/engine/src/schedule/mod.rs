@@ -36,6 +36,21 @@ pub(crate) const CHANGES_MAX: usize = 1_000;
 /// Its body is `{changes: [{op, kind, name, body?, if_version?, if_revision?, if_present?}], take_over?}` or
 /// `{reload: true, repeat?}`, with `not_before`, `window: {cron, time_zone?, length_ms?}` or both. Who scheduled it and
 /// why is what the log says of the revision that put it: what it does is done in that name.
+///
+/// ```
+/// use midflight_core::Change;
+/// use midflight_engine::{Schedule, What, WindowText, schedule_id};
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let what = What::Edit { changes: vec![Change::delete("rules/loans/R1".parse()?)], take_over: false };
+/// let night = WindowText { cron: "0 3 * * 1-5", time_zone: Some("Europe/Rome"), length_ms: None };
+/// let schedule = Schedule::new(what, None, Some(night))?;
+/// // The change to be made by an edit now, so that the other one is made at night.
+/// let change = Change::put(schedule_id("goodbye-R1")?, schedule.to_body());
+/// # Ok(())
+/// # }
+/// # example().unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Schedule {
     /// What is to be done.
@@ -45,6 +60,17 @@ pub struct Schedule {
     /// What came of it at its time, if it was refused: `{at, outcome, problems}`. It is not tried again then, until it is
     /// put anew without this.
     pub refused: Option<Arc<Value>>,
+}
+
+/// A window as texts, to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct WindowText<'a> {
+    /// When it opens: minute, hour, day, month and weekday, as `0 3 * * 1-5`.
+    pub cron: &'a str,
+    /// The IANA time zone in which that is read; `UTC` without.
+    pub time_zone: Option<&'a str>,
+    /// How long it stays open, in milliseconds, from a minute to a week; an hour without.
+    pub length_ms: Option<u64>,
 }
 
 /// What is to be done at its time.

@@ -86,10 +86,11 @@ impl Scheduler {
             self.leading.let_go();
             return Ok(None);
         }
-        if !self.leading.leads(&*self.core.store).await {
-            return Ok(Some(LOOK));
-        }
         for name in self.timetable.due(now) {
+            // What is due may take longer than a leader may be silent; and who does not lead any more leaves the rest.
+            if !self.leading.leads(&*self.core.store).await {
+                return Ok(Some(LOOK));
+            }
             let ran = self.run_one(&requests, &name).await;
             self.note(&requests, &name, ran).await;
         }

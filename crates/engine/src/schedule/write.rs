@@ -5,7 +5,7 @@ use midflight_core::{Change, Op, Precondition, Problems};
 use serde_json::{Map, Value, json};
 
 use super::read::read;
-use super::{Schedule, What};
+use super::{Schedule, What, WindowText};
 
 impl Schedule {
     /// Makes a schedule of what is to be done and of the texts that say when, which are read as in a body.
@@ -15,14 +15,14 @@ impl Schedule {
     pub fn new(
         what: What,
         not_before: Option<&str>,
-        window: Option<(&str, Option<&str>, Option<u64>)>,
+        window: Option<WindowText<'_>>,
     ) -> Result<Self, Problems> {
         let mut body = what.to_members();
         body.extend(not_before.map(|time| ("not_before".to_owned(), json!(time))));
-        body.extend(window.map(|(cron, time_zone, length_ms)| {
-            let mut window = Map::from_iter([("cron".to_owned(), json!(cron))]);
-            window.extend(time_zone.map(|name| ("time_zone".to_owned(), json!(name))));
-            window.extend(length_ms.map(|length_ms| ("length_ms".to_owned(), json!(length_ms))));
+        body.extend(window.map(|text| {
+            let mut window = Map::from_iter([("cron".to_owned(), json!(text.cron))]);
+            window.extend(text.time_zone.map(|name| ("time_zone".to_owned(), json!(name))));
+            window.extend(text.length_ms.map(|length_ms| ("length_ms".to_owned(), json!(length_ms))));
             ("window".to_owned(), Value::Object(window))
         }));
         read(&Value::Object(body))
