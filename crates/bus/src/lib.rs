@@ -10,6 +10,7 @@ mod bus;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod hint;
+mod joined;
 mod memory;
 #[cfg(feature = "wire")]
 mod network;
@@ -18,6 +19,7 @@ mod status;
 
 pub use bus::{Bus, BusError, Hints};
 pub use hint::{Heard, Hint};
+pub use joined::JoinedBus;
 pub use memory::MemoryBus;
 #[cfg(feature = "nats")]
 pub use network::nats::{Nats, NatsBus, NatsOptions};

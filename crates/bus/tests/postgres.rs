@@ -3,6 +3,7 @@
 
 mod faults;
 
+use std::process::Command;
 use std::sync::Arc;
 
 use faults::{Server, TIMING, sealed, until};
@@ -49,6 +50,14 @@ impl Server for Postgres {
         self.process()
     }
 
+    fn pause(&mut self) {
+        signal(self, "-STOP");
+    }
+
+    fn resume(&mut self) {
+        signal(self, "-CONT");
+    }
+
     fn bus(url: String, timing: Timing, seal: &Seal) -> Result<Arc<dyn Bus>, BusError> {
         Ok(Arc::new(PostgresBus::new(PostgresOptions { timing, ..PostgresOptions::new(url) }, seal)?))
     }
@@ -65,6 +74,14 @@ impl Server for Postgres {
         }
         said
     }
+}
+
+/// Signals the main process and its sessions, which are processes of their own and go on when it is paused.
+fn signal(server: &mut Postgres, signal: &str) {
+    let id = server.process().id();
+    let sessions = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let all = sessions.split_whitespace().map(str::to_owned).chain([id.to_string()]);
+    assert!(Command::new("kill").arg(signal).args(all).status().unwrap().success());
 }
 
 #[tokio::test]

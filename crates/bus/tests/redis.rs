@@ -64,20 +64,6 @@ async fn say(server: &Redis, channel: &str, messages: &[Vec<u8>]) {
 }
 
 #[tokio::test]
-async fn a_paused_server_is_noticed_and_survived() {
-    let mut server = Redis::start();
-    let bus = <Redis as Server>::bus(server.url(), TIMING, &sealed()).unwrap();
-    let mut hints = bus.subscribe().await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
-    server.process().pause();
-    until("the silence to be noticed", || !bus.status().connected).await;
-    bus.publish(hint(1)).await.unwrap();
-    server.process().resume();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
-    heard_up_to(&mut *hints, 1).await;
-}
-
-#[tokio::test]
 async fn orders_to_reload_on_the_legacy_channel_are_looks() {
     let server = Redis::start();
     let legacy_channel = Some("reload:patterns".to_owned());

@@ -184,7 +184,7 @@ impl EngineBuilder {
         if let Some(keeper) = &core.keeper {
             tasks.spawn(Arc::clone(keeper).run(stop.clone()));
         }
-        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), stop.clone()));
+        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
         tasks.spawn(coordinator.run());
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));

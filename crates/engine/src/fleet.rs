@@ -5,12 +5,13 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_core::RevisionNumber;
+use midflight_core::{RevisionNumber, Trigger};
 use midflight_store::{Replica, SeenReplica, Store, StoreError};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::follower::{Bell, Ring};
 use crate::status::State;
 
 /// How often a replica says how it is, when nobody waits to hear it.
@@ -87,7 +88,12 @@ impl Fleet {
     }
 
     /// Says how this replica is, from time to time and when it is asked to, until it stops.
-    pub(crate) async fn run(self: Arc<Self>, store: Arc<dyn Store>, stop: CancellationToken) {
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        store: Arc<dyn Store>,
+        bell: Arc<Bell>,
+        stop: CancellationToken,
+    ) {
         if !self.identity.has_others {
             return;
         }
@@ -96,6 +102,10 @@ impl Fleet {
             tokio::select! {
                 said = store.put_replica(&own) => if let Err(error) = said {
                     tracing::debug!(%error, "could not say how this replica is");
+                    // Whoever reads the log finds out whether it is away, and looks again until it is back.
+                    if own.degraded.is_none() {
+                        bell.ring(Ring::look(Trigger::Periodic));
+                    }
                 },
                 () = stop.cancelled() => break,
             }

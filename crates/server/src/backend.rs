@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_bus::{Bus, MemoryBus};
+use midflight_bus::{
+    Bus, JoinedBus, MemoryBus, NatsBus, NatsOptions, PostgresBus, PostgresOptions as BusInPostgres, RedisBus,
+    RedisOptions, Seal,
+};
 use midflight_store::{
     LastGoodFile, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError,
 };
 
 use crate::data_dir::DataDir;
-use crate::{ServeError, ServeOptions, StorePlace};
+use crate::{BusPlace, ServeError, ServeOptions, StorePlace};
 
 /// How long to wait before a log that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -18,6 +21,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 pub struct Backend {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bus: Arc<dyn Bus>,
+    /// Proves the hints, once the log has told its key.
+    pub(crate) seal: Seal,
     /// Whether other replicas follow the same log.
     pub(crate) is_shared: bool,
     pub(crate) replica_id: String,
@@ -43,8 +48,9 @@ impl Backend {
                 (Arc::new(PostgresStore::new(PostgresOptions::new(url.clone(), &replica_id))), true)
             }
         };
-        let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
-        Ok(Self { store, bus, is_shared, replica_id, data_dir: Some(data_dir) })
+        let seal = Seal::new();
+        let bus = bus(options, &seal)?;
+        Ok(Self { store, bus, seal, is_shared, replica_id, data_dir: Some(data_dir) })
     }
 
     /// A store of one's own that nobody else follows, without a folder.
@@ -53,6 +59,7 @@ impl Backend {
         Self {
             store,
             bus: Arc::new(MemoryBus::new()),
+            seal: Seal::new(),
             is_shared: false,
             replica_id: "replica".to_owned(),
             data_dir: None,
@@ -92,6 +99,35 @@ impl Backend {
     pub(crate) fn last_good(&self) -> Option<LastGoodFile> {
         self.data_dir.as_ref().filter(|_| self.is_shared).map(DataDir::last_good)
     }
+}
+
+/// What carries the hints of that log, and the log itself as far as it says that it moved.
+fn bus(options: &ServeOptions, seal: &Seal) -> Result<Arc<dyn Bus>, ServeError> {
+    let fleet = bus_of_fleet(options, seal)?;
+    match (&options.bus, &options.store) {
+        (Some(BusPlace::Redis(_) | BusPlace::Nats(_)), StorePlace::Postgres(url)) => {
+            let mut log = BusInPostgres::new(url.expose());
+            log.only_overhears = true;
+            Ok(Arc::new(JoinedBus::new(fleet, Arc::new(PostgresBus::new(log, seal)?))))
+        }
+        _ => Ok(fleet),
+    }
+}
+
+fn bus_of_fleet(options: &ServeOptions, seal: &Seal) -> Result<Arc<dyn Bus>, ServeError> {
+    Ok(match (&options.bus, &options.store) {
+        (Some(BusPlace::Redis(url)), _) => {
+            let mut redis = RedisOptions::new(url);
+            redis.legacy_channel.clone_from(&options.redis_legacy_channel);
+            Arc::new(RedisBus::new(redis, seal)?)
+        }
+        (Some(BusPlace::Nats(url)), _) => Arc::new(NatsBus::new(NatsOptions::new(url), seal)?),
+        (None | Some(BusPlace::Postgres), StorePlace::Postgres(url)) => {
+            Arc::new(PostgresBus::new(BusInPostgres::new(url.expose()), seal)?)
+        }
+        (Some(BusPlace::Postgres), StorePlace::Sqlite(_)) => return Err(ServeError::BusWithoutDatabase),
+        (Some(BusPlace::Memory), _) | (None, StorePlace::Sqlite(_)) => Arc::new(MemoryBus::new()),
+    })
 }
 
 impl std::fmt::Debug for Backend {

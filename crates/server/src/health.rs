@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use midflight_bus::BusStatus;
 use midflight_core::Outcome;
 use midflight_engine::EngineStatus;
 use serde::Serialize;
@@ -13,6 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::rules::hot_reload::now;
 use crate::rules::wire::RegistryAnswer;
+use crate::wire::ms;
 
 /// The routes of health.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -97,12 +99,53 @@ struct HotReloadHealth {
     store_available: bool,
     /// Whether what is served comes from the local copy, since the log was away at the start.
     from_copy: bool,
+    /// What carries the hints.
+    bus: BusAnswer,
     /// What is wrong without keeping anybody from being answered.
     degraded: Vec<String>,
 }
 
+/// What carries the hints that the log moved. Without it, what is new is found by the period.
+#[derive(Debug, Serialize, ToSchema)]
+struct BusAnswer {
+    /// `memory`, `postgres`, `redis` or `nats`.
+    name: &'static str,
+    /// Where its server is.
+    address: String,
+    /// Whether hints go out and come in.
+    connected: bool,
+    /// For how long that has been so.
+    since_ms: f64,
+    /// How often it was connected anew.
+    reconnects: u64,
+    /// How many hints went out.
+    published: u64,
+    /// How many came in.
+    heard: u64,
+    /// How many messages came in that nobody with the log's key had sent.
+    ignored: u64,
+    /// Why it is not connected, or was not the last time.
+    last_error: Option<String>,
+}
+
+impl From<BusStatus> for BusAnswer {
+    fn from(status: BusStatus) -> Self {
+        Self {
+            name: status.name,
+            address: status.address,
+            connected: status.connected,
+            since_ms: ms(status.since.elapsed()),
+            reconnects: status.reconnects,
+            published: status.published,
+            heard: status.heard,
+            ignored: status.ignored,
+            last_error: status.last_error,
+        }
+    }
+}
+
 /// What is wrong without keeping anybody from being answered.
-fn degraded(status: &EngineStatus) -> Vec<String> {
+fn degraded(status: &EngineStatus, bus: &BusStatus) -> Vec<String> {
     let mut wrong = Vec::new();
     if status.store_error.is_some() {
         wrong.push("the log does not answer; what is served may be out of date".to_owned());
@@ -112,6 +155,10 @@ fn degraded(status: &EngineStatus) -> Vec<String> {
     }
     if let Some(error) = &status.copy_error {
         wrong.push(format!("the local copy of what is served cannot be written: {error}"));
+    }
+    if !bus.connected {
+        let period = status.refresh.period.as_secs();
+        wrong.push(format!("no hints come by {}; what is new is found within {period} s", bus.name));
     }
     wrong
 }
@@ -128,7 +175,8 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         .last_reload
         .as_ref()
         .is_none_or(|event| event.outcome.is_live() || event.outcome == Outcome::LoadFailed);
-    let degraded = degraded(&status);
+    let bus = app.backend.bus.status();
+    let degraded = degraded(&status, &bus);
     let checks = Checks {
         monitoring_active: now.monitoring_active,
         registry_has_rules: now.registry.rule_count > 0,
@@ -152,6 +200,7 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         quarantined: status.quarantined.keys().map(|revision| revision.get()).collect(),
         store_available,
         from_copy: status.from_copy,
+        bus: bus.into(),
         degraded,
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer))

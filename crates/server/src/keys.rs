@@ -40,34 +40,37 @@ impl Keys {
         })
     }
 
-    /// Keeps the tokens in step with the store's until the server stops. `is_kept` says whether the store has the one
-    /// of the file already.
+    /// Keeps the keys in step with the store's until the server stops. `is_kept` says whether the store has the token of
+    /// the file already.
     pub(crate) async fn follow(self, app: App, mut is_kept: bool) {
         loop {
+            tokio::select! {
+                turned = self.turn(&app, is_kept) => match turned {
+                    Ok(()) => is_kept = true,
+                    Err(error) => tracing::debug!(%error, "the keys cannot be read for now"),
+                },
+                () = app.stopping.cancelled() => return,
+            }
             if is_kept && !app.backend.is_shared {
                 return;
             }
             let pause = if is_kept { READ_AGAIN } else { ASK_AGAIN };
-            let turn = async {
-                tokio::time::sleep(pause).await;
-                self.turn(&app, is_kept).await
-            };
             tokio::select! {
-                turned = turn => match turned {
-                    Ok(()) => is_kept = true,
-                    Err(error) => tracing::debug!(%error, "the keys cannot be read for now"),
-                },
+                () = tokio::time::sleep(pause) => {}
                 () = app.stopping.cancelled() => return,
             }
         }
     }
 
     async fn turn(&self, app: &App, is_kept: bool) -> Result<(), StoreError> {
-        let store = &*app.backend.store;
-        if !is_kept {
-            self.first.keep_late(store).await?;
+        let backend = &app.backend;
+        if !backend.seal.is_known() {
+            backend.seal.know(backend.store.hint_key().await?);
         }
-        app.tokens.know(Tokens::read(store).await?);
+        if !is_kept {
+            self.first.keep_late(&*backend.store).await?;
+        }
+        app.tokens.know(Tokens::read(&*backend.store).await?);
         Ok(())
     }
 }

@@ -49,7 +49,7 @@ mod write;
 pub use auth::{Caller, Role};
 pub use backend::Backend;
 pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
-pub use place::{StorePlace, StorePlaceError};
+pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};
 pub use problem::{ApiError, Code, ProblemBody, ProblemItem};
 pub use routes::openapi;
 pub use service::Service;

@@ -24,6 +24,11 @@ pub(crate) enum Metric {
     StoreAvailable,
     FromCopy,
     CopyCurrent,
+    BusConnected,
+    BusReconnects,
+    HintsPublished,
+    HintsHeard,
+    HintsIgnored,
     ReloadsFailed,
     Executions,
     ExecutionTime,
@@ -31,7 +36,7 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 19] = [
         Self::RuleReloads,
         Self::RuleReloadTime,
         Self::RulesReloaded,
@@ -42,6 +47,11 @@ impl Metric {
         Self::StoreAvailable,
         Self::FromCopy,
         Self::CopyCurrent,
+        Self::BusConnected,
+        Self::BusReconnects,
+        Self::HintsPublished,
+        Self::HintsHeard,
+        Self::HintsIgnored,
         Self::ReloadsFailed,
         Self::Executions,
         Self::ExecutionTime,
@@ -60,6 +70,11 @@ impl Metric {
             Self::StoreAvailable => "midflight_store_available",
             Self::FromCopy => "midflight_from_copy",
             Self::CopyCurrent => "midflight_copy_current",
+            Self::BusConnected => "midflight_bus_connected",
+            Self::BusReconnects => "midflight_bus_reconnects",
+            Self::HintsPublished => "midflight_hints_published",
+            Self::HintsHeard => "midflight_hints_heard",
+            Self::HintsIgnored => "midflight_hints_ignored",
             Self::ReloadsFailed => "midflight_reloads_failed",
             Self::Executions => "midflight_executions",
             Self::ExecutionTime => "midflight_execution_time_seconds",
@@ -81,6 +96,11 @@ impl Metric {
                 "1 while what is served comes from the local copy, since the log was away at the start"
             }
             Self::CopyCurrent => "1 while the local copy of what is served can be written",
+            Self::BusConnected => "1 while hints that the log moved go out and come in",
+            Self::BusReconnects => "Times that what carries the hints was connected anew",
+            Self::HintsPublished => "Hints that went out",
+            Self::HintsHeard => "Hints that came in",
+            Self::HintsIgnored => "Messages that came in and that nobody with the log's key had sent",
             Self::ReloadsFailed => "Reloads and edits that were refused or failed, by outcome",
             Self::Executions => "Requests to execute rules that were answered",
             Self::ExecutionTime => "Time of each such execution, in seconds",
@@ -129,7 +149,14 @@ impl Metrics {
                     recorder.describe_histogram(name, Some(Unit::Milliseconds), meaning)
                 }
                 Metric::ExecutionTime => recorder.describe_histogram(name, Some(Unit::Seconds), meaning),
-                Metric::RuleReloads | Metric::RulesReloaded | Metric::ReloadsFailed | Metric::Executions => {
+                Metric::RuleReloads
+                | Metric::RulesReloaded
+                | Metric::ReloadsFailed
+                | Metric::Executions
+                | Metric::BusReconnects
+                | Metric::HintsPublished
+                | Metric::HintsHeard
+                | Metric::HintsIgnored => {
                     recorder.describe_counter(name, None, meaning);
                 }
                 _ => recorder.describe_gauge(name, None, meaning),
@@ -179,7 +206,7 @@ impl Metrics {
     }
 
     fn render(&self, app: &App) -> String {
-        let status = app.engine.status();
+        let (status, bus) = (app.engine.status(), app.backend.bus.status());
         let clients = app.limits.websocket_clients_max.saturating_sub(app.hub.places.available_permits());
         let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
         for (metric, value) in [
@@ -190,9 +217,19 @@ impl Metrics {
             (Metric::StoreAvailable, truth(status.store_error.is_none())),
             (Metric::FromCopy, truth(status.from_copy)),
             (Metric::CopyCurrent, truth(status.copy_error.is_none())),
+            (Metric::BusConnected, truth(bus.connected)),
             (Metric::WebsocketClients, clients as f64),
         ] {
             self.gauge(metric).set(value);
+        }
+        let counter = |metric: Metric| self.recorder.register_counter(&metric.key(), &METADATA);
+        for (metric, value) in [
+            (Metric::BusReconnects, bus.reconnects),
+            (Metric::HintsPublished, bus.published),
+            (Metric::HintsHeard, bus.heard),
+            (Metric::HintsIgnored, bus.ignored),
+        ] {
+            counter(metric).absolute(value);
         }
         self.handle.render()
     }

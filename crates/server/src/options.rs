@@ -8,7 +8,7 @@ use std::time::Duration;
 use midflight_engine::Refresh;
 use midflight_store::Durability;
 
-use crate::StorePlace;
+use crate::{BusPlace, StorePlace};
 
 /// The longest name and value of the variables below that an error repeats.
 const SHOWN_CHARS: usize = 40;
@@ -163,6 +163,10 @@ pub struct ServeOptions {
     pub data_dir: PathBuf,
     /// Where the log is: `midflight.db` in the data folder unless said.
     pub store: StorePlace,
+    /// What carries the hints that the log moved; none for what the log can do itself: PostgreSQL's own, or memory.
+    pub bus: Option<BusPlace>,
+    /// A channel of Redis on which programs that Midflight replaces say `{"action":"reload"}`, if any.
+    pub redis_legacy_channel: Option<String>,
     /// What an acknowledged edit survives, for a log in SQLite.
     pub durability: Durability,
     /// The largest a SQLite file may grow, in bytes; none for what the disk holds.
@@ -194,6 +198,8 @@ impl ServeOptions {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             store: StorePlace::Sqlite(data_dir.join("midflight.db")),
+            bus: None,
+            redis_legacy_channel: None,
             durability: Durability::default(),
             store_bytes_max: None,
             data_dir,

@@ -52,3 +52,79 @@ impl fmt::Display for StorePlace {
         }
     }
 }
+
+/// What carries the hints that the log moved.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum BusPlace {
+    /// This process alone: other replicas find what is new by their period.
+    Memory,
+    /// The database of the log.
+    Postgres,
+    /// A Redis server, by its URL.
+    Redis(String),
+    /// A NATS server, by its URL.
+    Nats(String),
+}
+
+/// A text that names nothing that carries hints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it is none of memory, postgres, redis://host:port, rediss://host:port, nats://host:port and tls://host:port"
+)]
+pub struct BusPlaceError;
+
+impl FromStr for BusPlace {
+    type Err = BusPlaceError;
+
+    fn from_str(text: &str) -> Result<Self, BusPlaceError> {
+        match text.split_once("://") {
+            None if text == "memory" => Ok(Self::Memory),
+            None if text == "postgres" => Ok(Self::Postgres),
+            Some(("redis" | "rediss", _)) => Ok(Self::Redis(text.to_owned())),
+            Some(("nats" | "tls", _)) => Ok(Self::Nats(text.to_owned())),
+            _ => Err(BusPlaceError),
+        }
+    }
+}
+
+/// Without the URL, which may have a password.
+impl fmt::Debug for BusPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::Postgres => "postgres",
+            Self::Redis(_) => "redis",
+            Self::Nats(_) => "nats",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_known_by_their_beginning() {
+        let store = |text: &str| text.parse::<StorePlace>().map(|place| place.to_string());
+        assert_eq!(store("sqlite:a/b.db"), Ok("sqlite:a/b.db".into()));
+        assert_eq!(store("sqlite://a/b.db"), Ok("sqlite:a/b.db".into()));
+        assert_eq!(store("postgres://anna:hunter2@db/log"), Ok("postgres://db:5432/log".into()));
+        for wrong in ["", "sqlite:", "sqlite://", "mysql://x", "midflight.db", "postgres://x:port/y"] {
+            let refused = store(wrong).unwrap_err().to_string();
+            assert!(refused.contains("postgres://"), "{wrong}: {refused}");
+        }
+        let bus = |text: &str| text.parse::<BusPlace>().map(|place| format!("{place:?}"));
+        for (text, name) in [
+            ("memory", "memory"),
+            ("postgres", "postgres"),
+            ("rediss://:hunter2@x", "redis"),
+            ("nats://x", "nats"),
+        ] {
+            assert_eq!(bus(text).as_deref(), Ok(name));
+        }
+        for wrong in ["", "redis", "kafka://x", "Memory"] {
+            assert!(bus(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -25,6 +25,14 @@ pub enum ServeError {
     /// Another server has the data folder.
     #[error("the folder {} is in use by another server; stop that one, or give this one another --data-dir", .0.display())]
     DataDirInUse(PathBuf),
+    /// What was to carry the hints cannot.
+    #[error(transparent)]
+    Bus(#[from] midflight_bus::BusError),
+    /// Hints were to go through the database of a log that is in none.
+    #[error(
+        "hints can go through PostgreSQL only when the log is there: give --store postgres://..., or another --bus"
+    )]
+    BusWithoutDatabase,
     /// A name that no replica can have.
     #[error("{0:?} is no name of a replica: it takes 1 to 128 ASCII letters, digits and . _ : -")]
     ReplicaId(String),

@@ -11,7 +11,8 @@ use crate::process::Process;
 /// The token of every server that is started here, so that one client can ask them all.
 pub const TOKEN: &str = "a-token-of-the-tests-that-opens-nothing-else";
 
-/// A `midflight serve` in a folder of its own, on a free port, with the admin's token [`TOKEN`].
+/// A `midflight serve` in a folder of its own, on a free port, with the admin's token [`TOKEN`]. It looks at the log
+/// unasked every ten minutes only: what comes sooner came by a hint, or since it was connected anew.
 #[derive(Debug)]
 pub struct Midflight {
     binary: PathBuf,
@@ -98,6 +99,7 @@ fn command(binary: &Path, folder: &Path, flags: &[String]) -> Command {
             command.env_remove(name);
         }
     }
+    command.env("HOT_RELOAD_INTERVAL_SECONDS", "600");
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.join("data"));
     command.arg("--ready-file").arg(folder.join("ready")).arg("--admin-token-file").arg(folder.join("token"));
     let log = std::fs::File::create(folder.join("log")).unwrap();

@@ -1,5 +1,6 @@
 //! A Redis server.
 
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
@@ -34,6 +35,15 @@ impl Redis {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Publishes a message as a person with `redis-cli` would.
+    pub fn publish(&self, channel: &str, message: &str) {
+        let mut publish = Command::new(program("redis-cli", "redis-tools"));
+        publish.args(["-p", &self.port.to_string(), "-x", "PUBLISH", channel]).stdin(Stdio::piped());
+        let mut publish = publish.stdout(Stdio::null()).spawn().unwrap();
+        publish.stdin.take().unwrap().write_all(message.as_bytes()).unwrap();
+        assert!(publish.wait().unwrap().success());
     }
 
     /// Stops it in order.

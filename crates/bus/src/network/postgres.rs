@@ -23,6 +23,9 @@ pub struct PostgresOptions {
     /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`: the database that the log is in. Not by way of a pooler that
     /// gives a connection away after each transaction: what is listened to there is heard by nobody.
     pub url: String,
+    /// Whether only to hear what the log says by itself, and to say nothing, by one connection: for a fleet whose hints go
+    /// another way, which [`crate::JoinedBus`] joins with this.
+    pub only_overhears: bool,
     /// How long things may take.
     pub timing: Timing,
 }
@@ -30,7 +33,7 @@ pub struct PostgresOptions {
 impl PostgresOptions {
     /// The defaults for a database.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), timing: Timing::default() }
+        Self { url: url.into(), only_overhears: false, timing: Timing::default() }
     }
 }
 
@@ -73,7 +76,7 @@ impl NetworkBus<Postgres> {
         let connect = connect.application_name("midflight-bus");
         let database = connect.get_database().unwrap_or_else(|| connect.get_username());
         let address = format!("{}:{}/{database}", connect.get_host(), connect.get_port());
-        let transport = Postgres { connect, timing: options.timing };
+        let transport = Postgres { connect, only_overhears: options.only_overhears, timing: options.timing };
         Ok(Self::start("postgres", address, transport, seal, options.timing))
     }
 }
@@ -81,6 +84,7 @@ impl NetworkBus<Postgres> {
 /// The server of a [`PostgresBus`].
 pub struct Postgres {
     connect: PgConnectOptions,
+    only_overhears: bool,
     timing: Timing,
 }
 
@@ -89,7 +93,10 @@ impl Transport for Postgres {
     type Outgoing = Notifying;
 
     async fn connect(&self) -> Result<(Listening, Notifying), String> {
-        let connection = PgConnection::connect_with(&self.connect).await.map_err(why)?;
+        let connection = match self.only_overhears {
+            true => None,
+            false => Some(PgConnection::connect_with(&self.connect).await.map_err(why)?),
+        };
         // A listener must have a pool; this one holds its connection alone, for as long as it lives.
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -101,7 +108,8 @@ impl Transport for Postgres {
         let mut listener = PgListener::connect_with(&pool).await.map_err(why)?;
         // The driver connects anew, and says so; a listener that did it by itself would hide what was missed.
         listener.eager_reconnect(false);
-        listener.listen_all([NUMBERS, HINTS]).await.map_err(why)?;
+        let channels = if self.only_overhears { &[NUMBERS][..] } else { &[NUMBERS, HINTS] };
+        listener.listen_all(channels.iter().copied()).await.map_err(why)?;
         Ok((Listening { listener }, Notifying { connection }))
     }
 }
@@ -130,7 +138,8 @@ impl Incoming for Listening {
 }
 
 pub(crate) struct Notifying {
-    connection: PgConnection,
+    /// None for one that says nothing.
+    connection: Option<PgConnection>,
 }
 
 impl Outgoing for Notifying {
@@ -139,13 +148,17 @@ impl Outgoing for Notifying {
     }
 
     async fn send(&mut self, message: Vec<u8>) -> Result<(), String> {
+        let Some(connection) = &mut self.connection else { return Ok(()) };
         let text = String::from_utf8(message).map_err(|error| error.to_string())?;
         let notify = sqlx::query("SELECT pg_notify($1, $2)").bind(HINTS).bind(text);
-        notify.execute(&mut self.connection).await.map(drop).map_err(why)
+        notify.execute(connection).await.map(drop).map_err(why)
     }
 
     async fn ping(&mut self) -> Result<(), String> {
-        self.connection.ping().await.map_err(why)
+        match &mut self.connection {
+            Some(connection) => connection.ping().await.map_err(why),
+            None => Ok(()),
+        }
     }
 }
 

@@ -30,6 +30,12 @@ pub(crate) trait Server: Send + Sync + 'static {
     fn stop(&mut self);
     fn restart(&mut self);
     fn process(&mut self) -> &mut Process;
+    fn pause(&mut self) {
+        self.process().pause();
+    }
+    fn resume(&mut self) {
+        self.process().resume();
+    }
     fn bus(url: String, timing: Timing, seal: &Seal) -> Result<Arc<dyn Bus>, BusError>;
     /// Says something as a stranger would, if the server carries it at all.
     fn say(&self, messages: &[Vec<u8>]) -> impl Future<Output = u64> + Send;
@@ -41,7 +47,7 @@ macro_rules! fault_tests {
     ($server:ty) => {
         $crate::fault_tests!(@each $server;
             a_server_that_comes_late_is_found, a_server_that_restarts_is_found_again,
-            a_server_that_is_killed_is_found_again, a_stalled_line_is_noticed_and_survived,
+            a_server_that_is_killed_is_found_again, a_paused_server_is_noticed_and_survived, a_stalled_line_is_noticed_and_survived,
             no_hint_is_missed_when_the_line_is_cut_as_it_is_said, strangers_bring_no_hint_and_few_looks,
             a_key_that_is_learnt_late_is_used_from_then_on, tries_to_connect_are_bounded,
             a_bus_that_goes_while_its_server_is_stalled_goes_at_once, a_wrong_url_is_refused_without_its_password,
@@ -118,6 +124,19 @@ async fn found_again<S: Server>(end: impl Fn(&mut S)) {
     one.publish(hint(2)).await.unwrap();
     heard_up_to(&mut *hints, 2).await;
     assert!(other.status().reconnects >= 1);
+}
+
+pub(crate) async fn a_paused_server_is_noticed_and_survived<S: Server>() {
+    let mut server = S::start();
+    let bus = bus_by(&server, server.port());
+    let mut hints = bus.subscribe().await.unwrap();
+    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    server.pause();
+    lost(&*bus).await;
+    bus.publish(hint(1)).await.unwrap();
+    server.resume();
+    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    heard_up_to(&mut *hints, 1).await;
 }
 
 pub(crate) async fn a_stalled_line_is_noticed_and_survived<S: Server>() {

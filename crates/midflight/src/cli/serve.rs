@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use midflight_core::Trigger;
-use midflight_server::{Backend, HotReloadSettings, Running, ServeError, ServeOptions, StorePlace};
+use midflight_server::{Backend, BusPlace, HotReloadSettings, Running, ServeError, ServeOptions, StorePlace};
 use midflight_store::Durability;
 use tracing_subscriber::EnvFilter;
 
@@ -31,9 +31,13 @@ pub(super) struct ServeArgs {
     /// folder without.
     #[arg(long, env = "MIDFLIGHT_STORE", value_name = "PLACE", hide_env_values = true)]
     store: Option<String>,
-    /// What carries hints to other replicas; a log in SQLite has one replica.
-    #[arg(long, env = "MIDFLIGHT_BUS", default_value = "memory", value_parser = ["memory"])]
-    bus: String,
+    /// What carries hints to the other replicas: memory, postgres, redis://host:port or nats://host:port; what the log can
+    /// do itself without: postgres, or memory for SQLite.
+    #[arg(long, env = "MIDFLIGHT_BUS", value_name = "PLACE", hide_env_values = true)]
+    bus: Option<String>,
+    /// A channel of Redis on which older programs say {"action":"reload"}; needs --bus redis://...
+    #[arg(long, env = "MIDFLIGHT_REDIS_LEGACY_CHANNEL", value_name = "CHANNEL")]
+    redis_legacy_channel: Option<String>,
     /// What an acknowledged edit survives, for a log in SQLite.
     #[arg(long, env = "MIDFLIGHT_DURABILITY", value_enum, default_value_t = Survives::Machine)]
     durability: Survives,
@@ -163,6 +167,14 @@ fn options(args: &ServeArgs) -> Result<ServeOptions, Failure> {
         // What was given is not repeated: it may hold a password.
         let place = store.parse::<StorePlace>();
         options.store = place.map_err(|error| Failure::usage(format!("--store: {error}")))?;
+    }
+    if let Some(bus) = &args.bus {
+        let place = bus.parse::<BusPlace>();
+        options.bus = Some(place.map_err(|error| Failure::usage(format!("--bus: {error}")))?);
+    }
+    options.redis_legacy_channel.clone_from(&args.redis_legacy_channel);
+    if args.redis_legacy_channel.is_some() && !matches!(options.bus, Some(BusPlace::Redis(_))) {
+        return Err(Failure::usage("--redis-legacy-channel needs --bus redis://...".to_owned()));
     }
     options.durability = match args.durability {
         Survives::Machine => Durability::Machine,

@@ -25,7 +25,8 @@ fn usage_is_exit_code_2() {
         &["serve", "--listen", "nowhere"],
         &["serve", "--store", "mysql://x"],
         &["serve", "--store", "postgres://anna:hunter2@db:port/log"],
-        &["serve", "--bus", "redis://x"],
+        &["serve", "--bus", "kafka://x"],
+        &["serve", "--redis-legacy-channel", "x"],
         &["serve", "--label", "x"],
         &["serve", "--log", "a=b=c"],
     ] {

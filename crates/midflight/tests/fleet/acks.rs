@@ -23,7 +23,11 @@ async fn everybody_acknowledges(hints: Hints) {
         let body = condition(age);
         let put = ask.put(url(replica), "conditions/old", &body, "?wait=all&timeout_ms=60000");
         let (status, said) = put.await.unwrap();
-        assert_eq!((status, &said["outcome"], acks(&said)), (200, &json!("success"), vec![true; 3]), "{said}");
+        assert_eq!(
+            (status, &said["outcome"], acks(&said)),
+            (200, &json!("success"), vec![true; 3]),
+            "{said}"
+        );
         let revision = said["revision"].as_u64().unwrap();
         for other in 0..3 {
             let answer = ask.recommended(url(other), age - 1).await.unwrap();
@@ -43,4 +47,14 @@ async fn everybody_acknowledges(hints: Hints) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_postgres_every_replica_acknowledges() {
     everybody_acknowledges(Hints::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_redis_every_replica_acknowledges() {
+    everybody_acknowledges(Hints::Redis).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_nats_every_replica_acknowledges() {
+    everybody_acknowledges(Hints::Nats).await;
 }

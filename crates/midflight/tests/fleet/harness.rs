@@ -19,10 +19,6 @@ pub(crate) enum Hints {
     Nats,
 }
 
-impl Hints {
-    pub(crate) const ALL: [Self; 3] = [Self::Redis, Self::Postgres, Self::Nats];
-}
-
 /// The server that carries the hints, if it is one of its own.
 pub(crate) enum Carrier {
     Redis(Redis),
@@ -36,6 +32,15 @@ impl Carrier {
             Hints::Redis => Self::Redis(Redis::start()),
             Hints::Nats => Self::Nats(Nats::start()),
             Hints::Postgres => Self::None,
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Redis(redis) => Some(redis.port()),
+            Self::Nats(nats) => Some(nats.port()),
+            Self::None => None,
         }
     }
 
@@ -60,8 +65,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Replicas on a log of their own in the shared PostgreSQL. The log is looked at unasked every ten minutes: what comes
-    /// sooner came by a hint.
+    /// Replicas on a log of their own in the shared PostgreSQL.
     pub(crate) fn start(replicas: usize, hints: Hints) -> Self {
         let postgres = Postgres::shared();
         let (log, carrier) = (postgres.database(), Carrier::start(hints));
@@ -134,7 +138,8 @@ impl Asker {
     /// What a server answers to who is that old, with the revision that it answers from.
     pub(crate) async fn recommended(&self, url: &str, age: u64) -> Option<(u64, Value)> {
         let request = self.0.post(format!("{url}/api/v1/rules/execute"));
-        let said: Value = request.json(&json!({"data": {"age": age}})).send().await.ok()?.json().await.ok()?;
+        let said: Value =
+            request.json(&json!({"data": {"age": age}})).send().await.ok()?.json().await.ok()?;
         Some((said["revision"].as_u64()?, said["action_recommendation"].clone()))
     }
 
@@ -169,7 +174,7 @@ pub(crate) fn condition(age: u64) -> Value {
 
 /// Rules that say how old one must be: a set, a rule, and the condition `old`.
 pub(crate) async fn adults(ask: &Asker, url: &str) -> u64 {
-    let rule = json!({"conditions": "old", "rule_point": 1, "action_result": "Y"});
+    let rule = json!({"conditions": {"all": ["old"]}, "rule_point": 1, "action_result": "Y"});
     ask.edit(url, "conditions/old", &condition(18)).await;
     ask.edit(url, "adults", &json!({"default": true, "patterns": {"Y": "let in", "-": "send home"}})).await;
     ask.edit(url, "adults/old", &rule).await

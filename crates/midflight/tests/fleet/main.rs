@@ -2,5 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod acks;
+mod bursts;
+mod cuts;
+mod faults;
 mod harness;
+mod kills;
 mod schedules;

@@ -20,7 +20,18 @@ static MIGRATOR: Migrator = sqlx::migrate!("./migrations/postgres");
 /// that is shared with other programs, `?options[search_path]=midflight` keeps the log in a schema of its own, which must
 /// be there.
 #[derive(Clone)]
-pub struct PostgresUrl(PgConnectOptions);
+pub struct PostgresUrl {
+    options: PgConnectOptions,
+    text: String,
+}
+
+impl PostgresUrl {
+    /// The URL as it was given, its password too, for whoever else connects to the database.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+}
 
 /// Where a log in PostgreSQL is, and within what bounds it is asked.
 #[derive(Debug, Clone)]
@@ -56,18 +67,19 @@ impl FromStr for PostgresUrl {
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(PostgresUrlError("it does not start with postgres://".into()));
         }
-        url.parse().map(Self).map_err(|error: sqlx::Error| PostgresUrlError(error.to_string()))
+        let options = url.parse().map_err(|error: sqlx::Error| PostgresUrlError(error.to_string()))?;
+        Ok(Self { options, text: url.to_owned() })
     }
 }
 
 /// Where it connects to.
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.get_socket() {
+        match self.options.get_socket() {
             Some(socket) => write!(f, "{}", socket.display())?,
-            None => write!(f, "{}:{}", self.0.get_host(), self.0.get_port())?,
+            None => write!(f, "{}:{}", self.options.get_host(), self.options.get_port())?,
         }
-        self.0.get_database().map_or(Ok(()), |database| write!(f, "/{database}"))
+        self.options.get_database().map_or(Ok(()), |database| write!(f, "/{database}"))
     }
 }
 
@@ -94,7 +106,7 @@ impl PostgresOptions {
     /// How each connection is made. The settings go with the first packet, so that they cost no round trip.
     pub(super) fn connect(&self) -> PgConnectOptions {
         let statement = self.statement_ms_max.to_string();
-        self.url.0.clone().application_name("midflight").options([
+        self.url.options.clone().application_name("midflight").options([
             ("statement_timeout", statement.as_str()),
             // A replica that is cut off or paused within a transaction must not be in anybody's way for long.
             ("idle_in_transaction_session_timeout", statement.as_str()),

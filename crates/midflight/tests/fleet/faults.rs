@@ -1,0 +1,359 @@
+//! Bad days: what carries the hints is away, the log is away, a replica is. Each time: nothing is lost, whoever asks is
+//! answered, the health says what is wrong, and it mends itself. `MIDFLIGHT_FAULT_SECONDS=60` makes each as long, and
+//! each prints how long a replica was behind after it ended and what it cost meanwhile.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use midflight_testkit::{Midflight, Nats, Postgres, Proxy, Redis, pause};
+use serde_json::{Value, json};
+
+use crate::harness::{Asker, adults, binary, condition, flags, serve, until};
+
+/// How long the fault lasts, beyond what it takes to be seen.
+fn fault_time() -> Duration {
+    Duration::from_secs_f64(
+        std::env::var("MIDFLIGHT_FAULT_SECONDS").map_or(0.5, |seconds| seconds.parse().unwrap()),
+    )
+}
+
+/// Waits until the health of a server says so.
+async fn until_health(ask: &Asker, url: &str, says: impl Fn(&Value) -> bool) {
+    until(|| async { says(&ask.get(url, "/health/hot-reload").await.ok()?).then_some(()) }).await;
+}
+
+/// Lets the fault last, and answers what share of a processor a server took meanwhile, in per cent.
+async fn last(server: &mut Midflight) -> f64 {
+    let (before, began) = (server.process().cpu(), Instant::now());
+    let time = fault_time();
+    tokio::task::spawn_blocking(move || pause(time)).await.unwrap();
+    let took = server.process().cpu().saturating_sub(before);
+    100.0 * took.as_secs_f64() / began.elapsed().as_secs_f64()
+}
+
+fn tell(fault: &str, behind: Option<Instant>, cpu: f64) {
+    let behind = behind.map_or_else(|| "-".to_owned(), |since| format!("{} ms", since.elapsed().as_millis()));
+    eprintln!(
+        "| {fault} | lasted {:?} | lost 0 | behind afterwards {behind} | {cpu:.1} % of a processor |",
+        fault_time()
+    );
+}
+
+/// Stops a server, and prints how long that took.
+fn stop(fault: &str, server: &mut Midflight) {
+    let began = Instant::now();
+    assert!(server.stop().success(), "{}", server.log());
+    eprintln!("| {fault} | stopped in {} ms |", began.elapsed().as_millis());
+}
+
+/// One that writes and one that follows, on a log in the shared PostgreSQL.
+struct Two {
+    ask: Asker,
+    writer: Midflight,
+    follower: Midflight,
+    log: String,
+    _postgres: Arc<Postgres>,
+}
+
+impl Two {
+    /// With hints through `bus`.
+    async fn new(bus: &str) -> Self {
+        let postgres = Postgres::shared();
+        let (ask, log) = (Asker::new(), postgres.database());
+        let (writer, follower) = (serve(&flags(&log, bus)), serve(&flags(&log, bus)));
+        let revision = adults(&ask, writer.url()).await;
+        ask.until_served(follower.url(), revision).await;
+        Self { ask, writer, follower, log, _postgres: postgres }
+    }
+}
+
+/// What carries the hints goes away and comes back by `fault` and `end`.
+async fn hints_go_away(what: &str, bus: &str, fault: impl FnOnce(), end: impl FnOnce()) {
+    let Two { ask, writer, mut follower, _postgres, .. } = Two::new(bus).await;
+    until_health(&ask, follower.url(), |health| health["bus"]["connected"] == true).await;
+    tokio::task::block_in_place(fault);
+    let edited = ask.edit(writer.url(), "conditions/old", &condition(30)).await;
+    until_health(&ask, follower.url(), |health| {
+        health["status"] == "degraded" && health["bus"]["connected"] == false
+    })
+    .await;
+    let metrics = reqwest::get(format!("{}/metrics", follower.url())).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("midflight_bus_connected 0"), "{metrics}");
+    assert!(ask.recommended(follower.url(), 29).await.is_some(), "it goes on answering");
+    let cpu = last(&mut follower).await;
+    let ended = Instant::now();
+    tokio::task::block_in_place(end);
+    ask.until_served(follower.url(), edited).await;
+    tell(what, Some(ended), cpu);
+    until_health(&ask, follower.url(), |health| health["status"] == "healthy").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_goes_away() {
+    let redis = std::cell::RefCell::new(Redis::start());
+    let url = redis.borrow().url();
+    hints_go_away("Redis stopped", &url, || redis.borrow_mut().stop(), || redis.borrow_mut().restart()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_does_not_answer() {
+    let redis = std::cell::RefCell::new(Redis::start());
+    let url = redis.borrow().url();
+    let (pause, resume) = (|| redis.borrow_mut().process().pause(), || redis.borrow_mut().process().resume());
+    hints_go_away("Redis paused", &url, pause, resume).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nats_goes_away() {
+    let nats = std::cell::RefCell::new(Nats::start());
+    let url = nats.borrow().url();
+    hints_go_away("NATS stopped", &url, || nats.borrow_mut().stop(), || nats.borrow_mut().restart()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_is_not_there_at_the_start() {
+    let mut redis = Redis::start();
+    let bus = redis.url();
+    redis.stop();
+    let postgres = Postgres::shared();
+    let log = postgres.database();
+    let ask = Asker::new();
+    let (writer, mut follower) = (serve(&flags(&log, &bus)), serve(&flags(&log, &bus)));
+    let revision = adults(&ask, writer.url()).await;
+    let degraded = |health: &Value| health["status"] != "healthy" && health["bus"]["connected"] == false;
+    until_health(&ask, follower.url(), degraded).await;
+    let cpu = last(&mut follower).await;
+    let ended = Instant::now();
+    redis.restart();
+    ask.until_served(follower.url(), revision).await;
+    tell("Redis away at the start", Some(ended), cpu);
+    redis.stop();
+    stop("Redis away for ever", &mut follower);
+}
+
+/// Two on a PostgreSQL of their own, reached through a network that can break.
+struct Away {
+    postgres: Postgres,
+    network: Proxy,
+    ask: Asker,
+    flags: [String; 4],
+    follower: Midflight,
+    revision: u64,
+}
+
+impl Away {
+    async fn new() -> Self {
+        let postgres = tokio::task::spawn_blocking(Postgres::start).await.unwrap();
+        let network = Proxy::to(postgres.port());
+        let log = postgres.database().replace(&postgres.port().to_string(), &network.port().to_string());
+        let (ask, flags) = (Asker::new(), flags(&log, "postgres"));
+        let follower = serve(&flags);
+        let revision = adults(&ask, follower.url()).await;
+        until_health(&ask, follower.url(), |health| health["status"] == "healthy").await;
+        Self { postgres, network, ask, flags, follower, revision }
+    }
+
+    async fn until_degraded(&self) {
+        until_health(&self.ask, self.follower.url(), |health| {
+            health["status"] == "degraded" && health["store_available"] == false
+        })
+        .await;
+        let answer = self.ask.recommended(self.follower.url(), 17).await;
+        assert_eq!(answer, Some((self.revision, json!("send home"))), "it goes on answering");
+        let put = self.ask.put(self.follower.url(), "conditions/old", &condition(99), "").await.unwrap();
+        assert_eq!((put.0, &put.1["code"]), (503, &json!("store_unavailable")), "{}", put.1);
+    }
+
+    /// After it ended: what was there is, and it takes edits again.
+    async fn mends(&self, fault: &str, ended: Instant, cpu: f64) {
+        until_health(&self.ask, self.follower.url(), |health| health["store_available"] == true).await;
+        tell(fault, Some(ended), cpu);
+        // What was said to be unavailable was not taken.
+        let edited = until(|| async {
+            let put = self.ask.put(self.follower.url(), "conditions/old", &condition(40), "").await.ok()?;
+            (put.0 == 200).then(|| put.1["revision"].as_u64())?
+        })
+        .await;
+        assert!(edited > self.revision);
+        until_health(&self.ask, self.follower.url(), |health| health["status"] == "healthy").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_restarted() {
+    let mut away = Away::new().await;
+    tokio::task::block_in_place(|| away.postgres.stop());
+    away.until_degraded().await;
+    let cpu = last(&mut away.follower).await;
+    tokio::task::block_in_place(|| away.postgres.restart());
+    away.mends("PostgreSQL stopped", Instant::now(), cpu).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_does_not_answer() {
+    let mut away = Away::new().await;
+    away.network.stall();
+    until_health(&away.ask, away.follower.url(), |health| health["status"] == "degraded").await;
+    let cpu = last(&mut away.follower).await;
+    away.network.heal();
+    away.mends("PostgreSQL paused", Instant::now(), cpu).await;
+    away.network.stall();
+    stop("PostgreSQL paused", &mut away.follower);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_not_there_at_the_start() {
+    let mut away = Away::new().await;
+    tokio::task::block_in_place(|| {
+        away.postgres.stop();
+        away.follower.restart();
+    });
+    away.until_degraded().await;
+    let health = away.ask.health(away.follower.url()).await;
+    assert_eq!(health["from_copy"], true, "{health}");
+    let cpu = last(&mut away.follower).await;
+    tokio::task::block_in_place(|| away.postgres.restart());
+    away.mends("PostgreSQL away at the start", Instant::now(), cpu).await;
+
+    // One that never ran here has nothing to start from, and waits.
+    tokio::task::block_in_place(|| away.postgres.stop());
+    let mut fresh = {
+        let here = flags("sqlite:unused.db", "memory").map(|flag| flag.replace("unused", "first"));
+        let mut fresh = Midflight::start(binary(), &here.iter().map(String::as_str).collect::<Vec<_>>());
+        fresh.begin_restart(&away.flags.iter().map(String::as_str).collect::<Vec<_>>());
+        fresh
+    };
+    until(|| async { fresh.log().contains("waiting for it").then_some(()) }).await;
+    tokio::task::block_in_place(|| {
+        away.postgres.restart();
+        fresh.until_it_answers();
+    });
+    assert!(away.ask.served(fresh.url()).await >= Some(away.revision));
+    stop("waiting for the log", &mut away.follower);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_is_paused() {
+    let Two { ask, writer, mut follower, _postgres, .. } = Two::new("postgres").await;
+    let asked = until(|| async {
+        let said = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
+        (said["items"].as_array()?.len() == 2).then_some(said)
+    })
+    .await;
+    assert_eq!(asked["items"][0]["lag_ms"], 0.0, "{asked}");
+    follower.process().pause();
+    let (status, said) =
+        ask.put(writer.url(), "conditions/old", &condition(30), "?wait=all&timeout_ms=300").await.unwrap();
+    assert_eq!((status, &said["outcome"]), (202, &json!("pending")), "{said}");
+    let missing = said["acks"].as_array().unwrap().iter().filter(|ack| ack["ack"] == false).count();
+    assert_eq!(missing, 1, "{said}");
+    let edited = said["revision"].as_u64().unwrap();
+    let cpu = last(&mut follower).await;
+    // One that does not say anything is left out of what is waited for, until it does.
+    let (status, said) =
+        ask.put(writer.url(), "conditions/old", &condition(31), "?wait=all&timeout_ms=60000").await.unwrap();
+    assert_eq!((status, &said["outcome"]), (200, &json!("success")), "{said}");
+    let ended = Instant::now();
+    follower.process().resume();
+    ask.until_served(follower.url(), edited + 1).await;
+    tell("a replica paused", Some(ended), cpu);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_anybody_can_say_misleads_nobody() {
+    let redis = Redis::start();
+    let Two { ask, writer, follower, _postgres, .. } = Two::new(&redis.url()).await;
+    until_health(&ask, follower.url(), |health| health["bus"]["connected"] == true).await;
+    let served = ask.served(follower.url()).await;
+    let forged = json!({"head": 999_999, "action": "reload"}).to_string();
+    let said = ["".to_owned(), "{".to_owned(), "null".to_owned(), forged, "x".repeat(3 << 20)];
+    for _ in 0..20 {
+        for message in &said {
+            redis.publish("midflight", message);
+        }
+    }
+    until_health(&ask, follower.url(), |health| health["bus"]["ignored"].as_u64() >= Some(100)).await;
+    assert_eq!(ask.served(follower.url()).await, served);
+    let edited = ask.edit(writer.url(), "conditions/old", &condition(33)).await;
+    ask.until_served(follower.url(), edited).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_orders_of_older_programs_are_a_few_looks() {
+    let redis = Redis::start();
+    let postgres = Postgres::shared();
+    let log = postgres.database();
+    let mut with_channel = flags(&log, &redis.url()).to_vec();
+    with_channel.extend(["--redis-legacy-channel".to_owned(), "pattern_reload".to_owned()]);
+    let (ask, server) = (Asker::new(), serve(&with_channel));
+    adults(&ask, server.url()).await;
+    until_health(&ask, server.url(), |health| health["bus"]["connected"] == true).await;
+    let order = json!({"action": "reload", "pattern_id": "42"}).to_string();
+    for _ in 0..1000 {
+        redis.publish("pattern_reload", &order);
+    }
+    let looked = async || {
+        let health = ask.health(server.url()).await;
+        (health["bus"]["heard"].as_u64() >= Some(1000)).then_some(())
+    };
+    until(|| async { looked().await }).await;
+    let reloads = ask.get(server.url(), "/api/v1/reloads?trigger=notify").await.unwrap();
+    assert!(reloads["items"].as_array().unwrap().len() < 20, "{reloads}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_by_hand_that_does_not_hold_is_refused_by_every_replica() {
+    let Two { ask, writer, follower, log, _postgres } = Two::new("postgres").await;
+    let put = |name: &str, body: &str| {
+        let put = format!("SELECT midflight_put('rules', '{name}', '{body}', 'anna')");
+        Postgres::psql(&log, &put).unwrap().parse::<u64>().unwrap()
+    };
+    let wrong = put("conditions/old", r#"{"attribute": 7}"#);
+    let good = put("conditions/other", &condition(5).to_string());
+    for server in [&writer, &follower] {
+        ask.until_served(server.url(), good).await;
+        let health = ask.health(server.url()).await;
+        assert_eq!((&health["quarantined"], &health["status"]), (&json!([wrong]), &json!("unhealthy")));
+        assert_eq!(ask.recommended(server.url(), 17).await.unwrap().1, json!("send home"));
+    }
+    let nacks = until(|| async {
+        let said = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
+        let nack = |of: &Value| of["quarantined"][0]["revision"] == wrong;
+        said["items"].as_array()?.iter().all(nack).then_some(said)
+    })
+    .await;
+    assert!(nacks.to_string().contains("conditions/old"), "{nacks}");
+    let mended = put("conditions/old", &condition(21).to_string());
+    for server in [&writer, &follower] {
+        ask.until_served(server.url(), mended).await;
+        until_health(&ask, server.url(), |health| health["status"] == "healthy").await;
+    }
+    // What only a newer program knows is left out, and does not stop what comes after it.
+    Postgres::psql(&log, "SELECT midflight_put('holograms', 'x', '{}', 'anna')").unwrap();
+    let after = put("conditions/old", &condition(22).to_string());
+    ask.until_served(follower.url(), after).await;
+    assert_eq!(ask.recommended(follower.url(), 21).await.unwrap(), (after, json!("send home")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_copy_cannot_be_written() {
+    let Two { ask, writer, mut follower, _postgres, .. } = Two::new("postgres").await;
+    let copy = follower.folder().join("data/last-good");
+    until(|| async { copy.is_file().then_some(()) }).await;
+    // A folder in its place is what a full disk is to it: writing fails, and all else goes on.
+    tokio::task::block_in_place(|| {
+        follower.stop();
+        std::fs::remove_file(&copy).unwrap();
+        std::fs::create_dir(&copy).unwrap();
+        std::fs::write(copy.join("in-the-way"), "").unwrap();
+        follower.restart();
+    });
+    let edited = ask.edit(writer.url(), "conditions/old", &condition(50)).await;
+    ask.until_served(follower.url(), edited).await;
+    until_health(&ask, follower.url(), |health| {
+        health["status"] == "degraded" && health["degraded"].to_string().contains("copy")
+    })
+    .await;
+    std::fs::remove_dir_all(&copy).unwrap();
+    until_health(&ask, follower.url(), |health| health["status"] == "healthy").await;
+}
