@@ -52,6 +52,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 /// Libraries that are the business of some rooms alone.
 const PRIVATE: &[(&str, &[&str])] = &[
     ("arc-swap", &["live"]),
+    ("croner", &["engine"]),
     ("sqlx", &["store", "bus"]),
     ("redis", &["bus"]),
     ("async-nats", &["bus"]),

@@ -29,6 +29,8 @@ pub(crate) struct Core {
     pub(crate) cell: Arc<WorldCell>,
     /// Where the engine's own part of the world is.
     pub(crate) ground: Slot,
+    /// Where the schedules are.
+    pub(crate) schedules: Slot,
     pub(crate) registry: Registry,
     pub(crate) components: Vec<Arc<dyn Component>>,
     pub(crate) component_parts: Vec<Part>,

@@ -8,13 +8,13 @@ use midflight_bus::Bus;
 use midflight_core::{Edit, Outcome, ReloadEvent, RevisionNumber, Trigger};
 use midflight_live::{Changes, Live, World, WorldBuilder, WorldCell};
 use midflight_store::{LastGoodFile, SeenReplica, Store, StoreError};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::check;
 use crate::component::Component;
-use crate::coordinator::{Coordinator, Request, Wish};
+use crate::coordinator::{Coordinator, Wish};
 use crate::core::{Clock, Core};
 use crate::faults::Faults;
 use crate::fleet::{Ack, Fleet, Identity};
@@ -25,6 +25,8 @@ use crate::keeper::Keeper;
 use crate::outcome::{Accepted, Refusal, Refused, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
+use crate::requests::Requests;
+use crate::schedule::{Agenda, Scheduled, Scheduler, Schedules};
 use crate::status::{EngineStatus, KindStatus, State};
 use crate::workers::Workers;
 use crate::{DocumentSchema, Kind, Limits};
@@ -44,7 +46,8 @@ pub enum StartError {
     FirstReload(Box<ReloadEvent>),
 }
 
-/// Puts an engine together.
+/// Puts an engine together. Every engine has the kind `schedules`, of edits and reloads that wait for their time
+/// ([`crate::Schedule`]), beside those that are added.
 pub struct EngineBuilder {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
@@ -131,6 +134,7 @@ impl EngineBuilder {
     /// # Errors
     /// [`StartError`] when names collide, the log cannot be read, or nothing of it can be served.
     pub async fn start(mut self) -> Result<Engine, StartError> {
+        let schedules = self.kind(Schedules).slot();
         self.check_names()?;
         let ground = self.world.add(Arc::new(Ground::default()));
         let stop = CancellationToken::new();
@@ -150,6 +154,7 @@ impl EngineBuilder {
             fleet: Arc::new(Fleet::new(self.identity, started_at, Arc::clone(&shown))),
             cell: WorldCell::new(self.world.build()),
             ground,
+            schedules,
             registry: self.registry,
             component_parts: self.components.iter().map(part).collect(),
             components: self.components,
@@ -166,7 +171,7 @@ impl EngineBuilder {
             tasks: tasks.clone(),
             retiring: TaskTracker::new(),
         });
-        let (requests, waiting) = mpsc::channel(core.limits.queue_max);
+        let (requests, waiting) = Requests::new(core.limits.queue_max);
         let bell = Arc::new(Bell::default());
         let refresh = watch::Sender::new(self.refresh);
         let mut coordinator =
@@ -181,6 +186,7 @@ impl EngineBuilder {
         }
         tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
         tasks.spawn(coordinator.run());
+        tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
         let writer = Some(HistoryWriter { stop: stop_writer, task: writer });
         Ok(Engine { core, shown, requests, refresh, writer: Arc::new(tokio::sync::Mutex::new(writer)) })
@@ -221,7 +227,7 @@ fn serves_nothing(first: &ReloadEvent, shown: &RwLock<State>) -> bool {
 pub struct Engine {
     core: Arc<Core>,
     shown: Arc<RwLock<State>>,
-    requests: mpsc::Sender<Request>,
+    requests: Requests,
     refresh: watch::Sender<Refresh>,
     writer: Arc<tokio::sync::Mutex<Option<HistoryWriter>>>,
 }
@@ -265,7 +271,7 @@ impl Engine {
     /// # Errors
     /// [`Refused`], with what is known of it.
     pub async fn apply(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.ask_edit(edit, Wish::Live).await
+        self.requests.edit(edit, Wish::Live).await
     }
 
     /// Makes an edit as [`Engine::apply`] does, and asks the other replicas to say at once when they serve it; ask
@@ -274,7 +280,7 @@ impl Engine {
     /// # Errors
     /// [`Refused`], with what is known of it.
     pub async fn apply_everywhere(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.ask_edit(edit, Wish::LiveEverywhere).await
+        self.requests.edit(edit, Wish::LiveEverywhere).await
     }
 
     /// How every replica that is alive stands to a revision, by its id: once all have said, or after `within`.
@@ -309,13 +315,7 @@ impl Engine {
     /// # Errors
     /// What [`Engine::apply`] would have answered.
     pub async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.ask_edit(edit, Wish::Nothing).await
-    }
-
-    async fn ask_edit(&self, edit: Edit, wish: Wish) -> Result<Accepted, Refused> {
-        let (reply, done) = oneshot::channel();
-        self.send(Request::Edit { edit: Box::new(edit), wish, reply })?;
-        done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
+        self.requests.edit(edit, Wish::Nothing).await
     }
 
     /// Looks at the log and serves what it holds. With `anew`, compiles everything afresh, whether or not it changed.
@@ -323,9 +323,7 @@ impl Engine {
     /// # Errors
     /// [`Refusal::Busy`] or [`Refusal::Stopping`]; how the reload itself ended is in its event.
     pub async fn reload(&self, trigger: Trigger, by: &str, anew: bool) -> Result<Arc<ReloadEvent>, Refusal> {
-        let (reply, done) = oneshot::channel();
-        self.send(Request::Reload { trigger, by: by.to_owned(), anew, reply })?;
-        done.await.map_err(|_| Refusal::Stopping)
+        self.requests.reload(trigger, by, anew).await
     }
 
     /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload with `anew`
@@ -334,16 +332,7 @@ impl Engine {
     /// # Errors
     /// [`Refusal::Busy`], [`Refusal::Stopping`], or [`Refusal::Store`]. What does not hold is no error but the answer.
     pub async fn validate(&self) -> Result<Validated, Refusal> {
-        let (reply, done) = oneshot::channel();
-        self.send(Request::Validate { reply })?;
-        done.await.map_err(|_| Refusal::Stopping)?
-    }
-
-    fn send(&self, request: Request) -> Result<(), Refusal> {
-        self.requests.try_send(request).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Refusal::Busy { queue_max: self.core.limits.queue_max },
-            mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
-        })
+        self.requests.validate().await
     }
 
     /// What is served, to keep.
@@ -356,6 +345,15 @@ impl Engine {
     #[must_use]
     pub fn changes(&self) -> Changes {
         self.core.cell.changes()
+    }
+
+    /// What waits for its time, or was refused at it, ordered by name.
+    #[must_use]
+    pub fn schedules(&self) -> Vec<Scheduled> {
+        let world = self.core.cell.world();
+        let now = self.core.now();
+        let agenda = world.get::<Agenda>(self.core.schedules);
+        agenda.into_iter().flatten().map(|(name, schedule)| Scheduled::new(name, schedule, now)).collect()
     }
 
     /// The log.

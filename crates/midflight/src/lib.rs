@@ -101,7 +101,8 @@ pub use midflight_core::{
 };
 pub use midflight_engine::{
     Accepted, Committed, Component, Criticality, DocumentSchema, Engine, EngineBuilder, Kind, KindChange,
-    KindSlot, Limits, Prepared, Refresh, Refusal, Refused, Section, StartError, Work,
+    KindSlot, Limits, Prepared, Refresh, Refusal, Refused, Schedule, Section, StartError, What, WindowText,
+    Work, schedule_id,
 };
 pub use midflight_live::{Live, Loaded, Pinned, Publisher, Reader, World};
 pub use midflight_store::{MemoryStore, Store, StoreError};

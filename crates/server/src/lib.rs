@@ -30,6 +30,7 @@ mod first_key;
 mod health;
 mod hub;
 mod keys;
+mod later;
 mod log;
 mod metrics;
 mod options;

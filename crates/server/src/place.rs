@@ -9,6 +9,7 @@ use midflight_store::{PostgresUrl, PostgresUrlError};
 /// Where the log is.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "a process has one of it")]
 pub enum StorePlace {
     /// A SQLite file, which one server has for itself.
     Sqlite(PathBuf),

@@ -6,13 +6,14 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, Edit, Effect, Trigger};
-use midflight_engine::{Accepted, Ack as EngineAck, Refused};
+use midflight_engine::{Accepted, Ack as EngineAck, Refused, What};
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::auth::Author;
+use crate::later::{Later, Planned};
 use crate::params::etag;
 use crate::problem::{ApiError, Code};
 use crate::wire::{Ack, DocumentDiffAnswer, PlanAnswer, WriteAnswer, Written, ms};
@@ -50,6 +51,17 @@ pub(crate) struct WriteParams {
     /// Why, for those who read the history.
     #[serde(default)]
     reason: String,
+    /// Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
+    /// is 202 with a schedule.
+    not_before: Option<String>,
+    /// Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`.
+    window: Option<String>,
+    /// The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said.
+    time_zone: Option<String>,
+    /// How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said.
+    window_ms: Option<u64>,
+    /// The name of the schedule, which is not to be there yet; one is made up unless said.
+    schedule_id: Option<String>,
 }
 
 impl WriteParams {
@@ -59,6 +71,18 @@ impl WriteParams {
             self.reason = reason;
         }
         self
+    }
+
+    /// When it is to be made; none for at once.
+    fn later(&self) -> Option<Later<'_>> {
+        let later = Later {
+            not_before: self.not_before.as_deref(),
+            window: self.window.as_deref(),
+            time_zone: self.time_zone.as_deref(),
+            window_ms: self.window_ms,
+            schedule_id: self.schedule_id.as_deref(),
+        };
+        later.is_said().then_some(later)
     }
 
     /// The edit that these changes make.
@@ -81,6 +105,18 @@ pub(crate) enum Submitted {
     Done(Box<Accepted>, Option<Heard>),
     /// It goes on without its caller.
     Queued,
+    /// It waits for its time.
+    Scheduled(Box<Waiting>),
+}
+
+/// An edit or a reload that waits.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    planned: Planned,
+    /// What the edit would do now.
+    tried: Option<Accepted>,
+    /// What became of putting the schedule.
+    made: Submitted,
 }
 
 /// What the replicas say of a revision.
@@ -123,8 +159,36 @@ impl Heard {
     }
 }
 
-/// Makes an edit in the way that the parameters ask for.
+/// Makes an edit in the way that the parameters ask for, or schedules it. The one that is scheduled must hold now.
 pub(crate) async fn submit(app: &App, params: &WriteParams, edit: Edit) -> Result<Submitted, ApiError> {
+    let Some(later) = params.later().filter(|_| !edit.changes.is_empty()) else {
+        return make(app, params, edit).await;
+    };
+    let what = What::Edit { changes: edit.changes.clone(), take_over: edit.take_over };
+    let planned = later.plan(what)?;
+    let put = Edit { take_over: false, changes: vec![planned.put()], ..edit.clone() };
+    let tried = app.engine.dry_run(edit).await?;
+    let made = make(app, params, put).await?;
+    let tried = Some(tried);
+    Ok(Submitted::Scheduled(Box::new(Waiting { planned, tried, made })))
+}
+
+/// Schedules a reload.
+pub(crate) async fn submit_reload(
+    app: &App,
+    author: Author,
+    reason: String,
+    later: Later<'_>,
+    repeat: bool,
+) -> Result<Submitted, ApiError> {
+    let planned = later.plan(What::Reload { repeat })?;
+    let params = WriteParams { reason, ..WriteParams::default() };
+    let made = make(app, &params, params.edit(author, vec![planned.put()])).await?;
+    Ok(Submitted::Scheduled(Box::new(Waiting { planned, tried: None, made })))
+}
+
+/// Makes an edit now.
+async fn make(app: &App, params: &WriteParams, edit: Edit) -> Result<Submitted, ApiError> {
     let wait_ms_max = app.limits.wait_ms_max;
     if params.timeout_ms.is_some_and(|timeout| timeout > wait_ms_max) {
         let detail = format!("timeout_ms is at most {wait_ms_max} (wait_ms_max)");
@@ -161,9 +225,12 @@ pub(crate) async fn submit(app: &App, params: &WriteParams, edit: Edit) -> Resul
 }
 
 /// The answer to a write: 201 when it made one document, 202 when it goes on or not every replica has said that it serves
-/// it, else 200.
+/// it or it waits for its time, else 200.
 pub(crate) fn answer(app: &App, params: &WriteParams, submitted: Submitted) -> Response {
     match submitted {
+        Submitted::Scheduled(waiting) => {
+            (StatusCode::ACCEPTED, Json(scheduled(app, params, *waiting))).into_response()
+        }
         Submitted::Queued => (StatusCode::ACCEPTED, Json(queued(app, params))).into_response(),
         Submitted::Done(accepted, heard) => {
             let is_missing = heard.as_ref().is_some_and(|heard| heard.is_missing);
@@ -190,6 +257,22 @@ pub(crate) fn answer(app: &App, params: &WriteParams, submitted: Submitted) -> R
     }
 }
 
+/// What the scheduled edit would change, and the revision that schedules it.
+fn scheduled(app: &App, params: &WriteParams, waiting: Waiting) -> WriteAnswer {
+    let Waiting { planned, tried, made } = waiting;
+    let made = match made {
+        Submitted::Done(accepted, heard) => live(app, params, &accepted, heard),
+        Submitted::Queued | Submitted::Scheduled(_) => queued(app, params),
+    };
+    WriteAnswer {
+        outcome: "scheduled",
+        diff: tried.as_ref().map_or_else(Vec::new, |tried| DocumentDiffAnswer::all(&tried.diff)),
+        plan: tried.as_ref().and_then(|tried| tried.plan.as_ref()).map(PlanAnswer::from),
+        schedule: Some(planned.answer()),
+        ..made
+    }
+}
+
 fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
     let missing = || vec![(app.replica_id.clone(), EngineAck::Missing).into()];
     WriteAnswer {
@@ -202,6 +285,7 @@ fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
         reload_id: None,
         reload_time_ms: None,
         acks: (params.wait == Wait::All).then(missing),
+        schedule: None,
     }
 }
 
@@ -223,5 +307,6 @@ fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Option<Hear
         reload_id: accepted.event.as_ref().map(|event| event.id.0),
         reload_time_ms: accepted.event.as_ref().map(|event| ms(event.took)),
         acks: heard.map(|heard| heard.acks),
+        schedule: None,
     }
 }

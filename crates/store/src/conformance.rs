@@ -31,6 +31,7 @@ macro_rules! conformance_tests {
             values_come_back_exactly, lists_have_pages, the_past_can_be_read, compaction_keeps_the_state,
             writers_never_skip_or_swap_numbers, blobs_events_and_tokens_are_kept, a_dropped_append_is_all_or_nothing,
             the_key_of_hints_is_one_for_all, replicas_are_seen_until_they_age, heads_come_as_often_as_asked,
+            somebody_leads_and_who_lets_go_can_lead_again,
         );
     };
     (@each $make:expr; $($case:ident,)+) => {$(
@@ -444,4 +445,20 @@ pub async fn heads_come_as_often_as_asked(log: Log) {
     let names = heads.iter().map(|head| head.as_ref().map(|head| head.id.name.as_str())).collect::<Vec<_>>();
     assert_eq!(names, [Some("b"), None, Some("a"), Some("b")]);
     assert_eq!(log.heads(&[]).await.unwrap(), (number(1), Vec::new()));
+}
+
+/// Somebody leads as long as it has the lead, and who lets it go makes room.
+pub async fn somebody_leads_and_who_lets_go_can_lead_again(log: Log) {
+    for _ in 0..3 {
+        // A lead that was let go is free once the log has heard of it.
+        let again = async {
+            loop {
+                if let Some(lead) = log.lead().await.unwrap() {
+                    return lead;
+                }
+            }
+        };
+        let mut lead = tokio::time::timeout(Duration::from_secs(60), again).await.unwrap();
+        assert!(lead.holds().await && lead.holds().await);
+    }
 }

@@ -4,6 +4,7 @@
 pub mod conformance;
 mod error;
 mod last_good;
+mod lead;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -18,6 +19,7 @@ mod store;
 
 pub use error::{AppendError, StoreError};
 pub use last_good::{LastGood, LastGoodFile};
+pub use lead::Lead;
 pub use memory::MemoryStore;
 pub use midflight_core::Appended;
 #[cfg(feature = "postgres")]

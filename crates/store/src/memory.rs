@@ -11,8 +11,8 @@ use midflight_core::{
 };
 
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, Store, StoreError, Token, secret::new_key,
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
+    RevisionQuery, SeenReplica, Store, StoreError, Token, lead::Alone, secret::new_key,
 };
 
 /// A log in memory. Cloning it gives another handle on the same log, as another process would have.
@@ -339,6 +339,10 @@ impl Store for MemoryStore {
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
         self.log().replicas.remove(id);
         Ok(())
+    }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        Ok(Some(Box::new(Alone)))
     }
 
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {

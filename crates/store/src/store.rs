@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
 
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, Replica,
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
     RevisionQuery, SeenReplica, StoreError, Token,
 };
 
@@ -124,6 +124,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets a replica that stops in order; one that is not there is no error.
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError>;
+
+    /// Leads those who follow the log, if nobody does. A leader that is dead is replaced within seconds: ask again about
+    /// every second. Cost: one connection as long as it leads, where many share the log.
+    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError>;
 
     /// Looks whether everything can be read and agrees with itself; the problems, in words. Cost: reads all of it.
     async fn diagnose(&self) -> Result<Vec<String>, StoreError>;

@@ -470,3 +470,51 @@ async fn each_replica_reads_its_own_reload_events() {
     assert_eq!(by(&replicas[0]).await, pairs([3, 2], "again"));
     assert_eq!(by(&replicas[1]).await, pairs([2, 1], "two"));
 }
+
+/// Waits until a store leads.
+async fn leads(store: &PostgresStore) -> Box<dyn midflight_store::Lead> {
+    in_time(async {
+        loop {
+            if let Ok(Some(lead)) = store.lead().await {
+                return lead;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_leads_and_a_leader_that_is_dead_or_hangs_is_replaced() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let proxy = Proxy::to(server.port());
+    let through = url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
+    let (near, far) = (open(&url), open(&through));
+    let mut first = leads(&far).await;
+    assert!(near.lead().await.unwrap().is_none() && first.holds().await, "one leads");
+    // Another log, in the same database, has a leader of its own.
+    Postgres::psql(&url, "CREATE SCHEMA other").unwrap();
+    assert!(open(&format!("{url}?options[search_path]=other")).lead().await.unwrap().is_some());
+
+    // Its connection is there and nothing comes of it any more, as of a process that was paused.
+    proxy.stall();
+    let mut second = leads(&near).await;
+    assert!(second.holds().await);
+    proxy.heal();
+    assert!(!first.holds().await, "it was replaced, and finds out");
+    assert!(!first.holds().await && far.lead().await.unwrap().is_none());
+
+    // Its process is gone, and its connection with it.
+    drop(second);
+    let mut third = leads(&far).await;
+    assert!(third.holds().await);
+    proxy.cut();
+    let mut fourth = leads(&near).await;
+    assert!(fourth.holds().await && !third.holds().await);
+    Postgres::psql(&url, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        .unwrap();
+    assert!(!fourth.holds().await, "who is told so by the server leads no more");
+    near.close().await;
+    assert!(is_unavailable(&near.lead().await.map(|lead| lead.is_some())));
+}

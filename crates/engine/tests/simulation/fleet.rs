@@ -8,8 +8,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use midflight_bus::MemoryBus;
-use midflight_core::{Appended, Change, RevisionNumber};
-use midflight_engine::{Engine, Refresh, Refusal};
+use midflight_core::{Appended, Change, RevisionNumber, Trigger};
+use midflight_engine::{Engine, Refresh, Refusal, schedule_id};
 use midflight_live::Live;
 use midflight_store::{LastGoodFile, MemoryStore, NewRevision, Store};
 use serde_json::json;
@@ -115,6 +115,7 @@ impl Fleet {
                 self.replicas[place].iter().for_each(|replica| replica.off.store(jump, Ordering::Relaxed));
             }
             16 => self.by_hand().await,
+            17 => self.schedule(place),
             _ => tokio::time::sleep(Duration::from_millis(self.rng.u64(0..3_000))).await,
         }
         tokio::time::sleep(Duration::from_millis(self.rng.u64(0..60))).await;
@@ -156,6 +157,21 @@ impl Fleet {
         });
     }
 
+    /// Somebody schedules an edit for a time that is near or past, by whatever the replicas take the time to be.
+    fn schedule(&mut self, place: usize) {
+        let Some(replica) = &self.replicas[place] else { return };
+        self.marks += 1;
+        let mark = format!("mark {}", self.marks);
+        let name = *self.rng.choice(&NAMES).unwrap();
+        let at =
+            Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1_000_000 + self.rng.i64(-100_000..100_000));
+        let change = json!({"op": "put", "kind": "words", "name": name, "body": {"text": mark}});
+        let body = json!({"changes": [change], "not_before": at.to_string()});
+        let id = schedule_id(&format!("s{}", self.marks)).unwrap();
+        let engine = replica.engine.clone();
+        tokio::spawn(async move { engine.apply(edit([Change::put(id, body)])).await });
+    }
+
     /// Ends a replica as a power cut does: nothing of it reaches the log any more.
     async fn crash(&mut self, place: usize) {
         if let Some(replica) = self.replicas[place].take() {
@@ -188,10 +204,28 @@ impl Fleet {
         self.log.append(new).await.unwrap();
     }
 
+    /// What is scheduled is done by one revision, which is the schedule's end too, or by none.
+    fn scheduled_is_done_once(log: &[Appended]) {
+        let of_kind = |one: &Appended, kind: &str, is_put: bool| -> Vec<_> {
+            let wanted = one.documents.iter().filter(|it| it.id.kind.as_str() == kind);
+            wanted.filter(|it| it.body.is_some() == is_put).map(|it| it.id.name.clone()).collect()
+        };
+        let mut done = BTreeSet::new();
+        for one in log.iter().filter(|one| one.revision.trigger == Trigger::Schedule) {
+            if of_kind(one, "schedules", true).is_empty() {
+                let ended = of_kind(one, "schedules", false);
+                let counts = (of_kind(one, "words", true).len(), ended.len());
+                assert_eq!(counts, (1, 1), "revision {} of {}", one.revision.number, model::told(log));
+                assert!(done.insert(ended[0].clone()), "{} was done twice: {}", ended[0], model::told(log));
+            }
+        }
+    }
+
     /// HR-1, HR-2, HR-8: what is served is what the log says at the revision that is told, without what is said to be
     /// left out. HR-3: it never goes back. HR-7: what was acknowledged is in the log and what was refused is not.
     pub(crate) fn hold_invariants(&mut self) {
         let log = self.log();
+        Self::scheduled_is_done_once(&log);
         for replica in self.replicas.iter_mut().flatten() {
             let words = replica.words.load();
             let (at, world) = (words.revision(), words.world());
@@ -230,6 +264,8 @@ impl Fleet {
                 self.start(place).await;
             }
             self.replicas[place].iter().for_each(|replica| replica.store.away(false));
+            // By then everything that was scheduled is due.
+            self.replicas[place].iter().for_each(|replica| replica.off.store(200_000, Ordering::Relaxed));
         }
         tokio::time::sleep(Duration::from_secs(60)).await;
         self.hold_invariants();
@@ -249,6 +285,9 @@ impl Fleet {
                 status.served
             );
             assert!(!status.from_copy, "what was kept was held against the log");
+            let waiting = replica.engine.schedules().into_iter().filter(|it| it.next_at.is_some());
+            let waiting: Vec<_> = waiting.map(|it| it.id).collect();
+            assert!(waiting.is_empty(), "{waiting:?} is due and not done: {}", model::told(&self.log()));
         }
         for replica in self.replicas.iter().flatten() {
             replica.engine.stop().await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use midflight_core::{Appended, DocumentName, RevisionNumber};
+use midflight_core::{Appended, Document, DocumentName, RevisionNumber};
 
 /// The texts of all words at a revision, without the revisions that are left out.
 pub(crate) fn state(
@@ -13,7 +13,8 @@ pub(crate) fn state(
     let mut state = BTreeMap::new();
     let taken =
         log.iter().filter(|one| one.revision.number <= at && !left_out.contains(&one.revision.number));
-    for document in taken.flat_map(|one| &one.documents) {
+    let words = |document: &&Document| document.id.kind.as_str() == "words";
+    for document in taken.flat_map(|one| &one.documents).filter(words) {
         match document.body.as_deref() {
             Some(body) => {
                 let text = body["text"].as_str().unwrap_or("a body that no replica may serve").to_owned();

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use midflight_core::{Appended, Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
 use midflight_store::{
-    AppendError, DocumentQuery, DocumentVersion, EventQuery, MemoryStore, NewRevision, Page, Replica,
+    AppendError, DocumentQuery, DocumentVersion, EventQuery, Lead, MemoryStore, NewRevision, Page, Replica,
     RevisionQuery, SeenReplica, Store, StoreError, Token,
 };
 
@@ -159,6 +159,10 @@ impl Store for SimStore {
 
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
         self.reach().await?.forget_replica(id).await
+    }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        self.reach().await?.lead().await
     }
 
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {

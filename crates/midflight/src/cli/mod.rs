@@ -12,9 +12,11 @@ mod files;
 mod get;
 mod history;
 mod import;
+mod later;
 mod output;
 mod progress;
 mod restore;
+mod schedules;
 mod seed;
 mod serve;
 mod status;
@@ -78,8 +80,10 @@ enum Command {
     History(history::HistoryArgs),
     /// Bring an earlier state back, as a new revision.
     Restore(restore::RestoreArgs),
-    /// Look at the log now.
+    /// Look at the log, now or at a later time.
     Reload(status::ReloadArgs),
+    /// List what waits for its time, or cancel some of it.
+    Schedules(schedules::SchedulesArgs),
     /// Show revisions as they go live.
     Watch(watch::WatchArgs),
     /// Show what is wanted, what is served and what was refused.
@@ -88,7 +92,7 @@ enum Command {
     Replicas,
     /// Execute a ruleset on an input.
     Execute(execute::ExecuteArgs),
-    /// Write all documents as YAML.
+    /// Write all documents but schedules as YAML.
     Export(import::ExportArgs),
     /// Put the documents of a file, or of the original rule engine's files, into the log.
     Import(import::ImportArgs),
@@ -128,6 +132,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::History(args) => history::run(&client()?, &output, args).await,
         Command::Restore(args) => restore::run(&client()?, &output, args).await,
         Command::Reload(args) => status::reload(&client()?, &output, &args).await,
+        Command::Schedules(args) => schedules::run(&client()?, &output, args).await,
         Command::Watch(args) => watch::run(&client()?, &output, &args).await,
         Command::Status => status::status(&client()?, &output).await,
         Command::Replicas => status::replicas(&client()?, &output).await,

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::client::{Body, Client};
 use super::fail::Failure;
+use super::later::LaterArgs;
 use super::output::{Output, printable, table, talk, text};
+use super::write::tell;
 
 /// The flags of `reload`.
 #[derive(Debug, Args)]
@@ -14,6 +16,14 @@ pub(super) struct ReloadArgs {
     /// Compile everything anew, whether or not it changed.
     #[arg(long)]
     force: bool,
+    /// Each time the window opens; then everything is compiled anew.
+    #[arg(long, requires = "window")]
+    repeat: bool,
+    /// Why, for those who read the history; of a reload that waits.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    later: LaterArgs,
 }
 
 pub(super) async fn status(client: &Client, output: &Output) -> Result<(), Failure> {
@@ -80,9 +90,19 @@ fn not_well(replica: &Value) -> String {
 }
 
 pub(super) async fn reload(client: &Client, output: &Output, args: &ReloadArgs) -> Result<(), Failure> {
-    let url = client.url(&["api", "v1", "rules", "hot-reload", "reload"], &[]);
+    let mut query = args.later.query();
+    if args.repeat {
+        query.push(("repeat", "true".to_owned()));
+    }
+    if !query.is_empty() {
+        query.push(("reason", args.reason.clone()));
+    }
+    let url = client.url(&["api", "v1", "rules", "hot-reload", "reload"], &query);
     let body = Body::Json(json!({ "force": args.force }));
     let answer = client.send(Method::POST, url, body, &[]).await?.body;
+    if text(&answer, "outcome") == "scheduled" {
+        return tell(output, &answer);
+    }
     let line = format!(
         "{}: revision {} is served ({} ms)\n",
         text(&answer, "outcome"),

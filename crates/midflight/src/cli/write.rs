@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::fail::Failure;
+use super::later::LaterArgs;
 use super::output::{Format, Output, printable, talk, text};
 
 /// The flags of a command that changes something.
@@ -24,6 +25,8 @@ pub(super) struct WriteArgs {
     /// How long to wait, in milliseconds; past it the change goes on without you.
     #[arg(long, value_name = "MS")]
     pub(super) timeout_ms: Option<u64>,
+    #[command(flatten)]
+    pub(super) later: LaterArgs,
 }
 
 /// When a write returns.
@@ -50,18 +53,22 @@ impl WriteArgs {
     /// The same in the address of a write.
     pub(super) fn query(&self) -> Vec<(&'static str, String)> {
         let flag = |set: bool| if set { "true".to_owned() } else { String::new() };
-        vec![
+        let mut query = vec![
             ("dry_run", flag(self.dry_run)),
             ("take_over", flag(self.take_over)),
             ("reason", self.reason.clone()),
             ("wait", self.wait.word().to_owned()),
             ("timeout_ms", self.timeout_ms.map_or_else(String::new, |ms| ms.to_string())),
-        ]
+        ];
+        query.extend(self.later.query());
+        query
     }
 }
 
 /// Prints what became of a write: each document on stdout, the revision on stderr.
 pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
+    let outcome = text(answer, "outcome");
+    let is_scheduled = outcome == "scheduled";
     let dry_run = answer.get("dry_run").and_then(Value::as_bool) == Some(true);
     let diffs = answer.get("diff").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     match output.format() {
@@ -73,6 +80,7 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
                     "remove" => "deleted",
                     _ => "changed",
                 };
+                let effect = if is_scheduled { format!("is to be {effect}") } else { effect.to_owned() };
                 output.line(&printable(&format!(
                     "{}/{} {effect}",
                     text(diff, "kind"),
@@ -82,16 +90,23 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
         }
         _ => output.data(answer, String::new)?,
     }
-    let outcome = text(answer, "outcome");
     match (dry_run, outcome.as_str()) {
         (true, "unchanged") => talk("nothing would change"),
         (true, _) => talk("it holds; nothing was changed (dry run)"),
         (false, "unchanged") => talk("nothing to change: it is so already"),
+        (false, "scheduled") => talk(&scheduled(answer)),
         (false, "queued") => talk("it goes on without you; look with `midflight history`"),
         (false, "pending" | "partial") => return Err(not_everywhere(answer)),
         (false, _) => talk(&format!("revision {} is live{}", text(answer, "revision"), everywhere(answer))),
     }
     Ok(())
+}
+
+/// Under which name something waits, and until when.
+pub(super) fn scheduled(answer: &Value) -> String {
+    let schedule = answer.get("schedule").cloned().unwrap_or_default();
+    let (id, next_at) = (text(&schedule, "id"), text(&schedule, "next_at"));
+    printable(&format!("scheduled for {next_at} as {id}; `midflight schedules` lists what waits"))
 }
 
 fn acks(answer: &Value) -> impl Iterator<Item = &Value> {

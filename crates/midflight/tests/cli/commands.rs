@@ -14,7 +14,8 @@ fn json(text: &str) -> Value {
 #[test]
 fn the_day_of_an_editor() {
     let server = Server::with_loans();
-    assert!(server.run(&["get"]).contains("rules  9"));
+    let kinds = server.run(&["get"]);
+    assert!(kinds.contains("rules      9") && kinds.contains("schedules  0"), "{kinds}");
     assert!(server.run(&["get", "rules"]).contains("loans/1-income"));
     assert_eq!(
         json(&server.run(&["get", "rules", "--prefix", "loans/", "-o", "json"])).as_array().unwrap().len(),

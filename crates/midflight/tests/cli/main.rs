@@ -13,6 +13,8 @@ mod readme;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod watch;

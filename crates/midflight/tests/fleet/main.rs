@@ -7,3 +7,4 @@ mod cuts;
 mod faults;
 mod harness;
 mod kills;
+mod schedules;

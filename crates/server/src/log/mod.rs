@@ -5,6 +5,7 @@ mod collect;
 pub(crate) mod documents;
 pub(crate) mod reloads;
 mod revisions;
+mod schedules;
 mod schemas;
 mod status;
 mod transfer;
@@ -51,6 +52,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(watch::watch))
         .routes(routes!(reloads::list_reloads))
         .routes(routes!(reloads::statistics))
+        .routes(routes!(schedules::list_schedules))
+        .routes(routes!(schedules::get_schedule, schedules::cancel_schedule))
         .routes(routes!(schemas::list_schemas))
         .routes(routes!(schemas::get_schema))
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use midflight_core::{Change, DocumentId, DocumentName, Precondition, RevisionNumber, Trigger};
+use midflight_engine::SCHEDULES;
 use midflight_store::{RevisionQuery, StoreError};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -106,7 +107,7 @@ pub(super) async fn diff_revisions(
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RestoreRequest {
-    /// Only documents of this kind.
+    /// Only documents of this kind; all but schedules without.
     #[serde(default)]
     kind: Option<String>,
     /// Only this document, or those below it (`loans` is the ruleset and its rules).
@@ -138,7 +139,12 @@ pub(super) async fn restore(
             let rest = id.name.as_str().strip_prefix(name.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        kind.as_ref().is_none_or(|kind| id.kind == *kind) && name.as_ref().is_none_or(below)
+        // What was scheduled then has been done or cancelled since: brought back, it would be done again at once.
+        let of_kind = match &kind {
+            Some(kind) => id.kind == *kind,
+            None => id.kind.as_str() != SCHEDULES,
+        };
+        of_kind && name.as_ref().is_none_or(below)
     };
     let reason = match request.reason.as_str() {
         "" => format!("restore revision {number}"),

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use midflight_core::{Change, Document, DocumentId, KindName, RevisionNumber};
+use midflight_engine::SCHEDULES;
 use midflight_source::{FileProblem, duplicates, locate, parse_documents, write_documents};
 use midflight_store::DocumentQuery;
 use serde::Deserialize;
@@ -31,7 +32,7 @@ const REVISION: &str = "x-midflight-revision";
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ExportParams {
-    /// Only documents of this kind.
+    /// Only documents of this kind; all but schedules without.
     kind: Option<String>,
 }
 
@@ -99,9 +100,12 @@ impl Exporter {
             ..DocumentQuery::default()
         };
         let page = self.app.engine.store().documents(query).await.map_err(|error| error.to_string())?;
+        // What waits for its time in one place is not to be done in another, nor once more from a copy.
+        let wanted = |document: &&Document| self.kind.is_some() || document.id.kind.as_str() != SCHEDULES;
         let bodies = page
             .items
             .iter()
+            .filter(wanted)
             .filter_map(|document: &Document| document.body.as_deref().map(|body| (&document.id, body)));
         let mut text = write_documents(bodies).map_err(|error| error.to_string())?;
         if self.state == Exporting::Going && !text.is_empty() {

@@ -7,25 +7,53 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use midflight_core::{DocumentId, Outcome, Pointer, Trigger};
 use midflight_engine::Refusal;
+use serde::Deserialize;
 use serde_json::Value;
+use utoipa::IntoParams;
 
 use super::hot_reload::{ended_at, reload_count};
 use super::wire::{FilteredBy, ReloadBody, ReloadDone};
 use crate::app::App;
 use crate::auth::Author;
 use crate::body::OptionalJsonBody;
-use crate::params::{InPath, document};
+use crate::later::Later;
+use crate::params::{InPath, Params, document};
 use crate::problem::{ApiError, Code, ProblemBody};
-use crate::wire::{ReloadAnswer, ms, stamp};
+use crate::wire::{ReloadAnswer, WriteAnswer, ms, stamp};
+use crate::write::{WriteParams, answer, submit_reload};
+
+/// When to reload, if not now.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LaterParams {
+    /// Not now, but from this time on, as `2026-01-31T03:00:00Z`: everything is compiled anew then, on one replica, and
+    /// the others look at the log. The answer is 202 with a schedule.
+    not_before: Option<String>,
+    /// Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`.
+    window: Option<String>,
+    /// The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said.
+    time_zone: Option<String>,
+    /// How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said.
+    window_ms: Option<u64>,
+    /// Each time the window opens.
+    #[serde(default)]
+    repeat: bool,
+    /// The name of the schedule, which is not to be there yet; one is made up unless said.
+    schedule_id: Option<String>,
+    /// Why, for those who read the history.
+    #[serde(default)]
+    reason: String,
+}
 
 /// Looks at the log and serves what it holds.
-#[utoipa::path(post, path = "/api/v1/rules/hot-reload/reload", tag = "hot-reload",
+#[utoipa::path(post, path = "/api/v1/rules/hot-reload/reload", tag = "hot-reload", params(LaterParams),
     request_body(content = Option<ReloadBody>), security(("token" = [])),
-    responses((status = 200, body = ReloadDone), (status = 422, body = ReloadDone), (status = 503, body = ReloadDone),
-        (status = "default", body = ProblemBody)))]
+    responses((status = 200, body = ReloadDone), (status = 202, body = WriteAnswer),
+        (status = 422, body = ReloadDone), (status = 503, body = ReloadDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload(
     author: Author,
     State(app): State<App>,
+    Params(params): Params<LaterParams>,
     OptionalJsonBody(body): OptionalJsonBody<ReloadBody>,
 ) -> Result<Response, ApiError> {
     let body = body.unwrap_or_default();
@@ -34,6 +62,17 @@ pub(super) async fn reload(
     exist(&app, ruleset.as_deref(), rule.as_deref()).await?;
     if body.validate {
         hold(&app).await?;
+    }
+    let later = Later {
+        not_before: params.not_before.as_deref(),
+        window: params.window.as_deref(),
+        time_zone: params.time_zone.as_deref(),
+        window_ms: params.window_ms,
+        schedule_id: params.schedule_id.as_deref(),
+    };
+    if later.is_said() || params.repeat {
+        let submitted = submit_reload(&app, author, params.reason, later, params.repeat).await?;
+        return Ok(answer(&app, &WriteParams::default(), submitted));
     }
     let filter = FilteredBy {
         ruleset_id: body.ruleset_id.unwrap_or(Value::Null),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Ack;
+use super::{Ack, PlannedAnswer};
 
 /// What happens to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -147,7 +147,8 @@ impl From<&Document> for Written {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WriteAnswer {
     /// `success`; `unchanged`; `queued` when it goes on without its caller; `pending` when it is live here and not every
-    /// replica has said so in time; `partial` when it is live here and a replica refuses it.
+    /// replica has said so in time; `partial` when it is live here and a replica refuses it; `scheduled` when it waits for
+    /// its time.
     pub outcome: &'static str,
     /// The revision that it became; the served one when it changed nothing; null when it is only queued or was a
     /// dry run.
@@ -167,4 +168,7 @@ pub struct WriteAnswer {
     /// With `wait=all`: what every replica that is alive says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acks: Option<Vec<Ack>>,
+    /// Of what is scheduled: under which name, and when it is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<PlannedAnswer>,
 }

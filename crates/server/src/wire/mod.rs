@@ -6,6 +6,7 @@ mod edit;
 mod reload;
 mod replica;
 mod revision;
+mod schedule;
 mod status;
 mod time;
 
@@ -15,6 +16,7 @@ pub use edit::{ApplyRequest, ChangeRequest, DocumentDiffAnswer, OpWord, PlanAnsw
 pub use reload::{PhaseAnswer, ReloadAnswer, ReloadList, StatisticsAnswer};
 pub use replica::{Ack, NackAnswer, ReplicaAnswer, ReplicaList};
 pub use revision::{ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList};
+pub use schedule::{PlannedAnswer, ScheduleAnswer, ScheduleList, ScheduledChange, WindowAnswer};
 pub(crate) use status::Answering;
 pub use status::{KindStatusAnswer, QuarantinedAnswer, RefusedAnswer, StatusAnswer};
 pub(crate) use time::{ms, stamp};

@@ -7,6 +7,7 @@ mod bad_input;
 mod health;
 mod log;
 mod rules;
+mod schedules;
 mod socket;
 mod stop;
 mod support;

@@ -4,6 +4,7 @@ mod append;
 mod event;
 mod failure;
 mod fleet;
+mod lead;
 mod open;
 mod read;
 mod row;
@@ -17,7 +18,7 @@ use async_trait::async_trait;
 use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
 
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, Replica,
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
     RevisionQuery, SeenReplica, Store, StoreError, Token,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
@@ -183,6 +184,10 @@ impl Store for PostgresStore {
 
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
         fleet::forget_replica(&mut self.sessions.session().await?, id).await
+    }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        self.sessions.lead().await
     }
 
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {

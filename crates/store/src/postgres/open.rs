@@ -40,7 +40,8 @@ pub struct PostgresOptions {
     pub url: PostgresUrl,
     /// The name of this replica, which no other has. Reload events are kept by it, and only its own are read back.
     pub replica: String,
-    /// The most connections at the same time; whoever comes then waits for one. 10 unless told.
+    /// The most connections at the same time; whoever comes then waits for one. 10 unless told. The replica that leads
+    /// has one more.
     pub connections_max: u32,
     /// The longest that a call waits for a connection, a new one made included, in milliseconds. 5,000 unless told.
     pub connect_ms_max: u64,

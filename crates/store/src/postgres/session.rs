@@ -15,8 +15,9 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::failure::{failure, leaves_connection_whole};
+use super::lead;
 use super::open::{PostgresOptions, migrate};
-use crate::StoreError;
+use crate::{Lead, StoreError};
 
 /// A connection that was used this short a time ago is taken to be good: no server restarts in less.
 const TRUSTED: Duration = Duration::from_millis(100);
@@ -101,6 +102,14 @@ impl Sessions {
             StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", self.address)),
             other => other,
         })
+    }
+
+    /// The lead, in a connection that nobody else uses.
+    pub(super) async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        if self.permits.is_closed() {
+            return Err(self.closed());
+        }
+        lead::lead(&self.connect, self.connect_max).await
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {

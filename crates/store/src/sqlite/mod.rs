@@ -18,8 +18,9 @@ use async_trait::async_trait;
 use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
 use sqlx::SqlitePool;
 
+use crate::lead::Alone;
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, Replica,
+    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
     RevisionQuery, SeenReplica, Store, StoreError, Token,
 };
 use failure::failure;
@@ -179,6 +180,10 @@ impl Store for SqliteStore {
 
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
         fleet::forget_replica(&self.notes, id).await
+    }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        Ok(Some(Box::new(Alone)))
     }
 
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {

@@ -1,0 +1,88 @@
+//! `schedules`: what waits for its time, and cancelling it.
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::Value;
+
+use super::client::{Body, Client};
+use super::fail::Failure;
+use super::history::changes;
+use super::output::{Output, table, talk, text};
+
+/// The flags of `schedules`.
+#[derive(Debug, Args)]
+pub(super) struct SchedulesArgs {
+    #[command(subcommand)]
+    command: Option<SchedulesCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum SchedulesCommand {
+    /// Cancel what waits for its time.
+    Cancel {
+        /// The schedules, by their ids.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        /// Why, for those who read the history.
+        #[arg(long, default_value = "", value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+pub(super) async fn run(client: &Client, output: &Output, args: SchedulesArgs) -> Result<(), Failure> {
+    match args.command {
+        None => list(client, output).await,
+        Some(SchedulesCommand::Cancel { ids, reason }) => {
+            for id in ids {
+                let url = client.url(&["api", "v1", "schedules"], &[("reason", reason.clone())]);
+                let url = one(url, &id)?;
+                client.send(Method::DELETE, url, Body::None, &[]).await?;
+                output.line(&format!("schedules/{id} cancelled"))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The address of one schedule, whose name is one segment there, slashes and all.
+fn one(mut url: reqwest::Url, id: &str) -> Result<reqwest::Url, Failure> {
+    let segments = url.path_segments_mut();
+    segments.map_err(|()| Failure::usage("--url is no address of a server"))?.push(id);
+    Ok(url)
+}
+
+async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
+    let list = Value::from(client.all(&["api", "v1", "schedules"], &[]).await?);
+    output.data(&list, || {
+        let row = |schedule: &Value| {
+            let [id, author, reason] = ["id", "author", "reason"].map(|key| text(schedule, key));
+            [id, when(schedule), what(schedule), author, reason]
+        };
+        let rows = list.as_array().into_iter().flatten().map(row);
+        table(&["ID", "WHEN", "WHAT", "AUTHOR", "REASON"], rows)
+    })?;
+    if list.as_array().is_some_and(Vec::is_empty) {
+        talk("nothing waits for its time");
+    }
+    Ok(())
+}
+
+/// When it is due, or why not any more.
+fn when(schedule: &Value) -> String {
+    match schedule.get("refused").filter(|refused| refused.is_object()) {
+        None => text(schedule, "next_at"),
+        Some(refused) => {
+            let problems = refused.get("problems").and_then(Value::as_array).into_iter().flatten();
+            let said: Vec<_> = problems.map(|problem| text(problem, "message")).collect();
+            format!("refused {}: {}", text(refused, "at"), said.join("; "))
+        }
+    }
+}
+
+fn what(schedule: &Value) -> String {
+    match (text(schedule, "what").as_str(), schedule.get("repeat")) {
+        ("reload", Some(Value::Bool(true))) => "reload, again and again".to_owned(),
+        ("reload", _) => "reload".to_owned(),
+        _ => changes(schedule),
+    }
+}

@@ -1,0 +1,76 @@
+//! What waits for its time: list, read, cancel.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use midflight_engine::{Scheduled, schedule_id};
+
+use super::documents;
+use crate::app::App;
+use crate::auth::Author;
+use crate::params::{InPath, PageParams, Params};
+use crate::problem::{ApiError, ProblemBody};
+use crate::wire::{ScheduleAnswer, ScheduleList, WriteAnswer};
+use crate::write::WriteParams;
+
+/// What waits for its time, and what was refused at it, by name.
+#[utoipa::path(get, path = "/api/v1/schedules", tag = "log", params(PageParams),
+    responses((status = 200, body = ScheduleList), (status = "default", body = ProblemBody)))]
+pub(super) async fn list_schedules(
+    State(app): State<App>,
+    Params(page): Params<PageParams>,
+) -> Result<Json<ScheduleList>, ApiError> {
+    let limit = page.limit()? as usize;
+    let after = page.text().unwrap_or_default();
+    let all = app.engine.schedules();
+    let mut rest = all.iter().filter(|scheduled| scheduled.id.name.as_str() > after);
+    let mut items = Vec::new();
+    let mut last = None;
+    for scheduled in rest.by_ref().take(limit) {
+        items.extend(told(&app, scheduled).await?);
+        last = Some(scheduled.id.name.to_string());
+    }
+    Ok(Json(ScheduleList { items, next_cursor: last.filter(|_| rest.next().is_some()) }))
+}
+
+/// One schedule. Its document, `/api/v1/documents/schedules/{id}`, has what the edit puts.
+#[utoipa::path(get, path = "/api/v1/schedules/{id}", tag = "log",
+    params(("id" = String, Path, description = "The schedule")),
+    responses((status = 200, body = ScheduleAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn get_schedule(
+    State(app): State<App>,
+    InPath(name): InPath<String>,
+) -> Result<Json<ScheduleAnswer>, ApiError> {
+    let id = schedule_id(&name)?;
+    let found = app.engine.schedules().into_iter().find(|scheduled| scheduled.id == id);
+    let told = match found {
+        Some(scheduled) => told(&app, &scheduled).await?,
+        None => None,
+    };
+    told.map(Json).ok_or_else(|| documents::absent(&id))
+}
+
+/// Cancels a schedule; its versions stay in the log.
+#[utoipa::path(delete, path = "/api/v1/schedules/{id}", tag = "log",
+    params(("id" = String, Path, description = "The schedule"), WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
+    security(("token" = [])),
+    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn cancel_schedule(
+    author: Author,
+    State(app): State<App>,
+    InPath(name): InPath<String>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    documents::delete(&app, author, schedule_id(&name)?, &params, &headers).await
+}
+
+/// A schedule with who made it; none when it was done or cancelled in this moment.
+async fn told(app: &App, scheduled: &Scheduled) -> Result<Option<ScheduleAnswer>, ApiError> {
+    let newest = app.engine.store().versions(&scheduled.id, None, 1).await?.items.pop();
+    let newest = newest.filter(|version| version.document.body.is_some());
+    Ok(newest.map(|version| ScheduleAnswer::new(scheduled, &version)))
+}
