@@ -7,6 +7,7 @@ use std::time::Duration;
 use midflight_core::{DocumentId, Effect, Outcome, ReloadEvent, ReloadId, Trigger};
 use midflight_store::{EventQuery, Store, StoreError};
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How many reports a slow listener may be behind before it is told that it missed some.
@@ -15,6 +16,8 @@ const LISTENER_LAG_MAX: usize = 256;
 const UNWRITTEN_MAX: usize = 4096;
 /// How many events are written at once.
 const BATCH_MAX: usize = 256;
+/// How often events are written: what a fleet writes of its reloads does not grow with its edits.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// How soon events that could not be written are tried again.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// How long a stop waits for the last events to be written.
@@ -194,11 +197,17 @@ impl Writer {
 
     async fn write_all(&mut self, stop: &CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        let mut failed = false;
+        let (mut not_before, mut failed) = (Instant::now(), false);
         loop {
             tokio::select! {
-                received = self.events.recv_many(&mut batch, BATCH_MAX) => if received == 0 { return },
-                () = tokio::time::sleep(WRITE_AGAIN), if failed => {}
+                received = self.events.recv_many(&mut batch, BATCH_MAX) => {
+                    if received == 0 {
+                        return;
+                    }
+                    batch.drain(..batch.len().saturating_sub(UNWRITTEN_MAX));
+                    continue;
+                }
+                () = tokio::time::sleep_until(not_before), if !batch.is_empty() => {}
                 () = stop.cancelled() => {
                     self.events.close();
                     self.events.recv_many(&mut batch, UNWRITTEN_MAX).await;
@@ -214,14 +223,11 @@ impl Writer {
                 Err(_) => {}
             }
             failed = !batch.is_empty();
-            batch.drain(..batch.len().saturating_sub(UNWRITTEN_MAX));
+            not_before = Instant::now() + if failed { WRITE_AGAIN } else { WRITE_EVERY };
         }
     }
 
     async fn write(&mut self, batch: &[Arc<ReloadEvent>]) -> Result<(), StoreError> {
-        if batch.is_empty() {
-            return Ok(());
-        }
         let (until, by) = match self.numbering {
             Numbering::Settled { until, by } => (until, by),
             Numbering::Provisional => {
@@ -235,8 +241,12 @@ impl Writer {
             true => shifted(event, by),
             false => (**event).clone(),
         };
-        let events: Vec<_> = batch.iter().map(numbered).collect();
-        self.store.record_events(&events, u64::try_from(self.max).unwrap_or(u64::MAX)).await
+        let keep = u64::try_from(self.max).unwrap_or(u64::MAX);
+        for events in batch.chunks(BATCH_MAX) {
+            let events: Vec<_> = events.iter().map(numbered).collect();
+            self.store.record_events(&events, keep).await?;
+        }
+        Ok(())
     }
 }
 

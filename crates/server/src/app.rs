@@ -16,6 +16,7 @@ use crate::backend::Backend;
 use crate::directories::Statuses;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
+use crate::recent::Recent;
 use crate::{HotReloadSettings, ServerLimits};
 
 /// What every handler shares. Cloning it gives another handle on the same.
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) reads_are_open: bool,
     /// A place for each watcher of the log.
     pub(crate) watchers: Arc<Semaphore>,
+    pub(crate) recent: Recent,
     pub(crate) directories: Statuses,
     /// Cancelled when the server begins to stop.
     pub(crate) stopping: CancellationToken,

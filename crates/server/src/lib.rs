@@ -38,6 +38,7 @@ mod origin;
 mod params;
 mod place;
 mod problem;
+mod recent;
 mod refusal;
 mod routes;
 mod rules;

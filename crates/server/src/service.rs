@@ -19,6 +19,7 @@ use crate::edge::Edge;
 use crate::hub::{self, Hub};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
+use crate::recent::Recent;
 use crate::{ServeError, ServeOptions};
 
 /// How often recorded times are folded into their summaries.
@@ -86,6 +87,7 @@ impl Service {
             started_at: Timestamp::now(),
             reads_are_open: address.ip().is_loopback(),
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
+            recent: Recent::default(),
             directories: directories.iter().map(DirectorySource::statuses).collect(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -23,9 +23,6 @@ use crate::params::{self, Params};
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::RevisionAnswer;
 
-/// How many revisions are read from the log at once.
-const PAGE: u32 = 64;
-
 /// Where to begin, and what to hear of.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -135,7 +132,7 @@ impl Watcher {
         if self.position >= served {
             return Ok(());
         }
-        let page = self.app.engine.store().since(self.position, PAGE).await?;
+        let page = self.app.recent.since(&**self.app.engine.store(), self.position, served).await?;
         for one in page.iter().filter(|one| one.revision.number <= served) {
             self.position = one.revision.number;
             if self.is_wanted(one) {
