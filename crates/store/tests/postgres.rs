@@ -294,7 +294,9 @@ async fn what_was_acknowledged_survives_kills_of_the_server() {
                 let name = format!("r{round}/n{n}");
                 match append(&*writer, &name, json!({ "n": n })).await {
                     Ok(number) => told.send((number, name)).unwrap(),
-                    Err(AppendError::Store(StoreError::Unavailable(_))) => return,
+                    Err(AppendError::Store(StoreError::Unavailable(_)) | AppendError::Unknown { .. }) => {
+                        return;
+                    }
                     // Its own, of which it was not known whether it was taken.
                     Err(AppendError::Moved { .. }) => {}
                     Err(error) => panic!("{error}"),

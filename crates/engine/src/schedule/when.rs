@@ -218,4 +218,12 @@ mod tests {
         assert_eq!(when("", "0 3 1 1 *", "UTC", 60).next_at(Timestamp::MAX, None), None);
         assert_eq!(when("", "", "", 0).next_at(Timestamp::MAX, None), Some(Timestamp::MAX));
     }
+
+    #[test]
+    fn the_time_zones_come_along_where_the_system_has_none() {
+        let bundled = jiff::tz::TimeZoneDatabase::bundled();
+        for zone in ["Europe/Rome", "America/New_York", "Australia/Lord_Howe"] {
+            assert!(bundled.get(zone).is_ok(), "{zone}");
+        }
+    }
 }
