@@ -58,10 +58,10 @@ impl Carrier {
 pub(crate) struct Fleet {
     pub(crate) replicas: Vec<Midflight>,
     pub(crate) ask: Asker,
-    pub(crate) carrier: Carrier,
+    _carrier: Carrier,
     pub(crate) log: String,
-    /// The server of the log, as long as the fleet.
-    pub(crate) postgres: Arc<Postgres>,
+    /// The servers beneath, as long as the fleet.
+    _postgres: Arc<Postgres>,
 }
 
 impl Fleet {
@@ -71,7 +71,7 @@ impl Fleet {
         let (log, carrier) = (postgres.database(), Carrier::start(hints));
         let flags = flags(&log, &carrier.flag());
         let replicas = (0..replicas).map(|_| serve(&flags)).collect();
-        Self { replicas, ask: Asker::new(), carrier, log, postgres }
+        Self { replicas, ask: Asker::new(), log, _carrier: carrier, _postgres: postgres }
     }
 
     pub(crate) fn url(&self, replica: usize) -> &str {
