@@ -90,6 +90,9 @@
 //!
 //! # Features
 //! - `sqlite` (default): the log in a SQLite file, [`store::SqliteStore`].
+//! - `postgres`: the log in PostgreSQL, [`store`]`::PostgresStore`, for several processes, and hints through it.
+//! - `redis`, `nats`: hints by those, in [`bus`]. Tell [`EngineBuilder::identity`] who each process is, and
+//!   [`EngineBuilder::last_good`] where it keeps its copy.
 //! - `rules`: the kind `rules` that the server has, in `midflight::rules`.
 //! - `source`: documents from YAML and JSON files and watched directories, in `midflight::source`.
 //! - `cli`: the binary `midflight`, server and command line, and with it all of the above.

@@ -10,6 +10,7 @@ mod postgres;
 mod process;
 mod proxy;
 mod redis;
+mod tour;
 mod wait;
 
 pub use midflight::{Midflight, TOKEN};
@@ -18,4 +19,5 @@ pub use postgres::Postgres;
 pub use process::Process;
 pub use proxy::Proxy;
 pub use redis::Redis;
+pub use tour::tour;
 pub use wait::{DEADLINE, pause, wait_for};

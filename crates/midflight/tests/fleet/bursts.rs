@@ -12,7 +12,10 @@ const EDITS: u64 = 200;
 async fn a_burst_is_followed_forwards(hints: Hints) {
     let fleet = Fleet::start(3, hints);
     let (ask, url) = (&fleet.ask, |replica| fleet.url(replica).to_owned());
-    adults(ask, &url(0)).await;
+    let first = adults(ask, &url(0)).await;
+    for replica in 0..3 {
+        ask.until_served(&url(replica), first).await;
+    }
     let done = Arc::new(AtomicBool::new(false));
     let watch = |replica| tokio::spawn(never_goes_back(ask.clone(), url(replica), Arc::clone(&done)));
     let watchers: Vec<_> = (0..3).map(watch).collect();

@@ -9,6 +9,7 @@ mod acks;
 mod bursts;
 mod cuts;
 mod faults;
+mod guide;
 mod harness;
 mod kills;
 mod schedules;
