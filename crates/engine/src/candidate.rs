@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::join_all;
 use midflight_core::{
     Digest, DocumentId, KindName, Plan, Pointer, Problem, Problems, RevisionNumber, Step, canonical_json,
-    check_body,
+    check_body, in_parts,
 };
 use midflight_live::World;
 use serde_json::Value;
@@ -17,6 +18,9 @@ use crate::planner::Target;
 use crate::registry::{AnyDocument, AnySnapshot, Registered, Registry};
 use crate::work::Work;
 use crate::workers::{Allowance, Workers};
+
+/// How many documents are worth a thread of their own to look at.
+const PART_MIN: usize = 4096;
 
 /// What is wanted of one document, as the log or an edit says.
 #[derive(Debug, Clone)]
@@ -52,6 +56,20 @@ impl Maker<'_> {
     /// Looks at each document by itself. Documents of kinds that this engine does not have are passed over: another
     /// replica serves them.
     pub(crate) async fn validate(&self, wanted: Vec<Wanted>) -> Result<Vec<Valid>, Problems> {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let parts = in_parts(wanted, processors, PART_MIN).into_iter();
+        let parts = join_all(parts.map(|part| self.validate_part(part))).await;
+        let (mut valid, mut problems) = (Vec::new(), Problems::default());
+        for part in parts {
+            match part {
+                Ok(part) => valid.extend(part),
+                Err(found) => problems.append(found),
+            }
+        }
+        problems.or(valid)
+    }
+
+    async fn validate_part(&self, wanted: Vec<Wanted>) -> Result<Vec<Valid>, Problems> {
         let registry = self.registry.clone();
         let body_bytes_max = self.limits.body_bytes_max;
         let current = Arc::new(Mutex::new(None));

@@ -7,7 +7,7 @@ use midflight_core::{
     ChangeSummary, Digest, Document, DocumentId, Head, Op, Owner, Revision, RevisionNumber,
 };
 
-use super::body::off_the_road;
+use super::body::side_by_side;
 use super::{Columns, corrupt, number};
 use crate::{DocumentVersion, StoreError, Token};
 
@@ -55,7 +55,7 @@ pub(crate) fn document(row: &impl Columns) -> Result<Document, StoreError> {
 pub(crate) async fn documents<R: Columns + Send + 'static>(
     rows: Vec<R>,
 ) -> Result<Vec<Document>, StoreError> {
-    off_the_road(rows.len(), move || rows.iter().map(document).collect()).await?
+    side_by_side(rows, |rows| rows.iter().map(document).collect()).await
 }
 
 /// The newest version of a document, without its body.
