@@ -23,7 +23,7 @@ const REMEMBERED: Duration = Duration::from_secs(300);
 /// How often what the others say is read while somebody waits; all who wait share one look.
 const LOOK: Duration = Duration::from_millis(2);
 /// How long a stop may take to say goodbye.
-const GOODBYE_MAX: Duration = Duration::from_millis(100);
+const GOODBYE_MAX: Duration = Duration::from_millis(50);
 
 /// Who this replica is.
 #[derive(Debug, Clone, Default)]

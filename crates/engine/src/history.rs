@@ -21,7 +21,7 @@ const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// How soon events that could not be written are tried again.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// How long a stop waits for the last events to be written.
-const LAST_WRITE_MAX: Duration = Duration::from_millis(100);
+const LAST_WRITE_MAX: Duration = Duration::from_millis(50);
 
 /// A reload and what it changed, as told to those who listen.
 #[derive(Debug, Clone)]

@@ -132,7 +132,12 @@ impl Heard {
     async fn of(app: &App, accepted: &Accepted, deadline: Instant) -> Self {
         let revision = accepted.revision.as_ref().map_or(app.engine.served(), |revision| revision.number);
         let within = deadline.saturating_duration_since(Instant::now());
-        match app.engine.acks(revision, within).await {
+        let acks = tokio::select! {
+            acks = app.engine.acks(revision, within) => acks,
+            // A stop waits for nobody else's word.
+            () = app.stopping.cancelled() => return Self::here(app),
+        };
+        match acks {
             Ok(acks) => Self {
                 is_missing: acks.iter().any(|(_, ack)| *ack == EngineAck::Missing),
                 acks: acks.into_iter().map(Ack::from).collect(),
