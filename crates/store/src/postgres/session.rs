@@ -22,7 +22,7 @@ use crate::{Lead, StoreError};
 /// A connection that was used this short a time ago is taken to be good: no server restarts in less.
 const TRUSTED: Duration = Duration::from_millis(100);
 /// A connection that nobody used for so long is closed.
-const IDLE_MAX: Duration = Duration::from_secs(600);
+const IDLE_MAX: Duration = Duration::from_secs(30);
 /// How much longer than PostgreSQL itself a statement is waited for, so that its own word comes first.
 const GRACE: Duration = Duration::from_secs(1);
 
