@@ -81,7 +81,8 @@ impl Backend {
         loop {
             let why = match self.store.head().await {
                 Ok(_) => return Ok(true),
-                Err(StoreError::Unavailable(why)) => why,
+                // One that may only be read is a standby, which may be about to become the primary.
+                Err(StoreError::Unavailable(why) | StoreError::ReadOnly(why)) => why,
                 Err(error) => return Err(error),
             };
             if self.last_good().is_some_and(|file| file.path().exists()) {

@@ -73,7 +73,9 @@ impl NetworkBus<Postgres> {
             let cure = "write postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE";
             BusError::Options(format!("the URL of PostgreSQL cannot be read; {cure}"))
         })?;
-        let connect = connect.application_name("midflight-bus");
+        // What is only said need not be on the disk before it is heard.
+        let quick = [("synchronous_commit", "off")];
+        let connect = connect.application_name("midflight-bus").options(quick);
         let database = connect.get_database().unwrap_or_else(|| connect.get_username());
         let address = format!("{}:{}/{database}", connect.get_host(), connect.get_port());
         let transport = Postgres { connect, only_overhears: options.only_overhears, timing: options.timing };
