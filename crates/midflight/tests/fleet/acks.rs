@@ -1,9 +1,9 @@
 //! Who serves what: every replica says so, of edits by the API and by hand.
 
-use midflight_testkit::Postgres;
+use midflight_testkit::{Postgres, TOKEN};
 use serde_json::{Value, json};
 
-use crate::harness::{Fleet, Hints, adults, condition, until};
+use crate::harness::{Asker, Fleet, Hints, adults, binary, condition, flags, serve, until};
 
 fn acks(said: &Value) -> Vec<bool> {
     said["acks"].as_array().unwrap().iter().map(|ack| ack["ack"] == true).collect()
@@ -57,4 +57,28 @@ async fn with_redis_every_replica_acknowledges() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_nats_every_replica_acknowledges() {
     everybody_acknowledges(Hints::Nats).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_refuses_a_revision_is_named_with_its_reason() {
+    let postgres = Postgres::shared();
+    let (ask, flags) = (Asker::new(), flags(&postgres.database(), "postgres").to_vec());
+    let writer = serve(&flags);
+    let narrow = serve(&[flags, ["--document-bytes-max", "100"].map(str::to_owned).to_vec()].concat());
+    let first = adults(&ask, writer.url()).await;
+    ask.until_served(narrow.url(), first).await;
+    let long = json!({"attribute": "a".repeat(100), "operator": "equal", "constant": 1});
+    let put = ask.put(writer.url(), "conditions/long", &long, "?wait=all&timeout_ms=60000").await;
+    let (status, said) = put.unwrap();
+    assert_eq!((status, &said["outcome"]), (201, &json!("partial")), "{said}");
+    let refusing = said["acks"].as_array().unwrap().iter().find(|ack| ack["ack"] == false).unwrap();
+    assert!(refusing["reason"].as_str().unwrap().contains("body_bytes_max"), "{said}");
+    assert_eq!(ask.recommended(narrow.url(), 17).await.unwrap().1, json!("send home"), "it goes on serving");
+
+    let mut edit = std::process::Command::new(binary());
+    edit.args(["edit", "rules/conditions/long", "--wait", "all"]).env("EDITOR", "sed -i s/aa/ab/");
+    let told = edit.env("MIDFLIGHT_URL", writer.url()).env("MIDFLIGHT_TOKEN", TOKEN).output().unwrap();
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(1), "{said}");
+    assert!(said.contains("not live everywhere") && said.contains("body_bytes_max"), "{said}");
 }
