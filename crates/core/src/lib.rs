@@ -22,7 +22,7 @@ pub use change::{Change, Edit, Op, Precondition, PreconditionFailed};
 pub use diff::{Diff, DocumentDiff, Effect};
 pub use digest::{Digest, ParseDigestError, canonical_json};
 pub use document::{Document, Head, Owner};
-pub use event::{PhaseTime, ReloadEvent, ReloadId};
+pub use event::{ComponentState, ComponentTime, PhaseTime, ReloadEvent, ReloadId};
 pub use name::{CHECKS_FOLDER, DocumentId, DocumentName, KindName, NAME_BYTES_MAX, NameError};
 pub use outcome::{Outcome, Trigger, UnknownWord};
 pub use parts::in_parts;

@@ -455,6 +455,7 @@ async fn each_replica_reads_its_own_reload_events() {
         to: RevisionNumber::new(1),
         kinds: Vec::new(),
         documents_changed: 0,
+        components: Vec::new(),
         problems: Problems::default(),
     };
     let replicas =
