@@ -16,6 +16,7 @@ mod phase;
 mod plan;
 mod problem;
 mod revision;
+mod suggest;
 
 pub use body::{BODY_DEPTH_MAX, check_body};
 pub use change::{Change, Edit, Op, Precondition, PreconditionFailed};
@@ -30,3 +31,4 @@ pub use phase::{Phase, Status, StatusEvent, next_status};
 pub use plan::{Plan, Planned, Step};
 pub use problem::{Pointer, Problem, Problems};
 pub use revision::{Appended, ChangeSummary, Revision, RevisionNumber};
+pub use suggest::{clip, hint, nearest};
