@@ -115,7 +115,14 @@ impl Entry {
         self.typed.clone()?.downcast().ok()
     }
 
-    pub(crate) fn is_stale(&self, around: &dyn Surroundings) -> bool {
+    /// The files that it refers to.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.given.iter().filter_map(Given::file)
+    }
+
+    /// Whether something that it refers to gives something else by now.
+    #[must_use]
+    pub fn is_stale(&self, around: &dyn Surroundings) -> bool {
         self.given.iter().any(|given| given.is_stale(around))
     }
 

@@ -34,11 +34,11 @@ impl Config {
 
     /// Declares a config that this process reads itself. It is there without a document too, made of all else.
     #[must_use]
-    pub fn with<T>(mut self, name: DocumentName, shape: Shape<T>) -> Self
+    pub fn with<T>(mut self, name: DocumentName, shape: impl Into<Arc<Shape<T>>>) -> Self
     where
         T: Default + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
-        self.shapes.insert(name, Arc::new(shape));
+        self.shapes.insert(name, shape.into());
         self
     }
 

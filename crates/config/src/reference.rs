@@ -67,6 +67,14 @@ pub(crate) struct Given {
 }
 
 impl Given {
+    /// The file that it refers to, if it does.
+    pub(crate) fn file(&self) -> Option<&str> {
+        match &self.source {
+            Source::File(path) => Some(path),
+            Source::Env(_) => None,
+        }
+    }
+
     /// Whether it gives something else now, or nothing any more.
     pub(crate) fn is_stale(&self, around: &dyn Surroundings) -> bool {
         self.source.read(around).map_or(true, |text| Digest::of_bytes(text.as_bytes()) != self.digest)
