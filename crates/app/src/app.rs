@@ -289,10 +289,8 @@ impl<T: Send + Sync + 'static> App<T> {
 
 /// What the file says at the start, which has to be something.
 fn first_content(file: &ConfigFile) -> Result<(Digest, midflight_source::ConfigText), AppError> {
-    let content = file.read().map_err(|problem| AppError::Config(vec![problem]))?;
-    let Content { digest, text } = content;
-    let text = text.map_err(|problem| AppError::Config(vec![problem]))?;
-    Ok((digest, text))
+    let Content { digest, text } = file.read().map_err(AppError::Config)?;
+    Ok((digest, text.map_err(AppError::Config)?))
 }
 
 /// The config at the start, by the code that validates at every reload.

@@ -24,7 +24,7 @@ pub(crate) struct Content {
     /// Of its bytes, so that whoever else reads the file can say which content it means.
     pub(crate) digest: Digest,
     /// What it says, or what is wrong with it.
-    pub(crate) text: Result<ConfigText, FileProblem>,
+    pub(crate) text: Result<ConfigText, Vec<FileProblem>>,
 }
 
 impl ConfigFile {
@@ -43,9 +43,9 @@ impl ConfigFile {
     }
 
     /// Reads it.
-    pub(crate) fn read(&self) -> Result<Content, FileProblem> {
+    pub(crate) fn read(&self) -> Result<Content, Vec<FileProblem>> {
         let text = read_text(&self.path, FILE_BYTES_MAX);
-        let text = text.map_err(|why| self.problem(format!("cannot be read: {why}")))?;
+        let text = text.map_err(|why| vec![self.problem(format!("cannot be read: {why}"))])?;
         let digest = Digest::of_bytes(text.as_bytes());
         Ok(Content { digest, text: parse_config(&text, &self.name) })
     }

@@ -91,7 +91,8 @@ impl Looker {
         let is_new = self.subject.file.is_some() && hash != self.looked.attempt.hash;
         // What was taken back would only be taken back again.
         let is_refused = !self.looked.is_live() && self.looked.attempt.outcome != Outcome::RolledBack;
-        if !is_new && !(is_refused && try_again) && !self.is_stale() {
+        let tries_again = is_refused && try_again;
+        if !(is_new || tries_again || self.is_stale()) {
             return None;
         }
         Some(self.look_at(content, Trigger::FileWatch, by).await)
@@ -111,7 +112,7 @@ impl Looker {
 
     async fn look_at(
         &mut self,
-        content: Option<Result<Content, FileProblem>>,
+        content: Option<Result<Content, Vec<FileProblem>>>,
         trigger: Trigger,
         by: &str,
     ) -> Looked {
@@ -119,11 +120,11 @@ impl Looker {
         let mut hash = None;
         let mut came = match &content {
             None => Came { outcome: Outcome::Unchanged, problems: Vec::new(), components: Vec::new() },
-            Some(Err(problem)) => Came::failed(Outcome::LoadFailed, problem),
+            Some(Err(problems)) => Came::failed(Outcome::LoadFailed, problems),
             Some(Ok(content)) => {
                 hash = Some(content.digest);
                 match &content.text {
-                    Err(problem) => Came::failed(Outcome::LoadFailed, problem),
+                    Err(problems) => Came::failed(Outcome::LoadFailed, problems),
                     Ok(text) => self.apply(text, trigger, by).await,
                 }
             }
@@ -211,8 +212,8 @@ impl Looker {
 }
 
 impl Came {
-    fn failed(outcome: Outcome, problem: &FileProblem) -> Self {
-        Self { outcome, problems: vec![problem.clone()], components: Vec::new() }
+    fn failed(outcome: Outcome, problems: &[FileProblem]) -> Self {
+        Self { outcome, problems: problems.to_vec(), components: Vec::new() }
     }
 }
 

@@ -38,12 +38,14 @@ impl ConfigText {
 ///
 /// # Errors
 /// What is wrong with it, with line and column where they are known.
-pub fn parse_config(text: &str, file: &str) -> Result<ConfigText, FileProblem> {
+pub fn parse_config(text: &str, file: &str) -> Result<ConfigText, Vec<FileProblem>> {
     let file: Arc<str> = file.into();
-    let problem = |fault: Fault| FileProblem {
-        line: (fault.place.line > 0).then_some(fault.place.line),
-        column: (fault.place.line > 0).then_some(fault.place.column),
-        ..FileProblem::of_file(&file, fault.message)
+    let problem = |fault: Fault| {
+        vec![FileProblem {
+            line: (fault.place.line > 0).then_some(fault.place.line),
+            column: (fault.place.line > 0).then_some(fault.place.column),
+            ..FileProblem::of_file(&file, fault.message)
+        }]
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut nodes = nodes(text, Format::of_name(&file)).map_err(problem)?;
@@ -51,7 +53,7 @@ pub fn parse_config(text: &str, file: &str) -> Result<ConfigText, FileProblem> {
         (Some(node), true) => node,
         (None, _) => {
             let message = "says nothing; write {} for a config of nothing but defaults";
-            return Err(FileProblem::of_file(&file, message));
+            return Err(vec![FileProblem::of_file(&file, message)]);
         }
         (Some(second), false) => {
             let message = "holds more than one document; a config file is one".to_owned();
@@ -98,7 +100,7 @@ mod tests {
             ("a: 1\na: 2\n", "app.yaml:2:1: "),
             (bomb.as_str(), "app.yaml:"),
         ] {
-            let problem = parse_config(text, "app.yaml").unwrap_err().to_string();
+            let problem = parse_config(text, "app.yaml").unwrap_err()[0].to_string();
             assert!(problem.starts_with(expected), "{text:.40}: {problem}");
         }
     }
