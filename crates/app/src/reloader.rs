@@ -162,6 +162,7 @@ impl Desk {
         let looked = if waiting.is_empty() {
             self.looker.look_if_new(&by, self.backoff.is_over()).await
         } else {
+            self.files.written().await;
             Some(self.looker.look(trigger, &by).await)
         };
         if let Some(looked) = looked {

@@ -93,6 +93,13 @@ impl FileWatch {
         self.rung = false;
     }
 
+    /// Waits until nobody is in the middle of writing one of them, as far as the system has told; not at all when nobody is.
+    pub async fn written(&self) {
+        if self.bell.is_writing() {
+            self.bell.settled(self.options.quiet).await;
+        }
+    }
+
     /// Watches the folders on the way to the files. Answers whether one is new.
     fn arm(&mut self) -> bool {
         let mut folders = Folders::new();

@@ -45,9 +45,12 @@ async fn whoever_goes_away_in_the_middle_takes_nothing_with_them() {
     app.stop().await;
 }
 
+/// Finds the size in a world.
+type Part = Box<dyn Fn(&World) -> Option<u64> + Send + Sync>;
+
 /// A component that is as large as the config says, and opens with a delay in which others may come.
 struct Sized {
-    part: Box<dyn Fn(&World) -> Option<u64> + Send + Sync>,
+    part: Part,
     section: Section,
     in_use: Arc<AtomicU64>,
     preparing: Arc<AtomicU64>,

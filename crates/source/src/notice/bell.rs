@@ -115,6 +115,11 @@ impl Bell {
         }
     }
 
+    /// Whether a file is being written.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing_since().is_some()
+    }
+
     /// When a file that is still being written was last written to.
     fn writing_since(&self) -> Option<Instant> {
         self.heard().written.values().max().copied()
