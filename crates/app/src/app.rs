@@ -3,22 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use midflight_bus::MemoryBus;
-use midflight_config::{Config, Configs, Entry, Shape};
-use midflight_core::{Change, Digest, DocumentId, DocumentName, Edit, KindName, Outcome, Pointer, Trigger};
+use midflight_config::{Config, Configs, Shape};
+use midflight_core::{DocumentId, DocumentName, KindName, Trigger};
 use midflight_engine::{Component, Engine, EngineBuilder, KindSlot, Section, StartError};
 use midflight_live::{Live, World};
 use midflight_source::{FileOptions, FileProblem, SourceError};
-use midflight_store::{MemoryStore, NewRevision, Store, StoreError};
+use midflight_store::{MemoryStore, Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Process;
-use crate::file::{ConfigFile, Content};
 use crate::live::LiveConfig;
-use crate::look::Looked;
-use crate::reloader::{Reloader, Subject};
+use crate::reloader::Reloader;
 use crate::report::{Attempt, Report, ServedContent};
 
 /// Why a program did not start. It never starts on defaults instead.
@@ -42,6 +39,9 @@ pub enum AppError {
     /// The file cannot be watched.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// It is valid and yet is not served: a defect, or a variable or a file that changed during the start.
+    #[error("the config was valid and is not served; try again, and report it if it stays so")]
+    NotServed,
     /// The log did not take the file's document.
     #[error("the log does not take the config: {0}")]
     Store(String),
@@ -171,41 +171,17 @@ where
     /// # Errors
     /// [`AppError`]; nothing runs then.
     pub async fn start(self) -> Result<App<T>, AppError> {
-        let (at, began) = (Timestamp::now(), std::time::Instant::now());
-        let file = self.file.map(ConfigFile::new);
-        let first = match &file {
-            Some(file) => Some(first_content(file)?),
-            None => None,
-        };
-        let running = first_entry(&self.shape, &self.id, file.as_ref(), first.as_ref())?;
-        if let (Some(file), Some((_, text))) = (&file, &first) {
-            seed(&*self.store, &self.id, file, text.body()).await?;
-        }
+        let boot = Boot::read(self.id.clone(), &self.shape, self.file, None)?;
+        boot.seed(&*self.store).await?;
         let engine = self.engine.start().await?;
         let live =
             engine.live(self.slot).filter(|live: &Live<Configs>| live.load().get(&self.id.name).is_some());
         let Some(live) = live else {
             engine.stop().await;
-            let problem =
-                midflight_core::Problem::new("not_served", Pointer::root(), "what was valid is not served");
-            return Err(AppError::Config(ConfigFile::new("".into()).placed(&problem.into(), None)));
+            return Err(AppError::NotServed);
         };
-        let attempt = Attempt {
-            hash: first.as_ref().map(|(digest, _)| *digest).or_else(|| running.digest()),
-            outcome: Outcome::Success,
-            trigger: Trigger::Startup,
-            by: "startup".to_owned(),
-            at,
-            took: began.elapsed(),
-            components: engine.status().last_reload.map_or_else(Vec::new, |event| event.components.clone()),
-            problems: Vec::new(),
-        };
-        let served = first.map(|(hash, text)| ServedContent { hash, body: Digest::of_body(text.body()) });
-        let subject = Subject { id: self.id, live: live.clone(), running: Arc::new(running), file };
-        let name = subject.id.name.clone();
-        let reloader =
-            Reloader::start(engine.clone(), subject, self.file_options, Looked { attempt, served })?;
-        Ok(App { engine, config: LiveConfig::new(live, name), reloader: Arc::new(reloader) })
+        let reloader = boot.follow(&engine, live.clone(), self.file_options)?;
+        Ok(App { engine, config: LiveConfig::new(live, self.id.name), reloader: Arc::new(reloader) })
     }
 }
 
@@ -285,55 +261,6 @@ impl<T: Send + Sync + 'static> App<T> {
         self.reloader.stop().await;
         self.engine.stop().await;
     }
-}
-
-/// What the file says at the start, which has to be something.
-fn first_content(file: &ConfigFile) -> Result<(Digest, midflight_source::ConfigText), AppError> {
-    let Content { digest, text } = file.read().map_err(AppError::Config)?;
-    Ok((digest, text.map_err(AppError::Config)?))
-}
-
-/// The config at the start, by the code that validates at every reload.
-fn first_entry<T>(
-    shape: &Shape<T>,
-    id: &DocumentId,
-    file: Option<&ConfigFile>,
-    first: Option<&(Digest, midflight_source::ConfigText)>,
-) -> Result<Entry, AppError>
-where
-    T: Default + Serialize + DeserializeOwned + Send + Sync + 'static,
-{
-    let built = shape.build(first.map(|(_, text)| text.body()), &Process);
-    built.map_err(|problems| {
-        let placed = match file {
-            Some(file) => file.placed(&problems, first.map(|(_, text)| text)),
-            None => ConfigFile::new(id.to_string().into()).placed(&problems, None),
-        };
-        AppError::Config(placed)
-    })
-}
-
-/// Puts what the file says into a log before it is served, so that nothing runs on anything else first.
-async fn seed(
-    store: &dyn Store,
-    id: &DocumentId,
-    file: &ConfigFile,
-    body: &Arc<serde_json::Value>,
-) -> Result<(), AppError> {
-    let mut change = Change::put(id.clone(), serde_json::Value::Null);
-    change.body = Some(Arc::clone(body));
-    let edit = Edit {
-        author: file.owner().as_str().to_owned(),
-        reason: format!("as {} says", file.path().display()),
-        trigger: Trigger::Startup,
-        owner: Some(file.owner()),
-        take_over: true,
-        changes: vec![change],
-    };
-    let expected_head = store.head().await?;
-    let new =
-        NewRevision { edit: &edit, created_at: Timestamp::now(), expected_head, documents_max: u64::MAX };
-    store.append(new).await.map(drop).map_err(|error| AppError::Store(error.to_string()))
 }
 
 fn kind_name() -> KindName {

@@ -5,6 +5,7 @@
 //! [`Report`] says what came of it: by the hash of the content, so that whoever changed that content can tell.
 
 mod app;
+mod boot;
 mod file;
 mod live;
 mod look;
@@ -13,6 +14,7 @@ mod reloader;
 mod report;
 
 pub use app::{App, AppBuilder, AppError};
+pub use boot::Boot;
 pub use live::LiveConfig;
 pub use process::Process;
 pub use reloader::{Reloader, Subject};

@@ -8,6 +8,7 @@ use midflight_core::{Change, ComponentTime, Digest, Edit, Outcome, Pointer, Prob
 use midflight_engine::{Engine, Refusal, Refused};
 use midflight_source::{ConfigText, FileProblem};
 
+use crate::boot::edit;
 use crate::file::{ConfigFile, Content};
 use crate::reloader::Subject;
 use crate::report::{Attempt, Report, ServedContent};
@@ -150,17 +151,7 @@ impl Looker {
         let Some(file) = &self.subject.file else {
             return Came { outcome: Outcome::Unchanged, problems: Vec::new(), components: Vec::new() };
         };
-        let mut change = Change::put(self.subject.id.clone(), serde_json::Value::Null);
-        change.body = Some(Arc::clone(text.body()));
-        let edit = Edit {
-            author: by.to_owned(),
-            reason: format!("as {} says", file.path().display()),
-            trigger,
-            owner: Some(file.owner()),
-            // The file is what its operator points at, so it may take back what was changed past it.
-            take_over: true,
-            changes: vec![change],
-        };
+        let edit = edit(&self.subject.id, file, text, trigger, by);
         match self.engine.apply(edit).await {
             Ok(accepted) => {
                 let event = accepted.event;

@@ -111,7 +111,7 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
 
     /// Lays variables of the environment over the document: with the prefix `SHOP`, `SHOP_PORT` is `/port` and
     /// `SHOP_LOG__LEVEL` is `/log/level`. A variable of that prefix that is no key is somebody else's, unless it has two
-    /// underscores in it: then it is refused.
+    /// underscores in it: then it is refused. A key that is a group of others has no variable.
     #[must_use]
     pub fn env(mut self, prefix: &str, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let start = format!("{prefix}_");
@@ -158,7 +158,11 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
                 None => return Err(hint(&key, members.keys().map(String::as_str))),
             }
         }
-        Ok(())
+        match here {
+            // A whole group of keys is no value that a text could be.
+            Value::Object(members) if !members.is_empty() => Err(String::new()),
+            _ => Ok(()),
+        }
     }
 
     fn draft(&self, document: Option<&Value>, around: &dyn Surroundings) -> (Draft, Problems) {
