@@ -13,10 +13,10 @@ use midflight_store::{MemoryStore, Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Process;
 use crate::live::LiveConfig;
 use crate::reloader::Reloader;
-use crate::report::{Attempt, Report, ServedContent};
+use crate::report::Report;
+use crate::{Boot, Process};
 
 /// Why a program did not start. It never starts on defaults instead.
 #[derive(Debug, thiserror::Error)]

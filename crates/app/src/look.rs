@@ -1,10 +1,9 @@
 //! One look: what the file says goes the road of every edit, and then the log and all that documents refer to is looked at.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use midflight_core::{Change, ComponentTime, Digest, Edit, Outcome, Pointer, Problems, ReloadEvent, Trigger};
+use midflight_core::{ComponentTime, Digest, Outcome, Pointer, Problems, ReloadEvent, Trigger};
 use midflight_engine::{Engine, Refusal, Refused};
 use midflight_source::{ConfigText, FileProblem};
 
