@@ -102,15 +102,20 @@ impl Boot {
         live: Live<Configs>,
         options: FileOptions,
     ) -> Result<Reloader, AppError> {
+        let served = live.load().get(&self.id.name).and_then(|entry| entry.digest());
+        let mut waits = None;
+        if let Some(file) = self.file.as_ref().filter(|_| served != self.running.digest()) {
+            waits = Some(file.problem("waits for the log, which does not answer".to_owned()));
+        }
         let attempt = Attempt {
             hash: self.first.as_ref().map(|(digest, _)| *digest).or_else(|| self.running.digest()),
-            outcome: Outcome::Success,
+            outcome: if waits.is_some() { Outcome::LoadFailed } else { Outcome::Success },
             trigger: Trigger::Startup,
             by: "startup".to_owned(),
             at: self.at,
             took: self.began.elapsed(),
             components: engine.status().last_reload.map_or_else(Vec::new, |event| event.components.clone()),
-            problems: Vec::new(),
+            problems: waits.into_iter().collect(),
         };
         let served =
             self.first.map(|(hash, text)| ServedContent { hash, body: Digest::of_body(text.body()) });

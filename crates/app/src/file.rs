@@ -50,7 +50,8 @@ impl ConfigFile {
         Ok(Content { digest, text: parse_config(&text, &self.name) })
     }
 
-    fn problem(&self, message: String) -> FileProblem {
+    /// A problem with the file as a whole.
+    pub(crate) fn problem(&self, message: String) -> FileProblem {
         let (file, path) = (Arc::clone(&self.name), Pointer::root());
         FileProblem { file, line: None, column: None, document: None, path, message }
     }

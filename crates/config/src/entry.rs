@@ -153,3 +153,28 @@ pub struct KeyChange {
     /// Where the new value comes from.
     pub origin: Option<Origin>,
 }
+
+/// A key that two documents say differently, or that one of them does not say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyDifference {
+    /// Which key.
+    pub path: Pointer,
+    /// What the old one says.
+    pub from: Option<Value>,
+    /// What the new one says.
+    pub to: Option<Value>,
+}
+
+/// What is different from one document to another, leaf by leaf, ordered by path.
+#[must_use]
+pub fn differences(old: &Value, new: &Value) -> Vec<KeyDifference> {
+    let mut paths = BTreeSet::new();
+    for value in [old, new] {
+        leaves(value, &Pointer::root(), &mut |path, _| {
+            paths.insert(path);
+        });
+    }
+    let at = |value: &Value, path: &Pointer| value.pointer(path.as_str()).filter(|it| !it.is_null()).cloned();
+    let difference = |path: Pointer| KeyDifference { from: at(old, &path), to: at(new, &path), path };
+    paths.into_iter().map(difference).filter(|it| it.from != it.to).collect()
+}

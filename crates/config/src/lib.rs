@@ -21,7 +21,7 @@ mod shape;
 mod snapshot;
 mod tree;
 
-pub use entry::{Entry, KeyChange};
+pub use entry::{Entry, KeyChange, KeyDifference, differences};
 pub use keys::Takes;
 pub use kind::{Config, ConfigDocument, SCHEMAS_FOLDER};
 pub use origin::{Masked, Origin, Override};
