@@ -59,6 +59,7 @@
 //!
 //! Each is a feature of its own name (`postgres`, `redis`, `llm`, `log`, `cache`) and draws in only its own library.
 
+#[cfg(any(feature = "postgres", feature = "redis", feature = "llm", feature = "cache"))]
 mod bounds;
 mod part;
 mod place;

@@ -52,6 +52,7 @@ impl Pool {
     pub(super) fn why(&self, error: &DialError) -> String {
         match error {
             DialError::Late(after) => format!("it did not answer within {} ms", after.as_millis()),
+            DialError::Failed(sqlx::Error::Database(error)) => self.target.secrets.scrub(error.message()),
             DialError::Failed(error) => self.target.secrets.scrub(&error.to_string()),
         }
     }

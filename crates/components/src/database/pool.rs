@@ -121,7 +121,11 @@ impl Pool {
     pub(super) async fn open(self: &Arc<Self>) -> Result<(), DialError> {
         let count = self.settings.min_conns.max(1) as usize;
         let opened = stream::iter(0..count).map(|_| self.dial()).buffer_unordered(OPENED_AT_ONCE);
-        opened.try_for_each(|kept| async { Ok(self.state().idle.push(kept)) }).await?;
+        let keep = async |kept| {
+            self.state().idle.push(kept);
+            Ok(())
+        };
+        opened.try_for_each(keep).await?;
         tokio::spawn(look_after(Arc::downgrade(self), self.upkeep_period()));
         Ok(())
     }

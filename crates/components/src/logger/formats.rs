@@ -3,11 +3,12 @@
 //! Both formats are always there, and each keeps the fields of spans in its own way, so that a span that was opened under
 //! one has its fields under the other. Only one of them writes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use tracing::dispatcher::{WeakDispatch, with_default};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::{Dispatch, Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::{DefaultFields, Format, Json, JsonFields};
 use tracing_subscriber::fmt::{self, MakeWriter};
@@ -30,10 +31,26 @@ impl Chosen {
     }
 }
 
+/// The dispatch that these lines come by.
+#[derive(Clone, Default)]
+pub(super) struct Registered(Arc<OnceLock<WeakDispatch>>);
+
+impl Registered {
+    /// Does something by which the places that log are asked anew whether they may. Where only one dispatch was ever made
+    /// they ask that of the thread that does it, which need not be this one.
+    pub(super) fn by_it(&self, change: impl FnOnce()) {
+        match self.0.get().and_then(WeakDispatch::upgrade) {
+            Some(dispatch) => with_default(&dispatch, change),
+            None => change(),
+        }
+    }
+}
+
 pub(super) struct Formats<S, W> {
     text: fmt::Layer<S, DefaultFields, Format, W>,
     json: fmt::Layer<S, JsonFields, Format<Json>, W>,
     chosen: Chosen,
+    registered: Registered,
 }
 
 impl<S, W> Formats<S, W>
@@ -41,10 +58,10 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + Clone + 'static,
 {
-    pub(super) fn new(writer: W, chosen: Chosen) -> Self {
+    pub(super) fn new(writer: W, chosen: Chosen, registered: Registered) -> Self {
         let text = fmt::layer().with_ansi(false).with_writer(writer.clone());
         let json = fmt::layer().json().with_writer(writer);
-        Self { text, json, chosen }
+        Self { text, json, chosen, registered }
     }
 }
 
@@ -53,6 +70,11 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + 'static,
 {
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        // There is one, with which it is registered when it is made.
+        self.registered.0.set(dispatch.downgrade()).ok();
+    }
+
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         self.text.on_new_span(attributes, id, context.clone());
         self.json.on_new_span(attributes, id, context);

@@ -22,7 +22,7 @@ pub use output::LogOutput;
 pub use settings::{LogFormat, LogSettings};
 
 use crate::{Make, Part, Place, Role};
-use formats::{Chosen, Formats};
+use formats::{Chosen, Formats, Registered};
 
 /// Changes the filter that is in use. It does nothing when the subscriber that has it is gone.
 type Modify = Arc<dyn Fn(&mut dyn FnMut(&mut EnvFilter)) + Send + Sync>;
@@ -88,13 +88,15 @@ impl Logger {
     {
         let filter = first.filter().map_err(|wrong| LoggerError::Level(wrong.join("; ")))?;
         let (filter, handle) = reload::Layer::<EnvFilter, S>::new(filter);
+        let registered = Registered::default();
+        let by = registered.clone();
         let modify: Modify = Arc::new(move |change| {
             // It fails when the subscriber is gone, and its filter with it.
-            handle.modify(change).ok();
+            by.by_it(|| drop(handle.modify(change)));
         });
         let chosen = Chosen::default();
         chosen.choose(first.format);
-        let formats = Formats::new(writer, chosen.clone());
+        let formats = Formats::new(writer, chosen.clone(), registered);
         Ok((Self { modify, chosen, first }, filter.and_then(formats)))
     }
 

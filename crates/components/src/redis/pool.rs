@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use redis::Value;
 use tokio::sync::Notify;
 use tokio::time::{Duration, timeout};
@@ -59,9 +59,10 @@ impl Pool {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens all of them.
+    /// Opens all of them. None is given up halfway, so that the server sees none that is not counted.
     pub(super) async fn open(&self) -> Result<(), DialError> {
-        try_join_all(self.lines.iter().map(|line| line.open(&self.settings, &self.target))).await.map(drop)
+        let opened = join_all(self.lines.iter().map(|line| line.open(&self.settings, &self.target))).await;
+        opened.into_iter().collect()
     }
 
     /// Sends something over the connection whose turn it is.
