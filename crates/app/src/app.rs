@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use midflight_bus::MemoryBus;
+use midflight_components::Place;
 use midflight_config::{Config, Configs, Shape};
-use midflight_core::{DocumentId, DocumentName, KindName, Trigger};
-use midflight_engine::{Component, Engine, EngineBuilder, KindSlot, Section, StartError};
+use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Trigger};
+use midflight_engine::{Component, Engine, EngineBuilder, KindSlot, StartError};
 use midflight_live::{Live, World};
 use midflight_source::{FileOptions, FileProblem, SourceError};
 use midflight_store::{MemoryStore, Store, StoreError};
@@ -151,19 +152,12 @@ where
         self
     }
 
-    /// Which documents concern a component of this program: its config.
-    #[must_use]
-    pub fn section(&self) -> Section {
-        Section { kind: self.id.kind.clone(), name: Some(self.id.name.clone()) }
-    }
-
-    /// How a component finds its part of the config in a world.
-    pub fn part<S>(
-        &self,
-        part: impl Fn(&T) -> Option<S> + Send + Sync + 'static,
-    ) -> impl Fn(&World) -> Option<S> + Send + Sync + 'static {
+    /// Where a component finds its part of the config: at `path`, a JSON Pointer by which problems call it, and by `part`,
+    /// which answers none when it is not to be there.
+    pub fn place<S>(&self, path: &str, part: impl Fn(&T) -> Option<S> + Send + Sync + 'static) -> Place<S> {
         let (slot, name) = (self.slot.slot(), self.id.name.clone());
-        move |world| part(&*world.get::<Configs>(slot)?.typed::<T>(&name)?)
+        let read = move |world: &World| part(&*world.get::<Configs>(slot)?.typed::<T>(&name)?);
+        Place::in_document(self.id.clone(), Pointer::parse(path), read)
     }
 
     /// Starts: the config is read and valid, every component runs on it, and its file is followed.

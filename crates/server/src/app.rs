@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use midflight_app::Reloader;
+use midflight_components::Llm;
 use midflight_config::Configs;
 use midflight_core::KindName;
 use midflight_engine::Engine;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) configs: Live<Configs>,
     /// Takes every trigger of the server's own config.
     pub(crate) reloader: Reloader,
+    /// The client of the LLM, if the config says one.
+    pub(crate) llm: Llm,
     pub(crate) rules_kind: KindName,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,

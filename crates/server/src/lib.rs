@@ -51,9 +51,8 @@ mod write;
 pub use auth::{Caller, Role};
 pub use backend::Backend;
 pub use config::{
-    BusKind, BusSettings, CacheSettings, DatabaseSettings, LogFormat, LogOutput, LogSettings,
-    MetricsSettings, OWN_CONFIG, OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend,
-    StorageSettings,
+    BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
+    OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings,
 };
 pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
 pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use midflight_components::Logger;
 use midflight_engine::Refresh;
 use midflight_store::Durability;
 
@@ -158,6 +159,8 @@ fn clip(value: &str) -> String {
 pub struct ServeOptions {
     /// Where its config comes from: among all else where it listens, where the log is, and what carries the hints.
     pub config: OwnConfig,
+    /// The logger of the process, if it is to follow the config; one that is its own program's business is left alone.
+    pub logger: Option<Logger>,
     /// The folder that belongs to this server. Made when it is not there.
     pub data_dir: PathBuf,
     /// What an acknowledged edit survives, for a log in SQLite.
@@ -189,6 +192,7 @@ impl ServeOptions {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             config: OwnConfig::default(),
+            logger: None,
             durability: Durability::default(),
             store_bytes_max: None,
             data_dir: data_dir.into(),

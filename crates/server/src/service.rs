@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_app::{Boot, Process};
+use midflight_app::{Boot, Process, Reloader};
+use midflight_components::Llm;
 use midflight_config::{Config, Configs};
 use midflight_engine::{Engine, EngineBuilder, Identity, Kind};
 use midflight_live::Live;
@@ -17,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Shared};
 use crate::backend::Backend;
-use crate::config::{HintsRedis, LogDatabase, Part, own_id};
+use crate::config::{HintsRedis, LogDatabase, Part, llm_place, log_place, own_id};
 use crate::data_dir::DataDir;
 use crate::edge::Edge;
 use crate::hub::{self, Hub};
@@ -76,7 +77,10 @@ impl Service {
         let slot = builder.kind(Rules);
         let own = Config::new(Process).with(own_id().name, options.config.shape());
         let part = Part(builder.kind(own));
-        add_components(&mut builder, &backend, part);
+        add_components(&mut builder, &backend, options, part);
+        let place = llm_place(move |world| part.of(world)?.llm.clone());
+        let (llm_part, llm) = Llm::new(place);
+        builder.component(llm_part);
         let engine = builder.start().await?;
         let rules = engine.live(slot).ok_or(ServeError::Composition)?;
         let configs = engine.live(part.0).ok_or(ServeError::Composition)?;
@@ -89,6 +93,7 @@ impl Service {
             rules,
             configs,
             reloader,
+            llm,
             rules_kind: Kind::name(&Rules),
             tokens,
             metrics: Metrics::new(),
@@ -121,6 +126,18 @@ impl Service {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.app.engine
+    }
+
+    /// Takes every trigger of the server's own config.
+    #[must_use]
+    pub fn reloader(&self) -> &Reloader {
+        &self.app.reloader
+    }
+
+    /// The client of the LLM, which follows the config; its calls answer that none is configured when none is.
+    #[must_use]
+    pub fn llm(&self) -> &Llm {
+        &self.app.llm
     }
 
     /// The admin's token, if this start made it and no file holds it. Nothing else will ever tell it.
@@ -160,8 +177,11 @@ impl std::fmt::Debug for Service {
 }
 
 /// The components of the server itself.
-fn add_components(builder: &mut EngineBuilder, backend: &Backend, part: Part) {
+fn add_components(builder: &mut EngineBuilder, backend: &Backend, options: &ServeOptions, part: Part) {
     let settings = &backend.settings;
+    if let Some(logger) = &options.logger {
+        builder.component(logger.part(log_place(move |world| Some(part.of(world)?.log.logged()))));
+    }
     if let Some(store) = &backend.postgres {
         builder.component(LogDatabase {
             store: Arc::clone(store),

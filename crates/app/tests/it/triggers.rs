@@ -45,13 +45,9 @@ async fn whoever_goes_away_in_the_middle_takes_nothing_with_them() {
     app.stop().await;
 }
 
-/// Finds the size in a world.
-type Part = Box<dyn Fn(&World) -> Option<u64> + Send + Sync>;
-
 /// A component that is as large as the config says, and opens with a delay in which others may come.
 struct Sized {
-    part: Part,
-    section: Section,
+    place: midflight_components::Place<u64>,
     in_use: Arc<AtomicU64>,
     preparing: Arc<AtomicU64>,
 }
@@ -63,11 +59,11 @@ impl Component for Sized {
     }
 
     fn sections(&self) -> Vec<Section> {
-        vec![self.section.clone()]
+        self.place.sections().to_vec()
     }
 
     async fn prepare(&self, _: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems> {
-        let size = (self.part)(new).unwrap_or_default();
+        let size = self.place.read(new).unwrap_or_default();
         assert_eq!(self.preparing.fetch_add(1, Ordering::SeqCst), 0, "two reloads at once");
         tokio::task::yield_now().await;
         self.preparing.fetch_sub(1, Ordering::SeqCst);
@@ -104,9 +100,8 @@ async fn components_follow_the_config_and_never_two_reloads_at_once() {
     let place = Place::new("n: 1\n");
     let in_use = Arc::new(AtomicU64::new(u64::MAX));
     let mut builder = AppBuilder::new("app", shape()).unwrap();
-    let part = Box::new(builder.part(|settings: &Settings| Some(settings.n)));
-    let (section, preparing) = (builder.section(), Arc::default());
-    builder.file(place.file()).component(Sized { part, section, in_use: Arc::clone(&in_use), preparing });
+    let (n, preparing) = (builder.place("/n", |settings: &Settings| Some(settings.n)), Arc::default());
+    builder.file(place.file()).component(Sized { place: n, in_use: Arc::clone(&in_use), preparing });
     let app = builder.start().await.unwrap();
     assert_eq!(in_use.load(Ordering::SeqCst), 1, "never on the default");
     for n in 2..20 {

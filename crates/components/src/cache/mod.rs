@@ -64,11 +64,11 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// The part for an engine, and the handle for the program: `cache`, order 20, best effort.
+    /// The part for an engine, and the handle for the program: `cache`, order 20, critical.
     #[must_use]
     pub fn new(place: Place<CacheSettings>) -> (Part<MakeCache<K, V>>, Self) {
         let entries = Arc::new(entries());
-        let role = Role { name: "cache".to_owned(), order: 20, criticality: Criticality::BestEffort };
+        let role = Role { name: "cache".to_owned(), order: 20, criticality: Criticality::Critical };
         let (part, follow) = Part::new(MakeCache { entries: Arc::clone(&entries) }, place, role);
         (part, Self { entries, follow })
     }

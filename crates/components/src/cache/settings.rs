@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use midflight_core::Problems;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Place;
 use crate::bounds::{DAY_MS, within};
 
 /// The settings of a [`Cache`](crate::Cache).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
     /// For how long an entry is given out, in milliseconds; 300,000, from 1 to a day.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use midflight_config::Secret;
 use midflight_core::Problems;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::Place;
@@ -13,7 +13,7 @@ use crate::bounds::{DAY_MS, within};
 use crate::scrub::Secrets;
 
 /// The settings of a [`Database`](crate::Database). Where it is is said either by `url` or by `host` and `name`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseSettings {
     /// `postgres://USER:PASSWORD@HOST:PORT/NAME`, with whatever PostgreSQL takes after a `?`, as `sslmode=verify-full`.

@@ -90,10 +90,10 @@ pub enum LlmError {
 }
 
 impl Llm {
-    /// The part for an engine, and the handle for the program: `llm`, order 50, best effort.
+    /// The part for an engine, and the handle for the program: `llm`, order 50, critical.
     #[must_use]
     pub fn new(place: Place<LlmSettings>) -> (Part<MakeLlm>, Self) {
-        let role = Role { name: "llm".to_owned(), order: 50, criticality: Criticality::BestEffort };
+        let role = Role { name: "llm".to_owned(), order: 50, criticality: Criticality::Critical };
         let (part, follow) = Part::new(MakeLlm, place, role);
         (part, Self { follow })
     }

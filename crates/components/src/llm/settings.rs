@@ -6,14 +6,14 @@ use midflight_config::Secret;
 use midflight_core::Problems;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Place;
 use crate::bounds::{DAY_MS, within};
 use crate::scrub::Secrets;
 
 /// The settings of an [`Llm`](crate::Llm).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LlmSettings {
     /// Who it is, in a word; `openai`. Any will do that speaks as OpenAI does.

@@ -100,7 +100,7 @@ impl Logger {
         Ok((Self { modify, chosen, first }, filter.and_then(formats)))
     }
 
-    /// The part for an engine: `logger`, order 10, best effort. Make one for a logger.
+    /// The part for an engine: `logger`, order 10, critical. Make one for a logger.
     ///
     /// A swap of the level costs some microseconds and one for each place in the program that logs; one of the format,
     /// one store. Lines that are being written meanwhile are written.
@@ -109,7 +109,7 @@ impl Logger {
         let first = self.first.clone();
         let read = place.clone();
         let place = place.reading(move |world| Some(read.read(world).unwrap_or_else(|| first.clone())));
-        let role = Role { name: "logger".to_owned(), order: 10, criticality: Criticality::BestEffort };
+        let role = Role { name: "logger".to_owned(), order: 10, criticality: Criticality::Critical };
         let in_use = MadeLogger { settings: self.first.clone(), filter: Mutex::new(None) };
         Part::new(MakeLogger { logger: self.clone(), first: in_use }, place, role).0
     }

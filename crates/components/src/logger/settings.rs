@@ -1,7 +1,7 @@
 //! What is logged, and how it looks.
 
 use midflight_core::{Problem, Problems};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -12,7 +12,7 @@ const LEVEL_BYTES_MAX: usize = 4096;
 
 /// The settings of a [`Logger`](crate::Logger) that change while it logs. Where it logs to is said once, at its
 /// installation.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
     /// What is logged; `info`. One of `off`, `error`, `warn`, `info`, `debug` and `trace`, or several directives with commas
@@ -23,7 +23,7 @@ pub struct LogSettings {
 }
 
 /// How a line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.

@@ -5,14 +5,14 @@ use std::time::Duration;
 use midflight_config::Secret;
 use midflight_core::Problems;
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Place;
 use crate::bounds::{DAY_MS, within};
 use crate::scrub::Secrets;
 
 /// The settings of a [`Redis`](crate::Redis). Where it is is said either by `url` or by `addr`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisSettings {
     /// `redis://USER:PASSWORD@HOST:PORT/DB`, or `rediss://` for TLS.

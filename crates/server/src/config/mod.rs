@@ -19,14 +19,14 @@ use crate::wire::{ConfigEffects, MaskedAnswer};
 
 pub use own::OwnConfig;
 pub use settings::{
-    BusKind, BusSettings, CacheSettings, DatabaseSettings, LogFormat, LogOutput, LogSettings,
-    MetricsSettings, OWN_CONFIG, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings,
+    BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
+    RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings,
 };
 
 pub(crate) use hints_redis::HintsRedis;
 pub(crate) use log_database::LogDatabase;
 pub(crate) use own::{document, settings};
-pub(crate) use part::{Part, own_id};
+pub(crate) use part::{Part, llm_place, log_place, own_id};
 
 /// The routes of configs.
 pub(crate) fn routes() -> OpenApiRouter<App> {

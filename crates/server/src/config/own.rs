@@ -29,6 +29,12 @@ pub struct OwnConfig {
 }
 
 impl OwnConfig {
+    /// The config of a file, or without one the document of the log.
+    #[must_use]
+    pub fn new(file: Option<PathBuf>) -> Self {
+        Self { file, ..Self::default() }
+    }
+
     /// Lays variables over the config: `MIDFLIGHT_LOG__LEVEL` is `/log/level`.
     pub fn variables(&mut self, variables: impl IntoIterator<Item = (String, String)>) -> &mut Self {
         self.variables.extend(variables);

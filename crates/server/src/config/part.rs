@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use midflight_components::{LlmSettings, LogSettings as Logged, Place};
 use midflight_config::{Config, Configs};
-use midflight_core::{DocumentId, DocumentName, KindName};
+use midflight_core::{DocumentId, DocumentName, KindName, Pointer};
 use midflight_engine::{KindSlot, Section};
 use midflight_live::World;
 
@@ -32,4 +33,16 @@ pub(crate) fn own_id() -> DocumentId {
 pub(crate) fn section() -> Section {
     let DocumentId { kind, name } = own_id();
     Section { kind, name: Some(name) }
+}
+
+/// Where the logger finds its settings.
+pub(crate) fn log_place(read: impl Fn(&World) -> Option<Logged> + Send + Sync + 'static) -> Place<Logged> {
+    Place::new(vec![section()], Pointer::parse("/log"), read)
+}
+
+/// Where the client of the LLM finds its settings.
+pub(crate) fn llm_place(
+    read: impl Fn(&World) -> Option<LlmSettings> + Send + Sync + 'static,
+) -> Place<LlmSettings> {
+    Place::new(vec![section()], Pointer::parse("/llm"), read)
 }

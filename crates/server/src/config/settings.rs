@@ -5,11 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use midflight_components::{LlmSettings, LogFormat, LogSettings as Logged};
 use midflight_config::{Secret, Shape};
 use midflight_core::{Pointer, Problem, Problems};
 use midflight_store::{PostgresOptions, PostgresUrl};
 use serde::{Deserialize, Serialize};
 
+use super::part::{llm_place, log_place};
 use crate::{BusPlace, StorePlace};
 
 /// The name of a server's own config among all.
@@ -33,6 +35,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// What it measures.
     pub metrics: MetricsSettings,
+    /// The LLM that it may ask; it asks none unless there is one.
+    pub llm: Option<LlmSettings>,
     /// What it keeps in memory of what others may change.
     pub cache: CacheSettings,
 }
@@ -123,30 +127,8 @@ pub struct LogSettings {
     pub level: String,
     /// `text` unless said.
     pub format: LogFormat,
-    /// Where to: `stderr` unless said. After a restart.
-    pub output: LogOutput,
-}
-
-/// How a line of the log looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// An object in JSON.
-    Json,
-}
-
-/// Where the log goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogOutput {
-    /// Beside what the program says.
-    #[default]
-    Stderr,
-    /// To the standard output.
-    Stdout,
+    /// Where to: `stderr` unless said, `stdout`, or the path of a file. After a restart.
+    pub output: String,
 }
 
 /// What a server measures.
@@ -192,7 +174,7 @@ impl Default for DatabaseSettings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text, output: LogOutput::Stderr }
+        Self { level: "info".to_owned(), format: LogFormat::Text, output: "stderr".to_owned() }
     }
 }
 
@@ -246,6 +228,15 @@ impl Settings {
                 add("/database/url", "invalid_value", error.to_string());
             }
         }
+        if let Err(found) = self.log.logged().check(&log_place(|_| None)) {
+            problems.append(found);
+        }
+        if let Some(Err(found)) = self.llm.as_ref().map(|llm| llm.check(&llm_place(|_| None))) {
+            problems.append(found);
+        }
+        let mut add = |path: &str, code: &'static str, message: String| {
+            problems.add(Problem::new(code, Pointer::parse(path), message));
+        };
         if let Err(message) = self.bus_place() {
             add("/bus/kind", "invalid_value", message);
         }
@@ -294,6 +285,14 @@ impl Settings {
             Some(BusKind::Nats) => by_url(&self.bus.nats_url, "nats", "bus.nats_url")?,
         };
         Ok(Some(place))
+    }
+}
+
+impl LogSettings {
+    /// As the logger takes them.
+    #[must_use]
+    pub fn logged(&self) -> Logged {
+        Logged { level: self.level.clone(), format: self.format }
     }
 }
 
