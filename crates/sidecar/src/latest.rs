@@ -2,7 +2,7 @@
 //! are one: the last.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::files::Content;
 use crate::hash::Hash;
@@ -24,33 +24,43 @@ impl Latest {
         self.changed.notify_all();
     }
 
+    /// Says that the files cannot be read now.
+    pub(crate) fn take_back(&self) {
+        *self.content() = None;
+    }
+
     /// Waits until there is a content.
     pub(crate) fn first(&self) -> Arc<Content> {
         let mut content = self.content();
         loop {
-            if let Some(content) = &*content {
-                return Arc::clone(content);
+            match &*content {
+                Some(content) => return Arc::clone(content),
+                None => content = self.changed.wait(content).unwrap_or_else(PoisonError::into_inner),
             }
-            content = self.changed.wait(content).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Waits for a content other than this one; none when it has not come within `patience`. Without a patience it
-    /// waits for as long as it takes.
-    pub(crate) fn other_than(&self, hash: Hash, patience: Option<Duration>) -> Option<Arc<Content>> {
-        let until = patience.map(|patience| Instant::now() + patience);
+    /// Waits for a content other than this one; none when it has not come within `patience`.
+    pub(crate) fn other_than(&self, hash: Hash, patience: Duration) -> Option<Arc<Content>> {
+        let content = self.content();
+        let is_same =
+            |content: &mut Option<Arc<Content>>| content.as_ref().is_none_or(|content| content.hash == hash);
+        let waited = self.changed.wait_timeout_while(content, patience, is_same);
+        waited.unwrap_or_else(PoisonError::into_inner).0.clone().filter(|content| content.hash != hash)
+    }
+
+    /// Waits for a content other than this one, or until `patience` has passed and the files can be read; what they say
+    /// then. Without a patience it waits for as long as it takes.
+    pub(crate) fn next(&self, hash: Hash, patience: Option<Duration>) -> Arc<Content> {
+        if let Some(other) = patience.and_then(|patience| self.other_than(hash, patience)) {
+            return other;
+        }
         let mut content = self.content();
         loop {
-            if let Some(content) = content.as_ref().filter(|content| content.hash != hash) {
-                return Some(Arc::clone(content));
+            match &*content {
+                Some(content) if patience.is_some() || content.hash != hash => return Arc::clone(content),
+                _ => content = self.changed.wait(content).unwrap_or_else(PoisonError::into_inner),
             }
-            content = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                Some(left) if left.is_zero() => return None,
-                Some(left) => {
-                    self.changed.wait_timeout(content, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.changed.wait(content).unwrap_or_else(PoisonError::into_inner),
-            };
         }
     }
 }
@@ -69,13 +79,27 @@ mod tests {
         let [one, two, three] = [b"1", b"2", b"3"].map(|text| Hash::of(text));
         latest.put(content(one));
         assert_eq!(latest.first().hash, one);
-        assert!(latest.other_than(one, Some(Duration::from_millis(1))).is_none());
+        assert!(latest.other_than(one, Duration::from_millis(1)).is_none());
         latest.put(content(two));
         latest.put(content(three));
-        assert_eq!(latest.other_than(one, None).unwrap().hash, three);
+        assert_eq!(latest.next(one, None).hash, three);
         std::thread::scope(|scope| {
             scope.spawn(|| latest.put(content(one)));
-            assert_eq!(latest.other_than(three, None).unwrap().hash, one);
+            assert_eq!(latest.next(three, None).hash, one);
+        });
+    }
+
+    #[test]
+    fn nothing_is_tried_again_while_the_files_cannot_be_read() {
+        let latest = Latest::default();
+        let one = Hash::of(b"1");
+        latest.put(content(one));
+        assert_eq!(latest.next(one, Some(Duration::ZERO)).hash, one);
+        latest.take_back();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| latest.next(one, Some(Duration::ZERO)).hash);
+            latest.put(content(one));
+            assert_eq!(waiting.join().unwrap(), one);
         });
     }
 }

@@ -28,24 +28,33 @@ const DEPTH_MAX: usize = 32;
 /// Reads the watched paths again and again.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    pub(crate) paths: Vec<PathBuf>,
+    paths: Vec<PathBuf>,
     /// Whether what the files say may be wanted back.
-    pub(crate) keeps: bool,
+    keeps: bool,
+    /// Whether a path was a file when it was first read; it is to stay what it was.
+    files: BTreeMap<PathBuf, bool>,
 }
 
 impl Reader {
+    pub(crate) fn new(paths: Vec<PathBuf>, keeps: bool) -> Self {
+        Self { paths, keeps, files: BTreeMap::new() }
+    }
+
     /// Reads all files. The folders are those in which a change is to be listened for, also when something cannot be
     /// read: it may be mended there.
     ///
     /// # Errors
     /// The first [`Problem`]: of what cannot be read wholly, nothing is known.
-    pub(crate) fn read(&self) -> (Folders, Result<Content, Problem>) {
+    pub(crate) fn read(&mut self) -> (Folders, Result<Content, Problem>) {
         let mut reading = Reading { keeps: self.keeps, ..Reading::default() };
         let mut problem = None;
         let mut is_file = false;
         for path in &self.paths {
-            match reading.watched(path) {
-                Ok(file) => is_file = file,
+            match reading.watched(path, self.files.get(path).copied()) {
+                Ok(file) => {
+                    is_file = file;
+                    self.files.insert(path.clone(), file);
+                }
                 Err(found) => problem = problem.or(Some(found)),
             }
         }
@@ -67,11 +76,15 @@ struct Reading {
 }
 
 impl Reading {
-    /// Reads a path that was given; whether it is a file.
-    fn watched(&mut self, path: &Path) -> Result<bool, Problem> {
+    /// Reads a path that was given; whether it is a file. It is to be what it was, if that is known.
+    fn watched(&mut self, path: &Path, was_file: Option<bool>) -> Result<bool, Problem> {
         let problem = |error: io::Error| Problem::new(path, says(&error));
         trace(path, &mut self.folders).map_err(problem)?;
         let (mut file, is) = open(path).map_err(problem)?;
+        if was_file.is_some_and(|was_file| was_file == is.is_dir()) {
+            let (now, was) = if is.is_dir() { ("a directory", "a file") } else { ("a file", "a directory") };
+            return Err(Problem::new(path, format!("is {now} now and was {was}")));
+        }
         if is.is_dir() {
             self.folder(path, &mut Vec::new(), &is)?;
             return Ok(false);

@@ -11,7 +11,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn read(paths: &[PathBuf]) -> (Folders, Result<Content, Problem>) {
-    Reader { paths: paths.to_vec(), keeps: true }.read()
+    Reader::new(paths.to_vec(), true).read()
 }
 
 fn why(path: &Path) -> String {
@@ -26,7 +26,7 @@ fn one_file_has_its_own_hash_and_is_kept() {
     let content = read(std::slice::from_ref(&path)).1.unwrap();
     assert_eq!(content.hash, Hash::of(b"a: 1\n"));
     assert_eq!(*content.kept[&path], *b"a: 1\n");
-    let unkept = Reader { paths: vec![path], keeps: false }.read().1.unwrap();
+    let unkept = Reader::new(vec![path], false).read().1.unwrap();
     assert!(unkept.kept.is_empty());
 }
 
@@ -109,6 +109,18 @@ fn what_does_not_read_says_why_and_is_listened_for() {
     assert!(why(&socket).contains("cannot be read"));
     drop(listener);
     assert_eq!(why(Path::new("/dev/null")), "is neither a file nor a directory");
+}
+
+#[test]
+fn a_path_stays_what_it_was() {
+    let dir = folder();
+    let path = dir.path().join("app.yaml");
+    fs::write(&path, "a: 1\n").unwrap();
+    let mut reader = Reader::new(vec![path.clone()], false);
+    reader.read().1.unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert_eq!(reader.read().1.unwrap_err().why, "is a directory now and was a file");
 }
 
 #[test]

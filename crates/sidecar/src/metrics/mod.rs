@@ -92,19 +92,24 @@ impl Metrics {
         self.state().attempts += 1;
     }
 
-    pub(crate) fn success(&self) {
+    /// Counts a success together with what it made of the contents.
+    pub(crate) fn success(&self, hashes: Hashes) {
         let mut state = self.state();
+        state.hashes = hashes;
         state.successes += 1;
         state.last_success = Some(SystemTime::now());
     }
 
-    pub(crate) fn failure(&self, reason: Reason) {
+    /// Counts a failure together with what it made of the contents.
+    pub(crate) fn failure(&self, reason: Reason, hashes: Hashes) {
         let mut state = self.state();
+        state.hashes = hashes;
         if let Some(count) = state.failures.get_mut(reason as usize) {
             *count += 1;
         }
     }
 
+    /// Says where which content stands.
     pub(crate) fn hashes(&self, hashes: Hashes) {
         self.state().hashes = hashes;
     }
@@ -175,11 +180,13 @@ mod tests {
     fn what_happened_is_told() {
         let metrics = Metrics::new(Duration::from_secs(5));
         metrics.attempt();
-        metrics.success();
-        metrics.failure(Reason::Unreachable);
-        metrics.watch_error();
         let (served, refused) = (Hash::of(b"1"), Hash::of(b"2"));
-        metrics.hashes(Hashes { verified: Some(served), pending: None, refused: Some(refused) });
+        metrics.success(Hashes { verified: Some(served), pending: None, refused: None });
+        metrics.failure(
+            Reason::Unreachable,
+            Hashes { verified: Some(served), pending: None, refused: Some(refused) },
+        );
+        metrics.watch_error();
         let text = metrics.text();
         assert!(text.contains("\nconfig_reload_successes_total 1\n"));
         assert!(text.contains("{reason=\"unreachable\"} 1\n"));

@@ -111,7 +111,7 @@ impl Attempt<'_> {
         let was_told = reason == Reason::Unverified;
         let (mut pause, mut repeated) = (Duration::ZERO, None);
         while self.app.is_asked() {
-            if self.latest.other_than(self.content.hash, Some(pause)).is_some() {
+            if self.latest.other_than(self.content.hash, pause).is_some() {
                 return Outcome::Superseded;
             }
             pause = (pause * 2).clamp(PAUSE_FIRST, self.app.options().verify_poll.max(PAUSE_FIRST));

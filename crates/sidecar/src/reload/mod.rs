@@ -97,9 +97,7 @@ impl Reloader {
                 Next::Rest => None,
                 Next::Again(pause) => Some(pause),
             };
-            if let Some(other) = self.latest.other_than(content.hash, patience) {
-                content = other;
-            }
+            content = self.latest.next(content.hash, patience);
         }
     }
 
@@ -124,12 +122,14 @@ impl Reloader {
                         Judgement::Verified => {
                             say::info("the app serves what the files say", &[("hash", &content.hash)]);
                             self.verified(&content);
+                            self.show(None);
                         }
                         Judgement::Refused(word) => {
-                            self.trying = Some(content.hash);
                             // Nobody told it to now, so there was no attempt that could have failed.
                             self.refused(&content, &word.into());
                             self.settled = Some(content.hash);
+                            self.show(None);
+                            self.restore(&content);
                         }
                         Judgement::Elsewhere => {}
                     }
@@ -138,7 +138,7 @@ impl Reloader {
                 Some(Heard::NoWord | Heard::Failed(_)) | None => break,
             }
             let pause = self.meeting.next();
-            if let Some(other) = self.latest.other_than(content.hash, Some(pause)) {
+            if let Some(other) = self.latest.other_than(content.hash, pause) {
                 content = other;
                 self.show(Some(content.hash));
             }
@@ -165,11 +165,7 @@ impl Reloader {
     /// Does what is to be done about a content now.
     fn step(&mut self, content: &Arc<Content>) -> Next {
         if self.settled == Some(content.hash) {
-            let is_refused = self.refused == Some(content.hash);
             self.show(None);
-            if !is_refused {
-                self.trying = None;
-            }
             return Next::Rest;
         }
         let is_again = self.trying == Some(content.hash) && self.refused == Some(content.hash);
@@ -211,21 +207,21 @@ impl Reloader {
     fn conclude(&mut self, content: &Arc<Content>, outcome: Outcome, took: Duration) -> Next {
         match outcome {
             Outcome::Verified => {
-                self.metrics.success();
                 say::info(
                     "the app serves the new content",
                     &[("hash", &content.hash), ("ms", &took.as_millis())],
                 );
                 self.verified(content);
+                self.metrics.success(self.hashes(None));
                 Next::Rest
             }
             Outcome::Refused(refusal) => {
-                self.metrics.failure(Reason::Rejected);
                 self.refused(content, &refusal);
+                self.metrics.failure(Reason::Rejected, self.hashes(None));
+                self.restore(content);
                 if refusal.is_final { Next::Rest } else { Next::Again(self.backoff.next()) }
             }
             Outcome::Failed(reason, why) => {
-                self.metrics.failure(reason);
                 let pause = self.backoff.next();
                 say::warn(
                     "the reload is not confirmed; it is tried again",
@@ -236,6 +232,7 @@ impl Reloader {
                         ("in", &duration::show(pause)),
                     ],
                 );
+                self.metrics.failure(reason, self.hashes(Some(content.hash)));
                 Next::Again(pause)
             }
             Outcome::Superseded => {
@@ -246,13 +243,14 @@ impl Reloader {
         }
     }
 
+    /// Notes that the app serves a content. It is kept before that is shown, so that what is shown survives a crash.
     fn verified(&mut self, content: &Arc<Content>) {
         self.good.keep(content);
         self.settled = Some(content.hash);
         (self.trying, self.refused, self.restored) = (None, None, None);
-        self.show(None);
     }
 
+    /// Notes that the app does not take a content.
     fn refused(&mut self, content: &Content, refusal: &Refusal) {
         let serves =
             refusal.served.map_or_else(|| String::from("what it served before"), |hash| hash.to_string());
@@ -261,8 +259,6 @@ impl Reloader {
             &[("why", &refusal.why), ("hash", &content.hash), ("serves", &serves)],
         );
         self.refused = Some(content.hash);
-        self.show(None);
-        self.restore(content);
     }
 
     /// Gives the file its last good content back, once for a content that was refused.
@@ -291,9 +287,13 @@ impl Reloader {
         }
     }
 
-    fn show(&self, pending: Option<Hash>) {
+    fn hashes(&self, pending: Option<Hash>) -> Hashes {
         let verified = self.good.content().map(|good| good.hash);
-        self.metrics.hashes(Hashes { verified, pending, refused: self.refused });
+        Hashes { verified, pending, refused: self.refused }
+    }
+
+    fn show(&self, pending: Option<Hash>) {
+        self.metrics.hashes(self.hashes(pending));
     }
 }
 

@@ -40,7 +40,7 @@ impl Watcher {
         latest: Arc<Latest>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let reader = Reader { paths, keeps };
+        let reader = Reader::new(paths, keeps);
         Self { reader, interval, ears: Ears::new(), latest, metrics, put: None, said: None }
     }
 
@@ -92,5 +92,8 @@ impl Watcher {
             );
             self.said = Some(problem);
         }
+        // What was known is not what the files say any more, and when they read again it is news.
+        self.latest.take_back();
+        self.put = None;
     }
 }
