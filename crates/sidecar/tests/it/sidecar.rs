@@ -9,9 +9,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::double::Double;
 use crate::support::{get, until};
 
-/// The program itself, with nothing said.
+/// The program itself, with nothing said. `SIDECAR_PROGRAM` is another build of it.
 pub(crate) fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_midflight-sidecar"));
+    let built = || env!("CARGO_BIN_EXE_midflight-sidecar").into();
+    let mut command = Command::new(std::env::var_os("SIDECAR_PROGRAM").unwrap_or_else(built));
     command.env_clear();
     command
 }
