@@ -93,7 +93,7 @@ fn run(options: Options) -> Result<(), String> {
         let latest = Arc::new(Latest::default());
         let (found, counted) = (Arc::clone(&latest), Arc::clone(&metrics));
         let mut watcher = Watcher::new(options.watch, keeps, options.interval, found, counted);
-        watcher.look();
+        watcher.look(false);
         start("watch", move || watcher.run())?;
         let reloader = Reloader::new(App::new(app), options.interval, latest, metrics, good, options.restore);
         start("reload", move || reloader.run())?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How long to pause before the next attempt.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Backoff {
     first: Duration,
     max: Duration,

@@ -304,3 +304,6 @@ fn wait_for(said: bool, why: &str) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,18 @@ impl Ears {
         ears
     }
 
+    /// As where inotify cannot be had.
+    #[cfg(test)]
+    pub(super) fn deaf() -> Self {
+        Self { inotify: None, ..Self::new() }
+    }
+
+    /// Whether a file is being written as far as is known.
+    #[cfg(test)]
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.written.is_empty()
+    }
+
     fn complain(&mut self, folder: &str, error: Errno) {
         if !std::mem::replace(&mut self.complained, true) {
             say::warn(
@@ -64,6 +76,9 @@ impl Ears {
     /// something may have happened there unheard.
     pub(super) fn listen_to(&mut self, folders: Folders) -> bool {
         let mut now = BTreeMap::<i32, (PathBuf, Concern)>::new();
+        if folders.len() > FOLDERS_MAX {
+            self.complain("those beyond 4096", Errno::NOSPC);
+        }
         for (path, concern) in folders.into_iter().take(FOLDERS_MAX) {
             let Some(fd) = &self.inotify else { return false };
             match inotify::add_watch(fd, &path, flags(&concern)) {

@@ -241,3 +241,27 @@ fn of_two_processes_with_one_name_none_is_signalled() {
     assert!(log.contains("2 processes are named") && log.contains(&doubles[0].pid()), "{log}");
     assert!(log.contains(&doubles[1].pid()) && log.contains("--pid"), "{log}");
 }
+
+#[test]
+fn a_process_that_a_signal_would_end_is_not_signalled_and_neither_is_a_pause() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("app.yaml");
+    fs::write(&file, INITIAL).unwrap();
+    let mut deaf = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let pause = DoubleProcess::start("pause", &file);
+    let pids = [(deaf.id().to_string(), "does not listen for that signal"), (pause.pid(), "is `pause`")];
+    let watch = ["--watch", file.to_str().unwrap(), "--verify", "none"];
+    let sidecars = pids.map(|(pid, why)| (Sidecar::start(&[&watch[..], &["--pid", &pid]].concat()), why));
+    for (sidecar, _) in &sidecars {
+        sidecar.until("the start", |sidecar| sidecar.log().contains("told of the next change"));
+    }
+    rename_over(&file, CHANGED);
+    for (sidecar, why) in &sidecars {
+        sidecar.until("a failure", |sidecar| sidecar.failures("unreachable") == 1);
+        assert!(sidecar.log().contains(why), "{}", sidecar.log());
+    }
+    assert!(deaf.try_wait().unwrap().is_none(), "it lives");
+    assert!(pause.word().1.contains(&hash(INITIAL)), "it was not told");
+    deaf.kill().unwrap();
+    deaf.wait().unwrap();
+}

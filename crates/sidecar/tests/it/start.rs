@@ -160,6 +160,6 @@ fn it_is_small() {
     let double = Double::start(&file);
     let sidecar = Sidecar::beside(&double, &file, &[]);
     sidecar.until_verified(&hash(INITIAL));
-    // Of a build that is not made to be small; the one that is takes half of it.
+    // The build that is made to be small needs less than 4 MiB.
     assert!(sidecar.memory_kib() < 16 << 10, "{} KiB", sidecar.memory_kib());
 }
