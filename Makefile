@@ -20,7 +20,8 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
 sidecar: ## Build the config-reloader: one small static file
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --profile sidecar --locked -p midflight-sidecar --target $(HOST)
-	@ls -l $${CARGO_TARGET_DIR:-target}/$(HOST)/sidecar/midflight-sidecar
+	@file=$${CARGO_TARGET_DIR:-target}/$(HOST)/sidecar/midflight-sidecar; bytes=$$(wc -c < $$file); \
+	echo "$$file: $$bytes bytes"; [ $$bytes -le 2097152 ] || { echo "it is to be 2 MiB at most"; exit 1; }
 
 run: build ## Build, and serve the example rules on SQLite in ./midflight-data
 	@rm -f $(DATA)/ready; \
