@@ -143,6 +143,22 @@ impl Draft {
             || self.written.keys().any(|written| is_under(written, path) || is_under(path, written))
     }
 
+    /// The same problem, with the variable or the flag that the value comes from.
+    pub(crate) fn with_origin(&self, problem: Problem) -> Problem {
+        let message = match &*self.origin(&problem.path) {
+            origin @ (Origin::Env(_) | Origin::Flag(_)) => format!("{} (from {origin})", problem.message),
+            _ => return problem,
+        };
+        Problem { message, ..problem }
+    }
+
+    /// The same problems, each with where its value comes from.
+    pub(crate) fn with_origins(&self, problems: Problems) -> Problems {
+        let unlisted = problems.unlisted();
+        let told: Problems = problems.iter().cloned().map(|problem| self.with_origin(problem)).collect();
+        told.with_unlisted(unlisted)
+    }
+
     /// Where a value comes from: the nearest layer above a place.
     pub(crate) fn origin(&self, path: &Pointer) -> Cow<'_, Origin> {
         let above = self.origins.iter().filter(|(known, _)| is_under(path, known));

@@ -187,7 +187,7 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         let typed = match parsed {
             Ok(typed) => {
                 if let Some(check) = &self.check {
-                    problems.append(check(&typed));
+                    problems.append(draft.with_origins(check(&typed)));
                 }
                 Arc::new(typed)
             }

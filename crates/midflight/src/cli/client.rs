@@ -49,6 +49,8 @@ impl Client {
     /// [`Failure::Usage`] when that is no address of one.
     pub(super) fn new(url: &str, token: Option<String>) -> Result<Self, Failure> {
         let base = address(url)?;
+        // Another part of the process may have chosen already; that is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().connect_timeout(CONNECT_MAX).build();
         let http =
             http.map_err(|error| Failure::failed(format!("the HTTP client does not start: {error}")))?;
