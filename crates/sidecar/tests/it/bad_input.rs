@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::double::{Double, DoubleProcess, Manner};
+use crate::double::{Double, Manner};
+use crate::process::DoubleProcess;
 use crate::sidecar::Sidecar;
 use crate::support::{CHANGED, COMMENTED, INITIAL, breathe, get, hash, numbered, rename_over, until};
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::double::{Double, DoubleProcess};
+use crate::double::Double;
+use crate::process::DoubleProcess;
 use crate::sidecar::Sidecar;
 use crate::support::{CHANGED, COMMENTED, INITIAL, INVALID, hash, rename_over};
 

@@ -3,17 +3,12 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGUSR1};
-use signal_hook::iterator::Signals;
-
-use crate::support::{breathe, get, hash, until};
+use crate::support::{breathe, hash};
 
 /// How the double behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,67 +192,5 @@ impl Double {
 impl Drop for Double {
     fn drop(&mut self) {
         self.die();
-    }
-}
-
-/// The double as a process of its own, which reloads on SIGHUP and SIGUSR1.
-pub(crate) struct DoubleProcess {
-    child: Child,
-    url: String,
-    _dir: tempfile::TempDir,
-}
-
-impl DoubleProcess {
-    /// It is this very program, started under another name.
-    pub(crate) fn start(name: &str, file: &Path) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (program, ready) = (dir.path().join(name), dir.path().join("ready"));
-        symlink(std::env::current_exe().unwrap(), &program).unwrap();
-        let mut command = Command::new(&program);
-        command.args(["--ignored", "--exact", "double::runs_as_a_process", "--nocapture"]);
-        let child = command.env("DOUBLE_FILE", file).env("DOUBLE_READY", &ready).spawn().unwrap();
-        until("the double's address", || fs::read_to_string(&ready).is_ok_and(|url| !url.is_empty()));
-        let url = fs::read_to_string(&ready).unwrap();
-        Self { child, url, _dir: dir }
-    }
-
-    pub(crate) fn pid(&self) -> String {
-        self.child.id().to_string()
-    }
-
-    pub(crate) fn health_url(&self) -> String {
-        self.url.clone()
-    }
-
-    pub(crate) fn word(&self) -> (u16, String) {
-        get(&self.url).unwrap()
-    }
-
-    pub(crate) fn die(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for DoubleProcess {
-    fn drop(&mut self) {
-        self.die();
-    }
-}
-
-#[test]
-#[ignore = "no test: the double as a process, which tests start"]
-fn runs_as_a_process() {
-    let (Some(file), Some(ready)) = (std::env::var_os("DOUBLE_FILE"), std::env::var_os("DOUBLE_READY"))
-    else {
-        return;
-    };
-    let mut signals = Signals::new([SIGHUP, SIGUSR1]).unwrap();
-    let double = Double::start(Path::new(&file));
-    let beside = Path::new(&ready).with_extension("new");
-    fs::write(&beside, double.health_url()).unwrap();
-    fs::rename(beside, ready).unwrap();
-    for _ in signals.forever() {
-        double.reload();
     }
 }

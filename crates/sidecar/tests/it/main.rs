@@ -8,7 +8,7 @@ mod follow;
 mod last_good;
 mod manual;
 mod many;
-mod measure;
+mod process;
 mod server;
 mod sidecar;
 mod start;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::double::{Double, DoubleProcess};
+use crate::double::Double;
+use crate::process::DoubleProcess;
 use crate::server::Server;
 use crate::sidecar::{Sidecar, program};
 use crate::support::{INITIAL, hash, until};
