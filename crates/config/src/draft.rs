@@ -167,6 +167,9 @@ impl Draft {
     }
 }
 
+/// The class of the problem that a document has a secret written out in it. What such a document says is not to be repeated.
+pub const LITERAL_SECRET: &str = "literal_secret";
+
 /// Refuses secrets that are written out in a document, which the log keeps for ever.
 pub(crate) fn refuse_literal_secrets(document: &Value, keys: &Keys) -> Problems {
     let mut problems = Problems::default();
@@ -177,7 +180,7 @@ pub(crate) fn refuse_literal_secrets(document: &Value, keys: &Keys) -> Problems 
                 "{key} is a secret, and what is written in a document stays in the log: write ${{env:NAME}} or \
                  ${{file:PATH}}, or set it by a variable"
             );
-            problems.add(Problem::new("literal_secret", path, message));
+            problems.add(Problem::new(LITERAL_SECRET, path, message));
         }
     });
     problems
