@@ -263,7 +263,10 @@ async fn signed_webhooks_reload_and_edit_and_do_so_once() {
     assert_eq!(made.status, 201, "{}", made.json);
     let number = made.json["revision"].as_u64().unwrap();
     let revision = server.get(&format!("/api/v1/revisions/{number}")).await.ok();
-    assert_eq!((&revision["revision"]["author"], &revision["revision"]["trigger"]), (&json!("webhook:crm"), &json!("webhook")));
+    assert_eq!(
+        (&revision["revision"]["author"], &revision["revision"]["trigger"]),
+        (&json!("webhook:crm"), &json!("webhook"))
+    );
     // Changed since; what comes again does not bring it back, here or on a replica that has not heard of it.
     server.put("/api/v1/config/shop", &json!({"n": 2})).await.ok();
     assert_eq!(answer(signed(&server, "crm", "m2", now, &change)).await.ok(), json!({"outcome": "repeated"}));
