@@ -130,17 +130,17 @@ class Refused(Exception):
     """What helm has against it."""
 
 
-def helm(*arguments, values=()):
-    """Runs helm with these values, each as a file of its own; answers what it prints."""
+def helm(*arguments, values=(), folder=None):
+    """Runs helm in a folder with these values, each as a file of its own; answers what it prints."""
     home = TOOLS / "helm-home"
     places = {f"HELM_{kind}_HOME": str(home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as files:
         command = [os.environ["HELM"], *arguments]
         for number, value in enumerate(values):
-            path = Path(folder) / f"{number}.json"
+            path = Path(files) / f"{number}.json"
             path.write_text(json.dumps(value))
             command += ["--values", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | places, timeout=60)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | places, timeout=60)
     if done.returncode != 0:
         raise Refused(done.stderr)
     return done.stdout
