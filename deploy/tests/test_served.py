@@ -1,4 +1,4 @@
-"""The server's image serves: as its user, finding names by DNS, with the metrics that the alerts ask for."""
+"""The server's image serves as the chart starts it: as its user, finding names by DNS, with the metrics that the alerts ask for."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import unittest
 import urllib.request
 from pathlib import Path
 
+import charts
 from archive import Archive
 from tools import ROOT, TARGET
 
@@ -70,12 +71,21 @@ class Served(unittest.TestCase):
         cls.names = NameServer()
         cls.addClassCleanup(cls.names.socket.close)
         (cls.root / "etc/resolv.conf").write_text(f"nameserver {cls.names.address}\n")
-        flags = ["--admin-token-file=/data/admin-token", "--ready-file=/data/ready"]
-        cls.server = cls.archive.start(cls.root, *cls.archive.config["Cmd"], *flags, variables=[("MIDFLIGHT_LISTEN", "0.0.0.0:0")])
+        cls.server = cls.archive.start(cls.root, *cls.arguments(), "--ready-file=/data/ready")
         cls.addClassCleanup(cls.server.communicate)
         cls.addClassCleanup(cls.server.kill)
         cls.url = wait_for("the server", cls.started)
         cls.port = cls.url.rpartition(":")[2]
+
+    @classmethod
+    def arguments(cls):
+        """What the chart starts it with, when nothing is said, but for the port."""
+        server, = charts.workload(charts.template(charts.SERVER))["spec"]["template"]["spec"]["containers"]
+        values = {"$(POD_NAME)": "midflight-0", "$(NODE_NAME)": "node", ":8080": ":0"}
+        for flag in server["args"]:
+            for name, value in values.items():
+                flag = flag.replace(name, value)
+            yield flag
 
     @classmethod
     def started(cls):

@@ -1,0 +1,105 @@
+"""The flags that the charts pass are flags that the programs take, and the config-reloader starts with them."""
+
+import os
+import re
+import signal
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import charts
+from archive import Archive
+from tools import ROOT, TARGET
+
+WAIT_SECONDS_MAX = 60
+SERVE = ROOT / "crates/midflight/src/cli"
+RELOADER = ROOT / "crates/sidecar/src"
+RELOADER_IMAGE = TARGET / "images/midflight-sidecar.tar"
+
+
+def passed(container):
+    """The names of the flags in a container's arguments."""
+    return {part.removeprefix("--").partition("=")[0] for part in container["args"] if part.startswith("--")}
+
+
+def server_flags():
+    """What `midflight serve` takes: the fields that its sources declare as flags."""
+    text = "\n".join(path.read_text() for path in [SERVE / "serve.rs", *sorted((SERVE / "serve").glob("*.rs"))])
+    fields = re.findall(r"#\[arg\(long\b.*?\]\n\s*(\w+):", text, re.DOTALL) + re.findall(r"^    (\w+_max): \w+ =>", text, re.MULTILINE)
+    named = re.findall(r'#\[arg\(long = "([\w-]+)"', text)
+    return {field.replace("_", "-") for field in fields} | set(named)
+
+
+class Flags(unittest.TestCase):
+    def test_the_server_takes_every_flag_that_the_chart_passes(self):
+        known = server_flags()
+        self.assertIn("listen", known)
+        self.assertIn("drain-ms-max", known)
+        asked = set()
+        for name, values in charts.SERVER_CASES.items():
+            server, = [one for one in charts.containers(charts.template(charts.SERVER, [values])) if one["name"] == "midflight"]
+            asked |= passed(server)
+        self.assertLessEqual(asked - {"config"}, known)
+        if "config" not in known:
+            self.skipTest("this server takes no --config, which the chart passes with config.content")
+
+    def reloaders(self):
+        """The config-reloader of every case, with its name."""
+        cases = [(name, charts.template(charts.SERVER, [values])) for name, values in charts.SERVER_CASES.items()]
+        cases += [(name, charts.template(charts.example(), values)) for name, values in charts.example_cases().items()]
+        for name, objects in cases:
+            if container := charts.reloader(objects):
+                with self.subTest(name):
+                    yield container
+
+    @unittest.skipUnless(RELOADER.exists(), "crates/sidecar is not there: the flags of the config-reloader are taken as said")
+    def test_the_config_reloader_takes_every_flag_that_the_charts_pass(self):
+        text = "\n".join(path.read_text() for path in sorted(RELOADER.rglob("*.rs")))
+        seen = 0
+        for container in self.reloaders():
+            for flag in passed(container):
+                seen += 1
+                self.assertRegex(text, rf'flag\(\s*"{flag}"')
+        self.assertGreater(seen, 50)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root may enter an unpacked image")
+    @unittest.skipUnless(RELOADER_IMAGE.exists(), f"{RELOADER_IMAGE.name} was not made; `make images` makes it")
+    def test_the_config_reloader_starts_with_the_flags_of_every_case(self):
+        archive = Archive(RELOADER_IMAGE)
+        if not archive.runs_here():
+            self.skipTest(f"{RELOADER_IMAGE.name} is for {archive.image['architecture']}")
+        for container in self.reloaders():
+            with tempfile.TemporaryDirectory() as root:
+                self.start_and_stop(archive, Path(root), container)
+
+    def start_and_stop(self, archive, root, container):
+        root.chmod(0o755)
+        archive.unpack(root)
+        user = int(archive.config["User"].split(":")[0])
+        for mount in container["volumeMounts"]:
+            place = root / mount["mountPath"].lstrip("/")
+            place.mkdir(parents=True)
+            os.chown(place, user, user)
+            for file in ("config.yaml", "token"):
+                (place / file).write_text("a: 1\n")
+                os.chown(place / file, user, user)
+        at = container["args"].index("--metrics-addr")
+        arguments = [*container["args"][:at], "--metrics-addr", "127.0.0.1:0", "--ready-file", "/state/ready"]
+        process = archive.start(root, *arguments)
+        try:
+            deadline = time.monotonic() + WAIT_SECONDS_MAX
+            while not (root / "state/ready").exists():
+                self.assertIsNone(process.poll(), process.stderr.read() if process.poll() is not None else "")
+                self.assertLess(time.monotonic(), deadline, "it does not say that it is ready")
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            _, error = process.communicate(timeout=WAIT_SECONDS_MAX)
+            self.assertEqual(process.returncode, 0, error)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+if __name__ == "__main__":
+    unittest.main()
