@@ -6,6 +6,7 @@ import unittest
 import promql_parser
 
 import charts
+from each import of_every
 from tools import ROOT
 
 # What Prometheus itself knows of everything that it scrapes.
@@ -33,28 +34,32 @@ def selectors(expression):
         yield from selectors(inner)
 
 
+def objects():
+    """What the two charts render with everything on."""
+    return charts.template(charts.SERVER, [charts.EVERYTHING]) + charts.template(charts.example(), [charts.WATCHED])
+
+
+def rules():
+    """Every alert of the charts."""
+    for item in charts.of_kind(objects(), "PrometheusRule"):
+        for group in item["spec"]["groups"]:
+            for rule in group["rules"]:
+                yield f"{rule['alert']} of {item['metadata']['name']}", rule
+
+
+def asked():
+    """Every selector of every alert: the metric it asks for and the labels it looks at."""
+    for name, rule in rules():
+        for selector in selectors(promql_parser.parse(rule["expr"])):
+            yield name, selector.name, {matcher.name: matcher.value for matcher in selector.matchers.matchers}
+
+
 class Alerts(unittest.TestCase):
-    def rules(self):
-        """Every alert that the charts have."""
-        everything = charts.template(charts.SERVER, [charts.EVERYTHING]) + charts.template(charts.example(), [charts.WATCHED])
-        found = [rule for item in charts.of_kind(everything, "PrometheusRule") for group in item["spec"]["groups"] for rule in group["rules"]]
-        self.assertGreater(len(found), 15)
-        for rule in found:
-            with self.subTest(rule["alert"]):
-                yield rule
+    OF_SERVER = set(re.findall(r'=> "(midflight_\w+)"', sources("server")))
 
-    def asked(self):
-        for rule in self.rules():
-            found = list(selectors(promql_parser.parse(rule["expr"])))
-            self.assertGreater(len(found), 0)
-            for selector in found:
-                yield rule, selector
-
-    def test_every_metric_is_one_that_a_program_has(self):
-        of_server = set(re.findall(r'=> "(midflight_\w+)"', sources("server")))
-        self.assertIn("midflight_registry_version", of_server)
-        for _, selector in self.asked():
-            self.assertIn(selector.name, of_server | OF_RELOADER | OF_PROMETHEUS)
+    @of_every(asked)
+    def test_every_metric_is_one_that_a_program_has(self, metric, _):
+        self.assertIn(metric, self.OF_SERVER | OF_RELOADER | OF_PROMETHEUS)
 
     def test_the_config_reloader_has_the_metrics_that_are_said_here(self):
         text = sources("sidecar")
@@ -63,26 +68,25 @@ class Alerts(unittest.TestCase):
         for metric in OF_RELOADER:
             self.assertIn(metric, text)
 
-    def test_every_expression_looks_at_this_release_only(self):
-        for rule, selector in self.asked():
-            labels = {matcher.name: matcher.value for matcher in selector.matchers.matchers}
-            self.assertEqual(labels["namespace"], "rules", rule["expr"])
-            self.assertIn("job", labels)
+    @of_every(asked)
+    def test_every_expression_looks_at_this_release_only(self, _, labels):
+        self.assertEqual(labels["namespace"], "rules")
+        self.assertIn("job", labels)
 
     def test_the_job_is_what_the_operator_calls_what_is_scraped(self):
-        jobs = {matcher.value for _, selector in self.asked() for matcher in selector.matchers.matchers if matcher.name == "job"}
-        objects = charts.template(charts.SERVER, [charts.EVERYTHING]) + charts.template(charts.example(), [charts.WATCHED])
-        services = {item["metadata"]["name"] for item in charts.of_kind(objects, "Service")}
-        monitors = {f"rules/{item['metadata']['name']}" for item in charts.of_kind(objects, "PodMonitor")}
+        jobs = {labels["job"] for _, _, labels in asked()}
+        services = {item["metadata"]["name"] for item in charts.of_kind(objects(), "Service")}
+        monitors = {f"rules/{item['metadata']['name']}" for item in charts.of_kind(objects(), "PodMonitor")}
         self.assertLessEqual(jobs, services | monitors)
         self.assertGreater(len(jobs & services), 0)
         self.assertEqual(jobs & monitors, monitors)
 
-    def test_every_alert_says_what_is_wrong_and_how_bad_it_is(self):
-        for rule in self.rules():
-            self.assertIn(rule["labels"]["severity"], ("critical", "warning", "info"))
-            self.assertTrue(rule["annotations"]["summary"].endswith("."))
-            self.assertTrue(rule["annotations"]["description"].endswith("."))
+    @of_every(rules)
+    def test_every_alert_asks_something_and_says_what_is_wrong_and_how_bad_it_is(self, rule):
+        self.assertGreater(len(list(selectors(promql_parser.parse(rule["expr"])))), 0)
+        self.assertIn(rule["labels"]["severity"], ("critical", "warning", "info"))
+        self.assertTrue(rule["annotations"]["summary"].endswith("."))
+        self.assertTrue(rule["annotations"]["description"].endswith("."))
 
 
 if __name__ == "__main__":

@@ -4,80 +4,84 @@ import json
 import unittest
 
 import charts
+from each import of_every
+
+
+def containers():
+    """Every container of every rendering, with its pod."""
+    for name, objects in charts.rendered():
+        pod = charts.workload(objects)["spec"]["template"]["spec"]
+        for container in charts.containers(objects):
+            yield f"{name}, {container['name']}", pod, container
+
+
+def mounted_config_maps():
+    """Every mount of a ConfigMap, with the volume."""
+    for name, pod, container in containers():
+        volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
+        for mount in container.get("volumeMounts", []):
+            if "configMap" in volumes.get(mount["name"], {}):
+                yield name, volumes[mount["name"]], mount
+
+
+def servers():
+    """Every rendering of the server's chart."""
+    for name, values in charts.SERVER_CASES.items():
+        objects = charts.template(charts.SERVER, [values])
+        yield name, objects, next(one for one in charts.containers(objects) if one["name"] == "midflight")
 
 
 class Charts(unittest.TestCase):
-    def each(self):
-        """Every rendering in turn; what fails is told with its name."""
-        for name, objects in charts.rendered():
-            with self.subTest(name):
-                yield name, objects
+    @of_every(charts.rendered)
+    def test_no_probe_asks_how_a_reload_went(self, objects):
+        self.assertNotIn("/health/reload", json.dumps([
+            container.get(probe) for container in charts.containers(objects)
+            for probe in ("livenessProbe", "readinessProbe", "startupProbe")
+        ]))
 
-    def each_container(self):
-        for name, objects in self.each():
-            pod = charts.workload(objects)["spec"]["template"]["spec"]
-            for container in charts.containers(objects):
-                yield pod, container
+    @of_every(servers)
+    def test_the_server_is_asked_whether_it_lives_and_whether_it_is_ready(self, _, server):
+        self.assertEqual(server["livenessProbe"]["httpGet"], {"path": "/health/live", "port": "http"})
+        self.assertEqual(server["readinessProbe"]["httpGet"], {"path": "/health/ready", "port": "http"})
 
-    def test_no_probe_asks_how_a_reload_went(self):
-        for _, objects in self.each():
-            self.assertNotIn("/health/reload", json.dumps([
-                container.get(probe) for container in charts.containers(objects)
-                for probe in ("livenessProbe", "readinessProbe", "startupProbe")
-            ]))
+    @of_every(containers)
+    def test_no_container_may_do_more_than_it_must(self, pod, container):
+        context = container["securityContext"]
+        self.assertIs(context["allowPrivilegeEscalation"], False)
+        self.assertIs(context["readOnlyRootFilesystem"], True)
+        self.assertIs(context["runAsNonRoot"], True)
+        self.assertEqual(context["capabilities"], {"drop": ["ALL"]})
+        self.assertNotIn("privileged", context)
+        self.assertIs(pod["securityContext"]["runAsNonRoot"], True)
+        self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
+        for forbidden in ("hostNetwork", "hostPID", "hostIPC"):
+            self.assertNotIn(forbidden, pod)
 
-    def test_the_server_is_asked_whether_it_lives_and_whether_it_is_ready(self):
-        for name in charts.SERVER_CASES:
-            objects = charts.template(charts.SERVER, [charts.SERVER_CASES[name]])
-            server, = [one for one in charts.containers(objects) if one["name"] == "midflight"]
-            self.assertEqual(server["livenessProbe"]["httpGet"], {"path": "/health/live", "port": "http"})
-            self.assertEqual(server["readinessProbe"]["httpGet"], {"path": "/health/ready", "port": "http"})
+    @of_every(charts.rendered)
+    def test_no_pod_holds_a_token_of_kubernetes(self, objects):
+        self.assertIs(charts.workload(objects)["spec"]["template"]["spec"]["automountServiceAccountToken"], False)
+        for account in charts.of_kind(objects, "ServiceAccount"):
+            self.assertIs(account["automountServiceAccountToken"], False)
 
-    def test_no_container_may_do_more_than_it_must(self):
-        for pod, container in self.each_container():
-            context = container["securityContext"]
-            self.assertIs(context["allowPrivilegeEscalation"], False)
-            self.assertIs(context["readOnlyRootFilesystem"], True)
-            self.assertIs(context["runAsNonRoot"], True)
-            self.assertEqual(context["capabilities"], {"drop": ["ALL"]})
-            self.assertNotIn("privileged", context)
-            self.assertIs(pod["securityContext"]["runAsNonRoot"], True)
-            self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
-            for forbidden in ("hostNetwork", "hostPID", "hostIPC"):
-                self.assertNotIn(forbidden, pod)
+    @of_every(containers)
+    def test_no_mount_is_a_subpath_which_never_sees_a_change(self, _, container):
+        for mount in container.get("volumeMounts", []):
+            self.assertNotIn("subPath", mount)
+            self.assertNotIn("subPathExpr", mount)
 
-    def test_no_pod_holds_a_token_of_kubernetes(self):
-        for _, objects in self.each():
-            self.assertIs(charts.workload(objects)["spec"]["template"]["spec"]["automountServiceAccountToken"], False)
-            for account in charts.of_kind(objects, "ServiceAccount"):
-                self.assertIs(account["automountServiceAccountToken"], False)
+    @of_every(mounted_config_maps)
+    def test_every_config_map_is_mounted_whole_and_read_only(self, volume, mount):
+        self.assertNotIn("items", volume["configMap"])
+        self.assertIs(mount["readOnly"], True)
 
-    def test_no_mount_is_a_subpath_which_never_sees_a_change(self):
-        for _, container in self.each_container():
-            for mount in container.get("volumeMounts", []):
-                self.assertNotIn("subPath", mount)
-                self.assertNotIn("subPathExpr", mount)
-
-    def test_every_config_map_is_mounted_whole_and_read_only(self):
-        seen = 0
-        for pod, container in self.each_container():
-            volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
-            for mount in container.get("volumeMounts", []):
-                source = volumes.get(mount["name"], {})
-                if "configMap" in source:
-                    seen += 1
-                    self.assertNotIn("items", source["configMap"])
-                    self.assertIs(mount["readOnly"], True)
-        self.assertGreater(seen, 20, "hardly a ConfigMap was seen: the test looks past them")
-
-    def test_every_mount_has_its_volume_and_every_volume_its_mount(self):
-        for _, objects in self.each():
-            workload = charts.workload(objects)
-            spec = workload["spec"]["template"]["spec"]
-            has = {volume["name"] for volume in spec.get("volumes", [])}
-            has |= {claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
-            used = {mount["name"] for one in charts.containers(objects) for mount in one.get("volumeMounts", [])}
-            self.assertEqual(has, used)
+    @of_every(charts.rendered)
+    def test_every_mount_has_its_volume_and_every_volume_its_mount(self, objects):
+        workload = charts.workload(objects)
+        spec = workload["spec"]["template"]["spec"]
+        has = {volume["name"] for volume in spec.get("volumes", [])}
+        has |= {claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
+        used = {mount["name"] for one in charts.containers(objects) for mount in one.get("volumeMounts", [])}
+        self.assertEqual(has, used)
 
     def test_a_change_of_the_configuration_does_not_change_the_pod(self):
         for chart, values in [(charts.SERVER, charts.EVERYTHING), (charts.example(), charts.WATCHED)]:
@@ -96,45 +100,45 @@ class Charts(unittest.TestCase):
                 config_map, = charts.of_kind(objects, "ConfigMap")
                 self.assertEqual(config_map["data"], {"config.yaml": content})
 
-    def test_everything_that_selects_pods_selects_these_and_says_so_with_labels_that_stay(self):
-        for _, objects in self.each():
-            labels = charts.workload(objects)["spec"]["template"]["metadata"]["labels"]
-            selectors = [charts.workload(objects)["spec"]["selector"]["matchLabels"]]
-            selectors += [item["spec"]["selector"] for item in charts.of_kind(objects, "Service")]
-            selectors += [item["spec"]["selector"]["matchLabels"] for item in charts.of_kind(objects, "PodMonitor", "PodDisruptionBudget")]
-            selectors += [item["spec"]["podSelector"]["matchLabels"] for item in charts.of_kind(objects, "NetworkPolicy")]
-            for selector in selectors:
-                self.assertLessEqual(selector.items(), labels.items())
-                self.assertNotIn("app.kubernetes.io/version", selector)
-            for monitor in charts.of_kind(objects, "ServiceMonitor"):
-                service, = charts.of_kind(objects, "Service")
-                self.assertLessEqual(monitor["spec"]["selector"]["matchLabels"].items(), service["metadata"]["labels"].items())
+    @of_every(charts.rendered)
+    def test_everything_that_selects_pods_selects_these_and_says_so_with_labels_that_stay(self, objects):
+        labels = charts.workload(objects)["spec"]["template"]["metadata"]["labels"]
+        selectors = [charts.workload(objects)["spec"]["selector"]["matchLabels"]]
+        selectors += [item["spec"]["selector"] for item in charts.of_kind(objects, "Service")]
+        selectors += [item["spec"]["selector"]["matchLabels"] for item in charts.of_kind(objects, "PodMonitor", "PodDisruptionBudget")]
+        selectors += [item["spec"]["podSelector"]["matchLabels"] for item in charts.of_kind(objects, "NetworkPolicy")]
+        for selector in selectors:
+            self.assertLessEqual(selector.items(), labels.items())
+            self.assertNotIn("app.kubernetes.io/version", selector)
+        for monitor in charts.of_kind(objects, "ServiceMonitor"):
+            service, = charts.of_kind(objects, "Service")
+            self.assertLessEqual(monitor["spec"]["selector"]["matchLabels"].items(), service["metadata"]["labels"].items())
 
-    def test_every_port_that_is_called_by_name_is_there(self):
-        for _, objects in self.each():
-            has = {port["name"] for container in charts.containers(objects) for port in container["ports"]}
-            called = {port["targetPort"] for item in charts.of_kind(objects, "Service") for port in item["spec"]["ports"]}
-            for item in charts.of_kind(objects, "PodMonitor"):
-                called |= {endpoint["port"] for endpoint in item["spec"]["podMetricsEndpoints"]}
-            for item in charts.of_kind(objects, "NetworkPolicy"):
-                called |= {port["port"] for rule in item["spec"]["ingress"] for port in rule["ports"]}
-            for container in charts.containers(objects):
-                called |= {container[probe]["httpGet"]["port"] for probe in container if probe.endswith("Probe")}
-            self.assertLessEqual(called, has)
+    @of_every(charts.rendered)
+    def test_every_port_that_is_called_by_name_is_there(self, objects):
+        has = {port["name"] for container in charts.containers(objects) for port in container["ports"]}
+        called = {port["targetPort"] for item in charts.of_kind(objects, "Service") for port in item["spec"]["ports"]}
+        for item in charts.of_kind(objects, "PodMonitor"):
+            called |= {endpoint["port"] for endpoint in item["spec"]["podMetricsEndpoints"]}
+        for item in charts.of_kind(objects, "NetworkPolicy"):
+            called |= {port["port"] for rule in item["spec"]["ingress"] for port in rule["ports"]}
+        for container in charts.containers(objects):
+            called |= {container[probe]["httpGet"]["port"] for probe in container if probe.endswith("Probe")}
+        self.assertLessEqual(called, has)
 
-    def test_everything_has_the_recommended_labels_and_the_namespace_of_the_release(self):
-        for _, objects in self.each():
-            for item in objects:
-                labels = item["metadata"]["labels"]
-                for label in ("name", "instance", "version", "managed-by"):
-                    self.assertIn(f"app.kubernetes.io/{label}", labels)
-                self.assertIn("helm.sh/chart", labels)
-                self.assertEqual(item["metadata"]["namespace"], "rules")
+    @of_every(charts.rendered)
+    def test_everything_has_the_recommended_labels_and_the_namespace_of_the_release(self, objects):
+        for item in objects:
+            labels = item["metadata"]["labels"]
+            for label in ("name", "instance", "version", "managed-by"):
+                self.assertIn(f"app.kubernetes.io/{label}", labels)
+            self.assertIn("helm.sh/chart", labels)
+            self.assertEqual(item["metadata"]["namespace"], "rules")
 
-    def test_nothing_is_made_twice(self):
-        for _, objects in self.each():
-            names = [(item["kind"], item["metadata"]["name"]) for item in objects]
-            self.assertEqual(len(names), len(set(names)))
+    @of_every(charts.rendered)
+    def test_nothing_is_made_twice(self, objects):
+        names = [(item["kind"], item["metadata"]["name"]) for item in objects]
+        self.assertEqual(len(names), len(set(names)))
 
 
 class Server(unittest.TestCase):
@@ -174,15 +178,14 @@ class Server(unittest.TestCase):
             self.assertGreater(grace * 1000, drain_ms + sleep * 1000)
             self.assertEqual(sleep, values.get("preStopSleepSeconds", 5))
 
-    def test_a_disruption_budget_never_keeps_a_node_from_being_drained(self):
-        for values in charts.SERVER_CASES.values():
-            objects, _ = self.server(values)
-            replicas = charts.workload(objects)["spec"]["replicas"]
-            budgets = charts.of_kind(objects, "PodDisruptionBudget")
-            self.assertEqual(len(budgets), 1 if replicas > 1 else 0)
-            for budget in budgets:
-                self.assertNotIn("minAvailable", budget["spec"])
-                self.assertNotIn(budget["spec"]["maxUnavailable"], (0, "0%"))
+    @of_every(servers)
+    def test_a_disruption_budget_never_keeps_a_node_from_being_drained(self, objects, _):
+        replicas = charts.workload(objects)["spec"]["replicas"]
+        budgets = charts.of_kind(objects, "PodDisruptionBudget")
+        self.assertEqual(len(budgets), 1 if replicas > 1 else 0)
+        for budget in budgets:
+            self.assertNotIn("minAvailable", budget["spec"])
+            self.assertNotIn(budget["spec"]["maxUnavailable"], (0, "0%"))
 
     def test_a_policy_lets_through_what_is_needed_and_no_more(self):
         objects, _ = self.server(charts.EVERYTHING)

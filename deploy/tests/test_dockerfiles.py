@@ -7,9 +7,10 @@ import sys
 import unittest
 from pathlib import Path
 
+from each import of_every
 from tools import ROOT
 
-DOCKERFILES = sorted((ROOT / "deploy/docker").glob("Dockerfile.*"))
+DOCKERFILES = [ROOT / "deploy/docker" / name for name in ("Dockerfile.server", "Dockerfile.sidecar")]
 HADOLINT = Path(sys.executable).with_name("hadolint")
 
 
@@ -19,62 +20,62 @@ def instructions(path):
     return [tuple(line.split(None, 1)) for line in text.splitlines() if line.strip()]
 
 
+def stages():
+    """All instructions of each, and those of its last stage."""
+    for path in DOCKERFILES:
+        lines = instructions(path)
+        last = max(at for at, (word, _) in enumerate(lines) if word == "FROM")
+        yield path.name, lines, lines[last:]
+
+
 class Dockerfiles(unittest.TestCase):
-    def each(self):
-        self.assertEqual([path.name for path in DOCKERFILES], ["Dockerfile.server", "Dockerfile.sidecar"])
-        for path in DOCKERFILES:
-            with self.subTest(path.name):
-                lines = instructions(path)
-                last = max(at for at, (word, _) in enumerate(lines) if word == "FROM")
-                yield lines, lines[last:]
+    @of_every(stages)
+    def test_the_last_stage_is_empty_but_for_what_is_copied(self, _, last):
+        self.assertEqual(last[0], ("FROM", "scratch"))
+        self.assertNotIn("RUN", [word for word, _ in last])
 
-    def test_the_last_stage_is_empty_but_for_what_is_copied(self):
-        for _, last in self.each():
-            self.assertEqual(last[0], ("FROM", "scratch"))
-            self.assertNotIn("RUN", [word for word, _ in last])
-
-    def test_what_they_build_from_is_pinned_to_a_version(self):
+    @of_every(stages)
+    def test_what_they_build_from_is_pinned_to_a_version(self, lines, _):
         version = re.search(r'^rust-version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
-        for lines, _ in self.each():
-            images = [rest for word, rest in lines if word == "FROM" and rest != "scratch"]
-            self.assertEqual(len(images), 1)
-            self.assertRegex(images[0], rf"^rust:{re.escape(version)}\.\d+-slim-\w+ AS build$")
+        images = [rest for word, rest in lines if word == "FROM" and rest != "scratch"]
+        self.assertEqual(len(images), 1)
+        self.assertRegex(images[0], rf"^rust:{re.escape(version)}\.\d+-slim-\w+ AS build$")
 
-    def test_they_run_as_a_number_that_is_not_root(self):
-        for _, last in self.each():
-            self.assertEqual([rest for word, rest in last if word == "USER"], ["65532:65532"])
+    @of_every(stages)
+    def test_they_run_as_a_number_that_is_not_root(self, _, last):
+        self.assertEqual([rest for word, rest in last if word == "USER"], ["65532:65532"])
 
-    def test_they_start_a_program_and_no_shell(self):
-        for _, last in self.each():
-            entry, = [rest for word, rest in last if word == "ENTRYPOINT"]
-            self.assertRegex(entry, r'^\["/midflight(-sidecar)?"\]$')
+    @of_every(stages)
+    def test_they_start_a_program_and_no_shell(self, _, last):
+        entry, = [rest for word, rest in last if word == "ENTRYPOINT"]
+        self.assertRegex(entry, r'^\["/midflight(-sidecar)?"\]$')
 
-    def test_nothing_is_fetched_by_hand_and_nothing_is_writable(self):
-        for lines, last in self.each():
-            self.assertNotIn("ADD", [word for word, _ in lines])
-            self.assertNotRegex(" ".join(rest for _, rest in lines), r"https?://|curl|wget")
-            for word, rest in last:
-                if word == "COPY" and "--chown" in rest:
-                    self.assertTrue(rest.endswith(" /data"), "only the place of the volume may belong to the user")
+    @of_every(stages)
+    def test_nothing_is_fetched_by_hand_and_nothing_is_writable(self, lines, last):
+        self.assertNotIn("ADD", [word for word, _ in lines])
+        self.assertNotRegex(" ".join(rest for _, rest in lines), r"https?://|curl|wget")
+        for word, rest in last:
+            if word == "COPY" and "--chown" in rest:
+                self.assertTrue(rest.endswith(" /data"), "only the place of the volume may belong to the user")
 
-    def test_cargo_takes_the_locked_versions_and_links_statically(self):
-        for lines, _ in self.each():
-            build, = [rest for word, rest in lines if word == "RUN"]
-            self.assertIn("--locked", build)
-            self.assertIn("-C target-feature=+crt-static", build)
+    @of_every(stages)
+    def test_cargo_takes_the_locked_versions_and_links_statically(self, lines, _):
+        build, = [rest for word, rest in lines if word == "RUN"]
+        self.assertIn("--locked", build)
+        self.assertIn("-C target-feature=+crt-static", build)
 
-    def test_what_is_copied_is_not_kept_from_the_builder(self):
+    @of_every(stages)
+    def test_what_is_copied_is_not_kept_from_the_builder(self, lines, _):
         ignore = (ROOT / ".dockerignore").read_text().split()
-        for lines, _ in self.each():
-            for word, rest in lines:
-                if word == "COPY" and "--from" not in rest:
-                    for source in rest.split()[:-1]:
-                        self.assertTrue(source == "." or f"!{source}" in ignore, source)
+        for word, rest in lines:
+            if word == "COPY" and "--from" not in rest:
+                for source in rest.split()[:-1]:
+                    self.assertTrue(source == "." or f"!{source}" in ignore, source)
 
-    def test_the_versions_are_those_of_the_workspace(self):
+    @of_every(stages)
+    def test_the_versions_are_those_of_the_workspace(self, lines, _):
         version = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
-        for lines, _ in self.each():
-            self.assertIn(("ARG", f"VERSION={version}"), lines)
+        self.assertIn(("ARG", f"VERSION={version}"), lines)
         chart = ROOT / "deploy/helm/midflight"
         for path in (chart / "Chart.yaml", chart / "charts/midflight-sidecar/Chart.yaml"):
             found = re.findall(r"^(?:version|appVersion): (.+)$", path.read_text(), re.MULTILINE)

@@ -8,6 +8,7 @@ from cloudcoil.models.prometheus_operator import v1 as monitoring
 from kubernetes_validate import utils
 
 import charts
+from each import of_every
 
 # The schemas of a version are read once.
 utils.schema_contents = functools.cache(utils.schema_contents)
@@ -23,16 +24,20 @@ def lost(given, kept, path=""):
             yield from lost(one, other, f"{path}[{at}]")
 
 
+def objects():
+    """Every object of every rendering, with the version of Kubernetes."""
+    for name, rendered in charts.rendered():
+        for item in rendered:
+            yield f"{name}, {item['kind']}", item, name.rpartition(" ")[2]
+
+
 class Schemas(unittest.TestCase):
-    def test_every_object_is_what_kubernetes_takes(self):
-        for name, objects in charts.rendered():
-            version = name.rpartition(" ")[2]
-            for item in objects:
-                with self.subTest(name, kind=item["kind"]):
-                    if item["apiVersion"].startswith("monitoring.coreos.com/"):
-                        self.assert_operator_takes(item)
-                    else:
-                        self.assert_kubernetes_takes(item, version)
+    @of_every(objects)
+    def test_every_object_is_what_kubernetes_takes(self, item, version):
+        if item["apiVersion"].startswith("monitoring.coreos.com/"):
+            self.assert_operator_takes(item)
+        else:
+            self.assert_kubernetes_takes(item, version)
 
     def assert_kubernetes_takes(self, item, version):
         try:
