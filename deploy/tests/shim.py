@@ -24,10 +24,16 @@ DOCKER = {"build": {"--file", "--tag"}, "logs": set(), "exec": set(),
 
 
 def main():
-    state = json.loads(STATE.read_text()) if STATE.exists() else {"releases": {}, "secrets": {}, "namespaces": ["default"]}
+    before = STATE.read_text() if STATE.exists() else '{"releases": {}, "secrets": {}, "namespaces": ["default"]}'
+    state = json.loads(before)
     name, *arguments = sys.argv[1:]
     {"helm": helm, "kubectl": kubectl, "docker": docker, "midflight": midflight}[name](arguments, state)
-    STATE.write_text(json.dumps(state))
+    after = json.dumps(state)
+    # One that runs in the background changes nothing, and must not write over what another did meanwhile.
+    if after != before:
+        fresh = STATE.with_suffix(".new")
+        fresh.write_text(after)
+        fresh.replace(STATE)
 
 
 def flag(arguments, name, otherwise):
