@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to hold it to its word.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-needs test-deploy images bench fmt lint loom docs deny check-generated
+.PHONY: help run build sidecar test test-needs test-deploy images bench fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -14,6 +14,17 @@ help: ## List the targets
 
 build: ## Build the server and CLI, optimised
 	$(CARGO) build --release --locked -p midflight --features cli
+
+# For the machine's own triple, and named, so that build scripts and macros are not built statically too.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+# One file that needs no other, and in which no path of this machine stands.
+STATIC = -C target-feature=+crt-static -C strip=symbols --remap-path-prefix=$(CURDIR)=/midflight \
+	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+
+sidecar: ## Build the config-reloader: one small static file
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --profile sidecar --locked -p midflight-sidecar --target $(HOST)
+	@ls -l $(TARGET_DIR)/$(HOST)/sidecar/midflight-sidecar
 
 run: build ## Build, and serve the example rules on SQLite in ./midflight-data
 	@rm -f $(DATA)/ready; \
@@ -70,26 +81,20 @@ deny: ## Licences and advisories, where cargo-deny is installed
 check-generated: ## What tests generate must be what is committed
 	git diff --exit-code
 
-# Where what is built goes, and what the images are called.
-TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+# What the images are called, and whom outgoing TLS trusts.
 IMAGES = $(TARGET_DIR)/images
 IMAGE_PREFIX ?=
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
-HOST = $(shell rustc -vV | sed -n 's/^host: //p')
-# One file that needs no other, and in which no path of this machine stands.
-STATIC = -C target-feature=+crt-static -C strip=symbols --remap-path-prefix=$(CURDIR)=/midflight \
-	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 make-image = deploy/image --dockerfile deploy/docker/Dockerfile.$(1) --name $(IMAGE_PREFIX)$(2):$(VERSION) \
 	--arg VERSION=$(VERSION) --arg REVISION=$(REVISION) --output $(IMAGES)/$(2).tar
 
-images: ## Build the images of the server and the sidecar into target/images, without a daemon
+images: sidecar ## Build the images of the server and the sidecar into target/images, without a daemon
 	@mkdir -p $(IMAGES)/empty
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --release --locked -p midflight --features cli --target $(HOST)
 	$(call make-image,server,midflight) --built /out/midflight=$(TARGET_DIR)/$(HOST)/release/midflight \
 		--built /etc/ssl/certs/ca-certificates.crt=$(CERTIFICATES) --built /out/data=$(IMAGES)/empty
-	RUSTFLAGS="$(STATIC)" $(CARGO) build --profile sidecar --locked -p midflight-sidecar --target $(HOST)
 	$(call make-image,sidecar,midflight-sidecar) \
 		--built /out/midflight-sidecar=$(TARGET_DIR)/$(HOST)/sidecar/midflight-sidecar
 

@@ -1,0 +1,135 @@
+//! `midflight-sidecar` stands beside any process: it sees that files changed, tells the app to reload, and believes it
+//! only when the app says by hash that it did. docs/sidecar.md is its manual.
+//!
+//! Its threads are few and each has one business: [`watch`] reads the files and puts what they say where [`reload`]
+//! takes it, which speaks with the [`app`]; [`metrics`] answers who asks; [`follow`] writes files from a Midflight
+//! server. The main thread waits for the signal to stop, so that nobody who hangs keeps the sidecar from stopping.
+
+mod app;
+mod files;
+mod follow;
+mod hash;
+mod latest;
+mod metrics;
+mod options;
+mod reload;
+mod say;
+mod watch;
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use app::App;
+use files::replace::replace;
+use follow::Follower;
+use latest::Latest;
+use metrics::{Metrics, serve};
+use options::{Asked, Options};
+use reload::Reloader;
+use reload::last_good::LastGood;
+use watch::Watcher;
+
+/// It was asked for something that is not.
+const USAGE: u8 = 2;
+/// How much each thread may put on its stack, in bytes. None goes deep.
+const STACK_BYTES: usize = 256 << 10;
+
+fn main() -> ExitCode {
+    let asked = options::parse(std::env::args_os().skip(1), |name| std::env::var_os(name));
+    let options = match asked {
+        Ok(Asked::Help) => return print(&options::table::help()),
+        Ok(Asked::Version) => return print(concat!("midflight-sidecar ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Asked::Run(options)) => *options,
+        Err(problems) => {
+            let lines: Vec<_> =
+                problems.iter().map(|problem| format!("midflight-sidecar: {problem}\n")).collect();
+            let all = lines.concat() + "midflight-sidecar --help lists every flag\n";
+            // With stderr closed there is nobody left to tell.
+            drop(std::io::stderr().write_all(all.as_bytes()));
+            return ExitCode::from(USAGE);
+        }
+    };
+    say::init(options.log_level, options.log_format);
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            say::error(&format!("cannot start: {why}"), &[]);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Starts everything, and waits until it is to stop.
+fn run(options: Options) -> Result<(), String> {
+    // Before anything else, so that a stop that comes early is one.
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("signals: {error}"))?;
+    let metrics = Arc::new(Metrics::new(options.interval));
+    let url = serve(&options, &metrics)?;
+    let ready_file = options.ready_file.clone();
+    if let Some(from) = options.from {
+        let beats = options.watch.is_empty();
+        let follower = Follower::new(from, options.interval, Arc::clone(&metrics), beats)?;
+        start("follow", move || follower.run())?;
+    }
+    if let Some(app) = options.app {
+        let dir = options.state_dir.as_ref().map_or_else(String::new, |dir| dir.display().to_string());
+        let keeps = options.state_dir.is_some() || options.restore.is_some();
+        let good =
+            LastGood::open(options.state_dir).map_err(|error| format!("--state-dir {dir}: {error}"))?;
+        let latest = Arc::new(Latest::default());
+        let (found, counted) = (Arc::clone(&latest), Arc::clone(&metrics));
+        let mut watcher = Watcher::new(options.watch, keeps, options.interval, found, counted);
+        watcher.look(false);
+        start("watch", move || watcher.run())?;
+        let reloader = Reloader::new(App::new(app), options.interval, latest, metrics, good, options.restore);
+        start("reload", move || reloader.run())?;
+    }
+    if let Some(file) = ready_file {
+        ready(&file, &url)?;
+    }
+    say::info("watching", &[("metrics", &url)]);
+    if let Some(signal) = signals.forever().next() {
+        say::info("stopping", &[("signal", &signal)]);
+    }
+    Ok(())
+}
+
+/// Answers for the metrics; under which URL, or `off`.
+fn serve(options: &Options, metrics: &Arc<Metrics>) -> Result<String, String> {
+    if options.metrics.is_empty() {
+        return Ok("off".into());
+    }
+    let failed = |error: std::io::Error| {
+        let wanted = options.metrics.first().map(ToString::to_string).unwrap_or_default();
+        format!("--metrics-addr {wanted}: {error}")
+    };
+    let listener: TcpListener = serve::bind(&options.metrics).map_err(failed)?;
+    let url = serve::url(&listener).map_err(failed)?;
+    let metrics = Arc::clone(metrics);
+    start("metrics", move || serve::run(&listener, &metrics))?;
+    Ok(url)
+}
+
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let thread = thread::Builder::new().name(name.into()).stack_size(STACK_BYTES);
+    thread.spawn(work).map(drop).map_err(|error| format!("a thread to {name}: {error}"))
+}
+
+fn ready(file: &Path, url: &str) -> Result<(), String> {
+    let written = replace(file, format!("{url}\n").as_bytes(), 0o644);
+    written.map_err(|error| format!("--ready-file {}: {error}", file.display()))
+}

@@ -1,0 +1,138 @@
+//! Every flag: its name, what it takes, what it is without being said, and what it is for. The help, the environment
+//! and the reading of the command line all come from here.
+
+/// A flag and its environment variable.
+#[derive(Debug)]
+pub(crate) struct Flag {
+    /// The name without its dashes.
+    pub(crate) name: &'static str,
+    /// What stands for its value in the help.
+    pub(crate) value: &'static str,
+    /// Its value when it is not said, for the help and for the reader; empty for none.
+    pub(crate) default: &'static str,
+    /// Whether it may be said more than once. In the environment its values are then separated by commas.
+    pub(crate) repeats: bool,
+    /// What it is for.
+    pub(crate) help: &'static str,
+}
+
+const fn flag(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Flag {
+    Flag { name, value, default, repeats: false, help }
+}
+
+const fn repeats(flag: Flag) -> Flag {
+    Flag { repeats: true, ..flag }
+}
+
+/// All flags, as the help lists them.
+pub(crate) const FLAGS: &[Flag] = &[
+    repeats(flag("watch", "PATH", "", "a file or a directory whose content is watched; may be repeated")),
+    flag("interval", "TIME", "5s", "how often to look without being told; file events are noticed at once"),
+    flag(
+        "method",
+        "http|signal",
+        "",
+        "how the app is told to reload; without it, whichever --reload-url, --pid or --process-name says",
+    ),
+    flag("reload-url", "URL", "", "http: where an empty POST makes the app reload"),
+    flag("pid", "N", "", "signal: the process"),
+    flag("process-name", "NAME", "", "signal: the one process of this name, looked up in /proc each time"),
+    flag("signal", "HUP|USR1|USR2", "HUP", "signal: which one"),
+    flag("health-url", "URL", "", "where the app says as JSON which content its status is about"),
+    flag(
+        "verify",
+        "hash|status|none",
+        "hash",
+        "what is believed: the app's word with the content's hash; the 2xx answer to the POST; or, for a signal, \
+         nothing at all",
+    ),
+    flag("verify-timeout", "TIME", "30s", "how long the app may take to say that it serves the content"),
+    flag("verify-poll", "TIME", "50ms", "the longest pause between two questions to --health-url"),
+    flag("max-backoff", "TIME", "5m", "the longest pause between two attempts; the first is --interval"),
+    flag(
+        "metrics-addr",
+        "ADDR",
+        ":9091",
+        "where /metrics and /healthz answer: HOST:PORT, :PORT for every address, or off; port 0 takes a free one",
+    ),
+    flag("ready-file", "FILE", "", "written with the URL of the metrics once the files are watched"),
+    flag("log-level", "LEVEL", "info", "error, warn, info or debug"),
+    flag("log-format", "FORMAT", "text", "text or json, on stderr"),
+    flag("state-dir", "DIR", "", "keeps what was last verified across restarts"),
+    flag(
+        "restore-last-good",
+        "PATH",
+        "",
+        "a watched file that gets its last verified content back when the app refuses a new one",
+    ),
+    flag("from", "URL", "", "a Midflight server whose documents are written to files"),
+    repeats(flag(
+        "document",
+        "KIND/NAME=FILE",
+        "",
+        "with --from: which document, to which file; may be repeated",
+    )),
+    flag("token-file", "FILE", "", "with --from: a file that holds the API token"),
+];
+
+impl Flag {
+    pub(crate) fn variable(&self) -> String {
+        format!("SIDECAR_{}", self.name.to_uppercase().replace('-', "_"))
+    }
+}
+
+pub(crate) fn find(name: &str) -> Option<&'static Flag> {
+    FLAGS.iter().find(|flag| flag.name == name)
+}
+
+/// The flag that was perhaps meant.
+pub(crate) fn nearest(name: &str) -> Option<&'static Flag> {
+    let distance = |flag: &&Flag| strsim::levenshtein(flag.name, name);
+    FLAGS.iter().min_by_key(distance).filter(|flag| distance(flag) <= 3)
+}
+
+pub(crate) fn help() -> String {
+    let mut help = String::from(
+        "Sees that files changed, tells an app to reload, and believes it only when the app says by hash that it \
+         did.\n\nUsage: midflight-sidecar --watch PATH --reload-url URL [--health-url URL]\n       midflight-sidecar \
+         --watch PATH --process-name NAME --health-url URL\n       midflight-sidecar --from URL --document \
+         KIND/NAME=FILE [--watch FILE ...]\n\nEach flag is also an environment variable (--verify-poll is \
+         SIDECAR_VERIFY_POLL, repeated values separated by\ncommas); the flag wins. Times are a whole number with \
+         its unit: 200ms, 5s, 1m, 1h.\n\n",
+    );
+    for flag in FLAGS {
+        let default = if flag.default.is_empty() { String::new() } else { format!(" [{}]", flag.default) };
+        help.push_str(&format!("  --{} {}\n        {}{default}\n", flag.name, flag.value, flag.help));
+    }
+    help.push_str(
+        "  -h, --help\n        this\n  -V, --version\n        the version\n\nExit: 0 when stopped by SIGTERM or \
+         SIGINT, 1 when it cannot start, 2 when it was asked for something that is not.\n",
+    );
+    help
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_nonsense_is_not() {
+        assert_eq!(nearest("wacth").map(|flag| flag.name), Some("watch"));
+        assert_eq!(nearest("health_url").map(|flag| flag.name), Some("health-url"));
+        assert!(nearest("frobnicate").is_none());
+    }
+
+    #[test]
+    fn the_help_has_every_flag_with_its_default() {
+        let help = help();
+        for flag in FLAGS {
+            assert!(help.contains(&format!("--{} {}\n", flag.name, flag.value)), "{}", flag.name);
+            assert!(
+                help.contains(&format!("[{}]", flag.default)) || flag.default.is_empty(),
+                "{}",
+                flag.name
+            );
+        }
+        assert_eq!(find("verify-poll").unwrap().variable(), "SIDECAR_VERIFY_POLL");
+    }
+}

@@ -1,0 +1,309 @@
+//! Brings the app in step with the files: one attempt at a time, at what the files say last, until the app says that it
+//! serves it or that it never will.
+
+mod attempt;
+pub(crate) mod backoff;
+pub(crate) mod last_good;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::app::{App, Heard, Judgement};
+use crate::files::Content;
+use crate::files::replace::replace;
+use crate::hash::Hash;
+use crate::latest::Latest;
+use crate::metrics::{Hashes, Metrics, Reason};
+use crate::options::{Verify, duration};
+use crate::say;
+
+use attempt::{Attempt, Outcome, Refusal};
+use backoff::Backoff;
+use last_good::LastGood;
+
+/// The first pause while an app that has not begun yet is waited for.
+const MEET_FIRST: Duration = Duration::from_millis(100);
+/// The longest pause then.
+const MEET_MAX: Duration = Duration::from_secs(5);
+/// How long an app that is waited for may take to answer.
+const MEET_ASK_MAX: Duration = Duration::from_secs(5);
+
+/// Brings one app in step.
+#[derive(Debug)]
+pub(crate) struct Reloader {
+    app: App,
+    latest: Arc<Latest>,
+    metrics: Arc<Metrics>,
+    good: LastGood,
+    /// The file that gets its last good content back.
+    restore: Option<PathBuf>,
+    /// The content for which that was done, so that it is done once.
+    restored: Option<Hash>,
+    /// Whether the app has been there at all. Until then, that it is not there is no failed attempt.
+    met: bool,
+    /// The content about which nothing is left to be done; none once the app was told to take something else.
+    settled: Option<Hash>,
+    /// The content of the attempts now.
+    trying: Option<Hash>,
+    refused: Option<Hash>,
+    backoff: Backoff,
+    meeting: Backoff,
+}
+
+/// What is to be done next about a content.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// Nothing until it changes.
+    Rest,
+    /// The same again after a pause.
+    Again(Duration),
+}
+
+impl Reloader {
+    pub(crate) fn new(
+        app: App,
+        interval: Duration,
+        latest: Arc<Latest>,
+        metrics: Arc<Metrics>,
+        good: LastGood,
+        restore: Option<PathBuf>,
+    ) -> Self {
+        let backoff = Backoff::new(interval, app.options().max_backoff);
+        let meeting = Backoff::new(MEET_FIRST, MEET_MAX.min(app.options().max_backoff));
+        Self {
+            app,
+            latest,
+            metrics,
+            good,
+            restore,
+            restored: None,
+            met: false,
+            settled: None,
+            trying: None,
+            refused: None,
+            backoff,
+            meeting,
+        }
+    }
+
+    /// Brings the app in step for ever.
+    pub(crate) fn run(mut self) {
+        let mut content = self.latest.first();
+        self.show(Some(content.hash));
+        content = self.meet(content);
+        loop {
+            let patience = match self.step(&content) {
+                Next::Rest => None,
+                Next::Again(pause) => Some(pause),
+            };
+            content = self.latest.next(content.hash, patience);
+        }
+    }
+
+    /// Finds out how the app stands to the files before it is told anything: nothing is triggered that is done already.
+    fn meet(&mut self, mut content: Arc<Content>) -> Arc<Content> {
+        if self.app.options().verify != Verify::Hash || !self.app.is_asked() {
+            self.assume(&content);
+            return content;
+        }
+        let mut said = false;
+        loop {
+            match self.app.ask(MEET_ASK_MAX.min(self.app.options().verify_timeout)) {
+                Some(Heard::Unreachable(why)) => said = wait_for(said, &why),
+                Some(Heard::Failed(status @ 500..)) => {
+                    said =
+                        wait_for(said, &format!("its health answers {status} without a word on its content"));
+                }
+                Some(Heard::Word(word)) => {
+                    let is_wanted =
+                        |hash| hash == content.hash || content.files.values().any(|file| *file == hash);
+                    match word.judge(is_wanted) {
+                        Judgement::Verified => {
+                            say::info("the app serves what the files say", &[("hash", &content.hash)]);
+                            self.verified(&content);
+                            self.show(None);
+                        }
+                        Judgement::Refused(word) => {
+                            // Nobody told it to now, so there was no attempt that could have failed.
+                            self.refused(&content, &word.into());
+                            self.settled = Some(content.hash);
+                            self.show(None);
+                            self.restore(&content);
+                        }
+                        Judgement::Elsewhere => {}
+                    }
+                    break;
+                }
+                Some(Heard::NoWord | Heard::Failed(_)) | None => break,
+            }
+            let pause = self.meeting.next();
+            if let Some(other) = self.latest.other_than(content.hash, pause) {
+                content = other;
+                self.show(Some(content.hash));
+            }
+        }
+        self.met = true;
+        content
+    }
+
+    /// The same for an app that cannot be asked: what was last verified is what it serves. An app that is only sent
+    /// signals has read its files when it began, and one that has not begun is not sent any.
+    fn assume(&mut self, content: &Arc<Content>) {
+        let known = self.good.content().map(|known| known.hash);
+        if known == Some(content.hash) || (known.is_none() && self.app.is_signalled()) {
+            say::info(
+                "the app is taken to serve what the files say; it is told of the next change",
+                &[("hash", &content.hash)],
+            );
+            self.settled = Some(content.hash);
+            self.show(None);
+        }
+        self.met = self.app.is_signalled();
+    }
+
+    /// Does what is to be done about a content now.
+    fn step(&mut self, content: &Arc<Content>) -> Next {
+        if self.settled == Some(content.hash) {
+            self.show(None);
+            return Next::Rest;
+        }
+        let is_again = self.trying == Some(content.hash) && self.refused == Some(content.hash);
+        if self.trying != Some(content.hash) {
+            self.trying = Some(content.hash);
+            self.restored = None;
+            self.backoff.reset();
+        }
+        self.show((!is_again).then_some(content.hash));
+        let began = Instant::now();
+        if self.met {
+            self.metrics.attempt();
+            say::info("telling the app to reload", &[("hash", &content.hash)]);
+        }
+        let outcome = self.attempt(content, is_again);
+        if !self.met {
+            if let Outcome::Failed(Reason::Unreachable, why) = &outcome {
+                say::debug("the app is not there yet", &[("why", why)]);
+                return Next::Again(self.meeting.next());
+            }
+            self.met = true;
+            self.metrics.attempt();
+        }
+        self.conclude(content, outcome, began.elapsed())
+    }
+
+    fn attempt(&mut self, content: &Content, is_again: bool) -> Outcome {
+        let known = self.good.content();
+        let is_changed = |path, hash| known.is_none_or(|known| known.files.get(path) != Some(hash));
+        let files = content.files.iter();
+        let changed: Vec<_> =
+            files.filter(|(path, hash)| is_changed(*path, *hash)).map(|(_, hash)| *hash).collect();
+        // From here on the app may serve either.
+        self.settled = None;
+        let (app, latest) = (&self.app, &self.latest);
+        Attempt { app, latest, content, changed: &changed, is_again }.run()
+    }
+
+    fn conclude(&mut self, content: &Arc<Content>, outcome: Outcome, took: Duration) -> Next {
+        match outcome {
+            Outcome::Verified => {
+                say::info(
+                    "the app serves the new content",
+                    &[("hash", &content.hash), ("ms", &took.as_millis())],
+                );
+                self.verified(content);
+                self.metrics.success(self.hashes(None));
+                Next::Rest
+            }
+            Outcome::Refused(refusal) => {
+                self.refused(content, &refusal);
+                self.metrics.failure(Reason::Rejected, self.hashes(None));
+                self.restore(content);
+                if refusal.is_final { Next::Rest } else { Next::Again(self.backoff.next()) }
+            }
+            Outcome::Failed(reason, why) => {
+                let pause = self.backoff.next();
+                say::warn(
+                    "the reload is not confirmed; it is tried again",
+                    &[
+                        ("reason", &reason.name()),
+                        ("why", &why),
+                        ("hash", &content.hash),
+                        ("in", &duration::show(pause)),
+                    ],
+                );
+                self.metrics.failure(reason, self.hashes(Some(content.hash)));
+                Next::Again(pause)
+            }
+            Outcome::Superseded => {
+                say::info("the files changed again before the app was done", &[("hash", &content.hash)]);
+                // At once, for they may say the same again by now.
+                Next::Again(Duration::ZERO)
+            }
+        }
+    }
+
+    /// Notes that the app serves a content. It is kept before that is shown, so that what is shown survives a crash.
+    fn verified(&mut self, content: &Arc<Content>) {
+        self.good.keep(content);
+        self.settled = Some(content.hash);
+        (self.trying, self.refused, self.restored) = (None, None, None);
+    }
+
+    /// Notes that the app does not take a content.
+    fn refused(&mut self, content: &Content, refusal: &Refusal) {
+        let serves =
+            refusal.served.map_or_else(|| String::from("what it served before"), |hash| hash.to_string());
+        say::warn(
+            "the app refuses what the files say",
+            &[("why", &refusal.why), ("hash", &content.hash), ("serves", &serves)],
+        );
+        self.refused = Some(content.hash);
+    }
+
+    /// Gives the file its last good content back, once for a content that was refused.
+    fn restore(&mut self, content: &Content) {
+        let Some(path) = self.restore.as_ref().filter(|_| self.restored != Some(content.hash)) else {
+            return;
+        };
+        self.restored = Some(content.hash);
+        let path_shown = path.display();
+        let Some(good) = self.good.content().and_then(|good| good.kept.get(path)) else {
+            say::warn("there is no last good content to restore yet", &[("file", &path_shown)]);
+            return;
+        };
+        let is_refused = content.files.get(path).copied();
+        let is_now = std::fs::read(path).ok().map(|bytes| Hash::of(&bytes));
+        // Refused because of another file, or changed since by somebody who knows better.
+        if is_refused == Some(Hash::of(good)) || is_now != is_refused {
+            return;
+        }
+        match replace(path, good, 0o644) {
+            Ok(()) => say::warn("the last good content is restored", &[("file", &path_shown)]),
+            Err(error) => say::warn(
+                "the last good content cannot be restored here; the file is left as it is",
+                &[("file", &path_shown), ("error", &error)],
+            ),
+        }
+    }
+
+    fn hashes(&self, pending: Option<Hash>) -> Hashes {
+        let verified = self.good.content().map(|good| good.hash);
+        Hashes { verified, pending, refused: self.refused }
+    }
+
+    fn show(&self, pending: Option<Hash>) {
+        self.metrics.hashes(self.hashes(pending));
+    }
+}
+
+/// Says once that the app is waited for; what it says is that it was said.
+fn wait_for(said: bool, why: &str) -> bool {
+    if !said {
+        say::info("waiting for the app to answer", &[("why", &why)]);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests;

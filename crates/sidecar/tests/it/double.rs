@@ -1,0 +1,263 @@
+//! An app for the tests: it reads a file when it is told to, and says what became of it. It can misbehave.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGUSR1};
+use signal_hook::iterator::Signals;
+
+use crate::support::{breathe, get, hash, until};
+
+/// How the double behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Honest,
+    /// Reloads, and answers with a page whatever it is asked.
+    Html,
+    /// Reloads, and does not answer an order with its word; its health has it.
+    Mute,
+    /// Takes connections and says nothing.
+    Hang,
+    /// Does not take any content.
+    Refuse,
+    /// Fails at everything.
+    Broken,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Said {
+    status: &'static str,
+    hash: String,
+    served_hash: String,
+    served: Vec<String>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: PathBuf,
+    manner: Mutex<Manner>,
+    said: Mutex<Said>,
+    /// The hash of every content that it read.
+    tried: Mutex<Vec<String>>,
+    stopped: AtomicBool,
+}
+
+impl State {
+    /// Reads the file; what is no config leaves what is served.
+    fn reload(&self) {
+        let text = fs::read(&self.file).unwrap_or_default();
+        let hash = hash(&text);
+        self.tried.lock().unwrap().push(hash.clone());
+        let lines: Vec<_> = String::from_utf8_lossy(&text)
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect();
+        // In YAML as people write it, or in JSON.
+        let is_level =
+            |line: &String| matches!(&*line.replace(['"', ',', ' '], ""), "level:info" | "level:debug");
+        let is_valid = lines.iter().any(is_level);
+        let mut said = self.said.lock().unwrap();
+        said.hash = hash.clone();
+        said.status = if *self.manner.lock().unwrap() == Manner::Refuse {
+            "rejected"
+        } else if !is_valid {
+            "validation_failed"
+        } else {
+            said.served_hash = hash;
+            if std::mem::replace(&mut said.served, lines.clone()) == lines { "unchanged" } else { "success" }
+        };
+    }
+
+    fn word(&self) -> (u16, String) {
+        let Said { status, hash, served_hash, .. } = self.said.lock().unwrap().clone();
+        let http = if matches!(status, "success" | "unchanged") { 200 } else { 503 };
+        (
+            http,
+            format!(r#"{{"status":"{status}","hash":"{hash}","served_hash":"{served_hash}","workers":1}}"#),
+        )
+    }
+
+    fn manner(&self) -> Manner {
+        *self.manner.lock().unwrap()
+    }
+
+    fn answer(&self, mut stream: TcpStream) {
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let Some(Ok(first)) = lines.next() else { return };
+        lines.find(|line| line.as_ref().map_or(true, String::is_empty));
+        while self.manner() == Manner::Hang && !self.stopped.load(Ordering::SeqCst) {
+            breathe(5);
+        }
+        let is_order = first.starts_with("POST /-/reload ");
+        let manner = self.manner();
+        if is_order && manner != Manner::Broken {
+            self.reload();
+        }
+        let (status, body) = match manner {
+            Manner::Html => (200, "<html><body>Welcome</body></html>".to_owned()),
+            Manner::Broken => (500, "it broke".to_owned()),
+            Manner::Mute if is_order => (202, String::new()),
+            _ => self.word(),
+        };
+        let length = body.len();
+        let answer =
+            format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        // Whoever asked may have gone.
+        drop(stream.write_all(answer.as_bytes()));
+    }
+}
+
+/// An app in this process, on a port of its own.
+pub(crate) struct Double {
+    state: Arc<State>,
+    address: SocketAddr,
+    accepting: Option<thread::JoinHandle<()>>,
+}
+
+impl Double {
+    /// Begins as apps do: with what the file says.
+    pub(crate) fn start(file: &Path) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), file)
+    }
+
+    pub(crate) fn start_at(address: SocketAddr, file: &Path) -> Self {
+        let state = Arc::new(State {
+            file: file.to_owned(),
+            manner: Mutex::new(Manner::Honest),
+            said: Mutex::default(),
+            tried: Mutex::default(),
+            stopped: AtomicBool::new(false),
+        });
+        state.reload();
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
+        let answering = Arc::clone(&state);
+        let accepting = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if answering.stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                let answering = Arc::clone(&answering);
+                thread::spawn(move || answering.answer(stream.unwrap()));
+            }
+        });
+        Self { state, address, accepting: Some(accepting) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn reload_url(&self) -> String {
+        format!("http://{}/-/reload", self.address)
+    }
+
+    pub(crate) fn health_url(&self) -> String {
+        format!("http://{}/health/reload", self.address)
+    }
+
+    pub(crate) fn behave(&self, manner: Manner) {
+        *self.state.manner.lock().unwrap() = manner;
+    }
+
+    pub(crate) fn reload(&self) {
+        self.state.reload();
+    }
+
+    pub(crate) fn word(&self) -> (u16, String) {
+        self.state.word()
+    }
+
+    pub(crate) fn served(&self) -> String {
+        self.state.said.lock().unwrap().served_hash.clone()
+    }
+
+    pub(crate) fn tried(&self) -> Vec<String> {
+        self.state.tried.lock().unwrap().clone()
+    }
+
+    /// Frees the port.
+    pub(crate) fn die(&mut self) {
+        self.state.stopped.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address));
+        if let Some(accepting) = self.accepting.take() {
+            accepting.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Double {
+    fn drop(&mut self) {
+        self.die();
+    }
+}
+
+/// The double as a process of its own, which reloads on SIGHUP and SIGUSR1.
+pub(crate) struct DoubleProcess {
+    child: Child,
+    url: String,
+    _dir: tempfile::TempDir,
+}
+
+impl DoubleProcess {
+    /// It is this very program, started under another name.
+    pub(crate) fn start(name: &str, file: &Path) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (program, ready) = (dir.path().join(name), dir.path().join("ready"));
+        symlink(std::env::current_exe().unwrap(), &program).unwrap();
+        let mut command = Command::new(&program);
+        command.args(["--ignored", "--exact", "double::runs_as_a_process", "--nocapture"]);
+        let child = command.env("DOUBLE_FILE", file).env("DOUBLE_READY", &ready).spawn().unwrap();
+        until("the double's address", || fs::read_to_string(&ready).is_ok_and(|url| !url.is_empty()));
+        let url = fs::read_to_string(&ready).unwrap();
+        Self { child, url, _dir: dir }
+    }
+
+    pub(crate) fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    pub(crate) fn health_url(&self) -> String {
+        self.url.clone()
+    }
+
+    pub(crate) fn word(&self) -> (u16, String) {
+        get(&self.url).unwrap()
+    }
+
+    pub(crate) fn die(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for DoubleProcess {
+    fn drop(&mut self) {
+        self.die();
+    }
+}
+
+#[test]
+#[ignore = "no test: the double as a process, which tests start"]
+fn runs_as_a_process() {
+    let (Some(file), Some(ready)) = (std::env::var_os("DOUBLE_FILE"), std::env::var_os("DOUBLE_READY"))
+    else {
+        return;
+    };
+    let mut signals = Signals::new([SIGHUP, SIGUSR1]).unwrap();
+    let double = Double::start(Path::new(&file));
+    let beside = Path::new(&ready).with_extension("new");
+    fs::write(&beside, double.health_url()).unwrap();
+    fs::rename(beside, ready).unwrap();
+    for _ in signals.forever() {
+        double.reload();
+    }
+}

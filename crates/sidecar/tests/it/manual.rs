@@ -1,0 +1,49 @@
+//! The manual says all that there is to say, and nothing that is not.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::double::Double;
+use crate::sidecar::{Sidecar, program};
+use crate::support::INITIAL;
+
+fn manual() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sidecar.md")).unwrap()
+}
+
+/// Every `--flag` in a text.
+fn flags(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|letter: char| !(letter.is_ascii_lowercase() || letter == '-'));
+    words.filter(|word| word.len() > 3 && word.starts_with("--")).collect()
+}
+
+#[test]
+fn it_has_every_flag_and_no_other() {
+    let help = String::from_utf8(program().arg("--help").output().unwrap().stdout).unwrap();
+    let manual = manual();
+    // Cargo takes this one.
+    let others = BTreeSet::from(["--features"]);
+    let (known, told) = (flags(&help), flags(&manual));
+    assert_eq!(known.difference(&told).collect::<Vec<_>>(), [&""; 0], "not in the manual");
+    let made_up: Vec<_> = told.difference(&known).filter(|flag| !others.contains(*flag)).collect();
+    assert_eq!(made_up, [&""; 0], "in the manual alone");
+}
+
+#[test]
+fn it_has_every_metric() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("app.yaml");
+    fs::write(&file, INITIAL).unwrap();
+    let double = Double::start(&file);
+    let (path, url) = (file.to_str().unwrap(), double.reload_url());
+    let sidecar = Sidecar::start(&["--watch", path, "--reload-url", &url]);
+    sidecar.until_succeeded(1);
+    let (text, manual) = (sidecar.get("/metrics").1, manual());
+    let metrics: Vec<_> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert_eq!(metrics.len(), 6);
+    for metric in metrics {
+        assert!(manual.contains(&format!("`{metric}")), "{metric}");
+    }
+}
