@@ -18,7 +18,7 @@ WORKLOADS = {"deployment": "Deployment", "statefulset": "StatefulSet", "service"
              "secret": "Secret", "pod": "Pod"}
 TOKEN = "mf_" + "0" * 64
 # Flags of helm that say how to install, not what.
-HOW = {"--create-namespace", "--wait", "--install"}
+HOW = {"--create-namespace", "--wait", "--install", "--force-conflicts"}
 DOCKER = {"build": {"--file", "--tag"}, "logs": set(), "exec": set(),
           "run": {"--detach", "--name", "--read-only", "--stop-timeout", "--publish", "--volume", "--env"}}
 

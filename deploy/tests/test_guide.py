@@ -13,6 +13,7 @@ import charts
 from tools import ROOT
 
 GUIDE = ROOT / "docs/deploy.md"
+EXAMPLE = ROOT / "deploy/examples/app-with-sidecar/README.md"
 SHIM = Path(__file__).with_name("shim.py")
 
 
@@ -60,6 +61,9 @@ class Guide(unittest.TestCase):
         readme = (charts.SERVER / "README.md").read_text()
         self.run_blocks(readme.replace("--create-namespace", "").replace("helm install", "kubectl create namespace midflight\nhelm install"))
 
+    def test_the_example_is_installed_as_its_readme_says(self):
+        self.run_blocks(EXAMPLE.read_text())
+
     def test_the_notes_of_a_release_tell_commands_that_go(self):
         secrets = [f"kubectl create secret generic {name} --from-literal={key}=a" for name, key in
                    [("midflight-database", "url"), ("midflight-admin", "token")]]
@@ -90,7 +94,7 @@ class Guide(unittest.TestCase):
             self.assertIn(alert, alerts)
 
     def test_links_lead_somewhere(self):
-        for page in (GUIDE, charts.SERVER / "README.md"):
+        for page in (GUIDE, EXAMPLE, charts.SERVER / "README.md"):
             for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
                 self.assertTrue((page.parent / link).exists(), f"{page.name}: {link}")
 
