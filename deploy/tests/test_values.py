@@ -85,6 +85,11 @@ class Refused(unittest.TestCase):
         self.server({"store": {"kinds": "sqlite"}}, "/store", "kinds", "not allowed")
         self.server({"configReloader": {"signal": "HUP"}}, "signal", "not allowed")
 
+    def test_a_slip_in_the_values_of_a_sidecar(self):
+        self.app({"configReloader": {"reloadURL": "http://a"}}, "configReloader.reloadURL is not known", "reloadUrl")
+        self.app({"configReloader": {"from": {"uri": "http://a"}}}, "configReloader.from.uri is not known", "url, documents")
+        self.app({"configReloader": {"image": {"name": "a"}}}, "configReloader.image.name is not known", "repository")
+
     def test_a_value_of_the_wrong_kind(self):
         self.server({"replicas": "three"}, "/replicas", "want integer")
         self.server({"replicas": -1}, "/replicas", "minimum")

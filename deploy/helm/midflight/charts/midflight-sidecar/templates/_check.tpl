@@ -2,6 +2,11 @@
 {{- define "midflight.sidecar.check" -}}
 {{- $sidecar := .sidecar -}}
 {{- $from := .sidecar.from | default dict -}}
+{{- $flags := list "method" "reloadUrl" "processName" "signal" "healthUrl" "verify" "verifyTimeout" "verifyPoll" "maxBackoff" "interval" "logLevel" "logFormat" "restoreLastGood" -}}
+{{- $others := list "enabled" "native" "image" "metricsPort" "from" "runAsUser" "resources" -}}
+{{- include "midflight.sidecar.known" (dict "path" "configReloader" "given" $sidecar "known" (concat $flags $others)) -}}
+{{- include "midflight.sidecar.known" (dict "path" "configReloader.image" "given" ($sidecar.image | default dict) "known" (list "repository" "tag" "digest" "pullPolicy")) -}}
+{{- include "midflight.sidecar.known" (dict "path" "configReloader.from" "given" $from "known" (list "url" "documents" "tokenSecret")) -}}
 {{- if not (has $sidecar.method (list "http" "signal" "none")) -}}
 {{- fail (printf "configReloader.method is %q; it is http, signal, or none to write documents without telling anybody" (toString $sidecar.method)) -}}
 {{- end -}}
@@ -19,5 +24,14 @@
 {{- end -}}
 {{- if and $from.url (not $from.documents) -}}
 {{- fail "configReloader.from.url needs configReloader.from.documents: which documents, each with the file it is written to" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Refuses a key that means nothing: a slip would go unnoticed. */ -}}
+{{- define "midflight.sidecar.known" -}}
+{{- range $key := keys .given | sortAlpha -}}
+{{- if not (has $key $.known) -}}
+{{- fail (printf "%s.%s is not known; known are %s" $.path $key (join ", " $.known)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
