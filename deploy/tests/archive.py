@@ -9,8 +9,10 @@ import stat
 import struct
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
+WAIT_SECONDS_MAX = 60
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -91,3 +93,13 @@ def segments(program):
     table, = struct.unpack_from("<Q", program, 32)
     step, count = struct.unpack_from("<HH", program, 54)
     return [struct.unpack_from("<I", program, table + step * at)[0] for at in range(count)]
+
+
+def wait_for(what, found):
+    """Waits until something is found, at most WAIT_SECONDS_MAX."""
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not (value := found()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {WAIT_SECONDS_MAX} s for {what}")
+        time.sleep(0.02)
+    return value

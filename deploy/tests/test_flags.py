@@ -4,16 +4,14 @@ import os
 import re
 import signal
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
 import charts
-from archive import Archive
+from archive import WAIT_SECONDS_MAX, Archive, wait_for
 from each import of_every
 from tools import ROOT, TARGET
 
-WAIT_SECONDS_MAX = 60
 SERVE = ROOT / "crates/midflight/src/cli"
 RELOADER = ROOT / "crates/sidecar/src"
 RELOADER_IMAGE = TARGET / "images/midflight-sidecar.tar"
@@ -91,11 +89,8 @@ class Started(unittest.TestCase):
         arguments = [*container["args"][:at], "--metrics-addr", "127.0.0.1:0", "--ready-file", "/state/ready"]
         process = self.archive.start(root, *arguments)
         try:
-            deadline = time.monotonic() + WAIT_SECONDS_MAX
-            while not (root / "state/ready").exists():
-                self.assertIsNone(process.poll(), process.stderr.read() if process.poll() is not None else "")
-                self.assertLess(time.monotonic(), deadline, "it does not say that it is ready")
-                time.sleep(0.02)
+            wait_for("the config-reloader", lambda: (root / "state/ready").exists() or process.poll() is not None)
+            self.assertIsNone(process.poll(), process.stderr.read() if process.poll() is not None else "")
             process.send_signal(signal.SIGTERM)
             _, error = process.communicate(timeout=WAIT_SECONDS_MAX)
             self.assertEqual(process.returncode, 0, error)

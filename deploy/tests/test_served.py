@@ -8,15 +8,15 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import charts
-from archive import Archive
+from archive import WAIT_SECONDS_MAX, Archive, wait_for
 from tools import ROOT, TARGET
 
 IMAGE = TARGET / "images/midflight.tar"
-WAIT_SECONDS_MAX = 60
 NAME = "midflight.rules.svc.cluster.example"
 
 
@@ -43,16 +43,6 @@ class NameServer:
             record = b"\xc0\x0c\0\1\0\1\0\0\0\5\0\4\x7f\0\0\1" if is_ipv4 else b""
             counts = b"\0\1" + (b"\0\1" if is_ipv4 else b"\0\0") + b"\0\0\0\0"
             self.socket.sendto(question[:2] + b"\x81\x80" + counts + question[12:end] + record, client)
-
-
-def wait_for(what, found):
-    """Waits until something is found, at most a minute."""
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while not (value := found()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {WAIT_SECONDS_MAX} s for {what}")
-        time.sleep(0.02)
-    return value
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root may enter an unpacked image")
@@ -102,6 +92,21 @@ class Served(unittest.TestCase):
         self.assertEqual(json.loads(self.get("/health/live")), {"status": "alive"})
         self.assertEqual(json.loads(self.get("/health/ready"))["status"], "ready")
         self.assertIn("midflight_registry_version", self.get("/metrics"))
+
+    def test_the_config_reloader_needs_no_token_to_ask_how_a_reload_went(self):
+        token = (self.root / "data/admin-token").read_text().strip()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/health/reload")
+        without = self.status(request)
+        request.add_header("Authorization", f"Bearer {token}")
+        if self.status(request) == 404:
+            self.skipTest("this server has no /health/reload, which the config-reloader beside it asks")
+        self.assertIn(without, (200, 503))
+
+    def status(self, request):
+        try:
+            return urllib.request.urlopen(request, timeout=WAIT_SECONDS_MAX).status
+        except urllib.error.HTTPError as error:
+            return error.code
 
     def test_a_static_program_finds_names_by_dns(self):
         token = (self.root / "data/admin-token").read_text().strip()
