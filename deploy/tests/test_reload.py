@@ -11,6 +11,8 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import yaml
+
 import charts
 from archive import Archive, wait_for
 from tools import TARGET
@@ -110,7 +112,7 @@ class Reload(unittest.TestCase):
         self.assertEqual(app.served, "route: {receiver: b}\n")
 
     def test_a_signal_reaches_a_process_of_the_same_user(self):
-        values = charts.yaml.safe_load((charts.example() / "values-signal.yaml").read_text())
+        values = yaml.safe_load((charts.example() / "values-signal.yaml").read_text())
         name = f"alertmanager-{os.getpid()}"
         app = subprocess.Popen([name, "-c", HEARS_SIGNALS], executable=shutil.which("bash"), user=self.user, group=self.user,
                                extra_groups=[], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -12,10 +12,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import yaml
+
 import charts
 from archive import WAIT_SECONDS_MAX, Archive, wait_for
 from tools import ROOT, TARGET
 
+RELOADER_IMAGE = TARGET / "images/midflight-sidecar.tar"
 IMAGE = TARGET / "images/midflight.tar"
 NAME = "midflight.rules.svc.cluster.example"
 
@@ -124,6 +127,42 @@ class Served(unittest.TestCase):
         self.assertEqual(own.stdout, (self.root / "data/admin-token").read_text(), own.stderr)
         other = subprocess.run(command, user=user + 1, group=user + 1, extra_groups=[], capture_output=True)
         self.assertNotEqual(other.returncode, 0)
+
+    @unittest.skipUnless(RELOADER_IMAGE.exists(), f"{RELOADER_IMAGE.name} was not made; `make images` makes it")
+    def test_the_config_reloader_writes_its_documents_to_files(self):
+        values = yaml.safe_load((charts.example() / "values-from.yaml").read_text())
+        arguments = charts.reloader(charts.template(charts.example(), [values]))["args"]
+        folder = self.root / "data/reloader"
+        for name in ("etc/app", "state", "token"):
+            (folder / name).mkdir(parents=True)
+        (folder / "token/token").write_text((self.root / "data/admin-token").read_text())
+        program = folder / "program"
+        program.write_bytes(Archive(RELOADER_IMAGE).program())
+        program.chmod(0o755)
+        # Like the example but for the places, and with a kind that every server has; nobody is told here.
+        changed = {values["configReloader"]["from"]["url"]: f"http://127.0.0.1:{self.port}", ":9091": "127.0.0.1:0"}
+        document = values["configReloader"]["from"]["documents"][0]["document"]
+        arguments = [
+            changed.get(part, f"{folder}{part}" if part.startswith("/") else part)
+            .replace(f"{document}=", f"rules/conditions/old={folder}") for part in arguments
+        ]
+        self.apply(20)
+        process = subprocess.Popen([program, *arguments], stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        file = folder / "etc/app/config.yaml"
+        wait_for("the file", lambda: file.exists() and json.loads(file.read_text())["constant"] == 20)
+        self.apply(21)
+        wait_for("the change", lambda: json.loads(file.read_text())["constant"] == 21)
+
+    def apply(self, constant):
+        body = {"attribute": "age", "operator": "greater_than_or_equal", "constant": constant}
+        document = {"kind": "rules", "name": "conditions/old", "body": body}
+        (self.root / "data/old.yaml").write_text(json.dumps(document))
+        token = (self.root / "data/admin-token").read_text().strip()
+        code, _, error = self.archive.run(self.root, "apply", "-f", "/data/old.yaml", "--url", f"http://127.0.0.1:{self.port}",
+                                          variables=[("MIDFLIGHT_TOKEN", token)])
+        self.assertEqual(code, 0, error)
 
     def test_every_gauge_that_an_alert_asks_for_is_there(self):
         told = self.get("/metrics")
