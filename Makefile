@@ -24,7 +24,8 @@ STATIC = -C target-feature=+crt-static -C strip=symbols --remap-path-prefix=$(CU
 
 sidecar: ## Build the config-reloader: one small static file
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --profile sidecar --locked -p midflight-sidecar --target $(HOST)
-	@ls -l $(TARGET_DIR)/$(HOST)/sidecar/midflight-sidecar
+	@file=$(TARGET_DIR)/$(HOST)/sidecar/midflight-sidecar; bytes=$$(wc -c < $$file); \
+	echo "$$file: $$bytes bytes"; [ $$bytes -le 2097152 ] || { echo "it is to be 2 MiB at most"; exit 1; }
 
 run: build ## Build, and serve the example rules on SQLite in ./midflight-data
 	@rm -f $(DATA)/ready; \

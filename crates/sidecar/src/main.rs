@@ -31,7 +31,7 @@ use files::replace::replace;
 use follow::Follower;
 use latest::Latest;
 use metrics::{Metrics, serve};
-use options::{Asked, Options};
+use options::{Asked, Options, Verify};
 use reload::Reloader;
 use reload::last_good::LastGood;
 use watch::Watcher;
@@ -80,6 +80,10 @@ fn run(options: Options) -> Result<(), String> {
     let metrics = Arc::new(Metrics::new(options.interval));
     let url = serve(&options, &metrics)?;
     let ready_file = options.ready_file.clone();
+    if let Some(file) = &ready_file {
+        // What an earlier run wrote is true no more; that it was not there is as well.
+        drop(std::fs::remove_file(file));
+    }
     if let Some(from) = options.from {
         let beats = options.watch.is_empty();
         let follower = Follower::new(from, options.interval, Arc::clone(&metrics), beats)?;
@@ -90,6 +94,9 @@ fn run(options: Options) -> Result<(), String> {
         let keeps = options.state_dir.is_some() || options.restore.is_some();
         let good =
             LastGood::open(options.state_dir).map_err(|error| format!("--state-dir {dir}: {error}"))?;
+        if app.verify == Verify::Nothing {
+            say::warn("nothing is verified: a signal that could be sent counts as a success", &[]);
+        }
         let latest = Arc::new(Latest::default());
         let (found, counted) = (Arc::clone(&latest), Arc::clone(&metrics));
         let mut watcher = Watcher::new(options.watch, keeps, options.interval, found, counted);

@@ -98,16 +98,16 @@ fn answer(mut response: Response<Body>, bytes_max: u64) -> Result<Answer, Error>
     Ok(Answer { status: response.status().as_u16(), etag, body })
 }
 
-/// Whether nobody was there to take the request.
-pub(super) fn is_refused(error: &Error) -> bool {
+/// Whether somebody may have taken the request although there is no answer.
+pub(super) fn may_be_heard(error: &Error) -> bool {
     match error {
-        Error::HostNotFound | Error::ConnectionFailed => true,
+        Error::Timeout(_) | Error::Protocol(_) | Error::BodyExceedsLimit(_) => true,
         Error::Io(error) => matches!(
             error.kind(),
-            io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::HostUnreachable
-                | io::ErrorKind::NetworkUnreachable
-                | io::ErrorKind::AddrNotAvailable
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::UnexpectedEof
         ),
         _ => false,
     }

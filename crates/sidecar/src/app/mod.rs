@@ -84,10 +84,10 @@ impl App {
                     Told::Failed(format!("{url} answers {} without a word on its content", answer.status))
                 }
             },
-            Err(error) if http::is_refused(&error) => {
-                Told::Unreachable(format!("{url}: {}", show_error(&error)))
+            Err(error) => {
+                let why = format!("{url}: {}", show_error(&error));
+                if http::may_be_heard(&error) { Told::Silent(why) } else { Told::Unreachable(why) }
             }
-            Err(error) => Told::Silent(format!("{url}: {}", show_error(&error))),
         }
     }
 

@@ -1,5 +1,5 @@
 //! The app's word: `{"status": .., "hash": .., "served_hash": ..}`, where `hash` is that of the content that the status
-//! is about, and `served_hash` that of the content that the app serves.
+//! is about, and `served_hash` that of the content that the app serves. `at`, if it is there, tells one word from the next.
 
 use std::fmt;
 
@@ -56,6 +56,8 @@ pub(crate) struct Word {
     pub(crate) status: Status,
     pub(crate) hash: Hash,
     pub(crate) served_hash: Option<Hash>,
+    /// Of what the app says about when this was.
+    at: Option<Hash>,
 }
 
 /// What a word says about a content.
@@ -77,7 +79,8 @@ impl Word {
         let status = text("status")?;
         let (_, status) = STATUSES.iter().find(|(name, _)| *name == status)?;
         let hash = Hash::parse(text("hash")?)?;
-        Some(Self { status: *status, hash, served_hash: text("served_hash").and_then(Hash::parse) })
+        let served_hash = text("served_hash").and_then(Hash::parse);
+        Some(Self { status: *status, hash, served_hash, at: text("at").map(|at| Hash::of(at.as_bytes())) })
     }
 
     pub(crate) fn judge(self, is_wanted: impl Fn(Hash) -> bool) -> Judgement {
@@ -138,5 +141,16 @@ mod tests {
         let body = format!(r#"{{"status": "rejected", "hash": "{tried}", "served_hash": "{served}"}}"#);
         assert_eq!(Word::parse(body.as_bytes()).unwrap().served_hash, Some(served));
         assert_eq!(word("rejected", tried).unwrap().served_hash, None);
+    }
+
+    #[test]
+    fn the_same_said_at_another_time_is_another_word() {
+        let hash = Hash::of(b"");
+        let at = |at: &str| {
+            let body = format!(r#"{{"status": "rejected", "hash": "{hash}", "at": "{at}"}}"#);
+            Word::parse(body.as_bytes()).unwrap()
+        };
+        assert_eq!(at("10:00"), at("10:00"));
+        assert_ne!(at("10:00"), at("10:01"));
     }
 }

@@ -96,10 +96,9 @@ impl Lines {
 /// Whether a line is about a document that is followed; if that cannot be said, it is.
 fn matters(line: &[u8], options: &FromOptions) -> bool {
     let Some(data) = line.strip_prefix(b"data:") else { return false };
-    let revision: Option<Value> = serde_json::from_slice(data).ok();
-    let Some(changes) = revision.as_ref().and_then(|revision| revision.get("changes")?.as_array()) else {
-        return true;
-    };
+    let Ok(event) = serde_json::from_slice::<Value>(data) else { return true };
+    // Without changes it is the farewell of a server that stops; there is a look when it can be heard again.
+    let Some(changes) = event.get("changes").and_then(Value::as_array) else { return false };
     changes.iter().any(|change| {
         let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
         options.documents.iter().any(|known| known.kind == text("kind") && known.name == text("name"))
@@ -125,7 +124,7 @@ mod tests {
                 r#"data: {"number": 3, "changes": [{"kind": "rules", "name": "loans/R2", "op": "put"}]}"#,
                 false,
             ),
-            (r#"data: {"position": 3}"#, true),
+            (r#"data: {"position": 3}"#, false),
             ("data: ?", true),
             ("event: revision", false),
             (": keep alive", false),

@@ -107,9 +107,9 @@ impl Attempt<'_> {
 
     /// Asks again and again. `told` is what is known from telling, and stays the reason when that went wrong.
     fn ask_until(&self, until: Instant, told: (Reason, String), old: Option<Word>) -> Outcome {
-        let (mut reason, mut why) = told;
-        let was_told = reason == Reason::Unverified;
-        let (mut pause, mut repeated) = (Duration::ZERO, None);
+        let was_told = told.0 == Reason::Unverified;
+        let (mut known, mut answered, mut repeated) = (told, false, None);
+        let mut pause = Duration::ZERO;
         while self.app.is_asked() {
             if self.latest.other_than(self.content.hash, pause).is_some() {
                 return Outcome::Superseded;
@@ -119,33 +119,43 @@ impl Attempt<'_> {
             if left.is_zero() {
                 break;
             }
-            let heard = self.app.ask(left.min(ASK_MAX));
-            let found = match heard {
-                Some(Heard::Word(word)) if Some(word) == old => {
-                    repeated = Some(word);
-                    continue;
-                }
-                Some(Heard::Word(word)) => match self.decides(word) {
-                    Some(outcome) => return outcome,
-                    None => (Reason::Unverified, elsewhere(word)),
-                },
-                Some(Heard::Unreachable(why)) => (Reason::Unreachable, why),
-                Some(Heard::Failed(status)) => (
-                    Reason::Unreachable,
-                    format!("its health answers {status} without a word on its content"),
-                ),
-                Some(Heard::NoWord) | None => {
-                    (Reason::Unverified, "its health does not say by hash what it serves".into())
-                }
+            let Some(heard) = self.app.ask(left.min(ASK_MAX)) else { break };
+            let is_silence = matches!(heard, Heard::Unreachable(_));
+            // An app that answered before is not gone because the last question had no time left.
+            if is_silence && answered && Instant::now() >= until {
+                break;
+            }
+            answered |= !is_silence;
+            repeated = match heard {
+                Heard::Word(word) if Some(word) == old => Some(word),
+                _ => None,
             };
-            if was_told {
-                (reason, why) = found;
+            match self.found(heard) {
+                _ if repeated.is_some() => {}
+                Ok(outcome) => return outcome,
+                Err(found) if was_told => known = found,
+                Err(_) => {}
             }
         }
         // It had time to say something new, and did not: what it said before holds.
         match repeated.and_then(|word| self.decides(word)) {
             Some(outcome) => outcome,
-            None => Outcome::Failed(reason, why),
+            None => Outcome::Failed(known.0, known.1),
+        }
+    }
+
+    /// What an answer decides; else what is wrong with it.
+    fn found(&self, heard: Heard) -> Result<Outcome, (Reason, String)> {
+        match heard {
+            Heard::Word(word) => self.decides(word).ok_or_else(|| (Reason::Unverified, elsewhere(word))),
+            Heard::NoWord => {
+                Err((Reason::Unverified, "its health does not say by hash what it serves".into()))
+            }
+            Heard::Failed(status) => Err((
+                Reason::Unreachable,
+                format!("its health answers {status} without a word on its content"),
+            )),
+            Heard::Unreachable(why) => Err((Reason::Unreachable, why)),
         }
     }
 }

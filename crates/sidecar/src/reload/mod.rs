@@ -42,6 +42,8 @@ pub(crate) struct Reloader {
     restored: Option<Hash>,
     /// Whether the app has been there at all. Until then, that it is not there is no failed attempt.
     met: bool,
+    /// Whether it was said that the app is waited for.
+    awaits: bool,
     /// The content about which nothing is left to be done; none once the app was told to take something else.
     settled: Option<Hash>,
     /// The content of the attempts now.
@@ -79,6 +81,7 @@ impl Reloader {
             restore,
             restored: None,
             met: false,
+            awaits: false,
             settled: None,
             trying: None,
             refused: None,
@@ -107,13 +110,12 @@ impl Reloader {
             self.assume(&content);
             return content;
         }
-        let mut said = false;
         loop {
             match self.app.ask(MEET_ASK_MAX.min(self.app.options().verify_timeout)) {
-                Some(Heard::Unreachable(why)) => said = wait_for(said, &why),
+                Some(Heard::Unreachable(why)) => self.awaits = wait_for(self.awaits, &why),
                 Some(Heard::Failed(status @ 500..)) => {
-                    said =
-                        wait_for(said, &format!("its health answers {status} without a word on its content"));
+                    let why = format!("its health answers {status} without a word on its content");
+                    self.awaits = wait_for(self.awaits, &why);
                 }
                 Some(Heard::Word(word)) => {
                     let is_wanted =
@@ -183,7 +185,7 @@ impl Reloader {
         let outcome = self.attempt(content, is_again);
         if !self.met {
             if let Outcome::Failed(Reason::Unreachable, why) = &outcome {
-                say::debug("the app is not there yet", &[("why", why)]);
+                self.awaits = wait_for(self.awaits, why);
                 return Next::Again(self.meeting.next());
             }
             self.met = true;

@@ -1,23 +1,29 @@
 //! What follows from how an attempt ended.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::app::Word;
 use crate::options::{AppOptions, Trigger};
 
-fn reloader() -> Reloader {
-    let options = AppOptions {
-        trigger: Trigger::Post("http://127.0.0.1:1/".into()),
-        health_url: None,
+fn app(url: &str, is_asked: bool, verify_timeout: Duration) -> App {
+    App::new(AppOptions {
+        trigger: Trigger::Post(url.into()),
+        health_url: is_asked.then(|| url.into()),
         verify: Verify::Hash,
-        verify_timeout: Duration::from_secs(1),
+        verify_timeout,
         verify_poll: Duration::from_millis(1),
         max_backoff: Duration::from_secs(60),
-    };
-    let interval = Duration::from_secs(5);
+    })
+}
+
+fn reloader() -> Reloader {
+    let (app, interval) = (app("http://127.0.0.1:1/", false, SHORT), Duration::from_secs(5));
     let (latest, metrics) = (Arc::new(Latest::default()), Arc::new(Metrics::new(interval)));
-    Reloader::new(App::new(options), interval, latest, metrics, LastGood::open(None).unwrap(), None)
+    Reloader::new(app, interval, latest, metrics, LastGood::open(None).unwrap(), None)
 }
 
 fn content(text: &str) -> Arc<Content> {
@@ -25,9 +31,96 @@ fn content(text: &str) -> Arc<Content> {
     Arc::new(Content { hash, files: BTreeMap::from([("/f".into(), hash)]), kept: BTreeMap::new() })
 }
 
+/// Enough for what is to be decided by an answer.
+const LONG: Duration = Duration::from_secs(60);
+/// What is to be decided by the end of patience is to be decided soon.
+const SHORT: Duration = Duration::from_secs(1);
+
+fn word(status: &str, hash: Hash) -> String {
+    format!(r#"{{"status": "{status}", "hash": "{hash}"}}"#)
+}
+
 fn refusal(status: &str, hash: Hash) -> Outcome {
-    let word = format!(r#"{{"status": "{status}", "hash": "{hash}"}}"#);
-    Outcome::Refused(Word::parse(word.as_bytes()).unwrap().into())
+    Outcome::Refused(Word::parse(word(status, hash).as_bytes()).unwrap().into())
+}
+
+/// How an attempt ends at an app that answers these, one after the other, and the last of them again and again.
+fn attempt(answers: &[(u16, String)], is_asked: bool, is_again: bool, patience: Duration) -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let app = app(&format!("http://{}/", listener.local_addr().unwrap()), is_asked, patience);
+    let (content, latest) = (content("wanted"), Latest::default());
+    latest.put(Arc::clone(&content));
+    std::thread::scope(|scope| {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (ending, address) = (Arc::clone(&ended), listener.local_addr().unwrap());
+        scope.spawn(move || {
+            let mut answers = answers.iter().peekable();
+            for stream in listener.incoming() {
+                if ending.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (status, body) =
+                    if answers.len() > 1 { answers.next() } else { answers.peek().copied() }.unwrap();
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                lines.find(|line| line.as_ref().map_or(true, String::is_empty));
+                let length = body.len();
+                let head =
+                    format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+                stream.write_all((head + body).as_bytes()).unwrap();
+            }
+        });
+        let outcome = Attempt { app: &app, latest: &latest, content: &content, changed: &[], is_again }.run();
+        ended.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(address));
+        outcome
+    })
+}
+
+#[test]
+fn what_an_app_answers_decides_how_an_attempt_ends() {
+    let (wanted, other) = (Hash::of(b"wanted"), Hash::of(b"other"));
+    let (page, nothing) = ((200, "<html>".to_owned()), (202, String::new()));
+    let broken = (500, "it broke".to_owned());
+    let serves_it = (200, word("unchanged", wanted));
+    let serves_other = (200, word("success", other));
+    let refuses_it = (503, word("rejected", wanted));
+    let check = |answers: &[&(u16, String)], is_asked: bool, expected: &str| {
+        let answers: Vec<_> = answers.iter().copied().cloned().collect();
+        let patience = if expected.starts_with("un") { SHORT } else { LONG };
+        let outcome = match attempt(&answers, is_asked, false, patience) {
+            Outcome::Verified => "verified",
+            Outcome::Refused(_) => "refused",
+            Outcome::Failed(reason, _) => reason.name(),
+            Outcome::Superseded => "superseded",
+        };
+        assert_eq!(outcome, expected, "{answers:?}");
+    };
+    // The answer to the order, and then those to the questions.
+    check(&[&serves_it], false, "verified");
+    check(&[&refuses_it], false, "refused");
+    check(&[&serves_other], false, "unverified");
+    check(&[&page], false, "unverified");
+    check(&[&broken], false, "unreachable");
+    check(&[&nothing, &serves_other, &page, &broken, &serves_it], true, "verified");
+    check(&[&broken, &serves_it], true, "verified");
+    check(&[&nothing, &serves_other, &refuses_it], true, "refused");
+    check(&[&nothing, &serves_other], true, "unverified");
+    check(&[&nothing, &page], true, "unverified");
+    check(&[&nothing, &broken], true, "unreachable");
+    check(&[&broken, &serves_other], true, "unreachable");
+}
+
+#[test]
+fn an_old_refusal_is_not_taken_for_a_new_one_while_there_is_time() {
+    let wanted = Hash::of(b"wanted");
+    let (refuses, nothing) = ((503, word("rejected", wanted)), (202, String::new()));
+    let serves = (200, word("success", wanted));
+    // What it says before the order, the answer to that, and what it says afterwards.
+    let recovers = [refuses.clone(), nothing.clone(), refuses.clone(), refuses.clone(), serves];
+    assert!(matches!(attempt(&recovers, true, true, LONG), Outcome::Verified));
+    let goes_on = [refuses.clone(), nothing, refuses];
+    assert!(matches!(attempt(&goes_on, true, true, SHORT), Outcome::Refused(_)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::files::{Problem, Reader};
+use crate::files::{Content, Problem, Reader};
 use crate::hash::Hash;
 use crate::latest::Latest;
 use crate::metrics::Metrics;
@@ -14,7 +14,8 @@ use crate::say;
 
 use ears::Ears;
 
-/// How often files are read again when they change while they are read. Then the next event or look goes on.
+/// How often files are read that change while they are read. What the last reading says counts all the same: it may be a
+/// mix, which the app will not confirm, and in a folder that never rests it is better than nothing.
 const READS_MAX: u32 = 20;
 /// How far apart a change is read twice that nobody told of: of such a file it is not known whether it is being written.
 const UNTOLD_PAUSE: Duration = Duration::from_millis(50);
@@ -60,36 +61,40 @@ impl Watcher {
     /// Reads the files, and once more when something happened meanwhile, for what was read may be a mix then.
     pub(crate) fn look(&mut self, mut is_told: bool) {
         let mut read = None;
-        for _ in 0..READS_MAX {
+        for reading in 1..=READS_MAX {
             let (folders, content) = self.reader.read();
-            if self.ears.listen_to(folders) {
-                continue;
-            }
-            if self.ears.hear() {
+            let hash = content.as_ref().ok().map(|content| content.hash);
+            let is_doubtful = if self.ears.listen_to(folders) {
+                true
+            } else if self.ears.hear() {
                 is_told = true;
                 self.ears.settle();
-                continue;
-            }
-            let hash = content.as_ref().ok().map(|content| content.hash);
-            if !is_told && hash.is_some() && hash != self.put && hash != read {
+                true
+            } else if !is_told && hash.is_some() && hash != self.put && hash != read {
                 read = hash;
                 is_told = self.ears.wait(UNTOLD_PAUSE);
-                continue;
-            }
-            match content {
-                Ok(content) => {
-                    if self.said.take().is_some() {
-                        say::info("the files can be read again", &[]);
-                    }
-                    if self.put != Some(content.hash) {
-                        say::debug("the files changed", &[("hash", &content.hash)]);
-                        self.put = Some(content.hash);
-                        self.latest.put(Arc::new(content));
-                    }
+                true
+            } else {
+                false
+            };
+            if !is_doubtful || reading == READS_MAX {
+                match content {
+                    Ok(content) => self.put(content),
+                    Err(problem) => self.report(problem),
                 }
-                Err(problem) => self.report(problem),
+                return;
             }
-            return;
+        }
+    }
+
+    fn put(&mut self, content: Content) {
+        if self.said.take().is_some() {
+            say::info("the files can be read again", &[]);
+        }
+        if self.put != Some(content.hash) {
+            say::debug("the files changed", &[("hash", &content.hash)]);
+            self.put = Some(content.hash);
+            self.latest.put(Arc::new(content));
         }
     }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::double::Double;
+use crate::double::{Double, DoubleProcess};
+use crate::server::Server;
 use crate::sidecar::{Sidecar, program};
-use crate::support::INITIAL;
+use crate::support::{INITIAL, hash, until};
 
 fn manual() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sidecar.md")).unwrap()
@@ -28,6 +29,41 @@ fn it_has_every_flag_and_no_other() {
     assert_eq!(known.difference(&told).collect::<Vec<_>>(), [&""; 0], "not in the manual");
     let made_up: Vec<_> = told.difference(&known).filter(|flag| !others.contains(*flag)).collect();
     assert_eq!(made_up, [&""; 0], "in the manual alone");
+}
+
+/// The commands of the manual, each in one line.
+fn commands(manual: &str) -> Vec<String> {
+    let joined = manual.replace("\\\n", " ");
+    let lines = joined.lines().filter_map(|line| line.strip_prefix("    midflight-sidecar "));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn its_commands_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, token) = (dir.path().join("app.yaml"), dir.path().join("token"));
+    fs::write(&file, INITIAL).unwrap();
+    fs::write(&token, "s3cret").unwrap();
+    let double = Double::start(&file);
+    // Nobody else on this machine is signalled.
+    let _named = DoubleProcess::start("double-of-the-manual", &file);
+    let server = Server::start(Some("s3cret"));
+    server.put("config/app", "{\"level\": \"debug\"}", 1);
+    let commands = commands(&manual());
+    assert_eq!(commands.len(), 3);
+    let mut running = Vec::new();
+    for command in commands {
+        let command = command.replace("/etc/app/app.yaml", file.to_str().unwrap());
+        let command = command.replace("127.0.0.1:8080", &double.address().to_string());
+        let command = command.replace("--process-name app", "--process-name double-of-the-manual");
+        let command = command.replace("http://midflight:8080", &server.url());
+        let command = command.replace("/run/secrets/midflight", token.to_str().unwrap());
+        let sidecar = Sidecar::start(&command.split_whitespace().collect::<Vec<_>>());
+        sidecar.until(&command, |sidecar| sidecar.shows(&double.served(), "verified"));
+        running.push(sidecar);
+    }
+    until("the document in the app", || double.served() == hash(fs::read(&file).unwrap()));
+    assert!(fs::read_to_string(&file).unwrap().contains("debug"));
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn an_app_that_begins_later_and_cannot_be_asked_is_told() {
     double.die();
     let (path, url) = (file.to_str().unwrap(), double.reload_url());
     let sidecar = Sidecar::start(&["--watch", path, "--reload-url", &url]);
-    sidecar.until("the wait", |sidecar| sidecar.log().contains("the app is not there yet"));
+    sidecar.until("the wait", |sidecar| sidecar.log().contains("waiting for the app"));
     let _double = Double::start_at(double.address(), &file);
     sidecar.until_succeeded(1);
     assert_eq!((sidecar.attempts(), sidecar.failures("unreachable")), (1, 0));
