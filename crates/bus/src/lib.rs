@@ -28,5 +28,5 @@ pub use network::postgres::{Postgres, PostgresBus, PostgresOptions};
 #[cfg(feature = "redis")]
 pub use network::redis::{Redis, RedisBus, RedisOptions};
 #[cfg(feature = "wire")]
-pub use network::{NetworkBus, Seal, Timing};
+pub use network::{NetworkBus, OtherServer, Seal, Timing};
 pub use status::BusStatus;

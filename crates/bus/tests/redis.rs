@@ -84,3 +84,28 @@ async fn orders_to_reload_on_the_legacy_channel_are_looks() {
     let rest = heard_up_to(&mut *hints, 1).await;
     assert!(rest.len() <= 2, "{rest:?}");
 }
+
+#[tokio::test]
+async fn another_server_is_used_once_it_was_seen_to_answer() {
+    let (one, other) = (Redis::start(), Redis::start());
+    let options = |server: &Redis| RedisOptions { timing: TIMING, ..RedisOptions::new(server.url()) };
+    let bus = RedisBus::new(options(&one), &sealed()).unwrap();
+    let elsewhere = RedisBus::new(options(&other), &sealed()).unwrap();
+    let (mut here, mut there) = (bus.subscribe().await.unwrap(), elsewhere.subscribe().await.unwrap());
+    assert_eq!((heard(&mut *here).await, heard(&mut *there).await), (Some(Heard::Look), Some(Heard::Look)));
+
+    let nobody = RedisOptions { timing: TIMING, ..RedisOptions::new("redis://:hunter2@127.0.0.1:1") };
+    let refused = bus.open_beside(nobody).await.unwrap_err().to_string();
+    assert!(refused.contains("not available: 127.0.0.1:1: ") && !refused.contains("hunter2"), "{refused}");
+    assert!(bus.status().connected, "what is tried is tried beside");
+
+    let server = bus.open_beside(options(&other)).await.unwrap();
+    let old = bus.use_server(server);
+    assert_eq!(heard(&mut *here).await, Some(Heard::Look), "what was said on the way was not heard");
+    bus.publish(hint(7)).await.unwrap();
+    heard_up_to(&mut *there, 7).await;
+    drop(bus.use_server(old));
+    assert!(bus.status().address.ends_with(&one.port().to_string()));
+    // Its own hint first, as everybody hears it, and the look once it is connected again.
+    while heard(&mut *here).await != Some(Heard::Look) {}
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::outcome::words;
 use crate::{KindName, Outcome, Phase, Problems, RevisionNumber, Trigger};
 
 /// Counts the reloads of one replica; the first is 1. It goes on over restarts as far as events were kept.
@@ -23,6 +24,33 @@ pub struct PhaseTime {
     /// The phase.
     pub phase: Phase,
     /// Its time on the wall.
+    pub took: Duration,
+}
+
+words! {
+    /// What a reload did to a component.
+    ComponentState {
+        /// Its replacement is in use.
+        Replaced => "replaced",
+        /// Nothing that concerns it is different.
+        Unchanged => "unchanged",
+        /// It could not prepare, and stays on its old value while the rest goes on.
+        LeftBehind => "left_behind",
+        /// It could not prepare, and so the reload was rejected.
+        Refused => "refused",
+        /// Its replacement was ready and was released again, since the reload did not go through.
+        Released => "released",
+    }
+}
+
+/// What a reload did to one component, and how long building the replacement took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentTime {
+    /// The component.
+    pub name: String,
+    /// What became of it.
+    pub state: ComponentState,
+    /// How long it prepared.
     pub took: Duration,
 }
 
@@ -51,6 +79,8 @@ pub struct ReloadEvent {
     pub kinds: Vec<KindName>,
     /// How many documents it put or deleted.
     pub documents_changed: usize,
+    /// The components that took part, in the order of their commits.
+    pub components: Vec<ComponentTime>,
     /// What was wrong, when it did not succeed.
     pub problems: Problems,
 }

@@ -106,7 +106,7 @@ pub fn next_status(status: Status, event: StatusEvent) -> Status {
     use StatusEvent as E;
     match (status, event) {
         (Running(phase), E::Finished) => phase.next().map_or(Done(Outcome::Success), Running),
-        (Running(Phase::Load | Phase::Diff), E::NothingToDo) => Done(Outcome::Unchanged),
+        (Running(Phase::Load | Phase::Diff | Phase::Prepare), E::NothingToDo) => Done(Outcome::Unchanged),
         (Running(phase), E::Failed) if phase.is_past_return() => RollingBack(phase),
         (Running(phase), E::Failed) => Done(phase.outcome_of_failure()),
         (Running(phase), E::Cancelled) if phase < Phase::Append => Done(Outcome::Cancelled),

@@ -11,6 +11,8 @@ const FLOORS: &[&[&str]] = &[
     &["live", "bus", "store"],
     &["engine"],
     &["config", "rules", "patterns", "tools", "modules", "source"],
+    &["components"],
+    &["app"],
     &["server", "sidecar"],
     &["midflight"],
     // Outside the house: they may look into every room, and no room knows them.
@@ -34,6 +36,20 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "core is data and pure functions; take it as an argument",
     ),
     (
+        "config",
+        &[
+            "tokio",
+            "std::fs",
+            "std::net",
+            "std::thread",
+            "std::env",
+            "Instant::now",
+            "SystemTime",
+            "Timestamp::now",
+        ],
+        "a kind is a pure function; what surrounds it comes in as an argument",
+    ),
+    (
         "rules",
         &[
             "tokio",
@@ -53,8 +69,8 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 const PRIVATE: &[(&str, &[&str])] = &[
     ("arc-swap", &["live"]),
     ("croner", &["engine"]),
-    ("sqlx", &["store", "bus"]),
-    ("redis", &["bus"]),
+    ("sqlx", &["store", "bus", "components"]),
+    ("redis", &["bus", "components"]),
     ("async-nats", &["bus"]),
     ("axum", &["server"]),
     ("notify", &["source"]),

@@ -31,7 +31,8 @@ pub enum Criticality {
     /// The reload is rejected.
     #[default]
     Critical,
-    /// The component stays on its old value and is reported; the reload goes on.
+    /// The component stays on its old value, or without one at the start, and is reported; the reload goes on. It is
+    /// tried again at the next look at the log.
     BestEffort,
 }
 
@@ -48,7 +49,8 @@ pub trait Component: Send + Sync + 'static {
     /// A name, unique within its engine.
     fn name(&self) -> &str;
 
-    /// Which documents concern it. It takes part in a reload only when one of them changes.
+    /// Which documents concern it. It takes part in a reload when one of them changes, in the first one, and as long as it
+    /// is behind in every look at the log that was asked for.
     fn sections(&self) -> Vec<Section>;
 
     /// What becomes of a reload when it cannot prepare.
@@ -70,9 +72,12 @@ pub trait Component: Send + Sync + 'static {
     /// Builds and verifies the replacement beside the old. It may fail freely, and it may be dropped at any `.await`
     /// when its deadline passes: whatever was half built must be released by its own `Drop`.
     ///
+    /// None when nothing that concerns it is different from what it has in use. It compares with that rather than with
+    /// `old`: it may have stayed behind an earlier reload ([`Criticality::BestEffort`]), and `old` is empty at the start.
+    ///
     /// # Errors
     /// What does not hold; the old stays in use.
-    async fn prepare(&self, old: &World, new: &World) -> Result<Box<dyn Prepared>, Problems>;
+    async fn prepare(&self, old: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems>;
 }
 
 /// A replacement that is ready. Dropping it releases it, and the old stays in use.

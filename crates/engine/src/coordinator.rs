@@ -61,7 +61,7 @@ impl Coordinator {
         requests: mpsc::Receiver<Request>,
         bell: Arc<Bell>,
     ) -> Self {
-        let state = State::new(core.now());
+        let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         Self { core, state, shown, requests, bell }
     }
 
@@ -404,6 +404,7 @@ fn nothing_yet(core: &Core) -> ReloadEvent {
         to: RevisionNumber::ZERO,
         kinds: Vec::new(),
         documents_changed: 0,
+        components: Vec::new(),
         problems: Problems::default(),
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::check;
-use crate::component::Component;
+use crate::component::{Component, Criticality};
 use crate::coordinator::{Coordinator, Wish};
 use crate::core::{Clock, Core};
 use crate::faults::Faults;
@@ -149,7 +149,9 @@ impl EngineBuilder {
             sections: component.sections(),
         };
         let started_at = (self.clock)();
-        let shown = Arc::new(RwLock::new(State::new(started_at)));
+        let all = self.components.iter().map(|component| component.name().to_owned());
+        let state = State { behind: all.collect(), ..State::new(started_at) };
+        let shown = Arc::new(RwLock::new(state));
         let core = Arc::new(Core {
             fleet: Arc::new(Fleet::new(self.identity, started_at, Arc::clone(&shown))),
             cell: WorldCell::new(self.world.build()),
@@ -177,7 +179,7 @@ impl EngineBuilder {
         let mut coordinator =
             Coordinator::new(Arc::clone(&core), Arc::clone(&shown), waiting, Arc::clone(&bell));
         let first = coordinator.start().await;
-        if serves_nothing(&first, &shown) {
+        if serves_nothing(&first, &shown, &core) {
             stop_writer.cancel();
             return Err(StartError::FirstReload(Box::new((*first).clone())));
         }
@@ -212,9 +214,15 @@ impl std::fmt::Debug for EngineBuilder {
 }
 
 /// Whether the first reload left nothing to serve. It may have failed as a whole, while revision by revision the log
-/// could be followed to its end.
-fn serves_nothing(first: &ReloadEvent, shown: &RwLock<State>) -> bool {
+/// could be followed to its end. A critical component without a value is nothing to serve with.
+fn serves_nothing(first: &ReloadEvent, shown: &RwLock<State>, core: &Core) -> bool {
     let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let is_missing = |component: &Arc<dyn Component>| {
+        component.criticality() == Criticality::Critical && state.behind.contains(component.name())
+    };
+    if core.components.iter().any(is_missing) {
+        return true;
+    }
     let did_not_begin = matches!(first.outcome, Outcome::LoadFailed | Outcome::Cancelled);
     let is_short = state.store_error.is_some() || state.position < state.desired;
     !first.outcome.is_live() && (did_not_begin || is_short)
@@ -421,6 +429,7 @@ impl Engine {
             quarantined: state.quarantine,
             store_error: state.store_error,
             from_copy: state.from_copy,
+            behind: state.behind,
             copy_error: self.core.keeper.as_ref().and_then(|keeper| keeper.error()),
             last_reload: state.last_reload,
             runaways: self.core.workers.runaways(),

@@ -287,6 +287,7 @@ mod tests {
                 to: RevisionNumber::ZERO,
                 kinds: Vec::new(),
                 documents_changed: 0,
+                components: Vec::new(),
                 problems: Problems::default(),
             })
         };

@@ -101,6 +101,13 @@ pub trait Kind: Send + Sync + 'static {
         work: &Work,
     ) -> Result<Self::Snapshot, Problems>;
 
+    /// Whether something beside the documents that the snapshot was made of is different now, as a file that a document
+    /// refers to. Then [`Kind::compile`] is asked without any change, and makes the next snapshot of what is there. It is
+    /// asked whenever somebody wants the log looked at; by default nothing is.
+    fn is_stale(&self, _snapshot: &Self::Snapshot) -> bool {
+        false
+    }
+
     /// Answers an input the way its readers would be answered, so that a check can compare it. Leaves out whatever is
     /// not determined by snapshot and input, as the time taken.
     ///

@@ -45,6 +45,14 @@ pub(crate) struct Loaded {
     pub(crate) edit: Option<(Edit, Diff)>,
 }
 
+impl Loaded {
+    /// Nothing new in the log.
+    pub(crate) fn nothing(position: RevisionNumber, head: RevisionNumber) -> Self {
+        let origins = Arc::default();
+        Self { to: position, head, wanted: Vec::new(), origins, anew: false, edit: None }
+    }
+}
+
 /// Why there is nothing to go on with.
 #[derive(Debug)]
 pub(crate) enum LoadError {

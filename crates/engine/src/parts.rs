@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use midflight_core::{Pointer, Problem, Problems};
+use midflight_core::{ComponentState, ComponentTime, Pointer, Problem, Problems};
 use midflight_live::World;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,6 +23,12 @@ pub(crate) struct PreparedParts {
     pub(crate) left_behind: Problems,
 }
 
+/// What came of preparing: the parts, unless a critical one refused, and what became of each component.
+pub(crate) struct Tried {
+    pub(crate) parts: Result<PreparedParts, Problems>,
+    pub(crate) times: Vec<ComponentTime>,
+}
+
 /// Prepares every component that the plan names, in its order: those that share something exclusive one after the
 /// other, the rest at the same time. One deadline holds for all.
 pub(crate) async fn prepare(
@@ -31,41 +37,55 @@ pub(crate) async fn prepare(
     new: &World,
     deadline: Instant,
     stop: &CancellationToken,
-) -> Result<PreparedParts, Problems> {
+) -> Tried {
     let deadline = tokio::time::Instant::from_std(deadline);
     let lanes = lanes(components).into_iter().map(|lane| async move {
         let mut done = Vec::with_capacity(lane.len());
         for place in lane {
             let component = &components[place];
+            let began = Instant::now();
             let prepared = tokio::select! {
                 prepared = tokio::time::timeout_at(deadline, component.prepare(old, new)) => {
                     prepared.unwrap_or_else(|_| Err(late(component.name())))
                 }
                 () = stop.cancelled() => Err(crate::Interrupted::Cancelled.into()),
             };
-            done.push((place, prepared));
+            done.push((place, prepared, began.elapsed()));
         }
         done
     });
     let mut done: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
-    done.sort_by_key(|(place, _)| *place);
+    done.sort_by_key(|(place, ..)| *place);
 
     let mut parts = PreparedParts::default();
     let mut fatal = Problems::default();
-    for (place, prepared) in done {
+    let mut times = Vec::with_capacity(done.len());
+    for (place, prepared, took) in done {
         let component = &components[place];
-        match prepared {
-            Ok(prepared) => parts.ready.push((component.name().to_owned(), prepared)),
+        let name = component.name().to_owned();
+        let state = match prepared {
+            Ok(None) => ComponentState::Unchanged,
+            Ok(Some(prepared)) => {
+                parts.ready.push((name.clone(), prepared));
+                ComponentState::Replaced
+            }
             Err(problems) => {
-                let named = problems.iter().map(|problem| named(component.name(), problem)).collect();
+                let named = problems.iter().map(|problem| named(&name, problem)).collect();
                 match component.criticality() {
-                    Criticality::Critical => fatal.append(named),
-                    Criticality::BestEffort => parts.left_behind.append(named),
+                    Criticality::Critical => {
+                        fatal.append(named);
+                        ComponentState::Refused
+                    }
+                    Criticality::BestEffort => {
+                        parts.left_behind.append(named);
+                        ComponentState::LeftBehind
+                    }
                 }
             }
-        }
+        };
+        times.push(ComponentTime { name, state, took });
     }
-    fatal.or(parts)
+    Tried { parts: fatal.or(parts), times }
 }
 
 /// Groups components that share something exclusive, each group in order.
@@ -103,6 +123,11 @@ fn late(component: &str) -> Problems {
 }
 
 impl PreparedParts {
+    /// Whether there is nothing to publish.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+
     /// Publishes all of them, in order.
     pub(crate) fn commit(self) -> CommittedParts {
         let commit = |(name, prepared): (String, Box<dyn Prepared>)| (name, prepared.commit());

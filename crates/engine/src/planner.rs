@@ -44,6 +44,10 @@ pub(crate) struct Planning<'a> {
     /// For an edit, what it changes in the log.
     pub(crate) diff: Option<Diff>,
     pub(crate) parts: &'a [Part],
+    /// The parts that take part whatever changes.
+    pub(crate) behind: &'a BTreeSet<String>,
+    /// The kinds that are compiled whatever changes.
+    pub(crate) stale: &'a [KindName],
 }
 
 /// Makes the plan. Cost: one look-up per target; with `anew`, one per served document too.
@@ -78,8 +82,8 @@ fn effect(served: &Ground, target: &Target) -> Option<Effect> {
 }
 
 fn steps(input: &Planning<'_>, changes: &[Planned]) -> Vec<Step> {
-    let mut documents: BTreeMap<KindName, usize> = BTreeMap::new();
-    let mut touched: BTreeSet<KindName> = BTreeSet::new();
+    let mut documents: BTreeMap<KindName, usize> = input.stale.iter().map(|kind| (kind.clone(), 0)).collect();
+    let mut touched: BTreeSet<KindName> = input.stale.iter().cloned().collect();
     let compiled: Vec<&DocumentId> = match input.anew {
         true => input.targets.iter().map(|target| &target.id).chain(changes.iter().map(|c| &c.id)).collect(),
         false => changes.iter().map(|change| &change.id).collect(),
@@ -93,7 +97,8 @@ fn steps(input: &Planning<'_>, changes: &[Planned]) -> Vec<Step> {
     let concerned = |part: &&Part| {
         let holds =
             |change: &Planned| part.sections.iter().any(|s| s.holds(&change.id.kind, &change.id.name));
-        changes.iter().any(holds)
+        let is_stale = || part.sections.iter().any(|section| input.stale.contains(&section.kind));
+        input.behind.contains(&part.name) || changes.iter().any(holds) || is_stale()
     };
     let mut parts: Vec<_> = input.parts.iter().filter(concerned).collect();
     parts.sort_by(|a, b| (a.order, &a.name).cmp(&(b.order, &b.name)));
@@ -136,7 +141,8 @@ mod tests {
 
     fn made(served: &Ground, targets: &[Target], anew: bool, parts: &[Part]) -> (Vec<String>, Vec<String>) {
         let (from, to) = (RevisionNumber::new(1), RevisionNumber::new(2));
-        let plan = plan(Planning { from, to, served, targets, anew, diff: None, parts });
+        let (behind, stale) = (&BTreeSet::new(), &[]);
+        let plan = plan(Planning { from, to, served, targets, anew, diff: None, parts, behind, stale });
         let changes = plan.changes.iter().map(|change| format!("{} {}", change.effect, change.id)).collect();
         let step = |step: &Step| match step {
             Step::Compile { kind, documents } => format!("compile {kind} {documents}"),

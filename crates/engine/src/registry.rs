@@ -56,6 +56,7 @@ pub(crate) trait AnyKind: Send + Sync {
         changes: Vec<(DocumentName, Option<AnyDocument>)>,
         work: &Work,
     ) -> Result<AnySnapshot, Problems>;
+    fn is_stale(&self, snapshot: &(dyn Any + Send + Sync)) -> bool;
     fn answer(&self, snapshot: &(dyn Any + Send + Sync), input: &Value) -> Result<Value, Problem>;
     fn empty(&self) -> AnySnapshot;
     fn schemas(&self) -> Vec<DocumentSchema>;
@@ -80,6 +81,10 @@ impl<K: Kind> AnyKind for K {
         });
         let next = Kind::compile(self, previous, typed.collect::<Result<_, _>>()?, work)?;
         Ok(Arc::new(next))
+    }
+
+    fn is_stale(&self, snapshot: &(dyn Any + Send + Sync)) -> bool {
+        snapshot.downcast_ref().is_some_and(|snapshot| Kind::is_stale(self, snapshot))
     }
 
     fn answer(&self, snapshot: &(dyn Any + Send + Sync), input: &Value) -> Result<Value, Problem> {

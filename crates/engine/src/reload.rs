@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use midflight_core::{
-    Appended, Diff, DocumentId, Effect, KindName, Outcome, Phase, Plan, Planned, Pointer, Problem, Problems,
-    ReloadEvent, RevisionNumber, Status, StatusEvent, Trigger,
+    Appended, ComponentState, ComponentTime, Diff, DocumentId, Effect, KindName, Outcome, Phase, Plan,
+    Planned, Pointer, Problem, Problems, ReloadEvent, RevisionNumber, Status, StatusEvent, Step, Trigger,
 };
 use midflight_live::World;
 use midflight_store::{AppendError, NewRevision};
 
 use crate::Refusal;
+use crate::Work;
 use crate::candidate::{Maker, Valid};
 use crate::core::Core;
 use crate::ground::Ground;
@@ -40,6 +41,8 @@ pub(crate) struct Ended {
     pub(crate) plan: Option<Plan>,
     /// What every document says that was compiled, for this replica's own copy.
     pub(crate) says: Vec<Says>,
+    /// What became of each component that took part.
+    pub(crate) components: Vec<ComponentTime>,
     /// Whether that is everything there is, not only what changed.
     pub(crate) anew: bool,
     /// Which revision wanted which document, to find the one to blame.
@@ -53,6 +56,13 @@ struct Ready {
     world: Arc<World>,
     parts: PreparedParts,
     edit: Option<midflight_core::Edit>,
+}
+
+/// What a plan has to bring in beside documents.
+#[derive(Clone, Copy)]
+struct Besides<'a> {
+    behind: &'a BTreeSet<String>,
+    stale: &'a [KindName],
 }
 
 /// One reload under way.
@@ -136,7 +146,11 @@ impl Reload<'_> {
         let core = self.core;
         let deadline = (self.machine.started + core.limits.reload_max()).into_std();
         core.faults.at(Phase::Load)?;
-        let loaded = self.load(state, aim, deadline, ended).await?;
+        let allowance =
+            Allowance { deadline, bytes_max: core.limits.compile_bytes_max, stop: core.stop.clone() };
+        let stale = if self.looks() { self.stale(&allowance).await? } else { Vec::new() };
+        let is_behind = self.looks() && !(stale.is_empty() && state.behind.is_empty());
+        let loaded = self.load(state, aim, is_behind, deadline, ended).await?;
         ended.origins = Arc::clone(&loaded.origins);
         let Loaded { to, wanted, anew, edit, .. } = loaded;
         let (edit, diff) = edit.unzip();
@@ -147,15 +161,15 @@ impl Reload<'_> {
         }
 
         self.next_phase(Phase::Validate)?;
-        let allowance =
-            Allowance { deadline, bytes_max: core.limits.compile_bytes_max, stop: core.stop.clone() };
         let maker =
             Maker { registry: &core.registry, workers: &core.workers, limits: &core.limits, allowance };
         let mut valid = maker.validate(wanted).await?;
 
         self.next_phase(Phase::Diff)?;
         let served = core.cell.world();
-        let plan = self.plan(&served, to, &valid, anew, diff);
+        let nobody = BTreeSet::new();
+        let behind = if self.looks() { &state.behind } else { &nobody };
+        let plan = self.plan(&served, to, &valid, anew, diff, Besides { behind, stale: &stale });
         keep_planned(&mut valid, &plan, anew);
         if core.keeper.is_some() {
             ended.says = valid.iter().map(|valid| valid.target.says()).collect();
@@ -177,7 +191,13 @@ impl Reload<'_> {
 
         self.next_phase(Phase::Prepare)?;
         let concerned = core.components_of(&plan);
-        let parts = parts::prepare(&concerned, &served, &world, deadline, &core.stop).await?;
+        let tried = parts::prepare(&concerned, &served, &world, deadline, &core.stop).await;
+        ended.components = tried.times;
+        let parts = tried.parts?;
+        let compiles = plan.steps.iter().any(|step| matches!(step, Step::Compile { .. } | Step::Append));
+        if plan.changes.is_empty() && !compiles && parts.is_empty() && served.revision() == plan.to {
+            return Err(Halt::NothingToDo);
+        }
         Ok(Ready { plan, world, parts, edit })
     }
 
@@ -221,6 +241,7 @@ impl Reload<'_> {
         parts.retire(&core.retiring, &core.stop);
         state.position = state.position.max(plan.to);
         state.served_since = core.now();
+        state.followed(&ended.components);
         release(state, &ended.origins);
         if let Some(keeper) = &core.keeper {
             let left_out = core.cell.world().quarantined().to_vec();
@@ -231,10 +252,34 @@ impl Reload<'_> {
         Ok(())
     }
 
+    /// Whether the log is looked at because somebody wants what is there to be served, all of it. Then what does not hang
+    /// on a new revision is brought in too. An edit and a hint are about what they bring, and are not held up by the rest.
+    fn looks(&self) -> bool {
+        !self.is_edit && self.machine.trigger != Trigger::Notify
+    }
+
+    /// The kinds whose snapshot is of something that is different now.
+    async fn stale(&self, allowance: &Allowance) -> Result<Vec<KindName>, Problems> {
+        let (world, registry) = (self.core.cell.world(), self.core.registry.clone());
+        let look = move |work: &Work| {
+            let mut stale = Vec::new();
+            for registered in registry.iter() {
+                work.go_on()?;
+                let snapshot = world.get_any(registered.slot);
+                if snapshot.is_some_and(|snapshot| registered.kind.is_stale(snapshot)) {
+                    stale.push(registered.name.clone());
+                }
+            }
+            Ok(stale)
+        };
+        self.core.workers.run(allowance, look).await
+    }
+
     async fn load(
         &self,
         state: &mut State,
         aim: Aim<'_>,
+        is_behind: bool,
         deadline: Instant,
         ended: &mut Ended,
     ) -> Result<Loaded, Halt> {
@@ -259,6 +304,9 @@ impl Reload<'_> {
             state.desired = head;
             state.last_checked_at = Some(core.now());
             state.store_error = None;
+        }
+        if let (Err(LoadError::NothingToDo(head, _)), true) = (&loaded, is_behind) {
+            return Ok(Loaded::nothing(state.position, *head));
         }
         loaded.map_err(|error| match error {
             LoadError::NothingToDo(_, diff) => {
@@ -293,12 +341,15 @@ impl Reload<'_> {
         valid: &[Valid],
         anew: bool,
         diff: Option<Diff>,
+        besides: Besides<'_>,
     ) -> Plan {
         let nothing = Ground::default();
         let ground = served.get::<Ground>(self.core.ground).unwrap_or(&nothing);
         let targets: Vec<Target> = valid.iter().map(|valid| valid.target.clone()).collect();
         let parts = &self.core.component_parts;
-        plan(Planning { from: served.revision(), to, served: ground, targets: &targets, anew, diff, parts })
+        let Besides { behind, stale } = besides;
+        let from = served.revision();
+        plan(Planning { from, to, served: ground, targets: &targets, anew, diff, parts, behind, stale })
     }
 
     async fn append(&self, state: &mut State, edit: &midflight_core::Edit) -> Result<Appended, Halt> {
@@ -401,6 +452,13 @@ impl Reload<'_> {
         let changes = ended.plan.as_ref().map_or(&[][..], |plan| &plan.changes);
         let kinds = kinds_of(changes, &ended.problems);
         let live = core.cell.world().revision();
+        if outcome != Outcome::Success {
+            for component in &mut ended.components {
+                if component.state == ComponentState::Replaced {
+                    component.state = ComponentState::Released;
+                }
+            }
+        }
         let concerns_log = !self.is_edit || ended.appended.is_some();
         let event = Arc::new(ReloadEvent {
             id: core.history.next_id(),
@@ -414,6 +472,7 @@ impl Reload<'_> {
             to: if outcome.is_live() { live } else { from },
             kinds: kinds.clone(),
             documents_changed: changes.len(),
+            components: ended.components.clone(),
             problems: ended.problems.clone(),
         });
         if outcome.is_live() {

@@ -1,10 +1,12 @@
 //! Desired, served and last refused: three things, never one (HR-13).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use midflight_core::{DocumentId, KindName, Outcome, Problems, ReloadEvent, RevisionNumber};
+use midflight_core::{
+    ComponentState, ComponentTime, DocumentId, KindName, Outcome, Problems, ReloadEvent, RevisionNumber,
+};
 
 /// A revision whose documents this replica leaves out, since they did not hold here.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +46,8 @@ pub(crate) struct State {
     pub(crate) store_error: Option<String>,
     /// Whether what is served was read from this replica's own copy, and not held against the log since.
     pub(crate) from_copy: bool,
+    /// The components that have not followed to what is served: at first all, later those that were only tried for.
+    pub(crate) behind: BTreeSet<String>,
     /// The last reload that was about what the log holds; an edit that was refused is not.
     pub(crate) last_reload: Option<Arc<ReloadEvent>>,
 }
@@ -59,7 +63,18 @@ impl State {
             last_refused: None,
             store_error: None,
             from_copy: false,
+            behind: BTreeSet::new(),
             last_reload: None,
+        }
+    }
+
+    /// Keeps which components followed and which stayed behind, when a reload went through.
+    pub(crate) fn followed(&mut self, components: &[ComponentTime]) {
+        for component in components {
+            match component.state {
+                ComponentState::LeftBehind => self.behind.insert(component.name.clone()),
+                _ => self.behind.remove(&component.name),
+            };
         }
     }
 
@@ -104,6 +119,8 @@ pub struct EngineStatus {
     pub from_copy: bool,
     /// Why its own copy is not up to date; none when it is, or there is none.
     pub copy_error: Option<String>,
+    /// The components that stayed on an older value, or have none yet, since they could not prepare.
+    pub behind: BTreeSet<String>,
     /// The last reload that was about what the log holds; an edit that was refused is not.
     pub last_reload: Option<Arc<ReloadEvent>>,
     /// How many threads were lost to work that does not end.

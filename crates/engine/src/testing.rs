@@ -200,7 +200,8 @@ pub async fn try_component<P: PartialEq + Debug>(
         same("dropped half prepared")?;
         let prepare = || async {
             let prepared = component.prepare(old, new).await;
-            prepared.map_err(|problems| Broken(format!("cannot prepare: {problems}")))
+            let prepared = prepared.map_err(|problems| Broken(format!("cannot prepare: {problems}")))?;
+            prepared.ok_or_else(|| Broken("finds nothing to prepare; give it something new".to_owned()))
         };
         drop(prepare().await?);
         same("prepared and dropped")?;

@@ -5,9 +5,10 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use midflight_bus::MemoryBus;
 use midflight_core::{Change, Outcome, Owner, Phase, Precondition, RevisionNumber, Step, Trigger};
 use midflight_engine::testing::{fail_every_step, try_component, try_kind};
-use midflight_engine::{Criticality, Faults, Kind, Refusal};
+use midflight_engine::{Criticality, Engine, Faults, Kind, Refusal};
 use midflight_live::WorldBuilder;
 use midflight_store::{MemoryStore, Store};
 use serde_json::json;
@@ -168,6 +169,8 @@ async fn components_prepare_in_order_where_they_share_and_only_critical_ones_rej
         builder.component(Pool { name: "tried", order: 3, criticality, ..Pool::new(slot, &Arc::default()) });
     })
     .await;
+    // The start was the first time.
+    state.log.lock().unwrap().clear();
     bench.engine.apply(edit([put("pool/a", "1")])).await.unwrap();
     let log = state.log.lock().unwrap().clone();
     assert_eq!(log, ["prepare first", "prepared first", "prepare second", "prepared second"]);
@@ -313,4 +316,46 @@ async fn the_harnesses_pass_what_is_right() {
     };
     let probe = || (state.in_use.load(Ordering::Relaxed), state.open.load(Ordering::Relaxed));
     try_component(&pool, &world, &world, probe).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_component_without_a_change_is_asked_at_the_start_and_one_that_was_left_behind_at_the_next_look() {
+    let state = Arc::new(PoolState::default());
+    let (given, tried) = (Arc::clone(&state), Arc::clone(&state));
+    state.refuse.store(true, Ordering::Relaxed);
+    let bench = Bench::with(MemoryStore::new(), move |builder, slot| {
+        let criticality = Criticality::BestEffort;
+        builder.component(Pool { criticality, ..Pool::new(slot, &given) });
+    })
+    .await;
+    let behind = |bench: &Bench| bench.engine.status().behind.into_iter().collect::<Vec<_>>();
+    assert_eq!(behind(&bench), ["pool"]);
+
+    // An edit of something else does not wait for it.
+    let done = bench.engine.apply(edit([put("other", "x")])).await.unwrap();
+    assert_eq!(done.event.unwrap().components, []);
+    let look = || bench.engine.reload(Trigger::Manual, "anna", false);
+    let event = look().await.unwrap();
+    let states = |event: &midflight_core::ReloadEvent| {
+        event.components.iter().map(|it| format!("{} {}", it.name, it.state)).collect::<Vec<_>>()
+    };
+    assert_eq!(states(&event), ["pool left_behind"]);
+
+    tried.refuse.store(false, Ordering::Relaxed);
+    let event = look().await.unwrap();
+    assert_eq!((event.outcome, states(&event)), (Outcome::Success, vec!["pool replaced".to_owned()]));
+    assert_eq!((behind(&bench), tried.in_use.load(Ordering::Relaxed)), (Vec::<String>::new(), 1));
+    assert_eq!(look().await.unwrap().outcome, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn a_start_without_a_critical_component_is_none() {
+    let state = Arc::new(PoolState::default());
+    state.refuse.store(true, Ordering::Relaxed);
+    let (store, bus) = (Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder(store, bus);
+    let slot = builder.kind(Words);
+    builder.component(Pool::new(slot, &state));
+    let error = builder.start().await.unwrap_err().to_string();
+    assert!(error.contains("rejected") && error.contains("pool: the server does not answer"), "{error}");
 }

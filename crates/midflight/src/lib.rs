@@ -135,6 +135,24 @@ pub mod store {
     pub use midflight_store::*;
 }
 
+/// A program on one config that changes while it runs.
+#[cfg(feature = "app")]
+pub mod app {
+    pub use midflight_app::*;
+}
+
+/// Components that follow a config.
+#[cfg(feature = "app")]
+pub mod components {
+    pub use midflight_components::*;
+}
+
+/// The kind `config`.
+#[cfg(feature = "app")]
+pub mod config {
+    pub use midflight_config::*;
+}
+
 /// The kind `rules`.
 #[cfg(feature = "rules")]
 pub mod rules {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::limits::ATTRIBUTE_BYTES_MAX;
-use crate::suggest::clip;
+use midflight_core::clip;
 
 /// A dotted path, as `customer.orders.0.total`.
 ///

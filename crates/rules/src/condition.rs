@@ -10,9 +10,9 @@ use crate::attribute::Attribute;
 use crate::operator::Operator;
 use crate::original::{Typing, retyped};
 use crate::scalar::Type;
-use crate::suggest::clip;
 use crate::test::Test;
 use crate::truth::Truth;
+use midflight_core::clip;
 
 /// A compiled condition, shared by every rule that uses it.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use crate::ruleset::Ruleset;
 use crate::scalar::Type;
 use crate::snapshot::RulesSnapshot;
 use crate::status::RuleStatus;
-use crate::suggest::{clip, nearest};
 use crate::truth::Truth;
+use midflight_core::{clip, nearest};
 
 /// How many ids are compared with one that is unknown.
 const COMPARED_MAX: usize = 10_000;

@@ -46,7 +46,6 @@ mod scalar;
 mod schema;
 mod snapshot;
 mod status;
-mod suggest;
 mod template;
 mod test;
 mod truth;

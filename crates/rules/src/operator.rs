@@ -1,6 +1,6 @@
 //! The operators of conditions and their names.
 
-use crate::suggest::{clip, nearest};
+use midflight_core::{clip, nearest};
 
 /// What a condition does with a value and a constant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

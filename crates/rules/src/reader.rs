@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::limits::{TAGS_MAX, TEXT_BYTES_MAX};
 use crate::place::Place;
 use crate::scalar::Type;
-use crate::suggest::{clip, hint, nearest};
+use midflight_core::{clip, hint, nearest};
 
 /// An object of a body that is being read.
 pub(crate) struct Reader<'a> {

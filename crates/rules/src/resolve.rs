@@ -10,7 +10,7 @@ use crate::read_rule::{Item, RuleDocument, at_item};
 use crate::rule::Rule;
 use crate::ruleset::Unplaced;
 use crate::snapshot::RulesSnapshot;
-use crate::suggest::{clip, hint};
+use midflight_core::{clip, hint};
 
 /// How many names of the catalogue are compared with one that is not in it.
 const COMPARED_MAX: usize = 10_000;

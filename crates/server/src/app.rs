@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use midflight_app::Reloader;
+use midflight_components::Llm;
+use midflight_config::Configs;
 use midflight_core::KindName;
 use midflight_engine::Engine;
 use midflight_live::Live;
@@ -13,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Tokens;
 use crate::backend::Backend;
+use crate::config::{Settings, own_id};
 use crate::directories::Statuses;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
@@ -27,6 +31,11 @@ pub(crate) struct App(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) rules: Live<RulesSnapshot>,
+    pub(crate) configs: Live<Configs>,
+    /// Takes every trigger of the server's own config.
+    pub(crate) reloader: Reloader,
+    /// The client of the LLM, if the config says one.
+    pub(crate) llm: Llm,
     pub(crate) rules_kind: KindName,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
@@ -51,6 +60,14 @@ pub(crate) struct Shared {
 impl App {
     pub(crate) fn new(shared: Shared) -> Self {
         Self(Arc::new(shared))
+    }
+}
+
+impl App {
+    /// The server's own config, as it is served.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        // It was there at the start, and a revision without it does not go live.
+        self.configs.load().typed(&own_id().name).unwrap_or_default()
     }
 }
 

@@ -7,10 +7,9 @@ use midflight_bus::{
     Bus, JoinedBus, MemoryBus, NatsBus, NatsOptions, PostgresBus, PostgresOptions as BusInPostgres, RedisBus,
     RedisOptions, Seal,
 };
-use midflight_store::{
-    LastGoodFile, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError,
-};
+use midflight_store::{LastGoodFile, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError};
 
+use crate::config::Settings;
 use crate::data_dir::DataDir;
 use crate::{BusPlace, ServeError, ServeOptions, StorePlace};
 
@@ -20,11 +19,13 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// What a server stands on.
 pub struct Backend {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) bus: Arc<dyn Bus>,
+    /// The same, when it is in PostgreSQL, for as many replicas as follow it.
+    pub(crate) postgres: Option<Arc<PostgresStore>>,
+    pub(crate) buses: Buses,
     /// Proves the hints, once the log has told its key.
     pub(crate) seal: Seal,
-    /// Whether other replicas follow the same log.
-    pub(crate) is_shared: bool,
+    /// What it was opened by.
+    pub(crate) settings: Settings,
     pub(crate) replica_id: String,
     pub(crate) data_dir: Option<DataDir>,
 }
@@ -37,20 +38,25 @@ impl Backend {
     pub async fn open(options: &ServeOptions) -> Result<Self, ServeError> {
         let data_dir = DataDir::open(&options.data_dir)?;
         let replica_id = data_dir.replica_id(options.replica_id.as_deref())?;
-        let (store, is_shared): (Arc<dyn Store>, _) = match &options.store {
+        let settings = options.config.settings()?;
+        let place = settings.store_place(&options.data_dir).map_err(ServeError::Place)?;
+        let (store, postgres): (Arc<dyn Store>, _) = match &place {
             StorePlace::Sqlite(path) => {
                 let mut sqlite = SqliteOptions::new(path);
                 sqlite.durability = options.durability;
                 sqlite.store_bytes_max = options.store_bytes_max;
-                (Arc::new(SqliteStore::open(sqlite).await?), false)
+                (Arc::new(SqliteStore::open(sqlite).await?), None)
             }
-            StorePlace::Postgres(url) => {
-                (Arc::new(PostgresStore::new(PostgresOptions::new(url.clone(), &replica_id))), true)
+            StorePlace::Postgres(_) => {
+                let database = settings.database.options(&replica_id);
+                let database = database.map_err(|error| ServeError::Place(error.to_string()))?;
+                let store = Arc::new(PostgresStore::new(database));
+                (Arc::clone(&store) as Arc<dyn Store>, Some(store))
             }
         };
         let seal = Seal::new();
-        let bus = bus(options, &seal)?;
-        Ok(Self { store, bus, seal, is_shared, replica_id, data_dir: Some(data_dir) })
+        let buses = Buses::open(&settings, &place, &seal)?;
+        Ok(Self { store, postgres, buses, seal, settings, replica_id, data_dir: Some(data_dir) })
     }
 
     /// A store of one's own that nobody else follows, without a folder.
@@ -58,9 +64,10 @@ impl Backend {
     pub fn of_store(store: Arc<dyn Store>) -> Self {
         Self {
             store,
-            bus: Arc::new(MemoryBus::new()),
+            postgres: None,
+            buses: Buses { bus: Arc::new(MemoryBus::new()), postgres: None, redis: None },
             seal: Seal::new(),
-            is_shared: false,
+            settings: Settings::default(),
             replica_id: "replica".to_owned(),
             data_dir: None,
         }
@@ -96,39 +103,68 @@ impl Backend {
         }
     }
 
+    /// Whether other replicas follow the same log.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.postgres.is_some()
+    }
+
     /// Where this replica keeps its own copy; none when the log is as near as the copy would be.
     pub(crate) fn last_good(&self) -> Option<LastGoodFile> {
-        self.data_dir.as_ref().filter(|_| self.is_shared).map(DataDir::last_good)
+        self.data_dir.as_ref().filter(|_| self.is_shared()).map(DataDir::last_good)
     }
 }
 
-/// What carries the hints of that log, and the log itself as far as it says that it moved.
-fn bus(options: &ServeOptions, seal: &Seal) -> Result<Arc<dyn Bus>, ServeError> {
-    let fleet = bus_of_fleet(options, seal)?;
-    match (&options.bus, &options.store) {
-        (Some(BusPlace::Redis(_) | BusPlace::Nats(_)), StorePlace::Postgres(url)) => {
-            let mut log = BusInPostgres::new(url.expose());
-            log.only_overhears = true;
-            Ok(Arc::new(JoinedBus::new(fleet, Arc::new(PostgresBus::new(log, seal)?))))
-        }
-        _ => Ok(fleet),
-    }
+/// What carries the hints, and its ends that can be taken elsewhere while it does.
+pub(crate) struct Buses {
+    pub(crate) bus: Arc<dyn Bus>,
+    /// What listens in the database of the log, and whether it only overhears.
+    pub(crate) postgres: Option<(PostgresBus, bool)>,
+    pub(crate) redis: Option<RedisBus>,
 }
 
-fn bus_of_fleet(options: &ServeOptions, seal: &Seal) -> Result<Arc<dyn Bus>, ServeError> {
-    Ok(match (&options.bus, &options.store) {
-        (Some(BusPlace::Redis(url)), _) => {
-            let mut redis = RedisOptions::new(url);
-            redis.legacy_channel.clone_from(&options.redis_legacy_channel);
-            Arc::new(RedisBus::new(redis, seal)?)
-        }
-        (Some(BusPlace::Nats(url)), _) => Arc::new(NatsBus::new(NatsOptions::new(url), seal)?),
-        (None | Some(BusPlace::Postgres), StorePlace::Postgres(url)) => {
-            Arc::new(PostgresBus::new(BusInPostgres::new(url.expose()), seal)?)
-        }
-        (Some(BusPlace::Postgres), StorePlace::Sqlite(_)) => return Err(ServeError::BusWithoutDatabase),
-        (Some(BusPlace::Memory), _) | (None, StorePlace::Sqlite(_)) => Arc::new(MemoryBus::new()),
-    })
+impl Buses {
+    fn open(settings: &Settings, place: &StorePlace, seal: &Seal) -> Result<Self, ServeError> {
+        let wanted = settings.bus_place().map_err(ServeError::Place)?;
+        let in_log = |only_overhears| match place {
+            StorePlace::Postgres(url) => {
+                let options = BusInPostgres { only_overhears, ..BusInPostgres::new(url.expose()) };
+                Ok(Some((PostgresBus::new(options, seal)?, only_overhears)))
+            }
+            StorePlace::Sqlite(_) => Ok::<_, ServeError>(None),
+        };
+        let bus = |postgres: &Option<(PostgresBus, bool)>| -> Option<Arc<dyn Bus>> {
+            postgres.as_ref().map(|(bus, _)| Arc::new(bus.clone()) as Arc<dyn Bus>)
+        };
+        let joined = |fleet: Arc<dyn Bus>, postgres: &Option<(PostgresBus, bool)>| -> Arc<dyn Bus> {
+            match bus(postgres) {
+                // The log says by itself that it moved, also when somebody added a row by hand.
+                Some(log) => Arc::new(JoinedBus::new(fleet, log)),
+                None => fleet,
+            }
+        };
+        Ok(match wanted {
+            Some(BusPlace::Redis(url)) => {
+                let mut options = RedisOptions::new(url);
+                options.legacy_channel.clone_from(&settings.redis.legacy_channel);
+                let (redis, postgres) = (RedisBus::new(options, seal)?, in_log(true)?);
+                Self { bus: joined(Arc::new(redis.clone()), &postgres), postgres, redis: Some(redis) }
+            }
+            Some(BusPlace::Nats(url)) => {
+                let (nats, postgres) = (NatsBus::new(NatsOptions::new(url), seal)?, in_log(true)?);
+                Self { bus: joined(Arc::new(nats), &postgres), postgres, redis: None }
+            }
+            None | Some(BusPlace::Postgres) => {
+                let postgres = in_log(false)?;
+                let bus = match bus(&postgres) {
+                    Some(bus) => bus,
+                    None if wanted.is_none() => Arc::new(MemoryBus::new()),
+                    None => return Err(ServeError::BusWithoutDatabase),
+                };
+                Self { bus, postgres, redis: None }
+            }
+            Some(BusPlace::Memory) => Self { bus: Arc::new(MemoryBus::new()), postgres: None, redis: None },
+        })
+    }
 }
 
 impl std::fmt::Debug for Backend {

@@ -175,7 +175,7 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         .last_reload
         .as_ref()
         .is_none_or(|event| event.outcome.is_live() || event.outcome == Outcome::LoadFailed);
-    let bus = app.backend.bus.status();
+    let bus = app.backend.buses.bus.status();
     let degraded = degraded(&status, &bus);
     let checks = Checks {
         monitoring_active: now.monitoring_active,

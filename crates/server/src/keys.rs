@@ -12,8 +12,6 @@ use crate::first_key::FirstKey;
 
 /// How soon the keys of a store that was away at the start are asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// How often they are read again, since other replicas may have changed them.
-const READ_AGAIN: Duration = Duration::from_secs(10);
 
 /// The keys as the options give them.
 pub(crate) struct Keys {
@@ -51,10 +49,11 @@ impl Keys {
                 },
                 () = app.stopping.cancelled() => return,
             }
-            if is_kept && !app.backend.is_shared {
+            if is_kept && !app.backend.is_shared() {
                 return;
             }
-            let pause = if is_kept { READ_AGAIN } else { ASK_AGAIN };
+            // Other replicas may change them.
+            let pause = if is_kept { Duration::from_millis(app.settings().cache.ttl_ms) } else { ASK_AGAIN };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = app.stopping.cancelled() => return,

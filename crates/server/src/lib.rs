@@ -22,6 +22,7 @@ mod app;
 mod auth;
 mod backend;
 mod body;
+mod config;
 mod data_dir;
 mod directories;
 mod docs;
@@ -49,6 +50,10 @@ mod write;
 
 pub use auth::{Caller, Role};
 pub use backend::Backend;
+pub use config::{
+    BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
+    OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings,
+};
 pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
 pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};
 pub use problem::{ApiError, Code, ProblemBody, ProblemItem};

@@ -1,5 +1,6 @@
 //! Metrics in Prometheus' text format. Each server has its own, so that two in one process do not mix.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -10,6 +11,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 use midflight_engine::ReloadReport;
 
 use crate::app::App;
+use crate::problem::{ApiError, Code, ProblemBody};
 
 /// Every metric, with its name and meaning. The first five are the seed's, under the prefix of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,7 +208,7 @@ impl Metrics {
     }
 
     fn render(&self, app: &App) -> String {
-        let (status, bus) = (app.engine.status(), app.backend.bus.status());
+        let (status, bus) = (app.engine.status(), app.backend.buses.bus.status());
         let clients = app.limits.websocket_clients_max.saturating_sub(app.hub.places.available_permits());
         let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
         for (metric, value) in [
@@ -231,13 +233,59 @@ impl Metrics {
         ] {
             counter(metric).absolute(value);
         }
-        self.handle.render()
+        labelled(&self.handle.render(), &app.settings().metrics.labels)
     }
+}
+
+/// The samples with more labels on each.
+fn labelled(text: &str, labels: &BTreeMap<String, String>) -> String {
+    if labels.is_empty() {
+        return text.to_owned();
+    }
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let labels: Vec<_> =
+        labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+    let labels = labels.join(",");
+    let mut labelled = String::with_capacity(text.len() * 2);
+    for line in text.split_inclusive('\n') {
+        let end = line.find(['{', ' ']).filter(|_| !line.starts_with('#'));
+        match end {
+            None => labelled += line,
+            Some(end) => {
+                let (name, rest) = line.split_at(end);
+                labelled += &match rest.strip_prefix('{') {
+                    Some(rest) => format!("{name}{{{labels},{rest}"),
+                    None => format!("{name}{{{labels}}}{rest}"),
+                };
+            }
+        }
+    }
+    labelled
 }
 
 /// The metrics, in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "health",
-    responses((status = 200, body = String, content_type = "text/plain; version=0.0.4")))]
-pub(crate) async fn scrape(State(app): State<App>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render(&app))
+    responses((status = 200, body = String, content_type = "text/plain; version=0.0.4"),
+        (status = "default", body = ProblemBody)))]
+pub(crate) async fn scrape(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+    if !app.settings().metrics.enabled {
+        let detail = "the metrics are switched off by the config (metrics.enabled)";
+        return Err(ApiError::new(Code::NotFound, detail));
+    }
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render(&app)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_gets_the_labels_and_no_comment_does() {
+        let labels =
+            BTreeMap::from([("env".to_owned(), "a\"b".to_owned()), ("zone".to_owned(), "x".to_owned())]);
+        let text = "# HELP a counts {x y}\na 1\nb{c=\"d e\"} 2\n\n";
+        let expected = "# HELP a counts {x y}\na{env=\"a\\\"b\",zone=\"x\"} 1\nb{env=\"a\\\"b\",zone=\"x\",c=\"d e\"} 2\n\n";
+        assert_eq!(labelled(text, &labels), expected);
+        assert_eq!(labelled(text, &BTreeMap::new()), text);
+    }
 }

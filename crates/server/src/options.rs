@@ -1,14 +1,14 @@
 //! How a server is to run, with a default and a reason for each bound.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use midflight_components::Logger;
 use midflight_engine::Refresh;
 use midflight_store::Durability;
 
-use crate::{BusPlace, StorePlace};
+use crate::config::OwnConfig;
 
 /// The longest name and value of the variables below that an error repeats.
 const SHOWN_CHARS: usize = 40;
@@ -157,16 +157,12 @@ fn clip(value: &str) -> String {
 /// How a server is to run.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// Where to listen; port 0 takes a free one. `127.0.0.1:8080`.
-    pub listen: SocketAddr,
+    /// Where its config comes from: among all else where it listens, where the log is, and what carries the hints.
+    pub config: OwnConfig,
+    /// The logger of the process, if it is to follow the config; one that is its own program's business is left alone.
+    pub logger: Option<Logger>,
     /// The folder that belongs to this server. Made when it is not there.
     pub data_dir: PathBuf,
-    /// Where the log is: `midflight.db` in the data folder unless said.
-    pub store: StorePlace,
-    /// What carries the hints that the log moved; none for what the log can do itself: PostgreSQL's own, or memory.
-    pub bus: Option<BusPlace>,
-    /// A channel of Redis on which programs that Midflight replaces say `{"action":"reload"}`, if any.
-    pub redis_legacy_channel: Option<String>,
     /// What an acknowledged edit survives, for a log in SQLite.
     pub durability: Durability,
     /// The largest a SQLite file may grow, in bytes; none for what the disk holds.
@@ -194,15 +190,12 @@ impl ServeOptions {
     /// The defaults, with everything kept in `data_dir`.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        let data_dir = data_dir.into();
         Self {
-            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
-            store: StorePlace::Sqlite(data_dir.join("midflight.db")),
-            bus: None,
-            redis_legacy_channel: None,
+            config: OwnConfig::default(),
+            logger: None,
             durability: Durability::default(),
             store_bytes_max: None,
-            data_dir,
+            data_dir: data_dir.into(),
             watch: Vec::new(),
             ready_file: None,
             admin_token_file: None,

@@ -10,12 +10,13 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::{ApiError, Code};
-use crate::{docs, health, log, metrics, rules};
+use crate::{config, docs, health, log, metrics, rules};
 
 fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(log::routes())
         .merge(rules::routes())
+        .merge(config::routes())
         .merge(health::routes())
         .routes(routes!(metrics::scrape))
         .merge(docs::routes())

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_engine::{Engine, Identity, Kind};
+use midflight_app::{Boot, Process, Reloader};
+use midflight_components::Llm;
+use midflight_config::{Config, Configs};
+use midflight_engine::{Engine, EngineBuilder, Identity, Kind};
+use midflight_live::Live;
 use midflight_rules::Rules;
 use midflight_source::DirectorySource;
 use tokio::sync::{Mutex, Semaphore};
@@ -14,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Shared};
 use crate::backend::Backend;
+use crate::config::{HintsRedis, LogDatabase, Part, llm_place, log_place, own_id};
 use crate::data_dir::DataDir;
 use crate::edge::Edge;
 use crate::hub::{self, Hub};
@@ -39,13 +44,14 @@ impl Service {
     ///
     /// # Errors
     /// [`ServeError`] when the log cannot be served, or the token or a directory cannot be read.
-    pub async fn start(
+    pub(crate) async fn start(
         options: &ServeOptions,
         mut backend: Backend,
+        boot: Boot,
+        is_there: bool,
         address: SocketAddr,
     ) -> Result<Self, ServeError> {
         let keys = Keys::read(options.admin_token_file.as_deref())?;
-        let is_there = backend.ready().await?;
         let (tokens, first_token) = match is_there {
             true => keys.first(&*backend.store).await?,
             false => (keys.without_store(), None),
@@ -53,7 +59,7 @@ impl Service {
         let last_good = backend.last_good();
         let data_dir = Mutex::new(backend.data_dir.take());
         let replica_id = backend.replica_id.clone();
-        let mut builder = Engine::builder(Arc::clone(&backend.store), Arc::clone(&backend.bus));
+        let mut builder = Engine::builder(Arc::clone(&backend.store), Arc::clone(&backend.buses.bus));
         builder
             .limits(options.engine_limits)
             .refresh(options.hot_reload.refresh())
@@ -63,19 +69,31 @@ impl Service {
                 address: format!("http://{address}"),
                 labels: options.labels.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                has_others: backend.is_shared,
+                has_others: backend.is_shared(),
             });
         if let Some(file) = last_good {
             builder.last_good(file);
         }
         let slot = builder.kind(Rules);
+        let own = Config::new(Process).with(own_id().name, options.config.shape());
+        let part = Part(builder.kind(own));
+        add_components(&mut builder, &backend, options, part);
+        let place = llm_place(move |world| part.of(world)?.llm.clone());
+        let (llm_part, llm) = Llm::new(place);
+        builder.component(llm_part);
         let engine = builder.start().await?;
         let rules = engine.live(slot).ok_or(ServeError::Composition)?;
+        let configs = engine.live(part.0).ok_or(ServeError::Composition)?;
+        refuse_bad_config(&engine, &configs).await?;
+        let reloader = boot.follow(&engine, configs.clone(), options.config.file_options)?;
         let directories = crate::directories::start(&engine, &options.watch).await?;
         let limits = options.limits;
         let reports = engine.history().listen();
         let app = App::new(Shared {
             rules,
+            configs,
+            reloader,
+            llm,
             rules_kind: Kind::name(&Rules),
             tokens,
             metrics: Metrics::new(),
@@ -110,6 +128,18 @@ impl Service {
         &self.app.engine
     }
 
+    /// Takes every trigger of the server's own config.
+    #[must_use]
+    pub fn reloader(&self) -> &Reloader {
+        &self.app.reloader
+    }
+
+    /// The client of the LLM, which follows the config; its calls answer that none is configured when none is.
+    #[must_use]
+    pub fn llm(&self) -> &Llm {
+        &self.app.llm
+    }
+
     /// The admin's token, if this start made it and no file holds it. Nothing else will ever tell it.
     #[must_use]
     pub fn first_token(&self) -> Option<&str> {
@@ -124,6 +154,7 @@ impl Service {
     /// Stops: directories first, so that nothing new is wanted, then the engine, then the store.
     pub async fn stop(&self) {
         self.begin_stop();
+        self.app.reloader.stop().await;
         for directory in self.directories.lock().await.drain(..) {
             directory.stop().await;
         }
@@ -143,6 +174,38 @@ impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Service").field("replica_id", &self.app.replica_id).finish_non_exhaustive()
     }
+}
+
+/// The components of the server itself.
+fn add_components(builder: &mut EngineBuilder, backend: &Backend, options: &ServeOptions, part: Part) {
+    let settings = &backend.settings;
+    if let Some(logger) = &options.logger {
+        builder.component(logger.part(log_place(move |world| Some(part.of(world)?.log.logged()))));
+    }
+    if let Some(store) = &backend.postgres {
+        builder.component(LogDatabase {
+            store: Arc::clone(store),
+            bus: backend.buses.postgres.clone(),
+            replica: backend.replica_id.clone(),
+            part,
+            in_use: Arc::new(std::sync::Mutex::new(settings.database.clone())),
+        });
+    }
+    if let Some(bus) = &backend.buses.redis {
+        let in_use = Arc::new(std::sync::Mutex::new(settings.redis.clone()));
+        builder.component(HintsRedis { bus: bus.clone(), part, in_use });
+    }
+}
+
+/// A config that is left out since it does not hold is no reason to go on without it: nobody asked for the defaults.
+async fn refuse_bad_config(engine: &Engine, configs: &Live<Configs>) -> Result<(), ServeError> {
+    let own = own_id();
+    let left_out = engine.status().quarantined.into_values().find(|it| it.documents.contains(&own));
+    if left_out.is_none() && configs.load().get(&own.name).is_some() {
+        return Ok(());
+    }
+    engine.stop().await;
+    Err(left_out.map_or(ServeError::Composition, |it| ServeError::OwnConfig(it.problems)))
 }
 
 async fn upkeep(app: App) {

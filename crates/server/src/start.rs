@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::{document, settings};
 use crate::{Backend, ServeOptions, Service, accept};
 
 /// Why a server did not start.
@@ -25,6 +26,15 @@ pub enum ServeError {
     /// Another server has the data folder.
     #[error("the folder {} is in use by another server; stop that one, or give this one another --data-dir", .0.display())]
     DataDirInUse(PathBuf),
+    /// The config is not valid, or cannot be followed.
+    #[error(transparent)]
+    Config(#[from] midflight_app::AppError),
+    /// The config that the log says does not hold here.
+    #[error("the config does not hold: {0}")]
+    OwnConfig(midflight_core::Problems),
+    /// A place that the config names is none.
+    #[error("{0}")]
+    Place(String),
     /// What was to carry the hints cannot.
     #[error(transparent)]
     Bus(#[from] midflight_bus::BusError),
@@ -87,10 +97,19 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
 /// # Errors
 /// As [`start`].
 pub async fn start_on(options: ServeOptions, backend: Backend) -> Result<Running, ServeError> {
-    let wanted = options.listen;
+    let is_there = backend.ready().await?;
+    let document = match is_there {
+        true => document(&*backend.store).await?,
+        false => None,
+    };
+    let boot = options.config.read(document.as_ref())?;
+    if is_there {
+        boot.seed(&*backend.store).await?;
+    }
+    let wanted = settings(&boot)?.listen();
     let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::Listen(wanted, error))?;
     let address = listener.local_addr().map_err(|error| ServeError::Listen(wanted, error))?;
-    let service = Arc::new(Service::start(&options, backend, address).await?);
+    let service = Arc::new(Service::start(&options, backend, boot, is_there, address).await?);
     let url = format!("http://{address}");
     let stop = CancellationToken::new();
     let task = tokio::spawn(accept::serve(listener, service.edge(), options.limits, stop.clone()));

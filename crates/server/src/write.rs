@@ -290,6 +290,7 @@ fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
         reload_id: None,
         reload_time_ms: None,
         acks: (params.wait == Wait::All).then(missing),
+        config: None,
         schedule: None,
     }
 }
@@ -312,6 +313,7 @@ fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Option<Hear
         reload_id: accepted.event.as_ref().map(|event| event.id.0),
         reload_time_ms: accepted.event.as_ref().map(|event| ms(event.took)),
         acks: heard.map(|heard| heard.acks),
+        config: (!params.dry_run).then(|| crate::config::effects(app, &accepted.diff)).flatten(),
         schedule: None,
     }
 }

@@ -104,20 +104,20 @@ impl From<Fault> for ChunkProblem {
     }
 }
 
-/// The values of a chunk.
-fn nodes(chunk: Chunk<'_>) -> Result<Vec<Node>, Fault> {
-    match chunk.format {
-        Format::Json => json::read(chunk.text),
-        Format::Yaml => yaml::read(chunk.text),
+/// The values of a text.
+pub(crate) fn nodes(text: &str, format: Format) -> Result<Vec<Node>, Fault> {
+    match format {
+        Format::Json => json::read(text),
+        Format::Yaml => yaml::read(text),
         // YAML in braces looks like JSON, so what is not JSON gets its second chance.
-        Format::Unknown => json::read(chunk.text).or_else(|_| yaml::read(chunk.text)),
+        Format::Unknown => json::read(text).or_else(|_| yaml::read(text)),
     }
 }
 
 /// Reads the documents of a chunk. A list is read as the documents in it.
 pub(crate) fn read(chunk: Chunk<'_>) -> ReadChunk {
     let mut read = ReadChunk::default();
-    match nodes(chunk) {
+    match nodes(chunk.text, chunk.format) {
         Err(fault) => read.problems.push(fault.into()),
         Ok(nodes) => nodes.into_iter().flat_map(documents_of).for_each(|node| {
             let place = node.place;

@@ -6,18 +6,24 @@
 //! - [`parse_documents`] reads a file and tells everything that is wrong with it, with line and column;
 //!   [`write_documents`] writes one that reads back the same.
 //! - [`DirectorySource`] keeps the log in step with a directory.
+//! - [`parse_config`] reads a file that is one config, and [`FileWatch`] says when to read it again.
 
 mod chunk;
+mod config;
 mod directory;
 mod document;
+mod file;
 mod json;
 mod node;
+mod notice;
 mod parse;
 mod scalar;
 mod write;
 mod yaml;
 
+pub use config::{ConfigText, parse_config};
 pub use directory::{DirectoryOptions, DirectorySource, DirectoryStatus, SourceError};
 pub use document::{FileDocument, FileProblem};
+pub use file::{FileOptions, FileWatch};
 pub use parse::{duplicates, locate, parse_documents};
 pub use write::{WriteError, write_documents};

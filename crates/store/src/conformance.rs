@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{
-    Change, Document, DocumentId, Edit, Outcome, Owner, Phase, PhaseTime, Pointer, Precondition, Problem,
-    Problems, ReloadEvent, ReloadId, RevisionNumber, Trigger,
+    Change, ComponentState, ComponentTime, Document, DocumentId, Edit, Outcome, Owner, Phase, PhaseTime,
+    Pointer, Precondition, Problem, Problems, ReloadEvent, ReloadId, RevisionNumber, Trigger,
 };
 use serde_json::{Value, json};
 
@@ -321,6 +321,11 @@ fn event(n: u64) -> ReloadEvent {
         to: number(n + 1),
         kinds: vec!["rules".parse().unwrap()],
         documents_changed: 3,
+        components: vec![ComponentTime {
+            name: "pool".into(),
+            state: ComponentState::Replaced,
+            took: Duration::from_nanos(77),
+        }],
         problems: Problems::from(problem).with_unlisted(4),
     }
 }

@@ -23,7 +23,7 @@ pub use lead::Lead;
 pub use memory::MemoryStore;
 pub use midflight_core::Appended;
 #[cfg(feature = "postgres")]
-pub use postgres::{PostgresOptions, PostgresStore, PostgresUrl, PostgresUrlError};
+pub use postgres::{PostgresOptions, PostgresSessions, PostgresStore, PostgresUrl, PostgresUrlError};
 pub use query::{DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token};
 pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]

@@ -455,6 +455,7 @@ async fn each_replica_reads_its_own_reload_events() {
         to: RevisionNumber::new(1),
         kinds: Vec::new(),
         documents_changed: 0,
+        components: Vec::new(),
         problems: Problems::default(),
     };
     let replicas =
@@ -519,4 +520,47 @@ async fn one_leads_and_a_leader_that_is_dead_or_hangs_is_replaced() {
     assert!(!fourth.holds().await, "who is told so by the server leads no more");
     near.close().await;
     assert!(is_unavailable(&near.lead().await.map(|lead| lead.is_some())));
+}
+
+#[tokio::test]
+async fn other_connections_to_the_same_log_take_over_while_it_is_used() {
+    let server = Postgres::shared();
+    let (url, another) = (server.database(), server.database());
+    let log = Arc::new(open(&url));
+    append(&*log, "a", json!({"n": 0})).await.unwrap();
+
+    let other_log = log.open_beside(&options(&another)).await.unwrap_err();
+    assert!(matches!(&other_log, StoreError::Corrupt(why) if why.contains("is another one")), "{other_log}");
+    let nobody =
+        PostgresOptions { connect_ms_max: 300, ..options("postgres://anna:hunter2@127.0.0.1:1/log") };
+    let away = log.open_beside(&nobody).await.unwrap_err().to_string();
+    assert!(!away.contains("hunter2"), "{away}");
+
+    let writers: Vec<_> = (0..8)
+        .map(|n| {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move {
+                for i in 0..20 {
+                    let name = format!("w{n}");
+                    while let Err(error) = append(&*log, &name, json!({"n": i})).await {
+                        assert!(matches!(error, AppendError::Moved { .. }), "{error}");
+                    }
+                }
+            })
+        })
+        .collect();
+    for size in [2, 7, 1, 5] {
+        let options = PostgresOptions { connections_max: size, ..options(&url) };
+        let beside = log.open_beside(&options).await.unwrap();
+        drop(log.swap(beside));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(log.head().await.unwrap().get(), 161);
+    // And back: the retained ones are as they were.
+    let beside = log.open_beside(&options(&url)).await.unwrap();
+    let old = log.swap(beside);
+    drop(log.swap(old));
+    assert_eq!(log.head().await.unwrap().get(), 161);
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::codec::encode;
@@ -13,26 +14,56 @@ use super::{Seal, Shared};
 use crate::slot::Coalesce as _;
 use crate::{Heard, Hint};
 
-/// Runs until it is aborted.
-pub(crate) async fn run<T: Transport>(transport: T, shared: Arc<Shared>, seal: Seal, timing: Timing) {
+/// Runs until it is aborted. `transport` may become another one meanwhile; then it is connected to that.
+pub(crate) async fn run<T: Transport>(
+    mut transport: watch::Receiver<Arc<T>>,
+    shared: Arc<Shared>,
+    seal: Seal,
+    timing: Timing,
+) {
     let mut driver = Driver { shared: &shared, seal, timing, was_connected: false, unsent: None };
     let mut backoff = Backoff::new(timing);
     loop {
-        let connected = within(timing.connect(), "to connect", transport.connect()).await;
-        let mut held = Duration::ZERO;
-        let why = match connected {
-            Ok((incoming, outgoing)) => {
-                let since = Instant::now();
-                driver.connected();
-                let why = driver.talk(incoming, outgoing).await;
-                held = since.elapsed();
-                why
+        let server = Arc::clone(&transport.borrow_and_update());
+        tokio::select! {
+            () = one_connection(&*server, &mut driver, &mut backoff, timing) => {}
+            () = moved(&mut transport) => {
+                driver.disconnected("another server is used from now on".to_owned());
+                backoff = Backoff::new(timing);
             }
-            Err(why) => why,
-        };
-        driver.disconnected(why);
-        sleep(backoff.next(held)).await;
+        }
     }
+}
+
+/// Waits until there is another transport.
+async fn moved<T>(transport: &mut watch::Receiver<Arc<T>>) {
+    // The sender lives as long as the bus, which aborts this task when it goes.
+    if transport.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Connects, talks until that fails, and waits before the next time.
+async fn one_connection<T: Transport>(
+    transport: &T,
+    driver: &mut Driver<'_>,
+    backoff: &mut Backoff,
+    timing: Timing,
+) {
+    let connected = within(timing.connect(), "to connect", transport.connect()).await;
+    let mut held = Duration::ZERO;
+    let why = match connected {
+        Ok((incoming, outgoing)) => {
+            let since = Instant::now();
+            driver.connected();
+            let why = driver.talk(incoming, outgoing).await;
+            held = since.elapsed();
+            why
+        }
+        Err(why) => why,
+    };
+    driver.disconnected(why);
+    sleep(backoff.next(held)).await;
 }
 
 struct Driver<'a> {

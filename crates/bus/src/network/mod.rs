@@ -16,10 +16,10 @@ mod tls;
 mod transport;
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::audience::Audience;
@@ -38,7 +38,8 @@ pub use timing::Timing;
 /// fits into a message of that server, and when the [`Seal`] knows the key.
 pub struct NetworkBus<T> {
     end: Arc<End>,
-    transport: PhantomData<fn() -> T>,
+    transport: watch::Sender<Arc<T>>,
+    timing: Timing,
 }
 
 /// What a bus and its task share.
@@ -70,15 +71,53 @@ impl<T> NetworkBus<T> {
             outbox: Slot::new(),
             record: Record::new(name, address, false),
         });
-        let task = tokio::spawn(driver::run(transport, Arc::clone(&shared), seal.clone(), timing));
+        let transport = watch::Sender::new(Arc::new(transport));
+        let follows = transport.subscribe();
+        let task = tokio::spawn(driver::run(follows, Arc::clone(&shared), seal.clone(), timing));
         let end = Arc::new(End { shared, task: task.abort_handle() });
-        Self { end, transport: PhantomData }
+        Self { end, transport, timing }
+    }
+
+    #[cfg(any(feature = "redis", feature = "postgres"))]
+    /// Connects to another server beside the one in use, to see that hints would flow there, and lets go of it again.
+    async fn try_server(&self, transport: T, address: String) -> Result<OtherServer<T>, BusError>
+    where
+        T: Transport,
+    {
+        let connected = tokio::time::timeout(self.timing.connect(), transport.connect()).await;
+        let late = |_| Err(format!("it took more than {} ms to connect", self.timing.connect().as_millis()));
+        match connected.unwrap_or_else(late) {
+            Ok(_) => Ok(OtherServer { transport: Arc::new(transport), address }),
+            Err(why) => Err(BusError::Unavailable(format!("{address}: {why}"))),
+        }
+    }
+
+    /// Uses another server from now on, and answers the one that was used. Hints that wait go there; what was said at the
+    /// old one meanwhile is made good by a look at the log once connected.
+    pub fn use_server(&self, server: OtherServer<T>) -> OtherServer<T> {
+        let address = {
+            let mut status = self.end.shared.record.lock();
+            std::mem::replace(&mut status.address, server.address)
+        };
+        OtherServer { transport: self.transport.send_replace(server.transport), address }
+    }
+}
+
+/// A server that a bus may use instead of the one it uses.
+pub struct OtherServer<T> {
+    transport: Arc<T>,
+    address: String,
+}
+
+impl<T> fmt::Debug for OtherServer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OtherServer").field(&self.address).finish()
     }
 }
 
 impl<T> Clone for NetworkBus<T> {
     fn clone(&self) -> Self {
-        Self { end: Arc::clone(&self.end), transport: PhantomData }
+        Self { end: Arc::clone(&self.end), transport: self.transport.clone(), timing: self.timing }
     }
 }
 
@@ -89,7 +128,7 @@ impl<T> fmt::Debug for NetworkBus<T> {
 }
 
 #[async_trait]
-impl<T: 'static> Bus for NetworkBus<T> {
+impl<T: Send + Sync + 'static> Bus for NetworkBus<T> {
     async fn publish(&self, hint: Hint) -> Result<(), BusError> {
         self.end.shared.outbox.put(hint);
         Ok(())

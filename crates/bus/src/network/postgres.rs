@@ -5,7 +5,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::hearing::Received;
 use super::transport::{Incoming, Outgoing, Transport};
-use super::{NetworkBus, Seal, Timing};
+use super::{NetworkBus, OtherServer, Seal, Timing};
 use crate::BusError;
 
 /// The channel on which a trigger in the log's transaction says the number of each revision, also of one that was added
@@ -57,6 +57,13 @@ impl PostgresOptions {
 /// ```
 pub type PostgresBus = NetworkBus<Postgres>;
 
+/// The server of a [`PostgresBus`].
+pub struct Postgres {
+    connect: PgConnectOptions,
+    only_overhears: bool,
+    timing: Timing,
+}
+
 impl NetworkBus<Postgres> {
     /// Makes the bus. It reaches the server by itself; whether it is there makes no difference now.
     ///
@@ -66,6 +73,24 @@ impl NetworkBus<Postgres> {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(options: PostgresOptions, seal: &Seal) -> Result<Self, BusError> {
+        let timing = options.timing;
+        let (transport, address) = Postgres::new(options)?;
+        Ok(Self::start("postgres", address, transport, seal, timing))
+    }
+
+    /// Looks whether hints would flow at another server; its timing stays as it is. See [`NetworkBus::use_server`].
+    ///
+    /// # Errors
+    /// [`BusError::Options`] when the URL is none of PostgreSQL, [`BusError::Unavailable`] when the server does not answer.
+    pub async fn open_beside(&self, options: PostgresOptions) -> Result<OtherServer<Postgres>, BusError> {
+        let (transport, address) = Postgres::new(options)?;
+        self.try_server(transport, address).await
+    }
+}
+
+impl Postgres {
+    /// The server of these options, with its address.
+    fn new(options: PostgresOptions) -> Result<(Self, String), BusError> {
         let is_ours = ["postgres://", "postgresql://"].iter().any(|scheme| options.url.starts_with(scheme));
         let connect = options.url.parse::<PgConnectOptions>().ok().filter(|_| is_ours);
         // The parser's error may quote the URL, and with it the password.
@@ -78,16 +103,9 @@ impl NetworkBus<Postgres> {
         let connect = connect.application_name("midflight-bus").options(quick);
         let database = connect.get_database().unwrap_or_else(|| connect.get_username());
         let address = format!("{}:{}/{database}", connect.get_host(), connect.get_port());
-        let transport = Postgres { connect, only_overhears: options.only_overhears, timing: options.timing };
-        Ok(Self::start("postgres", address, transport, seal, options.timing))
+        let PostgresOptions { only_overhears, timing, .. } = options;
+        Ok((Self { connect, only_overhears, timing }, address))
     }
-}
-
-/// The server of a [`PostgresBus`].
-pub struct Postgres {
-    connect: PgConnectOptions,
-    only_overhears: bool,
-    timing: Timing,
 }
 
 impl Transport for Postgres {

@@ -6,7 +6,7 @@ use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as
 
 use super::hearing::Received;
 use super::transport::{Incoming, Outgoing, Transport};
-use super::{NetworkBus, Seal, Timing, tls};
+use super::{NetworkBus, OtherServer, Seal, Timing, tls};
 use crate::BusError;
 
 /// The longest message sent over Redis, in bytes. Redis itself carries 512 MB; but it cuts off a subscriber for whom
@@ -54,6 +54,13 @@ impl RedisOptions {
 /// ```
 pub type RedisBus = NetworkBus<Redis>;
 
+/// The server of a [`RedisBus`].
+pub struct Redis {
+    client: Client,
+    channel: String,
+    legacy_channel: Option<String>,
+}
+
 impl NetworkBus<Redis> {
     /// Makes the bus. It reaches the server by itself; whether it is there makes no difference now.
     ///
@@ -63,6 +70,24 @@ impl NetworkBus<Redis> {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(options: RedisOptions, seal: &Seal) -> Result<Self, BusError> {
+        let timing = options.timing;
+        let (transport, address) = Redis::new(options)?;
+        Ok(Self::start("redis", address, transport, seal, timing))
+    }
+
+    /// Looks whether hints would flow at another server; its timing stays as it is. See [`NetworkBus::use_server`].
+    ///
+    /// # Errors
+    /// [`BusError::Options`] when the URL is none of Redis, [`BusError::Unavailable`] when the server does not answer.
+    pub async fn open_beside(&self, options: RedisOptions) -> Result<OtherServer<Redis>, BusError> {
+        let (transport, address) = Redis::new(options)?;
+        self.try_server(transport, address).await
+    }
+}
+
+impl Redis {
+    /// The server of these options, with its address.
+    fn new(options: RedisOptions) -> Result<(Self, String), BusError> {
         tls::choose_cryptography();
         // The error may quote the URL, and with it the password.
         let refused = |_| {
@@ -73,16 +98,9 @@ impl NetworkBus<Redis> {
         let info = info.clone().set_tcp_settings(info.tcp_settings().clone().set_nodelay(true));
         let address = info.addr().to_string();
         let client = Client::open::<ConnectionInfo>(info).map_err(refused)?;
-        let transport = Redis { client, channel: options.channel, legacy_channel: options.legacy_channel };
-        Ok(Self::start("redis", address, transport, seal, options.timing))
+        let RedisOptions { channel, legacy_channel, .. } = options;
+        Ok((Self { client, channel, legacy_channel }, address))
     }
-}
-
-/// The server of a [`RedisBus`].
-pub struct Redis {
-    client: Client,
-    channel: String,
-    legacy_channel: Option<String>,
 }
 
 impl Transport for Redis {

@@ -135,7 +135,7 @@ impl Component for Pool {
         self.criticality
     }
 
-    async fn prepare(&self, _: &World, new: &World) -> Result<Box<dyn Prepared>, Problems> {
+    async fn prepare(&self, _: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems> {
         self.state.log.lock().unwrap().push(format!("prepare {}", self.name));
         let size = new.get::<WordMap>(self.slot).map_or(0, |words| words.len() as u64);
         let opened = Opened::new(Arc::clone(&self.state), size);
@@ -144,7 +144,7 @@ impl Component for Pool {
             return Err(Problem::new("no_answer", Pointer::root(), "the server does not answer").into());
         }
         self.state.log.lock().unwrap().push(format!("prepared {}", self.name));
-        Ok(Box::new(opened))
+        Ok(Some(Box::new(opened)))
     }
 }
 

@@ -25,7 +25,7 @@ mod write;
 
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 use client::Client;
 use fail::Failure;
@@ -107,23 +107,28 @@ enum Command {
 
 /// Runs the command of this process's arguments.
 pub(super) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let given = serve::Given(matches.subcommand_matches("serve").cloned());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail::tell(&Failure::failed(format!("the runtime does not start: {error}"))),
     };
-    match runtime.block_on(run(cli)) {
+    match runtime.block_on(run(cli, &given)) {
         // Whoever read the output has had enough, as `head` has.
         Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
         Err(failure) => fail::tell(&failure),
     }
 }
 
-async fn run(cli: Cli) -> Result<(), Failure> {
+async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
     let output = Output::new(cli.global.output);
     let client = || Client::new(&cli.global.url, cli.global.token.clone());
     match cli.command {
-        Command::Serve(args) => serve::run(*args).await,
+        Command::Serve(args) => serve::run(*args, given).await,
         Command::Apply(args) => apply::run(&client()?, &output, args).await,
         Command::Get(args) => get::run(&client()?, &output, &args).await,
         Command::Diff(args) => diff::run(&client()?, &output, args).await,

@@ -1,15 +1,19 @@
 //! `serve`: a server until somebody stops it.
 
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ValueEnum};
+use midflight_app::Process;
+use midflight_components::{LogOutput, Logger};
+use midflight_config::Origin;
 use midflight_core::Trigger;
-use midflight_server::{Backend, BusPlace, HotReloadSettings, Running, ServeError, ServeOptions, StorePlace};
+use midflight_server::{
+    Backend, BusPlace, HotReloadSettings, OwnConfig, Running, ServeError, ServeOptions, Settings, StorePlace,
+};
 use midflight_store::Durability;
-use tracing_subscriber::EnvFilter;
 
 use super::fail::Failure;
 use super::output::talk;
@@ -21,9 +25,13 @@ mod bounds;
 /// The flags of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, env = "MIDFLIGHT_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR:PORT")]
-    listen: SocketAddr,
+    /// The file with the server's config; without it the document config/midflight of the log, if there is one. It is followed:
+    /// a change is in effect within milliseconds, and one that does not hold changes nothing.
+    #[arg(long, env = "MIDFLIGHT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen, 127.0.0.1:8080 unless the config says otherwise; port 0 takes a free one.
+    #[arg(long, env = "MIDFLIGHT_LISTEN", value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
     /// The folder that belongs to this server. Made when it is not there.
     #[arg(long, env = "MIDFLIGHT_DATA_DIR", default_value = "midflight-data", value_name = "DIR")]
     data_dir: PathBuf,
@@ -60,12 +68,13 @@ pub(super) struct ServeArgs {
     /// A file to write the server's URL to once it answers.
     #[arg(long, env = "MIDFLIGHT_READY_FILE", value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// What to log: error, warn, info, debug, trace, or a filter of tracing's.
-    #[arg(long, env = "MIDFLIGHT_LOG", default_value = "info", value_name = "FILTER")]
-    log: String,
-    /// How to log.
-    #[arg(long, env = "MIDFLIGHT_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
+    /// What to log, info unless the config says otherwise: off, error, warn, info, debug, trace, or TARGET=LEVEL, with commas
+    /// between several.
+    #[arg(long, env = "MIDFLIGHT_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    /// How to log, as text unless the config says otherwise.
+    #[arg(long, env = "MIDFLIGHT_LOG_FORMAT", value_enum)]
+    log_format: Option<LogFormat>,
     #[command(flatten)]
     bounds: Bounds,
 }
@@ -84,6 +93,20 @@ enum LogFormat {
     Json,
 }
 
+/// Where what was given comes from.
+pub(super) struct Given(pub(super) Option<ArgMatches>);
+
+impl Given {
+    /// The flag or the variable of an argument.
+    fn by(&self, argument: &str) -> Origin {
+        let source = self.0.as_ref().and_then(|matches| matches.value_source(argument));
+        match source {
+            Some(ValueSource::EnvVariable) => Origin::Env(format!("MIDFLIGHT_{}", argument.to_uppercase())),
+            _ => Origin::Flag(format!("--{}", argument.replace('_', "-"))),
+        }
+    }
+}
+
 fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -91,11 +114,12 @@ fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
-    start_log(&args)?;
+pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
+    let config = config(&args, given)?;
+    let logger = start_log(&config.settings().map_err(|error| Failure::failed(error.to_string()))?)?;
     // Heard from the beginning, so that a stop during the start is one.
     let mut signals = Signals::new()?;
-    let options = options(&args)?;
+    let options = options(&args, config, logger)?;
     let backend = Backend::open(&options).await.map_err(|error| failed(&error))?;
     let store = Arc::clone(backend.store());
     let started = async {
@@ -134,10 +158,8 @@ async fn serve(server: &Running, signals: &mut Signals) {
         if signals.next().await == Heard::Stop {
             break;
         }
-        match server.service().engine().reload(Trigger::Signal, "SIGHUP", false).await {
-            Ok(event) => tracing::info!(outcome = %event.outcome, "looked at the log on a signal"),
-            Err(refusal) => tracing::warn!(%refusal, "did not look at the log on a signal"),
-        }
+        // Not waited for: the next signal may be one to stop.
+        server.service().reloader().request(Trigger::Signal, "SIGHUP");
     }
     talk("stops; requests in flight are finished");
     tokio::select! {
@@ -146,36 +168,58 @@ async fn serve(server: &Running, signals: &mut Signals) {
     }
 }
 
-fn start_log(args: &ServeArgs) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&args.log)
-        .map_err(|error| Failure::usage(format!("--log {:?} is no filter: {error}", args.log)))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    let started = match args.log_format {
-        LogFormat::Text => subscriber.with_target(false).try_init(),
-        LogFormat::Json => subscriber.json().try_init(),
-    };
-    started.map_err(|error| Failure::failed(format!("the log does not start: {error}")))
+/// Starts the log of this process, as the config says that it is to be.
+fn start_log(settings: &Settings) -> Result<Logger, Failure> {
+    let output = &settings.log.output;
+    let output = LogOutput::open(output)
+        .map_err(|error| Failure::failed(format!("log.output: {output} cannot be written: {error}")))?;
+    let logger = Logger::install(settings.log.logged(), output);
+    logger.map_err(|error| Failure::failed(format!("the log does not start: {error}")))
 }
 
-fn options(args: &ServeArgs) -> Result<ServeOptions, Failure> {
-    let mut options = ServeOptions::new(&args.data_dir);
-    options.listen = args.listen;
+/// The config with what the command line lays over it. The log is not started yet, so that it says how.
+fn config(args: &ServeArgs, given: &Given) -> Result<OwnConfig, Failure> {
+    let mut config = OwnConfig::new(args.config.clone());
+    config.variables(Process::variables());
+    if let Some(listen) = args.listen {
+        config.listen(listen, given.by("listen"));
+    }
     if let Some(store) = &args.store {
         // What was given is not repeated: it may hold a password.
         let place = store.parse::<StorePlace>();
-        options.store = place.map_err(|error| Failure::usage(format!("--store: {error}")))?;
+        let place = place.map_err(|error| Failure::usage(format!("--store: {error}")))?;
+        config.store(&place, given.by("store"));
     }
-    if let Some(bus) = &args.bus {
-        let place = bus.parse::<BusPlace>();
-        options.bus = Some(place.map_err(|error| Failure::usage(format!("--bus: {error}")))?);
+    let mut bus = None;
+    if let Some(text) = &args.bus {
+        let place = text.parse::<BusPlace>();
+        let place = place.map_err(|error| Failure::usage(format!("--bus: {error}")))?;
+        config.bus(bus.insert(place), given.by("bus"));
     }
-    options.redis_legacy_channel.clone_from(&args.redis_legacy_channel);
-    if args.redis_legacy_channel.is_some() && !matches!(options.bus, Some(BusPlace::Redis(_))) {
-        return Err(Failure::usage("--redis-legacy-channel needs --bus redis://...".to_owned()));
+    if let Some(channel) = &args.redis_legacy_channel {
+        if args.config.is_none() && !matches!(bus, Some(BusPlace::Redis(_))) {
+            return Err(Failure::usage("--redis-legacy-channel needs --bus redis://...".to_owned()));
+        }
+        config.cover("/redis/legacy_channel", channel, given.by("redis_legacy_channel"));
     }
+    if let Some(level) = &args.log {
+        config.cover("/log/level", level, given.by("log"));
+    }
+    if let Some(format) = args.log_format {
+        let format = format.to_possible_value();
+        config.cover(
+            "/log/format",
+            format.map_or_else(String::new, |it| it.get_name().to_owned()),
+            given.by("log_format"),
+        );
+    }
+    Ok(config)
+}
+
+fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeOptions, Failure> {
+    let mut options = ServeOptions::new(&args.data_dir);
+    options.config = config;
+    options.logger = Some(logger);
     options.durability = match args.durability {
         Survives::Machine => Durability::Machine,
         Survives::Process => Durability::Process,

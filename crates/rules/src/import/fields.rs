@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use midflight_core::{Pointer, Problem, Problems};
 use serde_json::{Map, Value};
 
-use crate::suggest::clip;
+use midflight_core::clip;
 
 /// A text, or a number written out; none for anything else.
 pub(super) fn text_of(value: &Value) -> Option<String> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{add, list, take};
 use super::id_of;
-use crate::suggest::clip;
+use midflight_core::clip;
 
 /// The id that makes an imported ruleset the default: the original executed its one file without naming it.
 const DEFAULT: &str = "default";

@@ -1,5 +1,6 @@
 //! The types on the wire: twins of the domain's types, so that neither binds the other.
 
+mod config;
 mod directory;
 mod document;
 mod edit;
@@ -10,6 +11,10 @@ mod schedule;
 mod status;
 mod time;
 
+pub use config::{
+    ConfigDiff, ConfigEffects, ConfigItem, ConfigList, EffectiveAnswer, KeyAnswer, KeyChangeAnswer,
+    MaskedAnswer,
+};
 pub use directory::{DirectoryAnswer, DirectoryProblem};
 pub use document::{DocumentAnswer, DocumentList, VersionAnswer, VersionList};
 pub use edit::{ApplyRequest, ChangeRequest, DocumentDiffAnswer, OpWord, PlanAnswer, WriteAnswer, Written};

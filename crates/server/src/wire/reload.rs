@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use midflight_core::ReloadEvent;
+use midflight_core::{ComponentTime, ReloadEvent};
 use midflight_engine::Statistics;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,6 +17,23 @@ pub struct PhaseAnswer {
     pub phase: &'static str,
     /// How long.
     pub took_ms: f64,
+}
+
+/// What a reload did to one component.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ComponentAnswer {
+    /// The component.
+    pub name: String,
+    /// `replaced`, `unchanged`, `left_behind`, `refused` or `released`.
+    pub state: &'static str,
+    /// How long building its replacement took.
+    pub took_ms: f64,
+}
+
+impl From<&ComponentTime> for ComponentAnswer {
+    fn from(time: &ComponentTime) -> Self {
+        Self { name: time.name.clone(), state: time.state.as_str(), took_ms: ms(time.took) }
+    }
 }
 
 /// One reload.
@@ -42,6 +59,8 @@ pub struct ReloadAnswer {
     pub kinds: Vec<String>,
     /// How many documents changed.
     pub documents_changed: usize,
+    /// The components that took part.
+    pub components: Vec<ComponentAnswer>,
     /// The phases it went through.
     pub phases: Vec<PhaseAnswer>,
     /// What was wrong.
@@ -62,6 +81,7 @@ impl From<&ReloadEvent> for ReloadAnswer {
             to: event.to.get(),
             kinds: event.kinds.iter().map(ToString::to_string).collect(),
             documents_changed: event.documents_changed,
+            components: event.components.iter().map(ComponentAnswer::from).collect(),
             phases: phases
                 .map(|time| PhaseAnswer { phase: time.phase.as_str(), took_ms: ms(time.took) })
                 .collect(),

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use midflight_config::Origin;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -41,7 +43,10 @@ async fn whatever_changes_something_needs_a_token_and_nothing_else_does() {
 
 #[tokio::test]
 async fn on_other_addresses_reading_needs_a_token_too() {
-    let server = server_with(|options| options.listen = SocketAddr::from(([0, 0, 0, 0], 0))).await;
+    let server = server_with(|options| {
+        options.config.listen(SocketAddr::from(([0, 0, 0, 0], 0)), Origin::Flag("--listen".to_owned()));
+    })
+    .await;
     for (method, path, _) in calls() {
         let open = ["/health/live", "/health/ready", "/metrics"].contains(&path.as_str());
         let asked = answer(server.anonymous(method.clone(), &path).json(&json!({}))).await;

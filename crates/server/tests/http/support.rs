@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use midflight_config::Origin;
 use midflight_server::{Backend, Running, ServeOptions};
 use midflight_store::Store;
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -28,7 +29,7 @@ pub(crate) struct Answer {
 
 pub(crate) fn options(dir: &tempfile::TempDir) -> ServeOptions {
     let mut options = ServeOptions::new(dir.path());
-    options.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    options.config.listen(SocketAddr::from(([127, 0, 0, 1], 0)), Origin::Flag("--listen".to_owned()));
     options
 }
 

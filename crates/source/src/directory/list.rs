@@ -1,7 +1,6 @@
 //! Which files a directory holds, without reading them, and which folders have to be watched to hear of a change.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,11 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::FileProblem;
+use crate::notice::{Folders, concern, identity, is_document, watch_links};
 
 /// The deepest folder below the directory.
 const DEPTH_MAX: usize = 32;
-/// How long a chain of links may be, as in Linux.
-const LINKS_MAX: usize = 40;
 /// How old a change must be before an unchanged stamp is believed: file systems tell the time in ticks, so two writes
 /// close together can have one stamp.
 const TRUST_AFTER: Duration = Duration::from_secs(2);
@@ -51,20 +49,9 @@ impl Stamp {
 }
 
 #[cfg(unix)]
-pub(super) fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    Some((metadata.dev(), metadata.ino()))
-}
-
-#[cfg(unix)]
 fn changed(metadata: &Metadata) -> Option<(i64, i64)> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.ctime(), metadata.ctime_nsec()))
-}
-
-#[cfg(not(unix))]
-pub(super) fn identity(_: &Metadata) -> Option<(u64, u64)> {
-    None
 }
 
 #[cfg(not(unix))]
@@ -81,18 +68,6 @@ pub(super) struct Listed {
     pub(super) path: PathBuf,
     pub(super) stamp: Stamp,
 }
-
-/// What of a folder concerns a directory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Concern {
-    /// Everything that could be a document, or a way to one.
-    pub(super) all: bool,
-    /// These entries, whatever they are: links on the way to a document, and what they lead to.
-    pub(super) names: BTreeSet<OsString>,
-}
-
-/// The folders in which something would happen if a directory changed.
-pub(super) type Folders = BTreeMap<PathBuf, Concern>;
 
 /// What a directory holds, ordered by name. Two listings of the same are equal.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -197,31 +172,5 @@ impl Lister<'_> {
             concern(&real, &mut self.listing.folders);
         }
         self.listing.files.push(Listed { name, path: real, stamp: Stamp::of(&metadata) });
-    }
-}
-
-pub(super) fn is_document(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    matches!(ending, Some("yaml" | "yml" | "json"))
-}
-
-/// Makes a path a concern, and if it is a link, whatever it leads to.
-fn watch_links(path: &Path, folders: &mut Folders) {
-    let mut path = path.to_owned();
-    for _ in 0..LINKS_MAX {
-        concern(&path, folders);
-        match (fs::read_link(&path), path.parent()) {
-            (Ok(target), Some(parent)) => path = parent.join(target),
-            _ => return,
-        }
-    }
-}
-
-/// Makes one entry of its folder a concern.
-fn concern(path: &Path, folders: &mut Folders) {
-    if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
-        && let Ok(parent) = fs::canonicalize(parent)
-    {
-        folders.entry(parent).or_default().names.insert(name.to_owned());
     }
 }

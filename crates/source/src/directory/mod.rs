@@ -1,6 +1,5 @@
 //! A watched directory: what its files say, the log says.
 
-mod bell;
 mod list;
 mod options;
 mod plan;
@@ -9,7 +8,6 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod view;
-mod watcher;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,11 +21,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use options::{DirectoryOptions, DirectoryStatus};
 
-use bell::Bell;
+use crate::notice::{Bell, Watcher};
 use read::Reader;
 use sync::Sync;
 use view::LogView;
-use watcher::Watcher;
 
 /// Why a directory cannot be watched.
 #[derive(Debug, thiserror::Error)]

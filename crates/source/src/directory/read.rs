@@ -10,9 +10,10 @@ use std::time::SystemTime;
 use midflight_core::{Digest, DocumentId, Pointer};
 use serde_json::Value;
 
-use super::list::{Folders, Listed, Listing, Stamp, list, unreadable};
+use super::list::{Listed, Listing, Stamp, list, unreadable};
 use super::options::DirectoryOptions;
 use crate::chunk::{self, Chunk, Format, ReadChunk};
+use crate::notice::Folders;
 use crate::parse::{add_documents, duplicates, problems_of};
 use crate::{FileDocument, FileProblem, locate};
 

@@ -7,13 +7,12 @@ use midflight_core::{Digest, Edit, Owner, Problem, Problems, RevisionNumber, Tri
 use midflight_engine::{Engine, Refusal};
 use tokio::sync::watch;
 
-use super::bell::Bell;
 use super::options::{DirectoryOptions, DirectoryStatus};
 use super::plan::{contested, plan, reason};
 use super::read::{Reader, Reading, Said};
 use super::view::LogView;
-use super::watcher::Watcher;
 use crate::FileProblem;
+use crate::notice::{Bell, Watcher};
 
 /// How often a directory that changes while it is read is read again before the next look.
 const READS_MAX: u32 = 20;

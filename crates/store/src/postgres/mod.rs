@@ -11,7 +11,7 @@ mod row;
 mod session;
 mod upkeep;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -53,8 +53,8 @@ use session::Sessions;
 /// # }
 /// ```
 pub struct PostgresStore {
-    url: PostgresUrl,
-    sessions: Sessions,
+    /// The connections in use, which others may replace.
+    sessions: RwLock<Arc<Sessions>>,
     /// Whose reload events are kept and read here.
     replica: String,
 }
@@ -64,13 +64,52 @@ impl PostgresStore {
     #[must_use]
     pub fn new(options: PostgresOptions) -> Self {
         let replica = storable(&options.replica);
-        Self { sessions: Sessions::new(&options), url: options.url, replica }
+        Self { sessions: RwLock::new(Arc::new(Sessions::new(&options))), replica }
+    }
+
+    /// Connects by other options beside what is in use, and looks whether the same log is there, as up to date as this one
+    /// was told it is. Nothing changes by that: [`PostgresStore::swap`] does it, and dropping what this answers closes it.
+    /// The name of the replica stays as it was.
+    ///
+    /// # Errors
+    /// [`StoreError`] when nobody answers there, and [`StoreError::Corrupt`] when it is another log.
+    pub async fn open_beside(&self, options: &PostgresOptions) -> Result<PostgresSessions, StoreError> {
+        let beside = Arc::new(Sessions::new(options));
+        let key = fleet::hint_key(&mut beside.session().await?).await?;
+        if key != self.hint_key().await? {
+            let address = &options.url;
+            return Err(StoreError::Corrupt(format!(
+                "the log at {address} is another one than the one that is served"
+            )));
+        }
+        Ok(PostgresSessions(beside))
+    }
+
+    /// Goes on with these connections and answers those that were in use until now, to be swapped back or dropped. Calls
+    /// under way finish on the connection they have; every later one takes a new one.
+    pub fn swap(&self, sessions: PostgresSessions) -> PostgresSessions {
+        let mut in_use = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+        PostgresSessions(std::mem::replace(&mut in_use, sessions.0))
+    }
+
+    fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.sessions.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Connections to a log that new calls do not take. Dropped, they are closed once the calls that have them are done.
+pub struct PostgresSessions(Arc<Sessions>);
+
+impl std::fmt::Debug for PostgresSessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("PostgresSessions").field(&self.0.address).finish()
     }
 }
 
 impl std::fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PostgresStore").field("url", &self.url).field("replica", &self.replica).finish()
+        let address = &self.sessions().address;
+        f.debug_struct("PostgresStore").field("address", address).field("replica", &self.replica).finish()
     }
 }
 
@@ -82,35 +121,35 @@ fn storable(text: &str) -> String {
 #[async_trait]
 impl Store for PostgresStore {
     async fn head(&self) -> Result<RevisionNumber, StoreError> {
-        read::head(&mut self.sessions.session().await?).await
+        read::head(&mut self.sessions().session().await?).await
     }
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
-        append::append(&self.sessions, new).await
+        append::append(&self.sessions(), new).await
     }
 
     async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
-        read::revisions(&mut self.sessions.session().await?, query).await
+        read::revisions(&mut self.sessions().session().await?, query).await
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
-        read::since(&mut self.sessions.session().await?, since, limit).await
+        read::since(&mut self.sessions().session().await?, since, limit).await
     }
 
     async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
-        read::heads(&mut self.sessions.session().await?, ids).await
+        read::heads(&mut self.sessions().session().await?, ids).await
     }
 
     async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
-        read::everything(&mut self.sessions.session().await?).await
+        read::everything(&mut self.sessions().session().await?).await
     }
 
     async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
-        read::documents(&mut self.sessions.session().await?, query).await
+        read::documents(&mut self.sessions().session().await?, query).await
     }
 
     async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
-        read::document_at(&mut self.sessions.session().await?, id, at).await
+        read::document_at(&mut self.sessions().session().await?, id, at).await
     }
 
     async fn versions(
@@ -119,82 +158,82 @@ impl Store for PostgresStore {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
-        read::versions(&mut self.sessions.session().await?, id, before, limit).await
+        read::versions(&mut self.sessions().session().await?, id, before, limit).await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {
-        read::document_head(&mut self.sessions.session().await?, id).await
+        read::document_head(&mut self.sessions().session().await?, id).await
     }
 
     async fn document_count(&self) -> Result<u64, StoreError> {
-        read::meta(&mut self.sessions.session().await?, "documents").await
+        read::meta(&mut self.sessions().session().await?, "documents").await
     }
 
     async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        fleet::put_blob(&mut self.sessions.session().await?, bytes).await
+        fleet::put_blob(&mut self.sessions().session().await?, bytes).await
     }
 
     async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
-        fleet::blob(&mut self.sessions.session().await?, digest).await
+        fleet::blob(&mut self.sessions().session().await?, digest).await
     }
 
     async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
         if events.is_empty() {
             return Ok(());
         }
-        event::record(&mut self.sessions.session().await?, &self.replica, events, keep).await
+        event::record(&mut self.sessions().session().await?, &self.replica, events, keep).await
     }
 
     async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
-        event::select(&mut self.sessions.session().await?, &self.replica, query).await
+        event::select(&mut self.sessions().session().await?, &self.replica, query).await
     }
 
     async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
-        upkeep::compact(&mut self.sessions.session().await?, first).await
+        upkeep::compact(&mut self.sessions().session().await?, first).await
     }
 
     async fn first(&self) -> Result<RevisionNumber, StoreError> {
-        let first = read::meta(&mut self.sessions.session().await?, "first_revision").await?;
+        let first = read::meta(&mut self.sessions().session().await?, "first_revision").await?;
         Ok(RevisionNumber::new(first))
     }
 
     async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        fleet::put_token(&mut self.sessions.session().await?, token).await
+        fleet::put_token(&mut self.sessions().session().await?, token).await
     }
 
     async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
-        fleet::add_token(&mut self.sessions.session().await?, token).await
+        fleet::add_token(&mut self.sessions().session().await?, token).await
     }
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        fleet::tokens(&mut self.sessions.session().await?).await
+        fleet::tokens(&mut self.sessions().session().await?).await
     }
 
     async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
-        fleet::hint_key(&mut self.sessions.session().await?).await
+        fleet::hint_key(&mut self.sessions().session().await?).await
     }
 
     async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
-        fleet::put_replica(&mut self.sessions.session().await?, replica).await
+        fleet::put_replica(&mut self.sessions().session().await?, replica).await
     }
 
     async fn replicas(&self, within: Duration) -> Result<Vec<SeenReplica>, StoreError> {
-        fleet::replicas(&mut self.sessions.session().await?, within).await
+        fleet::replicas(&mut self.sessions().session().await?, within).await
     }
 
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
-        fleet::forget_replica(&mut self.sessions.session().await?, id).await
+        fleet::forget_replica(&mut self.sessions().session().await?, id).await
     }
 
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
-        self.sessions.lead().await
+        self.sessions().lead().await
     }
 
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {
-        upkeep::diagnose(&mut self.sessions.session().await?).await
+        upkeep::diagnose(&mut self.sessions().session().await?).await
     }
 
     async fn close(&self) {
-        self.sessions.close();
+        self.sessions().close();
     }
 }

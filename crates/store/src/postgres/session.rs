@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The connections to one database.
 pub(super) struct Sessions {
     connect: PgConnectOptions,
-    address: String,
+    pub(super) address: String,
     pub(super) connect_max: Duration,
     statement_max: Duration,
     upkeep_ms_max: u64,

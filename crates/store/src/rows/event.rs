@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use midflight_core::{
-    DocumentId, PhaseTime, Pointer, Problem, Problems, ReloadEvent, ReloadId, RevisionNumber,
+    ComponentTime, DocumentId, PhaseTime, Pointer, Problem, Problems, ReloadEvent, ReloadId, RevisionNumber,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ pub(crate) fn event(row: &impl Columns) -> Result<ReloadEvent, StoreError> {
 
 pub(crate) fn to_json(event: &ReloadEvent) -> Value {
     let phase = |time: &PhaseTime| json!([time.phase.as_str(), nanos(time.took)]);
+    let component = |time: &ComponentTime| json!([time.name, time.state.as_str(), nanos(time.took)]);
     let problem = |problem: &Problem| {
         let document = problem.document.as_ref().map(DocumentId::to_string);
         json!([document, problem.path.as_str(), problem.code, problem.message])
@@ -38,6 +39,7 @@ pub(crate) fn to_json(event: &ReloadEvent) -> Value {
         "to": event.to.get(),
         "kinds": event.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
         "documents": event.documents_changed,
+        "components": event.components.iter().map(component).collect::<Vec<_>>(),
         "problems": event.problems.iter().map(problem).collect::<Vec<_>>(),
         "unlisted": event.problems.unlisted(),
     })
@@ -56,6 +58,16 @@ fn from_json(event: &Value) -> Option<ReloadEvent> {
         let took = Duration::from_nanos(time[1].as_u64()?);
         Some(PhaseTime { phase: time[0].as_str()?.parse().ok()?, took })
     };
+    let component = |time: &Value| {
+        let took = Duration::from_nanos(time[2].as_u64()?);
+        Some(ComponentTime {
+            name: time[0].as_str()?.to_owned(),
+            state: time[1].as_str()?.parse().ok()?,
+            took,
+        })
+    };
+    // Events of before there were any do not say.
+    let components = event["components"].as_array().map_or(&[][..], Vec::as_slice);
     let problem = |problem: &Value| {
         let document = problem[0].as_str().and_then(|id| id.parse().ok());
         let code = problem[2].as_str()?.to_owned();
@@ -80,6 +92,7 @@ fn from_json(event: &Value) -> Option<ReloadEvent> {
             .map(|kind| kind.as_str()?.parse().ok())
             .collect::<Option<_>>()?,
         documents_changed: usize::try_from(event["documents"].as_u64()?).ok()?,
+        components: components.iter().map(component).collect::<Option<_>>()?,
         problems: listed.with_unlisted(unlisted),
     })
 }

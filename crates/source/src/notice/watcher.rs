@@ -7,11 +7,11 @@ use std::sync::Arc;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::bell::Bell;
-use super::list::{Folders, identity};
+use super::folders::{Folders, identity};
 
 /// Watches folders.
 #[derive(Debug)]
-pub(super) struct Watcher {
+pub(crate) struct Watcher {
     system: Option<RecommendedWatcher>,
     /// The watched folders, and which they were when the watch began: another may have taken the path since.
     watched: BTreeMap<PathBuf, Option<(u64, u64)>>,
@@ -21,7 +21,7 @@ pub(super) struct Watcher {
 
 impl Watcher {
     /// Begins to watch nothing. Where the system cannot tell of changes, says so and goes on without.
-    pub(super) fn new(bell: Arc<Bell>) -> Self {
+    pub(crate) fn new(bell: Arc<Bell>) -> Self {
         let ear = Arc::clone(&bell);
         let system = notify::recommended_watcher(move |event| ear.hear(event));
         let system = system.map_err(|error| {
@@ -31,13 +31,13 @@ impl Watcher {
     }
 
     /// Whether the system tells of every change.
-    pub(super) fn is_told(&self) -> bool {
+    pub(crate) fn is_told(&self) -> bool {
         self.system.is_some() && !self.complained
     }
 
     /// Watches these folders and no others. Answers whether it watches one that it did not watch before, so that
     /// something may have happened there unheard.
-    pub(super) fn follow(&mut self, folders: &Folders) -> bool {
+    pub(crate) fn follow(&mut self, folders: &Folders) -> bool {
         self.bell.concern(folders);
         match self.bell.gone() {
             Some(gone) => gone.iter().for_each(|path| self.forget(path)),

@@ -1,7 +1,8 @@
 //! "Did you mean": the nearest known name to one that is not known.
 
 /// The nearest of `known` to `name`, when it is near enough to be a slip of the keyboard.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Comparing costs the product of the lengths; nobody mistypes a name that long.
     const COMPARED_CHARS_MAX: usize = 64;
     let length = name.chars().count();
@@ -20,12 +21,14 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The clause `; did you mean "x"?`, or nothing when no known name is near.
-pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+#[must_use]
+pub fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, known).map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
 }
 
 /// A text from an input, cut to what an error message can carry.
-pub(crate) fn clip(text: &str) -> String {
+#[must_use]
+pub fn clip(text: &str) -> String {
     const SHOWN_CHARS_MAX: usize = 80;
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         None => text.to_owned(),

@@ -9,7 +9,7 @@ use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::list::{Folders, is_document};
+use super::folders::{Folders, is_document};
 
 /// How long a writer that goes quiet with a file open is waited for: a file that is being written is not read in
 /// the middle, and a writer that never closes its file is not waited for for ever.
@@ -21,7 +21,7 @@ const WRITTEN_MAX: usize = 10_000;
 
 /// Rings when something changed.
 #[derive(Debug, Default)]
-pub(super) struct Bell {
+pub(crate) struct Bell {
     rung: Notify,
     heard: Mutex<Heard>,
 }
@@ -44,17 +44,17 @@ impl Bell {
     }
 
     /// Rings by itself.
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         self.rung.notify_one();
     }
 
     /// Says what is listened for from now on.
-    pub(super) fn concern(&self, folders: &Folders) {
+    pub(crate) fn concern(&self, folders: &Folders) {
         self.heard().concerns.clone_from(folders);
     }
 
     /// Takes what the system tells; called on its thread.
-    pub(super) fn hear(&self, event: notify::Result<notify::Event>) {
+    pub(crate) fn hear(&self, event: notify::Result<notify::Event>) {
         let event = match event {
             Ok(event) if !event.need_rescan() => event,
             _ => {
@@ -89,19 +89,19 @@ impl Bell {
     }
 
     /// What went away since this was last asked; none when nobody knows.
-    pub(super) fn gone(&self) -> Option<Vec<PathBuf>> {
+    pub(crate) fn gone(&self) -> Option<Vec<PathBuf>> {
         let mut heard = self.heard();
         let gone = std::mem::take(&mut heard.gone);
         (!std::mem::take(&mut heard.lost)).then_some(gone)
     }
 
     /// Waits for it to ring. A ring before the wait counts.
-    pub(super) async fn rung(&self) {
+    pub(crate) async fn rung(&self) {
         self.rung.notified().await;
     }
 
     /// Waits until nothing has rung for `quiet` and no file is open for writing, within reason.
-    pub(super) async fn settled(&self, quiet: Duration) {
+    pub(crate) async fn settled(&self, quiet: Duration) {
         let began = Instant::now();
         loop {
             let writing = self.writing_since();
@@ -113,6 +113,11 @@ impl Bell {
                 return;
             }
         }
+    }
+
+    /// Whether a file is being written.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing_since().is_some()
     }
 
     /// When a file that is still being written was last written to.

@@ -1,0 +1,152 @@
+//! The config of a process at its start: read, valid, and in the log before anything runs on it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use midflight_config::{Configs, Entry, Shape};
+use midflight_core::{Change, Digest, DocumentId, Edit, Outcome, Trigger};
+use midflight_engine::Engine;
+use midflight_live::Live;
+use midflight_source::{ConfigText, FileOptions};
+use midflight_store::{AppendError, NewRevision, Store};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::file::{ConfigFile, Content};
+use crate::look::Looked;
+use crate::reloader::{Reloader, Subject};
+use crate::report::{Attempt, ServedContent};
+use crate::{AppError, Process};
+
+/// How often the file's document is offered to a log that others write to.
+const SEED_TRIES_MAX: u32 = 16;
+
+/// The config of a process at its start.
+#[derive(Debug)]
+pub struct Boot {
+    id: DocumentId,
+    file: Option<ConfigFile>,
+    first: Option<(Digest, ConfigText)>,
+    running: Arc<Entry>,
+    at: Timestamp,
+    began: std::time::Instant,
+}
+
+impl Boot {
+    /// Reads the config: of the file, or of the document when there is no file, or of nothing but defaults, variables and
+    /// flags. It is validated by the code that validates it at every reload.
+    ///
+    /// # Errors
+    /// [`AppError::Config`] with everything that is wrong and its place.
+    pub fn read<T>(
+        id: DocumentId,
+        shape: &Shape<T>,
+        file: Option<PathBuf>,
+        document: Option<&Arc<Value>>,
+    ) -> Result<Self, AppError>
+    where
+        T: Default + Serialize + DeserializeOwned + Send + Sync + 'static,
+    {
+        let (at, began) = (Timestamp::now(), std::time::Instant::now());
+        let file = file.map(ConfigFile::new);
+        let first = file.as_ref().map(first_content).transpose()?;
+        let said = first.as_ref().map(|(_, text)| text.body()).or(document);
+        let running = shape.build(said, &Process).map_err(|problems| {
+            AppError::Config(match &file {
+                Some(file) => file.placed(&problems, first.as_ref().map(|(_, text)| text)),
+                None => ConfigFile::new(id.to_string().into()).placed(&problems, None),
+            })
+        })?;
+        Ok(Self { id, file, first, running: Arc::new(running), at, began })
+    }
+
+    /// What the process starts with.
+    #[must_use]
+    pub fn entry(&self) -> &Arc<Entry> {
+        &self.running
+    }
+
+    /// Puts what the file says into the log, unless it is there, so that nothing runs on anything else first.
+    ///
+    /// # Errors
+    /// [`AppError::Store`] when the log does not take it.
+    pub async fn seed(&self, store: &dyn Store) -> Result<(), AppError> {
+        let (Some(file), Some((_, text))) = (&self.file, &self.first) else { return Ok(()) };
+        let edit = edit(&self.id, file, text, Trigger::Startup, file.owner().as_str());
+        for _ in 0..SEED_TRIES_MAX {
+            let (expected_head, heads) = store.heads(std::slice::from_ref(&self.id)).await?;
+            let now = heads.into_iter().flatten().next();
+            if now.is_some_and(|now| now.body.as_ref() == Some(text.body())) {
+                return Ok(());
+            }
+            let created_at = Timestamp::now();
+            let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: u64::MAX };
+            match store.append(new).await {
+                // Somebody else wrote; perhaps the same.
+                Err(AppendError::Moved { .. }) => {}
+                taken => return taken.map(drop).map_err(|error| AppError::Store(error.to_string())),
+            }
+        }
+        Err(AppError::Store("other writers were faster, again and again".to_owned()))
+    }
+
+    /// Follows the file, and takes every trigger from now on, on an engine that serves the config.
+    ///
+    /// # Errors
+    /// [`AppError::Source`] when the file cannot be watched.
+    pub fn follow(
+        self,
+        engine: &Engine,
+        live: Live<Configs>,
+        options: FileOptions,
+    ) -> Result<Reloader, AppError> {
+        let served = live.load().get(&self.id.name).and_then(|entry| entry.digest());
+        let mut waits = None;
+        if let Some(file) = self.file.as_ref().filter(|_| served != self.running.digest()) {
+            waits = Some(file.problem("waits for the log, which does not answer".to_owned()));
+        }
+        let attempt = Attempt {
+            hash: self.first.as_ref().map(|(digest, _)| *digest).or_else(|| self.running.digest()),
+            outcome: if waits.is_some() { Outcome::LoadFailed } else { Outcome::Success },
+            trigger: Trigger::Startup,
+            by: "startup".to_owned(),
+            at: self.at,
+            took: self.began.elapsed(),
+            components: engine.status().last_reload.map_or_else(Vec::new, |event| event.components.clone()),
+            problems: waits.into_iter().collect(),
+        };
+        let served =
+            self.first.map(|(hash, text)| ServedContent { hash, body: Digest::of_body(text.body()) });
+        let subject = Subject { id: self.id, live, running: self.running, file: self.file };
+        Ok(Reloader::start(engine.clone(), subject, options, Looked { attempt, served })?)
+    }
+}
+
+/// What the file says at the start, which has to be something.
+fn first_content(file: &ConfigFile) -> Result<(Digest, ConfigText), AppError> {
+    let Content { digest, text } = file.read().map_err(AppError::Config)?;
+    Ok((digest, text.map_err(AppError::Config)?))
+}
+
+/// The edit that makes the document what the file says.
+pub(crate) fn edit(
+    id: &DocumentId,
+    file: &ConfigFile,
+    text: &ConfigText,
+    trigger: Trigger,
+    by: &str,
+) -> Edit {
+    let mut change = Change::put(id.clone(), Value::Null);
+    change.body = Some(Arc::clone(text.body()));
+    Edit {
+        author: by.to_owned(),
+        reason: format!("as {} says", file.path().display()),
+        trigger,
+        owner: Some(file.owner()),
+        // The file is what its operator points at, so it may take back what was changed past it.
+        take_over: true,
+        changes: vec![change],
+    }
+}

@@ -1,0 +1,72 @@
+//! The config file: its content with the digest that says which content it is.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use midflight_core::{Digest, Owner, Pointer, Problems};
+use midflight_source::{ConfigText, FileProblem, parse_config};
+
+use crate::process::read_text;
+
+/// The largest config file, in bytes. The log takes no larger document either.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The file that a config is read from.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfigFile {
+    path: PathBuf,
+    name: Arc<str>,
+}
+
+/// One content of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    /// Of its bytes, so that whoever else reads the file can say which content it means.
+    pub(crate) digest: Digest,
+    /// What it says, or what is wrong with it.
+    pub(crate) text: Result<ConfigText, Vec<FileProblem>>,
+}
+
+impl ConfigFile {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        let name = path.to_string_lossy().into();
+        Self { path, name }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Who owns the document that the file says.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner::new(&format!("file:{}", self.name))
+    }
+
+    /// Reads it.
+    pub(crate) fn read(&self) -> Result<Content, Vec<FileProblem>> {
+        let text = read_text(&self.path, FILE_BYTES_MAX);
+        let text = text.map_err(|why| vec![self.problem(format!("cannot be read: {why}"))])?;
+        let digest = Digest::of_bytes(text.as_bytes());
+        Ok(Content { digest, text: parse_config(&text, &self.name) })
+    }
+
+    /// A problem with the file as a whole.
+    pub(crate) fn problem(&self, message: String) -> FileProblem {
+        let (file, path) = (Arc::clone(&self.name), Pointer::root());
+        FileProblem { file, line: None, column: None, document: None, path, message }
+    }
+
+    /// Problems of the document as problems of the file, with the places where they stand.
+    pub(crate) fn placed(&self, problems: &Problems, text: Option<&ConfigText>) -> Vec<FileProblem> {
+        let placed = problems.iter().map(|problem| {
+            let place = text.and_then(|text| text.locate(&problem.path));
+            FileProblem {
+                line: place.map(|(line, _)| line),
+                column: place.map(|(_, column)| column),
+                path: problem.path.clone(),
+                ..self.problem(problem.message.clone())
+            }
+        });
+        placed.collect()
+    }
+}

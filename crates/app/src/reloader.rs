@@ -1,0 +1,200 @@
+//! Every trigger of one config on one road: whatever asks, one task looks at what the config is to be, and says what came
+//! of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use midflight_config::{Configs, Entry};
+use midflight_core::{DocumentId, Trigger};
+use midflight_engine::Engine;
+use midflight_live::Live;
+use midflight_source::{FileOptions, FileWatch, SourceError};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::file::ConfigFile;
+use crate::look::{Looked, Looker};
+use crate::report::Report;
+
+/// How many may ask at once. They are answered together, so more wait only for room.
+const ASKS_MAX: usize = 64;
+/// The longest time until a content that was refused is tried again.
+const BACKOFF_MAX: Duration = Duration::from_secs(300);
+
+/// What a config is, where it is read from, and what it was when the process started.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    pub(crate) id: DocumentId,
+    pub(crate) live: Live<Configs>,
+    pub(crate) running: Arc<Entry>,
+    pub(crate) file: Option<ConfigFile>,
+}
+
+/// Somebody who wants to have looked, and perhaps waits to hear what came of it.
+struct Ask {
+    trigger: Trigger,
+    by: String,
+    reply: Option<oneshot::Sender<()>>,
+}
+
+/// Takes every trigger of one config: the file, a signal, a request, a webhook. Those that come while one is under way are
+/// answered by one look after it, so however many there are, what was there after the last of them is what is served.
+///
+/// Whoever asks does not carry it: who goes away before the answer changes nothing.
+#[derive(Debug)]
+pub struct Reloader {
+    asks: mpsc::Sender<Ask>,
+    looked: watch::Receiver<Looked>,
+    subject: Subject,
+    engine: Engine,
+    stop: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Reloader {
+    /// Begins to watch. `first` is what came of the start.
+    pub(crate) fn start(
+        engine: Engine,
+        subject: Subject,
+        options: FileOptions,
+        first: Looked,
+    ) -> Result<Self, SourceError> {
+        let looker = Looker { engine: engine.clone(), subject: subject.clone(), looked: first.clone() };
+        let files = FileWatch::new(looker.files(), options)?;
+        let (asks, asked) = mpsc::channel(ASKS_MAX);
+        let (shown, looked) = watch::channel(first);
+        let stop = CancellationToken::new();
+        let desk = Desk { looker, files, asked, shown, backoff: Backoff::new(options.poll) };
+        let task = tokio::spawn(desk.run(stop.clone()));
+        Ok(Self { asks, looked, subject, engine, stop, task: Mutex::new(Some(task)) })
+    }
+
+    /// Looks what the config is to be, brings it about, and answers how it stands then.
+    pub async fn reload(&self, trigger: Trigger, by: &str) -> Report {
+        let (reply, done) = oneshot::channel();
+        let ask = Ask { trigger, by: by.to_owned(), reply: Some(reply) };
+        // When the task is gone there is nothing to wait for.
+        if self.asks.send(ask).await.is_ok() {
+            drop(done.await);
+        }
+        self.report()
+    }
+
+    /// Asks for a look without waiting for it.
+    pub fn request(&self, trigger: Trigger, by: &str) {
+        let ask = Ask { trigger, by: by.to_owned(), reply: None };
+        // Where so many wait already, a look comes after this.
+        drop(self.asks.try_send(ask));
+    }
+
+    /// How the config stands.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let looked = self.looked.borrow().clone();
+        looked.report(&self.engine, &self.subject)
+    }
+
+    /// Waits for the next look to end, and answers how the config stands then.
+    pub async fn next_report(&self) -> Report {
+        let mut looked = self.looked.clone();
+        looked.mark_unchanged();
+        if looked.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.report()
+    }
+
+    /// Stops watching; takes as long as a look that is under way. Stopping twice is stopping once.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.lock().await.take()
+            && task.await.is_err()
+        {
+            tracing::error!("the task that reloads a config failed");
+        }
+    }
+}
+
+impl Drop for Reloader {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// The one who looks.
+struct Desk {
+    looker: Looker,
+    files: FileWatch,
+    asked: mpsc::Receiver<Ask>,
+    shown: watch::Sender<Looked>,
+    backoff: Backoff,
+}
+
+impl Desk {
+    async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let first = tokio::select! {
+                () = stop.cancelled() => return,
+                ask = self.asked.recv() => match ask {
+                    Some(ask) => Some(ask),
+                    None => return,
+                },
+                () = self.files.touched() => None,
+            };
+            self.answer(first).await;
+            if let Err(error) = self.files.follow(self.looker.files()) {
+                tracing::warn!(%error, "a file that the config refers to cannot be watched");
+            }
+        }
+    }
+
+    /// Looks once for everybody who waits. Without anybody a file was touched, or it is time to look.
+    async fn answer(&mut self, first: Option<Ask>) {
+        let (trigger, by) = match &first {
+            Some(ask) => (ask.trigger, ask.by.clone()),
+            None => (Trigger::FileWatch, self.looker.watcher()),
+        };
+        let mut waiting: Vec<_> = first.into_iter().collect();
+        while let Ok(ask) = self.asked.try_recv() {
+            waiting.push(ask);
+        }
+        let looked = if waiting.is_empty() {
+            self.looker.look_if_new(&by, self.backoff.is_over()).await
+        } else {
+            self.files.written().await;
+            Some(self.looker.look(trigger, &by).await)
+        };
+        if let Some(looked) = looked {
+            self.backoff.note(looked.is_live());
+            self.shown.send_replace(looked);
+        }
+        for ask in waiting {
+            if ask.reply.is_some_and(|reply| reply.send(()).is_err()) {
+                tracing::debug!("whoever asked for a reload has gone");
+            }
+        }
+    }
+}
+
+/// When to try a content again that was refused: sooner at first, then ever later.
+struct Backoff {
+    first: Duration,
+    next: Duration,
+    since: tokio::time::Instant,
+}
+
+impl Backoff {
+    fn new(first: Duration) -> Self {
+        Self { first, next: first, since: tokio::time::Instant::now() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.since.elapsed() >= self.next
+    }
+
+    fn note(&mut self, is_live: bool) {
+        self.since = tokio::time::Instant::now();
+        self.next = if is_live { self.first } else { (self.next * 2).min(BACKOFF_MAX) };
+    }
+}

@@ -1,0 +1,271 @@
+//! The connections of one pool, and how long anybody waits for one.
+//!
+//! This is no `PgPool` of sqlx. That one goes on trying a server that refuses until its time is over and then does not say
+//! why; it closes when the last of its connections comes back, with no way to cut one that does not; and it does not
+//! tell when the server has let go of them, without which a bound on the connections of two pools cannot be kept.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use sqlx::{Connection as _, PgConnection};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout, timeout_at};
+
+use super::failure::DialError;
+use super::settings::{DatabaseSettings, Target};
+
+/// A connection that was used this short a time ago is taken to be good: no server restarts in less.
+const TRUSTED: Duration = Duration::from_millis(100);
+/// How long a connection that comes back may take to be whole again. One that was left in the middle of a statement is
+/// not, until the statement ends.
+const WHOLE_MAX: Duration = Duration::from_secs(1);
+/// How long saying goodbye may take.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
+/// How many connections are opened at a time.
+const OPENED_AT_ONCE: usize = 8;
+
+/// The connections to one database by one set of settings.
+pub(super) struct Pool {
+    pub(super) settings: DatabaseSettings,
+    pub(super) target: Target,
+    /// One for each connection that there may be. Closed with the pool.
+    permits: Arc<Semaphore>,
+    state: Mutex<State>,
+    /// Something came back, or went.
+    pub(super) changed: Notify,
+}
+
+/// How far a pool has gone on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Stage {
+    Open,
+    /// What is in use may come back.
+    Draining,
+    /// What is in use is cut.
+    Cut,
+}
+
+struct State {
+    stage: Stage,
+    idle: Vec<Kept>,
+    /// The server's numbers of all that are open, in use or not.
+    open: HashSet<i32>,
+    dialling: usize,
+}
+
+/// An open connection.
+pub(super) struct Kept {
+    pub(super) connection: PgConnection,
+    pub(super) counted: Counted,
+    born: Instant,
+    used: Instant,
+}
+
+impl Kept {
+    /// The server's number of its end.
+    pub(super) fn pid(&self) -> i32 {
+        self.counted.pid
+    }
+
+    /// Ends it in good order. It counts until it is closed.
+    pub(super) async fn goodbye(self) {
+        // It is gone either way.
+        timeout(GOODBYE_MAX, self.connection.close()).await.ok();
+        drop(self.counted);
+    }
+}
+
+/// Counts a connection as open until it is dropped.
+pub(super) struct Counted {
+    pool: Weak<Pool>,
+    pid: i32,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.state().open.remove(&self.pid);
+            pool.changed.notify_one();
+        }
+    }
+}
+
+/// Why a pool did not give a connection.
+pub(super) enum Missed {
+    /// It is on its way out: ask the one that took its place.
+    Closed,
+    Exhausted,
+    Failed(DialError),
+}
+
+/// A connection, and the right to have it.
+pub(super) struct Leased {
+    pub(super) kept: Kept,
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    pub(super) fn new(settings: DatabaseSettings, target: Target) -> Self {
+        let permits = Arc::new(Semaphore::new(settings.max_conns as usize));
+        let state = State { stage: Stage::Open, idle: Vec::new(), open: HashSet::new(), dialling: 0 };
+        Self { settings, target, permits, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens what is to be open before anybody uses it, one at least, and from then on closes what nobody uses.
+    pub(super) async fn open(self: &Arc<Self>) -> Result<(), DialError> {
+        let count = self.settings.min_conns.max(1) as usize;
+        let opened = stream::iter(0..count).map(|_| self.dial()).buffer_unordered(OPENED_AT_ONCE);
+        let keep = async |kept| {
+            self.state().idle.push(kept);
+            Ok(())
+        };
+        opened.try_for_each(keep).await?;
+        tokio::spawn(look_after(Arc::downgrade(self), self.upkeep_period()));
+        Ok(())
+    }
+
+    /// Opens a connection and asks it something. It counts from the first moment.
+    pub(super) async fn dial(self: &Arc<Self>) -> Result<Kept, DialError> {
+        let _dialling = Dialling::new(self);
+        let opened = async {
+            let mut connection = PgConnection::connect_with(&self.target.connect).await?;
+            let pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+            Ok((connection, pid))
+        };
+        let max = self.settings.connect_max();
+        let opened = timeout(max, opened).await.map_err(|_| DialError::Late(max))?;
+        let (connection, pid) = opened.map_err(DialError::Failed)?;
+        self.state().open.insert(pid);
+        let (counted, now) = (Counted { pool: Arc::downgrade(self), pid }, Instant::now());
+        Ok(Kept { connection, counted, born: now, used: now })
+    }
+
+    /// A connection that answers, by `deadline`.
+    pub(super) async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Leased, Missed> {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        let permit = match timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await {
+            Err(_) => return Err(Missed::Exhausted),
+            Ok(Err(_)) => return Err(Missed::Closed),
+            Ok(Ok(permit)) => permit,
+        };
+        while let Some(mut kept) = self.take_idle() {
+            let is_good = kept.used.elapsed() < TRUSTED
+                || matches!(timeout(WHOLE_MAX, kept.connection.ping()).await, Ok(Ok(())));
+            if is_good {
+                return Ok(Leased { kept, permit });
+            }
+            // Where one is dead the others are: the server was restarted, or the network cut.
+            drop(self.idle());
+        }
+        let dialled = timeout_at(deadline, self.dial()).await;
+        let kept =
+            dialled.unwrap_or(Err(DialError::Late(self.settings.acquire_max()))).map_err(Missed::Failed)?;
+        if self.state().stage == Stage::Cut {
+            kept.goodbye().await;
+            return Err(Missed::Closed);
+        }
+        Ok(Leased { kept, permit })
+    }
+
+    fn take_idle(&self) -> Option<Kept> {
+        let mut state = self.state();
+        // The one that was used last: what is too many then grows old.
+        if state.stage == Stage::Open { state.idle.pop() } else { None }
+    }
+
+    /// Takes a connection back, once it is known to be whole: whatever its caller left undone is done first.
+    pub(super) async fn take_back(&self, mut kept: Kept, permit: OwnedSemaphorePermit) {
+        let is_whole = matches!(timeout(WHOLE_MAX, kept.connection.ping()).await, Ok(Ok(())));
+        kept.used = Instant::now();
+        if is_whole && kept.born.elapsed() < self.settings.lifetime_max() {
+            self.state().idle.push(kept);
+        } else if is_whole {
+            kept.goodbye().await;
+        }
+        drop(permit);
+        self.changed.notify_one();
+    }
+
+    /// Gives out nothing from now on; what is in use may come back.
+    pub(super) fn drain(&self) {
+        self.state().stage = Stage::Draining;
+        self.permits.close();
+    }
+
+    /// Everything that nobody uses.
+    pub(super) fn idle(&self) -> Vec<Kept> {
+        std::mem::take(&mut self.state().idle)
+    }
+
+    /// Whether something is open or being opened besides `known`.
+    pub(super) fn has_more_than(&self, known: Option<i32>) -> bool {
+        let state = self.state();
+        state.dialling > 0 || state.open.iter().any(|pid| Some(*pid) != known)
+    }
+
+    /// From now on whatever is being opened is closed again. Answers what is in use.
+    pub(super) fn cut(&self) -> Vec<i32> {
+        let mut state = self.state();
+        state.stage = Stage::Cut;
+        state.open.iter().copied().collect()
+    }
+
+    /// How many are open, how many of them nobody uses.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.open.len(), state.idle.len())
+    }
+
+    fn upkeep_period(&self) -> Duration {
+        let shortest = self.settings.idle_max().min(self.settings.lifetime_max());
+        (shortest / 2).clamp(Duration::from_millis(50), Duration::from_secs(30))
+    }
+
+    /// What nobody used for too long, and what is too old; as many stay as are to be open.
+    fn worn_out(&self) -> Vec<Kept> {
+        let mut state = self.state();
+        let spare = state.open.len().saturating_sub(self.settings.min_conns as usize);
+        let (idle_max, lifetime_max) = (self.settings.idle_max(), self.settings.lifetime_max());
+        let mut closed = 0;
+        let is_worn_out = |kept: &mut Kept| {
+            let is_spare = kept.used.elapsed() >= idle_max && closed < spare;
+            closed += usize::from(is_spare);
+            is_spare || kept.born.elapsed() >= lifetime_max
+        };
+        state.idle.extract_if(.., is_worn_out).collect()
+    }
+}
+
+/// Counts a connection that is being opened, also when its opening is given up.
+struct Dialling<'a>(&'a Pool);
+
+impl<'a> Dialling<'a> {
+    fn new(pool: &'a Pool) -> Self {
+        pool.state().dialling += 1;
+        Self(pool)
+    }
+}
+
+impl Drop for Dialling<'_> {
+    fn drop(&mut self) {
+        self.0.state().dialling -= 1;
+        self.0.changed.notify_one();
+    }
+}
+
+/// Closes what is worn out, as long as there is a pool that is open.
+async fn look_after(pool: Weak<Pool>, period: Duration) {
+    loop {
+        sleep(period).await;
+        let Some(pool) = pool.upgrade().filter(|pool| pool.state().stage == Stage::Open) else { return };
+        for kept in pool.worn_out() {
+            kept.goodbye().await;
+        }
+    }
+}

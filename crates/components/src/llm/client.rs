@@ -1,0 +1,187 @@
+//! One coherent client: a URL, a key and a model that belong together, and how it tries again.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
+use reqwest::{Client as Http, Response, StatusCode};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::LlmError;
+use super::settings::{LlmSettings, Target};
+use super::wire::{Body, ChatAnswer, ChatRequest, answer};
+
+/// The longest answer that is read, in bytes: 4 MiB, far beyond what any model says at once.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// The longest part of a refusal that is told, in characters.
+const REFUSAL_CHARS_MAX: usize = 300;
+/// The pause before it is tried again, doubled each time.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The longest such pause, if the server does not ask for a longer one.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long proving may take, whatever a chat may.
+const PROVE_MAX: Duration = Duration::from_secs(10);
+
+/// A client made from one set of settings.
+pub(super) struct Client {
+    pub(super) settings: LlmSettings,
+    target: Target,
+    http: Http,
+}
+
+/// What came of one try.
+enum Tried {
+    Answered(Vec<u8>),
+    Again { error: LlmError, after: Option<Duration> },
+    Failed(LlmError),
+}
+
+/// What came of asking whether the server is there.
+pub(super) enum Proved {
+    Well,
+    /// It does not take the key.
+    Key(String),
+    /// It cannot be reached, or does not do what it should.
+    Server(String),
+}
+
+impl Client {
+    pub(super) fn new(settings: LlmSettings, target: Target) -> Result<Self, String> {
+        // The roots come along, as for the databases: there may be none where the program runs.
+        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let tls = tls.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
+        // A redirect would take the key elsewhere.
+        let http = Http::builder().tls_backend_preconfigured(tls).redirect(reqwest::redirect::Policy::none());
+        let http = http.build().map_err(|error| target.secrets.scrub(&error.without_url().to_string()))?;
+        Ok(Self { settings, target, http })
+    }
+
+    /// Asks whether the server is there and takes the key.
+    pub(super) async fn prove(&self) -> Proved {
+        let deadline = Instant::now() + self.settings.timeout().min(PROVE_MAX);
+        let mut request = self.http.get(self.target.models.clone());
+        if let Some(authorization) = &self.target.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        let response = match timeout_at(deadline, request.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Proved::Server(self.said(error)),
+            Err(_) => return Proved::Server("it did not answer in time".to_owned()),
+        };
+        match response.status() {
+            // Some have no list of models: they are there all the same.
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Proved::Well,
+            status if status.is_success() => Proved::Well,
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Proved::Key(status.to_string()),
+            status => Proved::Server(format!("it answered {status}")),
+        }
+    }
+
+    /// Asks, and asks again as often as the settings say, in the time that they give.
+    pub(super) async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, LlmError> {
+        let deadline = Instant::now() + self.settings.timeout();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let tried = timeout_at(deadline, self.send(request)).await;
+            let (error, after) = match tried.unwrap_or_else(|_| Tried::Failed(self.late(tries))) {
+                Tried::Answered(body) => {
+                    return answer(&body, &self.settings.model, tries).ok_or(LlmError::Malformed);
+                }
+                Tried::Failed(error) => return Err(error),
+                Tried::Again { error, after } => (error, after),
+            };
+            let pause = after.unwrap_or_else(|| pause(tries));
+            // What would only be late is not waited for.
+            if tries > self.settings.retries || Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            sleep(pause).await;
+        }
+    }
+
+    async fn send(&self, request: &ChatRequest) -> Tried {
+        let body = Body::new(request, &self.settings.model);
+        let mut sent = self.http.post(self.target.chat.clone()).json(&body);
+        if let Some(authorization) = &self.target.authorization {
+            sent = sent.header(AUTHORIZATION, authorization.clone());
+        }
+        let response = match sent.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                let was_sent = !error.is_connect();
+                let error = LlmError::Unreachable { why: self.said(error) };
+                // What may have been answered elsewhere is not paid for twice.
+                return if was_sent { Tried::Failed(error) } else { Tried::Again { error, after: None } };
+            }
+        };
+        let (status, after) = (response.status(), retry_after(&response));
+        let body = match self.read(response).await {
+            Ok(body) => body,
+            Err(error) => return Tried::Failed(error),
+        };
+        if status.is_success() {
+            return Tried::Answered(body);
+        }
+        let why = self.refusal(&body);
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                let retry_after_ms = after.map(|after| after.as_millis().try_into().unwrap_or(u64::MAX));
+                Tried::Again { error: LlmError::Busy { retry_after_ms }, after }
+            }
+            status if status.is_server_error() => {
+                Tried::Again { error: LlmError::Refused { status: status.as_u16(), why }, after }
+            }
+            status => Tried::Failed(LlmError::Refused { status: status.as_u16(), why }),
+        }
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, LlmError> {
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(None) => return Ok(body),
+                Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES_MAX => {
+                    body.extend_from_slice(&chunk)
+                }
+                Ok(Some(_)) => return Err(LlmError::TooLong { bytes_max: ANSWER_BYTES_MAX }),
+                Err(error) => return Err(LlmError::Unreachable { why: self.said(error) }),
+            }
+        }
+    }
+
+    fn refusal(&self, body: &[u8]) -> String {
+        let text: String = String::from_utf8_lossy(body).chars().take(REFUSAL_CHARS_MAX).collect();
+        self.target.secrets.scrub(&text)
+    }
+
+    /// What the library says, down to the reason, without the URL.
+    fn said(&self, error: reqwest::Error) -> String {
+        let error = error.without_url();
+        let mut said = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(reason) = source {
+            said = format!("{said}: {reason}");
+            source = reason.source();
+        }
+        self.target.secrets.scrub(&said)
+    }
+
+    fn late(&self, tries: u32) -> LlmError {
+        LlmError::Late { timeout_ms: self.settings.timeout_ms, tries }
+    }
+}
+
+/// Twice as long each time, and a bit different each time, so that those who failed together do not come back together.
+fn pause(tries: u32) -> Duration {
+    let longest = PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(10)).min(PAUSE_MAX);
+    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+/// How long the server asks to be left alone, in seconds (RFC 9110, 10.2.3); a date is not heeded.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}

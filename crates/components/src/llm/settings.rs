@@ -1,0 +1,121 @@
+//! What a client of an LLM is made from.
+
+use std::time::Duration;
+
+use midflight_config::Secret;
+use midflight_core::Problems;
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+use serde::{Deserialize, Serialize};
+
+use crate::Place;
+use crate::bounds::{DAY_MS, within};
+use crate::scrub::Secrets;
+
+/// The settings of an [`Llm`](crate::Llm).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LlmSettings {
+    /// Who it is, in a word; `openai`. Any will do that speaks as OpenAI does.
+    pub provider: String,
+    /// Where `/models` and `/chat/completions` lie; `https://api.openai.com/v1`.
+    pub base_url: String,
+    /// The key, sent as a bearer token; none when it is empty.
+    pub api_key: Secret,
+    /// Which model answers.
+    pub model: String,
+    /// How long a chat may take, in milliseconds, with all its tries and the pauses between them; 30,000.
+    pub timeout_ms: u64,
+    /// How often it is tried again when the server cannot be reached, is busy (429) or fails (5xx); 2, at most 10.
+    pub retries: u32,
+    /// Whether the server is asked with the key before the client is used; true.
+    pub verify: bool,
+}
+
+impl Default for LlmSettings {
+    fn default() -> Self {
+        Self {
+            provider: "openai".to_owned(),
+            base_url: "https://api.openai.com/v1".to_owned(),
+            api_key: Secret::default(),
+            model: String::new(),
+            timeout_ms: 30_000,
+            retries: 2,
+            verify: true,
+        }
+    }
+}
+
+/// Settings that can be, ready to be asked by. It cannot be printed: the key is in it.
+pub(super) struct Target {
+    pub(super) models: Url,
+    pub(super) chat: Url,
+    pub(super) authorization: Option<HeaderValue>,
+    pub(super) secrets: Secrets,
+}
+
+impl LlmSettings {
+    /// Everything that cannot be in these settings.
+    ///
+    /// A kind can ask this when it validates, so that such settings are refused before anything is prepared.
+    ///
+    /// # Errors
+    /// All of it, each with its place and its cure.
+    pub fn check(&self, place: &Place<Self>) -> Result<(), Problems> {
+        self.target(place).map(drop)
+    }
+
+    pub(super) fn target(&self, place: &Place<Self>) -> Result<Target, Problems> {
+        let mut problems = Problems::default();
+        within(&mut problems, place, "timeout_ms", &self.timeout_ms, &(1..=DAY_MS));
+        within(&mut problems, place, "retries", &self.retries, &(0..=10));
+        for (setting, text) in [("model", &self.model), ("provider", &self.provider)] {
+            if text.is_empty() {
+                problems.add(place.problem(
+                    "missing",
+                    setting,
+                    format!("there is no {setting}; write its name"),
+                ));
+            }
+        }
+        let authorization = self.authorization();
+        if authorization.is_err() {
+            let message = "the key has something in it that cannot be sent; look for a line break or a blank";
+            problems.add(place.problem("invalid_key", "api_key", message));
+        }
+        let Some((models, chat)) = self.urls() else {
+            let message =
+                "base_url is no URL of an API; write it as https://api.openai.com/v1, and a key into api_key";
+            problems.add(place.problem("invalid_url", "base_url", message));
+            return Err(problems);
+        };
+        let mut secrets = Secrets::default();
+        secrets.hide(self.api_key.expose());
+        let authorization = authorization.ok().flatten();
+        problems.or(Target { models, chat, authorization, secrets })
+    }
+
+    /// Without anything in it that may be a secret: a user, a password, a query.
+    fn urls(&self) -> Option<(Url, Url)> {
+        let base = self.base_url.trim_end_matches('/');
+        let under = |path: &str| Url::parse(&format!("{base}{path}")).ok();
+        let (models, chat) = (under("/models")?, under("/chat/completions")?);
+        let is_http = matches!(models.scheme(), "http" | "https") && models.has_host();
+        let is_plain = models.username().is_empty() && models.password().is_none();
+        let is_whole = models.query().is_none() && models.fragment().is_none();
+        (is_http && is_plain && is_whole).then_some((models, chat))
+    }
+
+    fn authorization(&self) -> Result<Option<HeaderValue>, reqwest::header::InvalidHeaderValue> {
+        if self.api_key.is_empty() {
+            return Ok(None);
+        }
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.api_key.expose()))?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+}

@@ -1,0 +1,94 @@
+//! Lines in one of two formats, which changes between two lines.
+//!
+//! Both formats are always there, and each keeps the fields of spans in its own way, so that a span that was opened under
+//! one has its fields under the other. Only one of them writes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tracing::dispatcher::{WeakDispatch, with_default};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Dispatch, Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::format::{DefaultFields, Format, Json, JsonFields};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+use super::settings::LogFormat;
+
+/// Which format is in use.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chosen(Arc<AtomicBool>);
+
+impl Chosen {
+    pub(super) fn choose(&self, format: LogFormat) {
+        self.0.store(format == LogFormat::Json, Ordering::Relaxed);
+    }
+
+    fn is_json(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The dispatch that these lines come by.
+#[derive(Clone, Default)]
+pub(super) struct Registered(Arc<OnceLock<WeakDispatch>>);
+
+impl Registered {
+    /// Does something by which the places that log are asked anew whether they may. Where only one dispatch was ever made
+    /// they ask that of the thread that does it, which need not be this one.
+    pub(super) fn by_it(&self, change: impl FnOnce()) {
+        match self.0.get().and_then(WeakDispatch::upgrade) {
+            Some(dispatch) => with_default(&dispatch, change),
+            None => change(),
+        }
+    }
+}
+
+pub(super) struct Formats<S, W> {
+    text: fmt::Layer<S, DefaultFields, Format, W>,
+    json: fmt::Layer<S, JsonFields, Format<Json>, W>,
+    chosen: Chosen,
+    registered: Registered,
+}
+
+impl<S, W> Formats<S, W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Clone + 'static,
+{
+    pub(super) fn new(writer: W, chosen: Chosen, registered: Registered) -> Self {
+        let text = fmt::layer().with_ansi(false).with_writer(writer.clone());
+        let json = fmt::layer().json().with_writer(writer);
+        Self { text, json, chosen, registered }
+    }
+}
+
+impl<S, W> Layer<S> for Formats<S, W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + 'static,
+{
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        // There is one, with which it is registered when it is made.
+        self.registered.0.set(dispatch.downgrade()).ok();
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        self.text.on_new_span(attributes, id, context.clone());
+        self.json.on_new_span(attributes, id, context);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        self.text.on_record(id, values, context.clone());
+        self.json.on_record(id, values, context);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        match self.chosen.is_json() {
+            true => self.json.on_event(event, context),
+            false => self.text.on_event(event, context),
+        }
+    }
+}

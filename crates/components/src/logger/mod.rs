@@ -1,0 +1,168 @@
+//! The logger: its level and its format change without a line lost or torn.
+
+mod formats;
+mod output;
+mod settings;
+
+use std::fmt;
+use std::mem::swap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use midflight_core::Problems;
+use midflight_engine::Criticality;
+use tracing::Subscriber;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
+
+pub use output::LogOutput;
+pub use settings::{LogFormat, LogSettings};
+
+use crate::{Make, Part, Place, Role};
+use formats::{Chosen, Formats, Registered};
+
+/// Changes the filter that is in use. It does nothing when the subscriber that has it is gone.
+type Modify = Arc<dyn Fn(&mut dyn FnMut(&mut EnvFilter)) + Send + Sync>;
+
+/// The logger of a program. It is installed once, with where it logs to; its part then changes what it logs and how.
+///
+/// ```
+/// # fn main() -> Result<(), midflight_components::LoggerError> {
+/// use midflight_components::{LogOutput, LogSettings, Logger};
+///
+/// let logger = Logger::install(LogSettings::default(), LogOutput::Stderr)?;
+/// // `logger.part(place)` is for the engine.
+/// # drop(logger);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Logger {
+    modify: Modify,
+    chosen: Chosen,
+    /// What holds where nothing is configured.
+    first: LogSettings,
+}
+
+/// Why a logger could not be installed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoggerError {
+    /// The first level cannot be.
+    #[error("the level cannot be: {0}")]
+    Level(String),
+    /// The program has a logger.
+    #[error("another logger is installed; install one, at the start of the program")]
+    Installed,
+}
+
+impl Logger {
+    /// Makes it the logger of the whole program. `first` holds until something is configured, and where nothing is.
+    ///
+    /// # Errors
+    /// [`LoggerError::Level`], or [`LoggerError::Installed`] when there is one.
+    pub fn install<W>(first: LogSettings, writer: W) -> Result<Self, LoggerError>
+    where
+        W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
+    {
+        let (logger, layer) = Self::layer::<Registry, W>(first, writer)?;
+        tracing_subscriber::registry().with(layer).try_init().map_err(|_| LoggerError::Installed)?;
+        Ok(logger)
+    }
+
+    /// The same as a layer, for a program that has a subscriber of its own, and for tests
+    /// (`tracing::subscriber::with_default`). What it does not let pass, no layer of that subscriber sees.
+    ///
+    /// # Errors
+    /// [`LoggerError::Level`].
+    pub fn layer<S, W>(
+        first: LogSettings,
+        writer: W,
+    ) -> Result<(Self, impl Layer<S> + Send + Sync), LoggerError>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + 'static,
+        W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
+    {
+        let filter = first.filter().map_err(|wrong| LoggerError::Level(wrong.join("; ")))?;
+        let (filter, handle) = reload::Layer::<EnvFilter, S>::new(filter);
+        let registered = Registered::default();
+        let by = registered.clone();
+        let modify: Modify = Arc::new(move |change| {
+            // It fails when the subscriber is gone, and its filter with it.
+            by.by_it(|| drop(handle.modify(change)));
+        });
+        let chosen = Chosen::default();
+        chosen.choose(first.format);
+        let formats = Formats::new(writer, chosen.clone(), registered);
+        Ok((Self { modify, chosen, first }, filter.and_then(formats)))
+    }
+
+    /// The part for an engine: `logger`, order 10, critical. Make one for a logger.
+    ///
+    /// A swap of the level costs some microseconds and one for each place in the program that logs; one of the format,
+    /// one store. Lines that are being written meanwhile are written.
+    #[must_use]
+    pub fn part(&self, place: Place<LogSettings>) -> Part<MakeLogger> {
+        let first = self.first.clone();
+        let read = place.clone();
+        let place = place.reading(move |world| Some(read.read(world).unwrap_or_else(|| first.clone())));
+        let role = Role { name: "logger".to_owned(), order: 10, criticality: Criticality::Critical };
+        let in_use = MadeLogger { settings: self.first.clone(), filter: Mutex::new(None) };
+        Part::new(MakeLogger { logger: self.clone(), first: in_use }, place, role).0
+    }
+}
+
+impl fmt::Debug for Logger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logger").field("first", &self.first).finish_non_exhaustive()
+    }
+}
+
+/// How the filter and the format are changed.
+#[derive(Debug)]
+pub struct MakeLogger {
+    logger: Logger,
+    /// What is in use before anything is configured.
+    first: MadeLogger,
+}
+
+/// What to log, and how.
+#[derive(Debug)]
+pub struct MadeLogger {
+    settings: LogSettings,
+    /// The filter, while it is not the one in use.
+    filter: Mutex<Option<EnvFilter>>,
+}
+
+impl MadeLogger {
+    fn exchange(&self, filter: Option<EnvFilter>) -> Option<EnvFilter> {
+        let mut held = self.filter.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *held, filter)
+    }
+}
+
+#[async_trait]
+impl Make for MakeLogger {
+    type Settings = LogSettings;
+    type Made = MadeLogger;
+
+    fn make(&self, settings: &LogSettings, place: &Place<LogSettings>) -> Result<MadeLogger, Problems> {
+        let filter = settings.filter().map_err(|wrong| settings::problems(place, wrong))?;
+        Ok(MadeLogger { settings: settings.clone(), filter: Mutex::new(Some(filter)) })
+    }
+
+    fn publish(&self, from: Option<&MadeLogger>, to: Option<&MadeLogger>) {
+        let (from, to) = (from.unwrap_or(&self.first), to.unwrap_or(&self.first));
+        self.logger.chosen.choose(to.settings.format);
+        // The same filter anew would only forget which spans it let pass.
+        if from.settings.level != to.settings.level
+            && let Some(mut filter) = to.exchange(None)
+        {
+            (self.logger.modify)(&mut |in_use| swap(in_use, &mut filter));
+            from.exchange(Some(filter));
+        }
+    }
+}

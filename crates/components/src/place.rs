@@ -1,0 +1,98 @@
+//! Where a component finds its settings.
+
+use std::fmt;
+use std::sync::Arc;
+
+use midflight_core::{DocumentId, Pointer, Problem};
+use midflight_engine::Section;
+use midflight_live::World;
+
+/// Gets at settings in a world.
+type Read<S> = Arc<dyn Fn(&World) -> Option<S> + Send + Sync>;
+
+/// Where a component finds its settings `S`: which documents concern it, where in them the settings are, and how to get
+/// them out of a world. None means that it is not configured.
+pub struct Place<S> {
+    sections: Vec<Section>,
+    document: Option<DocumentId>,
+    prefix: Pointer,
+    read: Read<S>,
+}
+
+impl<S> Place<S> {
+    /// Settings that lie at `prefix` of any document of these sections. Problems name the place in the document and not
+    /// the document.
+    ///
+    /// `read` is called in every reload that concerns the component; it should do no more than clone.
+    pub fn new(
+        sections: Vec<Section>,
+        prefix: Pointer,
+        read: impl Fn(&World) -> Option<S> + Send + Sync + 'static,
+    ) -> Self {
+        Self { sections, document: None, prefix, read: Arc::new(read) }
+    }
+
+    /// Settings that lie at `prefix` of one document, which problems then name.
+    pub fn in_document(
+        document: DocumentId,
+        prefix: Pointer,
+        read: impl Fn(&World) -> Option<S> + Send + Sync + 'static,
+    ) -> Self {
+        let section = Section { kind: document.kind.clone(), name: Some(document.name.clone()) };
+        Self { document: Some(document), ..Self::new(vec![section], prefix, read) }
+    }
+
+    /// The documents that concern the component.
+    #[must_use]
+    pub fn sections(&self) -> &[Section] {
+        &self.sections
+    }
+
+    /// Where the settings lie in their document.
+    #[must_use]
+    pub fn prefix(&self) -> &Pointer {
+        &self.prefix
+    }
+
+    /// The settings in a world.
+    #[must_use]
+    pub fn read(&self, world: &World) -> Option<S> {
+        (self.read)(world)
+    }
+
+    /// The same place, read in another way.
+    #[cfg(feature = "log")]
+    pub(crate) fn reading(self, read: impl Fn(&World) -> Option<S> + Send + Sync + 'static) -> Self {
+        Self { read: Arc::new(read), ..self }
+    }
+
+    /// A problem with one setting. No secret may be in the message.
+    #[must_use]
+    pub fn problem(&self, code: &'static str, setting: &str, message: impl Into<String>) -> Problem {
+        let problem = Problem::new(code, self.prefix.key(setting), message);
+        match &self.document {
+            Some(document) => problem.in_document(document),
+            None => problem,
+        }
+    }
+}
+
+impl<S> Clone for Place<S> {
+    fn clone(&self) -> Self {
+        Self {
+            sections: self.sections.clone(),
+            document: self.document.clone(),
+            prefix: self.prefix.clone(),
+            read: Arc::clone(&self.read),
+        }
+    }
+}
+
+impl<S> fmt::Debug for Place<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place")
+            .field("sections", &self.sections)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}

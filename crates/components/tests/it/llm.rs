@@ -1,0 +1,216 @@
+//! The client of an LLM, on a server that misbehaves as it is told.
+
+use std::sync::Arc;
+
+use midflight_components::{ChatRequest, Llm, LlmError, LlmSettings};
+use midflight_core::{Phase, Problems};
+use midflight_engine::testing::{fail_every_step, try_component};
+use midflight_engine::{Component as _, Engine, Faults};
+use serde_json::{Value, json};
+
+use crate::double::{Does, Double};
+use crate::support::{changed, closed_port, engine, place, put, silent, worlds};
+
+const KEY: &str = "sk-correct-horse";
+
+fn settings_at(port: u16, more: Value) -> Value {
+    let mut llm =
+        json!({ "base_url": format!("http://127.0.0.1:{port}/v1"), "api_key": KEY, "model": "one" });
+    llm.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "llm": llm })
+}
+
+async fn started(faults: &Arc<Faults>) -> (Engine, Llm) {
+    engine(|builder, slot| {
+        let (part, llm) = Llm::new(place(slot, "llm", |app| &app.llm));
+        builder.faults(Arc::clone(faults)).component(part);
+        llm
+    })
+    .await
+}
+
+/// What a part says to settings that it does not prepare.
+async fn refused(settings: Value) -> Problems {
+    let (empty, full, slot) = worlds(settings);
+    let (part, _llm) = Llm::new(place(slot, "llm", |app| &app.llm));
+    part.prepare(&empty, &full).await.err().unwrap()
+}
+
+async fn is_taken(settings: Value) -> bool {
+    let (empty, full, slot) = worlds(settings);
+    let (part, _llm) = Llm::new(place(slot, "llm", |app| &app.llm));
+    part.prepare(&empty, &full).await.is_ok()
+}
+
+#[tokio::test]
+async fn what_is_dropped_or_rolled_back_asks_as_before() {
+    let double = Double::start().await;
+    let (empty, full, slot) = worlds(settings_at(double.port, json!({})));
+    let (part, llm) = Llm::new(place(slot, "llm", |app| &app.llm));
+    try_component(&part, &empty, &full, || llm.status()).await.unwrap();
+    assert_eq!(llm.chat(&ChatRequest::ask("x")).await, Err(LlmError::NotConfigured));
+    part.prepare(&empty, &full).await.unwrap().unwrap().commit().retire().await;
+    assert!(part.prepare(&empty, &full).await.unwrap().is_none(), "what is in use is what is wanted");
+    let other = changed(&full, slot, settings_at(double.port, json!({ "model": "two" })));
+    try_component(&part, &full, &other, || llm.status()).await.unwrap();
+    double.asked();
+    assert_eq!(llm.chat(&ChatRequest::ask("x")).await.unwrap().model, "one");
+    assert_eq!(double.asked()[0].line, "POST /v1/chat/completions HTTP/1.1");
+}
+
+#[tokio::test]
+async fn every_step_can_fail_and_it_asks_as_before() {
+    let (double, faults) = (Double::start().await, Arc::default());
+    let (engine, llm) = started(&faults).await;
+    engine.apply(put(settings_at(double.port, json!({})))).await.unwrap();
+    let next = |n: usize| put(settings_at(double.port, json!({ "model": format!("model {n}") })));
+    fail_every_step(&engine, &faults, next, || llm.status()).await.unwrap();
+    faults.fail_next(Phase::Verify);
+    let before = llm.status();
+    engine.apply(put(settings_at(double.port, json!({ "model": "other" })))).await.unwrap_err();
+    assert_eq!(llm.status(), before);
+}
+
+#[tokio::test]
+async fn a_server_is_asked_with_the_key_before_it_is_used() {
+    let double = Double::start().await;
+    let at = |more| settings_at(double.port, more);
+    for status in [200, 404, 405] {
+        double.next([Does::Says(status, "", String::new())]);
+        assert!(is_taken(at(json!({}))).await, "{status}");
+    }
+    let asked = double.asked();
+    assert_eq!(
+        (asked[0].line.as_str(), asked[0].authorization.as_str()),
+        ("GET /v1/models HTTP/1.1", "Bearer sk-correct-horse")
+    );
+    for status in [401, 403] {
+        double.next([Does::Says(status, "", KEY.to_owned())]);
+        let refused = refused(at(json!({}))).await.to_string();
+        assert!(refused.contains("/llm/api_key") && refused.contains("does not take the key"), "{refused}");
+        assert!(!refused.contains(KEY), "{refused}");
+    }
+    for (does, word) in
+        [(Does::Says(500, "", String::new()), "it answered 500"), (Does::Hangs, "did not answer in time")]
+    {
+        double.next([does]);
+        let refused = refused(at(json!({ "timeout_ms": 200 }))).await.to_string();
+        assert!(refused.contains("/llm/base_url") && refused.contains(word), "{refused}");
+    }
+    assert!(is_taken(settings_at(closed_port(), json!({ "verify": false }))).await);
+    let away = refused(settings_at(closed_port(), json!({}))).await.to_string();
+    assert!(away.contains("/llm/base_url") && away.contains("verify: false"), "{away}");
+}
+
+#[tokio::test]
+async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets() {
+    let cases = [
+        (json!({ "model": "" }), "settings/app at /llm/model: there is no model; write its name"),
+        (json!({ "timeout_ms": 0 }), "/llm/timeout_ms: timeout_ms is 0; write a number from 1 to 86400000"),
+        (json!({ "retries": 11 }), "/llm/retries: retries is 11; write a number from 0 to 10"),
+        (json!({ "base_url": "ftp://h/v1" }), "/llm/base_url: base_url is no URL of an API"),
+        (
+            json!({ "base_url": "https://u:sk-correct-horse@h/v1" }),
+            "/llm/base_url: base_url is no URL of an API",
+        ),
+        (
+            json!({ "base_url": "https://h/v1?key=sk-correct-horse" }),
+            "/llm/base_url: base_url is no URL of an API",
+        ),
+        (
+            json!({ "api_key": "sk-correct-horse\n" }),
+            "/llm/api_key: the key has something in it that cannot be sent",
+        ),
+        (
+            json!({ "base_url": "https://nowhere.invalid/v1" }),
+            "/llm/base_url: openai at https://nowhere.invalid/v1 cannot be used",
+        ),
+    ];
+    for (more, expected) in cases {
+        let refused = refused(settings_at(1, more)).await;
+        let said = format!("{refused} {refused:?}");
+        assert!(said.contains(expected) && !said.contains("correct-horse"), "{said}");
+    }
+    let settings: LlmSettings = serde_json::from_value(settings_at(1, json!({}))["llm"].clone()).unwrap();
+    assert!(!format!("{settings:?}").contains(KEY));
+    let unknown = serde_json::from_value::<LlmSettings>(json!({ "modle": "x" })).unwrap_err();
+    assert!(unknown.to_string().contains("unknown field `modle`"));
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_and_what_does_not_is_told() {
+    let double = Double::start().await;
+    let (engine, llm) = started(&Arc::default()).await;
+    engine.apply(put(settings_at(double.port, json!({ "timeout_ms": 3000 })))).await.unwrap();
+    double.asked();
+    let busy = |header| Does::Says(429, header, String::new());
+    let fails = || Does::Says(503, "", format!("no room for {KEY}"));
+    let ask = async |does: Vec<Does>| {
+        double.next(does);
+        let answer = llm.chat(&ChatRequest::ask("what?")).await;
+        (answer.map(|answer| answer.tries), double.asked().len())
+    };
+    assert_eq!(ask(vec![]).await, (Ok(1), 1));
+    assert_eq!(ask(vec![busy("retry-after: 0\r\n"), fails()]).await, (Ok(3), 3));
+    let refused = LlmError::Refused { status: 503, why: "no room for ***".to_owned() };
+    assert_eq!(ask(vec![fails(), fails(), fails()]).await, (Err(refused), 3));
+    let is_busy = LlmError::Busy { retry_after_ms: Some(60_000) };
+    assert_eq!(
+        ask(vec![busy("retry-after: 60\r\n")]).await,
+        (Err(is_busy), 1),
+        "what would be late is not waited for"
+    );
+    let bad = LlmError::Refused { status: 400, why: "bad".to_owned() };
+    assert_eq!(ask(vec![Does::Says(400, "", "bad".to_owned())]).await, (Err(bad), 1));
+    assert_eq!(ask(vec![Does::Nonsense]).await, (Err(LlmError::Malformed), 1));
+    let too_long = LlmError::TooLong { bytes_max: 4 << 20 };
+    assert_eq!(ask(vec![Does::Says(200, "", "x".repeat(5 << 20))]).await, (Err(too_long), 1));
+    let (broken, tries) = ask(vec![Does::Breaks]).await;
+    assert!(
+        matches!(broken, Err(LlmError::Unreachable { .. })) && tries == 1,
+        "it may have been answered: {broken:?}"
+    );
+
+    engine.apply(put(settings_at(double.port, json!({ "timeout_ms": 300 })))).await.unwrap();
+    double.asked();
+    assert_eq!(ask(vec![Does::Hangs]).await, (Err(LlmError::Late { timeout_ms: 300, tries: 1 }), 1));
+    let away = settings_at(closed_port(), json!({ "verify": false, "retries": 1 }));
+    engine.apply(put(away)).await.unwrap();
+    assert!(matches!(ask(vec![]).await, (Err(LlmError::Unreachable { why }), 0) if why.contains("refused")));
+}
+
+#[tokio::test]
+async fn a_call_is_by_one_set_of_settings_through_all_its_tries() {
+    let (first, second) = (Double::start().await, Double::start().await);
+    let (engine, llm) = started(&Arc::default()).await;
+    engine
+        .apply(put(settings_at(first.port, json!({ "model": "one", "api_key": "key-one" }))))
+        .await
+        .unwrap();
+    first.asked();
+    first.next([Does::Says(429, "retry-after: 1\r\n", String::new())]);
+    let asked = llm.clone();
+    let waiting = tokio::spawn(async move { asked.chat(&ChatRequest::ask("what?")).await });
+    crate::support::until("the first try", async || (!first.asked().is_empty()).then_some(())).await;
+    engine
+        .apply(put(settings_at(second.port, json!({ "model": "two", "api_key": "key-two" }))))
+        .await
+        .unwrap();
+    let answer = llm.chat(&ChatRequest::ask("what?")).await.unwrap();
+    assert_eq!(answer.content, "two Bearer key-two");
+    let answer = waiting.await.unwrap().unwrap();
+    assert_eq!((answer.content.as_str(), answer.tries), ("one Bearer key-one", 2));
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_reached_stays_behind_and_is_told() {
+    let double = Double::start().await;
+    let (engine, llm) = started(&Arc::default()).await;
+    engine.apply(put(settings_at(double.port, json!({})))).await.unwrap();
+    let before = llm.status();
+    let (_silent, port) = silent();
+    engine.apply(put(settings_at(port, json!({ "timeout_ms": 100 })))).await.unwrap();
+    let event = engine.history().last().unwrap();
+    assert_eq!(event.components[0].state, midflight_core::ComponentState::LeftBehind);
+    assert_eq!(llm.status(), before);
+}

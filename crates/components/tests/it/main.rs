@@ -1,0 +1,10 @@
+//! Every component by itself, on real servers where it has one.
+#![cfg(all(feature = "postgres", feature = "redis", feature = "llm", feature = "log", feature = "cache"))]
+
+mod cache;
+mod database;
+mod double;
+mod llm;
+mod logger;
+mod redis;
+mod support;

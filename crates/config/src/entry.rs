@@ -1,0 +1,180 @@
+//! One config as it is in effect: every layer in one value, with where each part comes from.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use midflight_core::{Digest, Pointer};
+use serde_json::{Map, Value};
+
+use crate::keys::{Keys, Takes};
+use crate::origin::{Masked, Origin};
+use crate::reference::{Given, Surroundings};
+use crate::tree::{Origins, leaves};
+
+/// A config in effect. Immutable and shared.
+#[derive(Clone)]
+pub struct Entry {
+    pub(crate) document: Option<Arc<Value>>,
+    /// With references as they are written, and secrets of other layers hidden.
+    pub(crate) shown: Value,
+    /// With what references give. It is never shown.
+    pub(crate) used: Value,
+    pub(crate) origins: Origins,
+    pub(crate) masked: Vec<Masked>,
+    pub(crate) given: Vec<Given>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) typed: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Entry {
+    /// What the document says; none when everything comes from elsewhere.
+    #[must_use]
+    pub fn document(&self) -> Option<&Arc<Value>> {
+        self.document.as_ref()
+    }
+
+    /// The digest of what the document says.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.document.as_deref().map(Digest::of_body)
+    }
+
+    /// The value in effect: references as they are written, secrets that were given in another way as `***`.
+    #[must_use]
+    pub fn effective(&self) -> &Value {
+        &self.shown
+    }
+
+    /// Where each leaf of the value in effect comes from, ordered by path.
+    pub fn origins(&self) -> impl Iterator<Item = (&Pointer, &Origin)> {
+        self.origins.iter()
+    }
+
+    /// What the document says in vain, since a variable or a flag says otherwise.
+    #[must_use]
+    pub fn masked(&self) -> &[Masked] {
+        &self.masked
+    }
+
+    /// What becomes of a change of a key.
+    #[must_use]
+    pub fn takes(&self, path: &Pointer) -> Takes {
+        self.keys.takes(path)
+    }
+
+    /// Whether the value of a key is never shown.
+    #[must_use]
+    pub fn is_secret(&self, path: &Pointer) -> bool {
+        self.keys.is_secret(path)
+    }
+
+    /// The keys in effect only after the next start whose value here is another than in `running`, by path. Values are
+    /// not told. It is empty again when they agree.
+    #[must_use]
+    pub fn restart_required(&self, running: &Self) -> Vec<Pointer> {
+        let mut wanted = BTreeMap::new();
+        let mut add = |entry: &Self, side: usize| {
+            leaves(&entry.used, &Pointer::root(), &mut |path, value| {
+                if self.keys.takes(&path) == Takes::Restart {
+                    wanted.entry(path).or_insert([None, None])[side] = Some(value.clone());
+                }
+            });
+        };
+        add(running, 0);
+        add(self, 1);
+        wanted.into_iter().filter(|(_, [running, wanted])| running != wanted).map(|(path, _)| path).collect()
+    }
+
+    /// What is different in effect from `old` to this one, by path.
+    #[must_use]
+    pub fn changes_since(&self, old: &Self) -> Vec<KeyChange> {
+        let mut paths = BTreeSet::new();
+        for entry in [old, self] {
+            leaves(&entry.used, &Pointer::root(), &mut |path, _| {
+                paths.insert(path);
+            });
+        }
+        let at = |entry: &Self, path: &Pointer| entry.used.pointer(path.as_str()).cloned();
+        let shown = |entry: &Self, path: &Pointer| entry.shown.pointer(path.as_str()).cloned();
+        let changed = paths.into_iter().filter(|path| at(old, path) != at(self, path));
+        let change = |path: Pointer| KeyChange {
+            from: shown(old, &path),
+            to: shown(self, &path),
+            takes: self.keys.takes(&path),
+            origin: self.origins.get(&path).cloned(),
+            path,
+        };
+        changed.map(change).collect()
+    }
+
+    /// The value as the type that it was declared with; none when it was declared with another, or with none.
+    #[must_use]
+    pub fn typed<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.typed.clone()?.downcast().ok()
+    }
+
+    /// The files that it refers to.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.given.iter().filter_map(Given::file)
+    }
+
+    /// Whether something that it refers to gives something else by now.
+    #[must_use]
+    pub fn is_stale(&self, around: &dyn Surroundings) -> bool {
+        self.given.iter().any(|given| given.is_stale(around))
+    }
+
+    /// An object of nothing, for a config that nobody said anything of.
+    pub(crate) fn nothing() -> Value {
+        Value::Object(Map::new())
+    }
+}
+
+/// Without values: they may be secret.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("masked", &self.masked).finish_non_exhaustive()
+    }
+}
+
+/// A key whose value in effect changed, with the values as they may be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyChange {
+    /// Which key.
+    pub path: Pointer,
+    /// What it was; none when it was not there.
+    pub from: Option<Value>,
+    /// What it is; none when it is there no more. It may look the same: a reference that gives something else.
+    pub to: Option<Value>,
+    /// Whether it is in effect already.
+    pub takes: Takes,
+    /// Where the new value comes from.
+    pub origin: Option<Origin>,
+}
+
+/// A key that two documents say differently, or that one of them does not say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyDifference {
+    /// Which key.
+    pub path: Pointer,
+    /// What the old one says.
+    pub from: Option<Value>,
+    /// What the new one says.
+    pub to: Option<Value>,
+}
+
+/// What is different from one document to another, leaf by leaf, ordered by path.
+#[must_use]
+pub fn differences(old: &Value, new: &Value) -> Vec<KeyDifference> {
+    let mut paths = BTreeSet::new();
+    for value in [old, new] {
+        leaves(value, &Pointer::root(), &mut |path, _| {
+            paths.insert(path);
+        });
+    }
+    let at = |value: &Value, path: &Pointer| value.pointer(path.as_str()).filter(|it| !it.is_null()).cloned();
+    let difference = |path: Pointer| KeyDifference { from: at(old, &path), to: at(new, &path), path };
+    paths.into_iter().map(difference).filter(|it| it.from != it.to).collect()
+}

@@ -1,0 +1,84 @@
+//! What is declared of the keys of a config: what becomes of a change, and which values nobody is shown.
+
+use midflight_core::Pointer;
+
+/// What becomes of a changed value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Takes {
+    /// It is in effect when the reload is done.
+    #[default]
+    Live,
+    /// It is in effect after the next start; until then it is reported as wanted.
+    Restart,
+    /// It has no effect here: something else reads it, or nothing does.
+    Ignored,
+}
+
+impl Takes {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Restart => "restart",
+            Self::Ignored => "ignored",
+        }
+    }
+
+    /// The one with this word.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        [Self::Live, Self::Restart, Self::Ignored].into_iter().find(|takes| takes.as_str() == word)
+    }
+}
+
+/// What is declared of keys, each for all that lies under it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keys {
+    takes: Vec<(Pointer, Takes)>,
+    secrets: Vec<Pointer>,
+}
+
+impl Keys {
+    pub(crate) fn declare(&mut self, path: Pointer, takes: Takes) {
+        self.takes.push((path, takes));
+    }
+
+    pub(crate) fn keep_secret(&mut self, path: Pointer) {
+        self.secrets.push(path);
+    }
+
+    /// The nearest declaration above a key, itself included.
+    pub(crate) fn takes(&self, path: &Pointer) -> Takes {
+        let above = self.takes.iter().filter(|(declared, _)| is_under(path, declared));
+        above.max_by_key(|(declared, _)| declared.as_str().len()).map_or_else(Takes::default, |it| it.1)
+    }
+
+    pub(crate) fn is_secret(&self, path: &Pointer) -> bool {
+        self.secrets.iter().any(|secret| is_under(path, secret))
+    }
+}
+
+/// Whether a place is another one or lies under it.
+pub(crate) fn is_under(path: &Pointer, above: &Pointer) -> bool {
+    path.as_str().strip_prefix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_declaration_holds() {
+        let mut keys = Keys::default();
+        keys.declare(Pointer::parse("/server"), Takes::Restart);
+        keys.declare(Pointer::parse("/server/limits"), Takes::Live);
+        keys.keep_secret(Pointer::parse("/db/password"));
+        let takes = |path: &str| keys.takes(&Pointer::parse(path)).as_str();
+        assert_eq!(
+            [takes("/server/port"), takes("/server/limits/body"), takes("/serverless"), takes("")],
+            ["restart", "live", "live", "live"]
+        );
+        let is_secret = |path: &str| keys.is_secret(&Pointer::parse(path));
+        assert!(is_secret("/db/password") && !is_secret("/db") && !is_secret("/db/password2"));
+    }
+}

@@ -1,0 +1,196 @@
+//! The kind `config`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems, hint};
+use midflight_engine::{DocumentSchema, Kind, KindChange, Work};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::entry::Entry;
+use crate::reference::Surroundings;
+use crate::schema::{Schema, build_without};
+use crate::shape::{AnyShape, Shape};
+use crate::snapshot::Configs;
+
+/// The folder of the documents that are schemas of others.
+pub const SCHEMAS_FOLDER: &str = "schemas/";
+
+/// The kind `config`: a document `{name}` is a config, whatever object it is; a document `schemas/{name}` is the JSON
+/// Schema that it must hold to. Configs that this process reads itself are declared with a [`Shape`].
+pub struct Config {
+    shapes: BTreeMap<DocumentName, Arc<dyn AnyShape>>,
+    around: Arc<dyn Surroundings>,
+}
+
+impl Config {
+    /// The kind without any config of this process's own. `around` is what references in such configs are resolved by.
+    #[must_use]
+    pub fn new(around: impl Surroundings) -> Self {
+        Self { shapes: BTreeMap::new(), around: Arc::new(around) }
+    }
+
+    /// Declares a config that this process reads itself. It is there without a document too, made of all else.
+    #[must_use]
+    pub fn with<T>(mut self, name: DocumentName, shape: impl Into<Arc<Shape<T>>>) -> Self
+    where
+        T: Default + Serialize + DeserializeOwned + Send + Sync + 'static,
+    {
+        self.shapes.insert(name, shape.into());
+        self
+    }
+
+    /// Makes a config anew, of its document if it has one.
+    fn build(
+        &self,
+        name: &DocumentName,
+        document: Option<&Arc<Value>>,
+        next: &Configs,
+    ) -> Result<Option<Entry>, Problems> {
+        if let Some(shape) = self.shapes.get(name) {
+            return shape.build(document, &*self.around).map(Some);
+        }
+        let Some(document) = document else { return Ok(None) };
+        match next.schemas.get(name) {
+            Some(schema) => schema.build(document).map(Some),
+            None => Ok(Some(build_without(document))),
+        }
+    }
+}
+
+/// A document of the kind `config`.
+pub enum ConfigDocument {
+    /// What a config says.
+    Values(Arc<Value>),
+    /// What another one must hold to, and how it is called.
+    #[doc(hidden)]
+    Schema(SchemaDocument),
+}
+
+/// A schema that was read.
+pub struct SchemaDocument(Arc<Schema>);
+
+impl Kind for Config {
+    type Document = ConfigDocument;
+    type Snapshot = Configs;
+
+    fn name(&self) -> KindName {
+        #[expect(clippy::expect_used, reason = "the name is written here, and a test makes one")]
+        KindName::new("config").expect("is the name of a kind")
+    }
+
+    fn empty(&self) -> Configs {
+        Configs::default()
+    }
+
+    fn validate(&self, name: &DocumentName, body: &Value, _: &Work) -> Result<ConfigDocument, Problems> {
+        let Some(of) = name.as_str().strip_prefix(SCHEMAS_FOLDER) else {
+            return Ok(ConfigDocument::Values(Arc::new(body.clone())));
+        };
+        if self.shapes.keys().any(|shape| shape.as_str() == of) {
+            let message = format!("the config {of} is this program's own, which has its schema built in");
+            return Err(Problem::new("invalid_schema", Pointer::root(), message).into());
+        }
+        let schema = Schema::new(Arc::new(body.clone()))?;
+        Ok(ConfigDocument::Schema(SchemaDocument(Arc::new(schema))))
+    }
+
+    fn compile(
+        &self,
+        previous: &Configs,
+        changes: Vec<KindChange<ConfigDocument>>,
+        work: &Work,
+    ) -> Result<Configs, Problems> {
+        let mut next = previous.clone();
+        let mut documents: BTreeMap<DocumentName, Option<Arc<Value>>> = BTreeMap::new();
+        let mut anew: BTreeSet<DocumentName> = BTreeSet::new();
+        for change in changes {
+            work.go_on()?;
+            let of = change.name.as_str().strip_prefix(SCHEMAS_FOLDER);
+            let of = of.and_then(|name| DocumentName::new(name).ok());
+            match (of, change.document) {
+                (Some(of), Some(ConfigDocument::Schema(schema))) => {
+                    next.schemas.insert(of.clone(), schema.0);
+                    anew.insert(of);
+                }
+                (Some(of), _) => {
+                    next.schemas.remove(&of);
+                    anew.insert(of);
+                }
+                (None, Some(ConfigDocument::Values(values))) => {
+                    drop(documents.insert(change.name, Some(values)))
+                }
+                (None, _) => drop(documents.insert(change.name, None)),
+            }
+        }
+        anew.extend(self.shapes.keys().filter(|name| !next.entries.contains_key(*name)).cloned());
+        let stale = next.entries.iter().filter(|(_, entry)| entry.is_stale(&*self.around));
+        anew.extend(stale.map(|(name, _)| name.clone()));
+        for name in anew {
+            let document = || next.entries.get(&name).and_then(|entry| entry.document.clone());
+            let document = document();
+            documents.entry(name).or_insert(document);
+        }
+        let mut problems = Problems::default();
+        for (name, document) in documents {
+            work.go_on()?;
+            match self.build(&name, document.as_ref(), &next) {
+                Ok(Some(entry)) => drop(next.entries.insert(name, Arc::new(entry))),
+                Ok(None) => drop(next.entries.remove(&name)),
+                Err(found) => problems.append(found.in_document(&id(&name))),
+            }
+        }
+        problems.or(next)
+    }
+
+    fn is_stale(&self, snapshot: &Configs) -> bool {
+        let is_missing = |name: &DocumentName| !snapshot.entries.contains_key(name);
+        self.shapes.keys().any(is_missing)
+            || snapshot.entries.values().any(|entry| entry.is_stale(&*self.around))
+    }
+
+    /// Asked `{"config": NAME, "path": POINTER}`, answers the value in effect there, as it may be shown.
+    fn answer(&self, snapshot: &Configs, input: &Value) -> Result<Value, Problem> {
+        let wanted = input.get("config").and_then(Value::as_str);
+        let Some(wanted) = wanted else {
+            let place = Pointer::root().key("config");
+            return Err(Problem::new("missing_field", place, "write the name of a config"));
+        };
+        let entry = snapshot.entries.iter().find(|(name, _)| name.as_str() == wanted);
+        let Some((_, entry)) = entry else {
+            let known = snapshot.entries.keys().map(DocumentName::as_str);
+            let message = format!("there is no config {wanted:?}{}", hint(wanted, known));
+            return Err(Problem::new("not_found", Pointer::root().key("config"), message));
+        };
+        let path = input.get("path").and_then(Value::as_str).unwrap_or_default();
+        Ok(entry.shown.pointer(path).cloned().unwrap_or_default())
+    }
+
+    fn schemas(&self) -> Vec<DocumentSchema> {
+        let dialect = "https://json-schema.org/draft/2020-12/schema";
+        let config = json!({
+            "$schema": dialect, "title": "config", "type": "object",
+            "description": "What a program is to do. Texts may refer to ${env:NAME} and ${file:PATH}."
+        });
+        let schema = json!({
+            "$schema": dialect, "title": "schema", "$ref": dialect, "type": "object",
+            "description": "The JSON Schema that the config of the same name must hold to."
+        });
+        vec![
+            DocumentSchema { title: "config", names: "{name}", schema: config },
+            DocumentSchema { title: "schema", names: "schemas/{name}", schema },
+        ]
+    }
+
+    fn figures(&self, snapshot: &Configs) -> Vec<(&'static str, u64)> {
+        vec![("configs", snapshot.entries.len() as u64), ("schemas", snapshot.schemas.len() as u64)]
+    }
+}
+
+fn id(name: &DocumentName) -> DocumentId {
+    #[expect(clippy::expect_used, reason = "the name is written here, and a test makes one")]
+    let kind = KindName::new("config").expect("is the name of a kind");
+    DocumentId { kind, name: name.clone() }
+}

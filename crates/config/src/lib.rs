@@ -1,0 +1,31 @@
+//! The kind `config`: what programs are to do, as named documents with a schema, in layers, with the origin of each
+//! value.
+//!
+//! A config is made of layers, each covering the one before: defaults, the document, variables of the environment, flags.
+//! Texts may refer to `${env:NAME}` and `${file:PATH}`; what those give is known to the process that uses it and shown to
+//! nobody. What is not known, does not fit or is a secret written out is refused, all of it at once, each with its path.
+//!
+//! - A program's own config is declared as a [`Shape`] of a serde type.
+//! - Any other config may have a JSON Schema, the document `schemas/{name}`.
+
+mod draft;
+mod entry;
+mod keys;
+mod kind;
+mod origin;
+mod parse;
+mod reference;
+mod schema;
+mod secret;
+mod shape;
+mod snapshot;
+mod tree;
+
+pub use entry::{Entry, KeyChange, KeyDifference, differences};
+pub use keys::Takes;
+pub use kind::{Config, ConfigDocument, SCHEMAS_FOLDER};
+pub use origin::{Masked, Origin, Override};
+pub use reference::{REFERENCED_BYTES_MAX, Surroundings};
+pub use secret::{REDACTED, Secret};
+pub use shape::Shape;
+pub use snapshot::Configs;

@@ -1,0 +1,123 @@
+//! From a value to a type of serde's, with every problem on the way and not only the first.
+
+use midflight_core::{Pointer, Problem, Problems, hint};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::draft::Draft;
+use crate::keys::Keys;
+use crate::tree::{put, take_out};
+
+/// How many problems of one value are looked for.
+const PROBLEMS_MAX: usize = 50;
+
+/// Reads the value of a draft as a `T`. Keys that the type does not know are refused, whether or not it says so.
+pub(crate) fn parse<T: DeserializeOwned>(
+    draft: &mut Draft,
+    defaults: &Value,
+    keys: &Keys,
+) -> Result<T, Problems> {
+    let mut problems = Problems::default();
+    // A copy that is mended where it does not fit, so that what is wrong behind that shows too.
+    let mut mended = draft.value.clone();
+    for _ in 0..PROBLEMS_MAX {
+        let mut unknown = Vec::new();
+        let mut track = serde_path_to_error::Track::new();
+        let tracked = serde_path_to_error::Deserializer::new(&mended, &mut track);
+        let parsed = serde_ignored::deserialize(tracked, |path| unknown.push(pointer_of(&path)));
+        match parsed {
+            Ok(parsed) => {
+                let problem = |path| unknown_key(path, defaults, &[]);
+                unknown.into_iter().map(problem).for_each(|problem| problems.add(problem));
+                return problems.or(parsed);
+            }
+            Err(error) => {
+                let path = place_of(&track.path());
+                let said = serde_json::Error::to_string(&error);
+                if let Some(text) = draft.texts.remove(&path) {
+                    // It looked like a number, and a text belongs there.
+                    put(&mut mended, &path, Value::String(text.clone()));
+                    put(&mut draft.value, &path, Value::String(text));
+                    continue;
+                }
+                let (problem, repair) = problem(&path, &said, draft, defaults, keys);
+                problems.add(problem);
+                if !mend(&mut mended, &repair, defaults) {
+                    break;
+                }
+            }
+        }
+    }
+    Err(problems)
+}
+
+/// What serde says, in our words, and the place to mend.
+fn problem(path: &Pointer, said: &str, draft: &Draft, defaults: &Value, keys: &Keys) -> (Problem, Pointer) {
+    if let Some(rest) = said.strip_prefix("unknown field `") {
+        let key = rest.split('`').next().unwrap_or_default();
+        let known: Vec<_> = rest.split('`').skip(1).collect();
+        let known: Vec<_> = known.iter().skip(1).step_by(2).copied().collect();
+        let is_there = path.as_str().rsplit('/').next() == Some(key);
+        let path = if is_there { path.clone() } else { path.key(key) };
+        return (unknown_key(path.clone(), defaults, &known), path);
+    }
+    if let Some(rest) = said.strip_prefix("missing field `") {
+        let key = rest.split('`').next().unwrap_or_default();
+        let missing = path.key(key);
+        let message = format!("{key} is missing; it has no default");
+        return (Problem::new("missing_key", missing, message), path.clone());
+    }
+    let message = match draft.is_hidden(path, keys) {
+        // What serde says quotes the value.
+        true => match said.rsplit_once(", expected ") {
+            Some((_, expected)) => format!("what it is given does not fit: expected {expected}"),
+            None => "what it is given does not fit".to_owned(),
+        },
+        false => said.to_owned(),
+    };
+    let message = match &*draft.origin(path) {
+        origin @ (crate::Origin::Env(_) | crate::Origin::Flag(_)) => format!("{message} (from {origin})"),
+        _ => message,
+    };
+    (Problem::new("invalid_value", path.clone(), message), path.clone())
+}
+
+fn unknown_key(path: Pointer, defaults: &Value, known: &[&str]) -> Problem {
+    let (above, key) = path.as_str().rsplit_once('/').unwrap_or_default();
+    let defaults = defaults.pointer(above).and_then(Value::as_object);
+    let siblings = defaults.into_iter().flat_map(|members| members.keys().map(String::as_str));
+    let hint = hint(key, siblings.chain(known.iter().copied()));
+    let message = format!("there is no key {key:?} here{hint}");
+    Problem::new("unknown_key", path, message)
+}
+
+/// Puts the default where something does not fit, or takes it out. False when that changes nothing.
+fn mend(value: &mut Value, path: &Pointer, defaults: &Value) -> bool {
+    let is = value.pointer(path.as_str());
+    match defaults.pointer(path.as_str()).filter(|default| Some(*default) != is) {
+        Some(default) => put(value, path, default.clone()),
+        None => take_out(value, path),
+    }
+}
+
+fn place_of(path: &serde_path_to_error::Path) -> Pointer {
+    use serde_path_to_error::Segment;
+    path.iter().fold(Pointer::root(), |at, segment| match segment {
+        Segment::Seq { index } => at.index(*index),
+        Segment::Map { key } => at.key(key),
+        Segment::Enum { variant } => at.key(variant),
+        Segment::Unknown => at,
+    })
+}
+
+fn pointer_of(path: &serde_ignored::Path<'_>) -> Pointer {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => Pointer::root(),
+        Path::Seq { parent, index } => pointer_of(parent).index(*index),
+        Path::Map { parent, key } => pointer_of(parent).key(key),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            pointer_of(parent)
+        }
+    }
+}

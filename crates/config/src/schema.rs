@@ -1,0 +1,195 @@
+//! Configs with a JSON Schema: what it allows, which defaults it has, and what it declares of keys.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, Validator};
+use midflight_core::{Pointer, Problem, Problems, hint};
+use serde_json::{Map, Value};
+
+use crate::draft::{Draft, refuse_literal_secrets};
+use crate::entry::Entry;
+use crate::keys::{Keys, Takes};
+use crate::reference::has_reference;
+
+/// How deep a schema is read for defaults and declarations. What refers to itself ends here.
+const DEPTH_MAX: usize = 32;
+/// How many keys the defaults and declarations of a schema are read of.
+const KEYS_MAX: usize = 10_000;
+/// How large the regular expressions of a schema may become, in bytes.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+/// The keyword that declares what becomes of a change.
+const TAKES: &str = "x-reload";
+
+/// A JSON Schema (2020-12), ready to be asked.
+///
+/// Beside what the standard says: an object that lists `properties` takes no others unless it says
+/// `additionalProperties`, `writeOnly` makes a secret of a key, and `x-reload` (`live`, `restart`, `ignored`) declares
+/// what becomes of a change.
+pub(crate) struct Schema {
+    validator: Validator,
+    schema: Arc<Value>,
+    defaults: Value,
+    keys: Arc<Keys>,
+}
+
+impl Schema {
+    /// Reads the schema that a document is.
+    pub(crate) fn new(schema: Arc<Value>) -> Result<Self, Problems> {
+        let patterns = PatternOptions::regex().size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX);
+        let options = jsonschema::options().with_pattern_options(patterns).offline();
+        let validator = options.build(&schema).map_err(|error| {
+            let path = Pointer::parse(error.instance_path().as_str());
+            Problem::new("invalid_schema", path, format!("is no JSON Schema: {error}"))
+        })?;
+        let mut reading =
+            Reading { root: &schema, keys: Keys::default(), read: 0, problems: Problems::default() };
+        let defaults = reading.read(&schema, &Pointer::root(), &Pointer::root(), 0);
+        let keys = Arc::new(reading.keys);
+        reading.problems.or(())?;
+        let defaults = if defaults.is_object() { defaults } else { Entry::nothing() };
+        Ok(Self { validator, defaults, keys, schema })
+    }
+
+    /// Makes the config of a document. References stay as they are: they are resolved where the config is used.
+    pub(crate) fn build(&self, document: &Arc<Value>) -> Result<Entry, Problems> {
+        let mut problems = refuse_literal_secrets(document, &self.keys);
+        let mut draft = Draft::new(&self.defaults);
+        draft.say(document);
+        unknown_keys(&draft.value, &self.schema, &self.schema, &Pointer::root(), 0, &mut problems);
+        for error in self.validator.iter_errors(&draft.value) {
+            let path = Pointer::parse(error.instance_path().as_str());
+            let value = error.instance();
+            let is_open = value.as_str().is_some_and(has_reference);
+            let names_a_key = matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. });
+            // What a reference gives is not known here, and a key without a place was told already.
+            if is_open || (names_a_key && problems.iter().any(|known| known.code == "unknown_key")) {
+                continue;
+            }
+            let is_hidden = self.keys.is_secret(&path);
+            let message = if is_hidden { error.masked().to_string() } else { error.to_string() };
+            problems.add(Problem::new("invalid_value", path, message));
+        }
+        problems.or(())?;
+        let shown = draft.shown(&self.keys);
+        Ok(entry(document, draft, shown, &self.keys))
+    }
+}
+
+/// Makes the config of a document that has no schema.
+pub(crate) fn build_without(document: &Arc<Value>) -> Entry {
+    let keys = Arc::default();
+    let mut draft = Draft::new(&Entry::nothing());
+    draft.say(document);
+    let shown = draft.value.clone();
+    entry(document, draft, shown, &keys)
+}
+
+fn entry(document: &Arc<Value>, draft: Draft, shown: Value, keys: &Arc<Keys>) -> Entry {
+    let Draft { value: used, origins, masked, given, .. } = draft;
+    let document = Some(Arc::clone(document));
+    Entry { document, shown, used, origins, masked, given, keys: Arc::clone(keys), typed: None }
+}
+
+/// A walk through a schema along its properties.
+struct Reading<'a> {
+    root: &'a Value,
+    keys: Keys,
+    read: usize,
+    problems: Problems,
+}
+
+impl Reading<'_> {
+    /// The defaults under a place, noting what is declared of it. `at` is the place in a config, `of` that in the schema.
+    fn read(&mut self, schema: &Value, at: &Pointer, of: &Pointer, depth: usize) -> Value {
+        self.read += 1;
+        if depth > DEPTH_MAX || self.read > KEYS_MAX {
+            return Value::Null;
+        }
+        if schema.get("writeOnly") == Some(&Value::Bool(true)) {
+            self.keys.keep_secret(at.clone());
+        }
+        match schema.get(TAKES).map(|word| word.as_str().and_then(Takes::of_word)) {
+            Some(Some(takes)) => self.keys.declare(at.clone(), takes),
+            Some(None) => {
+                let message = "write \"live\", \"restart\" or \"ignored\"";
+                self.problems.add(Problem::new("invalid_schema", of.key(TAKES), message));
+            }
+            None => {}
+        }
+        let target = target(schema, self.root);
+        let mut value = schema.get("default").or_else(|| target.get("default")).cloned().unwrap_or_default();
+        if let Some(properties) = target.get("properties").and_then(Value::as_object) {
+            for (key, schema) in properties {
+                let of = of.key("properties").key(key);
+                let default = self.read(schema, &at.key(key), &of, depth + 1);
+                if !default.is_null() {
+                    let members = match &mut value {
+                        Value::Object(members) => members,
+                        other => {
+                            *other = Value::Object(Map::new());
+                            let Value::Object(members) = other else { continue };
+                            members
+                        }
+                    };
+                    members.entry(key).or_insert(default);
+                }
+            }
+        }
+        value
+    }
+}
+
+/// What a schema refers to within its document, or itself.
+fn target<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
+    let mut schema = schema;
+    for _ in 0..DEPTH_MAX {
+        let reference = schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix('#'));
+        match reference.and_then(|pointer| root.pointer(pointer)) {
+            Some(found) => schema = found,
+            None => break,
+        }
+    }
+    schema
+}
+
+/// Tells of every key that no schema knows, with what may have been meant.
+fn unknown_keys(
+    value: &Value,
+    schema: &Value,
+    root: &Value,
+    at: &Pointer,
+    depth: usize,
+    problems: &mut Problems,
+) {
+    let Some(members) = value.as_object().filter(|_| depth <= DEPTH_MAX) else { return };
+    let schema = target(schema, root);
+    let Some(known) = schema.get("properties").and_then(Value::as_object) else { return };
+    // Keys may be known by other means than a list; then the validator alone judges.
+    let others = [
+        "additionalProperties",
+        "patternProperties",
+        "unevaluatedProperties",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "if",
+    ];
+    let is_open = others.iter().any(|keyword| match schema.get(*keyword) {
+        Some(Value::Bool(open)) => *open,
+        Some(_) => true,
+        None => false,
+    });
+    let names: BTreeSet<&str> = known.keys().map(String::as_str).collect();
+    for (key, value) in members {
+        match known.get(key) {
+            Some(schema) => unknown_keys(value, schema, root, &at.key(key), depth + 1, problems),
+            None if is_open => {}
+            None => {
+                let message = format!("there is no key {key:?} here{}", hint(key, names.iter().copied()));
+                problems.add(Problem::new("unknown_key", at.key(key), message));
+            }
+        }
+    }
+}

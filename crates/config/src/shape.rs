@@ -1,0 +1,240 @@
+//! A config that a program reads as a type of its own: plain serde types, and what is declared of their keys.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use midflight_core::{Pointer, Problem, Problems, hint};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::REDACTED;
+use crate::draft::{Draft, refuse_literal_secrets};
+use crate::entry::Entry;
+use crate::keys::{Keys, Takes};
+use crate::origin::{Origin, Override};
+use crate::parse::parse;
+use crate::reference::Surroundings;
+use crate::tree::leaves;
+
+/// What is asked of a value beyond its type.
+type Check<T> = Arc<dyn Fn(&T) -> Problems + Send + Sync>;
+
+/// What a program knows of its own config: a serde type whose `Default` is the lowest layer, and what is declared of its
+/// keys. Every key is live unless it is declared otherwise.
+///
+/// ```
+/// use midflight_config::{Secret, Shape};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// #[serde(default)]
+/// struct Settings {
+///     port: u16,
+///     level: String,
+///     key: Secret,
+/// }
+///
+/// impl Default for Settings {
+///     fn default() -> Self {
+///         Self { port: 8080, level: "info".to_owned(), key: Secret::default() }
+///     }
+/// }
+///
+/// let shape = Shape::<Settings>::new().restart("/port");
+/// # let _ = shape;
+/// ```
+///
+/// The type takes its defaults by `#[serde(default)]`, so that a document need not say everything. A field of the type
+/// [`Secret`](crate::Secret) is a secret without a declaration.
+pub struct Shape<T> {
+    defaults: Value,
+    keys: Keys,
+    overrides: Vec<Override>,
+    /// What is wrong with the variables; told when a value is made.
+    wrong: Problems,
+    check: Option<Check<T>>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T> {
+    /// The type alone. A default that cannot be serialised counts as none.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut defaults = serde_json::to_value(T::default()).unwrap_or_else(|_| Entry::nothing());
+        let mut keys = Keys::default();
+        let mut secrets = Vec::new();
+        leaves(&defaults, &Pointer::root(), &mut |path, value| {
+            if value.as_str() == Some(REDACTED) {
+                secrets.push(path);
+            }
+        });
+        for path in secrets {
+            if let Some(place) = defaults.pointer_mut(path.as_str()) {
+                *place = Value::String(String::new());
+            }
+            keys.keep_secret(path);
+        }
+        let (overrides, wrong) = (Vec::new(), Problems::default());
+        Self { defaults, keys, overrides, wrong, check: None, value: PhantomData }
+    }
+
+    /// Declares that a key and what lies under it are in effect after the next start only. `path` is a JSON Pointer.
+    #[must_use]
+    pub fn restart(mut self, path: &str) -> Self {
+        self.keys.declare(Pointer::parse(path), Takes::Restart);
+        self
+    }
+
+    /// Declares that a key and what lies under it have no effect in this program.
+    #[must_use]
+    pub fn ignored(mut self, path: &str) -> Self {
+        self.keys.declare(Pointer::parse(path), Takes::Ignored);
+        self
+    }
+
+    /// Declares a key a secret: documents may only refer to it, and nobody is shown it.
+    #[must_use]
+    pub fn secret(mut self, path: &str) -> Self {
+        self.keys.keep_secret(Pointer::parse(path));
+        self
+    }
+
+    /// Sets what is asked of a value beyond its type. It says all that is wrong, each with its path.
+    #[must_use]
+    pub fn check(mut self, check: impl Fn(&T) -> Problems + Send + Sync + 'static) -> Self {
+        self.check = Some(Arc::new(check));
+        self
+    }
+
+    /// Lays variables of the environment over the document: with the prefix `SHOP`, `SHOP_PORT` is `/port` and
+    /// `SHOP_LOG__LEVEL` is `/log/level`. A variable of that prefix that is no key is somebody else's, unless it has two
+    /// underscores in it: then it is refused. A key that is a group of others has no variable.
+    #[must_use]
+    pub fn env(mut self, prefix: &str, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let start = format!("{prefix}_");
+        let mut found = Vec::new();
+        for (name, text) in variables {
+            let Some(rest) = name.strip_prefix(&start).filter(|rest| !rest.is_empty()) else { continue };
+            let rest = rest.to_lowercase();
+            let path = rest.split("__").fold(Pointer::root(), |at, key| at.key(key));
+            match self.knows(&path) {
+                Ok(()) => found.push(Override { path, text, origin: Origin::Env(name) }),
+                Err(hint) if rest.contains("__") => {
+                    let message = format!("the variable {name} is no key of this config{hint}");
+                    self.wrong.add(Problem::new("unknown_variable", path, message));
+                }
+                Err(_) => {}
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        // Below whatever was laid over already: a flag covers a variable.
+        found.append(&mut self.overrides);
+        self.overrides = found;
+        self
+    }
+
+    /// Lays one value over the document and over the variables, as a flag of the command line does.
+    #[must_use]
+    pub fn cover(mut self, path: &str, text: impl Into<String>, origin: Origin) -> Self {
+        self.overrides.push(Override { path: Pointer::parse(path), text: text.into(), origin });
+        self
+    }
+
+    /// Whether the type has a key, as far as its default shows; else what may have been meant.
+    fn knows(&self, path: &Pointer) -> Result<(), String> {
+        let mut here = &self.defaults;
+        for key in crate::tree::keys_of(path) {
+            let members = match here {
+                Value::Object(members) if !members.is_empty() => members,
+                // Nothing is known of what would be here.
+                Value::Object(_) | Value::Null => return Ok(()),
+                _ => return Err(String::new()),
+            };
+            match members.get(&key) {
+                Some(value) => here = value,
+                None => return Err(hint(&key, members.keys().map(String::as_str))),
+            }
+        }
+        match here {
+            // A whole group of keys is no value that a text could be.
+            Value::Object(members) if !members.is_empty() => Err(String::new()),
+            _ => Ok(()),
+        }
+    }
+
+    fn draft(&self, document: Option<&Value>, around: &dyn Surroundings) -> (Draft, Problems) {
+        let mut draft = Draft::new(&self.defaults);
+        let mut problems = self.wrong.clone();
+        if let Some(document) = document {
+            problems.append(refuse_literal_secrets(document, &self.keys));
+            draft.say(document);
+        }
+        draft.cover(document, &self.overrides, &self.defaults);
+        problems.append(draft.resolve(&self.defaults, around));
+        (draft, problems)
+    }
+
+    /// Makes the config of a document, or of everything else alone.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each problem with its path.
+    pub fn build(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems> {
+        let (mut draft, mut problems) = self.draft(document.map(|it| &**it), around);
+        let parsed = parse::<T>(&mut draft, &self.defaults, &self.keys);
+        let typed = match parsed {
+            Ok(typed) => {
+                if let Some(check) = &self.check {
+                    problems.append(check(&typed));
+                }
+                Arc::new(typed)
+            }
+            Err(found) => {
+                // What a reference did not give is no second problem.
+                let told: Vec<_> = problems.iter().map(|problem| problem.path.clone()).collect();
+                let new = found.iter().filter(|problem| !told.contains(&problem.path)).cloned();
+                problems.append(new.collect());
+                return Err(problems);
+            }
+        };
+        problems.or(())?;
+        let shown = draft.shown(&self.keys);
+        let Draft { value: used, origins, masked, given, .. } = draft;
+        let (document, keys) = (document.cloned(), Arc::new(self.keys.clone()));
+        Ok(Entry {
+            document,
+            shown,
+            used,
+            origins,
+            masked,
+            given,
+            keys,
+            typed: Some(typed as Arc<dyn Any + Send + Sync>),
+        })
+    }
+}
+
+impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Default for Shape<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Shape<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shape").field("overrides", &self.overrides).finish_non_exhaustive()
+    }
+}
+
+/// [`Shape`] without its type.
+pub(crate) trait AnyShape: Send + Sync {
+    fn build(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems>;
+}
+
+impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> AnyShape for Shape<T> {
+    fn build(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems> {
+        Self::build(self, document, around)
+    }
+}

@@ -1,0 +1,82 @@
+//! The kind as the engine sees it.
+
+use midflight_config::{Config, ConfigDocument, Configs};
+use midflight_core::DocumentName;
+use midflight_engine::testing::try_kind;
+use midflight_engine::{Kind, KindChange, Work};
+use serde_json::json;
+
+use crate::support::{Around, Settings, lines, shape};
+
+fn name(text: &str) -> DocumentName {
+    DocumentName::new(text).unwrap()
+}
+
+fn kind(around: &Around) -> Config {
+    Config::new(around.clone()).with(name("shop"), shape())
+}
+
+#[test]
+fn it_is_the_pure_function_it_must_be() {
+    let documents = [
+        (name("schemas/other"), json!({"properties": {"a": {"type": "integer"}}})),
+        (name("other"), json!({"a": 1})),
+        (name("free"), json!({"x": [1, {"y": "${env:NONE}"}]})),
+    ];
+    let inputs = [
+        json!({"config": "other"}),
+        json!({"config": "other", "path": "/a"}),
+        json!({"config": "free", "path": "/x/1"}),
+        json!({"config": "fre"}),
+        json!({}),
+    ];
+    try_kind(&Config::new(()), &documents, &inputs).unwrap();
+}
+
+#[test]
+fn a_declared_config_is_there_without_a_document_and_again_when_its_document_goes() {
+    let (around, work) = (Around::default(), Work::unbounded());
+    let kind = kind(&around);
+    let empty = kind.empty();
+    assert!(kind.is_stale(&empty));
+    let configs = kind.compile(&empty, Vec::new(), &work).unwrap();
+    assert!(!kind.is_stale(&configs));
+    let port = |configs: &Configs| configs.typed::<Settings>(&name("shop")).unwrap().server.port;
+    assert_eq!(port(&configs), 8080);
+    let put = |body| KindChange { name: name("shop"), document: body };
+    let document = kind.validate(&name("shop"), &json!({"server": {"port": 9000}}), &work).unwrap();
+    let configs = kind.compile(&configs, vec![put(Some(document))], &work).unwrap();
+    assert_eq!(port(&configs), 9000);
+    let configs = kind.compile(&configs, vec![put(None)], &work).unwrap();
+    assert_eq!(port(&configs), 8080);
+    assert!(configs.typed::<String>(&name("shop")).is_none());
+    let refused = kind.validate(&name("schemas/shop"), &json!({}), &work);
+    assert!(matches!(refused, Err(problems) if problems.to_string().contains("has its schema built in")));
+}
+
+#[test]
+fn a_snapshot_is_stale_when_what_it_refers_to_says_something_else() {
+    let (around, work) = (Around::default(), Work::unbounded());
+    let kind = kind(&around);
+    around.set("/key", "one");
+    let body = json!({"api_key": "${file:/key}"});
+    let Ok(ConfigDocument::Values(values)) = kind.validate(&name("shop"), &body, &work) else { panic!() };
+    let change = KindChange { name: name("shop"), document: Some(ConfigDocument::Values(values)) };
+    let configs = kind.compile(&kind.empty(), vec![change], &work).unwrap();
+    assert!(!kind.is_stale(&configs));
+    around.set("/key", "two");
+    assert!(kind.is_stale(&configs));
+    let configs = kind.compile(&configs, Vec::new(), &work).unwrap();
+    let settings = configs.typed::<Settings>(&name("shop")).unwrap();
+    assert_eq!((settings.api_key.expose(), kind.is_stale(&configs)), ("two", false));
+}
+
+#[test]
+fn what_does_not_hold_names_its_document() {
+    let work = Work::unbounded();
+    let kind = kind(&Around::default());
+    let document = kind.validate(&name("shop"), &json!({"prot": 1}), &work).unwrap();
+    let change = KindChange { name: name("shop"), document: Some(document) };
+    let problems = lines(&kind.compile(&kind.empty(), vec![change], &work).unwrap_err());
+    assert_eq!(problems, ["unknown_key config/shop at /prot: there is no key \"prot\" here"]);
+}

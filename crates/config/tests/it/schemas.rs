@@ -1,0 +1,95 @@
+//! Configs with a JSON Schema.
+
+use std::sync::Arc;
+
+use midflight_config::{Config, Configs};
+use midflight_core::{DocumentName, Problems};
+use midflight_engine::{Kind, KindChange, Work};
+use serde_json::{Value, json};
+
+use crate::support::lines;
+
+fn compile(previous: &Configs, documents: &[(&str, Value)]) -> Result<Configs, Problems> {
+    let (kind, work) = (Config::new(()), Work::unbounded());
+    let mut changes = Vec::new();
+    for (name, body) in documents {
+        let name = DocumentName::new(name).unwrap();
+        let document = kind.validate(&name, body, &work)?;
+        changes.push(KindChange { name, document: Some(document) });
+    }
+    kind.compile(previous, changes, &work)
+}
+
+fn schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "log": {"$ref": "#/$defs/log"},
+            "port": {"type": "integer", "minimum": 1, "default": 8080, "x-reload": "restart"},
+            "key": {"type": "string", "writeOnly": true},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "next": {"$ref": "#"}
+        },
+        "$defs": {"log": {"type": "object", "properties": {"level": {"enum": ["info", "debug"], "default": "info"}}}}
+    })
+}
+
+#[test]
+fn a_schema_gives_defaults_and_refuses_what_it_does_not_know() {
+    let good = json!({"port": "${env:PORT}", "labels": {"a": "b"}, "key": "${file:/k}"});
+    let configs = compile(&Configs::default(), &[("schemas/shop", schema()), ("shop", good)]).unwrap();
+    let shop = configs.get(&DocumentName::new("shop").unwrap()).unwrap();
+    assert_eq!(shop.effective().pointer("/log/level"), Some(&json!("info")));
+    assert_eq!(shop.takes(&midflight_core::Pointer::parse("/port")).as_str(), "restart");
+
+    let bad = json!({"log": {"levle": "info", "level": "loud"}, "port": 0, "prot": 1, "key": "hunter2", "labels": {"a": 1}});
+    let problems = lines(&compile(&configs, &[("shop", bad)]).unwrap_err());
+    for expected in [
+        "literal_secret config/shop at /key: key is a secret",
+        "unknown_key config/shop at /log/levle: there is no key \"levle\" here; did you mean \"level\"?",
+        "unknown_key config/shop at /prot: there is no key \"prot\" here; did you mean \"port\"?",
+        "invalid_value config/shop at /log/level: \"loud\" is not one of",
+        "invalid_value config/shop at /port: 0 is less than the minimum of 1",
+        "invalid_value config/shop at /labels/a: 1 is not of type \"string\"",
+    ] {
+        assert!(problems.iter().any(|problem| problem.starts_with(expected)), "{expected}\n{problems:#?}");
+    }
+    assert_eq!(problems.len(), 6, "{problems:#?}");
+    assert!(!problems.join("").contains("hunter2"), "{problems:#?}");
+}
+
+#[test]
+fn a_schema_that_comes_later_is_held_against_what_is_there() {
+    let configs = compile(&Configs::default(), &[("shop", json!({"prot": 1}))]).unwrap();
+    let problems = lines(&compile(&configs, &[("schemas/shop", schema())]).unwrap_err());
+    assert!(problems[0].starts_with("unknown_key config/shop at /prot"), "{problems:?}");
+    // Both at once, and it holds.
+    compile(&configs, &[("schemas/shop", schema()), ("shop", json!({"port": 1}))]).unwrap();
+}
+
+#[test]
+fn what_is_no_schema_is_refused() {
+    for (body, expected) in [
+        (json!({"type": "objekt"}), "invalid_schema at /type"),
+        (json!({"properties": {"a": {"x-reload": "never"}}}), "write \"live\", \"restart\" or \"ignored\""),
+        (json!({"$ref": "http://example.com/schema"}), "is no JSON Schema"),
+        (json!({"pattern": "(a{1000}){1000}"}), "is no JSON Schema"),
+        (json!({"pattern": "(?=a)"}), "is no JSON Schema"),
+    ] {
+        let problems =
+            lines(&compile(&Configs::default(), &[("schemas/shop", body)]).unwrap_err()).join("; ");
+        assert!(problems.contains(expected), "{problems}");
+    }
+    // A pattern that backtracks for ever elsewhere.
+    let schema = json!({"properties": {"a": {"pattern": "^(a+)+$"}}});
+    let body = json!({"a": format!("{}!", "a".repeat(50_000))});
+    assert!(compile(&Configs::default(), &[("schemas/s", schema), ("s", body)]).is_err());
+}
+
+#[test]
+fn every_schema_that_is_told_is_one() {
+    for schema in Kind::schemas(&Config::new(())) {
+        let arc = Arc::new(schema.schema);
+        assert!(jsonschema::meta::is_valid(&arc), "{}", schema.title);
+    }
+}

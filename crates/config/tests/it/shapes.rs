@@ -1,0 +1,165 @@
+//! Configs that a program declares itself.
+
+use midflight_config::{Origin, Takes};
+use midflight_core::Pointer;
+use serde_json::json;
+
+use crate::support::{Around, Level, Settings, build, shape};
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn a_later_layer_covers_an_earlier_one_and_says_so() {
+    let shape = shape()
+        .env(
+            "SHOP",
+            variables(&[("SHOP_LOG__LEVEL", "info"), ("SHOP_SERVER__PORT", "9000"), ("SHOP_HOME", "/x")]),
+        )
+        .cover("/server/port", "9001", Origin::Flag("--port".into()));
+    let document =
+        json!({"log": {"level": "debug", "json": true}, "server": {"port": 7000}, "tags": ["b", "c"]});
+    let entry = build(&shape, document, &Around::default()).unwrap();
+    let settings = entry.typed::<Settings>().unwrap();
+    assert_eq!((&settings.log.level, settings.log.json, settings.server.port), (&Level::Info, true, 9001));
+    assert_eq!(
+        (settings.server.host.as_str(), settings.tags.as_slice()),
+        ("localhost", &["b".into(), "c".into()][..])
+    );
+    let origins: Vec<_> = entry.origins().map(|(path, origin)| format!("{path} {origin}")).collect();
+    assert_eq!(
+        origins,
+        [
+            "/api_key default",
+            "/database default",
+            "/log/json document",
+            "/log/level env SHOP_LOG__LEVEL",
+            "/name default",
+            "/server/host default",
+            "/server/port flag --port",
+            "/tags document",
+        ]
+    );
+    let masked: Vec<_> = entry.masked().iter().map(|it| format!("{} {}", it.path, it.by)).collect();
+    assert_eq!(masked, ["/log/level env SHOP_LOG__LEVEL", "/server/port flag --port"]);
+}
+
+#[test]
+fn a_document_says_only_what_it_changes_and_null_says_nothing() {
+    let entry = shape().build(None, &()).unwrap();
+    assert_eq!(entry.typed::<Settings>().unwrap().server.port, 8080);
+    assert!(entry.document().is_none());
+    let entry = build(&shape(), json!({"server": null, "log": {"level": null}}), &Around::default()).unwrap();
+    assert_eq!(entry.typed::<Settings>().unwrap().server.port, 8080);
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_with_its_place_and_cure() {
+    let shape = shape().env("SHOP", variables(&[("SHOP_LOG__LEVLE", "debug"), ("SHOP_SERVER__HOST", "h")]));
+    let document = json!({
+        "log": {"level": "loud", "jsno": true},
+        "server": {"port": 70_000, "prot": 1},
+        "tags": "x", "nmae": "y",
+        "database": {"password": "${env:NONE}"},
+        "api_key": "sk-123"
+    });
+    let problems = build(&shape, document, &Around::default()).unwrap_err();
+    for expected in [
+        "unknown_variable at /log/levle: the variable SHOP_LOG__LEVLE is no key of this config; did you mean \"level\"?",
+        "literal_secret at /api_key: api_key is a secret, and what is written in a document stays in the log: write \
+         ${env:NAME} or ${file:PATH}, or set it by a variable",
+        "reference at /database/password: the variable NONE is not set; set it where the process is started",
+        "invalid_value at /log/level: unknown variant `loud`, expected `info` or `debug`",
+        "unknown_key at /log/jsno: there is no key \"jsno\" here; did you mean \"json\"?",
+        "invalid_value at /server/port: invalid value: integer `70000`, expected u16",
+        "invalid_value at /tags: invalid type: string \"x\", expected a sequence",
+        "unknown_key at /server/prot: there is no key \"prot\" here; did you mean \"port\"?",
+        "unknown_key at /nmae: there is no key \"nmae\" here; did you mean \"name\"?",
+        "missing_key at /database/url: url is missing; it has no default",
+    ] {
+        assert!(problems.iter().any(|problem| problem == expected), "{expected}\n{problems:#?}");
+    }
+    assert_eq!(problems.len(), 10, "{problems:#?}");
+}
+
+#[test]
+fn what_a_value_must_be_beyond_its_type_is_asked_too() {
+    let problems = build(&shape(), json!({"server": {"port": 80}}), &Around::default()).unwrap_err();
+    assert_eq!(problems, ["privileged at /server/port: take a port from 1024 on"]);
+}
+
+#[test]
+fn references_give_values_of_any_type_and_are_shown_as_they_are_written() {
+    let around = Around::default();
+    for (name, text) in [("PORT", "8443"), ("/run/pw", "hunter2"), ("HOST", "db"), ("DIGITS", "12345")] {
+        around.set(name, text);
+    }
+    let document = json!({
+        "name": "${env:DIGITS}",
+        "server": {"port": "${env:PORT}"},
+        "database": {"url": "postgres://app@${env:HOST}/x", "password": "${env:DIGITS}"},
+        "api_key": "${file:/run/pw}"
+    });
+    let entry = build(&shape(), document.clone(), &around).unwrap();
+    let settings = entry.typed::<Settings>().unwrap();
+    let database = settings.database.as_ref().unwrap();
+    assert_eq!((settings.server.port, settings.api_key.expose()), (8443, "hunter2"));
+    assert_eq!((database.url.as_str(), database.password.as_deref()), ("postgres://app@db/x", Some("12345")));
+    assert_eq!(settings.name, "12345");
+    let effective = entry.effective();
+    for path in ["/server/port", "/database/url", "/database/password", "/api_key", "/name"] {
+        assert_eq!(effective.pointer(path), document.pointer(path), "{path}");
+    }
+    // A number where a text belongs is not what was meant, and a text that is no number not either.
+    around.set("PORT", "hunter3");
+    let problems = build(&shape(), document, &around).unwrap_err();
+    assert_eq!(problems, ["invalid_value at /server/port: what it is given does not fit: expected u16"]);
+}
+
+#[test]
+fn secrets_of_other_layers_are_hidden() {
+    let shape = shape()
+        .env("SHOP", variables(&[("SHOP_API_KEY", "sk-123")]))
+        .cover("/database/url", "postgres://h/x", Origin::Flag("--db".into()))
+        .cover("/database/password", "hunter2", Origin::Flag("--password".into()));
+    let entry = shape.build(None, &()).unwrap();
+    let settings = entry.typed::<Settings>().unwrap();
+    assert_eq!(settings.api_key.expose(), "sk-123");
+    assert_eq!(settings.database.as_ref().unwrap().password.as_deref(), Some("hunter2"));
+    let shown = format!("{} {entry:?} {shape:?}", entry.effective());
+    assert!(shown.contains("***") && !shown.contains("sk-123") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_restart_is_required_while_wanted_and_running_differ() {
+    let around = Around::default();
+    let running = shape().build(None, &around).unwrap();
+    let wanted =
+        build(&shape(), json!({"server": {"port": 9000}, "log": {"json": true}, "name": "n"}), &around)
+            .unwrap();
+    assert_eq!(wanted.restart_required(&running), [Pointer::parse("/server/port")]);
+    let again = build(&shape(), json!({"server": {"port": 8080}}), &around).unwrap();
+    assert_eq!(again.restart_required(&running), []);
+    let changes = wanted.changes_since(&running);
+    let told: Vec<_> = changes.iter().map(|it| format!("{} {}", it.path, it.takes.as_str())).collect();
+    assert_eq!(told, ["/log/json live", "/name ignored", "/server/port restart"]);
+    assert_eq!((changes[0].from.clone(), changes[0].to.clone()), (Some(json!(false)), Some(json!(true))));
+    assert_eq!(wanted.takes(&Pointer::parse("/server/host")), Takes::Restart);
+}
+
+#[test]
+fn a_secret_that_was_rotated_is_a_change_that_shows_nothing() {
+    let around = Around::default();
+    around.set("/run/pw", "one");
+    let document = json!({"api_key": "${file:/run/pw}"});
+    let before = build(&shape(), document.clone(), &around).unwrap();
+    around.set("/run/pw", "two");
+    let changes = build(&shape(), document, &around).unwrap().changes_since(&before);
+    assert_eq!(changes.len(), 1);
+    let shown = format!("{changes:?}");
+    assert!(
+        shown.contains("${file:/run/pw}") && !shown.contains("two") && !shown.contains("one\""),
+        "{shown}"
+    );
+}

@@ -1,0 +1,254 @@
+//! Configs over HTTP: what they say, what is in effect, what changed, and the way back.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use midflight_config::{Entry, KeyDifference, SCHEMAS_FOLDER, differences};
+use midflight_core::{Change, Diff, DocumentId, DocumentName, Precondition, RevisionNumber, Trigger};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::part::own_id;
+use crate::app::App;
+use crate::auth::Author;
+use crate::body::JsonBody;
+use crate::log::documents::{absent, put, read};
+use crate::params::{self, InPath, PageParams, Params, precondition};
+use crate::problem::{ApiError, Code, ProblemBody};
+use crate::wire::{
+    ConfigDiff, ConfigItem, ConfigList, DocumentAnswer, DocumentDiffAnswer, EffectiveAnswer, KeyChangeAnswer,
+    WriteAnswer,
+};
+use crate::write::{WriteParams, answer, submit};
+
+/// How often a patch is made anew when the document moves under it.
+const TRIES_MAX: u32 = 4;
+
+/// The configs that are served, by name.
+#[utoipa::path(get, path = "/api/v1/config", tag = "config", params(PageParams),
+    responses((status = 200, body = ConfigList), (status = "default", body = ProblemBody)))]
+pub(crate) async fn list_configs(
+    State(app): State<App>,
+    Params(page): Params<PageParams>,
+) -> Result<Json<ConfigList>, ApiError> {
+    let limit = page.limit()? as usize;
+    let configs = app.configs.load();
+    let own = own_id().name;
+    let after = configs.iter().filter(|(name, _)| page.text().is_none_or(|cursor| name.as_str() > cursor));
+    let mut items: Vec<_> =
+        after.take(limit + 1).map(|(name, entry)| ConfigItem::new(name, entry, *name == own)).collect();
+    let more = items.len() > limit;
+    items.truncate(limit);
+    Ok(Json(ConfigList {
+        next_cursor: items.last().filter(|_| more).map(|last| last.name.clone()),
+        items,
+        revision: configs.revision().get(),
+    }))
+}
+
+/// A config's document.
+#[utoipa::path(get, path = "/api/v1/config/{name}", tag = "config",
+    params(("name" = String, Path, description = "The config; slashes in its name as %2F")),
+    responses((status = 200, body = DocumentAnswer), (status = 304, description = "Unchanged"),
+        (status = "default", body = ProblemBody)))]
+pub(crate) async fn get_config(
+    State(app): State<App>,
+    InPath(name): InPath<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    read(&app, &id(&name)?, &headers).await
+}
+
+/// Puts a config: all of what it says.
+#[utoipa::path(put, path = "/api/v1/config/{name}", tag = "config",
+    params(("name" = String, Path, description = "The config"), WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
+    request_body = Value, security(("token" = [])),
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
+pub(crate) async fn put_config(
+    author: Author,
+    State(app): State<App>,
+    InPath(name): InPath<String>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response, ApiError> {
+    put(&app, author, id(&name)?, &params, &headers, body).await
+}
+
+/// Changes some keys of a config: a JSON Merge Patch (RFC 7396), in which null takes a key away.
+#[utoipa::path(patch, path = "/api/v1/config/{name}", tag = "config",
+    params(("name" = String, Path, description = "The config"), WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
+    request_body = Value, security(("token" = [])),
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
+pub(crate) async fn patch_config(
+    author: Author,
+    State(app): State<App>,
+    InPath(name): InPath<String>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+    JsonBody(patch): JsonBody<Value>,
+) -> Result<Response, ApiError> {
+    if !patch.is_object() {
+        return Err(ApiError::new(Code::InvalidBody, "a merge patch of a config is an object (RFC 7396)"));
+    }
+    let (id, asked) = (id(&name)?, precondition(&headers)?);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let change = patched(&app, &id, &patch, asked).await?;
+        match submit(&app, &params, params.edit(author.clone(), vec![change])).await {
+            // Somebody else was faster, and the patch is as good on what it says now.
+            Err(error)
+                if asked == Precondition::None
+                    && error.body().code == Code::PreconditionFailed.as_str()
+                    && tries < TRIES_MAX => {}
+            submitted => return Ok(answer(&app, &params, submitted?)),
+        }
+    }
+}
+
+/// The change that a patch makes of what a document says now.
+async fn patched(app: &App, id: &DocumentId, patch: &Value, asked: Precondition) -> Result<Change, ApiError> {
+    let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
+    let now = heads.into_iter().flatten().next().filter(|document| document.body.is_some());
+    let version = now.as_ref().map_or(0, |document| document.version);
+    let body = now.and_then(|document| document.body);
+    let mut body = body.map_or_else(|| Value::Object(serde_json::Map::new()), |body| Value::clone(&body));
+    json_patch::merge(&mut body, patch);
+    let made_on = match asked {
+        Precondition::None => Precondition::Version(version),
+        asked => asked,
+    };
+    Ok(Change::put(id.clone(), body).when(made_on))
+}
+
+/// A config in effect: every layer in one, and where each value comes from. Secrets are not shown.
+#[utoipa::path(get, path = "/api/v1/config/{name}/effective", tag = "config",
+    params(("name" = String, Path, description = "The config")),
+    responses((status = 200, body = EffectiveAnswer), (status = "default", body = ProblemBody)))]
+pub(crate) async fn get_effective(
+    State(app): State<App>,
+    InPath(name): InPath<String>,
+) -> Result<Json<EffectiveAnswer>, ApiError> {
+    let id = id(&name)?;
+    let configs = app.configs.load();
+    let entry = configs.get(&id.name).ok_or_else(|| absent(&id))?;
+    let restart = if id == own_id() { app.reloader.report().restart_required } else { Vec::new() };
+    Ok(Json(EffectiveAnswer::new(&name, entry, &restart, configs.revision().get())))
+}
+
+/// Which states of a config to compare.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DiffParams {
+    /// The revision; the newest without.
+    revision: Option<u64>,
+    /// The revision to compare it with; the one before the config's last change without.
+    against: Option<u64>,
+}
+
+/// What changed in a config between two revisions, key by key.
+#[utoipa::path(get, path = "/api/v1/config/{name}/diff", tag = "config",
+    params(("name" = String, Path, description = "The config"), DiffParams),
+    responses((status = 200, body = ConfigDiff), (status = "default", body = ProblemBody)))]
+pub(crate) async fn diff_config(
+    State(app): State<App>,
+    InPath(name): InPath<String>,
+    Params(params): Params<DiffParams>,
+) -> Result<Json<ConfigDiff>, ApiError> {
+    let id = id(&name)?;
+    let store = app.engine.store();
+    let revision = match params.revision {
+        Some(revision) => RevisionNumber::new(revision),
+        None => store.head().await?,
+    };
+    let new = store.document_at(&id, revision).await?.ok_or_else(|| absent(&id))?;
+    let against = params.against.unwrap_or(new.revision.get().saturating_sub(1));
+    let old = match against {
+        0 => None,
+        against => store.document_at(&id, RevisionNumber::new(against)).await?,
+    };
+    let (old, new) = (old.and_then(|document| document.body), new.body);
+    let entry = app.configs.load().get(&id.name).cloned();
+    let nothing = Value::Null;
+    let changes = differences(old.as_deref().unwrap_or(&nothing), new.as_deref().unwrap_or(&nothing));
+    let diff = Diff::new([(id.clone(), old, new)]);
+    Ok(Json(ConfigDiff {
+        name,
+        revision: revision.get(),
+        against,
+        changes: changes.into_iter().map(|change| key_change(change, entry.as_ref())).collect(),
+        document: diff.documents().first().map(DocumentDiffAnswer::new),
+    }))
+}
+
+fn key_change(change: KeyDifference, entry: Option<&Arc<Entry>>) -> KeyChangeAnswer {
+    KeyChangeAnswer {
+        takes: entry.map_or("live", |entry| entry.takes(&change.path).as_str()),
+        path: change.path.as_str().to_owned(),
+        from: change.from.unwrap_or_default(),
+        to: change.to.unwrap_or_default(),
+    }
+}
+
+/// Where to go back to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RollbackRequest {
+    /// The revision whose state of the config comes back.
+    revision: u64,
+    /// Why.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Brings a config back to what it said at a revision, as a new revision.
+#[utoipa::path(post, path = "/api/v1/config/{name}/rollback", tag = "config",
+    params(("name" = String, Path, description = "The config"), WriteParams),
+    request_body = RollbackRequest, security(("token" = [])),
+    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
+        (status = "default", body = ProblemBody)))]
+pub(crate) async fn rollback_config(
+    author: Author,
+    State(app): State<App>,
+    InPath(name): InPath<String>,
+    Params(params): Params<WriteParams>,
+    JsonBody(request): JsonBody<RollbackRequest>,
+) -> Result<Response, ApiError> {
+    let id = id(&name)?;
+    let reason = match request.reason.as_str() {
+        "" => format!("roll back to revision {}", request.revision),
+        reason => reason.to_owned(),
+    };
+    let params = params.or_reason(reason);
+    let then = app.engine.store().document_at(&id, RevisionNumber::new(request.revision)).await?;
+    let then = then.and_then(|document| document.body).ok_or_else(|| {
+        let detail = format!("{id} was not there at revision {}", request.revision);
+        ApiError::new(Code::NotFound, detail)
+    })?;
+    let mut edit = params.edit(author, vec![Change::put(id, Value::clone(&then))]);
+    edit.trigger = Trigger::Manual;
+    let submitted = submit(&app, &params, edit).await?;
+    Ok(answer(&app, &params, submitted))
+}
+
+/// The document of a config.
+fn id(name: &str) -> Result<DocumentId, ApiError> {
+    let name = DocumentName::new(name)?;
+    if name.is_check() || name.as_str().starts_with(SCHEMAS_FOLDER) {
+        let detail =
+            format!("{name} is no config but a document beside them: /api/v1/documents/config/{name}");
+        return Err(ApiError::new(Code::InvalidName, detail));
+    }
+    params::document(own_id().kind.as_str(), name.as_str())
+}

@@ -1,0 +1,120 @@
+//! Where a server's own config comes from: its file or its document, the variables and the flags over it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use midflight_app::{AppError, Boot};
+use midflight_config::{Origin, Shape};
+use midflight_source::FileOptions;
+use midflight_store::{Store, StoreError};
+use serde_json::Value;
+
+use super::part::own_id;
+use super::settings::Settings;
+use crate::{BusPlace, StorePlace};
+
+/// What every variable of a server's config begins with.
+const PREFIX: &str = "MIDFLIGHT";
+
+/// Where a server's own config comes from. What is laid over it here no edit changes.
+#[derive(Debug, Clone, Default)]
+pub struct OwnConfig {
+    /// The file that it is read from; without, it is the document `config/midflight` of the log.
+    pub file: Option<PathBuf>,
+    /// How the file is followed.
+    pub file_options: FileOptions,
+    variables: Vec<(String, String)>,
+    covers: Vec<(&'static str, String, Origin)>,
+}
+
+impl OwnConfig {
+    /// The config of a file, or without one the document of the log.
+    #[must_use]
+    pub fn new(file: Option<PathBuf>) -> Self {
+        Self { file, ..Self::default() }
+    }
+
+    /// Lays variables over the config: `MIDFLIGHT_LOG__LEVEL` is `/log/level`.
+    pub fn variables(&mut self, variables: impl IntoIterator<Item = (String, String)>) -> &mut Self {
+        self.variables.extend(variables);
+        self
+    }
+
+    /// Lays one value over the config. `path` is a JSON Pointer; of several for one key the last counts.
+    pub fn cover(&mut self, path: &'static str, text: impl Into<String>, by: Origin) -> &mut Self {
+        self.covers.push((path, text.into(), by));
+        self
+    }
+
+    /// Listens there, whatever the config says.
+    pub fn listen(&mut self, at: SocketAddr, by: Origin) -> &mut Self {
+        self.cover("/server/host", at.ip().to_string(), by.clone());
+        self.cover("/server/port", at.port().to_string(), by)
+    }
+
+    /// Keeps the log there, whatever the config says.
+    pub fn store(&mut self, place: &StorePlace, by: Origin) -> &mut Self {
+        match place {
+            StorePlace::Sqlite(path) => {
+                self.cover("/storage/backend", "sqlite", by.clone());
+                self.cover("/storage/path", path.to_string_lossy(), by)
+            }
+            StorePlace::Postgres(url) => {
+                self.cover("/storage/backend", "postgres", by.clone());
+                self.cover("/database/url", url.expose(), by)
+            }
+        }
+    }
+
+    /// Takes the hints that way, whatever the config says.
+    pub fn bus(&mut self, place: &BusPlace, by: Origin) -> &mut Self {
+        self.cover("/bus/kind", format!("{place:?}"), by.clone());
+        match place {
+            BusPlace::Redis(url) => self.cover("/redis/url", url, by),
+            BusPlace::Nats(url) => self.cover("/bus/nats_url", url, by),
+            BusPlace::Memory | BusPlace::Postgres => self,
+        }
+    }
+
+    /// What is declared of the config, with what is laid over it.
+    pub(crate) fn shape(&self) -> Shape<Settings> {
+        let mut shape = Settings::shape().env(PREFIX, self.variables.iter().cloned());
+        for (path, text, by) in &self.covers {
+            shape = shape.cover(path, text, by.clone());
+        }
+        match self.file {
+            Some(_) => shape,
+            // A log cannot say where it is to be found.
+            None => shape.ignored("/storage").ignored("/bus"),
+        }
+    }
+
+    /// Reads the config: of the file, or of the document without one.
+    ///
+    /// # Errors
+    /// [`AppError::Config`] with everything that is wrong with it.
+    pub(crate) fn read(&self, document: Option<&Arc<Value>>) -> Result<Boot, AppError> {
+        Boot::read(own_id(), &self.shape(), self.file.clone(), document)
+    }
+
+    /// The config as it is before anything of the log was read.
+    ///
+    /// # Errors
+    /// [`AppError::Config`] with everything that is wrong with it.
+    pub fn settings(&self) -> Result<Settings, AppError> {
+        settings(&self.read(None)?)
+    }
+}
+
+/// The typed config of a start.
+pub(crate) fn settings(boot: &Boot) -> Result<Settings, AppError> {
+    let settings = boot.entry().typed::<Settings>();
+    settings.map(|settings| Settings::clone(&settings)).ok_or(AppError::NotServed)
+}
+
+/// What the log says that the config is.
+pub(crate) async fn document(store: &dyn Store) -> Result<Option<Arc<Value>>, StoreError> {
+    let (_, heads) = store.heads(&[own_id()]).await?;
+    Ok(heads.into_iter().flatten().next().and_then(|document| document.body))
+}

@@ -1,0 +1,48 @@
+//! How the server's own parts find its config in a world.
+
+use std::sync::Arc;
+
+use midflight_components::{LlmSettings, LogSettings as Logged, Place};
+use midflight_config::{Config, Configs};
+use midflight_core::{DocumentId, DocumentName, KindName, Pointer};
+use midflight_engine::{KindSlot, Section};
+use midflight_live::World;
+
+use super::settings::{OWN_CONFIG, Settings};
+
+/// How the server's own parts find its config in a world.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part(pub(crate) KindSlot<Config>);
+
+impl Part {
+    pub(crate) fn of(self, world: &World) -> Option<Arc<Settings>> {
+        world.get::<Configs>(self.0.slot())?.typed(&own_id().name)
+    }
+}
+
+/// The server's own config.
+#[expect(clippy::expect_used, reason = "the names are written here, and a test makes one")]
+pub(crate) fn own_id() -> DocumentId {
+    DocumentId {
+        kind: KindName::new("config").expect("is the name of a kind"),
+        name: DocumentName::new(OWN_CONFIG).expect("is the name of a document"),
+    }
+}
+
+/// What concerns the server's own components.
+pub(crate) fn section() -> Section {
+    let DocumentId { kind, name } = own_id();
+    Section { kind, name: Some(name) }
+}
+
+/// Where the logger finds its settings.
+pub(crate) fn log_place(read: impl Fn(&World) -> Option<Logged> + Send + Sync + 'static) -> Place<Logged> {
+    Place::new(vec![section()], Pointer::parse("/log"), read)
+}
+
+/// Where the client of the LLM finds its settings.
+pub(crate) fn llm_place(
+    read: impl Fn(&World) -> Option<LlmSettings> + Send + Sync + 'static,
+) -> Place<LlmSettings> {
+    Place::new(vec![section()], Pointer::parse("/llm"), read)
+}

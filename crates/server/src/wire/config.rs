@@ -1,0 +1,139 @@
+//! Configs as they are told.
+
+use midflight_config::{Entry, Masked};
+use midflight_core::{DocumentName, Pointer};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::DocumentDiffAnswer;
+
+/// A config in a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConfigItem {
+    /// Its name.
+    pub name: String,
+    /// The SHA-256 of what its document says; null when it is made of defaults, variables and flags alone.
+    pub digest: Option<String>,
+    /// Whether it is this server's own.
+    pub own: bool,
+}
+
+impl ConfigItem {
+    pub(crate) fn new(name: &DocumentName, entry: &Entry, own: bool) -> Self {
+        Self { name: name.to_string(), digest: entry.digest().map(|digest| digest.to_string()), own }
+    }
+}
+
+/// The configs that are served, by name.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConfigList {
+    /// The configs.
+    pub items: Vec<ConfigItem>,
+    /// What to pass as `cursor` for the next page; null on the last.
+    pub next_cursor: Option<String>,
+    /// The revision that this was computed from.
+    pub revision: u64,
+}
+
+/// One value of a config in effect.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct KeyAnswer {
+    /// Which, as a JSON Pointer.
+    pub path: String,
+    /// The value: references as they are written, other secrets as `***`.
+    pub value: Value,
+    /// `default`, `document`, `env NAME` or `flag NAME`.
+    pub origin: String,
+    /// What becomes of a change: `live`, `restart` or `ignored`.
+    pub takes: &'static str,
+}
+
+/// A key that the document says in vain.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MaskedAnswer {
+    /// Which, as a JSON Pointer.
+    pub path: String,
+    /// What covers it: `env NAME` or `flag NAME`.
+    pub by: String,
+}
+
+impl From<&Masked> for MaskedAnswer {
+    fn from(masked: &Masked) -> Self {
+        Self { path: masked.path.as_str().to_owned(), by: masked.by.to_string() }
+    }
+}
+
+/// A config in effect, with where each value comes from.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EffectiveAnswer {
+    /// Its name.
+    pub name: String,
+    /// All of it as one value.
+    pub value: Value,
+    /// Value by value, by path.
+    pub keys: Vec<KeyAnswer>,
+    /// What the document says in vain.
+    pub masked: Vec<MaskedAnswer>,
+    /// What is in effect only after the next start of this server, and is another value now.
+    pub restart_required: Vec<String>,
+    /// The revision that this was computed from.
+    pub revision: u64,
+}
+
+impl EffectiveAnswer {
+    pub(crate) fn new(name: &str, entry: &Entry, restart_required: &[Pointer], revision: u64) -> Self {
+        let value_at = |path: &Pointer| entry.effective().pointer(path.as_str()).cloned().unwrap_or_default();
+        let keys = entry.origins().map(|(path, origin)| KeyAnswer {
+            path: path.as_str().to_owned(),
+            value: value_at(path),
+            origin: origin.to_string(),
+            takes: entry.takes(path).as_str(),
+        });
+        Self {
+            name: name.to_owned(),
+            value: entry.effective().clone(),
+            keys: keys.collect(),
+            masked: entry.masked().iter().map(MaskedAnswer::from).collect(),
+            restart_required: restart_required.iter().map(|path| path.as_str().to_owned()).collect(),
+            revision,
+        }
+    }
+}
+
+/// A key that is different.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct KeyChangeAnswer {
+    /// Which, as a JSON Pointer.
+    pub path: String,
+    /// What the document said; null when it said nothing.
+    pub from: Value,
+    /// What it says; null when it says nothing.
+    pub to: Value,
+    /// What becomes of the change: `live`, `restart` or `ignored`.
+    pub takes: &'static str,
+}
+
+/// What is different between two states of a config's document.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConfigDiff {
+    /// Its name.
+    pub name: String,
+    /// The revision that is compared.
+    pub revision: u64,
+    /// The one that it is compared with.
+    pub against: u64,
+    /// Key by key, by path.
+    pub changes: Vec<KeyChangeAnswer>,
+    /// The same as a patch and as text; null when nothing is different.
+    pub document: Option<DocumentDiffAnswer>,
+}
+
+/// What an edit of this server's own config comes to.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConfigEffects {
+    /// What the edit says in vain, since a variable or a flag says otherwise.
+    pub masked: Vec<MaskedAnswer>,
+    /// What is in effect only after the next start, and is another value now.
+    pub restart_required: Vec<String>,
+}

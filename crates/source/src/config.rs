@@ -1,0 +1,107 @@
+//! From the text of a config file to what it says, and to the place where it says it.
+
+use std::sync::Arc;
+
+use midflight_core::Pointer;
+use serde_json::Value;
+
+use crate::FileProblem;
+use crate::chunk::{Format, nodes};
+use crate::node::{Content, Fault, Node};
+
+/// What a config file says.
+#[derive(Debug, Clone)]
+pub struct ConfigText {
+    body: Arc<Value>,
+    node: Node,
+}
+
+impl ConfigText {
+    /// The whole of it, an object.
+    #[must_use]
+    pub fn body(&self) -> &Arc<Value> {
+        &self.body
+    }
+
+    /// The line and the column, counted from 1, at which a place stands, or the nearest part round it that is there. None
+    /// when nobody knows, as in JSON.
+    #[must_use]
+    pub fn locate(&self, path: &Pointer) -> Option<(u64, u64)> {
+        let place = self.node.locate(path.as_str());
+        (place.line > 0).then_some((place.line, place.column))
+    }
+}
+
+/// Reads a file that is one config: a map in YAML or an object in JSON, as [`crate::parse_documents`] reads them. `file` is
+/// what problems call it by, and its ending says what it is. A file that says nothing is refused: it is more often one that
+/// is just being written than one that is meant.
+///
+/// # Errors
+/// What is wrong with it, with line and column where they are known.
+pub fn parse_config(text: &str, file: &str) -> Result<ConfigText, Vec<FileProblem>> {
+    let file: Arc<str> = file.into();
+    let problem = |fault: Fault| {
+        vec![FileProblem {
+            line: (fault.place.line > 0).then_some(fault.place.line),
+            column: (fault.place.line > 0).then_some(fault.place.column),
+            ..FileProblem::of_file(&file, fault.message)
+        }]
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut nodes = nodes(text, Format::of_name(&file)).map_err(problem)?;
+    let node = match (nodes.pop(), nodes.is_empty()) {
+        (Some(node), true) => node,
+        (None, _) => {
+            let message = "says nothing; write {} for a config of nothing but defaults";
+            return Err(vec![FileProblem::of_file(&file, message)]);
+        }
+        (Some(second), false) => {
+            let message = "holds more than one document; a config file is one".to_owned();
+            return Err(problem(Fault { place: second.place, message }));
+        }
+    };
+    if !matches!(node.content, Content::Map(_)) {
+        let message = format!("a config is a map of keys, not {}", node.type_word());
+        return Err(problem(Fault { place: node.place, message }));
+    }
+    Ok(ConfigText { body: Arc::new(node.clone().into_value()), node })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_is_one_map_and_its_places_are_known() {
+        let text = "# why\nlog:\n  level: debug\n  tags: [a, b]\n";
+        let config = parse_config(text, "app.yaml").unwrap();
+        assert_eq!(**config.body(), serde_json::json!({"log": {"level": "debug", "tags": ["a", "b"]}}));
+        assert_eq!(config.locate(&Pointer::parse("/log/level")), Some((3, 10)));
+        assert_eq!(config.locate(&Pointer::parse("/log/tags/1")), Some((4, 13)));
+        assert_eq!(config.locate(&Pointer::parse("/log/missing")), Some((3, 3)));
+        assert!(parse_config("{\"a\": 1}", "app.json").is_ok() && parse_config("{}", "app").is_ok());
+    }
+
+    #[test]
+    fn what_is_no_config_says_what_it_is() {
+        let bomb = format!(
+            "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n{}",
+            (1..9)
+                .map(|i| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(",")))
+                .collect::<String>()
+        );
+        for (text, expected) in [
+            ("", "app.yaml: says nothing; write {}"),
+            ("# only a comment\n", "app.yaml: says nothing"),
+            ("- a\n", "app.yaml:1:1: a config is a map of keys, not a list"),
+            ("just words", "app.yaml:1:1: a config is a map of keys, not a string"),
+            ("a: 1\n---\nb: 2\n", "app.yaml:3:1: holds more than one document"),
+            ("a: [1", "app.yaml:1:4: "),
+            ("a: 1\na: 2\n", "app.yaml:2:1: "),
+            (bomb.as_str(), "app.yaml:"),
+        ] {
+            let problem = parse_config(text, "app.yaml").unwrap_err()[0].to_string();
+            assert!(problem.starts_with(expected), "{text:.40}: {problem}");
+        }
+    }
+}
