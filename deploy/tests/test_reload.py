@@ -15,6 +15,7 @@ import yaml
 
 import charts
 from archive import Archive, wait_for
+from configmap import ConfigMap
 from tools import TARGET
 
 IMAGE = TARGET / "images/midflight-sidecar.tar"
@@ -36,24 +37,6 @@ class App(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-class ConfigMap:
-    """A mounted ConfigMap, which kubelet changes by swapping one link."""
-
-    def __init__(self, folder):
-        self.folder, self.version = folder, 0
-        folder.mkdir(parents=True)
-
-    def write(self, content):
-        self.version += 1
-        version = f"..version-{self.version}"
-        (self.folder / version).mkdir()
-        (self.folder / version / "config.yaml").write_text(content)
-        (self.folder / "..data_tmp").symlink_to(version)
-        (self.folder / "..data_tmp").replace(self.folder / "..data")
-        if self.version == 1:
-            (self.folder / "config.yaml").symlink_to("..data/config.yaml")
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root may enter an unpacked image")
