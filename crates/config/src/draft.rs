@@ -123,7 +123,10 @@ impl Draft {
         let mut secrets = Vec::new();
         leaves(&shown, &Pointer::root(), &mut |path, value| {
             let is_empty = value.is_null() || value.as_str().is_some_and(str::is_empty);
-            if keys.is_secret(&path) && !self.written.contains_key(&path) && !is_empty {
+            // A reference that nobody resolved here, or that was put back as it is written.
+            let is_reference =
+                *self.origin(&path) == Origin::Document && value.as_str().is_some_and(has_reference);
+            if keys.is_secret(&path) && !is_reference && !is_empty {
                 secrets.push(path);
             }
         });
