@@ -21,6 +21,7 @@ use crate::{DATABASE_CONNECTIONS, REDIS_CONNECTIONS, of};
 /// What is needed to make them.
 pub(crate) struct Bare {
     database: PgConnectOptions,
+    watch: PgConnection,
     redis: redis::Client,
     models: String,
     level: reload::Handle<EnvFilter, Registry>,
@@ -33,20 +34,16 @@ pub(crate) struct Made {
     _lines: Vec<MultiplexedConnection>,
 }
 
-impl Made {
-    pub(crate) async fn close(self) {
-        join_all(self.connections.into_iter().map(PgConnection::close)).await;
-    }
-}
-
 impl Bare {
-    pub(crate) fn new(settings: &Value) -> Self {
+    pub(crate) async fn new(settings: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let addr = text(&of(settings, "redis")["addr"]);
         let (filter, level) = reload::Layer::new(EnvFilter::new("info"));
         let subscriber = Dispatch::new(tracing_subscriber::registry().with(filter));
+        let url = text(&of(settings, "database")["url"]);
         Self {
-            database: text(&of(settings, "database")["url"]).parse().unwrap(),
+            watch: PgConnection::connect(&url).await.unwrap(),
+            database: url.parse::<PgConnectOptions>().unwrap().application_name("bare"),
             redis: redis::Client::open(format!("redis://{addr}")).unwrap(),
             models: format!("{}/models", text(&of(settings, "llm")["base_url"])),
             level,
@@ -70,6 +67,15 @@ impl Bare {
             self.level.reload(filter).unwrap();
         }
         Made { connections, _lines: lines }
+    }
+
+    /// Closes it, and waits until the server has: what it has to do for that is not to be measured with the next.
+    pub(crate) async fn close(&mut self, made: Made) {
+        join_all(made.connections.into_iter().map(PgConnection::close)).await;
+        let there = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bare'";
+        while sqlx::query_scalar::<_, i64>(there).fetch_one(&mut self.watch).await.unwrap() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn connections(&self) -> Vec<PgConnection> {

@@ -51,7 +51,7 @@ async fn main() {
     );
     for (what, changes, original) in MEASURED {
         let (mut alone, mut edit, mut bare) = (Times::default(), Times::default(), Times::default());
-        let libraries = Bare::new(&bench.settings());
+        let mut libraries = Bare::new(&bench.settings()).await;
         for _ in 0..ROUNDS {
             let took = bench.reload(changes).await;
             alone.add(took.prepared_and_swapped);
@@ -59,7 +59,7 @@ async fn main() {
             let began = Instant::now();
             let made = libraries.make(changes).await;
             bare.add(began.elapsed());
-            made.close().await;
+            libraries.close(made).await;
         }
         println!("{what}\n  {:<18}{bare}", "bare");
         println!("  {:<18}{alone}, {}", "prepared, swapped", alone.over(&bare));

@@ -1,6 +1,7 @@
 //! The whole of it under load: clients that never see a failed query and lines that are never lost, while pools, timeouts,
 //! level and format change 200 times, a tenth of that to servers that are not there.
 #![cfg(all(feature = "postgres", feature = "redis", feature = "llm", feature = "log", feature = "cache"))]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod clients;
 #[path = "../it/support.rs"]
