@@ -8,4 +8,5 @@ mod double;
 mod llm;
 mod logger;
 mod redis;
+mod secrets;
 mod support;
