@@ -8,16 +8,12 @@ use crate::harness::{Ran, Server, binary, serve, wait_for};
 
 const TEXT: &str = "log: {level: info, format: text}\nmetrics: {enabled: true, labels: {zone: a}}\n";
 
-fn server() -> Server {
+#[test]
+fn it_goes_as_the_guide_says() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("midflight.yaml");
     std::fs::write(&file, TEXT).unwrap();
-    Server::start_in(folder, &["--config", file.to_str().unwrap()])
-}
-
-#[test]
-fn it_goes_as_the_guide_says() {
-    let server = server();
+    let server = Server::start_in(folder, &["--config", file.to_str().unwrap()]);
     let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.md"));
     let variables = [("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
     tour(guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &variables);

@@ -246,10 +246,9 @@ impl Settings {
                 add(path, "out_of_bounds", message);
             }
         }
-        if self.storage.backend == StorageBackend::Postgres || !database.url.is_empty() {
-            if let Err(error) = PostgresUrl::from_str(database.url.expose()) {
-                add("/database/url", "invalid_value", error.to_string());
-            }
+        let is_needed = self.storage.backend == StorageBackend::Postgres || !database.url.is_empty();
+        if is_needed && let Err(error) = PostgresUrl::from_str(database.url.expose()) {
+            add("/database/url", "invalid_value", error.to_string());
         }
         if let Err(found) = self.log.logged().check(&log_place(|_| None)) {
             problems.append(found);
