@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod commands;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod edit;
