@@ -28,8 +28,19 @@ impl<T: Send + Sync + 'static> LiveConfig<T> {
     /// Never: a config that was declared is there, of the type it was declared with, from the start on.
     #[must_use]
     pub fn load(&self) -> Arc<T> {
+        self.load_with_revision().0
+    }
+
+    /// The same with the revision that it is of, for an answer that names what it was computed from.
+    ///
+    /// # Panics
+    /// Never, as [`Self::load`].
+    #[must_use]
+    pub fn load_with_revision(&self) -> (Arc<T>, RevisionNumber) {
+        let configs = self.live.load();
         #[expect(clippy::expect_used, reason = "a revision without it, or of another type, does not go live")]
-        self.live.load().typed(&self.name).expect("a declared config is served from the start on")
+        let config = configs.typed(&self.name).expect("a declared config is served from the start on");
+        (config, configs.revision())
     }
 
     /// The same with where its values come from.

@@ -92,3 +92,12 @@ pub use llm::{ChatAnswer, ChatMessage, ChatRequest, Llm, LlmError, LlmSettings, 
 pub use logger::{LogFormat, LogOutput, LogSettings, Logger, LoggerError, MakeLogger};
 pub use part::{Follow, Make, Part, Role};
 pub use place::Place;
+
+/// The libraries whose types the handles take and give, in the versions that they are made with.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub mod drivers {
+    #[cfg(feature = "redis")]
+    pub use ::redis;
+    #[cfg(feature = "postgres")]
+    pub use ::sqlx;
+}

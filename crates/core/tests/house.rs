@@ -106,6 +106,20 @@ fn rooms() -> BTreeMap<String, Vec<String>> {
     rooms
 }
 
+/// The programs under `examples/`, with the tables of what each depends on.
+fn examples() -> Vec<(PathBuf, toml::Table)> {
+    let folder = crates_folder().parent().expect("the crates lie in the repository").join("examples");
+    let entries = std::fs::read_dir(folder).expect("the folder of examples can be read");
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.expect("its entries can be read").path();
+        let manifest = std::fs::read_to_string(path.join("Cargo.toml")).ok()?;
+        let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
+        let depends = manifest.get("dependencies").and_then(toml::Value::as_table);
+        Some((path, depends.cloned().unwrap_or_default()))
+    };
+    entries.filter_map(read).collect()
+}
+
 fn room_of(dependency: &str) -> Option<&str> {
     if dependency == "midflight" { Some("midflight") } else { dependency.strip_prefix("midflight-") }
 }
@@ -154,6 +168,19 @@ fn every_arrow_points_down() {
 }
 
 #[test]
+fn an_example_shows_what_one_dependency_gives() {
+    let mut wrong = Vec::new();
+    for (example, depends) in examples() {
+        let inner = depends.keys().filter(|name| room_of(name).is_some_and(|room| room != "midflight"));
+        let example = example.display();
+        wrong.extend(
+            inner.map(|name| format!("{example} depends on {name}: take it by the facade, midflight")),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn what_is_pure_stays_pure() {
     let mut wrong = Vec::new();
     for (room, words, instead) in FORBIDDEN {
@@ -172,9 +199,11 @@ fn what_is_pure_stays_pure() {
 #[test]
 fn no_file_is_longer_than_anyone_reads() {
     let mut long = Vec::new();
-    for room in rooms().keys() {
+    let rooms = rooms();
+    let crates = rooms.keys().map(|room| crates_folder().join(room));
+    for folder in crates.chain(examples().into_iter().map(|(folder, _)| folder)) {
         let mut files = Vec::new();
-        sources(&crates_folder().join(room), &mut files);
+        sources(&folder, &mut files);
         for file in files {
             let lines = std::fs::read_to_string(&file).expect("a source can be read").lines().count();
             if lines > 800 {

@@ -95,6 +95,9 @@
 //!   [`EngineBuilder::last_good`] where it keeps its copy.
 //! - `rules`: the kind `rules` that the server has, in `midflight::rules`.
 //! - `source`: documents from YAML and JSON files and watched directories, in `midflight::source`.
+//! - `app`: a program whose config changes while it runs, in `midflight::app`, declared by `midflight::config`. With it,
+//!   each for itself, what follows that config, in `midflight::components`: `pool-postgres`, `pool-redis`, `llm`, `log`
+//!   and `cache`. `examples/hot-service` is a whole one.
 //! - `cli`: the binary `midflight`, server and command line, and with it all of the above.
 
 pub use midflight_bus::{Bus, MemoryBus};

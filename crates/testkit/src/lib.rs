@@ -4,19 +4,26 @@
 //! Everything here panics when it cannot do what it is asked for: a test that has no server has failed.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops where it fails")]
 
+mod daemon;
+mod files;
+pub mod http;
 mod midflight;
 mod nats;
 mod postgres;
 mod process;
+mod program;
 mod proxy;
 mod redis;
 mod tour;
 mod wait;
 
+pub use daemon::Daemon;
+pub use files::{ConfigMap, rename_over};
 pub use midflight::{Midflight, TOKEN};
 pub use nats::Nats;
 pub use postgres::Postgres;
 pub use process::Process;
+pub use program::Program;
 pub use proxy::Proxy;
 pub use redis::Redis;
 pub use tour::tour;

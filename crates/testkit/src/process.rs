@@ -65,6 +65,11 @@ impl Process {
         Duration::from_millis(ticks.sum::<u64>() * 10)
     }
 
+    /// Sends it SIGHUP, by which programs are told to read their files again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         // One that is gone already hears nothing, which is as good.

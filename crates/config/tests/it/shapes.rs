@@ -185,3 +185,20 @@ fn a_secret_in_an_option_is_found_by_its_type() {
     assert_eq!(entry.typed::<Asking>().unwrap().llm.as_ref().unwrap().key.expose(), "sk-1");
     assert_eq!(entry.effective(), &json!({"llm": {"key": "***"}}));
 }
+
+#[test]
+fn a_secret_in_a_group_that_is_optional_is_one_without_a_declaration() {
+    let around = Around::default();
+    around.set("SALT", "hunter2");
+    let said = |salt: &str| json!({"database": {"url": "postgres://app@db/x", "salt": salt}});
+    let entry = build(&shape(), said("${env:SALT}"), &around).unwrap();
+    assert_eq!(entry.typed::<Settings>().unwrap().database.as_ref().unwrap().salt.expose(), "hunter2");
+    assert!(entry.is_secret(&Pointer::parse("/database/salt")));
+    assert!(!entry.is_secret(&Pointer::parse("/database/url")));
+    let refused = build(&shape(), said("hunter2"), &around).unwrap_err();
+    assert!(refused[0].starts_with("literal_secret at /database/salt: salt is a secret"), "{refused:?}");
+    let covered = shape().cover("/database/url", "x", Origin::Default);
+    let covered = covered.cover("/database/salt", "hunter2", Origin::Flag("--salt".into()));
+    let entry = covered.build(None, &()).unwrap();
+    assert!(!entry.effective().to_string().contains("hunter2"), "{}", entry.effective());
+}

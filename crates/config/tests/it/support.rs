@@ -44,6 +44,8 @@ pub(crate) enum Level {
 pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) password: Option<String>,
+    #[serde(default)]
+    pub(crate) salt: Secret,
 }
 
 impl Default for Settings {

@@ -1,0 +1,10 @@
+//! The service as people run it: alone, with the real sidecar beside it, under load, and as its README says.
+#![expect(clippy::unwrap_used, reason = "what does not work fails the test")]
+
+mod contract;
+mod load;
+mod many;
+mod namespace;
+mod readme;
+mod restarts;
+mod support;
