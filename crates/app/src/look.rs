@@ -90,9 +90,12 @@ impl Looker {
         let hash = content.as_ref().and_then(|content| content.as_ref().ok()).map(|content| content.digest);
         let is_new = self.subject.file.is_some() && hash != self.looked.attempt.hash;
         // What was taken back would only be taken back again.
-        let is_refused = !self.looked.is_live() && self.looked.attempt.outcome != Outcome::RolledBack;
-        let tries_again = is_refused && try_again;
-        if !(is_new || tries_again || self.is_stale()) {
+        let is_due = match self.looked.attempt.outcome {
+            Outcome::RolledBack => false,
+            outcome if outcome.is_live() => self.is_stale(),
+            _ => try_again,
+        };
+        if !(is_new || is_due) {
             return None;
         }
         Some(self.look_at(content, Trigger::FileWatch, by).await)

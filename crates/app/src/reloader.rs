@@ -134,46 +134,49 @@ struct Desk {
 impl Desk {
     async fn run(mut self, stop: CancellationToken) {
         loop {
-            let first = tokio::select! {
+            tokio::select! {
                 () = stop.cancelled() => return,
                 ask = self.asked.recv() => match ask {
-                    Some(ask) => Some(ask),
+                    Some(ask) => self.answer(ask).await,
                     None => return,
                 },
-                () = self.files.touched() => None,
-            };
-            self.answer(first).await;
+                told = self.files.touched() => self.glance(told).await,
+            }
             if let Err(error) = self.files.follow(self.looker.files()) {
                 tracing::warn!(%error, "a file that the config refers to cannot be watched");
             }
         }
     }
 
-    /// Looks once for everybody who waits. Without anybody a file was touched, or it is time to look.
-    async fn answer(&mut self, first: Option<Ask>) {
-        let (trigger, by) = match &first {
-            Some(ask) => (ask.trigger, ask.by.clone()),
-            None => (Trigger::FileWatch, self.looker.watcher()),
-        };
-        let mut waiting: Vec<_> = first.into_iter().collect();
+    /// Looks if a file may say something new. What was refused is tried again when the system told of a change, of a file
+    /// that is referred to perhaps, and otherwise from time to time.
+    async fn glance(&mut self, told: bool) {
+        let by = self.looker.watcher();
+        if let Some(looked) = self.looker.look_if_new(&by, told || self.backoff.is_over()).await {
+            self.show(looked);
+        }
+    }
+
+    /// Looks once for everybody who waits.
+    async fn answer(&mut self, first: Ask) {
+        let (trigger, by) = (first.trigger, first.by.clone());
+        let mut waiting = vec![first];
         while let Ok(ask) = self.asked.try_recv() {
             waiting.push(ask);
         }
-        let looked = if waiting.is_empty() {
-            self.looker.look_if_new(&by, self.backoff.is_over()).await
-        } else {
-            self.files.written().await;
-            Some(self.looker.look(trigger, &by).await)
-        };
-        if let Some(looked) = looked {
-            self.backoff.note(looked.is_live());
-            self.shown.send_replace(looked);
-        }
+        self.files.written().await;
+        let looked = self.looker.look(trigger, &by).await;
+        self.show(looked);
         for ask in waiting {
             if ask.reply.is_some_and(|reply| reply.send(()).is_err()) {
                 tracing::debug!("whoever asked for a reload has gone");
             }
         }
+    }
+
+    fn show(&mut self, looked: Looked) {
+        self.backoff.note(looked.is_live());
+        self.shown.send_replace(looked);
     }
 }
 

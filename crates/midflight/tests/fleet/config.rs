@@ -116,3 +116,28 @@ async fn a_rotated_password_and_a_moved_redis_cost_no_edit() {
     let made = editing.await.unwrap();
     assert!(made > 0 && !server.log().contains("hunter2"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_without_the_log_goes_on_with_the_config_of_the_copy() {
+    let mut postgres = Postgres::start();
+    let mut server = serve(&["--store".to_owned(), postgres.database()]);
+    let ask = Asker::new();
+    adults(&ask, server.url()).await;
+    // The document of the log says another size than the server starts with.
+    let body = json!({"database": {"max_conns": 3}, "metrics": {"enabled": false}});
+    assert!(ask.config(server.url(), &body).await.is_success());
+    let copied = || std::fs::read_to_string(server.folder().join("data/last-good")).unwrap_or_default();
+    until(|| async { copied().contains("max_conns").then_some(()) }).await;
+    server.stop();
+    postgres.stop();
+    server.restart();
+    assert!(ask.recommended(server.url(), 20).await.is_some(), "it answers from the copy");
+    let health = ask.get(server.url(), "/health/reload").await.unwrap();
+    assert_eq!(health["behind"], json!(["database"]), "{health}");
+    postgres.restart();
+    until(|| async {
+        let health = ask.get(server.url(), "/health/reload").await.ok()?;
+        (health["behind"] == json!([])).then_some(())
+    })
+    .await;
+}
