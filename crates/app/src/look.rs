@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use midflight_core::{ComponentTime, Digest, Outcome, Pointer, Problems, ReloadEvent, Trigger};
-use midflight_engine::{Engine, Refusal, Refused};
+use midflight_engine::{Engine, Refused};
 use midflight_source::{ConfigText, FileProblem};
 
 use crate::boot::edit;
@@ -159,11 +159,9 @@ impl Looker {
                 Came { outcome, problems: Vec::new(), components }
             }
             Err(Refused { refusal, event, .. }) => {
-                let problems = match &refusal {
-                    Refusal::Invalid(problems)
-                    | Refusal::Rejected(problems)
-                    | Refusal::RolledBack(problems) => file.placed(problems, Some(text)),
-                    other => vec![whole(file, other.to_string())],
+                let problems = match refusal.problems() {
+                    Some(problems) => file.placed(problems, Some(text)),
+                    None => vec![whole(file, refusal.to_string())],
                 };
                 let outcome = event.as_ref().map_or(Outcome::LoadFailed, |event| event.outcome);
                 let components = event.map_or_else(Vec::new, |event| event.components.clone());

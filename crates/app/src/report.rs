@@ -100,7 +100,7 @@ impl Report {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let hex = |digest: Option<Digest>| digest.map(|digest| digest.to_string());
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let component =
             |it: &ComponentTime| json!({"name": it.name, "state": it.state.as_str(), "took_ms": ms(it.took)});
         let problem = |it: &FileProblem| {

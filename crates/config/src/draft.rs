@@ -143,6 +143,22 @@ impl Draft {
             || self.written.keys().any(|written| is_under(written, path) || is_under(path, written))
     }
 
+    /// The same problem, with the variable or the flag that the value comes from.
+    pub(crate) fn with_origin(&self, problem: Problem) -> Problem {
+        let message = match &*self.origin(&problem.path) {
+            origin @ (Origin::Env(_) | Origin::Flag(_)) => format!("{} (from {origin})", problem.message),
+            _ => return problem,
+        };
+        Problem { message, ..problem }
+    }
+
+    /// The same problems, each with where its value comes from.
+    pub(crate) fn with_origins(&self, problems: Problems) -> Problems {
+        let unlisted = problems.unlisted();
+        let told: Problems = problems.iter().cloned().map(|problem| self.with_origin(problem)).collect();
+        told.with_unlisted(unlisted)
+    }
+
     /// Where a value comes from: the nearest layer above a place.
     pub(crate) fn origin(&self, path: &Pointer) -> Cow<'_, Origin> {
         let above = self.origins.iter().filter(|(known, _)| is_under(path, known));
@@ -150,6 +166,9 @@ impl Draft {
         nearest.map_or(Cow::Owned(Origin::Document), |(_, origin)| Cow::Borrowed(origin))
     }
 }
+
+/// The class of the problem that a document has a secret written out in it. What such a document says is not to be repeated.
+pub const LITERAL_SECRET: &str = "literal_secret";
 
 /// Refuses secrets that are written out in a document, which the log keeps for ever.
 pub(crate) fn refuse_literal_secrets(document: &Value, keys: &Keys) -> Problems {
@@ -161,7 +180,7 @@ pub(crate) fn refuse_literal_secrets(document: &Value, keys: &Keys) -> Problems 
                 "{key} is a secret, and what is written in a document stays in the log: write ${{env:NAME}} or \
                  ${{file:PATH}}, or set it by a variable"
             );
-            problems.add(Problem::new("literal_secret", path, message));
+            problems.add(Problem::new(LITERAL_SECRET, path, message));
         }
     });
     problems

@@ -75,11 +75,7 @@ fn problem(path: &Pointer, said: &str, draft: &Draft, defaults: &Value, keys: &K
         },
         false => said.to_owned(),
     };
-    let message = match &*draft.origin(path) {
-        origin @ (crate::Origin::Env(_) | crate::Origin::Flag(_)) => format!("{message} (from {origin})"),
-        _ => message,
-    };
-    (Problem::new("invalid_value", path.clone(), message), path.clone())
+    (draft.with_origin(Problem::new("invalid_value", path.clone(), message)), path.clone())
 }
 
 fn unknown_key(path: Pointer, defaults: &Value, known: &[&str]) -> Problem {

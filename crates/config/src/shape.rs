@@ -187,7 +187,7 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         let typed = match parsed {
             Ok(typed) => {
                 if let Some(check) = &self.check {
-                    problems.append(check(&typed));
+                    problems.append(draft.with_origins(check(&typed)));
                 }
                 Arc::new(typed)
             }
@@ -200,19 +200,27 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
             }
         };
         problems.or(())?;
-        let shown = draft.shown(&self.keys);
+        let keys = self.keys_of(&typed);
+        if let Some(document) = document {
+            refuse_literal_secrets(document, &keys).or(())?;
+        }
+        let shown = draft.shown(&keys);
         let Draft { value: used, origins, masked, given, .. } = draft;
-        let (document, keys) = (document.cloned(), Arc::new(self.keys.clone()));
-        Ok(Entry {
-            document,
-            shown,
-            used,
-            origins,
-            masked,
-            given,
-            keys,
-            typed: Some(typed as Arc<dyn Any + Send + Sync>),
-        })
+        let typed: Arc<dyn Any + Send + Sync> = typed;
+        let (document, keys) = (document.cloned(), Arc::new(keys));
+        Ok(Entry { document, shown, used, origins, masked, given, keys, typed: Some(typed) })
+    }
+
+    /// What is declared of keys, with the secrets that only a whole value shows, as in an option that the default leaves out.
+    fn keys_of(&self, typed: &T) -> Keys {
+        let mut keys = self.keys.clone();
+        let value = serde_json::to_value(typed).unwrap_or_default();
+        leaves(&value, &Pointer::root(), &mut |path, value| {
+            if value.as_str() == Some(REDACTED) {
+                keys.keep_secret(path);
+            }
+        });
+        keys
     }
 }
 

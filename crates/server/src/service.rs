@@ -25,6 +25,7 @@ use crate::hub::{self, Hub};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
+use crate::webhooks::Heard;
 use crate::{ServeError, ServeOptions};
 
 /// How often recorded times are folded into their summaries.
@@ -94,6 +95,7 @@ impl Service {
             configs,
             reloader,
             llm,
+            webhooks: Heard::default(),
             rules_kind: Kind::name(&Rules),
             tokens,
             metrics: Metrics::new(),

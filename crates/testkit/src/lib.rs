@@ -21,3 +21,8 @@ pub use proxy::Proxy;
 pub use redis::Redis;
 pub use tour::tour;
 pub use wait::{DEADLINE, pause, wait_for};
+
+/// Chooses what encrypts, in a process whose HTTP client cannot do without. Choosing again changes nothing.
+pub fn choose_cryptography() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+}

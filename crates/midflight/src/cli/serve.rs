@@ -116,7 +116,12 @@ fn label(text: &str) -> Result<(String, String), String> {
 
 pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
     let config = config(&args, given)?;
-    let logger = start_log(&config.settings().map_err(|error| Failure::failed(error.to_string()))?)?;
+    let settings = config.settings().map_err(|error| match &args.config {
+        Some(_) => Failure::failed(error.to_string()),
+        // What is wrong was given on the command line, or by variables.
+        None => Failure::usage(error.to_string()),
+    })?;
+    let logger = start_log(&settings)?;
     // Heard from the beginning, so that a stop during the start is one.
     let mut signals = Signals::new()?;
     let options = options(&args, config, logger)?;

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+use super::config::told;
 use super::fail::Failure;
 use super::later::LaterArgs;
 use super::output::{Format, Output, printable, talk, text};
@@ -89,6 +90,9 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
             }
         }
         _ => output.data(answer, String::new)?,
+    }
+    if let Some(effects) = answer.get("config") {
+        told(effects);
     }
     match (dry_run, outcome.as_str()) {
         (true, "unchanged") => talk("nothing would change"),

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod commands;
+mod config;
 #[cfg(test)]
 mod edit;
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::wire::{ConfigEffects, MaskedAnswer};
 pub use own::OwnConfig;
 pub use settings::{
     BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
-    RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings,
+    RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction, WebhookSettings,
 };
 
 pub(crate) use hints_redis::HintsRedis;

@@ -7,7 +7,7 @@ use midflight_config::Origin;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{answer, options, server, server_with};
+use crate::support::{answer, client, options, server, server_with};
 
 /// Every path of the API with its parameters filled in, and its method.
 fn calls() -> Vec<(Method, String, bool)> {
@@ -110,10 +110,7 @@ async fn a_token_file_is_made_private_or_read() {
     let token = std::fs::read_to_string(&file).unwrap();
     let put = async |url: &str, token: &str| {
         let url = format!("{url}/api/v1/rulesets/a");
-        answer(reqwest::Client::new().put(url).bearer_auth(token.trim()).json(&json!({})))
-            .await
-            .status
-            .as_u16()
+        answer(client().put(url).bearer_auth(token.trim()).json(&json!({}))).await.status.as_u16()
     };
     assert_eq!(put(first.url(), &token).await, 201);
     first.stop().await;

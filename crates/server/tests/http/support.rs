@@ -43,14 +43,20 @@ pub(crate) async fn server_with(change: impl FnOnce(&mut ServeOptions)) -> Serve
     change(&mut options);
     let running = midflight_server::start(options).await.unwrap();
     let token = running.first_token().unwrap_or_default().to_owned();
-    Server { running, token, client: reqwest::Client::new(), dir }
+    Server { running, token, client: client(), dir }
 }
 
 pub(crate) async fn server_on(store: Arc<dyn Store>) -> Server {
     let dir = tempfile::tempdir().unwrap();
     let running = midflight_server::start_on(options(&dir), Backend::of_store(store)).await.unwrap();
     let token = running.first_token().unwrap_or_default().to_owned();
-    Server { running, token, client: reqwest::Client::new(), dir }
+    Server { running, token, client: client(), dir }
+}
+
+/// A client for HTTP.
+pub(crate) fn client() -> reqwest::Client {
+    midflight_testkit::choose_cryptography();
+    reqwest::Client::new()
 }
 
 impl Server {
