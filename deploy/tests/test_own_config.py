@@ -89,7 +89,10 @@ class OwnConfig(unittest.TestCase):
 
         self.config_map.write(CHANGED)
         self.verified(CHANGED)
-        self.assertEqual(json.loads(get(f"{url}/health/reload")[1])["status"], "success")
+        told = json.loads(get(f"{url}/health/reload")[1])
+        # The server sees the file itself as well; what it then hears of by signal is no change any more.
+        self.assertIn(told["status"], ("success", "unchanged"))
+        self.assertEqual(told["served_hash"], hashlib.sha256(CHANGED.encode()).hexdigest())
 
         self.config_map.write(BAD)
         wait_for("the refusal", lambda: self.metric('config_reload_failures_total{reason="rejected"}'))
