@@ -65,6 +65,14 @@ impl Process {
         Duration::from_millis(ticks.sum::<u64>() * 10)
     }
 
+    /// How much memory it has of its own and shares, in KiB (`VmRSS` in proc_pid_status(5)).
+    #[must_use]
+    pub fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Sends it SIGHUP, by which programs are told to read their files again.
     pub fn hang_up(&self) {
         self.signal(Signal::HUP);
