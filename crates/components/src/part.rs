@@ -106,6 +106,7 @@ pub struct Role {
 /// one, beside the old.
 pub struct Part<M: Make> {
     role: Role,
+    exclusive: Vec<String>,
     place: Place<M::Settings>,
     swap: Arc<Swap<M>>,
 }
@@ -117,7 +118,8 @@ impl<M: Make> Part<M> {
         let (publisher, live) = Live::new(InUse(None));
         let beside = Arc::new(Semaphore::new(1));
         let follow = Follow { live: live.clone() };
-        (Self { role, place, swap: Arc::new(Swap { make, publisher, live, beside }) }, follow)
+        let (exclusive, swap) = (Vec::new(), Arc::new(Swap { make, publisher, live, beside }));
+        (Self { role, exclusive, place, swap }, follow)
     }
 
     /// Another name, for an engine with two of a sort.
@@ -138,6 +140,13 @@ impl<M: Make> Part<M> {
     #[must_use]
     pub fn criticality(mut self, criticality: Criticality) -> Self {
         self.role.criticality = criticality;
+        self
+    }
+
+    /// What it cannot share while it prepares, as a port: parts that name the same prepare one after the other.
+    #[must_use]
+    pub fn exclusive(mut self, resource: impl Into<String>) -> Self {
+        self.exclusive.push(resource.into());
         self
     }
 }
@@ -239,6 +248,10 @@ impl<M: Make> Component for Part<M> {
 
     fn order(&self) -> u32 {
         self.role.order
+    }
+
+    fn exclusive(&self) -> Vec<String> {
+        self.exclusive.clone()
     }
 
     async fn prepare(&self, _: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems> {
