@@ -1,35 +1,23 @@
 //! Every trigger of one config on one road: whatever asks, one task looks at what the config is to be, and says what came
 //! of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_config::{Configs, Entry};
-use midflight_core::{DocumentId, Trigger};
+use midflight_core::Trigger;
 use midflight_engine::Engine;
-use midflight_live::Live;
 use midflight_source::{FileOptions, FileWatch, SourceError};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::file::ConfigFile;
-use crate::look::{Looked, Looker};
-use crate::report::Report;
+use crate::look::Looker;
+use crate::report::{Looked, Report};
+use crate::subject::Subject;
 
 /// How many may ask at once. They are answered together, so more wait only for room.
 const ASKS_MAX: usize = 64;
 /// The longest time until a content that was refused is tried again.
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
-
-/// What a config is, where it is read from, and what it was when the process started.
-#[derive(Debug, Clone)]
-pub struct Subject {
-    pub(crate) id: DocumentId,
-    pub(crate) live: Live<Configs>,
-    pub(crate) running: Arc<Entry>,
-    pub(crate) file: Option<ConfigFile>,
-}
 
 /// Somebody who wants to have looked, and perhaps waits to hear what came of it.
 struct Ask {
@@ -92,7 +80,7 @@ impl Reloader {
     #[must_use]
     pub fn report(&self) -> Report {
         let looked = self.looked.borrow().clone();
-        looked.report(&self.engine, &self.subject)
+        self.subject.report(looked, &self.engine)
     }
 
     /// Waits for the next look to end, and answers how the config stands then.

@@ -30,6 +30,19 @@ pub(crate) struct ServedContent {
     pub(crate) body: Digest,
 }
 
+/// What was seen last, and what is served of the file.
+#[derive(Debug, Clone)]
+pub(crate) struct Looked {
+    pub(crate) attempt: Attempt,
+    pub(crate) served: Option<ServedContent>,
+}
+
+impl Looked {
+    pub(crate) fn is_live(&self) -> bool {
+        self.attempt.outcome.is_live()
+    }
+}
+
 /// How a config stands. Values are in none of it but where an error quotes one that is no secret.
 #[derive(Debug, Clone)]
 pub struct Report {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::client::{Body, Client};
 use super::fail::Failure;
 use super::output::{Format, Output, printable, table, talk, text};
-use super::write::{WriteArgs, tell};
+use super::write::{WriteArgs, tell, tell_effects};
 
 /// The commands of `config`.
 #[derive(Debug, Subcommand)]
@@ -134,20 +134,8 @@ async fn show(client: &Client, output: &Output, named: &Named) -> Result<(), Fai
         };
         table(&["KEY", "VALUE", "FROM", "TAKES"], keys.map(row))
     })?;
-    told(&effective);
+    tell_effects(&effective);
     Ok(())
-}
-
-/// Says what of a config is not in effect.
-pub(super) fn told(effects: &Value) {
-    let listed = |key: &str| effects.get(key).and_then(Value::as_array).into_iter().flatten();
-    for masked in listed("masked") {
-        let (path, by) = (text(masked, "path"), text(masked, "by"));
-        talk(&printable(&format!("{path} is covered by {by}: what the document says there has no effect")));
-    }
-    for path in listed("restart_required").filter_map(Value::as_str) {
-        talk(&printable(&format!("{path} is in effect after the server's next start")));
-    }
 }
 
 async fn set(client: &Client, output: &Output, args: &SetArgs) -> Result<(), Failure> {
@@ -210,7 +198,7 @@ async fn report(client: &Client, output: &Output, method: Method, path: &[&str])
         let rows = ["status", "hash", "served_hash", "revision", "trigger", "triggered_by", "at", "took_ms"];
         table(&["", ""], rows.map(|key| [key.to_owned(), text(&report, key)])).trim_start().to_owned()
     })?;
-    told(&report);
+    tell_effects(&report);
     let listed = report.get("problems").and_then(Value::as_array).into_iter().flatten();
     let problems: Vec<_> = listed.map(problem).collect();
     match text(&report, "status").as_str() {

@@ -3,7 +3,6 @@
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::config::told;
 use super::fail::Failure;
 use super::later::LaterArgs;
 use super::output::{Format, Output, printable, talk, text};
@@ -92,7 +91,7 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
         _ => output.data(answer, String::new)?,
     }
     if let Some(effects) = answer.get("config") {
-        told(effects);
+        tell_effects(effects);
     }
     match (dry_run, outcome.as_str()) {
         (true, "unchanged") => talk("nothing would change"),
@@ -104,6 +103,18 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
         (false, _) => talk(&format!("revision {} is live{}", text(answer, "revision"), everywhere(answer))),
     }
     Ok(())
+}
+
+/// Says what of a config is not in effect.
+pub(super) fn tell_effects(effects: &Value) {
+    let listed = |key: &str| effects.get(key).and_then(Value::as_array).into_iter().flatten();
+    for masked in listed("masked") {
+        let (path, by) = (text(masked, "path"), text(masked, "by"));
+        talk(&printable(&format!("{path} is covered by {by}: what the document says there has no effect")));
+    }
+    for path in listed("restart_required").filter_map(Value::as_str) {
+        talk(&printable(&format!("{path} is in effect after the server's next start")));
+    }
 }
 
 /// Under which name something waits, and until when.
