@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to hold it to its word.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build sidecar test test-needs bench fmt lint loom docs deny check-generated
+.PHONY: help run build sidecar test test-needs test-deploy images bench fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -17,10 +17,14 @@ build: ## Build the server and CLI, optimised
 
 # For the machine's own triple, and named, so that build scripts and macros are not built statically too.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+# One file that needs no other, and in which no path of this machine stands.
+STATIC = -C target-feature=+crt-static -C strip=symbols --remap-path-prefix=$(CURDIR)=/midflight \
+	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
 
 sidecar: ## Build the config-reloader: one small static file
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --profile sidecar --locked -p midflight-sidecar --target $(HOST)
-	@file=$${CARGO_TARGET_DIR:-target}/$(HOST)/sidecar/midflight-sidecar; bytes=$$(wc -c < $$file); \
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --profile sidecar --locked -p midflight-sidecar --target $(HOST)
+	@file=$(TARGET_DIR)/$(HOST)/sidecar/midflight-sidecar; bytes=$$(wc -c < $$file); \
 	echo "$$file: $$bytes bytes"; [ $$bytes -le 2097152 ] || { echo "it is to be 2 MiB at most"; exit 1; }
 
 run: build ## Build, and serve the example rules on SQLite in ./midflight-data
@@ -39,7 +43,7 @@ run: build ## Build, and serve the example rules on SQLite in ./midflight-data
 	  "  3. look:   midflight history     and in a browser $$url/docs" ""; fi; \
 	wait $$server || wait $$server
 
-test: fmt-check lint test-all loom docs deny check-generated ## Everything that must pass
+test: fmt-check lint test-all test-deploy loom docs deny check-generated ## Everything that must pass
 
 # The servers that the tests start, each on a free port: program and Debian package.
 NEEDS := initdb:postgresql redis-server:redis-server nats-server:nats-server
@@ -77,6 +81,27 @@ deny: ## Licences and advisories, where cargo-deny is installed
 
 check-generated: ## What tests generate must be what is committed
 	git diff --exit-code
+
+# What the images are called, and whom outgoing TLS trusts.
+IMAGES = $(TARGET_DIR)/images
+IMAGE_PREFIX ?=
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
+make-image = deploy/image --dockerfile deploy/docker/Dockerfile.$(1) --name $(IMAGE_PREFIX)$(2):$(VERSION) \
+	--arg VERSION=$(VERSION) --arg REVISION=$(REVISION) --output $(IMAGES)/$(2).tar
+
+images: sidecar ## Build the images of the server and the sidecar into target/images, without a daemon
+	@mkdir -p $(IMAGES)/empty
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --release --locked -p midflight --features cli --target $(HOST)
+	$(call make-image,server,midflight) --built /out/midflight=$(TARGET_DIR)/$(HOST)/release/midflight \
+		--built /etc/ssl/certs/ca-certificates.crt=$(CERTIFICATES) --built /out/data=$(IMAGES)/empty
+	$(call make-image,sidecar,midflight-sidecar) \
+		--built /out/midflight-sidecar=$(TARGET_DIR)/$(HOST)/sidecar/midflight-sidecar
+
+test-deploy: ## Check the charts, the Dockerfiles, the images and the guide
+	@if command -v python3 >/dev/null; then deploy/tests/run; \
+	else echo "skipped: deploy/ is not checked: there is no python3"; fi
 
 bench: ## Measure, each figure beside its reference in the same run
 	$(CARGO) bench --locked -p midflight-benches

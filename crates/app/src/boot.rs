@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_config::{Configs, Entry, Shape};
-use midflight_core::{Change, Digest, DocumentId, Edit, Outcome, Trigger};
+use midflight_core::{Digest, DocumentId, Outcome, Trigger};
 use midflight_engine::Engine;
 use midflight_live::Live;
 use midflight_source::{ConfigText, FileOptions};
@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::file::{ConfigFile, Content};
-use crate::look::Looked;
-use crate::reloader::{Reloader, Subject};
-use crate::report::{Attempt, ServedContent};
+use crate::reloader::Reloader;
+use crate::report::{Attempt, Looked, ServedContent};
+use crate::subject::Subject;
 use crate::{AppError, Process};
 
 /// How often the file's document is offered to a log that others write to.
@@ -74,7 +74,7 @@ impl Boot {
     /// [`AppError::Store`] when the log does not take it.
     pub async fn seed(&self, store: &dyn Store) -> Result<(), AppError> {
         let (Some(file), Some((_, text))) = (&self.file, &self.first) else { return Ok(()) };
-        let edit = edit(&self.id, file, text, Trigger::Startup, file.owner().as_str());
+        let edit = file.edit(&self.id, text, Trigger::Startup, file.owner().as_str());
         for _ in 0..SEED_TRIES_MAX {
             let (expected_head, heads) = store.heads(std::slice::from_ref(&self.id)).await?;
             let now = heads.into_iter().flatten().next();
@@ -128,25 +128,4 @@ impl Boot {
 fn first_content(file: &ConfigFile) -> Result<(Digest, ConfigText), AppError> {
     let Content { digest, text } = file.read().map_err(AppError::Config)?;
     Ok((digest, text.map_err(AppError::Config)?))
-}
-
-/// The edit that makes the document what the file says.
-pub(crate) fn edit(
-    id: &DocumentId,
-    file: &ConfigFile,
-    text: &ConfigText,
-    trigger: Trigger,
-    by: &str,
-) -> Edit {
-    let mut change = Change::put(id.clone(), Value::Null);
-    change.body = Some(Arc::clone(text.body()));
-    Edit {
-        author: by.to_owned(),
-        reason: format!("as {} says", file.path().display()),
-        trigger,
-        owner: Some(file.owner()),
-        // The file is what its operator points at, so it may take back what was changed past it.
-        take_over: true,
-        changes: vec![change],
-    }
 }

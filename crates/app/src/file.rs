@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use midflight_core::{Digest, Owner, Pointer, Problems};
+use midflight_core::{Change, Digest, DocumentId, Edit, Owner, Pointer, Problems, Trigger};
 use midflight_source::{ConfigText, FileProblem, parse_config};
+use serde_json::Value;
 
 use crate::process::read_text;
 
@@ -48,6 +49,21 @@ impl ConfigFile {
         let text = text.map_err(|why| vec![self.problem(format!("cannot be read: {why}"))])?;
         let digest = Digest::of_bytes(text.as_bytes());
         Ok(Content { digest, text: parse_config(&text, &self.name) })
+    }
+
+    /// The edit that makes a document what the file says.
+    pub(crate) fn edit(&self, id: &DocumentId, text: &ConfigText, trigger: Trigger, by: &str) -> Edit {
+        let mut change = Change::put(id.clone(), Value::Null);
+        change.body = Some(Arc::clone(text.body()));
+        Edit {
+            author: by.to_owned(),
+            reason: format!("as {} says", self.path.display()),
+            trigger,
+            owner: Some(self.owner()),
+            // The file is what its operator points at, so it may take back what was changed past it.
+            take_over: true,
+            changes: vec![change],
+        }
     }
 
     /// A problem with the file as a whole.

@@ -12,10 +12,11 @@ mod look;
 mod process;
 mod reloader;
 mod report;
+mod subject;
 
 pub use app::{App, AppBuilder, AppError};
 pub use boot::Boot;
 pub use live::LiveConfig;
 pub use process::Process;
-pub use reloader::{Reloader, Subject};
+pub use reloader::Reloader;
 pub use report::Report;

@@ -1,58 +1,19 @@
 //! One look: what the file says goes the road of every edit, and then the log and all that documents refer to is looked at.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_core::{ComponentTime, Digest, Outcome, Pointer, Problems, ReloadEvent, Trigger};
-use midflight_engine::{Engine, Refusal, Refused};
+use midflight_core::{ComponentTime, Digest, Outcome, Pointer, ReloadEvent, Trigger};
+use midflight_engine::{Engine, Refused};
 use midflight_source::{ConfigText, FileProblem};
 
-use crate::boot::edit;
 use crate::file::{ConfigFile, Content};
-use crate::reloader::Subject;
-use crate::report::{Attempt, Report, ServedContent};
+use crate::report::{Attempt, Looked, ServedContent};
+use crate::subject::Subject;
 
-/// What was seen last, and what is served of the file.
-#[derive(Debug, Clone)]
-pub(crate) struct Looked {
-    pub(crate) attempt: Attempt,
-    pub(crate) served: Option<ServedContent>,
-}
-
-impl Looked {
-    pub(crate) fn is_live(&self) -> bool {
-        self.attempt.outcome.is_live()
-    }
-
-    /// How the config stands. Without a file the log is what is wanted, and a revision of it that did not hold here counts.
-    pub(crate) fn report(self, engine: &Engine, subject: &Subject) -> Report {
-        let status = engine.status();
-        let configs = subject.live.snapshot();
-        let entry = configs.get(&subject.id.name);
-        let Self { mut attempt, served } = self;
-        if subject.file.is_none() {
-            let left_out = status.quarantined.values().find(|it| it.documents.contains(&subject.id));
-            if let Some(left_out) = left_out {
-                attempt.outcome = Outcome::ValidationFailed;
-                attempt.problems = subject.problems(&left_out.problems);
-            } else {
-                attempt.hash = entry.and_then(|entry| entry.digest());
-            }
-        }
-        let served = match subject.file {
-            Some(_) => served,
-            None => entry.and_then(|entry| entry.digest()).map(|body| ServedContent { hash: body, body }),
-        };
-        Report::new(attempt, served, entry, &subject.running, &status)
-    }
-}
-
-impl Subject {
-    /// Problems of the document, without the places in a file.
-    fn problems(&self, problems: &Problems) -> Vec<FileProblem> {
-        ConfigFile::new(self.id.to_string().into()).placed(problems, None)
-    }
-}
+/// How long reading a file may take.
+const READ_MAX: Duration = Duration::from_secs(10);
 
 /// Looks what a config is to be, and brings it about.
 pub(crate) struct Looker {
@@ -72,9 +33,8 @@ impl Looker {
     /// The files on which the config hangs: its own, and those that it refers to.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let own = self.subject.file.as_ref().map(|file| file.path().to_owned());
-        let configs = self.subject.live.snapshot();
-        let entry = configs.get(&self.subject.id.name);
-        let referred = entry.into_iter().flat_map(|entry| entry.files().map(PathBuf::from));
+        let entry = self.subject.entry();
+        let referred = entry.iter().flat_map(|entry| entry.files().map(PathBuf::from));
         own.into_iter().chain(referred).collect()
     }
 
@@ -86,13 +46,16 @@ impl Looker {
 
     /// Looks when a file says something else than it did, or again at what was refused when it is time.
     pub(crate) async fn look_if_new(&mut self, by: &str, try_again: bool) -> Option<Looked> {
-        let content = self.subject.file.as_ref().map(ConfigFile::read);
+        let content = self.read().await;
         let hash = content.as_ref().and_then(|content| content.as_ref().ok()).map(|content| content.digest);
         let is_new = self.subject.file.is_some() && hash != self.looked.attempt.hash;
         // What was taken back would only be taken back again.
-        let is_refused = !self.looked.is_live() && self.looked.attempt.outcome != Outcome::RolledBack;
-        let tries_again = is_refused && try_again;
-        if !(is_new || tries_again || self.is_stale()) {
+        let is_due = match self.looked.attempt.outcome {
+            Outcome::RolledBack => false,
+            outcome if outcome.is_live() => self.is_stale().await,
+            _ => try_again,
+        };
+        if !(is_new || is_due) {
             return None;
         }
         Some(self.look_at(content, Trigger::FileWatch, by).await)
@@ -100,14 +63,21 @@ impl Looker {
 
     /// Looks whatever was there before.
     pub(crate) async fn look(&mut self, trigger: Trigger, by: &str) -> Looked {
-        let content = self.subject.file.as_ref().map(ConfigFile::read);
+        let content = self.read().await;
         self.look_at(content, trigger, by).await
     }
 
+    /// What the file says, if there is one. A file system that does not answer holds up nobody else.
+    async fn read(&self) -> Option<Result<Content, Vec<FileProblem>>> {
+        let file = self.subject.file.clone()?;
+        let late = vec![file.problem(format!("cannot be read within {} ms", READ_MAX.as_millis()))];
+        Some(aside(move || file.read()).await.unwrap_or(Err(late)))
+    }
+
     /// Whether something that the config refers to gives something else than what is served was made of.
-    fn is_stale(&self) -> bool {
-        let configs = self.subject.live.snapshot();
-        configs.get(&self.subject.id.name).is_some_and(|entry| entry.is_stale(&crate::Process))
+    async fn is_stale(&self) -> bool {
+        let Some(entry) = self.subject.entry() else { return false };
+        aside(move || entry.is_stale(&crate::Process)).await.unwrap_or(false)
     }
 
     async fn look_at(
@@ -150,7 +120,7 @@ impl Looker {
         let Some(file) = &self.subject.file else {
             return Came { outcome: Outcome::Unchanged, problems: Vec::new(), components: Vec::new() };
         };
-        let edit = edit(&self.subject.id, file, text, trigger, by);
+        let edit = file.edit(&self.subject.id, text, trigger, by);
         match self.engine.apply(edit).await {
             Ok(accepted) => {
                 let event = accepted.event;
@@ -159,11 +129,9 @@ impl Looker {
                 Came { outcome, problems: Vec::new(), components }
             }
             Err(Refused { refusal, event, .. }) => {
-                let problems = match &refusal {
-                    Refusal::Invalid(problems)
-                    | Refusal::Rejected(problems)
-                    | Refusal::RolledBack(problems) => file.placed(problems, Some(text)),
-                    other => vec![whole(file, other.to_string())],
+                let problems = match refusal.problems() {
+                    Some(problems) => file.placed(problems, Some(text)),
+                    None => vec![whole(file, refusal.to_string())],
                 };
                 let outcome = event.as_ref().map_or(Outcome::LoadFailed, |event| event.outcome);
                 let components = event.map_or_else(Vec::new, |event| event.components.clone());
@@ -199,6 +167,12 @@ impl Looker {
             },
         }
     }
+}
+
+/// Does what may have to wait for a file system where nothing else waits for it; none when it takes too long.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let done = tokio::task::spawn_blocking(work);
+    tokio::time::timeout(READ_MAX, done).await.ok()?.ok()
 }
 
 impl Came {

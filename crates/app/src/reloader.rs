@@ -1,35 +1,23 @@
 //! Every trigger of one config on one road: whatever asks, one task looks at what the config is to be, and says what came
 //! of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_config::{Configs, Entry};
-use midflight_core::{DocumentId, Trigger};
+use midflight_core::Trigger;
 use midflight_engine::Engine;
-use midflight_live::Live;
 use midflight_source::{FileOptions, FileWatch, SourceError};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::file::ConfigFile;
-use crate::look::{Looked, Looker};
-use crate::report::Report;
+use crate::look::Looker;
+use crate::report::{Looked, Report};
+use crate::subject::Subject;
 
 /// How many may ask at once. They are answered together, so more wait only for room.
 const ASKS_MAX: usize = 64;
 /// The longest time until a content that was refused is tried again.
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
-
-/// What a config is, where it is read from, and what it was when the process started.
-#[derive(Debug, Clone)]
-pub struct Subject {
-    pub(crate) id: DocumentId,
-    pub(crate) live: Live<Configs>,
-    pub(crate) running: Arc<Entry>,
-    pub(crate) file: Option<ConfigFile>,
-}
 
 /// Somebody who wants to have looked, and perhaps waits to hear what came of it.
 struct Ask {
@@ -92,7 +80,7 @@ impl Reloader {
     #[must_use]
     pub fn report(&self) -> Report {
         let looked = self.looked.borrow().clone();
-        looked.report(&self.engine, &self.subject)
+        self.subject.report(looked, &self.engine)
     }
 
     /// Waits for the next look to end, and answers how the config stands then.
@@ -134,46 +122,49 @@ struct Desk {
 impl Desk {
     async fn run(mut self, stop: CancellationToken) {
         loop {
-            let first = tokio::select! {
+            tokio::select! {
                 () = stop.cancelled() => return,
                 ask = self.asked.recv() => match ask {
-                    Some(ask) => Some(ask),
+                    Some(ask) => self.answer(ask).await,
                     None => return,
                 },
-                () = self.files.touched() => None,
-            };
-            self.answer(first).await;
+                told = self.files.touched() => self.glance(told).await,
+            }
             if let Err(error) = self.files.follow(self.looker.files()) {
                 tracing::warn!(%error, "a file that the config refers to cannot be watched");
             }
         }
     }
 
-    /// Looks once for everybody who waits. Without anybody a file was touched, or it is time to look.
-    async fn answer(&mut self, first: Option<Ask>) {
-        let (trigger, by) = match &first {
-            Some(ask) => (ask.trigger, ask.by.clone()),
-            None => (Trigger::FileWatch, self.looker.watcher()),
-        };
-        let mut waiting: Vec<_> = first.into_iter().collect();
+    /// Looks if a file may say something new. What was refused is tried again when the system told of a change, of a file
+    /// that is referred to perhaps, and otherwise from time to time.
+    async fn glance(&mut self, told: bool) {
+        let by = self.looker.watcher();
+        if let Some(looked) = self.looker.look_if_new(&by, told || self.backoff.is_over()).await {
+            self.show(looked);
+        }
+    }
+
+    /// Looks once for everybody who waits.
+    async fn answer(&mut self, first: Ask) {
+        let (trigger, by) = (first.trigger, first.by.clone());
+        let mut waiting = vec![first];
         while let Ok(ask) = self.asked.try_recv() {
             waiting.push(ask);
         }
-        let looked = if waiting.is_empty() {
-            self.looker.look_if_new(&by, self.backoff.is_over()).await
-        } else {
-            self.files.written().await;
-            Some(self.looker.look(trigger, &by).await)
-        };
-        if let Some(looked) = looked {
-            self.backoff.note(looked.is_live());
-            self.shown.send_replace(looked);
-        }
+        self.files.written().await;
+        let looked = self.looker.look(trigger, &by).await;
+        self.show(looked);
         for ask in waiting {
             if ask.reply.is_some_and(|reply| reply.send(()).is_err()) {
                 tracing::debug!("whoever asked for a reload has gone");
             }
         }
+    }
+
+    fn show(&mut self, looked: Looked) {
+        self.backoff.note(looked.is_live());
+        self.shown.send_replace(looked);
     }
 }
 

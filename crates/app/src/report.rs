@@ -30,6 +30,19 @@ pub(crate) struct ServedContent {
     pub(crate) body: Digest,
 }
 
+/// What was seen last, and what is served of the file.
+#[derive(Debug, Clone)]
+pub(crate) struct Looked {
+    pub(crate) attempt: Attempt,
+    pub(crate) served: Option<ServedContent>,
+}
+
+impl Looked {
+    pub(crate) fn is_live(&self) -> bool {
+        self.attempt.outcome.is_live()
+    }
+}
+
 /// How a config stands. Values are in none of it but where an error quotes one that is no secret.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -100,7 +113,7 @@ impl Report {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let hex = |digest: Option<Digest>| digest.map(|digest| digest.to_string());
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let component =
             |it: &ComponentTime| json!({"name": it.name, "state": it.state.as_str(), "took_ms": ms(it.took)});
         let problem = |it: &FileProblem| {

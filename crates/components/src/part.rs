@@ -15,6 +15,43 @@ use crate::Place;
 /// How one sort of component is made, proved and let go. [`Part`] does the rest: compare, swap, roll back, and see to it
 /// that there are never more than two.
 ///
+/// A component of one's own is what it is made from, what is made, and these functions:
+///
+/// ```
+/// use midflight_components::{Follow, Make, Part, Place, Role};
+/// use midflight_core::Problems;
+/// use midflight_engine::Criticality;
+///
+/// struct MakeTemplate;
+///
+/// impl Make for MakeTemplate {
+///     type Settings = String;
+///     type Made = Vec<String>;
+///
+///     fn make(&self, text: &String, place: &Place<String>) -> Result<Vec<String>, Problems> {
+///         match text.is_empty() {
+///             true => Err(place.problem("missing", "text", "there is no text; write one").into()),
+///             false => Ok(text.split("{}").map(str::to_owned).collect()),
+///         }
+///     }
+/// }
+///
+/// /// The handle: whoever has it greets by what is in use at that moment.
+/// struct Greeter(Follow<MakeTemplate>);
+///
+/// impl Greeter {
+///     fn greet(&self, name: &str) -> Option<String> {
+///         Some(self.0.now()?.join(name))
+///     }
+/// }
+///
+/// fn greeter(place: Place<String>) -> (Part<MakeTemplate>, Greeter) {
+///     let role = Role { name: "greeter".to_owned(), order: 100, criticality: Criticality::Critical };
+///     let (part, follow) = Part::new(MakeTemplate, place, role);
+///     (part, Greeter(follow))
+/// }
+/// ```
+///
 /// The common mistake is to connect in [`Self::make`]. What it answers may be dropped at once, and it cannot wait:
 /// connect in [`Self::prove`], into what `make` has made, so that [`Self::let_go`] finds whatever was opened even when
 /// proving was cut short.
@@ -69,6 +106,7 @@ pub struct Role {
 /// one, beside the old.
 pub struct Part<M: Make> {
     role: Role,
+    exclusive: Vec<String>,
     place: Place<M::Settings>,
     swap: Arc<Swap<M>>,
 }
@@ -80,7 +118,8 @@ impl<M: Make> Part<M> {
         let (publisher, live) = Live::new(InUse(None));
         let beside = Arc::new(Semaphore::new(1));
         let follow = Follow { live: live.clone() };
-        (Self { role, place, swap: Arc::new(Swap { make, publisher, live, beside }) }, follow)
+        let (exclusive, swap) = (Vec::new(), Arc::new(Swap { make, publisher, live, beside }));
+        (Self { role, exclusive, place, swap }, follow)
     }
 
     /// Another name, for an engine with two of a sort.
@@ -101,6 +140,13 @@ impl<M: Make> Part<M> {
     #[must_use]
     pub fn criticality(mut self, criticality: Criticality) -> Self {
         self.role.criticality = criticality;
+        self
+    }
+
+    /// What it cannot share while it prepares, as a port: parts that name the same prepare one after the other.
+    #[must_use]
+    pub fn exclusive(mut self, resource: impl Into<String>) -> Self {
+        self.exclusive.push(resource.into());
         self
     }
 }
@@ -202,6 +248,10 @@ impl<M: Make> Component for Part<M> {
 
     fn order(&self) -> u32 {
         self.role.order
+    }
+
+    fn exclusive(&self) -> Vec<String> {
+        self.exclusive.clone()
     }
 
     async fn prepare(&self, _: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems> {

@@ -123,7 +123,10 @@ impl Draft {
         let mut secrets = Vec::new();
         leaves(&shown, &Pointer::root(), &mut |path, value| {
             let is_empty = value.is_null() || value.as_str().is_some_and(str::is_empty);
-            if keys.is_secret(&path) && !self.written.contains_key(&path) && !is_empty {
+            // A reference that nobody resolved here, or that was put back as it is written.
+            let is_reference =
+                *self.origin(&path) == Origin::Document && value.as_str().is_some_and(has_reference);
+            if keys.is_secret(&path) && !is_reference && !is_empty {
                 secrets.push(path);
             }
         });
@@ -167,6 +170,9 @@ impl Draft {
     }
 }
 
+/// The class of the problem that a document has a secret written out in it. What such a document says is not to be repeated.
+pub const LITERAL_SECRET: &str = "literal_secret";
+
 /// Refuses secrets that are written out in a document, which the log keeps for ever.
 pub(crate) fn refuse_literal_secrets(document: &Value, keys: &Keys) -> Problems {
     let mut problems = Problems::default();
@@ -177,7 +183,7 @@ pub(crate) fn refuse_literal_secrets(document: &Value, keys: &Keys) -> Problems 
                 "{key} is a secret, and what is written in a document stays in the log: write ${{env:NAME}} or \
                  ${{file:PATH}}, or set it by a variable"
             );
-            problems.add(Problem::new("literal_secret", path, message));
+            problems.add(Problem::new(LITERAL_SECRET, path, message));
         }
     });
     problems

@@ -47,11 +47,6 @@ impl Keys {
         self.secrets.push(path);
     }
 
-    /// Keeps what another one keeps secret, too.
-    pub(crate) fn keep_secrets_of(&mut self, other: Self) {
-        self.secrets.extend(other.secrets);
-    }
-
     /// The nearest declaration above a key, itself included.
     pub(crate) fn takes(&self, path: &Pointer) -> Takes {
         let above = self.takes.iter().filter(|(declared, _)| is_under(path, declared));

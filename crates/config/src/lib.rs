@@ -21,6 +21,7 @@ mod shape;
 mod snapshot;
 mod tree;
 
+pub use draft::LITERAL_SECRET;
 pub use entry::{Entry, KeyChange, KeyDifference, differences};
 pub use keys::Takes;
 pub use kind::{Config, ConfigDocument, SCHEMAS_FOLDER};

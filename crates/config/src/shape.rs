@@ -48,7 +48,7 @@ type Check<T> = Arc<dyn Fn(&T) -> Problems + Send + Sync>;
 /// ```
 ///
 /// The type takes its defaults by `#[serde(default)]`, so that a document need not say everything. A field of the type
-/// [`Secret`](crate::Secret) is a secret without a declaration, also in an `Option` of a group; in a list it needs one.
+/// [`Secret`](crate::Secret) is a secret without a declaration.
 pub struct Shape<T> {
     defaults: Value,
     keys: Keys,
@@ -65,7 +65,13 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
     pub fn new() -> Self {
         let mut defaults = serde_json::to_value(T::default()).unwrap_or_else(|_| Entry::nothing());
         let mut keys = Keys::default();
-        for path in redacted(&defaults) {
+        let mut secrets = Vec::new();
+        leaves(&defaults, &Pointer::root(), &mut |path, value| {
+            if value.as_str() == Some(REDACTED) {
+                secrets.push(path);
+            }
+        });
+        for path in secrets {
             if let Some(place) = defaults.pointer_mut(path.as_str()) {
                 *place = Value::String(String::new());
             }
@@ -159,15 +165,6 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         }
     }
 
-    /// The secrets that the defaults do not show, as those of a group that is optional.
-    fn deeper_secrets(&self, value: &T) -> Keys {
-        let mut keys = Keys::default();
-        let value = serde_json::to_value(value).unwrap_or_default();
-        let is_new = |path: &Pointer| self.defaults.pointer(path.as_str()).is_none_or(Value::is_null);
-        redacted(&value).into_iter().filter(is_new).for_each(|path| keys.keep_secret(path));
-        keys
-    }
-
     fn draft(&self, document: Option<&Value>, around: &dyn Surroundings) -> (Draft, Problems) {
         let mut draft = Draft::new(&self.defaults);
         let mut problems = self.wrong.clone();
@@ -187,14 +184,8 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
     pub fn build(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems> {
         let (mut draft, mut problems) = self.draft(document.map(|it| &**it), around);
         let parsed = parse::<T>(&mut draft, &self.defaults, &self.keys);
-        let mut keys = self.keys.clone();
         let typed = match parsed {
             Ok(typed) => {
-                let deeper = self.deeper_secrets(&typed);
-                if let Some(document) = document {
-                    problems.append(refuse_literal_secrets(document, &deeper));
-                }
-                keys.keep_secrets_of(deeper);
                 if let Some(check) = &self.check {
                     problems.append(draft.with_origins(check(&typed)));
                 }
@@ -209,19 +200,27 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
             }
         };
         problems.or(())?;
+        let keys = self.keys_of(&typed);
+        if let Some(document) = document {
+            refuse_literal_secrets(document, &keys).or(())?;
+        }
         let shown = draft.shown(&keys);
         let Draft { value: used, origins, masked, given, .. } = draft;
+        let typed: Arc<dyn Any + Send + Sync> = typed;
         let (document, keys) = (document.cloned(), Arc::new(keys));
-        Ok(Entry {
-            document,
-            shown,
-            used,
-            origins,
-            masked,
-            given,
-            keys,
-            typed: Some(typed as Arc<dyn Any + Send + Sync>),
-        })
+        Ok(Entry { document, shown, used, origins, masked, given, keys, typed: Some(typed) })
+    }
+
+    /// What is declared of keys, with the secrets that only a whole value shows, as in an option that the default leaves out.
+    fn keys_of(&self, typed: &T) -> Keys {
+        let mut keys = self.keys.clone();
+        let value = serde_json::to_value(typed).unwrap_or_default();
+        leaves(&value, &Pointer::root(), &mut |path, value| {
+            if value.as_str() == Some(REDACTED) {
+                keys.keep_secret(path);
+            }
+        });
+        keys
     }
 }
 
@@ -235,17 +234,6 @@ impl<T> fmt::Debug for Shape<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shape").field("overrides", &self.overrides).finish_non_exhaustive()
     }
-}
-
-/// The places that are shown to nobody.
-fn redacted(value: &Value) -> Vec<Pointer> {
-    let mut places = Vec::new();
-    leaves(value, &Pointer::root(), &mut |path, value| {
-        if value.as_str() == Some(REDACTED) {
-            places.push(path);
-        }
-    });
-    places
 }
 
 /// [`Shape`] without its type.

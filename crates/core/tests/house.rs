@@ -19,50 +19,23 @@ const FLOORS: &[&[&str]] = &[
     &["testkit", "benches"],
 ];
 
+/// What is not pure: a runtime, files, the network, threads, variables, clocks.
+const IMPURE: &[&str] = &[
+    "tokio",
+    "std::fs",
+    "std::net",
+    "std::thread",
+    "std::env",
+    "Instant::now",
+    "SystemTime",
+    "Timestamp::now",
+];
+
 /// Words that a room's sources may not have, with what to do instead.
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
-    (
-        "core",
-        &[
-            "tokio",
-            "std::fs",
-            "std::net",
-            "std::thread",
-            "std::env",
-            "Instant::now",
-            "SystemTime",
-            "Timestamp::now",
-        ],
-        "core is data and pure functions; take it as an argument",
-    ),
-    (
-        "config",
-        &[
-            "tokio",
-            "std::fs",
-            "std::net",
-            "std::thread",
-            "std::env",
-            "Instant::now",
-            "SystemTime",
-            "Timestamp::now",
-        ],
-        "a kind is a pure function; what surrounds it comes in as an argument",
-    ),
-    (
-        "rules",
-        &[
-            "tokio",
-            "std::fs",
-            "std::net",
-            "std::thread",
-            "std::env",
-            "Instant::now",
-            "SystemTime",
-            "Timestamp::now",
-        ],
-        "a kind is a pure function",
-    ),
+    ("core", IMPURE, "core is data and pure functions; take it as an argument"),
+    ("config", IMPURE, "a kind is a pure function; what surrounds it comes in as an argument"),
+    ("rules", IMPURE, "a kind is a pure function"),
 ];
 
 /// Libraries that are the business of some rooms alone.

@@ -64,6 +64,17 @@ pub enum Refusal {
     Store(#[from] StoreError),
 }
 
+impl Refusal {
+    /// What does not hold, where that is the reason.
+    #[must_use]
+    pub fn problems(&self) -> Option<&Problems> {
+        match self {
+            Self::Invalid(problems) | Self::Rejected(problems) | Self::RolledBack(problems) => Some(problems),
+            _ => None,
+        }
+    }
+}
+
 /// What became of an edit that was not refused.
 #[derive(Debug, Clone)]
 pub struct Accepted {

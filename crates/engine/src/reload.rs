@@ -109,6 +109,8 @@ impl Reload<'_> {
                 return ended;
             }
             Some(Halt::NothingToDo) => {
+                // Whoever was asked and has nothing to do is in step.
+                state.followed(&ended.components);
                 self.machine.step(StatusEvent::NothingToDo);
             }
             Some(Halt::Refused(refusal)) => {

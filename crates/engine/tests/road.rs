@@ -359,3 +359,30 @@ async fn a_start_without_a_critical_component_is_none() {
     let error = builder.start().await.unwrap_err().to_string();
     assert!(error.contains("rejected") && error.contains("pool: the server does not answer"), "{error}");
 }
+
+#[tokio::test]
+async fn a_critical_component_with_nothing_to_do_is_no_reason_not_to_start() {
+    /// Has what it needs.
+    struct Content;
+    #[async_trait::async_trait]
+    impl midflight_engine::Component for Content {
+        fn name(&self) -> &str {
+            "content"
+        }
+        fn sections(&self) -> Vec<midflight_engine::Section> {
+            Vec::new()
+        }
+        async fn prepare(
+            &self,
+            _: &midflight_live::World,
+            _: &midflight_live::World,
+        ) -> Result<Option<Box<dyn midflight_engine::Prepared>>, midflight_core::Problems> {
+            Ok(None)
+        }
+    }
+    let bench = Bench::with(MemoryStore::new(), |builder, _| {
+        builder.component(Content);
+    })
+    .await;
+    assert!(bench.engine.status().behind.is_empty());
+}

@@ -21,6 +21,7 @@ use crate::directories::Statuses;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
+use crate::webhooks::Heard;
 use crate::{HotReloadSettings, ServerLimits};
 
 /// What every handler shares. Cloning it gives another handle on the same.
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) configs: Live<Configs>,
     /// Takes every trigger of the server's own config.
     pub(crate) reloader: Reloader,
+    /// The requests of webhooks that were taken.
+    pub(crate) webhooks: Heard,
     /// The client of the LLM, if the config says one.
     pub(crate) llm: Llm,
     pub(crate) rules_kind: KindName,

@@ -45,6 +45,7 @@ mod routes;
 mod rules;
 mod service;
 mod start;
+mod webhooks;
 pub mod wire;
 mod write;
 
@@ -52,7 +53,8 @@ pub use auth::{Caller, Role};
 pub use backend::Backend;
 pub use config::{
     BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
-    OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings,
+    OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction,
+    WebhookSettings,
 };
 pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
 pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};

@@ -1,5 +1,6 @@
 //! What the engine and the store refuse, as the caller sees it.
 
+use midflight_config::LITERAL_SECRET;
 use midflight_core::{NameError, Problems};
 use midflight_engine::{Refusal, Refused};
 use midflight_store::StoreError;
@@ -9,10 +10,17 @@ use crate::wire::DocumentDiffAnswer;
 
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
+        let has_secret = refused
+            .refusal
+            .problems()
+            .is_some_and(|problems| problems.iter().any(|problem| problem.code == LITERAL_SECRET));
         let mut error = Self::from(refused.refusal);
         let body = error.body_mut();
-        body.diff =
-            refused.diff.as_ref().map(|diff| diff.documents().iter().map(DocumentDiffAnswer::new).collect());
+        body.diff = refused
+            .diff
+            .as_ref()
+            .filter(|_| !has_secret)
+            .map(|diff| diff.documents().iter().map(DocumentDiffAnswer::new).collect());
         body.reload_id = refused.event.map(|event| event.id.0);
         error
     }

@@ -10,13 +10,14 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::{ApiError, Code};
-use crate::{config, docs, health, log, metrics, rules};
+use crate::{config, docs, health, log, metrics, rules, webhooks};
 
 fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(log::routes())
         .merge(rules::routes())
         .merge(config::routes())
+        .merge(webhooks::routes())
         .merge(health::routes())
         .routes(routes!(metrics::scrape))
         .merge(docs::routes())

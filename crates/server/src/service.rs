@@ -18,13 +18,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Shared};
 use crate::backend::Backend;
-use crate::config::{HintsRedis, LogDatabase, Part, llm_place, log_place, own_id};
+use crate::config::{Exchanged, HintsRedis, LogDatabase, Part, llm_place, log_place, own_id};
 use crate::data_dir::DataDir;
 use crate::edge::Edge;
 use crate::hub::{self, Hub};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
+use crate::webhooks::Heard;
 use crate::{ServeError, ServeOptions};
 
 /// How often recorded times are folded into their summaries.
@@ -94,6 +95,7 @@ impl Service {
             configs,
             reloader,
             llm,
+            webhooks: Heard::default(),
             rules_kind: Kind::name(&Rules),
             tokens,
             metrics: Metrics::new(),
@@ -183,17 +185,12 @@ fn add_components(builder: &mut EngineBuilder, backend: &Backend, options: &Serv
         builder.component(logger.part(log_place(move |world| Some(part.of(world)?.log.logged()))));
     }
     if let Some(store) = &backend.postgres {
-        builder.component(LogDatabase {
-            store: Arc::clone(store),
-            bus: backend.buses.postgres.clone(),
-            replica: backend.replica_id.clone(),
-            part,
-            in_use: Arc::new(std::sync::Mutex::new(settings.database.clone())),
-        });
+        let (store, bus) = (Arc::clone(store), backend.buses.postgres.clone());
+        let log = LogDatabase { store, bus, replica: backend.replica_id.clone() };
+        builder.component(Exchanged::new(log, part, settings.database.clone()));
     }
     if let Some(bus) = &backend.buses.redis {
-        let in_use = Arc::new(std::sync::Mutex::new(settings.redis.clone()));
-        builder.component(HintsRedis { bus: bus.clone(), part, in_use });
+        builder.component(Exchanged::new(HintsRedis(bus.clone()), part, settings.redis.clone()));
     }
 }
 

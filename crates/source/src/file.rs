@@ -78,19 +78,19 @@ impl FileWatch {
     }
 
     /// Waits until one of them may say something else, and nobody is in the middle of writing it; at most as long as the
-    /// poll. Dropping the wait loses nothing.
-    pub async fn touched(&mut self) {
+    /// poll. Answers whether the system told of it. Dropping the wait loses nothing.
+    pub async fn touched(&mut self) -> bool {
         // Links may lead elsewhere now; and what happened there before they were watched was not heard.
         self.rung |= self.arm();
         if !self.rung {
             tokio::select! {
-                () = self.bell.rung() => {}
+                () = self.bell.rung() => self.rung = true,
                 () = tokio::time::sleep(self.options.poll) => {}
             }
-            self.rung = true;
         }
+        // Also when it is only time to look: somebody may be writing just now.
         self.bell.settled(self.options.quiet).await;
-        self.rung = false;
+        std::mem::take(&mut self.rung)
     }
 
     /// Waits until nobody is in the middle of writing one of them, as far as the system has told; not at all when nobody is.
@@ -117,7 +117,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(30);
 
     async fn touched(watch: &mut FileWatch) {
-        tokio::time::timeout(SOON, watch.touched()).await.expect("is heard of");
+        assert!(tokio::time::timeout(SOON, watch.touched()).await.expect("is heard of"), "is told");
     }
 
     fn watch(file: &Path) -> FileWatch {

@@ -1,5 +1,5 @@
 //! A server that speaks as OpenAI does, and misbehaves as it is told.
-#![expect(clippy::unwrap_used, unreachable_pub, reason = "the support of tests, in a file of its own")]
+#![expect(unreachable_pub, reason = "the support of tests, in a file of its own")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,6 @@
 //! Every component by itself, on real servers where it has one.
 #![cfg(all(feature = "postgres", feature = "redis", feature = "llm", feature = "log", feature = "cache"))]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod cache;
 mod database;
@@ -7,4 +8,5 @@ mod double;
 mod llm;
 mod logger;
 mod redis;
+mod secrets;
 mod support;

@@ -38,7 +38,6 @@ impl Bench {
 
     /// The server's numbers of the connections that are not this question's own.
     fn ids(&self) -> Vec<u64> {
-        // Once a second, in a thread of its own: the driver's own connection is one of them, and the newest.
         let mut connection = self.watch.get_connection().unwrap();
         let own: u64 = cmd("CLIENT").arg("ID").query(&mut connection).unwrap();
         let list: String = cmd("CLIENT").arg("LIST").query(&mut connection).unwrap();

@@ -1,6 +1,6 @@
 //! A toy kind whose one document is the settings of everything, an engine on a log in memory, and servers that are not
 //! there.
-#![expect(clippy::unwrap_used, unreachable_pub, reason = "the support of tests, in a file of its own")]
+#![expect(unreachable_pub, reason = "the support of tests, in a file of its own")]
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -61,10 +61,7 @@ pub fn id() -> DocumentId {
 }
 
 /// The place of some settings in the document, for the kind in a slot.
-pub fn place<S: 'static>(slot: Slot, key: &str, of: fn(&App) -> &Option<S>) -> Place<S>
-where
-    S: Clone,
-{
+pub fn place<S: Clone + 'static>(slot: Slot, key: &str, of: fn(&App) -> &Option<S>) -> Place<S> {
     Place::in_document(id(), Pointer::root().key(key), move |world: &World| {
         world.get::<App>(slot).and_then(|app| of(app).clone())
     })

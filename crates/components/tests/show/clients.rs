@@ -1,5 +1,5 @@
 //! Clients that ask a database and a Redis, look at every answer, and log a numbered line for each round.
-#![expect(clippy::unwrap_used, unreachable_pub, reason = "the support of a test, in a file of its own")]
+#![expect(unreachable_pub, reason = "the support of a test, in a file of its own")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

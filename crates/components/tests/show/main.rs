@@ -1,6 +1,7 @@
 //! The whole of it under load: clients that never see a failed query and lines that are never lost, while pools, timeouts,
 //! level and format change 200 times, a tenth of that to servers that are not there.
 #![cfg(all(feature = "postgres", feature = "redis", feature = "llm", feature = "log", feature = "cache"))]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod clients;
 #[path = "../it/support.rs"]
@@ -49,11 +50,11 @@ impl Places {
             "database": {
                 "url": format!("{}?application_name=show", self.database),
                 "max_conns": database, "min_conns": n % 3,
-                "acquire_timeout_ms": 30_000 + n, "connect_timeout_ms": 5_000, "grace_ms": 2_000,
+                "acquire_timeout_ms": 30_000 + n, "connect_timeout_ms": 5_000, "grace_ms": 30_000,
             },
             "redis": {
                 "addr": format!("127.0.0.1:{}", self.redis), "pool_size": redis,
-                "response_timeout_ms": 20_000 + n, "grace_ms": 2_000,
+                "response_timeout_ms": 20_000 + n, "grace_ms": 30_000,
             },
         });
         let bad = (n % 10 == 9).then_some(n / 10 % 5);

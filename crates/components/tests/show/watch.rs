@@ -1,5 +1,5 @@
 //! Those who look on: at how many connections the servers have, and at the lines that are written.
-#![expect(clippy::unwrap_used, unreachable_pub, reason = "the support of a test, in a file of its own")]
+#![expect(unreachable_pub, reason = "the support of a test, in a file of its own")]
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -93,3 +93,11 @@ fn every_schema_that_is_told_is_one() {
         assert!(jsonschema::meta::is_valid(&arc), "{}", schema.title);
     }
 }
+
+#[test]
+fn a_secret_is_shown_as_the_reference_that_it_is_written_as() {
+    let body = json!({"key": "${file:/k}"});
+    let configs = compile(&Configs::default(), &[("schemas/shop", schema()), ("shop", body)]).unwrap();
+    let shop = configs.get(&DocumentName::new("shop").unwrap()).unwrap();
+    assert_eq!(shop.effective().pointer("/key"), Some(&json!("${file:/k}")));
+}

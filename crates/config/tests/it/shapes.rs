@@ -165,6 +165,28 @@ fn a_secret_that_was_rotated_is_a_change_that_shows_nothing() {
 }
 
 #[test]
+fn a_secret_in_an_option_is_found_by_its_type() {
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    #[serde(default)]
+    struct Asking {
+        llm: Option<Llm>,
+    }
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    #[serde(default)]
+    struct Llm {
+        key: midflight_config::Secret,
+        models: std::collections::BTreeMap<String, midflight_config::Secret>,
+    }
+    let shape = midflight_config::Shape::<Asking>::new().env("ASK", variables(&[("ASK_LLM__KEY", "sk-1")]));
+    let problems = shape.build(Some(&std::sync::Arc::new(json!({"llm": {"models": {"a": "sk-2"}}}))), &());
+    let told = crate::support::lines(&problems.err().unwrap());
+    assert!(told.len() == 1 && told[0].starts_with("literal_secret at /llm/models/a: "), "{told:?}");
+    let entry = shape.build(None, &()).unwrap();
+    assert_eq!(entry.typed::<Asking>().unwrap().llm.as_ref().unwrap().key.expose(), "sk-1");
+    assert_eq!(entry.effective(), &json!({"llm": {"key": "***"}}));
+}
+
+#[test]
 fn a_secret_in_a_group_that_is_optional_is_one_without_a_declaration() {
     let around = Around::default();
     around.set("SALT", "hunter2");

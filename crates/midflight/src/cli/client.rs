@@ -163,6 +163,19 @@ impl Client {
         Ok(Answer { etag, body })
     }
 
+    /// Asks how a config stands. An answer that says so is one, whatever its status.
+    pub(super) async fn report(&self, method: Method, url: Url) -> Result<Value, Failure> {
+        let response = self.request(method, url).timeout(REQUEST_MAX).send().await;
+        let response = response.map_err(|error| self.unreachable(&error))?;
+        let (status, bytes) = (response.status(), response.bytes().await);
+        let bytes = bytes.map_err(|error| self.unreachable(&error))?;
+        let body = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
+        if body.get("status").is_some_and(Value::is_string) {
+            return Ok(body);
+        }
+        Err(self.refusal(status, &String::from_utf8_lossy(&bytes)))
+    }
+
     /// Opens an answer that comes bit by bit.
     pub(super) async fn open(
         &self,
@@ -192,15 +205,18 @@ impl Client {
             return Ok(response);
         }
         let text = response.text().await.unwrap_or_default();
-        let problem = serde_json::from_str::<ServerProblem>(&text);
-        let problem = problem.ok().filter(|problem| !problem.code.is_empty());
-        Err(match problem {
+        Err(self.refusal(status, &text))
+    }
+
+    fn refusal(&self, status: reqwest::StatusCode, text: &str) -> Failure {
+        let problem = serde_json::from_str::<ServerProblem>(text);
+        match problem.ok().filter(|problem| !problem.code.is_empty()) {
             Some(problem) => Failure::Refused(Box::new(problem)),
             None => {
                 let shown: String = text.trim().chars().take(SHOWN_CHARS).collect();
                 Failure::failed(format!("{} answered {status}: {shown}", self.base()))
             }
-        })
+        }
     }
 
     /// What is to be done about a server that does not answer.

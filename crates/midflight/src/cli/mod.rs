@@ -2,6 +2,7 @@
 
 mod apply;
 mod client;
+mod config;
 mod delete;
 mod diff;
 mod doctor;
@@ -80,6 +81,9 @@ enum Command {
     History(history::HistoryArgs),
     /// Bring an earlier state back, as a new revision.
     Restore(restore::RestoreArgs),
+    /// Look at configs, change them, and reload the server's own.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Look at the log, now or at a later time.
     Reload(status::ReloadArgs),
     /// List what waits for its time, or cancel some of it.
@@ -136,6 +140,7 @@ async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
         Command::Delete(args) => delete::run(&client()?, &output, args).await,
         Command::History(args) => history::run(&client()?, &output, args).await,
         Command::Restore(args) => restore::run(&client()?, &output, args).await,
+        Command::Config(command) => config::run(client, &output, command).await,
         Command::Reload(args) => status::reload(&client()?, &output, &args).await,
         Command::Schedules(args) => schedules::run(&client()?, &output, args).await,
         Command::Watch(args) => watch::run(&client()?, &output, &args).await,

@@ -90,6 +90,9 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
         }
         _ => output.data(answer, String::new)?,
     }
+    if let Some(effects) = answer.get("config") {
+        tell_effects(effects);
+    }
     match (dry_run, outcome.as_str()) {
         (true, "unchanged") => talk("nothing would change"),
         (true, _) => talk("it holds; nothing was changed (dry run)"),
@@ -100,6 +103,18 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
         (false, _) => talk(&format!("revision {} is live{}", text(answer, "revision"), everywhere(answer))),
     }
     Ok(())
+}
+
+/// Says what of a config is not in effect.
+pub(super) fn tell_effects(effects: &Value) {
+    let listed = |key: &str| effects.get(key).and_then(Value::as_array).into_iter().flatten();
+    for masked in listed("masked") {
+        let (path, by) = (text(masked, "path"), text(masked, "by"));
+        talk(&printable(&format!("{path} is covered by {by}: what the document says there has no effect")));
+    }
+    for path in listed("restart_required").filter_map(Value::as_str) {
+        talk(&printable(&format!("{path} is in effect after the server's next start")));
+    }
 }
 
 /// Under which name something waits, and until when.

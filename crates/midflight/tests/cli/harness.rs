@@ -88,6 +88,12 @@ impl Server {
         Self { child, url: url.trim().to_owned(), token: token.trim().to_owned(), folder }
     }
 
+    /// Sends the server a signal that does not end it.
+    pub(crate) fn signal_to(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
     /// Ends the server with a signal and answers how it ended.
     pub(crate) fn signal(mut self, signal: &str) -> (Option<i32>, TempDir) {
         let id = self.child.id().to_string();

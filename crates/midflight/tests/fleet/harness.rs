@@ -124,6 +124,12 @@ impl Asker {
         Ok((status, sent.json().await.map_err(|error| error.to_string())?))
     }
 
+    /// Puts a server's own config, and answers the status.
+    pub(crate) async fn config(&self, url: &str, body: &Value) -> reqwest::StatusCode {
+        let request = self.0.put(format!("{url}/api/v1/config/midflight")).bearer_auth(TOKEN);
+        request.json(body).send().await.unwrap().status()
+    }
+
     /// Makes an edit that must be taken, and answers its revision.
     pub(crate) async fn edit(&self, url: &str, name: &str, body: &Value) -> u64 {
         let (status, said) = self.put(url, name, body, "").await.unwrap();

@@ -7,6 +7,7 @@
 
 mod acks;
 mod bursts;
+mod config;
 mod cuts;
 mod faults;
 mod guide;

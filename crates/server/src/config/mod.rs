@@ -1,6 +1,7 @@
 //! Configs over HTTP, and the server's own.
 
 mod documents;
+mod exchange;
 mod hints_redis;
 mod log_database;
 mod own;
@@ -20,9 +21,10 @@ use crate::wire::{ConfigEffects, MaskedAnswer};
 pub use own::OwnConfig;
 pub use settings::{
     BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
-    RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings,
+    RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction, WebhookSettings,
 };
 
+pub(crate) use exchange::Exchanged;
 pub(crate) use hints_redis::HintsRedis;
 pub(crate) use log_database::LogDatabase;
 pub(crate) use own::{document, settings};

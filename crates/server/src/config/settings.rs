@@ -39,6 +39,8 @@ pub struct Settings {
     pub llm: Option<LlmSettings>,
     /// What it keeps in memory of what others may change.
     pub cache: CacheSettings,
+    /// The webhooks that it takes, by name.
+    pub webhooks: BTreeMap<String, WebhookSettings>,
 }
 
 /// Where a server listens.
@@ -149,6 +151,27 @@ pub struct CacheSettings {
     pub ttl_ms: u64,
 }
 
+/// A webhook: who may call it, and what it does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WebhookSettings {
+    /// What its requests are signed with, at least 24 characters, by a reference: `whsec_` and base64, or any text.
+    pub secret: Secret,
+    /// What it does.
+    #[serde(default)]
+    pub action: WebhookAction,
+}
+
+/// What a webhook does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WebhookAction {
+    /// It has the config and the log looked at.
+    #[default]
+    Reload,
+    /// It makes the edit in its body, which is that of `/api/v1/apply`.
+    Apply,
+}
+
 impl Default for ServerSettings {
     fn default() -> Self {
         Self { host: IpAddr::from([127, 0, 0, 1]), port: 8080 }
@@ -223,10 +246,9 @@ impl Settings {
                 add(path, "out_of_bounds", message);
             }
         }
-        if self.storage.backend == StorageBackend::Postgres || !database.url.is_empty() {
-            if let Err(error) = PostgresUrl::from_str(database.url.expose()) {
-                add("/database/url", "invalid_value", error.to_string());
-            }
+        let is_needed = self.storage.backend == StorageBackend::Postgres || !database.url.is_empty();
+        if is_needed && let Err(error) = PostgresUrl::from_str(database.url.expose()) {
+            add("/database/url", "invalid_value", error.to_string());
         }
         if let Err(found) = self.log.logged().check(&log_place(|_| None)) {
             problems.append(found);
@@ -239,6 +261,13 @@ impl Settings {
         };
         if let Err(message) = self.bus_place() {
             add("/bus/kind", "invalid_value", message);
+        }
+        for (name, hook) in &self.webhooks {
+            if hook.secret.expose().len() < 24 {
+                let path = Pointer::parse("/webhooks").key(name).key("secret");
+                let message = "takes at least 24 characters, so that nobody guesses it";
+                add(path.as_str(), "out_of_bounds", message.to_owned());
+            }
         }
         for name in self.metrics.labels.keys().filter(|name| !is_label(name)) {
             let path = Pointer::parse("/metrics/labels").key(name);

@@ -32,7 +32,8 @@ pub(super) async fn apply(
     Ok(answer(&app, &params, submitted))
 }
 
-fn changes(requests: Vec<ChangeRequest>) -> Result<Vec<Change>, ApiError> {
+/// The changes of a request.
+pub(crate) fn changes(requests: Vec<ChangeRequest>) -> Result<Vec<Change>, ApiError> {
     let root = Pointer::root().key("changes");
     let mut wrong =
         ApiError::new(Code::InvalidBody, "some changes have the wrong shape; nothing was changed");

@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
+pub(crate) use apply::changes;
 pub(crate) use collect::every;
 
 /// The documents' own paths, whose names may have slashes, so the router gets them as one wildcard.

@@ -1,0 +1,51 @@
+//! What is reloaded: one config, where it is read from, and what it was when the process started.
+
+use std::sync::Arc;
+
+use midflight_config::{Configs, Entry};
+use midflight_core::{DocumentId, Outcome, Problems};
+use midflight_engine::Engine;
+use midflight_live::Live;
+use midflight_source::FileProblem;
+
+use crate::file::ConfigFile;
+use crate::report::{Looked, Report, ServedContent};
+
+/// What a config is, where it is read from, and what it was when the process started.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) id: DocumentId,
+    pub(crate) live: Live<Configs>,
+    pub(crate) running: Arc<Entry>,
+    pub(crate) file: Option<ConfigFile>,
+}
+
+impl Subject {
+    /// The config as it is served.
+    pub(crate) fn entry(&self) -> Option<Arc<Entry>> {
+        self.live.load().get(&self.id.name).cloned()
+    }
+
+    /// Problems of the document, without the places in a file.
+    pub(crate) fn problems(&self, problems: &Problems) -> Vec<FileProblem> {
+        ConfigFile::new(self.id.to_string().into()).placed(problems, None)
+    }
+
+    /// How the config stands. Without a file the log is what is wanted, and a revision of it that did not hold here counts.
+    pub(crate) fn report(&self, looked: Looked, engine: &Engine) -> Report {
+        let (status, entry) = (engine.status(), self.entry());
+        let Looked { mut attempt, mut served } = looked;
+        if self.file.is_none() {
+            let digest = entry.as_ref().and_then(|entry| entry.digest());
+            served = digest.map(|body| ServedContent { hash: body, body });
+            let left_out = status.quarantined.values().find(|it| it.documents.contains(&self.id));
+            if let Some(left_out) = left_out {
+                attempt.outcome = Outcome::ValidationFailed;
+                attempt.problems = self.problems(&left_out.problems);
+            } else {
+                attempt.hash = digest;
+            }
+        }
+        Report::new(attempt, served, entry.as_ref(), &self.running, &status)
+    }
+}

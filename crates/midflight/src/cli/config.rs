@@ -1,0 +1,232 @@
+//! `config`: what is in effect and where it comes from, what changed, a change, the way back, a reload.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use midflight_app::Process;
+use midflight_core::Pointer;
+use midflight_server::OwnConfig;
+use reqwest::{Method, Url};
+use serde_json::{Map, Value, json};
+
+use super::client::{Body, Client};
+use super::fail::Failure;
+use super::output::{Format, Output, printable, table, talk, text};
+use super::write::{WriteArgs, tell, tell_effects};
+
+/// The commands of `config`.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// List the configs that are served.
+    List,
+    /// Show what is in effect, value by value, with where each comes from. Secrets are not shown.
+    Show(Named),
+    /// Change some keys.
+    Set(SetArgs),
+    /// Show what changed, key by key.
+    Diff(DiffArgs),
+    /// Bring a config back to what it said at a revision, as a new revision.
+    Rollback(RollbackArgs),
+    /// Have the server look what its config is to be, and tell what came of it.
+    Reload,
+    /// Tell how the server's own config stands.
+    Status,
+    /// Look whether a file is a valid config of a server, without a server.
+    Check(CheckArgs),
+}
+
+/// Which config.
+#[derive(Debug, Args)]
+pub(super) struct Named {
+    /// The config; midflight is the server's own.
+    #[arg(default_value = "midflight")]
+    name: String,
+}
+
+/// The flags of `config set`.
+#[derive(Debug, Args)]
+pub(super) struct SetArgs {
+    /// The config.
+    name: String,
+    /// What to change, as log.level=debug; the value is JSON or a text, and null takes the key away.
+    #[arg(required = true, value_name = "KEY=VALUE")]
+    changes: Vec<String>,
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+/// The flags of `config diff`.
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    #[command(flatten)]
+    named: Named,
+    /// The revision; the newest without.
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<u64>,
+    /// The revision to compare it with; the one before the last change without.
+    #[arg(long, value_name = "REVISION")]
+    against: Option<u64>,
+}
+
+/// The flags of `config rollback`.
+#[derive(Debug, Args)]
+pub(super) struct RollbackArgs {
+    /// The config.
+    name: String,
+    /// The revision whose state is to be back.
+    revision: u64,
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+/// The flags of `config check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The file, as `serve --config` reads it, with the variables of this environment over it.
+    file: PathBuf,
+}
+
+pub(super) async fn run(
+    client: impl FnOnce() -> Result<Client, Failure>,
+    output: &Output,
+    command: ConfigCommand,
+) -> Result<(), Failure> {
+    match command {
+        ConfigCommand::Check(args) => check(args),
+        ConfigCommand::List => list(&client()?, output).await,
+        ConfigCommand::Show(named) => show(&client()?, output, &named).await,
+        ConfigCommand::Set(args) => set(&client()?, output, &args).await,
+        ConfigCommand::Diff(args) => diff(&client()?, output, &args).await,
+        ConfigCommand::Rollback(args) => rollback(&client()?, output, &args).await,
+        ConfigCommand::Reload => report(&client()?, output, Method::POST, &["-", "reload"]).await,
+        ConfigCommand::Status => report(&client()?, output, Method::GET, &["health", "reload"]).await,
+    }
+}
+
+/// The address of a config, whose name may have slashes, and of what lies under it.
+fn url(client: &Client, name: &str, under: &[&str], query: &[(&str, String)]) -> Url {
+    let mut url = client.url(&["api", "v1", "config"], query);
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.push(name).extend(under);
+    }
+    url
+}
+
+async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
+    let configs = Value::Array(client.all(&["api", "v1", "config"], &[]).await?);
+    output.data(&configs, || {
+        let rows = configs.as_array().into_iter().flatten();
+        table(
+            &["CONFIG", "OWN", "DIGEST"],
+            rows.map(|config| ["name", "own", "digest"].map(|key| text(config, key))),
+        )
+    })
+}
+
+async fn show(client: &Client, output: &Output, named: &Named) -> Result<(), Failure> {
+    let address = url(client, &named.name, &["effective"], &[]);
+    let effective = client.send(Method::GET, address, Body::None, &[]).await?.body;
+    output.data(&effective, || {
+        let keys = effective.get("keys").and_then(Value::as_array).into_iter().flatten();
+        let row = |key: &Value| {
+            let path = text(key, "path").trim_start_matches('/').replace('/', ".");
+            [path, text(key, "value"), text(key, "origin"), text(key, "takes")]
+        };
+        table(&["KEY", "VALUE", "FROM", "TAKES"], keys.map(row))
+    })?;
+    tell_effects(&effective);
+    Ok(())
+}
+
+async fn set(client: &Client, output: &Output, args: &SetArgs) -> Result<(), Failure> {
+    let mut patch = Value::Object(Map::new());
+    for change in &args.changes {
+        let Some((key, value)) = change.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+            return Err(Failure::usage(format!("{change:?} is to be KEY=VALUE, as log.level=debug")));
+        };
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        let nested = key.split('.').rev().fold(value, |value, key| json!({ key: value }));
+        merge(&mut patch, nested);
+    }
+    let address = url(client, &args.name, &[], &args.write.query());
+    let answer = client.send(Method::PATCH, address, Body::Json(patch), &[]).await?;
+    tell(output, &answer.body)
+}
+
+/// Puts the members of one object into another, deeply.
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
+
+async fn diff(client: &Client, output: &Output, args: &DiffArgs) -> Result<(), Failure> {
+    let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
+    let query = [("revision", number(args.revision)), ("against", number(args.against))];
+    let address = url(client, &args.named.name, &["diff"], &query);
+    let diff = client.send(Method::GET, address, Body::None, &[]).await?.body;
+    let changes = diff.get("changes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if changes.is_empty() && output.format() == Format::Table {
+        talk("nothing is different");
+        return Ok(());
+    }
+    output.data(&diff, || {
+        let row = |change: &Value| {
+            let path = text(change, "path").trim_start_matches('/').replace('/', ".");
+            [path, text(change, "from"), text(change, "to"), text(change, "takes")]
+        };
+        table(&["KEY", "FROM", "TO", "TAKES"], changes.iter().map(row))
+    })
+}
+
+async fn rollback(client: &Client, output: &Output, args: &RollbackArgs) -> Result<(), Failure> {
+    let address = url(client, &args.name, &["rollback"], &args.write.query());
+    let body = Body::Json(json!({ "revision": args.revision }));
+    let answer = client.send(Method::POST, address, body, &[]).await?;
+    tell(output, &answer.body)
+}
+
+/// Prints how the server's own config stands, and fails when what is wanted is not in effect.
+async fn report(client: &Client, output: &Output, method: Method, path: &[&str]) -> Result<(), Failure> {
+    let report = client.report(method, client.url(path, &[])).await?;
+    output.data(&report, || {
+        let rows = ["status", "hash", "served_hash", "revision", "trigger", "triggered_by", "at", "took_ms"];
+        table(&["", ""], rows.map(|key| [key.to_owned(), text(&report, key)])).trim_start().to_owned()
+    })?;
+    tell_effects(&report);
+    let listed = report.get("problems").and_then(Value::as_array).into_iter().flatten();
+    let problems: Vec<_> = listed.map(problem).collect();
+    match text(&report, "status").as_str() {
+        "success" | "unchanged" => Ok(()),
+        status => {
+            let problems = problems.join("\n  ");
+            Err(Failure::failed(format!("{status}; what was in effect stays:\n  {problems}")))
+        }
+    }
+}
+
+fn problem(problem: &Value) -> String {
+    let mut place = text(problem, "file");
+    for number in ["line", "column"] {
+        let number = text(problem, number);
+        if !number.is_empty() {
+            place += &format!(":{number}");
+        }
+    }
+    let path = Pointer::parse(&text(problem, "path"));
+    let at = if path.as_str().is_empty() { String::new() } else { format!("at {path}: ") };
+    printable(&format!("{place}: {at}{}", text(problem, "message")))
+}
+
+fn check(args: CheckArgs) -> Result<(), Failure> {
+    let mut config = OwnConfig::new(Some(args.file));
+    config.variables(Process::variables());
+    config.settings().map_err(|error| Failure::failed(error.to_string()))?;
+    talk("it holds");
+    Ok(())
+}

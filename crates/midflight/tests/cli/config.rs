@@ -1,0 +1,66 @@
+//! Configs on the command line, and the guide to them, run as it is written.
+
+use std::path::Path;
+
+use midflight_testkit::tour;
+
+use crate::harness::{Ran, Server, binary, serve, wait_for};
+
+const TEXT: &str = "log: {level: info, format: text}\nmetrics: {enabled: true, labels: {zone: a}}\n";
+
+#[test]
+fn it_goes_as_the_guide_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("midflight.yaml");
+    std::fs::write(&file, TEXT).unwrap();
+    let server = Server::start_in(folder, &["--config", file.to_str().unwrap()]);
+    let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.md"));
+    let variables = [("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
+    tour(guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &variables);
+}
+
+#[test]
+fn a_file_is_checked_without_a_server_and_a_start_on_a_bad_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("midflight.yaml");
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        Ran::of(binary().args(["config", "check"]).arg(&file).output().unwrap())
+    };
+    assert_eq!(check(TEXT).code, Some(0));
+    let bad = check("log:\n  levle: info\n");
+    assert_eq!((bad.code, bad.stdout.as_str()), (Some(1), ""));
+    let said = "midflight.yaml:2:10: at /log/levle: there is no key \"levle\" here; did you mean \"level\"?";
+    assert!(bad.stderr.contains(said), "{}", bad.stderr);
+
+    let ended = serve(folder.path()).arg("--config").arg(&file).status().unwrap();
+    assert_eq!(ended.code(), Some(1));
+    let told = crate::harness::read(&folder.path().join("stderr"));
+    assert!(told.contains(said), "{told}");
+}
+
+#[test]
+fn a_signal_and_the_file_are_enough_and_flags_cover_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("midflight.yaml");
+    std::fs::write(&file, TEXT).unwrap();
+    let server = Server::start_in(folder, &["--config", file.to_str().unwrap(), "--log", "warn"]);
+    let status = || server.command(&["config", "status", "-o", "json"]).output().unwrap();
+    std::fs::write(&file, TEXT.replace("info", "debug")).unwrap();
+    wait_for("the file to be followed", || {
+        let told = Ran::of(status());
+        told.stderr.contains("/log/level is covered by flag --log").then_some(())
+    });
+    assert!(server.run(&["config", "show", "-o", "json"]).contains("\"flag --log\""));
+
+    // An edit past the file is the file's to take back.
+    let past = server.refused(&["config", "set", "midflight", "cache.ttl_ms=500"]);
+    assert!(past.contains("belongs to file:") && past.contains("--take-over"), "{past}");
+    server.run(&["config", "set", "midflight", "cache.ttl_ms=500", "--take-over"]);
+    assert!(server.run(&["config", "show"]).contains("500"));
+    server.signal_to("-HUP");
+    wait_for("the signal to be heard", || {
+        let told = Ran::of(status()).stdout;
+        (told.contains("\"signal\"") && !server.run(&["config", "show"]).contains(" 500 ")).then_some(())
+    });
+}

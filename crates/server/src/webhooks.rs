@@ -1,0 +1,261 @@
+//! Webhooks: signed requests by which other systems ask for a reload or make an edit.
+//!
+//! The signature is that of the Standard Webhooks specification (1.0.0, `v1`): HMAC-SHA256 of `ID.TIMESTAMP.BODY` in the
+//! headers `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use jiff::Timestamp;
+use midflight_core::{RevisionNumber, Trigger};
+use midflight_store::RevisionQuery;
+use serde_json::json;
+use sha2::Sha256;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::auth::Author;
+use crate::body;
+use crate::config::{WebhookAction, WebhookSettings};
+use crate::log::changes;
+use crate::params::InPath;
+use crate::problem::{ApiError, Code, ProblemBody};
+use crate::wire::{ApplyRequest, WriteAnswer};
+use crate::write::{WriteParams, answer, submit};
+
+/// How far the time of a request may be from ours, in seconds.
+const TOLERANCE_S: i64 = 300;
+/// The longest id of a request, in bytes.
+const ID_BYTES_MAX: usize = 128;
+/// How many ids are remembered. They are only needed for as long as their time would be taken.
+const HEARD_MAX: usize = 10_000;
+/// How many of the newest revisions are looked at for a request that another replica has taken.
+const LOOKED_AT_MAX: u32 = 500;
+
+/// The routes of webhooks.
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(call))
+}
+
+/// The requests that were taken in the time in which they could come again.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    ids: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Heard {
+    fn has(&self, id: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).ids.contains(id)
+    }
+
+    fn keep(&self, id: String) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.ids.insert(id.clone()) {
+            inner.order.push_back(id);
+        }
+        while inner.order.len() > HEARD_MAX {
+            let oldest = inner.order.pop_front().unwrap_or_default();
+            inner.ids.remove(&oldest);
+        }
+    }
+}
+
+/// Takes a signed request of another system: it reloads, or with the body of `/api/v1/apply` makes an edit, as the config
+/// says (`webhooks.NAME`). A request that comes again is answered `repeated` and does nothing.
+#[utoipa::path(post, path = "/api/v1/webhooks/{name}", tag = "config",
+    params(("name" = String, Path, description = "The webhook, as the config names it"),
+        ("webhook-id" = String, Header, description = "Unique for each request"),
+        ("webhook-timestamp" = String, Header, description = "Seconds since 1970, at most five minutes off"),
+        ("webhook-signature" = String, Header, description = "`v1,` and the HMAC-SHA256 in base64")),
+    request_body = ApplyRequest,
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = "default", body = ProblemBody)))]
+pub(crate) async fn call(
+    State(app): State<App>,
+    InPath(name): InPath<String>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let Some(hook) = app.settings().webhooks.get(&name).cloned() else {
+        return Err(ApiError::new(Code::NotFound, format!("the config has no webhook {name:?}")));
+    };
+    let limits = app.limits;
+    let bytes =
+        body::receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
+    let id = verified(&hook, &headers, &bytes, Timestamp::now())?;
+    let by = format!("webhook:{name}");
+    let mark = format!("{by} {id}");
+    if app.webhooks.has(&mark) {
+        return Ok(repeated());
+    }
+    let response = match hook.action {
+        WebhookAction::Reload => {
+            let report = app.reloader.reload(Trigger::Webhook, &by).await;
+            let status = if report.is_live() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            (status, Json(report.to_json())).into_response()
+        }
+        WebhookAction::Apply => match apply(&app, &by, &mark, &bytes).await? {
+            Some(response) => response,
+            None => return Ok(repeated()),
+        },
+    };
+    // Only what was done is not done again: whoever was refused may send it once more.
+    if response.status().is_success() {
+        app.webhooks.keep(mark);
+    }
+    Ok(response)
+}
+
+fn repeated() -> Response {
+    Json(json!({"outcome": "repeated"})).into_response()
+}
+
+/// Makes the edit of a request; none when another replica has made it.
+async fn apply(app: &App, by: &str, mark: &str, bytes: &[u8]) -> Result<Option<Response>, ApiError> {
+    let request: ApplyRequest = body::parse(bytes)?;
+    if was_taken(app, by, mark).await? {
+        return Ok(None);
+    }
+    let changes = changes(request.changes)?;
+    let reason = match request.reason.as_str() {
+        "" => mark.to_owned(),
+        reason => format!("{reason} ({mark})"),
+    };
+    let params = WriteParams::default().or_reason(reason);
+    let mut edit = params.edit(Author(by.to_owned()), changes);
+    edit.trigger = Trigger::Webhook;
+    let submitted = submit(app, &params, edit).await?;
+    Ok(Some(answer(app, &params, submitted)))
+}
+
+/// Whether the log has the edit of a request already, from as long ago as it could come again.
+async fn was_taken(app: &App, by: &str, mark: &str) -> Result<bool, ApiError> {
+    let mut before: Option<RevisionNumber> = None;
+    let since = Timestamp::now().as_second() - 2 * TOLERANCE_S;
+    loop {
+        let query = RevisionQuery { kind: None, before, limit: LOOKED_AT_MAX };
+        let page = app.engine.store().revisions(query).await?;
+        for revision in &page.items {
+            if revision.created_at.as_second() < since {
+                return Ok(false);
+            }
+            let is_it = revision.reason == mark || revision.reason.ends_with(&format!("({mark})"));
+            if revision.author == by && is_it {
+                return Ok(true);
+            }
+        }
+        match page.next {
+            Some(next) => before = Some(next),
+            None => return Ok(false),
+        }
+    }
+}
+
+/// The id of a request that whoever has the secret signed, not long ago.
+fn verified(
+    hook: &WebhookSettings,
+    headers: &HeaderMap,
+    bytes: &[u8],
+    now: Timestamp,
+) -> Result<String, ApiError> {
+    let refused = |detail: &str| ApiError::new(Code::Unauthenticated, detail);
+    let header = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.ok_or_else(|| refused(&format!("the header {name} is missing; sign as Standard Webhooks says")))
+    };
+    let (id, sent, signatures) =
+        (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
+    if id.is_empty() || id.len() > ID_BYTES_MAX {
+        return Err(refused("webhook-id takes 1 to 128 characters"));
+    }
+    let seconds: i64 = sent.parse().map_err(|_| refused("webhook-timestamp takes seconds since 1970"))?;
+    if seconds.abs_diff(now.as_second()) > TOLERANCE_S.unsigned_abs() {
+        return Err(refused("webhook-timestamp is more than five minutes off; look at the clocks"));
+    }
+    let is_signed = signatures.split(' ').filter_map(|one| one.strip_prefix("v1,")).any(|one| {
+        let Ok(signature) = STANDARD.decode(one) else { return false };
+        let Some(mut mac) = mac(&hook.secret) else { return false };
+        for part in [id.as_bytes(), b".", sent.as_bytes(), b".", bytes] {
+            mac.update(part);
+        }
+        // In constant time.
+        mac.verify_slice(&signature).is_ok()
+    });
+    if is_signed {
+        Ok(id.to_owned())
+    } else {
+        Err(refused("the signature is not that of this webhook's secret"))
+    }
+}
+
+/// What signs with a secret: `whsec_` and its bytes in base64, or the text itself.
+fn mac(secret: &midflight_config::Secret) -> Option<Hmac<Sha256>> {
+    let text = secret.expose();
+    let key = match text.strip_prefix("whsec_") {
+        Some(encoded) => STANDARD.decode(encoded).ok()?,
+        None => text.as_bytes().to_vec(),
+    };
+    Hmac::new_from_slice(&key).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use midflight_config::Secret;
+
+    /// The example of the specification's own documents.
+    #[test]
+    fn a_signature_holds_for_its_secret_its_time_and_its_body_alone() {
+        let hook =
+            |secret: &str| WebhookSettings { secret: Secret::new(secret), action: WebhookAction::Reload };
+        let good = hook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let (id, sent, body) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", br#"{"test": 2432232314}"#);
+        let signature = "v0,x v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        let check = |hook: &WebhookSettings, id: &str, sent: &str, body: &[u8], late: i64| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in
+                [("webhook-id", id), ("webhook-timestamp", sent), ("webhook-signature", signature)]
+            {
+                headers.insert(name, value.parse().unwrap());
+            }
+            let now = Timestamp::from_second(1_614_265_330 + late).unwrap();
+            verified(hook, &headers, body, now).map_err(|error| error.body().detail.clone())
+        };
+        assert_eq!(check(&good, id, sent, body, 299), Ok(id.to_owned()));
+        for wrong in [
+            check(&good, id, sent, body, 301),
+            check(&good, id, sent, body, -301),
+            check(&good, "msg_other", sent, body, 0),
+            check(&good, id, "1614265331", body, 0),
+            check(&good, id, "now", body, 0),
+            check(&good, id, sent, b"{}", 0),
+            check(&hook("whsec_AAAA"), id, sent, body, 0),
+            check(&hook("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), id, sent, body, 0),
+        ] {
+            assert!(wrong.is_err(), "{wrong:?}");
+        }
+        let none = verified(&good, &HeaderMap::new(), body, Timestamp::UNIX_EPOCH);
+        assert!(none.is_err_and(|error| error.body().detail.contains("webhook-id is missing")));
+    }
+
+    #[test]
+    fn what_was_heard_is_remembered_to_a_bound() {
+        let heard = Heard::default();
+        for n in 0..=HEARD_MAX {
+            heard.keep(n.to_string());
+        }
+        assert!(!heard.has("0") && heard.has("1") && heard.has(&HEARD_MAX.to_string()));
+    }
+}

@@ -1,0 +1,282 @@
+//! Configs over HTTP: named ones with a schema, and the server's own with all that follows it.
+
+use std::fs;
+use std::time::Duration;
+
+use midflight_config::Origin;
+use midflight_source::FileOptions;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Server, answer, server, server_with};
+
+/// A server whose config is a file of this text.
+async fn server_of(text: &str) -> (Server, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("midflight.yaml");
+    fs::write(&file, text).unwrap();
+    let server = server_with(|options| {
+        options.config.file = Some(file);
+        // What is noticed is noticed because the system told of it.
+        let poll = Duration::from_secs(3600);
+        options.config.file_options = FileOptions { poll, ..FileOptions::default() };
+    })
+    .await;
+    (server, dir)
+}
+
+async fn reload(server: &Server) -> (u16, Value) {
+    let answer = server.post("/-/reload", &json!({})).await;
+    (answer.status.as_u16(), answer.json)
+}
+
+#[tokio::test]
+async fn a_named_config_is_held_to_its_schema_patched_compared_and_taken_back() {
+    let server = server().await;
+    let schema = json!({"type": "object", "properties": {
+        "port": {"type": "integer", "minimum": 1, "default": 80, "x-reload": "restart"},
+        "key": {"type": "string", "writeOnly": true},
+        "level": {"enum": ["info", "debug"]}
+    }});
+    assert_eq!(server.put("/api/v1/documents/config/schemas/shop", &schema).await.status, 201);
+    let made = server.put("/api/v1/config/shop", &json!({"level": "info", "key": "${env:KEY}"})).await;
+    assert_eq!((made.status.as_u16(), made.json["revision"].clone()), (201, json!(2)));
+
+    let refused =
+        server.put("/api/v1/config/shop", &json!({"levle": "info", "key": "hunter2", "port": 0})).await;
+    let problem = refused.problem(422, "invalid_document");
+    let told: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|it| it["path"].clone()).collect();
+    assert_eq!(told, ["/key", "/levle", "/port"]);
+    assert!(!problem.to_string().contains("hunter2"));
+
+    let patch = |body: Value| answer(server.request(Method::PATCH, "/api/v1/config/shop").json(&body));
+    patch(json!({"level": "debug", "port": 81, "key": null})).await.ok();
+    let body = server.get("/api/v1/config/shop").await.ok()["body"].clone();
+    assert_eq!(body, json!({"level": "debug", "port": 81}));
+    assert_eq!(patch(json!([1])).await.status, 422);
+    let stale =
+        server.request(Method::PATCH, "/api/v1/config/shop").header("if-match", "\"1\"").json(&json!({}));
+    answer(stale).await.problem(412, "precondition_failed");
+
+    let diff = server.get("/api/v1/config/shop/diff").await.ok();
+    assert_eq!(
+        diff["changes"],
+        json!([
+            {"path": "/key", "from": "${env:KEY}", "to": null, "takes": "live"},
+            {"path": "/level", "from": "info", "to": "debug", "takes": "live"},
+            {"path": "/port", "from": null, "to": 81, "takes": "restart"}
+        ])
+    );
+    let effective = server.get("/api/v1/config/shop/effective").await.ok();
+    assert_eq!(
+        effective["keys"][1],
+        json!({"path": "/port", "value": 81, "origin": "document", "takes": "restart"})
+    );
+
+    let back = server.post("/api/v1/config/shop/rollback", &json!({"revision": 2})).await.ok();
+    assert_eq!(back["revision"], 4);
+    assert_eq!(server.get("/api/v1/config/shop").await.ok()["body"]["level"], "info");
+    let nowhere = server.post("/api/v1/config/shop/rollback", &json!({"revision": 1})).await;
+    nowhere.problem(404, "not_found");
+    server.get("/api/v1/config/none/effective").await.problem(404, "not_found");
+    server.get("/api/v1/config/schemas%2Fshop").await.problem(400, "invalid_name");
+    let list = server.get("/api/v1/config").await.ok();
+    let names: Vec<_> = list["items"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
+    assert_eq!(names, ["midflight", "shop"]);
+}
+
+#[tokio::test]
+async fn the_servers_own_config_follows_its_file_and_says_by_the_hash_what_came_of_it() {
+    let (server, dir) = server_of("metrics: {labels: {zone: a}}\n").await;
+    let file = dir.path().join("midflight.yaml");
+    let health = async || {
+        let answer = server.get("/health/reload").await;
+        (answer.status.as_u16(), answer.json)
+    };
+    let (status, first) = health().await;
+    assert_eq!((status, &first["status"], &first["trigger"]), (200, &json!("success"), &json!("startup")));
+    let metrics = async || server.anonymous(Method::GET, "/metrics").send().await.unwrap();
+    assert!(metrics().await.text().await.unwrap().contains("midflight_desired_revision{zone=\"a\"} 1"));
+
+    fs::write(&file, "metrics: {enabled: false}\n").unwrap();
+    let (status, changed) = reload(&server).await;
+    assert_eq!((status, &changed["status"]), (200, &json!("success")));
+    assert_ne!(changed["hash"], first["hash"]);
+    assert_eq!(changed["hash"], changed["served_hash"]);
+    assert_eq!(metrics().await.status(), 404);
+
+    fs::write(&file, "metrics: {enabled: false}\n# a comment\n").unwrap();
+    let (_, comment) = reload(&server).await;
+    assert!(comment["status"] == "unchanged" && comment["hash"] != changed["hash"], "{comment}");
+
+    fs::write(&file, "metrics:\n  enabled: maybe\n").unwrap();
+    let (status, refused) = reload(&server).await;
+    assert_eq!((status, &refused["status"]), (422, &json!("validation_failed")));
+    assert_eq!(refused["served_hash"], comment["hash"]);
+    let problem = &refused["problems"][0];
+    assert_eq!((&problem["path"], &problem["line"]), (&json!("/metrics/enabled"), &json!(2)));
+    let (status, health) = health().await;
+    assert_eq!(
+        (status, &health["status"], &health["hash"]),
+        (503, &json!("validation_failed"), &refused["hash"])
+    );
+    assert_eq!(server.get("/health/ready").await.status, 200, "it serves on");
+    assert_eq!(metrics().await.status(), 404);
+
+    // The document belongs to the file: an edit past it says so.
+    let past = server.put("/api/v1/config/midflight", &json!({})).await;
+    assert!(past.problem(409, "owned")["detail"].as_str().unwrap().contains("file:"));
+    let nobody = answer(server.anonymous(Method::POST, "/-/reload")).await;
+    nobody.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn an_edit_of_the_document_tells_what_is_masked_and_what_waits_for_a_restart() {
+    let server = server_with(|options| {
+        let variables = [("MIDFLIGHT_CACHE__TTL_MS".to_owned(), "500".to_owned())];
+        options.config.variables(variables).cover("/log/level", "warn", Origin::Flag("--log".into()));
+    })
+    .await;
+    let body = json!({"cache": {"ttl_ms": 700}, "log": {"level": "debug", "output": "stdout"}, "metrics": {"enabled": true}});
+    let made = server.put("/api/v1/config/midflight", &body).await;
+    assert_eq!(
+        made.json["config"],
+        json!({
+            "masked": [
+                {"path": "/cache/ttl_ms", "by": "env MIDFLIGHT_CACHE__TTL_MS"},
+                {"path": "/log/level", "by": "flag --log"}
+            ],
+            "restart_required": ["/log/output"]
+        })
+    );
+    let effective = server.get("/api/v1/config/midflight/effective").await.ok();
+    assert_eq!(
+        (&effective["value"]["log"]["level"], &effective["value"]["cache"]["ttl_ms"]),
+        (&json!("warn"), &json!(500))
+    );
+    let health = server.get("/health/reload").await.ok();
+    assert_eq!(
+        (&health["restart_required"], &health["served_hash"]),
+        (&json!(["/log/output"]), &health["hash"])
+    );
+    // It is taken back, and nothing waits any more.
+    server.post("/api/v1/revisions/0/restore", &json!({"kind": "config"})).await;
+    let body = json!({"log": {"level": "warn"}});
+    let made = server.put("/api/v1/config/midflight", &body).await;
+    assert_eq!(made.json["config"], json!({"masked": [], "restart_required": []}));
+}
+
+#[tokio::test]
+async fn a_bad_config_stops_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = async |text: &str| {
+        let file = dir.path().join("midflight.yaml");
+        fs::write(&file, text).unwrap();
+        let mut options = crate::support::options(&dir);
+        options.config.file = Some(file);
+        midflight_server::start(options).await.map(drop).unwrap_err().to_string()
+    };
+    for (text, expected) in [
+        (
+            "log: {levle: info}\n",
+            "midflight.yaml:1:14: at /log/levle: there is no key \"levle\" here; did you mean",
+        ),
+        ("log: [\n", "midflight.yaml:"),
+        ("storage: {backend: postgres}\n", "at /database/url: this is no URL"),
+        ("llm: {model: m, api_key: sk-123}\n", "/llm/api_key: api_key is a secret"),
+    ] {
+        let error = start(text).await;
+        assert!(error.starts_with("the config is not valid:") && error.contains(expected), "{error}");
+        assert!(!error.contains("sk-123"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_config_in_the_log_stops_the_start_too() {
+    let server = server_with(|options| {
+        let variables = [("MIDFLIGHT_LOG__LEVEL".to_owned(), "info".to_owned())];
+        options.config.variables(variables);
+    })
+    .await;
+    let made = server.put("/api/v1/config/midflight", &json!({"cache": {"ttl_ms": 1000}})).await;
+    assert_eq!(made.status, 201);
+    server.running.stop().await;
+    // What held then does not hold with the variables of now.
+    let mut options = crate::support::options(&server.dir);
+    options.config.variables([("MIDFLIGHT_DATABASE__MAX_CONNS".to_owned(), "0".to_owned())]);
+    let error = midflight_server::start(options).await.map(drop).unwrap_err().to_string();
+    assert!(error.contains("takes 1 to 1000 (from env MIDFLIGHT_DATABASE__MAX_CONNS)"), "{error}");
+}
+
+#[tokio::test]
+async fn an_llm_that_is_not_there_is_refused_and_nothing_else_changes() {
+    let server = server().await;
+    let port = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port() };
+    let body = json!({"llm": {"model": "m", "base_url": format!("http://127.0.0.1:{port}/v1")}, "metrics": {"enabled": false}});
+    let refused = server.put("/api/v1/config/midflight", &body).await;
+    let problem = refused.problem(422, "rejected");
+    assert_eq!(problem["errors"][0]["path"], "/llm/base_url");
+    assert_eq!(server.get("/metrics").await.status, 200);
+    let reloads = server.get("/api/v1/reloads?outcome=rejected").await.ok();
+    let llm = &reloads["items"][0]["components"][0];
+    assert_eq!((&llm["name"], &llm["state"]), (&json!("llm"), &json!("refused")));
+}
+
+/// Signs a request as the Standard Webhooks specification says.
+fn signed(server: &Server, name: &str, id: &str, at: i64, body: &str) -> reqwest::RequestBuilder {
+    use base64::Engine as _;
+    use hmac::Mac as _;
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(format!("{id}.{at}.{body}").as_bytes());
+    let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+    server
+        .anonymous(Method::POST, &format!("/api/v1/webhooks/{name}"))
+        .header("webhook-id", id)
+        .header("webhook-timestamp", at.to_string())
+        .header("webhook-signature", format!("v1,{signature}"))
+        .body(body.to_owned())
+}
+
+const SECRET: &str = "a secret that nobody can guess";
+
+#[tokio::test]
+async fn signed_webhooks_reload_and_edit_and_do_so_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    fs::write(&key, SECRET).unwrap();
+    let text = format!(
+        "webhooks:\n  git: {{secret: \"${{file:{0}}}\"}}\n  crm: {{secret: \"${{file:{0}}}\", action: apply}}\n",
+        key.display()
+    );
+    let (server, config) = server_of(&text).await;
+    let now = jiff::Timestamp::now().as_second();
+
+    fs::write(config.path().join("midflight.yaml"), format!("{text}metrics: {{enabled: false}}\n")).unwrap();
+    let told = answer(signed(&server, "git", "m1", now, "")).await.ok();
+    assert_eq!((&told["trigger"], &told["triggered_by"]), (&json!("webhook"), &json!("webhook:git")));
+    assert_eq!(server.get("/metrics").await.status, 404);
+    assert_eq!(answer(signed(&server, "git", "m1", now, "")).await.ok(), json!({"outcome": "repeated"}));
+
+    let change =
+        json!({"changes": [{"op": "put", "kind": "config", "name": "shop", "body": {"n": 1}}]}).to_string();
+    let made = answer(signed(&server, "crm", "m2", now, &change)).await;
+    assert_eq!(made.status, 201, "{}", made.json);
+    let number = made.json["revision"].as_u64().unwrap();
+    let revision = server.get(&format!("/api/v1/revisions/{number}")).await.ok();
+    assert_eq!(
+        (&revision["revision"]["author"], &revision["revision"]["trigger"]),
+        (&json!("webhook:crm"), &json!("webhook"))
+    );
+    // Changed since; what comes again does not bring it back, here or on a replica that has not heard of it.
+    server.put("/api/v1/config/shop", &json!({"n": 2})).await.ok();
+    assert_eq!(answer(signed(&server, "crm", "m2", now, &change)).await.ok(), json!({"outcome": "repeated"}));
+    assert_eq!(server.get("/api/v1/config/shop").await.ok()["body"], json!({"n": 2}));
+
+    let bad =
+        json!({"changes": [{"op": "put", "kind": "rules", "name": "x/y", "body": {"no": 1}}]}).to_string();
+    answer(signed(&server, "crm", "m3", now, &bad)).await.problem(422, "invalid_document");
+    answer(signed(&server, "crm", "m4", now, "{")).await.problem(400, "malformed_body");
+    answer(signed(&server, "crm", "m5", now - 600, &change)).await.problem(401, "unauthenticated");
+    answer(signed(&server, "crm", "m6", now, &change).body("{}")).await.problem(401, "unauthenticated");
+    answer(signed(&server, "none", "m7", now, "")).await.problem(404, "not_found");
+}
