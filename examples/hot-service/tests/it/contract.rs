@@ -29,7 +29,8 @@ fn given() -> Option<Contents> {
     Some(read.map(Result::unwrap))
 }
 
-fn walk(contents: &Contents, pair: &Pair, mut save: impl FnMut(&str)) {
+fn walk(contents: &Contents, file: &Path, method: Method, mut save: impl FnMut(&str)) {
+    let pair = Pair::start(file, method);
     let [initial, changed, touched, invalid] = contents;
     pair.until("the first content verified", |pair| pair.is_verified(initial));
     assert_eq!((pair.attempts(), pair.successes()), (0, 0), "what is served already is not triggered");
@@ -41,6 +42,7 @@ fn walk(contents: &Contents, pair: &Pair, mut save: impl FnMut(&str)) {
 
     save(changed);
     pair.until_succeeded(1);
+    pair.until_told(method);
     level("debug");
 
     save(touched);
@@ -64,13 +66,13 @@ fn walk(contents: &Contents, pair: &Pair, mut save: impl FnMut(&str)) {
 
 fn by_renames(contents: &Contents, method: Method) {
     let (_folder, file) = folder(&contents[0]);
-    walk(contents, &Pair::start(&file, method), |text| rename_over(&file, text));
+    walk(contents, &file, method, |text| rename_over(&file, text));
 }
 
 fn by_swaps(contents: &Contents, method: Method) {
     let folder = tempfile::tempdir().unwrap();
     let mut map = ConfigMap::mount(folder.path(), "app.yaml", &contents[0]);
-    walk(contents, &Pair::start(&map.file(), method), |text| map.write(text));
+    walk(contents, &map.file(), method, |text| map.write(text));
 }
 
 #[test]

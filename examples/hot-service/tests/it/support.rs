@@ -40,6 +40,16 @@ pub(crate) enum Method {
     Signal,
 }
 
+impl Method {
+    /// What the service calls it when it is told so.
+    fn trigger(self) -> &'static str {
+        match self {
+            Self::Http => "manual",
+            Self::Signal => "signal",
+        }
+    }
+}
+
 /// A service and the sidecar beside it.
 pub(crate) struct Pair {
     pub(crate) service: Daemon,
@@ -85,6 +95,12 @@ impl Pair {
 
     pub(crate) fn revision(&self) -> u64 {
         health(&self.service).1["revision"].as_u64().unwrap()
+    }
+
+    /// Waits until the service has looked since it was told to: it follows its file by itself too.
+    #[track_caller]
+    pub(crate) fn until_told(&self, method: Method) {
+        self.until("the word of the sidecar", |pair| health(&pair.service).1["trigger"] == method.trigger());
     }
 
     /// Waits until something is so, and shows what both said when it never is.
