@@ -32,7 +32,7 @@ pub enum Criticality {
     #[default]
     Critical,
     /// The component stays on its old value, or without one at the start, and is reported; the reload goes on. It is
-    /// tried again at the next look at the log.
+    /// tried again soon, ever less often.
     BestEffort,
 }
 

@@ -10,7 +10,7 @@ use midflight_core::{
 use midflight_store::LastGood;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::away::Away;
+use crate::away::{Away, Missing};
 use crate::core::Core;
 use crate::follower::{Bell, Ring};
 use crate::load::{Aim, blamed};
@@ -96,7 +96,7 @@ impl Coordinator {
         let mut put_off = None;
         let mut away = Away::default();
         loop {
-            let look_again = away.look_again(self.state.store_error.is_some());
+            let look_again = away.look_again(self.missing());
             let request = match put_off.take() {
                 Some(request) => request,
                 None => tokio::select! {
@@ -117,6 +117,15 @@ impl Coordinator {
                 },
             };
             put_off = self.serve(request).await;
+        }
+    }
+
+    /// What is to be looked for again without anybody asking.
+    fn missing(&self) -> Option<Missing> {
+        match (self.state.store_error.is_some(), self.state.behind.is_empty()) {
+            (true, _) => Some(Missing::Log),
+            (false, false) => Some(Missing::Component),
+            (false, true) => None,
         }
     }
 
