@@ -42,6 +42,12 @@ impl<S> Place<S> {
         Self { document: Some(document), ..Self::new(vec![section], prefix, read) }
     }
 
+    /// Only the name of a place, a JSON Pointer, for a program that checks settings when it validates them.
+    #[must_use]
+    pub fn named(prefix: &str) -> Self {
+        Self::new(Vec::new(), Pointer::parse(prefix), |_| None)
+    }
+
     /// The documents that concern the component.
     #[must_use]
     pub fn sections(&self) -> &[Section] {

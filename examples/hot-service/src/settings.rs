@@ -1,7 +1,8 @@
 //! What the service may be told: plain serde types, whose defaults are the lowest layer.
 
+use midflight::Problems;
 use midflight::app::Process;
-use midflight::components::{DatabaseSettings, LogSettings, RedisSettings};
+use midflight::components::{DatabaseSettings, LogSettings, Place, RedisSettings};
 use midflight::config::{Origin, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -42,9 +43,17 @@ impl Default for ServerSettings {
     }
 }
 
+impl Settings {
+    /// What is wrong beyond the types. A level that cannot be is refused before anything is prepared.
+    fn problems(&self) -> Problems {
+        self.log.check(&Place::named("/log")).err().unwrap_or_default()
+    }
+}
+
 /// Every key is live but those of the listener. Over the file lie variables, as `HOT_LOG__LEVEL`, and over those the flags.
 pub(crate) fn shape(flags: &Flags) -> Shape<Settings> {
-    let mut shape = Shape::new().restart("/server").env("HOT", Process::variables());
+    let mut shape =
+        Shape::new().restart("/server").env("HOT", Process::variables()).check(Settings::problems);
     if let Some(listen) = flags.listen {
         let by = || Origin::Flag("--listen".to_owned());
         shape = shape.cover("/server/host", listen.ip().to_string(), by());

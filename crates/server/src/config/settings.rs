@@ -5,13 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use midflight_components::{LlmSettings, LogFormat, LogSettings as Logged};
+use midflight_components::{LlmSettings, LogFormat, LogSettings as Logged, Place};
 use midflight_config::{Secret, Shape};
 use midflight_core::{Pointer, Problem, Problems};
 use midflight_store::{PostgresOptions, PostgresUrl};
 use serde::{Deserialize, Serialize};
 
-use super::part::{llm_place, log_place};
 use crate::{BusPlace, StorePlace};
 
 /// The name of a server's own config among all.
@@ -250,10 +249,10 @@ impl Settings {
         if is_needed && let Err(error) = PostgresUrl::from_str(database.url.expose()) {
             add("/database/url", "invalid_value", error.to_string());
         }
-        if let Err(found) = self.log.logged().check(&log_place(|_| None)) {
+        if let Err(found) = self.log.logged().check(&Place::named("/log")) {
             problems.append(found);
         }
-        if let Some(Err(found)) = self.llm.as_ref().map(|llm| llm.check(&llm_place(|_| None))) {
+        if let Some(Err(found)) = self.llm.as_ref().map(|llm| llm.check(&Place::named("/llm"))) {
             problems.append(found);
         }
         let mut add = |path: &str, code: &'static str, message: String| {
