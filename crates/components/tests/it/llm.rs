@@ -203,14 +203,14 @@ async fn a_call_is_by_one_set_of_settings_through_all_its_tries() {
 }
 
 #[tokio::test]
-async fn one_that_cannot_be_reached_stays_behind_and_is_told() {
+async fn one_that_cannot_be_reached_is_refused_and_the_one_in_use_stays() {
     let double = Double::start().await;
     let (engine, llm) = started(&Arc::default()).await;
     engine.apply(put(settings_at(double.port, json!({})))).await.unwrap();
     let before = llm.status();
     let (_silent, port) = silent();
-    engine.apply(put(settings_at(port, json!({ "timeout_ms": 100 })))).await.unwrap();
-    let event = engine.history().last().unwrap();
-    assert_eq!(event.components[0].state, midflight_core::ComponentState::LeftBehind);
+    let refused = engine.apply(put(settings_at(port, json!({ "timeout_ms": 100 })))).await.unwrap_err();
+    let event = refused.event.unwrap();
+    assert_eq!(event.components[0].state, midflight_core::ComponentState::Refused);
     assert_eq!(llm.status(), before);
 }
