@@ -33,11 +33,11 @@ pub(super) async fn leave(pool: &Arc<Pool>, in_use: Option<Arc<Pool>>) {
     let grace_ends = tokio::time::Instant::now() + pool.settings.grace();
     while leaving.close_idle().await {
         if timeout_at(grace_ends, pool.changed.notified()).await.is_err() {
-            leaving.cut(in_use).await;
+            leaving.cut(in_use.clone()).await;
             break;
         }
     }
-    leaving.end().await;
+    leaving.end(in_use).await;
 }
 
 struct Leaving<'a> {
@@ -89,15 +89,23 @@ impl Leaving<'_> {
     }
 
     /// Waits until the server has let go of all of it, and says goodbye.
-    async fn end(mut self) {
+    async fn end(mut self, in_use: Option<Arc<Pool>>) {
         let Some(mut kept) = self.last.take() else { return };
-        self.gone.remove(&kept.pid());
+        let last = kept.pid();
+        self.gone.remove(&last);
         let gone: Vec<i32> = self.gone.into_iter().collect();
         if !gone.is_empty() {
             // A pooler between us and the server keeps them: then there is nothing to be waited for.
             timeout(ASKED_MAX, are_gone(&mut kept.connection, &gone)).await.ok();
         }
         kept.goodbye().await;
+        // The server has it for a moment after its goodbye, and only another can be asked about that.
+        if let Some(pool) = in_use.filter(|pool| pool.is_like(self.pool))
+            && let Ok(mut leased) = pool.acquire(Instant::now() + ASKED_MAX).await
+        {
+            timeout(ASKED_MAX, are_gone(&mut leased.kept.connection, &[last])).await.ok();
+            pool.take_back(leased.kept, leased.permit).await;
+        }
     }
 }
 
