@@ -197,7 +197,9 @@ impl Reload<'_> {
         ended.components = tried.times;
         let parts = tried.parts?;
         let compiles = plan.steps.iter().any(|step| matches!(step, Step::Compile { .. } | Step::Append));
-        if plan.changes.is_empty() && !compiles && parts.is_empty() && served.revision() == plan.to {
+        let is_same = plan.changes.is_empty() && !compiles && served.revision() == plan.to;
+        // What was compiled anew is kept anew too, be it the same.
+        if is_same && parts.is_empty() && !anew {
             return Err(Halt::NothingToDo);
         }
         Ok(Ready { plan, world, parts, edit })
