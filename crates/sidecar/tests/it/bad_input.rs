@@ -251,7 +251,8 @@ fn a_process_that_a_signal_would_end_is_not_signalled_and_neither_is_a_pause() {
     let mut deaf = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
     let pause = DoubleProcess::start("pause", &file);
     let pids = [(deaf.id().to_string(), "does not listen for that signal"), (pause.pid(), "is `pause`")];
-    let watch = ["--watch", file.to_str().unwrap(), "--verify", "none"];
+    // Not HUP: whatever is started by `nohup`, as a long run of tests may be, does not mind that.
+    let watch = ["--watch", file.to_str().unwrap(), "--verify", "none", "--signal", "USR1"];
     let sidecars = pids.map(|(pid, why)| (Sidecar::start(&[&watch[..], &["--pid", &pid]].concat()), why));
     for (sidecar, _) in &sidecars {
         sidecar.until("the start", |sidecar| sidecar.log().contains("told of the next change"));
