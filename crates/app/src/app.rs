@@ -222,9 +222,9 @@ impl<T: Send + Sync + 'static> App<T> {
         self.reloader.report()
     }
 
-    /// Waits for the next look to end, and answers how the config stands then.
-    pub async fn next_report(&self) -> Report {
-        self.reloader.next_report().await
+    /// Waits for the next look to end, counted from this call, and answers how the config stands then.
+    pub fn next_report(&self) -> impl Future<Output = Report> + '_ {
+        self.reloader.next_report()
     }
 
     /// Reloads whenever the process gets SIGHUP, until the app stops.

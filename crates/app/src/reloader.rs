@@ -83,14 +83,17 @@ impl Reloader {
         self.subject.report(looked, &self.engine)
     }
 
-    /// Waits for the next look to end, and answers how the config stands then.
-    pub async fn next_report(&self) -> Report {
+    /// Waits for the next look to end, counted from this call and not from the first poll, and answers how the config stands
+    /// then. So whoever calls it before they look at [`Self::report`] misses nothing between the two.
+    pub fn next_report(&self) -> impl Future<Output = Report> + '_ {
         let mut looked = self.looked.clone();
         looked.mark_unchanged();
-        if looked.changed().await.is_err() {
-            std::future::pending::<()>().await;
+        async move {
+            if looked.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            self.report()
         }
-        self.report()
     }
 
     /// Stops watching; takes as long as a look that is under way. Stopping twice is stopping once.
