@@ -13,8 +13,10 @@ mod name;
 mod outcome;
 mod parts;
 mod phase;
+mod place;
 mod plan;
 mod problem;
+mod reader;
 mod revision;
 mod suggest;
 
@@ -28,7 +30,9 @@ pub use name::{CHECKS_FOLDER, DocumentId, DocumentName, KindName, NAME_BYTES_MAX
 pub use outcome::{Outcome, Trigger, UnknownWord};
 pub use parts::in_parts;
 pub use phase::{Phase, Status, StatusEvent, next_status};
+pub use place::Place;
 pub use plan::{Plan, Planned, Step};
 pub use problem::{Pointer, Problem, Problems};
+pub use reader::{JsonType, Reader, TAGS_MAX, TEXT_BYTES_MAX};
 pub use revision::{Appended, ChangeSummary, Revision, RevisionNumber};
 pub use suggest::{clip, hint, nearest};

@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::attribute::Attribute;
 use crate::operator::Operator;
 use crate::original::{Typing, retyped};
-use crate::scalar::Type;
 use crate::test::Test;
 use crate::truth::Truth;
+use midflight_core::JsonType;
 use midflight_core::clip;
 
 /// A compiled condition, shared by every rule that uses it.
@@ -93,7 +93,7 @@ impl Condition {
         match (value, truth) {
             (None, _) => format!("{attribute} is missing"),
             (Some(value), Truth::WrongType) => {
-                let (found, wanted) = (Type::of(value).word(), self.test.constant_word());
+                let (found, wanted) = (JsonType::of(value).word(), self.test.constant_word());
                 format!("{attribute} is {found}, the constant is {wanted}")
             }
             (Some(value), _) => format!("{attribute} is {}", clip(&value.to_string())),

@@ -9,10 +9,10 @@ use crate::outcome::{Execution, RuleEvaluation, RuleOutcome};
 use crate::request::{ExecuteError, ExecuteRequest};
 use crate::rule::Rule;
 use crate::ruleset::Ruleset;
-use crate::scalar::Type;
 use crate::snapshot::RulesSnapshot;
 use crate::status::RuleStatus;
 use crate::truth::Truth;
+use midflight_core::JsonType;
 use midflight_core::{clip, nearest};
 
 /// How many ids are compared with one that is unknown.
@@ -52,7 +52,7 @@ impl RulesSnapshot {
     pub fn execute<'s>(&'s self, request: &ExecuteRequest<'_>) -> Result<Execution<'s>, ExecuteError> {
         let ruleset = self.find(request.ruleset)?;
         if !request.data.is_object() {
-            return Err(ExecuteError::DataNotAnObject { found: Type::of(request.data).word() });
+            return Err(ExecuteError::DataNotAnObject { found: JsonType::of(request.data).word() });
         }
         let evaluator = Evaluator::new(ruleset, request.data);
         let chosen = request.rule_ids.map(|ids| chosen(ruleset, ids)).transpose()?;

@@ -9,7 +9,7 @@ pub const ATTRIBUTE_BYTES_MAX: usize = 256;
 /// The longest action result, in bytes.
 pub const ACTION_BYTES_MAX: usize = 256;
 /// The longest name, description or tag, in bytes.
-pub const TEXT_BYTES_MAX: usize = 10_000;
+pub const TEXT_BYTES_MAX: usize = midflight_core::TEXT_BYTES_MAX;
 /// The longest regular expression, in bytes.
 pub const REGEX_BYTES_MAX: usize = 1_000;
 /// The most memory of one compiled regular expression, in bytes. Counted repetitions such as `(a{500}){500}` need far
@@ -19,5 +19,3 @@ pub const REGEX_COMPILED_BYTES_MAX: usize = 1 << 20;
 pub const LIST_ITEMS_MAX: usize = 10_000;
 /// The most patterns of a ruleset.
 pub const PATTERNS_MAX: usize = 10_000;
-/// The most tags of a document.
-pub const TAGS_MAX: usize = 100;

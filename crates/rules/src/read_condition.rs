@@ -9,8 +9,8 @@ use crate::attribute::Attribute;
 use crate::condition::Condition;
 use crate::operator::Operator;
 use crate::original::Typing;
-use crate::place::Place;
-use crate::reader::Reader;
+use midflight_core::Place;
+use midflight_core::Reader;
 
 const FIELDS: [&str; 7] =
     ["attribute", "operator", "equation", "constant", "condition_name", "description", "tags"];

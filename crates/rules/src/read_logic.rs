@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::expression::Expression;
 use crate::limits::{CONDITION_DEPTH_MAX, CONDITIONS_PER_RULE_MAX};
-use crate::place::Place;
 use crate::read_condition::read_condition;
 use crate::read_rule::Item;
-use crate::reader::Reader;
-use crate::scalar::Type;
+use midflight_core::JsonType;
+use midflight_core::Place;
+use midflight_core::Reader;
 
 /// The words for joining: whether all of the items must hold.
 const MODES: [(&str, bool); 4] = [("inclusive", true), ("and", true), ("exclusive", false), ("or", false)];
@@ -45,7 +45,7 @@ impl<'p> LogicReader<'p> {
                 None
             }
             other => {
-                let found = Type::of(other).word();
+                let found = JsonType::of(other).word();
                 self.refuse("wrong_type", place, format!("conditions is an object, not {found}"));
                 None
             }
@@ -78,7 +78,7 @@ impl<'p> LogicReader<'p> {
                 }
             },
             other => {
-                let found = Type::of(other).word();
+                let found = JsonType::of(other).word();
                 let message = format!("a condition is an id or an object, not {found}");
                 self.refuse("wrong_type", place, message);
                 None
@@ -121,7 +121,7 @@ impl<'p> LogicReader<'p> {
 
     fn read_items(&mut self, value: &Value, place: &Place<'_>) -> Option<Box<[Expression]>> {
         let Value::Array(items) = value else {
-            let found = Type::of(value).word();
+            let found = JsonType::of(value).word();
             self.refuse("wrong_type", place, format!("this is a list of conditions, not {found}"));
             return None;
         };

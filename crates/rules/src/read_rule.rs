@@ -8,11 +8,11 @@ use serde_json::Value;
 use crate::condition::Condition;
 use crate::expression::Expression;
 use crate::limits::ACTION_BYTES_MAX;
-use crate::place::Place;
 use crate::read_logic::LogicReader;
-use crate::reader::Reader;
 use crate::status::{RuleStatus, STATUSES};
 use crate::template::Template;
+use midflight_core::Place;
+use midflight_core::Reader;
 
 /// What a rule says, its references to the catalogue still unresolved.
 #[derive(Debug)]
@@ -157,7 +157,7 @@ fn read_action(reader: &mut Reader<'_>) -> Option<Template> {
 
 /// The problem of a condition that a rule names or writes out at `place`.
 pub(crate) fn at_item(place: &str, problem: Problem) -> Problem {
-    let path = crate::place::pointer_of(&format!("{place}{}", problem.path));
+    let path = midflight_core::Place::pointer_of(&format!("{place}{}", problem.path));
     Problem { path, ..problem }
 }
 

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::limits::{PATTERNS_MAX, TEXT_BYTES_MAX};
 use crate::original::Typing;
-use crate::place::Place;
-use crate::reader::Reader;
-use crate::scalar::Type;
 use crate::status::{RuleStatus, STATUSES};
+use midflight_core::JsonType;
+use midflight_core::Place;
+use midflight_core::Reader;
 
 /// What a ruleset says of itself.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ fn read_patterns(reader: &mut Reader<'_>) -> BTreeMap<Box<str>, Box<str>> {
         None => return patterns,
         Some(Value::Object(members)) => members,
         Some(other) => {
-            let message = format!("patterns is an object of texts, not {}", Type::of(other).word());
+            let message = format!("patterns is an object of texts, not {}", JsonType::of(other).word());
             reader.refuse("patterns", "wrong_type", message);
             return patterns;
         }

@@ -3,45 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use midflight_core::JsonType;
 use serde_json::Value;
 
 use crate::number::Exact;
-
-/// A JSON type. Types are strict: `"35"` is no number and `1` no boolean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Type {
-    Null,
-    Boolean,
-    Number,
-    Text,
-    Array,
-    Object,
-}
-
-impl Type {
-    pub(crate) fn of(value: &Value) -> Self {
-        match value {
-            Value::Null => Self::Null,
-            Value::Bool(_) => Self::Boolean,
-            Value::Number(_) => Self::Number,
-            Value::String(_) => Self::Text,
-            Value::Array(_) => Self::Array,
-            Value::Object(_) => Self::Object,
-        }
-    }
-
-    /// The word for it, with its article.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Boolean => "a boolean",
-            Self::Number => "a number",
-            Self::Text => "a string",
-            Self::Array => "an array",
-            Self::Object => "an object",
-        }
-    }
-}
 
 /// A value without parts, typed and ready to be compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,12 +29,12 @@ impl Scalar {
         }
     }
 
-    pub(crate) fn kind(&self) -> Type {
+    pub(crate) fn kind(&self) -> JsonType {
         match self {
-            Self::Null => Type::Null,
-            Self::Boolean(_) => Type::Boolean,
-            Self::Number(_) => Type::Number,
-            Self::Text(_) => Type::Text,
+            Self::Null => JsonType::Null,
+            Self::Boolean(_) => JsonType::Boolean,
+            Self::Number(_) => JsonType::Number,
+            Self::Text(_) => JsonType::Text,
         }
     }
 

@@ -5,8 +5,7 @@ use midflight_engine::DocumentSchema;
 use serde_json::{Value, json};
 
 use crate::limits::{
-    ACTION_BYTES_MAX, ATTRIBUTE_BYTES_MAX, LIST_ITEMS_MAX, PATTERNS_MAX, REGEX_BYTES_MAX, TAGS_MAX,
-    TEXT_BYTES_MAX,
+    ACTION_BYTES_MAX, ATTRIBUTE_BYTES_MAX, LIST_ITEMS_MAX, PATTERNS_MAX, REGEX_BYTES_MAX, TEXT_BYTES_MAX,
 };
 use crate::operator::NAMES;
 use crate::status::STATUSES;
@@ -31,7 +30,7 @@ fn text() -> Value {
 }
 
 fn tags() -> Value {
-    json!({"type": "array", "items": text(), "maxItems": TAGS_MAX, "description": "For people; nothing reads them."})
+    json!({"type": "array", "items": text(), "maxItems": midflight_core::TAGS_MAX, "description": "For people; nothing reads them."})
 }
 
 fn status() -> Value {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::attribute::Attribute;
-use crate::scalar::Type;
 use crate::truth::Truth;
+use midflight_core::JsonType;
 
 /// What a matched rule adds to the pattern result.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl Part {
             Some(Value::String(text)) => out.push_str(text),
             Some(value @ (Value::Number(_) | Value::Bool(_))) => out.push_str(&value.to_string()),
             Some(value) => {
-                let found = Type::of(value).word();
+                let found = JsonType::of(value).word();
                 let reason = format!("{name} is {found}, which action_result cannot write out");
                 return Err((Truth::WrongType, reason));
             }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use midflight_core::JsonType;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use crate::limits::{LIST_ITEMS_MAX, REGEX_BYTES_MAX, REGEX_COMPILED_BYTES_MAX};
 use crate::number::Exact;
 use crate::operator::Operator;
 use crate::original::Typing;
-use crate::scalar::{Scalar, Type, same};
+use crate::scalar::{Scalar, same};
 
 /// A question about a value that is there, answered by yes, no, or "of another type than the constant".
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl Test {
             Self::Equal(constant) => constant.compare(value).map(Ordering::is_eq),
             Self::Among(list) => among_scalars(list, value),
             Self::AmongDeep(list) => {
-                let of_its_type = list.iter().any(|item| Type::of(item) == Type::of(value));
+                let of_its_type = list.iter().any(|item| JsonType::of(item) == JsonType::of(value));
                 of_its_type.then(|| list.iter().any(|item| same(item, value)))
             }
             Self::Order(operator, constant) => {
@@ -138,7 +139,7 @@ impl Test {
             Self::Equal(constant) | Self::Order(_, constant) => constant.kind().word(),
             Self::Among(_) | Self::AmongDeep(_) => "a list without one",
             Self::Interval(..) => "an interval of numbers",
-            Self::Contains(part) => Type::of(part).word(),
+            Self::Contains(part) => JsonType::of(part).word(),
             Self::StartsWith(_) | Self::EndsWith(_) => "a string",
             Self::Regex(..) => "a regular expression",
             Self::IsNull(_) => "a boolean",
@@ -163,19 +164,20 @@ impl Test {
 
 fn among_scalars(list: &[Scalar], value: &Value) -> Option<bool> {
     // Sorted by type first, so a search that fails ends beside an item of the value's type if there is one.
-    let by_type = |item: &Scalar| (item.kind() as u8).cmp(&(Type::of(value) as u8));
+    let by_type = |item: &Scalar| (item.kind() as u8).cmp(&(JsonType::of(value) as u8));
     let place = list.binary_search_by(|item| item.compare(value).unwrap_or_else(|| by_type(item)));
     match place {
         Ok(_) => Some(true),
         Err(at) => {
             let mut beside = at.checked_sub(1).into_iter().chain([at]).filter_map(|i| list.get(i));
-            beside.any(|item| item.kind() == Type::of(value)).then_some(false)
+            beside.any(|item| item.kind() == JsonType::of(value)).then_some(false)
         }
     }
 }
 
 fn expected(operator: Operator, what: &str, constant: &Value) -> BadConstant {
-    let message = format!("the constant of {} is {what}, not {}", operator.name(), Type::of(constant).word());
+    let message =
+        format!("the constant of {} is {what}, not {}", operator.name(), JsonType::of(constant).word());
     ("wrong_type", message)
 }
 

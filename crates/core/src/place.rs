@@ -2,26 +2,35 @@
 
 use std::fmt::Write as _;
 
-use midflight_core::Pointer;
+use crate::Pointer;
 
 /// A way down into a body, linked on the stack.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Place<'a> {
+pub enum Place<'a> {
+    /// The whole body.
     Root,
+    /// A member of an object.
     Key(&'a Place<'a>, &'a str),
+    /// An item of an array, counted from 0.
     Index(&'a Place<'a>, usize),
 }
 
 impl<'a> Place<'a> {
-    pub(crate) fn key(&'a self, key: &'a str) -> Self {
+    /// This place's member `key`.
+    #[must_use]
+    pub fn key(&'a self, key: &'a str) -> Self {
         Self::Key(self, key)
     }
 
-    pub(crate) fn index(&'a self, index: usize) -> Self {
+    /// This place's item `index`, counted from 0.
+    #[must_use]
+    pub fn index(&'a self, index: usize) -> Self {
         Self::Index(self, index)
     }
 
-    pub(crate) fn pointer(&self) -> Pointer {
+    /// The pointer that names it.
+    #[must_use]
+    pub fn pointer(&self) -> Pointer {
         match self {
             Self::Root => Pointer::root(),
             Self::Key(parent, key) => parent.pointer().key(key),
@@ -30,7 +39,8 @@ impl<'a> Place<'a> {
     }
 
     /// The pointer's text. The keys on the way must need no escaping.
-    pub(crate) fn plain(&self) -> String {
+    #[must_use]
+    pub fn plain(&self) -> String {
         fn write_steps(place: &Place<'_>, out: &mut String) {
             match place {
                 Place::Root => {}
@@ -51,11 +61,12 @@ impl<'a> Place<'a> {
         write_steps(self, &mut out);
         out
     }
-}
 
-/// The pointer of a text that [`Place::plain`] wrote.
-pub(crate) fn pointer_of(plain: &str) -> Pointer {
-    plain.split('/').skip(1).fold(Pointer::root(), |pointer, step| pointer.key(step))
+    /// The pointer of a text that [`Place::plain`] wrote.
+    #[must_use]
+    pub fn pointer_of(plain: &str) -> Pointer {
+        plain.split('/').skip(1).fold(Pointer::root(), |pointer, step| pointer.key(step))
+    }
 }
 
 #[cfg(test)]
@@ -69,7 +80,7 @@ mod tests {
         let items = items.key("items");
         let second = items.index(1);
         assert_eq!(second.pointer().as_str(), "/conditions/items/1");
-        assert_eq!(pointer_of(&second.plain()), second.pointer());
-        assert_eq!(pointer_of(&root.plain()), Pointer::root());
+        assert_eq!(Place::pointer_of(&second.plain()), second.pointer());
+        assert_eq!(Place::pointer_of(&root.plain()), Pointer::root());
     }
 }

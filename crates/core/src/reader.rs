@@ -1,15 +1,61 @@
 //! Reads the members of an object by type and collects every problem instead of stopping at the first.
 
-use midflight_core::{Problem, Problems};
 use serde_json::{Map, Value};
 
-use crate::limits::{TAGS_MAX, TEXT_BYTES_MAX};
-use crate::place::Place;
-use crate::scalar::Type;
-use midflight_core::{clip, hint, nearest};
+use crate::{Place, Problem, Problems, clip, hint, nearest};
+
+/// The longest text that a reader takes, in bytes.
+pub const TEXT_BYTES_MAX: usize = 10_000;
+/// The most tags of a document.
+pub const TAGS_MAX: usize = 100;
+
+/// A JSON type. Types are strict: `"35"` is no number and `1` no boolean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonType {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean,
+    /// A number.
+    Number,
+    /// A string.
+    Text,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl JsonType {
+    /// The type of a value.
+    #[must_use]
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Boolean,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::Text,
+            Value::Array(_) => Self::Array,
+            Value::Object(_) => Self::Object,
+        }
+    }
+
+    /// The word for it, with its article.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::Text => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        }
+    }
+}
 
 /// An object of a body that is being read.
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     /// What the object is, with its article: "a rule".
     noun: &'static str,
     members: &'a Map<String, Value>,
@@ -19,14 +65,14 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Starts reading `value`; a value that is no object is a problem and reads as one without members would not.
-    pub(crate) fn open(
+    pub fn open(
         noun: &'static str,
         value: &'a Value,
         place: &'a Place<'a>,
         problems: &'a mut Problems,
     ) -> Option<Self> {
         let Value::Object(members) = value else {
-            let message = format!("{noun} is an object, not {}", Type::of(value).word());
+            let message = format!("{noun} is an object, not {}", JsonType::of(value).word());
             problems.add(Problem::new("wrong_type", place.pointer(), message));
             return None;
         };
@@ -34,7 +80,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Refuses every member that is not one of `fields`.
-    pub(crate) fn only(&mut self, fields: &[&str]) {
+    pub fn only(&mut self, fields: &[&str]) {
         for key in self.members.keys().filter(|key| !fields.contains(&key.as_str())) {
             let help = nearest(key, fields.iter().copied()).map_or_else(
                 || format!("; it has {}", fields.join(", ")),
@@ -46,44 +92,42 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&'a Value> {
+    /// The member `key` as it is.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&'a Value> {
         self.members.get(key)
     }
 
     /// Reports a problem with the member `key`.
-    pub(crate) fn refuse(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
+    pub fn refuse(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
         let pointer = self.place.key(key).pointer();
         self.problems.add(Problem::new(code, pointer, message));
     }
 
     /// Reports a problem with the member `inner` of the member `key`.
-    pub(crate) fn refuse_in(
-        &mut self,
-        key: &str,
-        inner: &str,
-        code: &'static str,
-        message: impl Into<String>,
-    ) {
+    pub fn refuse_in(&mut self, key: &str, inner: &str, code: &'static str, message: impl Into<String>) {
         let pointer = self.place.key(key).pointer().key(inner);
         self.problems.add(Problem::new(code, pointer, message));
     }
 
     /// Reports that the member `key` is not there.
-    pub(crate) fn missing(&mut self, key: &str, cure: &str) {
+    pub fn missing(&mut self, key: &str, cure: &str) {
         let message = format!("{} needs {key:?}: {cure}", self.noun);
         self.problems.add(Problem::new("missing_field", self.place.pointer(), message));
     }
 
-    pub(crate) fn problems(&mut self) -> &mut Problems {
+    /// Where the problems go.
+    pub fn problems(&mut self) -> &mut Problems {
         self.problems
     }
 
-    fn wrong_type(&mut self, key: &str, expected: &str, value: &Value) {
-        self.refuse(key, "wrong_type", format!("{key} is {expected}, not {}", Type::of(value).word()));
+    /// Reports that the member `key` is of another type than `expected`, which is a word with its article.
+    pub fn wrong_type(&mut self, key: &str, expected: &str, value: &Value) {
+        self.refuse(key, "wrong_type", format!("{key} is {expected}, not {}", JsonType::of(value).word()));
     }
 
     /// A text of at most [`TEXT_BYTES_MAX`] bytes.
-    pub(crate) fn text(&mut self, key: &str) -> Option<&'a str> {
+    pub fn text(&mut self, key: &str) -> Option<&'a str> {
         match self.get(key)? {
             Value::String(text) if text.len() <= TEXT_BYTES_MAX => Some(text),
             Value::String(_) => {
@@ -101,7 +145,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn number(&mut self, key: &str) -> Option<f64> {
+    /// A number.
+    pub fn number(&mut self, key: &str) -> Option<f64> {
         let value = self.get(key)?;
         let number = value.as_f64();
         if number.is_none() {
@@ -111,10 +156,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number of 64 bits; `10.0` is one too.
-    pub(crate) fn integer(&mut self, key: &str) -> Option<i64> {
+    pub fn integer(&mut self, key: &str) -> Option<i64> {
         let value = self.get(key)?;
-        let integer =
-            value.as_number().and_then(|number| crate::number::Exact::of(number).to_json().as_i64());
+        let integer = value.as_i64().or_else(|| value.as_f64().and_then(whole));
         match (integer, value) {
             (None, Value::Number(_)) => {
                 self.refuse(key, "bad_number", format!("{key} is a whole number of 64 bits"));
@@ -125,7 +169,8 @@ impl<'a> Reader<'a> {
         integer
     }
 
-    pub(crate) fn boolean(&mut self, key: &str) -> Option<bool> {
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &str) -> Option<bool> {
         let value = self.get(key)?;
         if !value.is_boolean() {
             self.wrong_type(key, "true or false", value);
@@ -134,7 +179,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One of a few words.
-    pub(crate) fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
+    pub fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(key)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         if found.is_none() {
@@ -147,7 +192,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Checks a member `tags`: an array of strings. Tags are for people, so nothing keeps them.
-    pub(crate) fn check_tags(&mut self) {
+    pub fn check_tags(&mut self) {
         match self.get("tags") {
             None => {}
             Some(Value::Array(tags)) if tags.len() > TAGS_MAX => {
@@ -165,4 +210,12 @@ impl<'a> Reader<'a> {
             Some(value) => self.wrong_type("tags", "an array of strings", value),
         }
     }
+}
+
+/// The whole number that a float is, where floats still tell all of them apart.
+fn whole(float: f64) -> Option<i64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the bounds of both")]
+    let whole = (float.fract() == 0.0 && float.abs() <= EXACT_MAX).then_some(float as i64);
+    whole
 }
