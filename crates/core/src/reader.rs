@@ -54,22 +54,22 @@ impl JsonType {
     }
 }
 
-/// An object of a body that is being read.
-pub struct Reader<'a> {
+/// An object of a body that is being read. What it gives lives as long as the body.
+pub struct Reader<'v, 'p> {
     /// What the object is, with its article: "a rule".
     noun: &'static str,
-    members: &'a Map<String, Value>,
-    place: &'a Place<'a>,
-    problems: &'a mut Problems,
+    members: &'v Map<String, Value>,
+    place: &'p Place<'p>,
+    problems: &'p mut Problems,
 }
 
-impl<'a> Reader<'a> {
+impl<'v, 'p> Reader<'v, 'p> {
     /// Starts reading `value`; a value that is no object is a problem and reads as one without members would not.
     pub fn open(
         noun: &'static str,
-        value: &'a Value,
-        place: &'a Place<'a>,
-        problems: &'a mut Problems,
+        value: &'v Value,
+        place: &'p Place<'p>,
+        problems: &'p mut Problems,
     ) -> Option<Self> {
         let Value::Object(members) = value else {
             let message = format!("{noun} is an object, not {}", JsonType::of(value).word());
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
 
     /// The member `key` as it is.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<&'a Value> {
+    pub fn get(&self, key: &str) -> Option<&'v Value> {
         self.members.get(key)
     }
 
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text of at most [`TEXT_BYTES_MAX`] bytes.
-    pub fn text(&mut self, key: &str) -> Option<&'a str> {
+    pub fn text(&mut self, key: &str) -> Option<&'v str> {
         match self.get(key)? {
             Value::String(text) if text.len() <= TEXT_BYTES_MAX => Some(text),
             Value::String(_) => {
@@ -189,6 +189,38 @@ impl<'a> Reader<'a> {
             self.refuse(key, "unknown_value", message);
         }
         found
+    }
+
+    /// A list of at most `max` texts, each with its place in the list; empty when it is not there.
+    pub fn texts(&mut self, key: &str, max: usize) -> Vec<&'v str> {
+        let items = match self.get(key) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) if items.len() <= max => items,
+            Some(Value::Array(items)) => {
+                let message = format!("{key} has {} texts and may have {max}; keep fewer", items.len());
+                self.refuse(key, "too_many", message);
+                return Vec::new();
+            }
+            Some(value) => {
+                self.wrong_type(key, "an array of texts", value);
+                return Vec::new();
+            }
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for (i, item) in items.iter().enumerate() {
+            match item {
+                Value::String(text) if text.len() <= TEXT_BYTES_MAX => texts.push(text.as_str()),
+                Value::String(_) => {
+                    let message = format!("the text has more than {TEXT_BYTES_MAX} bytes; shorten it");
+                    self.refuse_in(key, &i.to_string(), "too_long", message);
+                }
+                value => {
+                    let message = format!("a text stands here, not {}", JsonType::of(value).word());
+                    self.refuse_in(key, &i.to_string(), "wrong_type", message);
+                }
+            }
+        }
+        texts
     }
 
     /// Checks a member `tags`: an array of strings. Tags are for people, so nothing keeps them.

@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["engine"],
     &["config", "rules", "patterns", "tools", "modules", "source"],
     &["components"],
-    &["app"],
+    &["app", "learning"],
     &["server", "sidecar"],
     &["midflight"],
     // Outside the house: they may look into every room, and no room knows them.
@@ -36,6 +36,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ("core", IMPURE, "core is data and pure functions; take it as an argument"),
     ("config", IMPURE, "a kind is a pure function; what surrounds it comes in as an argument"),
     ("rules", IMPURE, "a kind is a pure function"),
+    ("patterns", IMPURE, "a kind is a pure function"),
 ];
 
 /// Libraries that are the business of some rooms alone.

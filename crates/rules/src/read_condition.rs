@@ -66,7 +66,7 @@ pub(crate) fn inside(place: &Place<'_>, problem: Problem) -> Problem {
     Problem { path, ..problem }
 }
 
-fn read_attribute(reader: &mut Reader<'_>) -> Option<Attribute> {
+fn read_attribute(reader: &mut Reader<'_, '_>) -> Option<Attribute> {
     if reader.get("attribute").is_none() {
         reader.missing("attribute", "the path of the input that is compared, as customer.age");
     }
@@ -79,7 +79,7 @@ fn read_attribute(reader: &mut Reader<'_>) -> Option<Attribute> {
     }
 }
 
-fn read_operator(reader: &mut Reader<'_>) -> Option<Operator> {
+fn read_operator(reader: &mut Reader<'_, '_>) -> Option<Operator> {
     let key = match (reader.get("operator"), reader.get("equation")) {
         (Some(_), Some(_)) => {
             let message = "equation is another name for operator; write one of them";

@@ -107,7 +107,7 @@ fn read(body: &Value, problems: &mut Problems) -> Option<RuleDocument> {
     })
 }
 
-fn check_shape(reader: &mut Reader<'_>) {
+fn check_shape(reader: &mut Reader<'_, '_>) {
     let stated = reader.word("type", &[("simple", Shape::Simple), ("complex", Shape::Complex)]);
     let conditions = reader.get("conditions").and_then(Value::as_object);
     let (Some(stated), Some(conditions)) = (stated, conditions) else {
@@ -125,7 +125,7 @@ fn check_shape(reader: &mut Reader<'_>) {
     }
 }
 
-fn read_score(reader: &mut Reader<'_>) -> (f64, f64) {
+fn read_score(reader: &mut Reader<'_, '_>) -> (f64, f64) {
     let point = reader.number("rule_point").unwrap_or(0.0);
     let weight = reader.number("weight").unwrap_or(1.0);
     if weight < 0.0 {
@@ -138,7 +138,7 @@ fn read_score(reader: &mut Reader<'_>) -> (f64, f64) {
     (point, weight)
 }
 
-fn read_action(reader: &mut Reader<'_>) -> Option<Template> {
+fn read_action(reader: &mut Reader<'_, '_>) -> Option<Template> {
     let text = match reader.get("action_result") {
         None => "Y",
         Some(_) => reader.text("action_result")?,

@@ -53,7 +53,7 @@ pub(crate) fn read_ruleset(body: &Value) -> Result<RulesetDocument, Problems> {
     problems.or(ruleset)
 }
 
-fn read_patterns(reader: &mut Reader<'_>) -> BTreeMap<Box<str>, Box<str>> {
+fn read_patterns(reader: &mut Reader<'_, '_>) -> BTreeMap<Box<str>, Box<str>> {
     let mut patterns = BTreeMap::new();
     let members = match reader.get("patterns") {
         None => return patterns,

@@ -1,0 +1,341 @@
+//! Compiles changes into the next snapshot: makes keys by the profiles, and rebuilds what the changes touch.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_engine::{KindChange, Work};
+
+use crate::document::{
+    LEARNING_FOLDER, Named, PROFILES_FOLDER, PROMPTS_FOLDER, Parsed, PatternsDocument, named,
+};
+use crate::index::{Index, Taken};
+use crate::limits::REGEXES_MAX;
+use crate::pattern::{Pattern, PatternDocument, Said, Text};
+use crate::profile::{DEFAULT_PROFILE, Profile};
+use crate::snapshot::PatternsSnapshot;
+use crate::tiers::TierError;
+use crate::{Match, PatternStatus};
+
+/// The kind's name as text.
+pub(crate) const KIND: &str = "patterns";
+
+/// The kind's name.
+#[expect(clippy::expect_used, reason = "the literal is a name, and a test says so")]
+pub(crate) fn kind_name() -> KindName {
+    KindName::new(KIND).expect("patterns is a kind's name")
+}
+
+/// A compile under way: the snapshot so far, what is wrong so far, and what each profile is to lose and get.
+struct Compiler<'a> {
+    next: PatternsSnapshot,
+    problems: Problems,
+    work: &'a Work,
+    moves: BTreeMap<Arc<str>, Moves>,
+}
+
+/// What becomes of the patterns of a profile.
+#[derive(Default)]
+struct Moves {
+    gone: Vec<Arc<Pattern>>,
+    added: Vec<Arc<Pattern>>,
+    /// How many it has more, and how many less.
+    more: usize,
+    less: usize,
+}
+
+/// Makes the next snapshot. Cost follows the changes; and all patterns of a profile that changes, since every key may.
+///
+/// # Errors
+/// Every problem, each naming its document.
+pub(crate) fn compile(
+    previous: &PatternsSnapshot,
+    changes: Vec<KindChange<PatternsDocument>>,
+    work: &Work,
+) -> Result<PatternsSnapshot, Problems> {
+    let mut compiler =
+        Compiler { next: previous.clone(), problems: Problems::default(), work, moves: BTreeMap::new() };
+    let mut changed = ChangedProfiles::default();
+    let mut patterns = Vec::new();
+    let mut beside = Vec::new();
+    for KindChange { name, document } in changes {
+        let parsed = document.map(|document| document.0);
+        match named(&name) {
+            Err(problem) => compiler.add(&name, problem),
+            Ok(Named::Profile(profile)) => {
+                let profile = Arc::from(profile);
+                compiler.change_profile(&profile, parsed, &mut changed);
+            }
+            Ok(Named::Learning(profile)) => {
+                match parsed {
+                    Some(Parsed::Learning(it)) => compiler.next.learning.insert(profile.into(), Arc::new(it)),
+                    _ => compiler.next.learning.remove(profile),
+                };
+                beside.push((name.clone(), Arc::from(profile)));
+            }
+            Ok(Named::Prompt(profile)) => {
+                match parsed {
+                    Some(Parsed::Prompt(it)) => compiler.next.prompts.insert(profile.into(), Arc::new(it)),
+                    _ => compiler.next.prompts.remove(profile),
+                };
+                beside.push((name.clone(), Arc::from(profile)));
+            }
+            Ok(Named::Pattern(id)) => patterns.push((Arc::from(id), parsed)),
+        }
+    }
+    compiler.make_again(&changed.anew, &patterns)?;
+    for (id, parsed) in patterns {
+        compiler.work.go_on()?;
+        match parsed {
+            Some(Parsed::Pattern(document)) => compiler.put(id, *document),
+            _ => compiler.remove(&id),
+        }
+    }
+    compiler.move_all()?;
+    compiler.check_profiles(&changed.gone, &beside);
+    compiler.problems.or(compiler.next)
+}
+
+/// The profiles that a compile changes.
+#[derive(Default)]
+struct ChangedProfiles {
+    /// Their patterns have other keys now.
+    anew: BTreeSet<Arc<str>>,
+    gone: Vec<Arc<str>>,
+}
+
+impl Compiler<'_> {
+    fn change_profile(&mut self, name: &Arc<str>, parsed: Option<Parsed>, changed: &mut ChangedProfiles) {
+        let profile = match parsed {
+            Some(Parsed::Profile(profile)) => Arc::new(profile),
+            _ if **name == *DEFAULT_PROFILE => Arc::default(),
+            _ => {
+                changed.gone.push(Arc::clone(name));
+                return;
+            }
+        };
+        let index = match self.next.indexes.get(name) {
+            Some(index) if index.profile == profile => return,
+            Some(index) if index.members > 0 => {
+                changed.anew.insert(Arc::clone(name));
+                let members = index.members;
+                let mut index = Index::of(profile);
+                index.members = members;
+                index
+            }
+            _ => Index::of(profile),
+        };
+        self.next.indexes.insert(Arc::clone(name), Arc::new(index));
+    }
+
+    /// Makes the patterns of these profiles again that do not change themselves. Their indexes are empty by now.
+    fn make_again(
+        &mut self,
+        profiles: &BTreeSet<Arc<str>>,
+        changing: &[(Arc<str>, Option<Parsed>)],
+    ) -> Result<(), Problems> {
+        if profiles.is_empty() {
+            return Ok(());
+        }
+        let changing: HashSet<&str> = changing.iter().map(|(id, _)| &**id).collect();
+        let all: Vec<_> =
+            self.next.patterns.values().filter(|it| profiles.contains(&it.profile)).cloned().collect();
+        for old in all {
+            self.work.go_on()?;
+            if changing.contains(&*old.id) {
+                continue;
+            }
+            let Some(index) = self.next.indexes.get(&old.profile) else { continue };
+            let (profile, said) = (Arc::clone(&index.profile), old.said.clone());
+            if let Some(texts) = self.texts(&old.id, &said, old.texts(), &profile) {
+                let (id, category) = (Arc::clone(&old.id), Arc::clone(&old.category));
+                let made = Arc::new(Pattern { id, profile: Arc::clone(&old.profile), category, said, texts });
+                self.next.patterns.insert(Arc::clone(&made.id), Arc::clone(&made));
+                if made.said.status == PatternStatus::Approved {
+                    self.moves_of(&made.profile).added.push(made);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, id: Arc<str>, document: PatternDocument) {
+        let Some((profile_name, index)) = self.next.indexes.get_key_value(&*document.profile) else {
+            let near = self.next.near(&document.profile);
+            let message = format!(
+                "the profile {:?} does not exist{near}; put profiles/{} first, or in the same edit",
+                document.profile, document.profile
+            );
+            self.add_to(&id, Problem::new("unknown_profile", Pointer::root().key("profile"), message));
+            return;
+        };
+        let (profile_name, profile) = (Arc::clone(profile_name), Arc::clone(&index.profile));
+        let texts = document.texts.iter().map(|text| &**text);
+        let Some(texts) = self.texts(&id, &document.said, texts, &profile) else { return };
+        self.remove(&id);
+        let known = self.next.categories.get_key_value(&*document.category);
+        let category = known.map_or(document.category, |(known, _)| Arc::clone(known));
+        *self.next.categories.entry(Arc::clone(&category)).or_default() += 1;
+        let pattern = Arc::new(Pattern { id, profile: profile_name, category, said: document.said, texts });
+        let moves = self.moves_of(&pattern.profile);
+        moves.more += 1;
+        if pattern.said.status == PatternStatus::Approved {
+            moves.added.push(Arc::clone(&pattern));
+        }
+        self.next.patterns.insert(Arc::clone(&pattern.id), pattern);
+    }
+
+    fn remove(&mut self, id: &Arc<str>) {
+        let Some(old) = self.next.patterns.remove(id) else { return };
+        if let Some(count) = self.next.categories.get_mut(&old.category) {
+            *count -= 1;
+            if *count == 0 {
+                self.next.categories.remove(&old.category);
+            }
+        }
+        let moves = self.moves_of(&old.profile);
+        moves.less += 1;
+        if old.said.status == PatternStatus::Approved {
+            moves.gone.push(old);
+        }
+    }
+
+    fn moves_of(&mut self, profile: &Arc<str>) -> &mut Moves {
+        self.moves.entry(Arc::clone(profile)).or_default()
+    }
+
+    /// The texts of a pattern as its profile has them; none when something is wrong with them.
+    fn texts<'t>(
+        &mut self,
+        id: &str,
+        said: &Said,
+        written: impl Iterator<Item = &'t str>,
+        profile: &Profile,
+    ) -> Option<Box<[Text]>> {
+        let texts: Box<[Text]> = written.map(|text| Text::new(text, said.how, profile)).collect();
+        let mut seen = HashSet::new();
+        let mut is_good = true;
+        for (number, text) in texts.iter().enumerate() {
+            let problem = if text.key.is_empty() {
+                let message = "nothing is left of it in its profile, so it would match nothing; write more";
+                Some(("empty_key", message.to_owned()))
+            } else if !seen.insert(&text.key) {
+                Some(("duplicate_pattern", format!("the key {:?} stands in the list twice", text.key)))
+            } else {
+                None
+            };
+            if let Some((code, message)) = problem {
+                is_good = false;
+                self.add_to(id, Problem::new(code, place_of(said, number), message));
+            }
+        }
+        is_good.then_some(texts)
+    }
+
+    /// Gives every profile's index what is new, and takes from it what is old.
+    fn move_all(&mut self) -> Result<(), Problems> {
+        for (profile, moves) in std::mem::take(&mut self.moves) {
+            let Some(index) = self.next.indexes.get(&profile) else { continue };
+            let mut index = Index::clone(index);
+            index.members = (index.members + moves.more).saturating_sub(moves.less);
+            match index.change(&moves.gone, &moves.added, self.work) {
+                Ok(taken) => taken.iter().for_each(|taken| self.add_taken(taken)),
+                Err(TierError::Interrupted(interrupted)) => return Err(interrupted.into()),
+                Err(TierError::Automaton(why)) => {
+                    let message =
+                        format!("the patterns of the profile {profile:?} cannot be compiled: {why}");
+                    return Err(Problem::new("not_compiled", Pointer::root(), message).into());
+                }
+            }
+            if index.has_too_many_regexes() {
+                let message = format!(
+                    "the profile {profile:?} has more than {REGEXES_MAX} regexes; write some as contains or word"
+                );
+                for pattern in moves.added.iter().filter(|pattern| pattern.said.how == Match::Regex) {
+                    self.add_to(&pattern.id, Problem::new("too_many", Pointer::root(), message.clone()));
+                }
+            }
+            self.next.indexes.insert(profile, Arc::new(index));
+        }
+        Ok(())
+    }
+
+    /// Refuses what would be without its profile.
+    fn check_profiles(&mut self, gone: &[Arc<str>], beside: &[(DocumentName, Arc<str>)]) {
+        for profile in gone {
+            let members = self.next.indexes.get(profile).map_or(0, |index| index.members);
+            if members > 0 {
+                let message = format!(
+                    "{members} patterns have the profile; delete or change them first, or in the same edit"
+                );
+                self.add_to(
+                    &format!("{PROFILES_FOLDER}/{profile}"),
+                    Problem::new("in_use", Pointer::root(), message),
+                );
+            }
+            self.next.indexes.remove(profile);
+            for (folder, is_there) in [
+                (LEARNING_FOLDER, self.next.learning.contains_key(profile)),
+                (PROMPTS_FOLDER, self.next.prompts.contains_key(profile)),
+            ] {
+                if is_there {
+                    let message =
+                        format!("{folder}/{profile} is of the profile; delete it first, or in the same edit");
+                    let name = format!("{PROFILES_FOLDER}/{profile}");
+                    self.add_to(&name, Problem::new("in_use", Pointer::root(), message));
+                }
+            }
+        }
+        for (name, profile) in beside {
+            let is_there =
+                self.next.learning.contains_key(profile) || self.next.prompts.contains_key(profile);
+            if is_there && !gone.contains(profile) && !self.next.indexes.contains_key(profile) {
+                let near = self.next.near(profile);
+                let message = format!(
+                    "the profile {profile:?} does not exist{near}; put {PROFILES_FOLDER}/{profile} first, or in the same edit"
+                );
+                self.add(name, Problem::new("unknown_profile", Pointer::root(), message));
+            }
+        }
+    }
+
+    fn add_taken(&mut self, taken: &Taken) {
+        let Taken { pattern, text, first } = taken;
+        let key = &pattern.texts[*text].key;
+        let message = format!(
+            "the pattern {first:?} matches {key:?} already ({}, profile {:?}); change that one, or disable it",
+            pattern.said.how, pattern.profile
+        );
+        self.add_to(&pattern.id, Problem::new("duplicate_pattern", place_of(&pattern.said, *text), message));
+    }
+
+    fn add_to(&mut self, name: &str, problem: Problem) {
+        match DocumentName::new(name) {
+            Ok(name) => self.add(&name, problem),
+            Err(_) => self.problems.add(problem),
+        }
+    }
+
+    fn add(&mut self, name: &DocumentName, problem: Problem) {
+        let document = DocumentId { kind: kind_name(), name: name.clone() };
+        self.problems.add(problem.in_document(&document));
+    }
+}
+
+/// The place of a text in its document.
+fn place_of(said: &Said, number: usize) -> Pointer {
+    match said.is_list {
+        true => Pointer::root().key("any_of").index(number),
+        false => Pointer::root().key("pattern"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kinds_name_is_one() {
+        assert_eq!(kind_name().as_str(), KIND);
+    }
+}

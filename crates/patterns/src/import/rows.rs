@@ -1,0 +1,91 @@
+//! The rows of the original's table of patterns, as JSON: `[{id, pattern, normalized_pattern, category, ...}]`.
+
+use midflight_core::DocumentName;
+use serde_json::{Map, Value, json};
+
+use super::{ImportError, Imported, Names, parse};
+
+/// Reads rows into patterns of `profile`, named by their ids where they have any.
+///
+/// How often a row was used and right is not part of what it says; those counts begin anew.
+///
+/// # Errors
+/// [`ImportError`] when the file is no array of rows. What is wrong with single ones is in [`Imported::bad`].
+pub fn rows(text: &str, profile: &str) -> Result<Imported, ImportError> {
+    let file = parse(text)?;
+    let rows = file.as_array().ok_or_else(|| ImportError("it is no array of rows".to_owned()))?;
+    let mut imported = Imported::default();
+    let mut names = Names::default();
+    let mut counted = 0;
+    for (i, row) in rows.iter().enumerate() {
+        counted += usize::from(row.get("times_used").and_then(Value::as_u64).unwrap_or(0) > 0);
+        match read(row, profile, &mut names) {
+            Ok(document) => imported.documents.push(document),
+            Err(why) => imported.bad(format!("/{i}"), why),
+        }
+    }
+    if counted > 0 {
+        imported.note(format!("{counted} rows were used before; their counts begin anew"));
+    }
+    Ok(imported)
+}
+
+fn read(row: &Value, profile: &str, names: &mut Names) -> Result<(DocumentName, Value), String> {
+    let text = |key: &str| row.get(key).and_then(Value::as_str);
+    let pattern = text("pattern").or_else(|| text("normalized_pattern"));
+    let pattern = pattern.ok_or("the row has no pattern")?;
+    let category =
+        text("category").ok_or_else(|| format!("the row {pattern:?} has no category; write one"))?;
+    let id = match row.get("id") {
+        Some(Value::Number(id)) => Some(id.to_string()),
+        Some(Value::String(id)) => Some(id.clone()),
+        _ => None,
+    };
+    let name = names
+        .of(id.as_deref().unwrap_or(pattern))
+        .ok_or_else(|| format!("no name can be made of {pattern:?}"))?;
+    let mut body = Map::new();
+    body.insert("pattern".to_owned(), json!(pattern));
+    body.insert("profile".to_owned(), json!(profile));
+    body.insert("category".to_owned(), json!(category));
+    if let Some(confidence) = row.get("confidence").and_then(number) {
+        body.insert("confidence".to_owned(), json!(confidence));
+    }
+    if let Some(created_by) = text("created_by").filter(|by| *by == "llm") {
+        body.insert("created_by".to_owned(), json!(created_by));
+    }
+    let is_off = row.get("enabled") == Some(&Value::Bool(false));
+    if let Some(status) = if is_off { Some("disabled") } else { text("status") } {
+        body.insert("status".to_owned(), json!(status));
+    }
+    Ok((name, Value::Object(body)))
+}
+
+/// Databases write decimals as texts.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_patterns_and_those_without_a_category_are_named() {
+        let file = json!([
+            {"id": 3, "pattern": "Quanti workflow?", "category": "METRIC", "confidence": "0.97", "created_by": "llm",
+                "times_used": 2, "enabled": false},
+            {"id": null, "pattern": "ci sono errori", "times_used": 1},
+            {"id": null, "normalized_pattern": "ci sono errori", "category": "STATUS", "status": "pending"},
+        ]);
+        let imported = rows(&file.to_string(), "it").unwrap();
+        let body = json!({"pattern": "Quanti workflow?", "profile": "it", "category": "METRIC", "confidence": 0.97,
+            "created_by": "llm", "status": "disabled"});
+        assert_eq!(imported.documents[0], (DocumentName::new("3").unwrap(), body));
+        assert_eq!(imported.documents[1].0.as_str(), "ci-sono-errori");
+        assert_eq!(imported.bad[0].place, "/1");
+        assert!(imported.bad[0].why.contains("has no category"), "{:?}", imported.bad);
+        assert_eq!(imported.notes, ["2 rows were used before; their counts begin anew"]);
+        assert!(rows("{}", "it").is_err());
+    }
+}

@@ -1,0 +1,266 @@
+//! Learning policies: which answers of an LLM become patterns, and which patterns stop answering, as data.
+
+use std::fmt;
+
+use midflight_core::{Place, Problems, Reader};
+use serde_json::Value;
+
+use crate::limits::{CATEGORIES_MAX, WORDS_MAX};
+use crate::normalize::fold;
+use crate::read_pattern::{ORDER_DEFAULT, read_order, read_share};
+use crate::{Action, PatternStatus, Profile};
+
+/// What becomes of what could be learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LearningMode {
+    /// Nothing is learned.
+    Off,
+    /// It waits for somebody to approve it.
+    #[default]
+    Pending,
+    /// It answers at once, on every replica.
+    Auto,
+}
+
+/// Which answers of an LLM are learned for the queries of a profile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LearningPolicy {
+    /// What becomes of what could be learned.
+    pub mode: LearningMode,
+    /// How sure an answer must be, 0 to 1.
+    pub threshold: f64,
+    /// How many characters a key must have.
+    pub key_chars_min: u32,
+    /// The place of what is learned in the declared order.
+    pub order: i32,
+    /// With less accuracy than this a pattern goes back to pending, 0 to 1; 0 never.
+    pub demote_below: f64,
+    /// And only once so many said whether it was right.
+    pub demote_after: u32,
+    /// What a call of the LLM costs, in whatever unit savings are to be told.
+    pub llm_call_cost: f64,
+    never_categories: Vec<Box<str>>,
+    never_contains: Vec<Box<str>>,
+}
+
+impl Default for LearningPolicy {
+    fn default() -> Self {
+        Self {
+            mode: LearningMode::Pending,
+            threshold: 0.9,
+            key_chars_min: 3,
+            order: ORDER_DEFAULT,
+            demote_below: 0.5,
+            demote_after: 5,
+            llm_call_cost: 0.0,
+            never_categories: Vec::new(),
+            never_contains: Vec::new(),
+        }
+    }
+}
+
+/// Why something is not learned.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum NotLearned {
+    /// The policy learns nothing.
+    Off,
+    /// It is not sure enough.
+    Unsure {
+        /// How sure it is.
+        confidence: f64,
+        /// How sure it would have to be.
+        threshold: f64,
+    },
+    /// The category is never learned.
+    Category,
+    /// The query has a text in it that is never learned.
+    Contains(Box<str>),
+    /// The key has too few characters.
+    TooShort,
+}
+
+impl fmt::Display for NotLearned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("the policy learns nothing"),
+            Self::Unsure { confidence, threshold } => {
+                write!(f, "its confidence is {confidence} and {threshold} is wanted")
+            }
+            Self::Category => f.write_str("its category is never learned"),
+            Self::Contains(text) => write!(f, "queries with {text:?} are never learned"),
+            Self::TooShort => f.write_str("its key is too short"),
+        }
+    }
+}
+
+/// Something that could be learned.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson<'a> {
+    /// The query as literals see it: [`crate::Profile::text`].
+    pub text: &'a str,
+    /// The query as exact patterns see it: [`crate::Profile::key`].
+    pub key: &'a str,
+    /// Its category, as an LLM or a person says.
+    pub category: &'a str,
+    /// How sure that is, 0 to 1.
+    pub confidence: f64,
+    /// What is to be done with such queries.
+    pub action: Action,
+    /// The answer to give to such queries, if there is one.
+    pub direct_response: Option<&'a str>,
+}
+
+impl LearningPolicy {
+    /// With which status something is learned of the queries of `profile`. Cost: looks for every text that is never
+    /// learned; for after the answer.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn verdict(&self, profile: &Profile, lesson: &Lesson<'_>) -> Result<PatternStatus, NotLearned> {
+        let Lesson { text, key, category, confidence, .. } = *lesson;
+        let status = match self.mode {
+            LearningMode::Off => return Err(NotLearned::Off),
+            LearningMode::Pending => PatternStatus::Pending,
+            LearningMode::Auto => PatternStatus::Approved,
+        };
+        if confidence < self.threshold {
+            return Err(NotLearned::Unsure { confidence, threshold: self.threshold });
+        }
+        if self.never_categories.iter().any(|never| **never == *category) {
+            return Err(NotLearned::Category);
+        }
+        if let Some(never) = self.never_contains.iter().find(|never| text.contains(&profile.text(never))) {
+            return Err(NotLearned::Contains(never.clone()));
+        }
+        if key.chars().nth(self.key_chars_min.saturating_sub(1) as usize).is_none() {
+            return Err(NotLearned::TooShort);
+        }
+        Ok(status)
+    }
+
+    /// Whether a pattern of which so many were right and so many wrong is to answer no more.
+    #[must_use]
+    pub fn demotes(&self, right: u64, wrong: u64) -> bool {
+        let said = right.saturating_add(wrong);
+        #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
+        let accuracy = right as f64 / said as f64;
+        said >= u64::from(self.demote_after.max(1)) && accuracy < self.demote_below
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        let lists = self.never_categories.iter().chain(&self.never_contains);
+        256 + lists.map(|text| 32 + text.len() as u64).sum::<u64>()
+    }
+}
+
+const FIELDS: [&str; 10] = [
+    "mode",
+    "threshold",
+    "key_chars_min",
+    "order",
+    "demote_below",
+    "demote_after",
+    "llm_call_cost",
+    "never_categories",
+    "never_contains",
+    "description",
+];
+
+/// Reads the body of `learning/{profile}`.
+pub(crate) fn read_learning(body: &Value) -> Result<LearningPolicy, Problems> {
+    let mut problems = Problems::default();
+    let place = Place::Root;
+    let Some(mut reader) = Reader::open("a learning policy", body, &place, &mut problems) else {
+        return Err(problems);
+    };
+    reader.only(&FIELDS);
+    reader.text("description");
+    let default = LearningPolicy::default();
+    let modes =
+        [("off", LearningMode::Off), ("pending", LearningMode::Pending), ("auto", LearningMode::Auto)];
+    let policy = LearningPolicy {
+        mode: reader.word("mode", &modes).unwrap_or_default(),
+        threshold: read_share(&mut reader, "threshold").unwrap_or(default.threshold),
+        key_chars_min: read_count(&mut reader, "key_chars_min").unwrap_or(default.key_chars_min),
+        order: read_order(&mut reader).unwrap_or(default.order),
+        demote_below: read_share(&mut reader, "demote_below").unwrap_or(default.demote_below),
+        demote_after: read_count(&mut reader, "demote_after").unwrap_or(default.demote_after),
+        llm_call_cost: reader.number("llm_call_cost").unwrap_or(default.llm_call_cost),
+        never_categories: reader
+            .texts("never_categories", CATEGORIES_MAX)
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+        never_contains: reader.texts("never_contains", WORDS_MAX).into_iter().map(Into::into).collect(),
+    };
+    if policy.llm_call_cost < 0.0 {
+        reader.refuse("llm_call_cost", "out_of_bounds", "llm_call_cost is 0 or more");
+    }
+    if let Some(i) = policy.never_contains.iter().position(|text| fold(text, true).is_empty()) {
+        let message = "nothing is left of it, so nothing would be learned; say mode: off for that";
+        reader.refuse_in("never_contains", &i.to_string(), "empty", message);
+    }
+    problems.or(policy)
+}
+
+fn read_count(reader: &mut Reader<'_, '_>, key: &str) -> Option<u32> {
+    let count = reader.integer(key)?;
+    let known = u32::try_from(count).ok().filter(|count| *count <= 1_000_000);
+    if known.is_none() {
+        reader.refuse(key, "out_of_bounds", format!("{key} is from 0 to 1,000,000"));
+    }
+    known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[track_caller]
+    fn check(text: &str, category: &str, confidence: f64, expected: Result<PatternStatus, &str>) {
+        let body = json!({"mode": "auto", "never_categories": ["DANGER"], "never_contains": ["Postgres"]});
+        let policy = read_learning(&body).unwrap();
+        let lesson =
+            Lesson { text, key: text, category, confidence, action: Action::Tool, direct_response: None };
+        let verdict = policy.verdict(&Profile::default(), &lesson).map_err(|why| why.to_string());
+        assert_eq!(verdict, expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn what_is_not_to_be_learned_is_not() {
+        check("quanti ordini", "METRIC", 0.9, Ok(PatternStatus::Approved));
+        check("quanti ordini", "METRIC", 0.89, Err("its confidence is 0.89 and 0.9 is wanted"));
+        check("quanti ordini", "DANGER", 1.0, Err("its category is never learned"));
+        check("usate postgres", "METRIC", 1.0, Err("queries with \"Postgres\" are never learned"));
+        check("ok", "METRIC", 1.0, Err("its key is too short"));
+        check("sì!", "METRIC", 1.0, Ok(PatternStatus::Approved));
+    }
+
+    #[test]
+    fn a_pattern_is_demoted_once_enough_said_that_it_is_wrong() {
+        let policy = LearningPolicy::default();
+        assert!(!policy.demotes(0, 4) && policy.demotes(0, 5) && policy.demotes(2, 3));
+        assert!(!policy.demotes(3, 3) && !policy.demotes(0, 0));
+        assert!(!LearningPolicy { demote_below: 0.0, ..policy }.demotes(0, 100));
+    }
+
+    #[test]
+    fn a_policy_says_what_is_wrong_with_it() {
+        let body = json!({"mode": "always", "threshold": 2, "never_contains": ["", 1], "llm_call_cost": -1, "order": 0.5,
+            "key_chars_min": -1});
+        let told = read_learning(&body).unwrap_err().to_string();
+        for part in [
+            "/mode: \"always\" is no mode",
+            "/threshold: ",
+            "/never_contains/1",
+            "/never_contains/0",
+            "/llm_call_cost",
+            "/order: order is a whole number",
+            "/key_chars_min: ",
+        ] {
+            assert!(told.contains(part), "{part} is not in {told}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Every bound on a document of patterns and on a query, in one place; past it the input is refused and told which bound
+//! it broke.
+
+/// The longest query, in bytes.
+pub const QUERY_BYTES_MAX: usize = 8 << 10;
+/// The longest text of a pattern, in characters.
+pub const PATTERN_CHARS_MAX: usize = 1_000;
+/// The most texts of one pattern.
+pub const TEXTS_MAX: usize = 1_000;
+/// The longest name of a category, in bytes.
+pub const CATEGORY_BYTES_MAX: usize = 64;
+/// The most memory of one compiled regular expression, in bytes. Counted repetitions such as `(a{500}){500}` need far
+/// more and are refused.
+pub const REGEX_COMPILED_BYTES_MAX: usize = 1 << 20;
+/// The most regular expressions of one profile.
+pub const REGEXES_MAX: usize = 5_000;
+/// The most words of a list: of stop words, of what is never learned.
+pub const WORDS_MAX: usize = 1_000;
+/// The most categories that an LLM may choose from.
+pub const CATEGORIES_MAX: usize = 200;
+/// The lowest and the highest order of a pattern.
+pub const ORDERS: std::ops::RangeInclusive<i64> = -1_000_000..=1_000_000;

@@ -1,0 +1,183 @@
+//! Patterns: what a document says, and what is kept of it for answering.
+
+use std::sync::Arc;
+
+use regex::Regex;
+
+use crate::profile::Profile;
+use crate::{Action, CreatedBy, Match, PatternStatus};
+
+/// What a pattern's document says, valid by itself. What its texts are as keys depends on the profile.
+#[derive(Debug)]
+pub(crate) struct PatternDocument {
+    pub(crate) said: Said,
+    pub(crate) profile: Arc<str>,
+    pub(crate) category: Arc<str>,
+    /// As they are written; one unless it was written as `any_of`.
+    pub(crate) texts: Vec<Box<str>>,
+}
+
+/// What a pattern says beside its texts.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    pub(crate) how: Match,
+    pub(crate) status: PatternStatus,
+    pub(crate) created_by: CreatedBy,
+    pub(crate) action: Action,
+    pub(crate) order: i32,
+    pub(crate) confidence: f64,
+    pub(crate) direct_response: Option<Arc<str>>,
+    pub(crate) conditions: Option<Arc<Conditions>>,
+    /// Whether the texts are written as `any_of`.
+    pub(crate) is_list: bool,
+}
+
+/// What a query must fulfil beside matching a text.
+#[derive(Debug, Default)]
+pub(crate) struct Conditions {
+    /// The most words of the query.
+    pub(crate) max_words: Option<u32>,
+    /// What the query must not match.
+    pub(crate) exclusion: Option<Regex>,
+}
+
+impl Conditions {
+    /// Whether a [`Profile::text`] fulfils them.
+    pub(crate) fn hold(&self, text: &str) -> bool {
+        let few_enough = self.max_words.is_none_or(|max| words(text) <= max as usize);
+        few_enough && self.exclusion.as_ref().is_none_or(|exclusion| !exclusion.is_match(text))
+    }
+}
+
+/// How many words a [`Profile::text`] has: what stands between its spaces.
+fn words(text: &str) -> usize {
+    if text.is_empty() { 0 } else { 1 + text.bytes().filter(|byte| *byte == b' ').count() }
+}
+
+/// A pattern, as a snapshot holds it.
+#[derive(Debug)]
+pub struct Pattern {
+    pub(crate) id: Arc<str>,
+    pub(crate) profile: Arc<str>,
+    pub(crate) category: Arc<str>,
+    pub(crate) said: Said,
+    pub(crate) texts: Box<[Text]>,
+}
+
+/// One text of a pattern.
+#[derive(Debug)]
+pub(crate) struct Text {
+    /// What is looked for: a key, a folded text, or a regular expression.
+    pub(crate) key: Arc<str>,
+    /// As it was written, where that is something else.
+    written: Option<Box<str>>,
+}
+
+impl Text {
+    pub(crate) fn new(written: &str, how: Match, profile: &Profile) -> Self {
+        let key = match how {
+            Match::Exact => profile.normalize(written),
+            Match::Prefix | Match::Contains | Match::Word => profile.text(written),
+            Match::Regex => return Self { key: written.into(), written: None },
+        };
+        let written = (key != written).then(|| written.into());
+        Self { key: key.into(), written }
+    }
+
+    pub(crate) fn written(&self) -> &str {
+        self.written.as_deref().unwrap_or(&self.key)
+    }
+}
+
+impl Pattern {
+    /// The name of its document.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The profile by which it is compared.
+    #[must_use]
+    pub fn profile(&self) -> &str {
+        &self.profile
+    }
+
+    /// The category of the queries that it matches.
+    #[must_use]
+    pub fn category(&self) -> &str {
+        &self.category
+    }
+
+    /// How its texts are found.
+    #[must_use]
+    pub fn match_kind(&self) -> Match {
+        self.said.how
+    }
+
+    /// Whether it answers.
+    #[must_use]
+    pub fn status(&self) -> PatternStatus {
+        self.said.status
+    }
+
+    /// Who made it.
+    #[must_use]
+    pub fn created_by(&self) -> CreatedBy {
+        self.said.created_by
+    }
+
+    /// What is to be done with the queries that it matches.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.said.action
+    }
+
+    /// How sure the category is, 0 to 1.
+    #[must_use]
+    pub fn confidence(&self) -> f64 {
+        self.said.confidence
+    }
+
+    /// The answer to give, if it has one.
+    #[must_use]
+    pub fn direct_response(&self) -> Option<&str> {
+        self.said.direct_response.as_deref()
+    }
+
+    /// Its place in the declared order: the lowest of all that match answers; of equals, the first by id.
+    #[must_use]
+    pub fn order(&self) -> i32 {
+        self.said.order
+    }
+
+    /// Its texts as they were written; at least one.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(Text::written)
+    }
+
+    /// What is looked for in a query, for each text: a key, a folded text, or a regular expression.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(|text| &*text.key)
+    }
+
+    /// Whether this one answers rather than `other` where both match.
+    pub(crate) fn comes_before(&self, other: &Self) -> bool {
+        (self.said.order, &*self.id) < (other.said.order, &*other.id)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        let text =
+            |text: &Text| 64 + (text.key.len() + text.written.as_ref().map_or(0, |it| it.len())) as u64;
+        256 + self.id.len() as u64 + self.texts.iter().map(text).sum::<u64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_counted_between_spaces() {
+        assert_eq!((words(""), words("uno"), words("uno due, tre")), (0, 1, 3));
+    }
+}

@@ -1,0 +1,157 @@
+//! The JSON Schemas of the documents.
+
+use midflight_engine::DocumentSchema;
+use serde_json::{Value, json};
+
+use crate::limits::{CATEGORIES_MAX, CATEGORY_BYTES_MAX, ORDERS, PATTERN_CHARS_MAX, TEXTS_MAX, WORDS_MAX};
+use crate::{Action, CreatedBy, Match, PatternStatus};
+
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// The schemas of every sort of document.
+pub(crate) fn schemas() -> Vec<DocumentSchema> {
+    vec![
+        DocumentSchema { title: "pattern", names: "{pattern}", schema: pattern() },
+        DocumentSchema { title: "profile", names: "profiles/{profile}", schema: profile() },
+        DocumentSchema { title: "learning policy", names: "learning/{profile}", schema: learning() },
+        DocumentSchema { title: "prompt", names: "prompts/{profile}", schema: prompt() },
+    ]
+}
+
+fn words<T>(words: &[(&str, T)]) -> Vec<String> {
+    words.iter().map(|(word, _)| (*word).to_owned()).collect()
+}
+
+fn text() -> Value {
+    json!({"type": "string", "maxLength": midflight_core::TEXT_BYTES_MAX})
+}
+
+fn share(description: &str, default: f64) -> Value {
+    json!({"type": "number", "minimum": 0, "maximum": 1, "default": default, "description": description})
+}
+
+fn order() -> Value {
+    json!({"type": "integer", "minimum": ORDERS.start(), "maximum": ORDERS.end(), "default": 100,
+        "description": "Of all that match, the lowest answers; of equals, the first by id."})
+}
+
+fn list(description: &str, max: usize) -> Value {
+    json!({"type": "array", "items": text(), "maxItems": max, "description": description})
+}
+
+fn category_name() -> Value {
+    json!({"type": "string", "pattern": "^\\S+$", "maxLength": CATEGORY_BYTES_MAX,
+        "description": "What a query is that it matches."})
+}
+
+fn pattern() -> Value {
+    let written = json!({"type": "string", "minLength": 1, "maxLength": PATTERN_CHARS_MAX});
+    json!({
+        "$schema": DRAFT,
+        "title": "pattern",
+        "description": "What queries look like, and what they are.",
+        "type": "object",
+        "required": ["category"],
+        "oneOf": [{"required": ["pattern"]}, {"required": ["any_of"]}],
+        "additionalProperties": false,
+        "properties": {
+            "pattern": written,
+            "any_of": {"type": "array", "items": written, "minItems": 1, "maxItems": TEXTS_MAX,
+                "description": "Instead of pattern: any of these matches."},
+            "match": {"enum": words(Match::WORDS), "default": "exact",
+                "description": "exact compares keys; the others look into the text, stop words and punctuation included."},
+            "profile": {"type": "string", "default": "default", "description": "By which queries are made comparable."},
+            "category": category_name(),
+            "confidence": share("How sure the category is.", 1.0),
+            "action": {"enum": words(Action::WORDS), "description": "respond where there is a direct_response, else tool."},
+            "direct_response": text(),
+            "status": {"enum": words(PatternStatus::WORDS), "default": "approved",
+                "description": "Only what is approved answers."},
+            "order": order(),
+            "max_words": {"type": "integer", "minimum": 1, "description": "The most words of the query."},
+            "exclusion": {"type": "string", "maxLength": PATTERN_CHARS_MAX,
+                "description": "A regular expression that the query must not match."},
+            "created_by": {"enum": words(CreatedBy::WORDS), "default": "manual"},
+            "description": text(),
+            "tags": {"type": "array", "items": text(), "maxItems": midflight_core::TAGS_MAX,
+                "description": "For people; nothing reads them."}
+        }
+    })
+}
+
+fn profile() -> Value {
+    json!({
+        "$schema": DRAFT,
+        "title": "profile",
+        "description": "How the queries of a language are made comparable.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "language": {"type": "string", "description": "As it, for people."},
+            "compatibility": {"type": "boolean", "default": false,
+                "description": "Whether NFKC makes them one rather than NFC: a ligature is its letters then."},
+            "fold_accents": {"type": "boolean", "default": false, "description": "Whether accents do not count."},
+            "punctuation": {"enum": ["keep", "ascii", "unicode"], "default": "ascii",
+                "description": "Which is taken off both ends of a word."},
+            "stop_words": list("Words that do not count in keys.", WORDS_MAX),
+            "description": text()
+        }
+    })
+}
+
+fn learning() -> Value {
+    json!({
+        "$schema": DRAFT,
+        "title": "learning policy",
+        "description": "What is learned of the answers of an LLM to the queries of a profile.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "mode": {"enum": ["off", "pending", "auto"], "default": "pending",
+                "description": "pending waits for somebody to approve it, auto answers at once."},
+            "threshold": share("How sure an answer must be.", 0.9),
+            "key_chars_min": {"type": "integer", "minimum": 0, "maximum": 1_000_000, "default": 3},
+            "order": order(),
+            "demote_below": share("With less accuracy a pattern goes back to pending; 0 never.", 0.5),
+            "demote_after": {"type": "integer", "minimum": 0, "maximum": 1_000_000, "default": 5,
+                "description": "Only once so many said whether it was right."},
+            "llm_call_cost": {"type": "number", "minimum": 0, "default": 0,
+                "description": "What a call costs, in whatever unit savings are to be told."},
+            "never_categories": list("Categories that are never learned.", CATEGORIES_MAX),
+            "never_contains": list("Texts whose queries are never learned.", WORDS_MAX),
+            "description": text()
+        }
+    })
+}
+
+fn prompt() -> Value {
+    json!({
+        "$schema": DRAFT,
+        "title": "prompt",
+        "description": "What an LLM is told of the queries of a profile, and what it may answer.",
+        "type": "object",
+        "required": ["instructions", "categories"],
+        "additionalProperties": false,
+        "properties": {
+            "instructions": text(),
+            "categories": {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": CATEGORIES_MAX,
+                "propertyNames": category_name(),
+                "additionalProperties": {
+                    "type": ["object", "null"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "description": text(),
+                        "action": {"enum": words(Action::WORDS)},
+                        "direct_response": text()
+                    }
+                }
+            },
+            "temperature": {"type": "number", "minimum": 0, "maximum": 2, "default": 0},
+            "tokens_max": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100},
+            "description": text()
+        }
+    })
+}

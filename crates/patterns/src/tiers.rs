@@ -1,0 +1,191 @@
+//! Compiled parts of growing size: a change rebuilds the small ones, and only now and then a large one.
+//!
+//! Patterns that need an automaton stand in parts. What is added becomes a part of its own; a part that is not much larger
+//! than the next one is built together with it. So each pattern is built into a part a few times while a million others
+//! come, and there are few parts to ask. What is taken away is marked, until half of a part is.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use midflight_engine::{Interrupted, Work};
+
+use crate::pattern::Pattern;
+
+/// How many times larger a part is than the next one, at least.
+const RATIO: usize = 8;
+
+/// A text of a pattern, as a part holds it.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) pattern: Arc<Pattern>,
+    /// Which of its texts.
+    pub(crate) text: u32,
+}
+
+impl Entry {
+    pub(crate) fn key(&self) -> &Arc<str> {
+        &self.pattern.texts[self.text as usize].key
+    }
+}
+
+/// What finds the entries of a part.
+pub(crate) trait Automaton: Sized {
+    /// Makes one of these texts, whose numbers are their places.
+    fn build(entries: &[Entry]) -> Result<Self, String>;
+
+    /// About how much memory it takes, in bytes.
+    fn bytes(&self) -> usize;
+}
+
+/// Why parts could not be made.
+#[derive(Debug)]
+pub(crate) enum TierError {
+    Interrupted(Interrupted),
+    /// What the library says that was to build it.
+    Automaton(String),
+}
+
+impl From<Interrupted> for TierError {
+    fn from(interrupted: Interrupted) -> Self {
+        Self::Interrupted(interrupted)
+    }
+}
+
+/// A part: an automaton, shared by all snapshots that have it, and what of it is no more.
+#[derive(Debug)]
+pub(crate) struct Part<A> {
+    built: Arc<Built<A>>,
+    /// One bit for each entry that is no more.
+    gone: Arc<[u64]>,
+    gone_count: usize,
+}
+
+#[derive(Debug)]
+struct Built<A> {
+    automaton: A,
+    entries: Vec<Entry>,
+}
+
+impl<A> Clone for Part<A> {
+    fn clone(&self) -> Self {
+        Self { built: Arc::clone(&self.built), gone: Arc::clone(&self.gone), gone_count: self.gone_count }
+    }
+}
+
+impl<A> Part<A> {
+    pub(crate) fn automaton(&self) -> &A {
+        &self.built.automaton
+    }
+
+    /// The entry of a number; none when it is gone.
+    pub(crate) fn entry(&self, number: usize) -> Option<&Entry> {
+        let is_gone = self.gone[number / 64] >> (number % 64) & 1 == 1;
+        (!is_gone).then(|| &self.built.entries[number])
+    }
+
+    /// Whether one of its patterns may answer rather than `best`. The first of its entries comes before all others.
+    pub(crate) fn can_beat(&self, best: &Pattern) -> bool {
+        self.built.entries.first().is_some_and(|first| first.pattern.comes_before(best))
+    }
+
+    fn live(&self) -> impl Iterator<Item = &Entry> {
+        (0..self.built.entries.len()).filter_map(|number| self.entry(number))
+    }
+
+    fn count(&self) -> usize {
+        self.built.entries.len() - self.gone_count
+    }
+
+    /// The same part without these patterns; none when it has none of them.
+    fn without(&self, ids: &HashSet<Arc<str>>) -> Option<Self> {
+        let mut gone = self.gone.to_vec();
+        let mut gone_count = self.gone_count;
+        for (number, entry) in self.built.entries.iter().enumerate() {
+            let (word, bit) = (number / 64, 1 << (number % 64));
+            if gone[word] & bit == 0 && ids.contains(&entry.pattern.id) {
+                gone[word] |= bit;
+                gone_count += 1;
+            }
+        }
+        (gone_count > self.gone_count).then(|| Self {
+            built: Arc::clone(&self.built),
+            gone: gone.into(),
+            gone_count,
+        })
+    }
+}
+
+/// The parts, largest first.
+#[derive(Debug)]
+pub(crate) struct Tiers<A> {
+    parts: Vec<Part<A>>,
+}
+
+impl<A> Clone for Tiers<A> {
+    fn clone(&self) -> Self {
+        Self { parts: self.parts.clone() }
+    }
+}
+
+impl<A> Default for Tiers<A> {
+    fn default() -> Self {
+        Self { parts: Vec::new() }
+    }
+}
+
+impl<A: Automaton> Tiers<A> {
+    pub(crate) fn parts(&self) -> &[Part<A>] {
+        &self.parts
+    }
+
+    /// How many texts there are.
+    pub(crate) fn count(&self) -> usize {
+        self.parts.iter().map(Part::count).sum()
+    }
+
+    /// Takes the patterns with these ids away, and adds these entries.
+    pub(crate) fn change(
+        &mut self,
+        gone: &HashSet<Arc<str>>,
+        added: Vec<Entry>,
+        work: &Work,
+    ) -> Result<(), TierError> {
+        if !gone.is_empty() {
+            for part in &mut self.parts {
+                if let Some(less) = part.without(gone) {
+                    *part = less;
+                }
+            }
+        }
+        // From the first part that is half empty on, or too small for its place, all are built as one.
+        let mut kept = self.parts.iter().take_while(|part| part.gone_count <= part.count()).count();
+        let mut rest = added.len() + self.parts[kept..].iter().map(Part::count).sum::<usize>();
+        while kept > 0 && rest > 0 && self.parts[kept - 1].count() <= RATIO * rest {
+            kept -= 1;
+            rest += self.parts[kept].count();
+        }
+        let mut entries: Vec<_> = self.parts[kept..].iter().flat_map(Part::live).cloned().collect();
+        if added.is_empty() && kept == self.parts.len() {
+            return Ok(());
+        }
+        entries.extend(added);
+        self.parts.truncate(kept);
+        if !entries.is_empty() {
+            self.parts.push(build(entries, work)?);
+        }
+        Ok(())
+    }
+}
+
+fn build<A: Automaton>(mut entries: Vec<Entry>, work: &Work) -> Result<Part<A>, TierError> {
+    work.go_on()?;
+    // In the declared order, so that the first that matches is the one that answers.
+    entries.sort_by(|a, b| {
+        let key = |entry: &Entry| (entry.pattern.said.order, Arc::clone(&entry.pattern.id), entry.text);
+        if Arc::ptr_eq(&a.pattern, &b.pattern) { a.text.cmp(&b.text) } else { key(a).cmp(&key(b)) }
+    });
+    let automaton = A::build(&entries).map_err(TierError::Automaton)?;
+    work.spend(automaton.bytes() as u64 + (entries.len() * size_of::<Entry>()) as u64)?;
+    let gone = vec![0; entries.len().div_ceil(64)].into();
+    Ok(Part { built: Arc::new(Built { automaton, entries }), gone, gone_count: 0 })
+}
