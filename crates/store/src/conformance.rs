@@ -5,6 +5,8 @@
     reason = "a case is a test: it panics where it fails"
 )]
 
+mod tallies;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +22,11 @@ use crate::{
     Token,
 };
 
+pub use tallies::{
+    a_known_batch_changes_nothing, a_lost_batch_can_be_sent_again, compaction_forgets_tallies_of_the_deleted,
+    counting_at_once_loses_nothing, tallies_add_up, tallies_have_pages, what_cannot_be_counted_is_refused,
+};
+
 type Log = Arc<dyn Store>;
 
 /// Makes a test of every case, each on the empty log that an async expression answers.
@@ -31,7 +38,9 @@ macro_rules! conformance_tests {
             values_come_back_exactly, lists_have_pages, the_past_can_be_read, compaction_keeps_the_state,
             writers_never_skip_or_swap_numbers, blobs_events_and_tokens_are_kept, a_dropped_append_is_all_or_nothing,
             the_key_of_hints_is_one_for_all, replicas_are_seen_until_they_age, heads_come_as_often_as_asked,
-            somebody_leads_and_who_lets_go_can_lead_again,
+            somebody_leads_and_who_lets_go_can_lead_again, tallies_add_up, a_known_batch_changes_nothing,
+            counting_at_once_loses_nothing, a_lost_batch_can_be_sent_again, tallies_have_pages,
+            what_cannot_be_counted_is_refused, compaction_forgets_tallies_of_the_deleted,
         );
     };
     (@each $make:expr; $($case:ident,)+) => {$(

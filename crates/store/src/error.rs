@@ -29,6 +29,9 @@ pub enum StoreError {
         /// The newest that this program knows.
         known: i64,
     },
+    /// It was asked for what cannot be. A defect of whoever asked, so trying again is of no use.
+    #[error("the store does not take this: {0}")]
+    Invalid(String),
     /// What was asked for was compacted away.
     #[error("revision {asked} was compacted away; the log starts at revision {first}")]
     Compacted {

@@ -16,6 +16,7 @@ mod secret;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+mod tally;
 
 pub use error::{AppendError, StoreError};
 pub use last_good::{LastGood, LastGoodFile};
@@ -29,3 +30,4 @@ pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use store::Store;
+pub use tally::{Tally, TallyQuery};

@@ -1,19 +1,23 @@
 //! A log in memory: for tests and simulations, and for programs whose documents live elsewhere. It forgets everything
 //! with its process, so nothing that it acknowledges survives a crash.
 
+mod tallies;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use midflight_core::{
-    ChangeSummary, Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber,
+    ChangeSummary, Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, Revision, RevisionNumber,
 };
 
 use crate::{
     AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, Store, StoreError, Token, lead::Alone, secret::new_key,
+    RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token, lead::Alone, secret::new_key,
+    tally,
 };
+use tallies::Tallies;
 
 /// A log in memory. Cloning it gives another handle on the same log, as another process would have.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +38,7 @@ struct Log {
     tokens: BTreeMap<String, Token>,
     hint_key: Option<[u8; 32]>,
     replicas: BTreeMap<String, (Replica, Instant)>,
+    tallies: Tallies,
 }
 
 impl MemoryStore {
@@ -280,7 +285,7 @@ impl Store for MemoryStore {
     }
 
     async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
-        let mut log = self.log();
+        let log = &mut *self.log();
         log.readable(first.max(log.first()))?;
         log.compacted = log.compacted.max(first.get().saturating_sub(1));
         let mut forgotten = 0;
@@ -290,6 +295,13 @@ impl Store for MemoryStore {
             versions.drain(..base);
             forgotten += (before - versions.len()) as u64;
             true
+        });
+        log.tallies.forget(|kind, name| {
+            let id = DocumentId { kind: kind.clone(), name: name.clone() };
+            log.documents
+                .get(&id)
+                .and_then(|versions| versions.last())
+                .is_some_and(|newest| newest.body.is_none())
         });
         Ok(forgotten)
     }
@@ -339,6 +351,15 @@ impl Store for MemoryStore {
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
         self.log().replicas.remove(id);
         Ok(())
+    }
+
+    async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
+        let tallies = tally::batch(source, batch, tallies)?;
+        Ok(self.log().tallies.add(source, batch, tallies, Instant::now()))
+    }
+
+    async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
+        Ok(self.log().tallies.page(&query))
     }
 
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
+use midflight_core::{
+    Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, Revision, RevisionNumber,
+};
 
 use crate::{
     AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, StoreError, Token,
+    RevisionQuery, SeenReplica, StoreError, Tally, TallyQuery, Token,
 };
 
 /// The log and what belongs to it.
@@ -92,7 +94,9 @@ pub trait Store: Send + Sync + 'static {
     /// `first`. Answers how many document versions were forgotten.
     ///
     /// Afterwards `first` itself can still be read in full, so `since(first - 1)` works and `since(first - 2)` is
-    /// refused. A `first` that was already forgotten changes nothing.
+    /// refused. A `first` that was already forgotten forgets no version.
+    ///
+    /// The tallies of documents that are deleted now are forgotten too, whatever `first` is.
     ///
     /// # Errors
     /// [`StoreError::NoSuchRevision`] when `first` is past the newest.
@@ -124,6 +128,25 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets a replica that stops in order; one that is not there is no error.
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError>;
+
+    /// Adds counts, once. `source` names whoever counts, in 1 to 256 bytes without NUL, and numbers its batches upwards: one
+    /// whose number is not above that of its last is known already and changes nothing, so a batch of which it is not known
+    /// whether it came may be sent again. Answers whether it was new.
+    ///
+    /// All of a batch is counted or none of it. What has the same kind, name and counter adds up, in a batch too, and the
+    /// latest `last_at` stays. It need not survive a crash of the machine, which takes the counts and the number of their
+    /// batch together. A source of which nothing was heard for a day may be forgotten, and its numbers with it, so no batch
+    /// is to be sent again that late; a source takes a new name when it starts. Cost: one small write, so count in memory
+    /// and send about every second.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for a source or a counter that is none, a number above 2⁶³ - 1, and more than
+    /// [`Tally::BATCH_MAX`] tallies; nothing is counted then.
+    async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError>;
+
+    /// Tallies of a kind, ordered by name (as bytes) and counter; only of `names` when given. The tallies of a document that
+    /// was deleted are there until the log is compacted.
+    async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError>;
 
     /// Leads those who follow the log, if nobody does. A leader that is dead is replaced within seconds: ask again about
     /// every second. Cost: one connection as long as it leads, where many share the log.

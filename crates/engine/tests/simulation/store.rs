@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fastrand::Rng;
-use midflight_core::{Appended, Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
+use midflight_core::{
+    Appended, Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, Revision, RevisionNumber,
+};
 use midflight_store::{
     AppendError, DocumentQuery, DocumentVersion, EventQuery, Lead, MemoryStore, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, Store, StoreError, Token,
+    RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token,
 };
 
 /// One replica's way to the log.
@@ -159,6 +161,14 @@ impl Store for SimStore {
 
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
         self.reach().await?.forget_replica(id).await
+    }
+
+    async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
+        self.reach().await?.add_tallies(source, batch, tallies).await
+    }
+
+    async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
+        self.reach().await?.tallies(query).await
     }
 
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {

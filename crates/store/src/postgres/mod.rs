@@ -9,17 +9,20 @@ mod open;
 mod read;
 mod row;
 mod session;
+mod tally;
 mod upkeep;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
+use midflight_core::{
+    Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, Revision, RevisionNumber,
+};
 
 use crate::{
     AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, Store, StoreError, Token,
+    RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
 use session::Sessions;
@@ -223,6 +226,15 @@ impl Store for PostgresStore {
 
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
         fleet::forget_replica(&mut self.sessions().session().await?, id).await
+    }
+
+    async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
+        let tallies = crate::tally::batch(source, batch, tallies)?;
+        tally::add(&mut self.sessions().session().await?, source, batch, &tallies).await
+    }
+
+    async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
+        tally::select(&mut self.sessions().session().await?, query).await
     }
 
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {

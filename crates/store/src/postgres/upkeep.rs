@@ -3,13 +3,14 @@
 use midflight_core::RevisionNumber;
 use sqlx::AssertSqlSafe;
 
-use super::read;
 use super::session::Session;
+use super::{read, tally};
 use crate::StoreError;
 use crate::rows::row::{DOCUMENT, document};
 use crate::rows::{Columns as _, corrupt, number, signed};
 
-/// Forgets the versions that no kept state needs, and the revisions that are left with none.
+/// Forgets the versions that no kept state needs, the revisions that are left with none, and the tallies of what is
+/// deleted.
 pub(super) async fn compact(session: &mut Session<'_>, first: RevisionNumber) -> Result<u64, StoreError> {
     let head = read::head(session).await?;
     if first > head {
@@ -18,6 +19,7 @@ pub(super) async fn compact(session: &mut Session<'_>, first: RevisionNumber) ->
     session.begin_upkeep("").await?;
     let compact = sqlx::query("SELECT midflight_compact($1) AS forgotten").bind(signed(first));
     let answer = session.upkeep_row(compact).await?.ok_or_else(|| corrupt("compacting answered nothing"))?;
+    tally::forget(session).await?;
     session.commit().await?;
     number(answer.integer("forgotten")?)
 }
@@ -68,6 +70,7 @@ pub(super) async fn diagnose(session: &mut Session<'_>) -> Result<Vec<String>, S
         place = last.integer("place")?;
         problems.extend(rows.iter().filter_map(|row| document(row).err()).map(|error| error.to_string()));
     }
+    problems.extend(tally::diagnose(session).await?);
     for (sql, what) in DISAGREEMENTS {
         let row = session.upkeep_row(sqlx::query(sql)).await?;
         let count = row.map_or(Ok(0), |row| row.integer("count"))?;

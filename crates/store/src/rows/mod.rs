@@ -6,6 +6,7 @@ pub(crate) mod edit;
 pub(crate) mod event;
 pub(crate) mod replica;
 pub(crate) mod row;
+pub(crate) mod tally;
 
 use midflight_core::RevisionNumber;
 use sqlx::migrate::{MigrateError, Migrator};

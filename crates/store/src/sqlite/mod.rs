@@ -8,6 +8,7 @@ mod lock;
 mod open;
 mod read;
 mod row;
+mod tally;
 mod upkeep;
 
 use std::path::{Path, PathBuf};
@@ -15,13 +16,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{Digest, Document, DocumentId, Head, ReloadEvent, Revision, RevisionNumber};
+use midflight_core::{
+    Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, Revision, RevisionNumber,
+};
 use sqlx::SqlitePool;
 
 use crate::lead::Alone;
 use crate::{
     AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, Store, StoreError, Token,
+    RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token,
 };
 use failure::failure;
 use lock::Lock;
@@ -61,7 +64,7 @@ pub struct SqliteStore {
     path: PathBuf,
     /// One connection, so that writers queue here rather than in SQLite's busy handler.
     writer: SqlitePool,
-    /// Reload events: not worth waiting for the disk.
+    /// Reload events and the like: not worth waiting for the disk.
     notes: SqlitePool,
     readers: SqlitePool,
     lock: Mutex<Option<Lock>>,
@@ -180,6 +183,14 @@ impl Store for SqliteStore {
 
     async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
         fleet::forget_replica(&self.notes, id).await
+    }
+
+    async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
+        tally::add(&self.notes, source, batch, tallies).await
+    }
+
+    async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
+        tally::select(&self.readers, query).await
     }
 
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {

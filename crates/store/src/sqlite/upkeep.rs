@@ -1,24 +1,30 @@
 //! Compacting a log, and looking whether it is whole.
 
 use midflight_core::RevisionNumber;
-use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, SqlitePool};
 
 use super::failure::failure;
-use super::read;
+use super::{read, tally};
 use crate::StoreError;
 use crate::rows::row::{DOCUMENT, document};
 use crate::rows::signed;
 
-/// Forgets the versions that no kept state needs, and the revisions that are left with none.
+/// Forgets the versions that no kept state needs, the revisions that are left with none, and the tallies of what is
+/// deleted.
 pub(super) async fn compact(writer: &SqlitePool, first: RevisionNumber) -> Result<u64, StoreError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failure)?;
     let head = read::head(&mut *transaction).await?;
     if first > head {
         return Err(StoreError::NoSuchRevision { asked: first, head });
     }
-    if first <= read::first(&mut transaction).await? {
-        return Ok(0);
-    }
+    let is_forgotten = first <= read::first(&mut transaction).await?;
+    let forgotten = if is_forgotten { 0 } else { forget_versions(&mut transaction, first).await? };
+    tally::forget(&mut transaction).await?;
+    transaction.commit().await.map_err(failure)?;
+    Ok(forgotten)
+}
+
+async fn forget_versions(writer: &mut SqliteConnection, first: RevisionNumber) -> Result<u64, StoreError> {
     let steps = [
         "UPDATE meta SET value = 1 WHERE key = 'compacting'",
         // A version is needed when no newer one is as old as the first kept state.
@@ -32,12 +38,11 @@ pub(super) async fn compact(writer: &SqlitePool, first: RevisionNumber) -> Resul
     ];
     let mut forgotten = 0;
     for (place, step) in steps.into_iter().enumerate() {
-        let done = sqlx::query(step).bind(signed(first)).execute(&mut *transaction).await.map_err(failure)?;
+        let done = sqlx::query(step).bind(signed(first)).execute(&mut *writer).await.map_err(failure)?;
         if place == 1 {
             forgotten = done.rows_affected();
         }
     }
-    transaction.commit().await.map_err(failure)?;
     Ok(forgotten)
 }
 
@@ -63,6 +68,7 @@ pub(super) async fn diagnose(readers: &SqlitePool) -> Result<Vec<String>, StoreE
         place = last.try_get("place").map_err(failure)?;
         problems.extend(rows.iter().filter_map(|row| document(row).err()).map(|error| error.to_string()));
     }
+    problems.extend(tally::diagnose(&mut reader).await?);
     let disagreements = [
         (
             "SELECT COUNT(*) FROM heads h WHERE h.version <>
