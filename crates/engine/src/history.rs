@@ -130,13 +130,14 @@ impl History {
         self.kept().iter().rev().filter(|event| wanted(event)).take(limit).cloned().collect()
     }
 
-    /// Counts and times of all that is kept. Cost: looks through all.
+    /// Counts and times of those that `wanted` says yes to, of all that is kept. Cost: looks through all.
     #[must_use]
-    pub fn statistics(&self) -> Statistics {
+    pub fn statistics(&self, wanted: impl Fn(&ReloadEvent) -> bool) -> Statistics {
         let kept = self.kept();
-        let mut statistics = Statistics { total: kept.len(), ..Statistics::default() };
+        let mut statistics = Statistics::default();
         let mut times = Vec::new();
-        for event in kept.iter() {
+        for event in kept.iter().filter(|event| wanted(event)) {
+            statistics.total += 1;
             *statistics.by_outcome.entry(event.outcome).or_default() += 1;
             *statistics.by_trigger.entry(event.trigger).or_default() += 1;
             if event.outcome != Outcome::Unchanged {

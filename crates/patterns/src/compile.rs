@@ -17,6 +17,8 @@ use crate::snapshot::PatternsSnapshot;
 use crate::tiers::TierError;
 use crate::{Match, PatternStatus};
 
+/// The code of the problem that another pattern has a text already.
+pub const DUPLICATE_PATTERN: &str = "duplicate_pattern";
 /// The kind's name as text.
 pub(crate) const KIND: &str = "patterns";
 
@@ -220,7 +222,7 @@ impl Compiler<'_> {
                 let message = "nothing is left of it in its profile, so it would match nothing; write more";
                 Some(("empty_key", message.to_owned()))
             } else if !seen.insert(&text.key) {
-                Some(("duplicate_pattern", format!("the key {:?} stands in the list twice", text.key)))
+                Some((DUPLICATE_PATTERN, format!("the key {:?} stands in the list twice", text.key)))
             } else {
                 None
             };
@@ -306,7 +308,7 @@ impl Compiler<'_> {
             "the pattern {first:?} matches {key:?} already ({}, profile {:?}); change that one, or disable it",
             pattern.said.how, pattern.profile
         );
-        self.add_to(&pattern.id, Problem::new("duplicate_pattern", place_of(&pattern.said, *text), message));
+        self.add_to(&pattern.id, Problem::new(DUPLICATE_PATTERN, place_of(&pattern.said, *text), message));
     }
 
     fn add_to(&mut self, name: &str, problem: Problem) {

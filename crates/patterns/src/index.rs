@@ -43,7 +43,7 @@ pub struct Found<'a> {
     /// The pattern.
     pub pattern: &'a Pattern,
     /// What was found: a key, a folded text, or a regular expression.
-    pub key: &'a str,
+    pub key: &'a Arc<str>,
 }
 
 impl<'a> From<&'a Entry> for Found<'a> {
@@ -64,7 +64,7 @@ impl Index {
         let mut found = exact.map(|pattern| Found { pattern, key: &pattern.texts[0].key });
         // An exact pattern with several texts was found by one of them.
         if let Some(found) = found.as_mut().filter(|found| found.pattern.texts.len() > 1) {
-            found.key = found.pattern.keys().find(|it| *it == key).unwrap_or(found.key);
+            found.key = found.pattern.keys().find(|it| ***it == *key).unwrap_or(found.key);
         }
         for part in self.literals.parts() {
             let best = found.map(|found| found.pattern);

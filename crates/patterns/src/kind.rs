@@ -61,7 +61,7 @@ impl Kind for Patterns {
             "confidence": pattern.confidence(),
             "action": pattern.action().as_str(),
             "direct_response": pattern.direct_response(),
-            "matched": {"id": pattern.id(), "match": pattern.match_kind().as_str(), "key": found.key},
+            "matched": {"id": pattern.id(), "match": pattern.match_kind().as_str(), "key": &**found.key},
             "source": if pattern.created_by() == CreatedBy::Llm { "learned" } else { "pattern" },
             "normalized": normalized,
         }))

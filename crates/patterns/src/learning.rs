@@ -5,10 +5,10 @@ use std::fmt;
 use midflight_core::{Place, Problems, Reader};
 use serde_json::Value;
 
-use crate::limits::{CATEGORIES_MAX, WORDS_MAX};
+use crate::limits::{CATEGORIES_MAX, PATTERN_CHARS_MAX, WORDS_MAX};
 use crate::normalize::fold;
 use crate::read_pattern::{ORDER_DEFAULT, read_order, read_share};
-use crate::{Action, PatternStatus, Profile};
+use crate::{PatternStatus, Profile};
 
 /// What becomes of what could be learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,6 +78,8 @@ pub enum NotLearned {
     Contains(Box<str>),
     /// The key has too few characters.
     TooShort,
+    /// The key has more characters than a pattern.
+    TooLong,
 }
 
 impl fmt::Display for NotLearned {
@@ -90,6 +92,7 @@ impl fmt::Display for NotLearned {
             Self::Category => f.write_str("its category is never learned"),
             Self::Contains(text) => write!(f, "queries with {text:?} are never learned"),
             Self::TooShort => f.write_str("its key is too short"),
+            Self::TooLong => f.write_str("its key is too long"),
         }
     }
 }
@@ -105,10 +108,6 @@ pub struct Lesson<'a> {
     pub category: &'a str,
     /// How sure that is, 0 to 1.
     pub confidence: f64,
-    /// What is to be done with such queries.
-    pub action: Action,
-    /// The answer to give to such queries, if there is one.
-    pub direct_response: Option<&'a str>,
 }
 
 impl LearningPolicy {
@@ -132,6 +131,9 @@ impl LearningPolicy {
         }
         if let Some(never) = self.never_contains.iter().find(|never| text.contains(&profile.text(never))) {
             return Err(NotLearned::Contains(never.clone()));
+        }
+        if key.chars().nth(PATTERN_CHARS_MAX).is_some() {
+            return Err(NotLearned::TooLong);
         }
         if key.chars().nth(self.key_chars_min.saturating_sub(1) as usize).is_none() {
             return Err(NotLearned::TooShort);
@@ -222,8 +224,7 @@ mod tests {
     fn check(text: &str, category: &str, confidence: f64, expected: Result<PatternStatus, &str>) {
         let body = json!({"mode": "auto", "never_categories": ["DANGER"], "never_contains": ["Postgres"]});
         let policy = read_learning(&body).unwrap();
-        let lesson =
-            Lesson { text, key: text, category, confidence, action: Action::Tool, direct_response: None };
+        let lesson = Lesson { text, key: text, category, confidence };
         let verdict = policy.verdict(&Profile::default(), &lesson).map_err(|why| why.to_string());
         assert_eq!(verdict, expected.map_err(str::to_owned));
     }

@@ -30,6 +30,7 @@ mod tiers;
 mod wilson;
 mod words;
 
+pub use compile::DUPLICATE_PATTERN;
 pub use document::{LEARNING_FOLDER, PROFILES_FOLDER, PROMPTS_FOLDER, PatternsDocument};
 pub use index::Found;
 pub use kind::Patterns;

@@ -96,6 +96,30 @@ impl Pattern {
         &self.id
     }
 
+    /// Its id, to keep.
+    #[must_use]
+    pub fn shared_id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// Its category, to keep.
+    #[must_use]
+    pub fn shared_category(&self) -> &Arc<str> {
+        &self.category
+    }
+
+    /// Its direct response, to keep.
+    #[must_use]
+    pub fn shared_direct_response(&self) -> Option<&Arc<str>> {
+        self.said.direct_response.as_ref()
+    }
+
+    /// The name of its profile, to keep.
+    #[must_use]
+    pub fn shared_profile(&self) -> &Arc<str> {
+        &self.profile
+    }
+
     /// The profile by which it is compared.
     #[must_use]
     pub fn profile(&self) -> &str {
@@ -156,8 +180,8 @@ impl Pattern {
     }
 
     /// What is looked for in a query, for each text: a key, a folded text, or a regular expression.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.texts.iter().map(|text| &*text.key)
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.texts.iter().map(|text| &text.key)
     }
 
     /// Whether this one answers rather than `other` where both match.

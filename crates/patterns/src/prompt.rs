@@ -21,6 +21,8 @@ pub struct Prompt {
     pub temperature: f64,
     /// The most tokens of its reply.
     pub tokens_max: u32,
+    /// Whether the schema of the reply goes with the question; some servers know no schemas, and refuse.
+    pub structured: bool,
 }
 
 /// A category that an LLM may choose.
@@ -145,7 +147,7 @@ pub(crate) fn read_prompt(body: &Value) -> Result<Prompt, Problems> {
     let Some(mut reader) = Reader::open("a prompt", body, &place, &mut problems) else {
         return Err(problems);
     };
-    reader.only(&["instructions", "categories", "temperature", "tokens_max", "description"]);
+    reader.only(&["instructions", "categories", "temperature", "tokens_max", "structured", "description"]);
     reader.text("description");
     let instructions = match reader.get("instructions") {
         None => {
@@ -164,12 +166,14 @@ pub(crate) fn read_prompt(body: &Value) -> Result<Prompt, Problems> {
     if tokens_max.is_none() {
         reader.refuse("tokens_max", "out_of_bounds", "tokens_max is from 1 to 10,000");
     }
+    let structured = reader.boolean("structured").unwrap_or(true);
     let categories = read_categories(&mut reader, &place);
     problems.or(Prompt {
         instructions: instructions.unwrap_or_default().into(),
         categories,
         temperature,
         tokens_max: tokens_max.unwrap_or(TOKENS_DEFAULT),
+        structured,
     })
 }
 

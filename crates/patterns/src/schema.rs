@@ -151,6 +151,8 @@ fn prompt() -> Value {
             },
             "temperature": {"type": "number", "minimum": 0, "maximum": 2, "default": 0},
             "tokens_max": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100},
+            "structured": {"type": "boolean", "default": true,
+                "description": "Whether the schema of the reply goes along; some servers know none."},
             "description": text()
         }
     })

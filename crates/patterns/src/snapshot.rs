@@ -60,7 +60,7 @@ pub enum ClassifyError {
 #[derive(Debug)]
 pub struct Classification<'a> {
     /// The name of the profile by which it was made comparable.
-    pub profile_name: &'a str,
+    pub profile_name: &'a Arc<str>,
     /// That profile.
     pub profile: &'a Profile,
     /// The query as literals and regexes see it.
@@ -119,7 +119,7 @@ impl PatternsSnapshot {
         Ok(index.profile.normalize(query))
     }
 
-    fn index(&self, profile: Option<&str>) -> Result<(&str, &Index), ClassifyError> {
+    fn index(&self, profile: Option<&str>) -> Result<(&Arc<str>, &Index), ClassifyError> {
         let wanted = profile.unwrap_or(DEFAULT_PROFILE);
         match self.indexes.get_key_value(wanted) {
             Some((name, index)) => Ok((name, index)),

@@ -9,6 +9,8 @@ use midflight_config::Configs;
 use midflight_core::KindName;
 use midflight_engine::Engine;
 use midflight_live::Live;
+use midflight_learning::Classifier;
+use midflight_patterns::PatternsSnapshot;
 use midflight_rules::RulesSnapshot;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,9 @@ pub(crate) struct Shared {
     pub(crate) webhooks: Heard,
     /// The client of the LLM, if the config says one.
     pub(crate) llm: Llm,
+    pub(crate) patterns: Live<PatternsSnapshot>,
+    /// Classifies queries, and learns of what it is answered.
+    pub(crate) classifier: Classifier,
     pub(crate) rules_kind: KindName,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,

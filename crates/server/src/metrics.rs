@@ -8,7 +8,9 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use midflight_components::BreakerState;
 use midflight_engine::ReloadReport;
+use midflight_learning::Source;
 
 use crate::app::App;
 use crate::problem::{ApiError, Code, ProblemBody};
@@ -34,11 +36,17 @@ pub(crate) enum Metric {
     ReloadsFailed,
     Executions,
     ExecutionTime,
+    Classifications,
+    ClassificationTime,
+    PatternsLearned,
+    LlmCalls,
+    LlmFailures,
+    LlmAvailable,
     WebsocketClients,
 }
 
 impl Metric {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 25] = [
         Self::RuleReloads,
         Self::RuleReloadTime,
         Self::RulesReloaded,
@@ -57,6 +65,12 @@ impl Metric {
         Self::ReloadsFailed,
         Self::Executions,
         Self::ExecutionTime,
+        Self::Classifications,
+        Self::ClassificationTime,
+        Self::PatternsLearned,
+        Self::LlmCalls,
+        Self::LlmFailures,
+        Self::LlmAvailable,
         Self::WebsocketClients,
     ];
 
@@ -80,6 +94,12 @@ impl Metric {
             Self::ReloadsFailed => "midflight_reloads_failed",
             Self::Executions => "midflight_executions",
             Self::ExecutionTime => "midflight_execution_time_seconds",
+            Self::Classifications => "midflight_classifications",
+            Self::ClassificationTime => "midflight_classification_time_seconds",
+            Self::PatternsLearned => "midflight_patterns_learned",
+            Self::LlmCalls => "midflight_llm_calls",
+            Self::LlmFailures => "midflight_llm_failures",
+            Self::LlmAvailable => "midflight_llm_available",
             Self::WebsocketClients => "midflight_websocket_clients",
         }
     }
@@ -106,6 +126,12 @@ impl Metric {
             Self::ReloadsFailed => "Reloads and edits that were refused or failed, by outcome",
             Self::Executions => "Requests to execute rules that were answered",
             Self::ExecutionTime => "Time of each such execution, in seconds",
+            Self::Classifications => "Queries that were classified, by where the answer comes from",
+            Self::ClassificationTime => "Time of each query that no LLM was asked about, in seconds",
+            Self::PatternsLearned => "Patterns that were learned here",
+            Self::LlmCalls => "Calls of the LLM",
+            Self::LlmFailures => "Calls of the LLM that it did not answer",
+            Self::LlmAvailable => "1 while an LLM is configured and is not left alone for having failed",
             Self::WebsocketClients => "WebSocket clients that are connected",
         }
     }
@@ -131,13 +157,17 @@ pub(crate) struct Metrics {
     rules_reloaded: Counter,
     executions: Counter,
     execution_time: Histogram,
+    classifications: [Counter; Source::ALL.len()],
+    classification_time: Histogram,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut builder = PrometheusBuilder::new();
         for (metric, buckets) in
-            [(Metric::RuleReloadTime, &RELOAD_MS[..]), (Metric::ExecutionTime, &EXECUTION_SECONDS[..])]
+            [(Metric::RuleReloadTime, &RELOAD_MS[..]),
+                (Metric::ExecutionTime, &EXECUTION_SECONDS[..]),
+                (Metric::ClassificationTime, &EXECUTION_SECONDS[..]),]
         {
             let name = Matcher::Full(metric.name().to_owned());
             // Only a list of no buckets is an error.
@@ -150,11 +180,17 @@ impl Metrics {
                 Metric::RuleReloadTime => {
                     recorder.describe_histogram(name, Some(Unit::Milliseconds), meaning)
                 }
-                Metric::ExecutionTime => recorder.describe_histogram(name, Some(Unit::Seconds), meaning),
+                Metric::ExecutionTime | Metric::ClassificationTime => {
+                    recorder.describe_histogram(name, Some(Unit::Seconds), meaning)
+                }
                 Metric::RuleReloads
                 | Metric::RulesReloaded
                 | Metric::ReloadsFailed
                 | Metric::Executions
+                | Metric::Classifications
+                | Metric::PatternsLearned
+                | Metric::LlmCalls
+                | Metric::LlmFailures
                 | Metric::BusReconnects
                 | Metric::HintsPublished
                 | Metric::HintsHeard
@@ -172,6 +208,12 @@ impl Metrics {
             rules_reloaded: counter(Metric::RulesReloaded),
             executions: counter(Metric::Executions),
             execution_time: histogram(Metric::ExecutionTime),
+            classifications: Source::ALL.map(|source| {
+                let labels = vec![Label::from_static_parts("source", source.as_str())];
+                let key = Key::from_parts(Metric::Classifications.name(), labels);
+                recorder.register_counter(&key, &METADATA)
+            }),
+            classification_time: histogram(Metric::ClassificationTime),
             handle: recorder.handle(),
             recorder,
         }
@@ -197,6 +239,16 @@ impl Metrics {
         self.execution_time.record(took.as_secs_f64());
     }
 
+    /// Counts a query that was classified; its time too, unless it is mostly that of an LLM.
+    pub(crate) fn classified(&self, source: Source, llm_used: bool, took: Duration) {
+        if let Some(place) = Source::ALL.iter().position(|known| *known == source) {
+            self.classifications[place].increment(1);
+        }
+        if !llm_used {
+            self.classification_time.record(took.as_secs_f64());
+        }
+    }
+
     /// Forgets the single times that were recorded, once they are in the summary; without it they would pile up
     /// between two scrapes.
     pub(crate) fn upkeep(&self) {
@@ -210,6 +262,7 @@ impl Metrics {
     fn render(&self, app: &App) -> String {
         let (status, bus) = (app.engine.status(), app.backend.buses.bus.status());
         let clients = app.limits.websocket_clients_max.saturating_sub(app.hub.places.available_permits());
+        let (llm, calls) = (app.llm.status(), app.llm.counts());
         let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
         for (metric, value) in [
             (Metric::MonitoringActive, truth(status.refresh.enabled)),
@@ -220,6 +273,7 @@ impl Metrics {
             (Metric::FromCopy, truth(status.from_copy)),
             (Metric::CopyCurrent, truth(status.copy_error.is_none())),
             (Metric::BusConnected, truth(bus.connected)),
+            (Metric::LlmAvailable, truth(llm.is_some_and(|llm| llm.breaker != BreakerState::Open))),
             (Metric::WebsocketClients, clients as f64),
         ] {
             self.gauge(metric).set(value);
@@ -230,6 +284,9 @@ impl Metrics {
             (Metric::HintsPublished, bus.published),
             (Metric::HintsHeard, bus.heard),
             (Metric::HintsIgnored, bus.ignored),
+            (Metric::PatternsLearned, app.classifier.counts().learned),
+            (Metric::LlmCalls, calls.calls),
+            (Metric::LlmFailures, calls.failed),
         ] {
             counter(metric).absolute(value);
         }

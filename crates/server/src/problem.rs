@@ -78,6 +78,8 @@ codes! {
     MethodNotAllowed => "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not have this method";
     /// The document belongs to somebody else.
     Owned => "owned", CONFLICT, "The document belongs to somebody else";
+    /// Another pattern has the same text.
+    DuplicatePattern => "duplicate_pattern", CONFLICT, "Another pattern matches it already";
     /// Other writers were faster.
     Contended => "contended", CONFLICT, "Other writers were faster";
     /// A revision that was compacted away.

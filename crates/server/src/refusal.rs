@@ -3,6 +3,7 @@
 use midflight_config::LITERAL_SECRET;
 use midflight_core::{NameError, Problems};
 use midflight_engine::{Refusal, Refused};
+use midflight_patterns::DUPLICATE_PATTERN;
 use midflight_store::StoreError;
 
 use crate::problem::{ApiError, Code};
@@ -31,6 +32,10 @@ impl From<Refusal> for ApiError {
         let said = refusal.to_string();
         let listed = |code, detail: &str, problems: &Problems| Self::new(code, detail).with(problems);
         match &refusal {
+            Refusal::Invalid(problems) if problems.iter().all(|problem| problem.code == DUPLICATE_PATTERN) => {
+                let first = problems.iter().next().map_or_else(String::new, ToString::to_string);
+                listed(Code::DuplicatePattern, &first, problems)
+            }
             Refusal::Invalid(problems) => {
                 let detail = format!("{} found; nothing was changed", counted(problems.count()));
                 listed(Code::InvalidDocument, &detail, problems)

@@ -10,12 +10,13 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::{ApiError, Code};
-use crate::{config, docs, health, log, metrics, rules, webhooks};
+use crate::{config, docs, health, log, metrics, patterns, rules, webhooks};
 
 fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(log::routes())
         .merge(rules::routes())
+        .merge(patterns::routes())
         .merge(config::routes())
         .merge(webhooks::routes())
         .merge(health::routes())

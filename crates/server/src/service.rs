@@ -10,6 +10,8 @@ use midflight_components::Llm;
 use midflight_config::{Config, Configs};
 use midflight_engine::{Engine, EngineBuilder, Identity, Kind};
 use midflight_live::Live;
+use midflight_learning::{Classifier, LearningOptions};
+use midflight_patterns::Patterns;
 use midflight_rules::Rules;
 use midflight_source::DirectorySource;
 use tokio::sync::{Mutex, Semaphore};
@@ -76,6 +78,7 @@ impl Service {
             builder.last_good(file);
         }
         let slot = builder.kind(Rules);
+        let patterns = builder.kind(Patterns);
         let own = Config::new(Process).with(own_id().name, options.config.shape());
         let part = Part(builder.kind(own));
         add_components(&mut builder, &backend, options, part);
@@ -84,10 +87,13 @@ impl Service {
         builder.component(llm_part);
         let engine = builder.start().await?;
         let rules = engine.live(slot).ok_or(ServeError::Composition)?;
+        let patterns = engine.live(patterns).ok_or(ServeError::Composition)?;
         let configs = engine.live(part.0).ok_or(ServeError::Composition)?;
         refuse_bad_config(&engine, &configs).await?;
         let reloader = boot.follow(&engine, configs.clone(), options.config.file_options)?;
         let directories = crate::directories::start(&engine, &options.watch).await?;
+        let learning = LearningOptions::new(replica_id.clone());
+        let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), learning);
         let limits = options.limits;
         let reports = engine.history().listen();
         let app = App::new(Shared {
@@ -95,6 +101,8 @@ impl Service {
             configs,
             reloader,
             llm,
+            patterns,
+            classifier,
             webhooks: Heard::default(),
             rules_kind: Kind::name(&Rules),
             tokens,
@@ -165,6 +173,8 @@ impl Service {
         if tokio::time::timeout(drain, self.app.tasks.wait()).await.is_err() {
             tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
         }
+        // What was learned and counted goes into the log and beside it, as long as they take it.
+        self.app.classifier.stop().await;
         self.app.engine.stop().await;
         self.app.engine.store().close().await;
         // Now another server may have the folder.

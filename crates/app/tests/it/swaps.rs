@@ -25,7 +25,7 @@ async fn walk(app: &App<Settings>, mut change: impl FnMut(u64, &str)) {
         assert_eq!((report.status, app.config().load().n), (Outcome::Success, n));
     }
     assert_eq!(app.report().revision.get() - before, CHANGES);
-    let reloads = app.engine().history().statistics();
+    let reloads = app.engine().history().statistics(|_| true);
     let successes = reloads.by_outcome.get(&Outcome::Success).copied().unwrap_or_default();
     assert_eq!(successes as u64, CHANGES + 1, "with the start");
     app.stop().await;
@@ -77,7 +77,7 @@ async fn a_touch_and_the_same_content_again_are_nothing() {
     }
     place.rename_over(&text(1));
     until(&app, |report| report.revision.get() == 2).await;
-    let reloads = app.engine().history().statistics();
+    let reloads = app.engine().history().statistics(|_| true);
     assert_eq!(reloads.by_outcome.get(&Outcome::Success), Some(&2));
     app.stop().await;
 }

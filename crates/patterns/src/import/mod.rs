@@ -54,25 +54,31 @@ fn parse(text: &str) -> Result<Value, ImportError> {
     serde_json::from_str(text).map_err(|error| ImportError(format!("it is no JSON: {error}")))
 }
 
+/// What a text says, as a name can: its letters and digits, with dashes for the rest.
+#[must_use]
+pub fn readable(text: &str) -> String {
+    const CHARS_MAX: usize = 60;
+    let mut slug = String::new();
+    for c in text.chars().take(CHARS_MAX) {
+        if c.is_alphanumeric() || c == '_' {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { "pattern".to_owned() } else { slug.to_owned() }
+}
+
 /// Makes names of texts, none twice.
 #[derive(Default)]
 struct Names(HashSet<String>);
 
 impl Names {
-    /// A name that says what the text says: its letters and digits, with dashes for the rest.
+    /// A name that says what the text says, with a number where another has it.
     fn of(&mut self, text: &str) -> Option<DocumentName> {
-        const CHARS_MAX: usize = 60;
-        let mut slug = String::new();
-        for c in text.chars().take(CHARS_MAX) {
-            if c.is_alphanumeric() || c == '_' {
-                slug.push(c);
-            } else if !slug.is_empty() && !slug.ends_with('-') {
-                slug.push('-');
-            }
-        }
-        let slug = slug.trim_end_matches('-');
-        let base = if slug.is_empty() { "pattern" } else { slug };
-        let mut name = base.to_owned();
+        let base = readable(text);
+        let mut name = base.clone();
         let mut number = 1;
         while !self.0.insert(name.clone()) {
             number += 1;

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::auth::Author;
 use crate::body::JsonBody;
 use crate::log::documents::{absent, put, read};
+use crate::merge::{Absent, merge};
 use crate::params::{self, InPath, PageParams, Params, precondition};
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{
@@ -24,9 +25,6 @@ use crate::wire::{
     WriteAnswer,
 };
 use crate::write::{WriteParams, answer, submit};
-
-/// How often a patch is made anew when the document moves under it.
-const TRIES_MAX: u32 = 4;
 
 /// The configs that are served, by name.
 #[utoipa::path(get, path = "/api/v1/config", tag = "config", params(PageParams),
@@ -100,35 +98,8 @@ pub(crate) async fn patch_config(
     if !patch.is_object() {
         return Err(ApiError::new(Code::InvalidBody, "a merge patch of a config is an object (RFC 7396)"));
     }
-    let (id, asked) = (id(&name)?, precondition(&headers)?);
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let change = patched(&app, &id, &patch, asked).await?;
-        match submit(&app, &params, params.edit(author.clone(), vec![change])).await {
-            // Somebody else was faster, and the patch is as good on what it says now.
-            Err(error)
-                if asked == Precondition::None
-                    && error.body().code == Code::PreconditionFailed.as_str()
-                    && tries < TRIES_MAX => {}
-            submitted => return Ok(answer(&app, &params, submitted?)),
-        }
-    }
-}
-
-/// The change that a patch makes of what a document says now.
-async fn patched(app: &App, id: &DocumentId, patch: &Value, asked: Precondition) -> Result<Change, ApiError> {
-    let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
-    let now = heads.into_iter().flatten().next().filter(|document| document.body.is_some());
-    let version = now.as_ref().map_or(0, |document| document.version);
-    let body = now.and_then(|document| document.body);
-    let mut body = body.map_or_else(|| Value::Object(serde_json::Map::new()), |body| Value::clone(&body));
-    json_patch::merge(&mut body, patch);
-    let made_on = match asked {
-        Precondition::None => Precondition::Version(version),
-        asked => asked,
-    };
-    Ok(Change::put(id.clone(), body).when(made_on))
+    let asked = precondition(&headers)?;
+    merge(&app, author, &id(&name)?, &params, &patch, asked, Absent::Made).await
 }
 
 /// A config in effect: every layer in one, and where each value comes from. Secrets are not shown.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use midflight_core::ReloadEvent;
 use midflight_engine::Ack as EngineAck;
 use midflight_store::SeenReplica;
 use serde::Serialize;
@@ -20,6 +21,17 @@ pub struct Ack {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl Ack {
+    /// What this replica says after a reload of its own.
+    pub(crate) fn here(replica_id: &str, event: &ReloadEvent) -> Self {
+        let reason = (!event.outcome.is_live()).then(|| {
+            let problem = event.problems.iter().next().map_or_else(String::new, |problem| format!(": {problem}"));
+            format!("{}{problem}", event.outcome)
+        });
+        Self { replica_id: replica_id.to_owned(), ack: reason.is_none(), reason }
+    }
 }
 
 impl From<(String, EngineAck)> for Ack {

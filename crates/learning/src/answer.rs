@@ -1,0 +1,137 @@
+//! What a query is answered with.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::ask::Opined;
+use midflight_core::RevisionNumber;
+use midflight_patterns::{Action, CreatedBy, Found, Match};
+
+/// Where a classification comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A pattern that a person made.
+    Pattern,
+    /// A pattern that was learned.
+    Learned,
+    /// An LLM.
+    Llm,
+    /// Nothing classified it.
+    None,
+}
+
+impl Source {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Pattern, Self::Learned, Self::Llm, Self::None];
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pattern => "pattern",
+            Self::Learned => "learned",
+            Self::Llm => "llm",
+            Self::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A query's classification.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What the query is; none when nothing classified it.
+    pub category: Option<Arc<str>>,
+    /// How sure that is, 0 to 1.
+    pub confidence: f64,
+    /// What is to be done with it.
+    pub action: Option<Action>,
+    /// The answer to give, if there is one.
+    pub direct_response: Option<Arc<str>>,
+    /// The pattern that matched.
+    pub matched: Option<Matched>,
+    /// Where this comes from.
+    pub source: Source,
+    /// The query as exact patterns see it.
+    pub normalized: String,
+    /// Whether an LLM was asked, by this query or by an equal one at the same time.
+    pub llm_used: bool,
+    /// Why nothing classified it; none when something did.
+    pub why: Option<Arc<str>>,
+    /// The revision that it was computed from.
+    pub revision: RevisionNumber,
+}
+
+/// The pattern that matched, and by what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matched {
+    /// The pattern.
+    pub id: Arc<str>,
+    /// How its texts are found.
+    pub how: Match,
+    /// Which text was found, as it is looked for.
+    pub key: Arc<str>,
+}
+
+impl Answer {
+    /// What a pattern says.
+    pub(crate) fn found(found: &Found<'_>, normalized: String, revision: RevisionNumber) -> Self {
+        let pattern = found.pattern;
+        Self {
+            category: Some(pattern.shared_category().clone()),
+            confidence: pattern.confidence(),
+            action: Some(pattern.action()),
+            direct_response: pattern.shared_direct_response().cloned(),
+            matched: Some(Matched {
+                id: pattern.shared_id().clone(),
+                how: pattern.match_kind(),
+                key: found.key.clone(),
+            }),
+            source: match pattern.created_by() {
+                CreatedBy::Manual => Source::Pattern,
+                CreatedBy::Llm => Source::Learned,
+            },
+            normalized,
+            llm_used: false,
+            why: None,
+            revision,
+        }
+    }
+
+    /// What an LLM says.
+    pub(crate) fn of_llm(opined: &Opined, normalized: String, revision: RevisionNumber) -> Self {
+        Self {
+            category: Some(Arc::clone(&opined.category)),
+            confidence: opined.confidence,
+            action: Some(opined.action),
+            direct_response: opined.direct_response.clone(),
+            matched: None,
+            source: Source::Llm,
+            normalized,
+            llm_used: true,
+            why: None,
+            revision,
+        }
+    }
+
+    /// That nothing classified it.
+    pub(crate) fn none(why: impl Into<Arc<str>>, normalized: String, revision: RevisionNumber) -> Self {
+        Self {
+            category: None,
+            confidence: 0.0,
+            action: None,
+            direct_response: None,
+            matched: None,
+            source: Source::None,
+            normalized,
+            llm_used: false,
+            why: Some(why.into()),
+            revision,
+        }
+    }
+}

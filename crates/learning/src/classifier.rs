@@ -1,0 +1,282 @@
+//! The classifier: a query's way from the patterns to an LLM and into the patterns.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use midflight_components::Llm;
+use midflight_core::RevisionNumber;
+use midflight_engine::Engine;
+use midflight_live::Live;
+use midflight_patterns::{Classification, ClassifyError, PatternsSnapshot, Prompt};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::answer::{Answer, Source};
+use crate::ask::{Opined, Opinion, ask};
+use crate::flights::{Boarded, Flights, Going, Question, Ticket};
+use crate::flush::Flusher;
+use crate::learner::{self, Job, Learned};
+use crate::lesson::Lesson;
+use crate::usage::{Counter, Counting};
+
+/// How a [`Classifier`] works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LearningOptions {
+    /// The name of this replica, under which it counts.
+    pub replica: String,
+    /// How often what was counted is written; what a crash loses at most. A second unless said.
+    pub flush: Duration,
+    /// How many different questions may be on their way to an LLM; those past it are answered that nothing classified
+    /// them. 1,000 unless said.
+    pub questions_max: usize,
+    /// How many patterns may wait to be learned; those past it are learned when they are asked again. 1,000 unless said.
+    pub lessons_max: usize,
+}
+
+impl LearningOptions {
+    /// The defaults for a replica.
+    pub fn new(replica: impl Into<String>) -> Self {
+        Self {
+            replica: replica.into(),
+            flush: Duration::from_secs(1),
+            questions_max: 1_000,
+            lessons_max: 1_000,
+        }
+    }
+}
+
+/// Classifies queries by live patterns, and by an LLM, of whose answers it makes patterns. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Classifier {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What all handles have.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) patterns: Live<PatternsSnapshot>,
+    llm: Llm,
+    flights: Arc<Flights<Opinion>>,
+    lessons: mpsc::Sender<Job>,
+    pub(crate) counting: Arc<Counting>,
+    flusher: Arc<Flusher>,
+    answered: [AtomicU64; Source::ALL.len()],
+    learned: AtomicU64,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// What this replica answered and learned since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// How many queries were answered by each [`Source`], in their order.
+    pub answered: [u64; Source::ALL.len()],
+    /// How many patterns were learned here.
+    pub learned: u64,
+    /// How many questions are on their way to an LLM.
+    pub asking: usize,
+}
+
+/// A query that nothing matched, on its way to an LLM.
+struct Unknown {
+    profile: Arc<str>,
+    prompt: Arc<Prompt>,
+    key: String,
+    text: String,
+    revision: RevisionNumber,
+}
+
+impl Classifier {
+    /// Starts to count and to learn. The patterns are those of the engine.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn start(
+        engine: Engine,
+        patterns: Live<PatternsSnapshot>,
+        llm: Llm,
+        options: LearningOptions,
+    ) -> Self {
+        let LearningOptions { replica, flush, questions_max, lessons_max } = options;
+        let counting = Arc::<Counting>::default();
+        // A start counts under a name of its own: its batches begin anew.
+        let source = format!("{replica}@{}", jiff::Timestamp::now().as_nanosecond());
+        let flusher = Flusher::new(engine.clone(), patterns.clone(), Arc::clone(&counting), source);
+        let flusher = Arc::new(flusher);
+        let (lessons, jobs) = mpsc::channel(lessons_max.max(1));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(learner::run(engine.clone(), jobs, stop.clone()));
+        tasks.spawn(Arc::clone(&flusher).run(flush, stop.clone()));
+        let flights = Flights::new(questions_max);
+        let (answered, learned) = Default::default();
+        let shared = Shared {
+            engine,
+            patterns,
+            llm,
+            flights,
+            lessons,
+            counting,
+            flusher,
+            answered,
+            learned,
+            stop,
+            tasks,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Classifies a query by the patterns of a profile, of the default one without; what nothing matches is asked of the
+    /// LLM, if there is one and the profile has a prompt. What it says is learned once this has returned.
+    ///
+    /// Cost: that of [`PatternsSnapshot::classify`] and a count in memory; or the LLM's time. Dropping the future ends
+    /// nothing: whoever asks the same goes on to wait.
+    ///
+    /// # Errors
+    /// [`ClassifyError`]. That an LLM does not answer is no error but [`Answer::why`].
+    pub async fn classify(&self, query: &str, profile: Option<&str>) -> Result<Answer, ClassifyError> {
+        let answer = match self.shared.look(query, profile)? {
+            Ok(answer) => answer,
+            Err(unknown) => self.asked(query, unknown).await,
+        };
+        let place = Source::ALL.iter().position(|source| *source == answer.source).unwrap_or_default();
+        self.shared.answered[place].fetch_add(1, Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// Asks the LLM, with all who ask the same.
+    async fn asked(&self, query: &str, unknown: Unknown) -> Answer {
+        let shared = &self.shared;
+        // By its key, under which it will be learned; a query without one is what it is.
+        let comparable = if unknown.key.is_empty() { &unknown.text } else { &unknown.key };
+        let question: Question = (Arc::clone(&unknown.profile), comparable.clone());
+        let known = || shared.look(query, Some(&unknown.profile)).ok().and_then(Result::ok);
+        let going = match shared.flights.board(question, known) {
+            Err(known) => return known,
+            Ok(Boarded::Full) => {
+                return shared
+                    .unanswered("too many questions wait for the LLM; ask again in a moment", unknown);
+            }
+            Ok(Boarded::Joined(going)) => going,
+            Ok(Boarded::First(ticket, going)) => {
+                let (shared, prompt) = (Arc::clone(shared), Arc::clone(&unknown.prompt));
+                let query = query.to_owned();
+                // On a task of its own: whoever asked first may go while others wait.
+                self.shared.tasks.spawn(async move { shared.fly(ticket, &prompt, query).await });
+                going
+            }
+        };
+        shared.opined(going, unknown).await
+    }
+
+    /// What this replica answered and learned since it started.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let shared = &self.shared;
+        Counts {
+            answered: std::array::from_fn(|place| shared.answered[place].load(Ordering::Relaxed)),
+            learned: shared.learned.load(Ordering::Relaxed),
+            asking: shared.flights.count(),
+        }
+    }
+
+    /// Writes what was counted, now.
+    pub async fn flush(&self) {
+        self.shared.flusher.flush().await;
+    }
+
+    /// Stops: questions on their way are given up, what was learned is made, and what was counted is written.
+    pub async fn stop(&self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+        self.flush().await;
+    }
+}
+
+impl std::fmt::Debug for Classifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Classifier").field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// What the patterns say, or that an LLM is to be asked.
+    fn look(&self, query: &str, profile: Option<&str>) -> Result<Result<Answer, Unknown>, ClassifyError> {
+        let patterns = self.patterns.load();
+        let revision = patterns.revision();
+        let Classification { profile_name, text, key, found, .. } = patterns.classify(query, profile)?;
+        if let Some(found) = found {
+            let of_profile = found.pattern.shared_profile();
+            self.counting.count([(found.pattern.shared_id(), Counter::Used), (of_profile, Counter::Matched)]);
+            return Ok(Ok(Answer::found(&found, key, revision)));
+        }
+        let profile = Arc::clone(profile_name);
+        let why = match patterns.prompt(&profile) {
+            _ if text.is_empty() => "the query is empty".to_owned(),
+            _ if self.llm.status().is_none() => {
+                "no pattern matches it, and no LLM is configured (config key llm)".to_owned()
+            }
+            None => format!(
+                "no pattern matches it, and there is no prompt for an LLM (patterns/prompts/{profile})"
+            ),
+            Some(prompt) => {
+                return Ok(Err(Unknown { prompt: Arc::clone(prompt), profile, key, text, revision }));
+            }
+        };
+        self.counting.count([(&profile, Counter::None)]);
+        Ok(Ok(Answer::none(why, key, revision)))
+    }
+
+    fn unanswered(&self, why: impl Into<Arc<str>>, unknown: Unknown) -> Answer {
+        self.counting.count([(&unknown.profile, Counter::None)]);
+        Answer::none(why, unknown.key, unknown.revision)
+    }
+
+    /// The answer that an opinion makes, when it is there.
+    async fn opined(&self, going: Going<Opinion>, unknown: Unknown) -> Answer {
+        let opinion = going.await.unwrap_or_else(|_| Err("the question was given up".into()));
+        match opinion {
+            Ok(opined) => {
+                self.counting.count([(&unknown.profile, Counter::Llm)]);
+                Answer::of_llm(&opined, unknown.key, unknown.revision)
+            }
+            Err(why) => Answer { llm_used: true, ..self.unanswered(why, unknown) },
+        }
+    }
+
+    /// Asks the LLM, gives everybody its answer, and then makes a pattern of it. Equal questions are not asked meanwhile.
+    async fn fly(&self, mut ticket: Ticket<Opinion>, prompt: &Prompt, query: String) {
+        let opinion = tokio::select! {
+            opinion = ask(&self.llm, prompt, &query) => opinion,
+            () = self.stop.cancelled() => Err("the server is stopping".into()),
+        };
+        ticket.answer(opinion.clone());
+        if let Ok(opined) = opinion {
+            let profile = Arc::clone(ticket.profile());
+            self.learn(profile, query, opined).await;
+        }
+    }
+
+    async fn learn(&self, profile: Arc<str>, query: String, opined: Opined) {
+        let Opined { category, confidence, action, direct_response, model } = opined;
+        let lesson = Lesson { profile, query, category, confidence, action, direct_response };
+        let draft = lesson.draft(&self.patterns.load());
+        let draft = match draft {
+            Ok(draft) => draft,
+            Err(why) => {
+                tracing::debug!(profile = %lesson.profile, %why, "not learned");
+                return;
+            }
+        };
+        let (done, learned) = oneshot::channel();
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.lessons.try_send(Job { draft, model, done }) {
+            tracing::warn!("too much waits to be learned; what is asked again is learned then");
+        }
+        if let Ok(Learned::Made { .. }) = learned.await {
+            self.learned.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What people say of an answer, and what becomes of it.
+
+use std::sync::Arc;
+
+use midflight_core::{Change, Edit, Precondition, RevisionNumber, Trigger};
+use midflight_engine::Refused;
+use midflight_patterns::{Action, ClassifyError, NotLearned, PatternStatus, PatternsSnapshot};
+
+use crate::Classifier;
+use crate::answer::{Answer, Matched};
+use crate::lesson::{Draft, Lesson};
+use crate::usage::Counter;
+
+/// What somebody says of the answer to a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feedback {
+    /// It was right.
+    Positive,
+    /// It was wrong.
+    Negative,
+    /// It was wrong, and this would have been the category.
+    Correction(String),
+}
+
+/// What became of a feedback.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedbackAnswer {
+    /// The pattern that answers the query, and of which this was counted; none when nothing does.
+    pub matched: Option<Matched>,
+    /// What became of a correction; none when there was none.
+    pub correction: Option<Correction>,
+    /// The revision by which the query was looked at.
+    pub revision: RevisionNumber,
+}
+
+/// What became of a correction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Correction {
+    /// A pattern says it now.
+    Made(Corrected),
+    /// The query has that category already.
+    Agrees,
+    /// It is not to be learned, because.
+    NotLearned(NotLearned),
+}
+
+/// The pattern that a correction made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Corrected {
+    /// The pattern.
+    pub id: Arc<str>,
+    /// Whether it answers.
+    pub status: PatternStatus,
+    /// The revision that made it.
+    pub revision: RevisionNumber,
+    /// The pattern that answers the query all the same, since it comes first in the declared order; none when the
+    /// correction answers it, or waits to be approved.
+    pub hidden_by: Option<Arc<str>>,
+}
+
+/// Why a feedback is not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeedbackError {
+    /// The query cannot be classified.
+    #[error(transparent)]
+    Classify(#[from] ClassifyError),
+    /// There is no such category.
+    #[error(
+        "there is no category {category:?}{hint}; take one that a pattern or the prompt of the profile has"
+    )]
+    UnknownCategory {
+        /// What was said.
+        category: String,
+        /// What may have been meant, as a clause; or nothing.
+        hint: String,
+    },
+    /// The correction cannot be made.
+    #[error(transparent)]
+    Refused(#[from] Box<Refused>),
+}
+
+impl Classifier {
+    /// Takes what somebody says of the answer to a query. It counts for the pattern that answers it now. A correction
+    /// becomes an exact pattern under the policy of the profile, made by `author`; it is there when this returns.
+    ///
+    /// # Errors
+    /// [`FeedbackError`]; nothing is counted then.
+    pub async fn feedback(
+        &self,
+        query: &str,
+        profile: Option<&str>,
+        feedback: Feedback,
+        author: &str,
+    ) -> Result<FeedbackAnswer, FeedbackError> {
+        let (answer, profile, correction) = self.look_back(query, profile, &feedback)?;
+        let correction = match correction {
+            None => None,
+            Some(Ok(draft)) => Some(Correction::Made(self.correct(query, &profile, draft, author).await?)),
+            Some(Err(outcome)) => Some(outcome),
+        };
+        let is_right = matches!(feedback, Feedback::Positive) || correction == Some(Correction::Agrees);
+        if let Some(matched) = &answer.matched {
+            let counter = if is_right { Counter::Right } else { Counter::Wrong };
+            self.shared.counting.count([(&matched.id, counter)]);
+        }
+        Ok(FeedbackAnswer { matched: answer.matched, correction, revision: answer.revision })
+    }
+
+    /// What answers the query now, and the pattern that a correction would be.
+    #[expect(clippy::type_complexity, reason = "it is taken apart where it is made")]
+    fn look_back(
+        &self,
+        query: &str,
+        profile: Option<&str>,
+        feedback: &Feedback,
+    ) -> Result<(Answer, Arc<str>, Option<Result<Draft, Correction>>), FeedbackError> {
+        let patterns = self.shared.patterns.load();
+        let classified = patterns.classify(query, profile)?;
+        let profile = Arc::clone(classified.profile_name);
+        let answer = match classified.found {
+            Some(found) => Answer::found(&found, classified.key, patterns.revision()),
+            None => Answer::none("", classified.key, patterns.revision()),
+        };
+        let Feedback::Correction(category) = feedback else { return Ok((answer, profile, None)) };
+        if answer.category.as_deref() == Some(category) {
+            return Ok((answer, profile, Some(Err(Correction::Agrees))));
+        }
+        let lesson = lesson(&patterns, &profile, query, category)?;
+        let draft = lesson.draft(&patterns).map_err(Correction::NotLearned);
+        Ok((answer, profile, Some(draft)))
+    }
+
+    async fn correct(
+        &self,
+        query: &str,
+        profile: &str,
+        draft: Draft,
+        author: &str,
+    ) -> Result<Corrected, FeedbackError> {
+        let id: Arc<str> = draft.id.name.as_str().into();
+        let edit = Edit {
+            author: author.to_owned(),
+            reason: format!("correction of {:?}", midflight_core::clip(query)),
+            trigger: Trigger::Learned,
+            owner: None,
+            take_over: false,
+            // One that is there says what was learned of the same key before.
+            changes: vec![Change::put(draft.id, draft.body).when(Precondition::None)],
+        };
+        let accepted = self.shared.engine.apply(edit).await.map_err(Box::new)?;
+        let revision = accepted.revision.map_or(self.shared.engine.served(), |revision| revision.number);
+        let patterns = self.shared.patterns.load();
+        let now =
+            patterns.classify(query, Some(profile))?.found.map(|found| Arc::clone(found.pattern.shared_id()));
+        let hidden_by = now.filter(|now| draft.status.answers() && *now != id);
+        Ok(Corrected { id, status: draft.status, revision, hidden_by })
+    }
+}
+
+/// What a correction teaches. A person is sure.
+fn lesson(
+    patterns: &PatternsSnapshot,
+    profile: &Arc<str>,
+    query: &str,
+    category: &str,
+) -> Result<Lesson, FeedbackError> {
+    let prompted = patterns.prompt(profile).and_then(|prompt| prompt.category(category));
+    let of_patterns = patterns.categories().find_map(|(known, _)| (known == category).then_some(()));
+    if prompted.is_none() && of_patterns.is_none() {
+        let known = patterns.categories().map(|(name, _)| name);
+        let of_prompt = patterns.prompt(profile).into_iter().flat_map(|prompt| prompt.categories());
+        let hint = midflight_core::hint(category, known.chain(of_prompt.map(|(name, _)| name)));
+        return Err(FeedbackError::UnknownCategory { category: midflight_core::clip(category), hint });
+    }
+    Ok(Lesson {
+        profile: Arc::clone(profile),
+        query: query.to_owned(),
+        category: category.into(),
+        confidence: 1.0,
+        action: prompted.map_or(Action::Tool, |category| category.action),
+        direct_response: prompted.and_then(|category| category.direct_response.as_deref()).map(Into::into),
+    })
+}

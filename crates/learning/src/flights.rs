@@ -1,0 +1,133 @@
+//! Single flight: of many equal questions at the same time one is asked, and all get its answer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt as _;
+use futures_util::future::Shared;
+use tokio::sync::oneshot;
+
+/// What equal questions have in common: the profile, and the query as it is compared.
+pub(crate) type Question = (Arc<str>, String);
+
+/// The questions that are being asked, each with the answer to come.
+pub(crate) struct Flights<A: Clone> {
+    going: Mutex<HashMap<Question, Going<A>>>,
+    questions_max: usize,
+}
+
+/// The answer to come; an error when whoever asked is gone without one.
+pub(crate) type Going<A> = Shared<oneshot::Receiver<A>>;
+
+/// What a question finds.
+pub(crate) enum Boarded<A: Clone> {
+    /// Somebody asked it already.
+    Joined(Going<A>),
+    /// It is to be asked now.
+    First(Ticket<A>, Going<A>),
+    /// Too many others are being asked.
+    Full,
+}
+
+/// The right to ask. While it is there, equal questions wait for its answer; dropping it lets the next one ask anew.
+pub(crate) struct Ticket<A: Clone> {
+    flights: Arc<Flights<A>>,
+    question: Question,
+    answer: Option<oneshot::Sender<A>>,
+}
+
+impl<A: Clone> Flights<A> {
+    pub(crate) fn new(questions_max: usize) -> Arc<Self> {
+        Arc::new(Self { going: Mutex::default(), questions_max })
+    }
+
+    /// Joins those who ask the same, or is the first. `known` is asked under the lock: what was answered and learned
+    /// between the caller's own look and now need not be asked again.
+    pub(crate) fn board<K>(
+        self: &Arc<Self>,
+        question: Question,
+        known: impl FnOnce() -> Option<K>,
+    ) -> Result<Boarded<A>, K> {
+        let mut going = self.lock();
+        if let Some(joined) = going.get(&question) {
+            return Ok(Boarded::Joined(joined.clone()));
+        }
+        if let Some(known) = known() {
+            return Err(known);
+        }
+        if going.len() >= self.questions_max {
+            return Ok(Boarded::Full);
+        }
+        let (answer, to_come) = oneshot::channel();
+        let to_come = to_come.shared();
+        going.insert(question.clone(), to_come.clone());
+        Ok(Boarded::First(Ticket { flights: Arc::clone(self), question, answer: Some(answer) }, to_come))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Question, Going<A>>> {
+        self.going.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A: Clone> Ticket<A> {
+    /// The profile of the question.
+    pub(crate) fn profile(&self) -> &Arc<str> {
+        &self.question.0
+    }
+
+    /// Gives everybody the answer. Equal questions go on to find it until the ticket is dropped.
+    pub(crate) fn answer(&mut self, answer: A) {
+        if let Some(sender) = self.answer.take() {
+            // Nobody may be waiting any more.
+            drop(sender.send(answer));
+        }
+    }
+}
+
+impl<A: Clone> Drop for Ticket<A> {
+    fn drop(&mut self) {
+        self.flights.lock().remove(&self.question);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(text: &str) -> Question {
+        ("it".into(), text.to_owned())
+    }
+
+    fn board(flights: &Arc<Flights<u32>>, text: &str) -> Boarded<u32> {
+        flights.board(question(text), || None::<()>).unwrap_or(Boarded::Full)
+    }
+
+    #[tokio::test]
+    async fn the_first_asks_and_the_others_get_its_answer() {
+        let flights = Flights::new(2);
+        let Boarded::First(mut ticket, first) = board(&flights, "a") else { panic!("it is not the first") };
+        let Boarded::Joined(second) = board(&flights, "a") else { panic!("it did not join") };
+        assert!(matches!(board(&flights, "b"), Boarded::First(..)));
+        ticket.answer(7);
+        assert_eq!((first.await, second.await), (Ok(7), Ok(7)));
+        let Boarded::Joined(late) = board(&flights, "a") else { panic!("it asks although it is not over") };
+        assert_eq!(late.await, Ok(7));
+        drop(ticket);
+        assert_eq!(flights.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_goes_without_an_answer_lets_the_next_ask() {
+        let flights = Flights::<u32>::new(1);
+        let Boarded::First(ticket, first) = board(&flights, "a") else { panic!("it is not the first") };
+        assert!(matches!(board(&flights, "b"), Boarded::Full));
+        drop(ticket);
+        assert!(first.await.is_err());
+        assert!(matches!(board(&flights, "a"), Boarded::First(..)));
+        assert_eq!(flights.board(question("a"), || Some("known")).err(), Some("known"));
+    }
+}

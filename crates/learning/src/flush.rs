@@ -1,0 +1,115 @@
+//! Writes what was counted in batches, each once however often it must be tried.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use midflight_engine::Engine;
+use midflight_live::Live;
+use midflight_patterns::PatternsSnapshot;
+use midflight_store::Tally;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::lesson;
+use crate::performance::PROFILE;
+use crate::usage::{Counted, Counter, Counting};
+
+/// How many tallies one batch has at most.
+const BATCH_MAX: usize = 5_000;
+
+/// What writes what is counted.
+pub(crate) struct Flusher {
+    engine: Engine,
+    patterns: Live<PatternsSnapshot>,
+    counting: Arc<Counting>,
+    /// Names this start of this replica among all that count.
+    source: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The number of the last batch.
+    batch: u64,
+    /// What is to be written, the first under the number of the last batch, which may have come.
+    waiting: Vec<Vec<Tally>>,
+    /// The patterns that somebody said were wrong, in what is to be written.
+    doubted: Vec<Arc<str>>,
+}
+
+impl Flusher {
+    pub(crate) fn new(
+        engine: Engine,
+        patterns: Live<PatternsSnapshot>,
+        counting: Arc<Counting>,
+        source: String,
+    ) -> Self {
+        Self { engine, patterns, counting, source, state: Mutex::default() }
+    }
+
+    /// Writes from time to time until it is told to stop; the last time is whoever stops it to ask for.
+    pub(crate) async fn run(self: Arc<Self>, period: Duration, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(period) => {}
+            }
+            self.flush().await;
+        }
+    }
+
+    /// Writes everything that was counted. What could not be written is kept, and is tried again the next time.
+    pub(crate) async fn flush(&self) {
+        let mut state = self.state.lock().await;
+        // What could not be written yet goes first, as it is: under its number it may be there already.
+        if !state.waiting.is_empty() && !self.write(&mut state).await {
+            return;
+        }
+        let counted = self.counting.take();
+        if counted.is_empty() {
+            return;
+        }
+        state.doubted.extend(doubted(&counted));
+        let tallies = tallies(counted);
+        state.waiting = tallies.chunks(BATCH_MAX).map(<[Tally]>::to_vec).rev().collect();
+        state.batch += 1;
+        if self.write(&mut state).await {
+            let doubted = std::mem::take(&mut state.doubted);
+            drop(state);
+            crate::demotion::look(&self.engine, &self.patterns, &doubted).await;
+        }
+    }
+
+    async fn write(&self, state: &mut State) -> bool {
+        while let Some(batch) = state.waiting.last() {
+            match self.engine.store().add_tallies(&self.source, state.batch, batch).await {
+                Ok(_) => {
+                    state.waiting.pop();
+                    if !state.waiting.is_empty() {
+                        state.batch += 1;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "uses of patterns cannot be written; they are kept and written later");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+fn doubted(counted: &Counted) -> impl Iterator<Item = Arc<str>> {
+    counted.keys().filter(|(_, counter)| *counter == Counter::Wrong).map(|(name, _)| Arc::clone(name))
+}
+
+fn tallies(counted: Counted) -> Vec<Tally> {
+    let now = Timestamp::now();
+    let tally = |((name, counter), count): ((Arc<str>, Counter), u64)| {
+        let folder = if counter.is_of_profile() { PROFILE } else { "" };
+        let name = lesson::document(&format!("{folder}{name}"))?.name;
+        Some(Tally { kind: lesson::kind(), name, counter: counter.as_str().to_owned(), count, last_at: now })
+    };
+    counted.into_iter().filter_map(tally).collect()
+}

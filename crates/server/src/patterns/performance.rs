@@ -1,0 +1,35 @@
+//! How patterns do.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::wire::PerformanceAnswer;
+use crate::app::App;
+use crate::params::{self, Params};
+use crate::problem::{ApiError, ProblemBody};
+
+/// How many to rank.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PerformanceParams {
+    /// How many patterns at most; 50 unless said, at most 500.
+    limit: Option<u32>,
+}
+
+/// The best patterns, by the lower bound of what people say is right and then by use, on all replicas together; and what
+/// patterns saved of calls of an LLM.
+#[utoipa::path(get, path = "/api/v1/patterns/performance", tag = "patterns", params(PerformanceParams),
+    responses((status = 200, body = PerformanceAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn performance(
+    State(app): State<App>,
+    Params(params): Params<PerformanceParams>,
+) -> Result<Json<PerformanceAnswer>, ApiError> {
+    let limit = params::limit(params.limit)? as usize;
+    // So that what was counted here a moment ago is in it.
+    app.classifier.flush().await;
+    let performance = app.classifier.performance(limit).await?;
+    Ok(Json(performance.into()))
+}

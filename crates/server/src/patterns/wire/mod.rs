@@ -1,0 +1,13 @@
+//! The patterns on the wire.
+
+mod classification;
+mod feedback;
+mod item;
+mod performance;
+mod reload;
+
+pub(super) use classification::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
+pub(super) use feedback::{FeedbackBody, FeedbackDone, FeedbackWord};
+pub(super) use item::{PatternItem, PatternList};
+pub(super) use performance::PerformanceAnswer;
+pub(super) use reload::{HotReloadMetrics, ReloadPatterns, ReloadedPatterns};
