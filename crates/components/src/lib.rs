@@ -87,7 +87,10 @@ pub use database::{
     MakeDatabase,
 };
 #[cfg(feature = "llm")]
-pub use llm::{ChatAnswer, ChatMessage, ChatRequest, Llm, LlmError, LlmSettings, LlmStatus, MakeLlm};
+pub use llm::{
+    BreakerSettings, BreakerState, ChatAnswer, ChatMessage, ChatRequest, ChatSchema, Llm, LlmCounts,
+    LlmError, LlmSettings, LlmStatus, MakeLlm,
+};
 #[cfg(feature = "log")]
 pub use logger::{LogFormat, LogOutput, LogSettings, Logger, LoggerError, MakeLogger};
 pub use part::{Follow, Make, Part, Role};

@@ -72,6 +72,12 @@ impl<S> Place<S> {
         Self { read: Arc::new(read), ..self }
     }
 
+    /// The place of the settings that lie at `key` of these.
+    #[cfg(feature = "llm")]
+    pub(crate) fn under(&self, key: &str) -> Self {
+        Self { prefix: self.prefix.key(key), ..self.clone() }
+    }
+
     /// A problem with one setting. No secret may be in the message.
     #[must_use]
     pub fn problem(&self, code: &'static str, setting: &str, message: impl Into<String>) -> Problem {

@@ -5,9 +5,11 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
 use reqwest::{Client as Http, Response, StatusCode};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::LlmError;
+use super::breaker::Breaker;
 use super::settings::{LlmSettings, Target};
 use super::wire::{Body, ChatAnswer, ChatRequest, answer};
 
@@ -25,6 +27,9 @@ const PROVE_MAX: Duration = Duration::from_secs(10);
 /// A client made from one set of settings.
 pub(super) struct Client {
     pub(super) settings: LlmSettings,
+    pub(super) breaker: Breaker,
+    /// Room for as many calls as there may be at the same time.
+    room: Semaphore,
     target: Target,
     http: Http,
 }
@@ -55,7 +60,9 @@ impl Client {
         // A redirect would take the key elsewhere.
         let http = Http::builder().tls_backend_preconfigured(tls).redirect(reqwest::redirect::Policy::none());
         let http = http.build().map_err(|error| target.secrets.scrub(&error.without_url().to_string()))?;
-        Ok(Self { settings, target, http })
+        let (breaker, room) =
+            (Breaker::new(settings.breaker), Semaphore::new(settings.concurrency_max as usize));
+        Ok(Self { settings, breaker, room, target, http })
     }
 
     /// Asks whether the server is there and takes the key.
@@ -79,9 +86,29 @@ impl Client {
         }
     }
 
-    /// Asks, and asks again as often as the settings say, in the time that they give.
+    /// How many calls are under way.
+    pub(super) fn in_flight(&self) -> usize {
+        (self.settings.concurrency_max as usize).saturating_sub(self.room.available_permits())
+    }
+
+    /// Asks when there is room and the server is not left alone, all in the time that the settings give.
     pub(super) async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, LlmError> {
         let deadline = Instant::now() + self.settings.timeout();
+        // Whoever is refused is refused at once; and again later, when it opened while others had the room.
+        self.breaker.look()?;
+        let room = timeout_at(deadline, self.room.acquire()).await;
+        // What can only be late is not sent.
+        let Some(Ok(_room)) = room.ok().filter(|_| Instant::now() < deadline) else {
+            return Err(self.late(0));
+        };
+        let admitted = self.breaker.admit(deadline)?;
+        let answered = self.ask(request, deadline).await;
+        admitted.ended(answered.as_ref().is_err_and(is_failure));
+        answered
+    }
+
+    /// Asks, and asks again as often as the settings say.
+    async fn ask(&self, request: &ChatRequest, deadline: Instant) -> Result<ChatAnswer, LlmError> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -174,6 +201,18 @@ impl Client {
     }
 }
 
+/// Whether the server does not do what it is there for. One that does not like the question does.
+fn is_failure(error: &LlmError) -> bool {
+    match error {
+        LlmError::Unreachable { .. }
+        | LlmError::Busy { .. }
+        | LlmError::Late { .. }
+        | LlmError::Malformed => true,
+        LlmError::Refused { status, .. } => *status >= 500,
+        LlmError::NotConfigured | LlmError::TooLong { .. } | LlmError::Resting { .. } => false,
+    }
+}
+
 /// Twice as long each time, and a bit different each time, so that those who failed together do not come back together.
 fn pause(tries: u32) -> Duration {
     let longest = PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(10)).min(PAUSE_MAX);
@@ -184,4 +223,39 @@ fn pause(tries: u32) -> Duration {
 fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Place;
+    use crate::llm::BreakerSettings;
+
+    fn client(breaker: BreakerSettings) -> Client {
+        let defaults = LlmSettings { model: "one".to_owned(), ..LlmSettings::default() };
+        let settings = LlmSettings { timeout_ms: 20, concurrency_max: 2, breaker, ..defaults };
+        let target = settings.target(&Place::named("/llm")).unwrap();
+        Client::new(settings, target).unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_room_in_time_has_asked_nobody() {
+        let client = client(BreakerSettings { failures: 1, open_ms: 3_600_000 });
+        let others = client.room.acquire_many(2).await.unwrap();
+        assert_eq!(client.in_flight(), 2);
+        let late = client.chat(&ChatRequest::ask("what?")).await;
+        assert_eq!(late, Err(LlmError::Late { timeout_ms: 20, tries: 0 }));
+        drop(others);
+        assert_eq!(client.in_flight(), 0);
+        assert_eq!(client.breaker.look(), Ok(()), "the server is not to blame for that");
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_does_not_wait_for_room() {
+        let client = client(BreakerSettings { failures: 1, open_ms: 3_600_000 });
+        let _others = client.room.acquire_many(2).await.unwrap();
+        client.breaker.admit(Instant::now()).unwrap().ended(true);
+        let refused = client.chat(&ChatRequest::ask("what?")).await;
+        assert!(matches!(refused, Err(LlmError::Resting { .. })), "{refused:?}");
+    }
 }

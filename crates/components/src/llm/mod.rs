@@ -1,6 +1,8 @@
 //! A client of an LLM that is swapped under load.
 
+mod breaker;
 mod client;
+mod counts;
 mod settings;
 mod wire;
 
@@ -11,11 +13,14 @@ use async_trait::async_trait;
 use midflight_core::Problems;
 use midflight_engine::Criticality;
 
-pub use settings::LlmSettings;
-pub use wire::{ChatAnswer, ChatMessage, ChatRequest};
+pub use breaker::BreakerState;
+pub use counts::LlmCounts;
+pub use settings::{BreakerSettings, LlmSettings};
+pub use wire::{ChatAnswer, ChatMessage, ChatRequest, ChatSchema};
 
 use crate::{Follow, Make, Part, Place, Role};
 use client::{Client, Proved};
+use counts::Counter;
 
 /// A handle on an LLM that follows its swaps. Cloning it is cheap.
 ///
@@ -30,6 +35,7 @@ use client::{Client, Proved};
 #[derive(Clone)]
 pub struct Llm {
     follow: Follow<MakeLlm>,
+    counter: Arc<Counter>,
 }
 
 /// Which LLM is in use at a moment.
@@ -41,6 +47,10 @@ pub struct LlmStatus {
     pub base_url: String,
     /// Which model answers.
     pub model: String,
+    /// Whether calls are let through.
+    pub breaker: BreakerState,
+    /// How many calls are under way; those that wait for room are not counted.
+    pub in_flight: usize,
 }
 
 /// Why an [`Llm`] did not answer.
@@ -70,12 +80,18 @@ pub enum LlmError {
         /// The beginning of what it said, without secrets.
         why: String,
     },
+    /// It failed too often and is left alone: nothing was sent.
+    #[error("the LLM failed too often and is left alone; try again in {retry_after_ms} ms")]
+    Resting {
+        /// For how long nobody is let through at the most, in milliseconds.
+        retry_after_ms: u64,
+    },
     /// It did not answer in time.
     #[error("the LLM did not answer within {timeout_ms} ms, in {tries} tries")]
     Late {
         /// The time it had, in milliseconds.
         timeout_ms: u64,
-        /// How often it was asked.
+        /// How often it was asked; 0 when others had all the room until then.
         tries: u32,
     },
     /// Its answer cannot be read.
@@ -95,29 +111,43 @@ impl Llm {
     pub fn new(place: Place<LlmSettings>) -> (Part<MakeLlm>, Self) {
         let role = Role { name: "llm".to_owned(), order: 50, criticality: Criticality::Critical };
         let (part, follow) = Part::new(MakeLlm, place, role);
-        (part, Self { follow })
+        (part, Self { follow, counter: Arc::default() })
     }
 
     /// Asks. The whole call, with all its tries, is by the settings of one moment: a swap is for the next one.
     ///
     /// Tried again are: a server that cannot be reached, 429 and 5xx, after a pause that doubles from 0.2 to 5 s or is what
     /// `Retry-After` says. What may have been answered already is not asked again. Bounds: `timeout_ms` for all of it,
-    /// 4 MiB of answer.
+    /// 4 MiB of answer, `concurrency_max` calls at the same time; whoever comes then waits, within `timeout_ms` too.
+    ///
+    /// Calls that fail one after the other ([`LlmError::Unreachable`], [`LlmError::Busy`], [`LlmError::Late`],
+    /// [`LlmError::Malformed`], a status from 500 on) open the breaker: as long as it is open, calls are refused at once. It
+    /// belongs to what is in use, so a swap starts with one that is closed.
     ///
     /// # Errors
     /// [`LlmError`].
     pub async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, LlmError> {
         let made = self.follow.now().ok_or(LlmError::NotConfigured)?;
-        made.0.chat(request).await
+        let begun = self.counter.begin();
+        let answered = made.0.chat(request).await;
+        self.counter.end(begun, &answered);
+        answered
     }
 
-    /// Which LLM is in use; none when there is none. Cost: a load.
+    /// What came of all calls so far, whatever was in use. Cost: some loads, which may be of different moments.
+    #[must_use]
+    pub fn counts(&self) -> LlmCounts {
+        self.counter.read()
+    }
+
+    /// Which LLM is in use, and how it is; none when there is none. Cost: a load and two locks.
     #[must_use]
     pub fn status(&self) -> Option<LlmStatus> {
         let made = self.follow.now()?;
         let settings = made.0.settings.clone();
         let (provider, base_url, model) = (settings.provider, settings.base_url, settings.model);
-        Some(LlmStatus { provider, base_url, model })
+        let (breaker, in_flight) = (made.0.breaker.state(), made.0.in_flight());
+        Some(LlmStatus { provider, base_url, model, breaker, in_flight })
     }
 }
 

@@ -28,6 +28,11 @@ pub struct LlmSettings {
     pub timeout_ms: u64,
     /// How often it is tried again when the server cannot be reached, is busy (429) or fails (5xx); 2, at most 10.
     pub retries: u32,
+    /// How many calls there may be at the same time; 8, from 1 to 1,000. Those past it wait, within `timeout_ms`. While a
+    /// client is swapped there may be as many as the old and the new one together may have.
+    pub concurrency_max: u32,
+    /// When a server that fails is left alone for a while.
+    pub breaker: BreakerSettings,
     /// Whether the server is asked with the key before the client is used; true.
     pub verify: bool,
 }
@@ -41,8 +46,28 @@ impl Default for LlmSettings {
             model: String::new(),
             timeout_ms: 30_000,
             retries: 2,
+            concurrency_max: 8,
+            breaker: BreakerSettings::default(),
             verify: true,
         }
+    }
+}
+
+/// When an LLM that fails is left alone for a while: calls are refused at once then, and neither keep their callers waiting
+/// nor the server busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakerSettings {
+    /// After how many calls that failed one after the other; 5, at most 1,000, and 0 is never.
+    pub failures: u32,
+    /// For how long, in milliseconds; 30,000, at most a day. Then one call is let through: when it is answered all are, and
+    /// when it fails the time begins anew.
+    pub open_ms: u64,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self { failures: 5, open_ms: 30_000 }
     }
 }
 
@@ -69,6 +94,10 @@ impl LlmSettings {
         let mut problems = Problems::default();
         within(&mut problems, place, "timeout_ms", &self.timeout_ms, &(1..=DAY_MS));
         within(&mut problems, place, "retries", &self.retries, &(0..=10));
+        within(&mut problems, place, "concurrency_max", &self.concurrency_max, &(1..=1000));
+        let breaker = place.under("breaker");
+        within(&mut problems, &breaker, "failures", &self.breaker.failures, &(0..=1000));
+        within(&mut problems, &breaker, "open_ms", &self.breaker.open_ms, &(1..=DAY_MS));
         for (setting, text) in [("model", &self.model), ("provider", &self.provider)] {
             if text.is_empty() {
                 problems.add(place.problem(

@@ -1,6 +1,7 @@
 //! What is asked and answered: in the program, and on the wire of the OpenAI API (`POST /chat/completions`).
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What is asked of an [`Llm`](crate::Llm). Which model answers is a setting.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,6 +12,18 @@ pub struct ChatRequest {
     pub temperature: Option<f32>,
     /// How many tokens the answer may have; the server's own bound when there is none.
     pub tokens_max: Option<u32>,
+    /// What its answer must be; any text when there is none.
+    pub schema: Option<ChatSchema>,
+}
+
+/// That an answer must be JSON of a schema, which the server sees to (`response_format`, strict). The content of the answer
+/// is still a text, and one that ended by `length` is cut off: whoever reads it looks whether it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChatSchema {
+    /// Its name: 1 to 64 letters, digits, `_` and `-`.
+    pub name: String,
+    /// The JSON Schema. Servers take a part of it only, as objects that require all their properties and take no others.
+    pub schema: Value,
 }
 
 impl ChatRequest {
@@ -55,12 +68,34 @@ pub(super) struct Body<'a> {
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Format<'a>>,
+}
+
+#[derive(Serialize)]
+struct Format<'a> {
+    r#type: &'static str,
+    json_schema: Schema<'a>,
+}
+
+#[derive(Serialize)]
+struct Schema<'a> {
+    name: &'a str,
+    strict: bool,
+    schema: &'a Value,
+}
+
+impl<'a> Format<'a> {
+    fn new(ChatSchema { name, schema }: &'a ChatSchema) -> Self {
+        Self { r#type: "json_schema", json_schema: Schema { name, strict: true, schema } }
+    }
 }
 
 impl<'a> Body<'a> {
     pub(super) fn new(request: &'a ChatRequest, model: &'a str) -> Self {
-        let ChatRequest { messages, temperature, tokens_max } = request;
-        Self { model, messages, temperature: *temperature, max_tokens: *tokens_max }
+        let ChatRequest { messages, temperature, tokens_max, schema } = request;
+        let response_format = schema.as_ref().map(Format::new);
+        Self { model, messages, temperature: *temperature, max_tokens: *tokens_max, response_format }
     }
 }
 

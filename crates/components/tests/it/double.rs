@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 /// What it does with a request.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub enum Does {
     Nonsense,
     /// Never answers.
     Hangs,
+    /// Answers the chat once it is let go on.
+    Waits,
     /// Closes in the middle of its answer.
     Breaks,
 }
@@ -36,18 +39,23 @@ struct State {
     /// What it does with the next ones; then it answers.
     next: VecDeque<Does>,
     asked: Vec<Asked>,
+    /// How many have asked and were not answered yet, and the most of them that there ever were.
+    at_once: usize,
+    at_once_max: usize,
 }
 
 #[derive(Clone)]
 pub struct Double {
     pub port: u16,
     state: Arc<Mutex<State>>,
+    go_on: Arc<Semaphore>,
 }
 
 impl Double {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let double = Self { port: listener.local_addr().unwrap().port(), state: Arc::default() };
+        let port = listener.local_addr().unwrap().port();
+        let double = Self { port, state: Arc::default(), go_on: Arc::new(Semaphore::new(0)) };
         let of_task = double.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -66,11 +74,23 @@ impl Double {
         std::mem::take(&mut self.state.lock().unwrap().asked)
     }
 
+    /// Lets so many go on that wait, or will.
+    pub fn go_on(&self, count: usize) {
+        self.go_on.add_permits(count);
+    }
+
+    /// The most that it was asked at the same time.
+    pub fn at_once_max(&self) -> usize {
+        self.state.lock().unwrap().at_once_max
+    }
+
     async fn serve(self, mut stream: TcpStream) {
         let Some(asked) = read(&mut stream).await else { return };
         let does = {
             let mut state = self.state.lock().unwrap();
             state.asked.push(asked.clone());
+            state.at_once += 1;
+            state.at_once_max = state.at_once_max.max(state.at_once);
             state.next.pop_front().unwrap_or(Does::Answers)
         };
         let (status, header, body) = match does {
@@ -78,11 +98,17 @@ impl Double {
             Does::Says(status, header, body) => (status, header, body),
             Does::Nonsense => (200, "", "{\"choices\": 7}".to_owned()),
             Does::Hangs => return std::future::pending().await,
+            Does::Waits => {
+                self.go_on.acquire().await.unwrap().forget();
+                (200, "", answer(&asked).to_string())
+            }
             Does::Breaks => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{").await.unwrap();
                 return;
             }
         };
+        // Before it answers: whoever is answered may ask again at once.
+        self.state.lock().unwrap().at_once -= 1;
         let length = body.len();
         let text = format!(
             "HTTP/1.1 {status} Word\r\nconnection: close\r\ncontent-length: {length}\r\n{header}\r\n{body}"

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midflight_components::{ChatRequest, Llm, LlmError, LlmSettings};
+use midflight_components::{ChatRequest, ChatSchema, Llm, LlmError, LlmSettings};
 use midflight_core::{Phase, Problems};
 use midflight_engine::testing::{fail_every_step, try_component};
 use midflight_engine::{Component as _, Engine, Faults};
@@ -13,14 +13,14 @@ use crate::support::{changed, closed_port, engine, place, put, silent, worlds};
 
 const KEY: &str = "sk-correct-horse";
 
-fn settings_at(port: u16, more: Value) -> Value {
+pub(crate) fn settings_at(port: u16, more: Value) -> Value {
     let mut llm =
         json!({ "base_url": format!("http://127.0.0.1:{port}/v1"), "api_key": KEY, "model": "one" });
     llm.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({ "llm": llm })
 }
 
-async fn started(faults: &Arc<Faults>) -> (Engine, Llm) {
+pub(crate) async fn started(faults: &Arc<Faults>) -> (Engine, Llm) {
     engine(|builder, slot| {
         let (part, llm) = Llm::new(place(slot, "llm", |app| &app.llm));
         builder.faults(Arc::clone(faults)).component(part);
@@ -108,6 +108,18 @@ async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets(
         (json!({ "model": "" }), "settings/app at /llm/model: there is no model; write its name"),
         (json!({ "timeout_ms": 0 }), "/llm/timeout_ms: timeout_ms is 0; write a number from 1 to 86400000"),
         (json!({ "retries": 11 }), "/llm/retries: retries is 11; write a number from 0 to 10"),
+        (
+            json!({ "concurrency_max": 0 }),
+            "/llm/concurrency_max: concurrency_max is 0; write a number from 1 to 1000",
+        ),
+        (
+            json!({ "breaker": { "failures": 1001 } }),
+            "settings/app at /llm/breaker/failures: failures is 1001; write a number from 0 to 1000",
+        ),
+        (
+            json!({ "breaker": { "open_ms": 0 } }),
+            "/llm/breaker/open_ms: open_ms is 0; write a number from 1 to 86400000",
+        ),
         (json!({ "base_url": "ftp://h/v1" }), "/llm/base_url: base_url is no URL of an API"),
         (
             json!({ "base_url": "https://u:sk-correct-horse@h/v1" }),
@@ -133,8 +145,38 @@ async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets(
     }
     let settings: LlmSettings = serde_json::from_value(settings_at(1, json!({}))["llm"].clone()).unwrap();
     assert!(!format!("{settings:?}").contains(KEY));
-    let unknown = serde_json::from_value::<LlmSettings>(json!({ "modle": "x" })).unwrap_err();
-    assert!(unknown.to_string().contains("unknown field `modle`"));
+    for (unknown, word) in
+        [(json!({ "modle": "x" }), "modle"), (json!({ "breaker": { "failure": 1 } }), "failure")]
+    {
+        let refused = serde_json::from_value::<LlmSettings>(unknown).unwrap_err().to_string();
+        assert!(refused.contains(&format!("unknown field `{word}`")), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_schema_goes_along_with_the_question() {
+    let double = Double::start().await;
+    let (engine, llm) = started(&Arc::default()).await;
+    engine.apply(put(settings_at(double.port, json!({})))).await.unwrap();
+    double.asked();
+    let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"] });
+    let question = ChatRequest {
+        schema: Some(ChatSchema { name: "answer_1".to_owned(), schema: schema.clone() }),
+        ..ChatRequest::ask("how many?")
+    };
+    llm.chat(&question).await.unwrap();
+    llm.chat(&ChatRequest::ask("how many?")).await.unwrap();
+    let asked = double.asked();
+    let format = json!({
+        "type": "json_schema", "json_schema": { "name": "answer_1", "strict": true, "schema": schema }
+    });
+    assert_eq!(asked[0].body["response_format"], format);
+    let messages = json!([{ "role": "user", "content": "how many?" }]);
+    assert_eq!(
+        asked[1].body,
+        json!({ "model": "one", "messages": messages }),
+        "and nothing when there is none"
+    );
 }
 
 #[tokio::test]

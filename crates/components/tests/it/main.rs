@@ -6,6 +6,7 @@ mod cache;
 mod database;
 mod double;
 mod llm;
+mod llm_bounds;
 mod logger;
 mod redis;
 mod secrets;

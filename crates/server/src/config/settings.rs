@@ -394,6 +394,28 @@ mod tests {
     }
 
     #[test]
+    fn an_llm_is_held_to_its_bounds() {
+        check(json!({"llm": {"model": "m", "concurrency_max": 2, "breaker": {"failures": 0}}}), &[]);
+        check(
+            json!({"llm": {"model": "m", "concurrency_max": 0, "breaker": {"failures": 1001, "open_ms": 0}}}),
+            &[
+                "at /llm/concurrency_max: concurrency_max is 0; write a number from 1 to 1000",
+                "at /llm/breaker/failures: failures is 1001; write a number from 0 to 1000",
+                "at /llm/breaker/open_ms: open_ms is 0; write a number from 1 to 86400000",
+            ],
+        );
+        check(
+            json!({"llm": {"model": "m", "breaker": {"failure": 3}}}),
+            &["at /llm/breaker/failure: there is no key \"failure\" here; did you mean \"failures\"?"],
+        );
+        let variables = [("MIDFLIGHT_LLM__BREAKER__FAILURES", "3"), ("MIDFLIGHT_LLM__MODEL", "m")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let entry = Settings::shape().env("MIDFLIGHT", variables).build(None, &()).unwrap();
+        let llm = entry.typed::<Settings>().unwrap().llm.clone().unwrap();
+        assert_eq!((llm.breaker.failures, llm.breaker.open_ms, llm.concurrency_max), (3, 30_000, 8));
+    }
+
+    #[test]
     fn places_are_what_the_keys_say() {
         let document = json!({
             "server": {"port": 9000}, "storage": {"backend": "postgres"}, "bus": {"kind": "redis"},
