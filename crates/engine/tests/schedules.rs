@@ -297,7 +297,8 @@ async fn what_cannot_be_marked_as_refused_is_not_tried_for_ever() {
     };
     let room = Limits::default().body_bytes_max - long(0).to_string().len();
     engine.apply(schedule("s", long(room))).await.unwrap();
-    let reloads = || engine.history().statistics(|_| true).by_outcome.get(&Outcome::ValidationFailed).copied();
+    let reloads =
+        || engine.history().statistics(|_| true).by_outcome.get(&Outcome::ValidationFailed).copied();
     bench.set_clock("2026-01-31T03:00:00Z");
     settle().await;
     let tried = reloads();

@@ -97,8 +97,10 @@ impl Classifier {
         let mut found = BTreeMap::new();
         if !ids.is_empty() {
             let store = self.shared.engine.store();
-            usage::read(&**store, Some(ids), |name, usage| drop(found.insert(name.to_owned(), usage)))
-                .await?;
+            usage::read(&**store, Some(ids), |name, usage| {
+                found.insert(name.to_owned(), usage);
+            })
+            .await?;
         }
         Ok(found)
     }

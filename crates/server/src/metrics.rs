@@ -164,11 +164,11 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut builder = PrometheusBuilder::new();
-        for (metric, buckets) in
-            [(Metric::RuleReloadTime, &RELOAD_MS[..]),
-                (Metric::ExecutionTime, &EXECUTION_SECONDS[..]),
-                (Metric::ClassificationTime, &EXECUTION_SECONDS[..]),]
-        {
+        for (metric, buckets) in [
+            (Metric::RuleReloadTime, &RELOAD_MS[..]),
+            (Metric::ExecutionTime, &EXECUTION_SECONDS[..]),
+            (Metric::ClassificationTime, &EXECUTION_SECONDS[..]),
+        ] {
             let name = Matcher::Full(metric.name().to_owned());
             // Only a list of no buckets is an error.
             builder = builder.set_buckets_for_metric(name, buckets).unwrap_or_default();

@@ -32,7 +32,9 @@ impl From<Refusal> for ApiError {
         let said = refusal.to_string();
         let listed = |code, detail: &str, problems: &Problems| Self::new(code, detail).with(problems);
         match &refusal {
-            Refusal::Invalid(problems) if problems.iter().all(|problem| problem.code == DUPLICATE_PATTERN) => {
+            Refusal::Invalid(problems)
+                if problems.iter().all(|problem| problem.code == DUPLICATE_PATTERN) =>
+            {
                 let first = problems.iter().next().map_or_else(String::new, ToString::to_string);
                 listed(Code::DuplicatePattern, &first, problems)
             }

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth::Author;
 use crate::later::{Later, Planned};
 use crate::params::etag;
-use crate::problem::{ApiError, Code};
+use crate::problem::{ApiError, Code, ProblemItem};
 use crate::wire::{Ack, DocumentDiffAnswer, PlanAnswer, WriteAnswer, Written, ms};
 
 /// When a write is answered.
@@ -232,6 +232,16 @@ async fn make(app: &App, params: &WriteParams, edit: Edit) -> Result<Submitted, 
 /// The answer to a write: 201 when it made one document, 202 when it goes on or not every replica has said that it serves
 /// it or it waits for its time, else 200.
 pub(crate) fn answer(app: &App, params: &WriteParams, submitted: Submitted) -> Response {
+    answer_without(app, params, submitted, Vec::new())
+}
+
+/// The answer to a write of which some documents were left out.
+pub(crate) fn answer_without(
+    app: &App,
+    params: &WriteParams,
+    submitted: Submitted,
+    skipped: Vec<ProblemItem>,
+) -> Response {
     match submitted {
         Submitted::Scheduled(waiting) => {
             (StatusCode::ACCEPTED, Json(scheduled(app, params, *waiting))).into_response()
@@ -239,7 +249,7 @@ pub(crate) fn answer(app: &App, params: &WriteParams, submitted: Submitted) -> R
         Submitted::Queued => (StatusCode::ACCEPTED, Json(queued(app, params))).into_response(),
         Submitted::Done(accepted, heard) => {
             let is_missing = heard.as_ref().is_some_and(|heard| heard.is_missing);
-            let answer = live(app, params, &accepted, heard);
+            let answer = WriteAnswer { skipped, ..live(app, params, &accepted, heard) };
             let created = match accepted.diff.documents() {
                 [only] => only.effect() == Effect::Add && !params.dry_run,
                 _ => false,
@@ -292,6 +302,7 @@ fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
         acks: (params.wait == Wait::All).then(missing),
         config: None,
         schedule: None,
+        skipped: Vec::new(),
     }
 }
 
@@ -315,5 +326,6 @@ fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Option<Hear
         acks: heard.map(|heard| heard.acks),
         config: (!params.dry_run).then(|| crate::config::effects(app, &accepted.diff)).flatten(),
         schedule: None,
+        skipped: Vec::new(),
     }
 }

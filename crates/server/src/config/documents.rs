@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use midflight_config::{Entry, KeyDifference, SCHEMAS_FOLDER, differences};
-use midflight_core::{Change, Diff, DocumentId, DocumentName, Precondition, RevisionNumber, Trigger};
+use midflight_core::{Change, Diff, DocumentId, DocumentName, RevisionNumber, Trigger};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};

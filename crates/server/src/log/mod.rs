@@ -3,6 +3,7 @@
 mod apply;
 mod collect;
 pub(crate) mod documents;
+mod lenient;
 pub(crate) mod reloads;
 mod revisions;
 mod schedules;

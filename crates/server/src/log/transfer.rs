@@ -14,13 +14,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
+use super::lenient::{APPLIED, is_lenient, submit_what_holds};
 use crate::app::App;
 use crate::auth::Author;
 use crate::body::{media_type, receive};
 use crate::params::{self, Params};
 use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
 use crate::wire::WriteAnswer;
-use crate::write::{WriteParams, answer, submit};
+use crate::write::{WriteParams, answer_without, submit};
 
 /// How many documents are read from the store at once.
 const PAGE: u32 = 500;
@@ -117,8 +118,11 @@ impl Exporter {
     }
 }
 
-/// Puts every document of a YAML stream (or of JSON) as one revision, or none of them with all that is wrong.
-#[utoipa::path(post, path = "/api/v1/import", tag = "log", params(WriteParams),
+/// Puts every document of a YAML stream (or of JSON) as one revision, or none of them with all that is wrong. With
+/// `Prefer: handling=lenient`, those that hold are put, and the answer says what is wrong with the others.
+#[utoipa::path(post, path = "/api/v1/import", tag = "log",
+    params(WriteParams,
+        ("Prefer" = Option<String>, Header, description = "`handling=lenient`: leave out what does not hold")),
     request_body(content = String, content_type = "application/yaml",
         description = "Documents `{kind, name, body}`, separated by `---`; or the same as JSON"),
     security(("token" = [])),
@@ -131,16 +135,34 @@ pub(super) async fn import(
     request: Request,
 ) -> Result<Response, ApiError> {
     let file = file_name(&request)?;
+    let lenient = is_lenient(request.headers());
     let limits = app.limits;
     let bytes = receive(request, limits.import_bytes_max, "import_bytes_max", limits.receive_ms_max).await?;
     let parsed = tokio::task::spawn_blocking(move || read(&bytes, file)).await;
     let (text, changes) = parsed.map_err(|error| ApiError::internal(&error))??;
     let params = params.or_reason("import".to_owned());
-    match submit(&app, &params, params.edit(author, changes)).await {
-        Ok(submitted) => Ok(answer(&app, &params, submitted)),
-        Err(error) => {
-            let placed = tokio::task::spawn_blocking(move || place(error, &text, file)).await;
-            Err(placed.unwrap_or_else(|error| ApiError::internal(&error)))
+    let edit = params.edit(author, changes);
+    let submitted = match lenient {
+        true => submit_what_holds(&app, &params, edit).await,
+        false => submit(&app, &params, edit).await.map(|submitted| (submitted, Vec::new())),
+    };
+    // Finding the places reads the text once more.
+    let placed = move |mut items: Vec<ProblemItem>| {
+        items.iter_mut().for_each(|item| place(item, &text, file));
+        items
+    };
+    match submitted {
+        Ok((submitted, skipped)) => {
+            let skipped = tokio::task::spawn_blocking(move || placed(skipped)).await;
+            let skipped = skipped.map_err(|error| ApiError::internal(&error))?;
+            let response = answer_without(&app, &params, submitted, skipped);
+            Ok(if lenient { ([APPLIED], response).into_response() } else { response })
+        }
+        Err(mut error) => {
+            let items = std::mem::take(&mut error.body_mut().errors);
+            let items = tokio::task::spawn_blocking(move || placed(items)).await;
+            error.body_mut().errors = items.map_err(|error| ApiError::internal(&error))?;
+            Err(error)
         }
     }
 }
@@ -191,16 +213,13 @@ fn item(problem: &FileProblem) -> ProblemItem {
     }
 }
 
-/// The same error with the line and column of each of its places.
-fn place(mut error: ApiError, text: &str, file: &str) -> ApiError {
-    for item in &mut error.body_mut().errors {
-        let document = item.document.as_ref().and_then(|id| id.parse::<DocumentId>().ok());
-        let pointer = item.path.split('/').skip(1).fold(midflight_core::Pointer::root(), |place, key| {
-            place.key(&key.replace("~1", "/").replace("~0", "~"))
-        });
-        if let Some((line, column)) = document.and_then(|id| locate(text, file, &id, &pointer)) {
-            (item.line, item.column) = (Some(line), Some(column));
-        }
+/// Puts in at which line and column the place of a problem is.
+fn place(item: &mut ProblemItem, text: &str, file: &str) {
+    let document = item.document.as_ref().and_then(|id| id.parse::<DocumentId>().ok());
+    let pointer = item.path.split('/').skip(1).fold(midflight_core::Pointer::root(), |place, key| {
+        place.key(&key.replace("~1", "/").replace("~0", "~"))
+    });
+    if let Some((line, column)) = document.and_then(|id| locate(text, file, &id, &pointer)) {
+        (item.line, item.column) = (Some(line), Some(column));
     }
-    error
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{Ack, ConfigEffects, PlannedAnswer};
+use crate::problem::ProblemItem;
 
 /// What happens to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -174,4 +175,7 @@ pub struct WriteAnswer {
     /// Of what is scheduled: under which name, and when it is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<PlannedAnswer>,
+    /// Of an import with `Prefer: handling=lenient`: what is wrong with the documents that were left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<ProblemItem>,
 }

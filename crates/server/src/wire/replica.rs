@@ -27,7 +27,8 @@ impl Ack {
     /// What this replica says after a reload of its own.
     pub(crate) fn here(replica_id: &str, event: &ReloadEvent) -> Self {
         let reason = (!event.outcome.is_live()).then(|| {
-            let problem = event.problems.iter().next().map_or_else(String::new, |problem| format!(": {problem}"));
+            let problem =
+                event.problems.iter().next().map_or_else(String::new, |problem| format!(": {problem}"));
             format!("{}{problem}", event.outcome)
         });
         Self { replica_id: replica_id.to_owned(), ack: reason.is_none(), reason }

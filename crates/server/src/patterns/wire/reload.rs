@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use midflight_components::{LlmCounts, LlmStatus};
+use midflight_components::{BreakerState, LlmCounts, LlmStatus};
 use midflight_learning::{Counts, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -119,7 +119,11 @@ impl From<(LlmStatus, LlmCounts)> for LlmAnswer {
         Self {
             provider: status.provider,
             model: status.model,
-            breaker: status.breaker.as_str(),
+            breaker: match status.breaker {
+                BreakerState::Closed => "closed",
+                BreakerState::Open => "open",
+                BreakerState::HalfOpen => "half_open",
+            },
             in_flight: status.in_flight,
             calls: counts.calls,
             answered: counts.answered,
