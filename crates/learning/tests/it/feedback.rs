@@ -1,12 +1,14 @@
 //! What people say of an answer: counted both ways, learned when it is a correction, and heeded when it is enough.
 
+use midflight_core::Change;
 use midflight_engine::Refusal;
-use midflight_learning::{Correction, Feedback, FeedbackError, Source};
+use midflight_learning::{Corrected, Correction, Feedback, FeedbackError, Source};
 use midflight_patterns::{NotLearned, PatternStatus};
+use midflight_store::{NewRevision, Store as _};
 use serde_json::json;
 
 use crate::log::Way;
-use crate::support::{Fleet, Replica, begin, one, policy, prompt, two};
+use crate::support::{Fleet, Replica, begin, document, edit, one, policy, prompt, two};
 
 const QUERY: &str = "quanti ordini";
 
@@ -16,7 +18,7 @@ fn correction(category: &str) -> Feedback {
 
 /// The pattern that a correction made.
 #[track_caller]
-fn made(correction: Option<Correction>) -> midflight_learning::Corrected {
+fn made(correction: Option<Correction>) -> Corrected {
     let Some(Correction::Made(made)) = correction else { panic!("{correction:?}") };
     made
 }
@@ -211,6 +213,40 @@ async fn a_doubt_outlives_a_log_that_fails() {
     assert_eq!((one.usage("a").await.wrong, one.status_of("a")), (3, Some(PatternStatus::Approved)));
     one.classifier.flush().await;
     assert_eq!(one.status_of("a"), Some(PatternStatus::Pending));
+}
+
+#[tokio::test]
+async fn a_doubt_outlives_a_log_that_fails_between_the_look_and_the_edit() {
+    let (fleet, one) = doubted().await;
+    let flush = begin(one.classifier.flush()).await;
+    one.log.set(Way::Closed);
+    flush.await;
+    assert_eq!(one.status_of("a"), Some(PatternStatus::Approved));
+    one.log.set(Way::Open);
+    let before = fleet.head().await;
+    one.classifier.flush().await;
+    one.classifier.flush().await;
+    assert_eq!((one.status_of("a"), fleet.head().await), (Some(PatternStatus::Pending), before + 1));
+}
+
+#[tokio::test]
+async fn what_somebody_changed_meanwhile_is_as_they_left_it() {
+    let (fleet, one) = doubted().await;
+    let flush = begin(one.classifier.flush()).await;
+    let body = json!({ "pattern": "a", "category": "DANGER" });
+    let change = Change::put(document("a"), body.clone());
+    let edit = edit(vec![change]);
+    let (created_at, expected_head) = (Default::default(), fleet.log.head().await.unwrap());
+    fleet
+        .log
+        .append(NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 })
+        .await
+        .unwrap();
+    let before = fleet.head().await;
+    flush.await;
+    one.classifier.flush().await;
+    assert_eq!(*fleet.document("a").await.unwrap().body.unwrap(), body);
+    assert_eq!(fleet.head().await, before);
 }
 
 #[tokio::test]

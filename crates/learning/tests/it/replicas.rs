@@ -65,6 +65,26 @@ async fn two_that_are_asked_the_same_again_and_again_end_with_one_pattern_each()
 }
 
 #[tokio::test]
+async fn what_another_learned_meanwhile_is_in_the_way_of_nothing_else() {
+    let (fleet, one, two) = two().await;
+    let before = fleet.head().await;
+    one.log.set(Way::Silent);
+    let queries = ["quanti clienti", QUERY, "quanti errori", "quanti flussi"];
+    for query in queries {
+        assert_eq!(one.ask(query).await.source, Source::Llm);
+    }
+    two.ask(QUERY).await;
+    two.until_learned(QUERY).await;
+    one.log.set(Way::Open);
+    for query in queries {
+        one.until_learned(query).await;
+    }
+    one.classifier.stop().await;
+    assert_eq!((one.classifier.counts().learned, two.classifier.counts().learned), (3, 1));
+    assert_eq!(fleet.head().await, before + 4, "those that came together were made one by one");
+}
+
+#[tokio::test]
 async fn one_that_cannot_write_answers_on_and_gets_what_the_others_learn() {
     let (fleet, one, two) = two().await;
     two.log.set(Way::Closed);

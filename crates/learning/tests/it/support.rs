@@ -84,6 +84,18 @@ pub(crate) fn document(name: &str) -> DocumentId {
     DocumentId::new("patterns", name).unwrap()
 }
 
+/// What a person wants.
+pub(crate) fn edit(changes: Vec<Change>) -> Edit {
+    Edit {
+        author: "tester".into(),
+        reason: String::new(),
+        trigger: Trigger::ApiUpdate,
+        owner: None,
+        take_over: false,
+        changes,
+    }
+}
+
 impl Fleet {
     /// One more replica; without settings it has no LLM. It writes what it counts when it is told to.
     pub(crate) async fn replica(
@@ -145,15 +157,12 @@ impl Replica {
 
     /// Puts a document; the revision that did.
     pub(crate) async fn put(&self, name: &str, body: Value) -> RevisionNumber {
-        let edit = Edit {
-            author: "tester".into(),
-            reason: String::new(),
-            trigger: Trigger::ApiUpdate,
-            owner: None,
-            take_over: false,
-            changes: vec![Change::put(document(name), body)],
-        };
-        self.engine.apply(edit).await.unwrap().revision.unwrap().number
+        self.apply(vec![Change::put(document(name), body)]).await
+    }
+
+    /// Makes changes as one revision.
+    pub(crate) async fn apply(&self, changes: Vec<Change>) -> RevisionNumber {
+        self.engine.apply(edit(changes)).await.unwrap().revision.unwrap().number
     }
 
     /// Puts exact patterns of these texts, each with its text for an id.

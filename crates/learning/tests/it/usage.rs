@@ -1,14 +1,16 @@
 //! Uses: counted once each over all replicas, beside the log, whatever becomes of the way to it.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
+use midflight_core::{Change, KindName};
 use midflight_learning::Usage;
 use midflight_store::{Store as _, TallyQuery};
 use midflight_testkit::DEADLINE;
 use serde_json::json;
 
 use crate::log::Way;
-use crate::support::{Fleet, Replica, begin, one, one_with, two, until};
+use crate::support::{Fleet, Replica, begin, document, one, one_with, two, until};
 
 async fn used(replica: &Replica, id: &str) -> u64 {
     replica.usage(id).await.used
@@ -22,7 +24,7 @@ async fn ask(replica: &Replica, query: &str, times: usize) {
 
 /// Everything that is written, by name and counter.
 async fn written(fleet: &Fleet) -> Vec<(String, String, u64)> {
-    let kind = midflight_core::KindName::new("patterns").unwrap();
+    let kind = KindName::new("patterns").unwrap();
     let all = TallyQuery { kind, names: None, after: None, limit: 1_000 };
     let tallies = fleet.log.tallies(all).await.unwrap().items;
     tallies.into_iter().map(|tally| (tally.name.to_string(), tally.counter, tally.count)).collect()
@@ -131,19 +133,8 @@ async fn more_than_one_batch_is_written_whole_though_the_log_fails_in_between() 
     const PATTERNS: usize = 6_000;
     let (fleet, one) = one().await;
     let ids: Vec<_> = (0..PATTERNS).map(|n| format!("p{n}")).collect();
-    let changes = ids.iter().map(|id| {
-        let body = json!({ "pattern": id, "category": "METRIC" });
-        midflight_core::Change::put(crate::support::document(id), body)
-    });
-    let edit = midflight_core::Edit {
-        author: "tester".into(),
-        reason: String::new(),
-        trigger: midflight_core::Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        changes: changes.collect(),
-    };
-    one.engine.apply(edit).await.unwrap();
+    let body = |id: &String| json!({ "pattern": id, "category": "METRIC" });
+    one.apply(ids.iter().map(|id| Change::put(document(id), body(id))).collect()).await;
     for id in &ids {
         one.ask(id).await;
     }
@@ -153,7 +144,7 @@ async fn more_than_one_batch_is_written_whole_though_the_log_fails_in_between() 
     one.log.set(Way::Open);
     one.ask("p7").await;
     one.classifier.flush().await;
-    let mut counts = std::collections::BTreeMap::new();
+    let mut counts = BTreeMap::new();
     let all: Vec<_> = ids.iter().map(|id| id.as_str().into()).collect();
     for (id, usage) in one.classifier.usage(&all).await.unwrap() {
         *counts.entry(usage.used).or_insert(0) += 1;
@@ -179,11 +170,11 @@ async fn many_count_at_once_and_each_use_counts_once() {
     });
     let classifiers: Vec<_> = classifiers.collect();
     let mut flushes = 0;
-    let deadline = std::time::Instant::now() + DEADLINE;
+    let deadline = Instant::now() + DEADLINE;
     while classifiers.iter().any(|thread| !thread.is_finished()) {
         one.classifier.flush().await;
         flushes += 1;
-        assert!(std::time::Instant::now() < deadline, "{flushes} flushes");
+        assert!(Instant::now() < deadline, "{flushes} flushes");
     }
     for thread in classifiers {
         thread.join().unwrap();
