@@ -73,6 +73,11 @@ impl WriteParams {
         self
     }
 
+    /// The same, only tried and not made, now or later.
+    pub(crate) fn only_tried(&self) -> Self {
+        Self { dry_run: true, take_over: self.take_over, ..Self::default() }
+    }
+
     /// When it is to be made; none for at once.
     fn later(&self) -> Option<Later<'_>> {
         let later = Later {

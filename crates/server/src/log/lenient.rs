@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use midflight_core::{DocumentId, Edit};
+use midflight_core::{DocumentId, Edit, Problems};
 
 use crate::app::App;
 use crate::problem::{ApiError, Code, ProblemItem};
@@ -30,35 +30,86 @@ pub(super) fn is_lenient(headers: &HeaderMap) -> bool {
 pub(super) async fn submit_what_holds(
     app: &App,
     params: &WriteParams,
-    mut edit: Edit,
+    edit: Edit,
 ) -> Result<(Submitted, Vec<ProblemItem>), ApiError> {
+    let (made, skipped) = what_holds(app, params, edit).await;
+    let mut error = match made {
+        Ok(submitted) => return Ok((submitted, skipped)),
+        Err(error) => error,
+    };
+    error.body_mut().errors.splice(0..0, skipped);
+    Err(error)
+}
+
+/// What is wrong with an edit that was refused, also what only shows between documents that are right by themselves: those
+/// that are not are looked at first, and hide it.
+pub(super) async fn all_that_is_wrong(
+    app: &App,
+    params: &WriteParams,
+    mut edit: Edit,
+    mut error: ApiError,
+) -> ApiError {
+    let bad = bad_documents(&error);
+    edit.changes.retain(|change| !bad.contains(&change.id));
+    let is_all = error.body().code != Code::InvalidDocument.as_str()
+        || error.body().errors.len() > Problems::LISTED_MAX
+        || edit.changes.is_empty();
+    if is_all || bad.is_empty() || bad.iter().any(others_need) {
+        return error;
+    }
+    let (rest, mut more) = what_holds(app, &params.only_tried(), edit).await;
+    if let Some(mut last) = rest.err().filter(|last| !bad_documents(last).is_empty()) {
+        more.append(&mut last.body_mut().errors);
+    }
+    if !more.is_empty() {
+        let body = error.body_mut();
+        body.errors.append(&mut more);
+        body.detail = format!("{} problems were found; nothing was changed", body.errors.len());
+    }
+    error
+}
+
+/// Whether others may not hold for want of this document alone, as rules without their condition.
+fn others_need(id: &DocumentId) -> bool {
+    id.kind.as_str() != "patterns" || id.name.as_str().contains('/')
+}
+
+/// Tries an edit, each time without the documents that were found not to hold, and tells what was wrong with those.
+async fn what_holds(
+    app: &App,
+    params: &WriteParams,
+    mut edit: Edit,
+) -> (Result<Submitted, ApiError>, Vec<ProblemItem>) {
     let mut skipped = Vec::new();
     for _ in 0..TRIES_MAX {
         let error = match submit(app, params, edit.clone()).await {
-            Ok(submitted) => return Ok((submitted, skipped)),
+            Ok(submitted) => return (Ok(submitted), skipped),
             Err(error) => error,
         };
-        let bad = bad_documents(&error);
-        let before = edit.changes.len();
-        edit.changes.retain(|change| !bad.contains(&change.id));
-        if edit.changes.len() == before || edit.changes.is_empty() {
-            return Err(error);
+        let mut bad = bad_documents(&error);
+        let ids: BTreeSet<_> = edit.changes.iter().map(|change| &change.id).collect();
+        bad.retain(|id| ids.contains(id));
+        if bad.is_empty() || bad.len() == edit.changes.len() {
+            return (Err(error), skipped);
         }
-        let of_edit = error.body().errors.iter().filter(|item| item.document.is_some()).cloned();
-        skipped.extend(of_edit);
+        edit.changes.retain(|change| !bad.contains(&change.id));
+        let of_bad = |item: &&ProblemItem| document(item).is_some_and(|id| bad.contains(&id));
+        skipped.extend(error.body().errors.iter().filter(of_bad).cloned());
     }
     let detail = format!("more than {TRIES_MAX} times some documents did not hold; look at them first");
-    let mut error = ApiError::new(Code::InvalidDocument, detail);
-    error.body_mut().errors = skipped;
-    Err(error)
+    (Err(ApiError::new(Code::InvalidDocument, detail)), skipped)
 }
 
 /// The documents in which the problems of a refused edit are.
 fn bad_documents(error: &ApiError) -> BTreeSet<DocumentId> {
     let is_about_documents =
         [Code::InvalidDocument, Code::DuplicatePattern].iter().any(|code| code.as_str() == error.body().code);
-    let documents = error.body().errors.iter().filter_map(|item| item.document.as_ref()?.parse().ok());
+    let documents = error.body().errors.iter().filter_map(document);
     if is_about_documents { documents.collect() } else { BTreeSet::new() }
+}
+
+fn document(item: &ProblemItem) -> Option<DocumentId> {
+    item.document.as_ref()?.parse().ok()
 }
 
 #[cfg(test)]

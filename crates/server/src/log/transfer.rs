@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-use super::lenient::{APPLIED, is_lenient, submit_what_holds};
+use super::lenient::{APPLIED, all_that_is_wrong, is_lenient, submit_what_holds};
 use crate::app::App;
 use crate::auth::Author;
 use crate::body::{media_type, receive};
@@ -144,7 +144,10 @@ pub(super) async fn import(
     let edit = params.edit(author, changes);
     let submitted = match lenient {
         true => submit_what_holds(&app, &params, edit).await,
-        false => submit(&app, &params, edit).await.map(|submitted| (submitted, Vec::new())),
+        false => match submit(&app, &params, edit.clone()).await {
+            Ok(submitted) => Ok((submitted, Vec::new())),
+            Err(error) => Err(all_that_is_wrong(&app, &params, edit, error).await),
+        },
     };
     // Finding the places reads the text once more.
     let placed = move |mut items: Vec<ProblemItem>| {

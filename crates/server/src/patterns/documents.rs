@@ -48,7 +48,9 @@ pub(super) async fn create_pattern(
 fn made_id(body: &Value) -> Result<DocumentId, ApiError> {
     let first = body.get("any_of").and_then(|texts| texts.get(0));
     let text = body.get("pattern").or(first).and_then(Value::as_str).unwrap_or_default();
-    let said = ["profile", "match", "pattern", "any_of", "max_words", "exclusion"].map(|key| body.get(key));
+    // One that says of the same text that it is something else has another name, so that it is told which one it contradicts.
+    let said = ["profile", "match", "pattern", "any_of", "max_words", "exclusion", "category"];
+    let said = said.map(|key| body.get(key));
     let digest = Digest::of_body(&json!(said)).to_string();
     id_of(&format!("{}-{}", midflight_patterns::import::readable(text), &digest[..8]))
 }
