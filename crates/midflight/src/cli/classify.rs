@@ -75,9 +75,13 @@ async fn compare(
     let queries = labelled(&files::text(file)?);
     let queries = queries.map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?;
     let mut compared = Vec::with_capacity(queries.len());
-    for LabelledQuery { line, query, category, taxonomy } in queries {
+    for LabelledQuery { line, query, category, any, taxonomy } in queries {
         let answer = ask(client, &query, profile).await?;
-        let agrees = category.as_ref().map(|category| *category == text(&answer, "category"));
+        let agrees = match &category {
+            Some(category) => Some(*category == text(&answer, "category")),
+            None => any.then_some(true),
+        };
+        let category = if any { Some("(any)".to_owned()) } else { category };
         compared.push(json!({
             "line": line, "query": query, "expected_category": category, "taxonomy": taxonomy,
             "category": answer["category"], "source": answer["source"], "matched": answer["matched"],
@@ -101,7 +105,7 @@ async fn compare(
         let rows = compared.as_array().into_iter().flatten().map(row);
         table(&["LINE", "QUERY", "LABEL", "CATEGORY", "AGREES", "MATCHED"], rows)
     })?;
-    let told = format!("{agree} of {said} queries with a label have it");
+    let told = format!("{agree} of {said} queries with a label are answered so");
     if agree == said {
         talk(&told);
         return Ok(());
