@@ -1,5 +1,6 @@
 //! Real servers for tests, each on a free port of its own: started, stopped, killed, paused, restarted, and cut off by
-//! a [`Proxy`]. A server ends with the value that stands for it.
+//! a [`Proxy`]; and in place of an LLM, which none can have at hand, a [`LlmDouble`]. A server ends with the value that
+//! stands for it.
 //!
 //! Everything here panics when it cannot do what it is asked for: a test that has no server has failed.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops where it fails")]
@@ -7,6 +8,7 @@
 mod daemon;
 mod files;
 pub mod http;
+mod llm;
 mod midflight;
 mod nats;
 mod postgres;
@@ -19,6 +21,7 @@ mod wait;
 
 pub use daemon::Daemon;
 pub use files::{ConfigMap, rename_over};
+pub use llm::{LlmAsked, LlmDoes, LlmDouble};
 pub use midflight::{Midflight, TOKEN};
 pub use nats::Nats;
 pub use postgres::Postgres;

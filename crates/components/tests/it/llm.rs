@@ -6,9 +6,9 @@ use midflight_components::{ChatRequest, ChatSchema, Llm, LlmError, LlmSettings};
 use midflight_core::{Phase, Problems};
 use midflight_engine::testing::{fail_every_step, try_component};
 use midflight_engine::{Component as _, Engine, Faults};
+use midflight_testkit::{LlmDoes, LlmDouble};
 use serde_json::{Value, json};
 
-use crate::double::{Does, Double};
 use crate::support::{changed, closed_port, engine, place, put, silent, worlds};
 
 const KEY: &str = "sk-correct-horse";
@@ -44,14 +44,14 @@ async fn is_taken(settings: Value) -> bool {
 
 #[tokio::test]
 async fn what_is_dropped_or_rolled_back_asks_as_before() {
-    let double = Double::start().await;
-    let (empty, full, slot) = worlds(settings_at(double.port, json!({})));
+    let double = LlmDouble::start();
+    let (empty, full, slot) = worlds(settings_at(double.port(), json!({})));
     let (part, llm) = Llm::new(place(slot, "llm", |app| &app.llm));
     try_component(&part, &empty, &full, || llm.status()).await.unwrap();
     assert_eq!(llm.chat(&ChatRequest::ask("x")).await, Err(LlmError::NotConfigured));
     part.prepare(&empty, &full).await.unwrap().unwrap().commit().retire().await;
     assert!(part.prepare(&empty, &full).await.unwrap().is_none(), "what is in use is what is wanted");
-    let other = changed(&full, slot, settings_at(double.port, json!({ "model": "two" })));
+    let other = changed(&full, slot, settings_at(double.port(), json!({ "model": "two" })));
     try_component(&part, &full, &other, || llm.status()).await.unwrap();
     double.asked();
     assert_eq!(llm.chat(&ChatRequest::ask("x")).await.unwrap().model, "one");
@@ -60,23 +60,23 @@ async fn what_is_dropped_or_rolled_back_asks_as_before() {
 
 #[tokio::test]
 async fn every_step_can_fail_and_it_asks_as_before() {
-    let (double, faults) = (Double::start().await, Arc::default());
+    let (double, faults) = (LlmDouble::start(), Arc::default());
     let (engine, llm) = started(&faults).await;
-    engine.apply(put(settings_at(double.port, json!({})))).await.unwrap();
-    let next = |n: usize| put(settings_at(double.port, json!({ "model": format!("model {n}") })));
+    engine.apply(put(settings_at(double.port(), json!({})))).await.unwrap();
+    let next = |n: usize| put(settings_at(double.port(), json!({ "model": format!("model {n}") })));
     fail_every_step(&engine, &faults, next, || llm.status()).await.unwrap();
     faults.fail_next(Phase::Verify);
     let before = llm.status();
-    engine.apply(put(settings_at(double.port, json!({ "model": "other" })))).await.unwrap_err();
+    engine.apply(put(settings_at(double.port(), json!({ "model": "other" })))).await.unwrap_err();
     assert_eq!(llm.status(), before);
 }
 
 #[tokio::test]
 async fn a_server_is_asked_with_the_key_before_it_is_used() {
-    let double = Double::start().await;
-    let at = |more| settings_at(double.port, more);
+    let double = LlmDouble::start();
+    let at = |more| settings_at(double.port(), more);
     for status in [200, 404, 405] {
-        double.next([Does::Says(status, "", String::new())]);
+        double.next([LlmDoes::Says(status, "", String::new())]);
         assert!(is_taken(at(json!({}))).await, "{status}");
     }
     let asked = double.asked();
@@ -85,14 +85,15 @@ async fn a_server_is_asked_with_the_key_before_it_is_used() {
         ("GET /v1/models HTTP/1.1", "Bearer sk-correct-horse")
     );
     for status in [401, 403] {
-        double.next([Does::Says(status, "", KEY.to_owned())]);
+        double.next([LlmDoes::Says(status, "", KEY.to_owned())]);
         let refused = refused(at(json!({}))).await.to_string();
         assert!(refused.contains("/llm/api_key") && refused.contains("does not take the key"), "{refused}");
         assert!(!refused.contains(KEY), "{refused}");
     }
-    for (does, word) in
-        [(Does::Says(500, "", String::new()), "it answered 500"), (Does::Hangs, "did not answer in time")]
-    {
+    for (does, word) in [
+        (LlmDoes::Says(500, "", String::new()), "it answered 500"),
+        (LlmDoes::Hangs, "did not answer in time"),
+    ] {
         double.next([does]);
         let refused = refused(at(json!({ "timeout_ms": 200 }))).await.to_string();
         assert!(refused.contains("/llm/base_url") && refused.contains(word), "{refused}");
@@ -155,9 +156,9 @@ async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets(
 
 #[tokio::test]
 async fn a_schema_goes_along_with_the_question() {
-    let double = Double::start().await;
+    let double = LlmDouble::start();
     let (engine, llm) = started(&Arc::default()).await;
-    engine.apply(put(settings_at(double.port, json!({})))).await.unwrap();
+    engine.apply(put(settings_at(double.port(), json!({})))).await.unwrap();
     double.asked();
     let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"] });
     let question = ChatRequest {
@@ -181,13 +182,13 @@ async fn a_schema_goes_along_with_the_question() {
 
 #[tokio::test]
 async fn what_may_pass_is_tried_again_and_what_does_not_is_told() {
-    let double = Double::start().await;
+    let double = LlmDouble::start();
     let (engine, llm) = started(&Arc::default()).await;
-    engine.apply(put(settings_at(double.port, json!({ "timeout_ms": 3000 })))).await.unwrap();
+    engine.apply(put(settings_at(double.port(), json!({ "timeout_ms": 3000 })))).await.unwrap();
     double.asked();
-    let busy = |header| Does::Says(429, header, String::new());
-    let fails = || Does::Says(503, "", format!("no room for {KEY}"));
-    let ask = async |does: Vec<Does>| {
+    let busy = |header| LlmDoes::Says(429, header, String::new());
+    let fails = || LlmDoes::Says(503, "", format!("no room for {KEY}"));
+    let ask = async |does: Vec<LlmDoes>| {
         double.next(does);
         let answer = llm.chat(&ChatRequest::ask("what?")).await;
         (answer.map(|answer| answer.tries), double.asked().len())
@@ -203,19 +204,19 @@ async fn what_may_pass_is_tried_again_and_what_does_not_is_told() {
         "what would be late is not waited for"
     );
     let bad = LlmError::Refused { status: 400, why: "bad".to_owned() };
-    assert_eq!(ask(vec![Does::Says(400, "", "bad".to_owned())]).await, (Err(bad), 1));
-    assert_eq!(ask(vec![Does::Nonsense]).await, (Err(LlmError::Malformed), 1));
+    assert_eq!(ask(vec![LlmDoes::Says(400, "", "bad".to_owned())]).await, (Err(bad), 1));
+    assert_eq!(ask(vec![LlmDoes::Nonsense]).await, (Err(LlmError::Malformed), 1));
     let too_long = LlmError::TooLong { bytes_max: 4 << 20 };
-    assert_eq!(ask(vec![Does::Says(200, "", "x".repeat(5 << 20))]).await, (Err(too_long), 1));
-    let (broken, tries) = ask(vec![Does::Breaks]).await;
+    assert_eq!(ask(vec![LlmDoes::Says(200, "", "x".repeat(5 << 20))]).await, (Err(too_long), 1));
+    let (broken, tries) = ask(vec![LlmDoes::Breaks]).await;
     assert!(
         matches!(broken, Err(LlmError::Unreachable { .. })) && tries == 1,
         "it may have been answered: {broken:?}"
     );
 
-    engine.apply(put(settings_at(double.port, json!({ "timeout_ms": 300 })))).await.unwrap();
+    engine.apply(put(settings_at(double.port(), json!({ "timeout_ms": 300 })))).await.unwrap();
     double.asked();
-    assert_eq!(ask(vec![Does::Hangs]).await, (Err(LlmError::Late { timeout_ms: 300, tries: 1 }), 1));
+    assert_eq!(ask(vec![LlmDoes::Hangs]).await, (Err(LlmError::Late { timeout_ms: 300, tries: 1 }), 1));
     let away = settings_at(closed_port(), json!({ "verify": false, "retries": 1 }));
     engine.apply(put(away)).await.unwrap();
     assert!(matches!(ask(vec![]).await, (Err(LlmError::Unreachable { why }), 0) if why.contains("refused")));
@@ -223,19 +224,19 @@ async fn what_may_pass_is_tried_again_and_what_does_not_is_told() {
 
 #[tokio::test]
 async fn a_call_is_by_one_set_of_settings_through_all_its_tries() {
-    let (first, second) = (Double::start().await, Double::start().await);
+    let (first, second) = (LlmDouble::start(), LlmDouble::start());
     let (engine, llm) = started(&Arc::default()).await;
     engine
-        .apply(put(settings_at(first.port, json!({ "model": "one", "api_key": "key-one" }))))
+        .apply(put(settings_at(first.port(), json!({ "model": "one", "api_key": "key-one" }))))
         .await
         .unwrap();
     first.asked();
-    first.next([Does::Says(429, "retry-after: 1\r\n", String::new())]);
+    first.next([LlmDoes::Says(429, "retry-after: 1\r\n", String::new())]);
     let asked = llm.clone();
     let waiting = tokio::spawn(async move { asked.chat(&ChatRequest::ask("what?")).await });
     crate::support::until("the first try", async || (!first.asked().is_empty()).then_some(())).await;
     engine
-        .apply(put(settings_at(second.port, json!({ "model": "two", "api_key": "key-two" }))))
+        .apply(put(settings_at(second.port(), json!({ "model": "two", "api_key": "key-two" }))))
         .await
         .unwrap();
     let answer = llm.chat(&ChatRequest::ask("what?")).await.unwrap();
@@ -246,9 +247,9 @@ async fn a_call_is_by_one_set_of_settings_through_all_its_tries() {
 
 #[tokio::test]
 async fn one_that_cannot_be_reached_is_refused_and_the_one_in_use_stays() {
-    let double = Double::start().await;
+    let double = LlmDouble::start();
     let (engine, llm) = started(&Arc::default()).await;
-    engine.apply(put(settings_at(double.port, json!({})))).await.unwrap();
+    engine.apply(put(settings_at(double.port(), json!({})))).await.unwrap();
     let before = llm.status();
     let (_silent, port) = silent();
     let refused = engine.apply(put(settings_at(port, json!({ "timeout_ms": 100 })))).await.unwrap_err();

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use midflight_components::{BreakerState, ChatAnswer, ChatRequest, Llm, LlmCounts, LlmError};
 use midflight_core::Phase;
 use midflight_engine::Engine;
-use midflight_testkit::DEADLINE;
+use midflight_testkit::{DEADLINE, LlmDoes, LlmDouble};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::double::{Does, Double};
 use crate::llm::{settings_at, started};
 use crate::support::{put, until};
 
@@ -17,16 +16,16 @@ use crate::support::{put, until};
 const LONG_MS: u64 = 3_600_000;
 
 /// A double, and a client that asks it.
-async fn asking(more: Value) -> (Double, Engine, Llm) {
-    let (double, (engine, llm)) = (Double::start().await, started(&Arc::default()).await);
+async fn asking(more: Value) -> (LlmDouble, Engine, Llm) {
+    let (double, (engine, llm)) = (LlmDouble::start(), started(&Arc::default()).await);
     change(&double, &engine, more).await;
     (double, engine, llm)
 }
 
-async fn change(double: &Double, engine: &Engine, more: Value) {
+async fn change(double: &LlmDouble, engine: &Engine, more: Value) {
     let mut all = json!({ "timeout_ms": 60_000, "retries": 0 });
     all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    engine.apply(put(settings_at(double.port, all))).await.unwrap();
+    engine.apply(put(settings_at(double.port(), all))).await.unwrap();
     double.asked();
 }
 
@@ -43,12 +42,12 @@ fn breaker(llm: &Llm) -> BreakerState {
     llm.status().unwrap().breaker
 }
 
-fn fails() -> Does {
-    Does::Says(500, "", String::new())
+fn fails() -> LlmDoes {
+    LlmDoes::Says(500, "", String::new())
 }
 
 /// Waits until the double was asked so often in all, since it last said what it was asked.
-async fn until_asked(double: &Double, times: usize) {
+async fn until_asked(double: &LlmDouble, times: usize) {
     let mut asked = 0;
     until("the double to be asked", async || {
         asked += double.asked().len();
@@ -78,7 +77,7 @@ fn let_through(llm: &Llm) -> JoinHandle<Result<ChatAnswer, LlmError>> {
 async fn no_more_ask_at_once_than_may_and_the_others_wait() {
     const CALLS: usize = 12;
     let (double, engine, llm) = asking(json!({ "concurrency_max": 3 })).await;
-    double.next(vec![Does::Waits; CALLS]);
+    double.next(vec![LlmDoes::Waits; CALLS]);
     let calls: Vec<_> = (0..CALLS).map(|_| spawn(&llm)).collect();
     for n in 0..CALLS {
         // Whoever is let go on makes room for one more.
@@ -93,7 +92,7 @@ async fn no_more_ask_at_once_than_may_and_the_others_wait() {
     assert_eq!((double.at_once_max(), llm.status().unwrap().in_flight), (3, 0));
 
     // Who goes away makes room too, and so does a swap.
-    double.next([Does::Waits, Does::Waits, Does::Waits, Does::Waits]);
+    double.next([LlmDoes::Waits, LlmDoes::Waits, LlmDoes::Waits, LlmDoes::Waits]);
     let mut gone: Vec<_> = (0..3).map(|_| spawn(&llm)).collect();
     until_asked(&double, 3).await;
     let next = spawn(&llm);
@@ -112,7 +111,7 @@ async fn no_more_ask_at_once_than_may_and_the_others_wait() {
 async fn one_that_fails_so_often_in_a_row_is_left_alone_until_it_is_swapped() {
     let breaker_settings = json!({ "breaker": { "failures": 3, "open_ms": LONG_MS } });
     let (double, engine, llm) = asking(breaker_settings.clone()).await;
-    double.next([fails(), fails(), Does::Answers, fails(), fails(), fails()]);
+    double.next([fails(), fails(), LlmDoes::Answers, fails(), fails(), fails()]);
     for answers in [false, false, true, false, false] {
         assert_eq!(chat(&llm).await.is_ok(), answers);
         assert_eq!(breaker(&llm), BreakerState::Closed);
@@ -140,12 +139,12 @@ async fn one_that_fails_so_often_in_a_row_is_left_alone_until_it_is_swapped() {
 #[tokio::test]
 async fn a_rollback_finds_the_breaker_as_it_was() {
     let faults = Arc::default();
-    let (double, (engine, llm)) = (Double::start().await, started(&faults).await);
+    let (double, (engine, llm)) = (LlmDouble::start(), started(&faults).await);
     change(&double, &engine, json!({ "breaker": { "failures": 1, "open_ms": LONG_MS } })).await;
     double.next([fails()]);
     chat(&llm).await.unwrap_err();
     faults.fail_next(Phase::Verify);
-    engine.apply(put(settings_at(double.port, json!({ "model": "other" })))).await.unwrap_err();
+    engine.apply(put(settings_at(double.port(), json!({ "model": "other" })))).await.unwrap_err();
     assert_eq!(breaker(&llm), BreakerState::Open);
     assert!(matches!(chat(&llm).await, Err(LlmError::Resting { .. })));
 }
@@ -153,17 +152,17 @@ async fn a_rollback_finds_the_breaker_as_it_was() {
 #[tokio::test]
 async fn what_the_server_cannot_do_opens_it_and_what_it_will_not_do_does_not() {
     let (double, engine, llm) = asking(json!({})).await;
-    let says = |status| Does::Says(status, "", String::new());
+    let says = |status| LlmDoes::Says(status, "", String::new());
     let cases = [
         (says(500), 60_000, BreakerState::Open),
         (says(503), 60_000, BreakerState::Open),
         (says(429), 60_000, BreakerState::Open),
-        (Does::Nonsense, 60_000, BreakerState::Open),
-        (Does::Breaks, 60_000, BreakerState::Open),
-        (Does::Hangs, 1000, BreakerState::Open),
+        (LlmDoes::Nonsense, 60_000, BreakerState::Open),
+        (LlmDoes::Breaks, 60_000, BreakerState::Open),
+        (LlmDoes::Hangs, 1000, BreakerState::Open),
         (says(400), 60_000, BreakerState::Closed),
         (says(401), 60_000, BreakerState::Closed),
-        (Does::Says(200, "", "x".repeat(5 << 20)), 60_000, BreakerState::Closed),
+        (LlmDoes::Says(200, "", "x".repeat(5 << 20)), 60_000, BreakerState::Closed),
     ];
     for (n, (does, timeout_ms, expected)) in cases.into_iter().enumerate() {
         let settings = json!({
@@ -185,7 +184,7 @@ async fn what_the_server_cannot_do_opens_it_and_what_it_will_not_do_does_not() {
 #[tokio::test]
 async fn one_call_is_let_through_and_decides() {
     let (double, _engine, llm) = asking(json!({ "breaker": { "failures": 1, "open_ms": 1 } })).await;
-    double.next([fails(), fails(), Does::Waits]);
+    double.next([fails(), fails(), LlmDoes::Waits]);
     chat(&llm).await.unwrap_err();
     assert_eq!(breaker(&llm), BreakerState::Open);
     assert!(matches!(let_through(&llm).await.unwrap(), Err(LlmError::Refused { status: 500, .. })));
@@ -211,7 +210,7 @@ async fn one_call_is_let_through_and_decides() {
 #[tokio::test]
 async fn a_trial_that_nobody_waits_for_makes_room_for_the_next() {
     let (double, _engine, llm) = asking(json!({ "breaker": { "failures": 1, "open_ms": 1 } })).await;
-    double.next([fails(), Does::Waits]);
+    double.next([fails(), LlmDoes::Waits]);
     chat(&llm).await.unwrap_err();
     let trial = let_through(&llm);
     until_asked(&double, 2).await;

@@ -4,7 +4,6 @@
 
 mod cache;
 mod database;
-mod double;
 mod llm;
 mod llm_bounds;
 mod logger;

@@ -1,12 +1,11 @@
 //! Secrets, in whatever is said at whatever level.
 
 use midflight_components::{Database, Llm, LogOutput, LogSettings, Logger, Redis};
-use midflight_testkit::Redis as Server;
+use midflight_testkit::{LlmDoes, LlmDouble, Redis as Server};
 use serde_json::{Value, json};
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::double::{Does, Double};
 use crate::support::{closed_port, engine, place, put};
 
 const SECRETS: [&str; 3] = ["database-horse", "redis-horse", "llm-horse"];
@@ -30,7 +29,7 @@ async fn no_secret_is_logged_at_any_level() {
     let (_logger, layer) = Logger::layer::<Registry, _>(everything, output).unwrap();
     let _listening = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
 
-    let (server, double) = (Server::start(), Double::start().await);
+    let (server, double) = (Server::start(), LlmDouble::start());
     let (engine, (_database, _redis, llm)) = engine(|builder, slot| {
         let (database_part, database) = Database::new(place(slot, "database", |app| &app.database));
         let (redis_part, redis) = Redis::new(place(slot, "redis", |app| &app.redis));
@@ -39,12 +38,12 @@ async fn no_secret_is_logged_at_any_level() {
         (database, redis, llm)
     })
     .await;
-    double.next([Does::Says(401, "", SECRETS[2].to_owned())]);
-    let refused = engine.apply(put(settings(closed_port(), server.port(), double.port))).await.unwrap_err();
+    double.next([LlmDoes::Says(401, "", SECRETS[2].to_owned())]);
+    let refused = engine.apply(put(settings(closed_port(), server.port(), double.port()))).await.unwrap_err();
     let refused = format!("{refused} {:?}", refused.refusal);
-    let only_llm = json!({ "llm": settings(1, 1, double.port)["llm"] });
+    let only_llm = json!({ "llm": settings(1, 1, double.port())["llm"] });
     engine.apply(put(only_llm)).await.unwrap();
-    double.next([Does::Says(400, "", SECRETS[2].to_owned())]);
+    double.next([LlmDoes::Says(400, "", SECRETS[2].to_owned())]);
     let answer = llm.chat(&midflight_components::ChatRequest::ask("what?")).await.unwrap_err();
     engine.stop().await;
 
