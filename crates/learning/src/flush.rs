@@ -63,17 +63,16 @@ impl Flusher {
     pub(crate) async fn flush(&self) {
         let mut state = self.state.lock().await;
         // What could not be written yet goes first, as it is: under its number it may be there already.
-        if !state.waiting.is_empty() && !self.write(&mut state).await {
+        if !self.write(&mut state).await {
             return;
         }
         let counted = self.counting.take();
-        if counted.is_empty() {
-            return;
-        }
         state.doubted.extend(doubted(&counted));
-        let tallies = tallies(counted);
-        state.waiting = tallies.chunks(BATCH_MAX).map(<[Tally]>::to_vec).rev().collect();
-        state.batch += 1;
+        if !counted.is_empty() {
+            let tallies = tallies(counted);
+            state.waiting = tallies.chunks(BATCH_MAX).map(<[Tally]>::to_vec).rev().collect();
+            state.batch += 1;
+        }
         if self.write(&mut state).await {
             let doubted = std::mem::take(&mut state.doubted);
             drop(state);

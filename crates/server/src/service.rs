@@ -84,7 +84,8 @@ impl Service {
         add_components(&mut builder, &backend, options, part);
         let place = llm_place(move |world| part.of(world)?.llm.clone());
         let (llm_part, llm) = Llm::new(place);
-        builder.component(llm_part);
+        // A server is there without its LLM; one that is wrong from now on is refused.
+        builder.component(llm_part.may_come_later());
         let engine = builder.start().await?;
         let rules = engine.live(slot).ok_or(ServeError::Composition)?;
         let patterns = engine.live(patterns).ok_or(ServeError::Composition)?;
@@ -174,7 +175,9 @@ impl Service {
             tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
         }
         // What was learned and counted goes into the log and beside it, as long as they take it.
-        self.app.classifier.stop().await;
+        if tokio::time::timeout(drain, self.app.classifier.stop()).await.is_err() {
+            tracing::warn!("what was learned or counted last could not be written in time; it is lost");
+        }
         self.app.engine.stop().await;
         self.app.engine.store().close().await;
         // Now another server may have the folder.

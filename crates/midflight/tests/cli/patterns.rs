@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use midflight_testkit::{LlmDouble, Postgres, tour};
+use midflight_testkit::{LlmDoes, LlmDouble, Postgres, tour};
 use serde_json::{Value, json};
 
-use crate::harness::{Ran, Server};
+use crate::harness::{Ran, Server, wait_for};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/helpdesk");
 
@@ -23,6 +23,22 @@ fn it_goes_as_the_guide_says() {
     ];
     tour(guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &variables);
     assert_eq!(llm.chats(), 1, "only what nothing matched was asked, and once");
+}
+
+#[test]
+fn a_server_is_there_before_its_llm_and_asks_it_once_it_is() {
+    let llm = LlmDouble::start();
+    llm.classify_by(|_| ("OTHER", 0.5));
+    // Whether it is there, a server asks before it uses it.
+    llm.next(std::iter::repeat_n(LlmDoes::Says(503, "", String::new()), 2));
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    std::fs::write(&config, format!("llm: {{base_url: '{}', model: double}}\n", llm.base_url())).unwrap();
+    let server = Server::start(&["--apply-if-empty", EXAMPLE, "--config", config.to_str().unwrap()]);
+    let ask = || server.run(&["classify", "is there a moon", "--output", "json"]);
+    let first = ask();
+    assert!(first.contains("\"source\": \"none\"") && first.contains("came up yet"), "{first}");
+    wait_for("the LLM", || ask().contains("\"source\": \"llm\"").then_some(()));
 }
 
 /// Rows of which three cannot be patterns, each for a reason of its own.
