@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::ask::Opined;
 use midflight_core::RevisionNumber;
-use midflight_patterns::{Action, CreatedBy, Found, Match};
+use midflight_patterns::{Action, Category, CreatedBy, Found, Match};
 
 /// Where a classification comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,13 +103,18 @@ impl Answer {
         }
     }
 
-    /// What an LLM says.
-    pub(crate) fn of_llm(opined: &Opined, normalized: String, revision: RevisionNumber) -> Self {
+    /// What an LLM says, with what the prompt says of that category.
+    pub(crate) fn of_llm(
+        opined: &Opined,
+        category: &Category,
+        normalized: String,
+        revision: RevisionNumber,
+    ) -> Self {
         Self {
             category: Some(Arc::clone(&opined.category)),
             confidence: opined.confidence,
-            action: Some(opined.action),
-            direct_response: opined.direct_response.clone(),
+            action: Some(category.action),
+            direct_response: category.direct_response.as_deref().map(Into::into),
             matched: None,
             source: Source::Llm,
             normalized,

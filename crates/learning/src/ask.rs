@@ -2,20 +2,33 @@
 
 use std::sync::Arc;
 
-use midflight_components::{ChatMessage, ChatRequest, ChatSchema, Llm};
-use midflight_patterns::{Action, Prompt};
+use midflight_components::{ChatMessage, ChatRequest, ChatSchema, Llm, LlmError};
+use midflight_patterns::Prompt;
 
-/// What an LLM makes of a query; or why it says nothing.
-pub(crate) type Opinion = Result<Opined, Arc<str>>;
+/// What an LLM makes of a query; or that it says nothing.
+pub(crate) type Opinion = Result<Opined, Silence>;
 
 /// What an LLM says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Opined {
     pub(crate) category: Arc<str>,
     pub(crate) confidence: f64,
-    pub(crate) action: Action,
-    pub(crate) direct_response: Option<Arc<str>>,
     pub(crate) model: Arc<str>,
+}
+
+/// Why nothing is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Silence {
+    pub(crate) why: Arc<str>,
+    /// Whether an LLM was asked all the same.
+    pub(crate) was_asked: bool,
+}
+
+impl Silence {
+    /// An LLM was asked, and said nothing that helps.
+    pub(crate) fn asked(why: impl ToString) -> Self {
+        Self { why: why.to_string().into(), was_asked: true }
+    }
 }
 
 /// Asks. Nothing of the query can come back but a category of the prompt.
@@ -31,13 +44,16 @@ pub(crate) async fn ask(llm: &Llm, prompt: &Prompt, query: &str) -> Opinion {
             .structured
             .then(|| ChatSchema { name: "classification".to_owned(), schema: prompt.reply_schema() }),
     };
-    let chat = llm.chat(&request).await.map_err(|error| Arc::<str>::from(error.to_string()))?;
-    let reply = prompt.read(&chat.content).map_err(|error| Arc::<str>::from(error.to_string()))?;
-    Ok(Opined {
-        category: reply.name.into(),
-        confidence: reply.confidence,
-        action: reply.category.action,
-        direct_response: reply.category.direct_response.as_deref().map(Into::into),
-        model: chat.model.into(),
-    })
+    let chat = llm
+        .chat(&request)
+        .await
+        .map_err(|error| Silence { why: error.to_string().into(), was_asked: was_sent(&error) })?;
+    let reply = prompt.read(&chat.content).map_err(Silence::asked)?;
+    Ok(Opined { category: reply.name.into(), confidence: reply.confidence, model: chat.model.into() })
+}
+
+fn was_sent(error: &LlmError) -> bool {
+    let stayed_here =
+        matches!(error, LlmError::NotConfigured | LlmError::Resting { .. } | LlmError::Late { tries: 0, .. });
+    !stayed_here
 }

@@ -14,12 +14,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::answer::{Answer, Source};
-use crate::ask::{Opined, Opinion, ask};
+use crate::ask::{Opined, Opinion, Silence, ask};
 use crate::flights::{Boarded, Flights, Going, Question, Ticket};
 use crate::flush::Flusher;
 use crate::learner::{self, Job, Learned};
-use crate::lesson::Lesson;
+use crate::lesson::{Draft, Lesson};
 use crate::usage::{Counter, Counting};
+
+/// How long a stop waits for a log that does not answer.
+const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// How a [`Classifier`] works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +181,7 @@ impl Classifier {
         Counts {
             answered: std::array::from_fn(|place| shared.answered[place].load(Ordering::Relaxed)),
             learned: shared.learned.load(Ordering::Relaxed),
-            asking: shared.flights.count(),
+            asking: shared.flights.asking(),
         }
     }
 
@@ -187,12 +190,18 @@ impl Classifier {
         self.shared.flusher.flush().await;
     }
 
-    /// Stops: questions on their way are given up, what was learned is made, and what was counted is written.
+    /// Stops: questions on their way are given up, what was learned is made, and what was counted is written; unless the log
+    /// does not answer for 5 s. Without a stop, what was counted since the last flush is lost.
     pub async fn stop(&self) {
         self.shared.stop.cancel();
         self.shared.tasks.close();
-        self.shared.tasks.wait().await;
-        self.flush().await;
+        let all = async {
+            self.shared.tasks.wait().await;
+            self.flush().await;
+        };
+        if tokio::time::timeout(STOP_MAX, all).await.is_err() {
+            tracing::error!("the log does not answer: what was learned and counted last is lost");
+        }
     }
 }
 
@@ -237,21 +246,26 @@ impl Shared {
 
     /// The answer that an opinion makes, when it is there.
     async fn opined(&self, going: Going<Opinion>, unknown: Unknown) -> Answer {
-        let opinion = going.await.unwrap_or_else(|_| Err("the question was given up".into()));
-        match opinion {
-            Ok(opined) => {
-                self.counting.count([(&unknown.profile, Counter::Llm)]);
-                Answer::of_llm(&opined, unknown.key, unknown.revision)
-            }
-            Err(why) => Answer { llm_used: true, ..self.unanswered(why, unknown) },
-        }
+        let opinion = going.await.unwrap_or_else(|_| Err(Silence::asked("the question was given up")));
+        let silence = match opinion {
+            Ok(opined) => match unknown.prompt.category(&opined.category) {
+                Some(category) => {
+                    self.counting.count([(&unknown.profile, Counter::Llm)]);
+                    return Answer::of_llm(&opined, category, unknown.key, unknown.revision);
+                }
+                // Who asked first was served another prompt.
+                None => Silence::asked("the prompt changed while the LLM was asked; ask again"),
+            },
+            Err(silence) => silence,
+        };
+        Answer { llm_used: silence.was_asked, ..self.unanswered(silence.why, unknown) }
     }
 
     /// Asks the LLM, gives everybody its answer, and then makes a pattern of it. Equal questions are not asked meanwhile.
     async fn fly(&self, mut ticket: Ticket<Opinion>, prompt: &Prompt, query: String) {
         let opinion = tokio::select! {
             opinion = ask(&self.llm, prompt, &query) => opinion,
-            () = self.stop.cancelled() => Err("the server is stopping".into()),
+            () = self.stop.cancelled() => Err(Silence::asked("the server is stopping")),
         };
         ticket.answer(opinion.clone());
         if let Ok(opined) = opinion {
@@ -261,22 +275,35 @@ impl Shared {
     }
 
     async fn learn(&self, profile: Arc<str>, query: String, opined: Opined) {
-        let Opined { category, confidence, action, direct_response, model } = opined;
-        let lesson = Lesson { profile, query, category, confidence, action, direct_response };
-        let draft = lesson.draft(&self.patterns.load());
-        let draft = match draft {
-            Ok(draft) => draft,
-            Err(why) => {
-                tracing::debug!(profile = %lesson.profile, %why, "not learned");
-                return;
-            }
-        };
+        let Some(draft) = self.draft(profile, query, &opined) else { return };
         let (done, learned) = oneshot::channel();
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.lessons.try_send(Job { draft, model, done }) {
+        let job = Job { draft, model: opined.model, done };
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.lessons.try_send(job) {
             tracing::warn!("too much waits to be learned; what is asked again is learned then");
         }
         if let Ok(Learned::Made { .. }) = learned.await {
             self.learned.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// The pattern that is to be made of an opinion, if one is.
+    fn draft(&self, profile: Arc<str>, query: String, opined: &Opined) -> Option<Draft> {
+        let patterns = self.patterns.load();
+        let lesson = Lesson::of(opined, &patterns, profile, query)?;
+        match lesson.draft(&patterns) {
+            // One that does not answer is there since somebody is to approve it, or disabled it.
+            Ok(draft) => Some(draft).filter(|draft| patterns.pattern(draft.id.name.as_str()).is_none()),
+            Err(why) => {
+                tracing::debug!(profile = %lesson.profile, %why, "not learned");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Nobody counts or learns any more, so those that write and make need not wait for more.
+        self.stop.cancel();
     }
 }

@@ -101,7 +101,11 @@ impl Classifier {
         };
         let is_right = matches!(feedback, Feedback::Positive) || correction == Some(Correction::Agrees);
         if let Some(matched) = &answer.matched {
-            let counter = if is_right { Counter::Right } else { Counter::Wrong };
+            let counter = match &correction {
+                _ if is_right => Counter::Right,
+                Some(Correction::Made(made)) if made.id == matched.id => Counter::Corrected,
+                _ => Counter::Wrong,
+            };
             self.shared.counting.count([(&matched.id, counter)]);
         }
         Ok(FeedbackAnswer { matched: answer.matched, correction, revision: answer.revision })

@@ -1,7 +1,7 @@
 //! Single flight: of many equal questions at the same time one is asked, and all get its answer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
@@ -12,8 +12,14 @@ pub(crate) type Question = (Arc<str>, String);
 
 /// The questions that are being asked, each with the answer to come.
 pub(crate) struct Flights<A: Clone> {
-    going: Mutex<HashMap<Question, Going<A>>>,
+    board: Mutex<Board<A>>,
     questions_max: usize,
+}
+
+struct Board<A: Clone> {
+    going: HashMap<Question, Going<A>>,
+    /// How many of them have no answer yet. The others wait to be learned, which is to be in nobody's way.
+    asking: usize,
 }
 
 /// The answer to come; an error when whoever asked is gone without one.
@@ -38,7 +44,8 @@ pub(crate) struct Ticket<A: Clone> {
 
 impl<A: Clone> Flights<A> {
     pub(crate) fn new(questions_max: usize) -> Arc<Self> {
-        Arc::new(Self { going: Mutex::default(), questions_max })
+        let board = Board { going: HashMap::new(), asking: 0 };
+        Arc::new(Self { board: Mutex::new(board), questions_max })
     }
 
     /// Joins those who ask the same, or is the first. `known` is asked under the lock: what was answered and learned
@@ -48,28 +55,30 @@ impl<A: Clone> Flights<A> {
         question: Question,
         known: impl FnOnce() -> Option<K>,
     ) -> Result<Boarded<A>, K> {
-        let mut going = self.lock();
-        if let Some(joined) = going.get(&question) {
+        let mut board = self.lock();
+        if let Some(joined) = board.going.get(&question) {
             return Ok(Boarded::Joined(joined.clone()));
         }
         if let Some(known) = known() {
             return Err(known);
         }
-        if going.len() >= self.questions_max {
+        if board.asking >= self.questions_max {
             return Ok(Boarded::Full);
         }
         let (answer, to_come) = oneshot::channel();
         let to_come = to_come.shared();
-        going.insert(question.clone(), to_come.clone());
+        board.going.insert(question.clone(), to_come.clone());
+        board.asking += 1;
         Ok(Boarded::First(Ticket { flights: Arc::clone(self), question, answer: Some(answer) }, to_come))
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.lock().len()
+    /// How many have no answer yet.
+    pub(crate) fn asking(&self) -> usize {
+        self.lock().asking
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Question, Going<A>>> {
-        self.going.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Board<A>> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,6 +91,7 @@ impl<A: Clone> Ticket<A> {
     /// Gives everybody the answer. Equal questions go on to find it until the ticket is dropped.
     pub(crate) fn answer(&mut self, answer: A) {
         if let Some(sender) = self.answer.take() {
+            self.flights.lock().asking -= 1;
             // Nobody may be waiting any more.
             drop(sender.send(answer));
         }
@@ -90,7 +100,9 @@ impl<A: Clone> Ticket<A> {
 
 impl<A: Clone> Drop for Ticket<A> {
     fn drop(&mut self) {
-        self.flights.lock().remove(&self.question);
+        let mut board = self.flights.lock();
+        board.going.remove(&self.question);
+        board.asking -= usize::from(self.answer.is_some());
     }
 }
 
@@ -108,16 +120,19 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_asks_and_the_others_get_its_answer() {
-        let flights = Flights::new(2);
+        let flights = Flights::new(1);
         let Boarded::First(mut ticket, first) = board(&flights, "a") else { panic!("it is not the first") };
         let Boarded::Joined(second) = board(&flights, "a") else { panic!("it did not join") };
-        assert!(matches!(board(&flights, "b"), Boarded::First(..)));
+        assert!(matches!(board(&flights, "b"), Boarded::Full));
         ticket.answer(7);
         assert_eq!((first.await, second.await), (Ok(7), Ok(7)));
         let Boarded::Joined(late) = board(&flights, "a") else { panic!("it asks although it is not over") };
         assert_eq!(late.await, Ok(7));
-        drop(ticket);
-        assert_eq!(flights.count(), 0);
+        let other = board(&flights, "b");
+        assert!(matches!(other, Boarded::First(..)), "what has its answer is in nobody's way");
+        assert_eq!(flights.asking(), 1);
+        drop((ticket, other));
+        assert_eq!((flights.asking(), flights.lock().going.len()), (0, 0));
     }
 
     #[tokio::test]

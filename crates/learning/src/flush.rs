@@ -1,5 +1,6 @@
 //! Writes what was counted in batches, each once however often it must be tried.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,8 +35,8 @@ struct State {
     batch: u64,
     /// What is to be written, the first under the number of the last batch, which may have come.
     waiting: Vec<Vec<Tally>>,
-    /// The patterns that somebody said were wrong, in what is to be written.
-    doubted: Vec<Arc<str>>,
+    /// The patterns that somebody said were wrong, and that were not looked at since.
+    doubted: BTreeSet<Arc<str>>,
 }
 
 impl Flusher {
@@ -59,7 +60,8 @@ impl Flusher {
         }
     }
 
-    /// Writes everything that was counted. What could not be written is kept, and is tried again the next time.
+    /// Writes everything that was counted, and looks at what is doubted. What could not be done is kept, and is tried again
+    /// the next time; so is what was under way when the future is dropped.
     pub(crate) async fn flush(&self) {
         let mut state = self.state.lock().await;
         // What could not be written yet goes first, as it is: under its number it may be there already.
@@ -67,17 +69,16 @@ impl Flusher {
             return;
         }
         let counted = self.counting.take();
-        state.doubted.extend(doubted(&counted));
         if !counted.is_empty() {
+            state.doubted.extend(doubted(&counted));
             let tallies = tallies(counted);
             state.waiting = tallies.chunks(BATCH_MAX).map(<[Tally]>::to_vec).rev().collect();
             state.batch += 1;
+            if !self.write(&mut state).await {
+                return;
+            }
         }
-        if self.write(&mut state).await {
-            let doubted = std::mem::take(&mut state.doubted);
-            drop(state);
-            crate::demotion::look(&self.engine, &self.patterns, &doubted).await;
-        }
+        state.doubted = crate::demotion::look(&self.engine, &self.patterns, &state.doubted).await;
     }
 
     async fn write(&self, state: &mut State) -> bool {

@@ -9,6 +9,8 @@ use midflight_patterns::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::ask::Opined;
+
 /// What could be learned of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lesson {
@@ -30,6 +32,24 @@ pub(crate) struct Draft {
 }
 
 impl Lesson {
+    /// What an LLM teaches of a query; none when the prompt that is live has no such category any more.
+    pub(crate) fn of(
+        opined: &Opined,
+        patterns: &PatternsSnapshot,
+        profile: Arc<str>,
+        query: String,
+    ) -> Option<Self> {
+        let category = patterns.prompt(&profile)?.category(&opined.category)?;
+        Some(Self {
+            profile,
+            query,
+            category: Arc::clone(&opined.category),
+            confidence: opined.confidence,
+            action: category.action,
+            direct_response: category.direct_response.as_deref().map(Into::into),
+        })
+    }
+
     /// The pattern to be made of it, as the policy that is live says.
     ///
     /// # Errors

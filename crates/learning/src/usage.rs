@@ -21,6 +21,8 @@ pub(crate) enum Counter {
     Right,
     /// Somebody said that it was wrong.
     Wrong,
+    /// The same, and the pattern says since then what somebody said instead: it is not to be doubted for that.
+    Corrected,
     /// Of a profile: an LLM answered.
     Llm,
     /// Of a profile: nothing did.
@@ -33,7 +35,7 @@ impl Counter {
             Self::Used => "used",
             Self::Matched => "matched",
             Self::Right => "right",
-            Self::Wrong => "wrong",
+            Self::Wrong | Self::Corrected => "wrong",
             Self::Llm => "llm",
             Self::None => "none",
         }

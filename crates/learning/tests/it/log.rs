@@ -1,0 +1,182 @@
+//! A replica's way to the log, which can be disturbed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use midflight_core::{
+    Appended, Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, Revision, RevisionNumber,
+};
+use midflight_store::{
+    AppendError, DocumentQuery, DocumentVersion, EventQuery, Lead, MemoryStore, NewRevision, Page, Replica,
+    RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token,
+};
+use tokio::sync::watch;
+
+/// How the log is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Open,
+    /// It refuses whatever is asked of it.
+    Closed,
+    /// It does not answer until the way is another one.
+    Silent,
+    /// It does what it is asked for, and its answers are lost.
+    Lossy,
+}
+
+/// A log in memory, as one replica reaches it.
+#[derive(Clone)]
+pub(crate) struct Log {
+    log: MemoryStore,
+    way: watch::Sender<Way>,
+}
+
+impl Log {
+    pub(crate) fn new(log: MemoryStore) -> Self {
+        Self { log, way: watch::Sender::new(Way::Open) }
+    }
+
+    pub(crate) fn set(&self, way: Way) {
+        self.way.send_replace(way);
+    }
+
+    async fn reach(&self) -> Result<&MemoryStore, StoreError> {
+        let mut way = self.way.subscribe();
+        let way = way.wait_for(|way| *way != Way::Silent).await.map(|way| *way);
+        if way.is_ok_and(|way| way == Way::Closed) { Err(lost()) } else { Ok(&self.log) }
+    }
+
+    /// Brings an answer back, if one comes.
+    fn back<T>(&self, answer: T) -> Result<T, StoreError> {
+        if *self.way.borrow() == Way::Lossy { Err(lost()) } else { Ok(answer) }
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::Unavailable("cut off".to_owned())
+}
+
+#[async_trait]
+impl Store for Log {
+    async fn head(&self) -> Result<RevisionNumber, StoreError> {
+        self.reach().await?.head().await
+    }
+
+    async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
+        let appended = self.reach().await?.append(new).await?;
+        Ok(self.back(appended)?)
+    }
+
+    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+        self.reach().await?.revisions(query).await
+    }
+
+    async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
+        self.reach().await?.since(since, limit).await
+    }
+
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+        self.reach().await?.heads(ids).await
+    }
+
+    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+        self.reach().await?.everything().await
+    }
+
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+        self.reach().await?.documents(query).await
+    }
+
+    async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
+        self.reach().await?.document_at(id, at).await
+    }
+
+    async fn versions(
+        &self,
+        id: &DocumentId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<DocumentVersion, u64>, StoreError> {
+        self.reach().await?.versions(id, before, limit).await
+    }
+
+    async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {
+        self.reach().await?.document_head(id).await
+    }
+
+    async fn document_count(&self) -> Result<u64, StoreError> {
+        self.reach().await?.document_count().await
+    }
+
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        self.reach().await?.put_blob(bytes).await
+    }
+
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.reach().await?.blob(digest).await
+    }
+
+    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
+        self.reach().await?.record_events(events, keep).await
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
+        self.reach().await?.events(query).await
+    }
+
+    async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
+        self.reach().await?.compact(first).await
+    }
+
+    async fn first(&self) -> Result<RevisionNumber, StoreError> {
+        self.reach().await?.first().await
+    }
+
+    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
+        self.reach().await?.add_token(token).await
+    }
+
+    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        self.reach().await?.put_token(token).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.reach().await?.tokens().await
+    }
+
+    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
+        self.reach().await?.hint_key().await
+    }
+
+    async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
+        self.reach().await?.put_replica(replica).await
+    }
+
+    async fn replicas(&self, within: Duration) -> Result<Vec<SeenReplica>, StoreError> {
+        self.reach().await?.replicas(within).await
+    }
+
+    async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
+        self.reach().await?.forget_replica(id).await
+    }
+
+    async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
+        let added = self.reach().await?.add_tallies(source, batch, tallies).await?;
+        self.back(added)
+    }
+
+    async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
+        self.reach().await?.tallies(query).await
+    }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        self.reach().await?.lead().await
+    }
+
+    async fn diagnose(&self) -> Result<Vec<String>, StoreError> {
+        self.reach().await?.diagnose().await
+    }
+
+    async fn close(&self) {}
+}
