@@ -175,9 +175,7 @@ impl Service {
             tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
         }
         // What was learned and counted goes into the log and beside it, as long as they take it.
-        if tokio::time::timeout(drain, self.app.classifier.stop()).await.is_err() {
-            tracing::warn!("what was learned or counted last could not be written in time; it is lost");
-        }
+        self.app.classifier.stop().await;
         self.app.engine.stop().await;
         self.app.engine.store().close().await;
         // Now another server may have the folder.
