@@ -10,6 +10,8 @@ use std::collections::HashSet;
 use midflight_core::DocumentName;
 use serde_json::Value;
 
+use crate::document::FOLDERS;
+
 pub use families::families;
 pub use labelled::{LabelledQuery, checks, labelled};
 pub use rows::rows;
@@ -74,7 +76,7 @@ impl Names {
         let base = if slug.is_empty() { "pattern" } else { slug };
         let mut name = base.to_owned();
         let mut number = 1;
-        while !self.0.insert(name.clone()) {
+        while FOLDERS.contains(&&*name) || !self.0.insert(name.clone()) {
             number += 1;
             name = format!("{base}-{number}");
         }
