@@ -1,6 +1,7 @@
 //! The four sorts of document, told apart by their names, and what they have in common.
 
 use midflight_core::{CHECKS_FOLDER, DocumentName, Pointer, Problem, Problems, Reader};
+use midflight_engine::Work;
 use serde_json::Value;
 
 use crate::learning::{LearningPolicy, read_learning};
@@ -17,7 +18,8 @@ pub const LEARNING_FOLDER: &str = "learning";
 /// The first segment of the name of what an LLM is told of a profile's queries.
 pub const PROMPTS_FOLDER: &str = "prompts";
 
-const FOLDERS: [&str; 4] = [PROFILES_FOLDER, LEARNING_FOLDER, PROMPTS_FOLDER, CHECKS_FOLDER];
+/// The names that no pattern may have.
+pub(crate) const FOLDERS: [&str; 4] = [PROFILES_FOLDER, LEARNING_FOLDER, PROMPTS_FOLDER, CHECKS_FOLDER];
 
 /// A document of the kind `patterns` that was found valid by itself.
 #[derive(Debug)]
@@ -71,9 +73,9 @@ pub(crate) fn named(name: &DocumentName) -> Result<Named<'_>, Problem> {
 ///
 /// # Errors
 /// Every problem that it has by itself.
-pub(crate) fn read(name: &DocumentName, body: &Value) -> Result<PatternsDocument, Problems> {
+pub(crate) fn read(name: &DocumentName, body: &Value, work: &Work) -> Result<PatternsDocument, Problems> {
     let parsed = match named(name)? {
-        Named::Pattern(_) => Parsed::Pattern(Box::new(read_pattern(body)?)),
+        Named::Pattern(_) => Parsed::Pattern(Box::new(read_pattern(body, work)?)),
         Named::Profile(_) => Parsed::Profile(read_profile(body)?),
         Named::Learning(_) => Parsed::Learning(read_learning(body)?),
         Named::Prompt(_) => Parsed::Prompt(read_prompt(body)?),

@@ -19,6 +19,7 @@ mod kind;
 mod learning;
 pub mod limits;
 mod literals;
+mod needs;
 mod normalize;
 mod pattern;
 mod profile;

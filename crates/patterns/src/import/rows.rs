@@ -48,7 +48,9 @@ fn read(row: &Value, profile: &str, names: &mut Names) -> Result<(DocumentName, 
     body.insert("pattern".to_owned(), json!(pattern));
     body.insert("profile".to_owned(), json!(profile));
     body.insert("category".to_owned(), json!(category));
-    if let Some(confidence) = row.get("confidence").and_then(number) {
+    if let Some(confidence) = row.get("confidence").filter(|it| !it.is_null()) {
+        let confidence = number(confidence)
+            .ok_or_else(|| format!("the row {pattern:?} has no number as its confidence; write one"))?;
         body.insert("confidence".to_owned(), json!(confidence));
     }
     if let Some(created_by) = text("created_by").filter(|by| *by == "llm") {
@@ -77,6 +79,8 @@ mod tests {
                 "times_used": 2, "enabled": false},
             {"id": null, "pattern": "ci sono errori", "times_used": 1},
             {"id": null, "normalized_pattern": "ci sono errori", "category": "STATUS", "status": "pending"},
+            {"pattern": "prompts", "category": "X", "confidence": null},
+            {"pattern": "x", "category": "X", "confidence": "high"},
         ]);
         let imported = rows(&file.to_string(), "it").unwrap();
         let body = json!({"pattern": "Quanti workflow?", "profile": "it", "category": "METRIC", "confidence": 0.97,
@@ -85,6 +89,8 @@ mod tests {
         assert_eq!(imported.documents[1].0.as_str(), "ci-sono-errori");
         assert_eq!(imported.bad[0].place, "/1");
         assert!(imported.bad[0].why.contains("has no category"), "{:?}", imported.bad);
+        assert_eq!(imported.documents[2].0.as_str(), "prompts-2", "the folder of that name is no pattern");
+        assert_eq!(imported.bad[1].why, "the row \"x\" has no number as its confidence; write one");
         assert_eq!(imported.notes, ["2 rows were used before; their counts begin anew"]);
         assert!(rows("{}", "it").is_err());
     }
