@@ -24,8 +24,10 @@ pub(crate) struct Expressions {
     regexes: Vec<Regex>,
     /// How many needs each has.
     need_counts: Vec<u8>,
-    /// Which expression has each need.
+    /// Which expression has each need; the needs of one stand beside each other.
     needing: Vec<usize>,
+    /// The expressions without a need, which are asked always.
+    always: Vec<usize>,
     /// Finds the texts that are needed.
     texts: AhoCorasick,
     /// Which needs each text meets.
@@ -43,8 +45,7 @@ impl Automaton for Expressions {
             work.spend(bytes as u64)?;
             regexes.push(regex);
             let needs = needs(entry.key());
-            // Without a need it is asked always, which is right whatever it needs.
-            need_counts.push(u8::try_from(needs.len()).unwrap_or_default());
+            need_counts.push(u8::try_from(needs.len()).unwrap_or(u8::MAX));
             for need in needs {
                 for text in need {
                     let number = *numbers.entry(Arc::<str>::from(text)).or_insert_with_key(|text| {
@@ -57,29 +58,37 @@ impl Automaton for Expressions {
                 needing.push(expression);
             }
         }
+        let always = (0..regexes.len()).filter(|expression| need_counts[*expression] == 0).collect();
         let texts = finder(texts.iter().map(|text| &**text), work)?;
-        Ok(Self { regexes, need_counts, needing, texts, meeting })
+        Ok(Self { regexes, need_counts, needing, always, texts, meeting })
     }
 }
 
 impl Expressions {
-    /// The expressions all of whose needs the text meets, ascending.
-    fn possible(&self, text: &str) -> impl Iterator<Item = usize> {
-        let mut lacking = self.need_counts.clone();
-        let mut is_found = vec![false; self.meeting.len()];
-        let mut is_met = vec![false; self.needing.len()];
+    /// The expressions all of whose needs the text meets, ascending. Cost: follows what is found, not how many there are.
+    fn possible(&self, text: &str) -> Vec<usize> {
+        let mut is_found = vec![0_u64; self.meeting.len().div_ceil(64)];
+        let mut met = Vec::new();
         for hit in self.texts.find_overlapping_iter(text) {
             let found = hit.pattern().as_usize();
-            if std::mem::replace(&mut is_found[found], true) {
-                continue;
-            }
-            for &need in &self.meeting[found] {
-                if !std::mem::replace(&mut is_met[need], true) {
-                    lacking[self.needing[need]] = lacking[self.needing[need]].saturating_sub(1);
-                }
+            let (word, bit) = (&mut is_found[found / 64], 1 << (found % 64));
+            if *word & bit == 0 {
+                *word |= bit;
+                met.extend_from_slice(&self.meeting[found]);
             }
         }
-        lacking.into_iter().enumerate().filter(|(_, lacking)| *lacking == 0).map(|(expression, _)| expression)
+        met.sort_unstable();
+        met.dedup();
+        let mut possible = self.always.clone();
+        let of_one = met.chunk_by(|a, b| self.needing[*a] == self.needing[*b]);
+        possible.extend(of_one.filter_map(|needs| {
+            let expression = self.needing[needs[0]];
+            (needs.len() == usize::from(self.need_counts[expression])).then_some(expression)
+        }));
+        if !self.always.is_empty() {
+            possible.sort_unstable();
+        }
+        possible
     }
 }
 

@@ -8,7 +8,7 @@ use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark, 
 /// `accents` no marks on its letters either.
 pub(crate) fn fold(text: &str, compatibility: bool, accents: bool) -> String {
     if text.is_ascii() {
-        return words_of(text.chars().map(|c| c.to_ascii_lowercase()), text.len());
+        return ascii_words_of(text);
     }
     // Taken out first: between a letter and its accent it would keep the two from being composed.
     let lower = visible(text).to_lowercase();
@@ -24,6 +24,25 @@ pub(crate) fn fold(text: &str, compatibility: bool, accents: bool) -> String {
         composed = composed.nfd().filter(|c| !is_combining_mark(*c)).nfc().collect();
     }
     words_of(composed.chars().map(straight), composed.len())
+}
+
+/// The same as of any other text, without looking for what ASCII does not have: most queries are of this sort.
+fn ascii_words_of(text: &str) -> String {
+    let mut words = Vec::with_capacity(text.len());
+    let mut is_between = false;
+    for byte in text.bytes() {
+        match byte {
+            b'\t'..=b'\r' | b' ' => is_between = !words.is_empty(),
+            0..=31 | 127 => {}
+            byte => {
+                if std::mem::take(&mut is_between) {
+                    words.push(b' ');
+                }
+                words.push(byte.to_ascii_lowercase());
+            }
+        }
+    }
+    String::from_utf8(words).unwrap_or_default()
 }
 
 fn words_of(characters: impl Iterator<Item = char>, bytes: usize) -> String {
@@ -71,6 +90,13 @@ fn is_ignorable(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ascii_is_read_as_any_text() {
+        let all: String = (0..128).map(char::from).chain("  a\u{b}B \u{1c} c ".chars()).collect();
+        let as_any = words_of(visible(&all).to_lowercase().chars().map(straight), all.len());
+        assert_eq!(fold(&all, false, true), as_any);
+    }
 
     #[test]
     fn what_is_taken_out_keeps_nothing_from_being_composed() {

@@ -65,5 +65,5 @@ fn labels_become_checks_of_their_profile() {
     assert_eq!(names, ["checks/ciao", "checks/pattern", "checks/pattern-2"]);
     let body = json!({"input": {"query": "ciao?", "profile": "it"}, "expect": {"category": "GREETING"}});
     assert_eq!(imported.documents[0].1, body);
-    assert_eq!(imported.notes, ["1 queries have no label, so nothing is checked of them"]);
+    assert_eq!(imported.notes, ["1 queries have no category, so nothing is checked of them"]);
 }

@@ -115,7 +115,10 @@ fn what_a_snapshot_holds_can_be_looked_at() {
     let waiting = snapshot.pattern("waiting").unwrap();
     assert_eq!((waiting.status(), waiting.match_kind()), (PatternStatus::Pending, Match::Word));
     let learned = snapshot.pattern("learned").unwrap();
-    assert_eq!(learned.texts().chain(learned.keys()).collect::<Vec<_>>(), ["perché oggi", "perche"]);
+    assert_eq!(
+        learned.texts().chain(learned.keys().map(|key| &**key)).collect::<Vec<_>>(),
+        ["perché oggi", "perche"]
+    );
     let categories: Vec<_> = snapshot.categories().collect();
     assert_eq!(categories, [("A", 1), ("DANGER", 2), ("GREETING", 1), ("METRIC", 2)]);
     assert_eq!(snapshot.profile("it").unwrap().language(), Some("it"));

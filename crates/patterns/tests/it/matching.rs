@@ -87,6 +87,6 @@ fn of_several_texts_one_is_enough_and_is_named() {
         ("regex", "due uno", "uno"),
     ] {
         let all = snapshot(&[("p", list(kind))]);
-        assert_eq!(all.classify(query, None).unwrap().found.unwrap().key, key, "{kind}");
+        assert_eq!(&**all.classify(query, None).unwrap().found.unwrap().key, key, "{kind}");
     }
 }

@@ -155,7 +155,7 @@ fn check(
             let id = found.found.map(|found| found.pattern.id());
             prop_assert_eq!(id, expected.as_ref().map(|(id, _)| id.as_str()), "{:?}", query);
             let (found, expected) = (found.found.map(|found| found.key), expected.map(|(_, keys)| keys));
-            prop_assert!(found.is_none_or(|key| expected.is_some_and(|keys| keys.contains(key))));
+            prop_assert!(found.is_none_or(|key| expected.is_some_and(|keys| keys.contains(&**key))));
         }
     }
     Ok(())
