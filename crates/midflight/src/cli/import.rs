@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use midflight_core::{DocumentId, KindName, Problems};
-use midflight_patterns::Patterns;
 use midflight_patterns::import::{self, BadItem, Imported};
+use midflight_patterns::{LEARNING_FOLDER, Patterns};
 use midflight_source::FileDocument;
 use reqwest::Method;
 use reqwest::header::HeaderName;
@@ -99,7 +99,7 @@ pub(super) async fn run(client: &Client, output: &Output, mut args: ImportArgs) 
         return Err(Failure::usage("--conditions goes with --format rule-engine"));
     }
     let documents = match (args.format, &args.from) {
-        (Shape::PatternRows, _) | (Shape::Documents, Some(_)) => rows_of_patterns(&args).await?,
+        (Shape::PatternRows, _) | (Shape::Documents, Some(_)) => rows_of_patterns(client, &args).await?,
         (_, Some(_)) => return Err(Failure::usage("--from goes with --format pattern-rows")),
         (Shape::Documents, None) => {
             let documents = files::read(args.file.as_slice())?;
@@ -150,12 +150,20 @@ impl ImportArgs {
     }
 }
 
-async fn rows_of_patterns(args: &ImportArgs) -> Result<Vec<(DocumentId, Value)>, Failure> {
+async fn rows_of_patterns(client: &Client, args: &ImportArgs) -> Result<Vec<(DocumentId, Value)>, Failure> {
     let text = match (&args.from, &args.table) {
         (Some(from), Some(table)) => rows::read(from, table).await?,
         _ => args.text()?,
     };
-    of_patterns(args, import::rows(&text, &args.profile).map_err(|error| args.failed(&error))?)
+    // The rows are what was learned, so they stand where the profile's policy puts that.
+    let policy = format!("{LEARNING_FOLDER}/{}", args.profile);
+    let order = match client.get(&["api", "v1", "documents", "patterns", &policy], &[]).await {
+        Ok(policy) => policy.body["body"]["order"].as_i64(),
+        Err(Failure::Refused(problem)) if problem.status == 404 => None,
+        Err(failure) => return Err(failure),
+    };
+    let rows = import::rows(&text, &args.profile, order);
+    of_patterns(args, rows.map_err(|error| args.failed(&error))?)
 }
 
 /// The documents of what was read; what cannot be read is told, and is a failure unless it is to be left out.

@@ -93,6 +93,11 @@ fn a_table_is_imported_from_its_database() {
     let answer = server.run(&["classify", "quanti workflow", "--output", "json"]);
     assert!(answer.contains("\"source\": \"learned\"") && answer.contains("0.97"), "{answer}");
     assert!(server.run(&["classify", "tutto ok"]).contains("no pattern matches it"));
+    server.write("learning.yaml", "{kind: patterns, name: learning/default, body: {order: 4}}");
+    server.run(&["apply", "-f", "learning.yaml"]);
+    server.run(&[import.as_slice(), &["learned"]].concat());
+    let listed = server.run(&["pattern", "learned", "--output", "json"]);
+    assert!(listed.contains("\"order\": 4"), "rows stand where the policy puts what is learned: {listed}");
     let refused = server.refused(&[import.as_slice(), &["nothing"]].concat());
     assert!(refused.contains("nothing cannot be read"), "{refused}");
     let usage = ran(&server, &["import", "--from", "mysql://db/x", "--table", "learned"]);

@@ -44,7 +44,7 @@ fn two_rows_of_one_key_are_refused_by_name_and_not_one_of_them_forgotten() {
         {"id": 6, "category": "STATUS"},
         7,
     ]);
-    let imported = rows(&file.to_string(), "default").unwrap();
+    let imported = rows(&file.to_string(), "default", None).unwrap();
     let bad: Vec<_> = imported.bad.iter().map(|bad| (bad.place.as_str(), bad.why.as_str())).collect();
     assert_eq!(bad, [("/3", "the row has no pattern"), ("/4", "the row has no pattern")]);
     let told = edit(&snapshot(&[]), &borrowed(&imported)).unwrap_err().to_string();

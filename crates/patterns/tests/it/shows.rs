@@ -75,7 +75,7 @@ fn what_the_original_had_learned_answers_at_its_place() {
     let (Some((_, snapshot, _)), Some(file)) = (at_hand(), original("observed_learned_rows.json")) else {
         return;
     };
-    let imported = rows(&file, "it").unwrap();
+    let imported = rows(&file, "it", None).unwrap();
     let bad: Vec<_> = imported.bad.iter().map(|bad| format!("{} {}", bad.place, bad.why)).collect();
     assert_eq!(
         bad,
