@@ -5,9 +5,9 @@ use std::fmt;
 use midflight_core::{Place, Problems, Reader};
 use serde_json::Value;
 
+use crate::fields::{ORDER_DEFAULT, read_order, read_share};
 use crate::limits::{CATEGORIES_MAX, PATTERN_CHARS_MAX, WORDS_MAX};
 use crate::normalize::fold;
-use crate::read_pattern::{ORDER_DEFAULT, read_order, read_share};
 use crate::{PatternStatus, Profile};
 
 /// What becomes of what could be learned.

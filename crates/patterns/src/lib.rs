@@ -13,6 +13,7 @@
 mod compile;
 mod document;
 mod expressions;
+mod fields;
 pub mod import;
 mod index;
 mod kind;

@@ -7,14 +7,11 @@ use midflight_engine::{Interrupted, Work};
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use crate::document::{check_segment, read_category};
-use crate::limits::{ORDERS, PATTERN_CHARS_MAX, REGEX_COMPILED_BYTES_MAX, TEXTS_MAX};
+use crate::fields::{ORDER_DEFAULT, check_segment, read_category, read_order, read_share};
+use crate::limits::{PATTERN_CHARS_MAX, REGEX_COMPILED_BYTES_MAX, TEXTS_MAX};
 use crate::pattern::{Conditions, PatternDocument, Said};
 use crate::profile::DEFAULT_PROFILE;
 use crate::{Action, CreatedBy, Match, PatternStatus};
-
-/// The order of a pattern that says none.
-pub(crate) const ORDER_DEFAULT: i32 = 100;
 
 const FIELDS: [&str; 15] = [
     "pattern",
@@ -68,26 +65,6 @@ pub(crate) fn read_pattern(body: &Value, work: &Work) -> Result<PatternDocument,
         category: category.unwrap_or_default().into(),
         texts,
     })
-}
-
-/// A number from 0 to 1.
-pub(crate) fn read_share(reader: &mut Reader<'_, '_>, key: &str) -> Option<f64> {
-    let share = reader.number(key)?;
-    if !(0.0..=1.0).contains(&share) {
-        reader.refuse(key, "out_of_bounds", format!("{key} is a number from 0 to 1"));
-    }
-    Some(share)
-}
-
-/// A place in the declared order.
-pub(crate) fn read_order(reader: &mut Reader<'_, '_>) -> Option<i32> {
-    let order = reader.integer("order")?;
-    let known = ORDERS.contains(&order).then(|| i32::try_from(order).ok()).flatten();
-    if known.is_none() {
-        let message = format!("order is from {} to {}", ORDERS.start(), ORDERS.end());
-        reader.refuse("order", "out_of_bounds", message);
-    }
-    known
 }
 
 fn read_texts(reader: &mut Reader<'_, '_>, how: Match, work: &Work) -> Result<Vec<Box<str>>, Interrupted> {
