@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::{ImportError, Imported, Names, parse};
 use crate::document::{LEARNING_FOLDER, PROFILES_FOLDER};
+use crate::fields::ORDER_DEFAULT;
 use crate::profile::{Profile, read_profile};
-use crate::read_pattern::ORDER_DEFAULT;
 
 /// The category that is never learned.
 const DANGER: &str = "DANGER";
