@@ -27,10 +27,10 @@ sidecar: ## Build the config-reloader: one small static file
 	@file=$(TARGET_DIR)/$(HOST)/sidecar/midflight-sidecar; bytes=$$(wc -c < $$file); \
 	echo "$$file: $$bytes bytes"; [ $$bytes -le 2097152 ] || { echo "it is to be 2 MiB at most"; exit 1; }
 
-run: build ## Build, and serve the example rules on SQLite in ./midflight-data
+run: build ## Build, and serve the examples on SQLite in ./midflight-data
 	@rm -f $(DATA)/ready; \
 	./target/release/midflight serve --listen $(LISTEN) --data-dir $(DATA) --ready-file $(DATA)/ready \
-		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans & server=$$!; \
+		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans,examples/helpdesk & server=$$!; \
 	trap : INT; trap 'kill $$server' TERM; \
 	until [ -s $(DATA)/ready ] || ! kill -0 $$server 2>/dev/null; do sleep 0.1; done; \
 	if [ -s $(DATA)/ready ]; then url=$$(cat $(DATA)/ready); printf '%s\n' "" \
@@ -40,7 +40,8 @@ run: build ## Build, and serve the example rules on SQLite in ./midflight-data
 	  "  export MIDFLIGHT_URL=$$url MIDFLIGHT_TOKEN=\$$(cat $(DATA)/admin-token) PATH=\$$PWD/target/release:\$$PATH" "" \
 	  "  1. ask:    midflight execute --data '{\"amount\": 20000, \"applicant\": {\"income\": 52000, \"years_employed\": 6, \"defaults\": 0}}'" \
 	  "  2. change: EDITOR=nano midflight edit rules/conditions/earns-enough     then ask again" \
-	  "  3. look:   midflight history     and in a browser $$url/docs" ""; fi; \
+	  "  3. look:   midflight history     and in a browser $$url/docs" \
+	  "  and:       midflight classify \"where is my order\"     (docs/patterns.md)" ""; fi; \
 	wait $$server || wait $$server
 
 test: fmt-check lint test-all test-deploy loom docs deny check-generated ## Everything that must pass

@@ -16,6 +16,7 @@ use axum::body::Bytes;
 use axum::routing::post;
 use midflight_benches::Shape;
 use midflight_benches::http_client::{Connection, request};
+use midflight_config::Origin;
 use midflight_server::{ServeOptions, start};
 use serde_json::{Value, json};
 
@@ -34,7 +35,8 @@ async fn main() {
     let folder = tempfile::TempDir::new().unwrap();
     let token_file = folder.path().join("token");
     let mut options = ServeOptions::new(folder.path());
-    options.listen = "127.0.0.1:0".parse().unwrap();
+    let listen = Origin::Flag("--listen".to_owned());
+    options.config.listen("127.0.0.1:0".parse().unwrap(), listen);
     options.admin_token_file = Some(token_file.clone());
     let server = start(options).await.unwrap();
     let address = server.url().trim_start_matches("http://").trim_end_matches('/').to_owned();

@@ -1,6 +1,7 @@
 //! What the benchmarks share: rulesets of a size, and a clock that runs two things in turn.
 
 pub mod http_client;
+pub mod patterns;
 
 use std::fmt;
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use midflight_core::{Problem, Problems, RevisionNumber};
@@ -109,6 +110,10 @@ pub struct Part<M: Make> {
     exclusive: Vec<String>,
     place: Place<M::Settings>,
     swap: Arc<Swap<M>>,
+    /// Whether a start goes on without it.
+    may_come_later: bool,
+    /// Whether it was what its settings say, once.
+    was_in_step: AtomicBool,
 }
 
 impl<M: Make> Part<M> {
@@ -119,7 +124,8 @@ impl<M: Make> Part<M> {
         let beside = Arc::new(Semaphore::new(1));
         let follow = Follow { live: live.clone() };
         let (exclusive, swap) = (Vec::new(), Arc::new(Swap { make, publisher, live, beside }));
-        (Self { role, exclusive, place, swap }, follow)
+        let was_in_step = AtomicBool::new(false);
+        (Self { role, exclusive, place, swap, may_come_later: false, was_in_step }, follow)
     }
 
     /// Another name, for an engine with two of a sort.
@@ -140,6 +146,14 @@ impl<M: Make> Part<M> {
     #[must_use]
     pub fn criticality(mut self, criticality: Criticality) -> Self {
         self.role.criticality = criticality;
+        self
+    }
+
+    /// Lets a start go on without it: until it was what its settings say once, it is [`Criticality::BestEffort`], and is
+    /// tried again. Afterwards it is what its role says, so an edit that it cannot prepare for is refused.
+    #[must_use]
+    pub fn may_come_later(mut self) -> Self {
+        self.may_come_later = true;
         self
     }
 
@@ -243,7 +257,10 @@ impl<M: Make> Component for Part<M> {
     }
 
     fn criticality(&self) -> Criticality {
-        self.role.criticality
+        match self.may_come_later && !self.was_in_step.load(Ordering::Relaxed) {
+            true => Criticality::BestEffort,
+            false => self.role.criticality,
+        }
     }
 
     fn order(&self) -> u32 {
@@ -257,6 +274,7 @@ impl<M: Make> Component for Part<M> {
     async fn prepare(&self, _: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems> {
         let (wanted, in_use) = (self.place.read(new), self.swap.live.snapshot());
         if in_use.0.as_ref().map(|held| &held.settings) == wanted.as_ref() {
+            self.was_in_step.store(true, Ordering::Relaxed);
             return Ok(None);
         }
         // Before anything is waited for: settings that cannot be are refused at once.
@@ -273,6 +291,7 @@ impl<M: Make> Component for Part<M> {
         if let Some(held) = &ready.held {
             self.swap.make.prove(&held.made, &self.place).await?;
         }
+        self.was_in_step.store(true, Ordering::Relaxed);
         Ok(Some(Box::new(ready)))
     }
 }

@@ -226,7 +226,7 @@ impl Shared {
         let why = match patterns.prompt(&profile) {
             _ if text.is_empty() => "the query is empty".to_owned(),
             _ if self.llm.status().is_none() => {
-                "no pattern matches it, and no LLM is configured (config key llm)".to_owned()
+                "no pattern matches it, and no LLM is configured or came up yet (config key llm)".to_owned()
             }
             None => format!(
                 "no pattern matches it, and there is no prompt for an LLM (patterns/prompts/{profile})"

@@ -67,7 +67,7 @@ pub enum FeedbackError {
     Classify(#[from] ClassifyError),
     /// There is no such category.
     #[error(
-        "there is no category {category:?}{hint}; take one that a pattern or the prompt of the profile has"
+        "there is no category {category:?}; take one that a pattern or the prompt of the profile has{hint}"
     )]
     UnknownCategory {
         /// What was said.

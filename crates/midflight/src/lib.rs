@@ -94,6 +94,8 @@
 //! - `redis`, `nats`: hints by those, in [`bus`]. Tell [`EngineBuilder::identity`] who each process is, and
 //!   [`EngineBuilder::last_good`] where it keeps its copy.
 //! - `rules`: the kind `rules` that the server has, in `midflight::rules`.
+//! - `patterns`: the kind `patterns` that the server has, in `midflight::patterns`; with `learning`, what asks an LLM of
+//!   what nothing matches and learns of its answers, in `midflight::learning`.
 //! - `source`: documents from YAML and JSON files and watched directories, in `midflight::source`.
 //! - `app`: a program whose config changes while it runs, in `midflight::app`, declared by `midflight::config`. With it,
 //!   each for itself, what follows that config, in `midflight::components`: `pool-postgres`, `pool-redis`, `llm`, `log`
@@ -160,6 +162,18 @@ pub mod config {
 #[cfg(feature = "rules")]
 pub mod rules {
     pub use midflight_rules::*;
+}
+
+/// The kind `patterns`.
+#[cfg(feature = "patterns")]
+pub mod patterns {
+    pub use midflight_patterns::*;
+}
+
+/// Queries classified by live patterns, and by an LLM whose answers become patterns.
+#[cfg(feature = "learning")]
+pub mod learning {
+    pub use midflight_learning::*;
 }
 
 /// Documents from files, and watched directories.

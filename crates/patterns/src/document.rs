@@ -1,10 +1,10 @@
-//! The four sorts of document, told apart by their names, and what they have in common.
+//! The four sorts of document, told apart by their names.
 
-use midflight_core::{CHECKS_FOLDER, DocumentName, Pointer, Problem, Problems, Reader};
+use midflight_core::{CHECKS_FOLDER, DocumentName, Pointer, Problem, Problems};
+use midflight_engine::Work;
 use serde_json::Value;
 
 use crate::learning::{LearningPolicy, read_learning};
-use crate::limits::CATEGORY_BYTES_MAX;
 use crate::pattern::PatternDocument;
 use crate::profile::{Profile, read_profile};
 use crate::prompt::{Prompt, read_prompt};
@@ -17,7 +17,8 @@ pub const LEARNING_FOLDER: &str = "learning";
 /// The first segment of the name of what an LLM is told of a profile's queries.
 pub const PROMPTS_FOLDER: &str = "prompts";
 
-const FOLDERS: [&str; 4] = [PROFILES_FOLDER, LEARNING_FOLDER, PROMPTS_FOLDER, CHECKS_FOLDER];
+/// The names that no pattern may have.
+pub(crate) const FOLDERS: [&str; 4] = [PROFILES_FOLDER, LEARNING_FOLDER, PROMPTS_FOLDER, CHECKS_FOLDER];
 
 /// A document of the kind `patterns` that was found valid by itself.
 #[derive(Debug)]
@@ -71,43 +72,14 @@ pub(crate) fn named(name: &DocumentName) -> Result<Named<'_>, Problem> {
 ///
 /// # Errors
 /// Every problem that it has by itself.
-pub(crate) fn read(name: &DocumentName, body: &Value) -> Result<PatternsDocument, Problems> {
+pub(crate) fn read(name: &DocumentName, body: &Value, work: &Work) -> Result<PatternsDocument, Problems> {
     let parsed = match named(name)? {
-        Named::Pattern(_) => Parsed::Pattern(Box::new(read_pattern(body)?)),
+        Named::Pattern(_) => Parsed::Pattern(Box::new(read_pattern(body, work)?)),
         Named::Profile(_) => Parsed::Profile(read_profile(body)?),
         Named::Learning(_) => Parsed::Learning(read_learning(body)?),
         Named::Prompt(_) => Parsed::Prompt(read_prompt(body)?),
     };
     Ok(PatternsDocument(parsed))
-}
-
-/// Refuses a text that can be no single segment of a name.
-pub(crate) fn check_segment(reader: &mut Reader<'_, '_>, key: &str, text: &str) {
-    if text.contains('/') || DocumentName::new(text).is_err() {
-        let message = format!("{key} is a name without a slash, of letters, digits and . _ - : @ +");
-        reader.refuse(key, "bad_name", message);
-    }
-}
-
-/// The member `category`.
-pub(crate) fn read_category<'a>(reader: &mut Reader<'a, '_>) -> Option<&'a str> {
-    if reader.get("category").is_none() {
-        reader.missing("category", "what a query is that it matches, as GREETING");
-        return None;
-    }
-    let category = reader.text("category")?;
-    if let Some(why) = wrong_category(category) {
-        reader.refuse("category", "bad_name", why);
-    }
-    Some(category)
-}
-
-/// Why a text can be no category.
-pub(crate) fn wrong_category(category: &str) -> Option<String> {
-    let is_word = !category.is_empty() && !category.chars().any(|c| c.is_whitespace() || c.is_control());
-    (!is_word || category.len() > CATEGORY_BYTES_MAX).then(|| {
-        format!("a category is a word of at most {CATEGORY_BYTES_MAX} bytes without blanks, as SIMPLE_METRIC")
-    })
 }
 
 impl PatternsDocument {

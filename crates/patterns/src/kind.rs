@@ -1,6 +1,6 @@
 //! The kind `patterns`, as the engine knows it.
 
-use midflight_core::{DocumentName, KindName, Place, Problem, Problems, Reader};
+use midflight_core::{DocumentName, KindName, Place, Pointer, Problem, Problems, Reader};
 use midflight_engine::{DocumentSchema, Kind, KindChange, Work};
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::compile::{compile, kind_name};
 use crate::document::{PatternsDocument, read};
 use crate::schema::schemas;
 use crate::snapshot::PatternsSnapshot;
-use crate::{CreatedBy, PatternStatus};
+use crate::{ClassifyError, CreatedBy, PatternStatus};
 
 /// The kind `patterns`: documents `{pattern}`, `profiles/{profile}`, `learning/{profile}` and `prompts/{profile}`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,7 +28,7 @@ impl Kind for Patterns {
 
     fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<PatternsDocument, Problems> {
         work.go_on()?;
-        let document = read(name, body)?;
+        let document = read(name, body, work)?;
         work.spend(document.bytes())?;
         Ok(document)
     }
@@ -45,8 +45,12 @@ impl Kind for Patterns {
     /// Takes `{query, profile?}`. What nothing matches is answered with `source: none`: no LLM is asked here.
     fn answer(&self, snapshot: &PatternsSnapshot, input: &Value) -> Result<Value, Problem> {
         let (query, profile) = question(input)?;
-        let refused = |error: crate::ClassifyError| {
-            Problem::new("invalid_input", midflight_core::Pointer::root(), error.to_string())
+        let refused = |error: ClassifyError| {
+            let place = match error {
+                ClassifyError::UnknownProfile { .. } => "profile",
+                ClassifyError::TooLong { .. } => "query",
+            };
+            Problem::new("invalid_input", Pointer::root().key(place), error.to_string())
         };
         let classified = snapshot.classify(query, profile).map_err(refused)?;
         let normalized = &classified.key;
@@ -98,9 +102,11 @@ fn question(input: &Value) -> Result<(&str, Option<&str>), Problem> {
     }
     match problems.or(asked) {
         Ok(asked) => Ok(asked.unwrap_or_default()),
-        Err(problems) => Err(problems.iter().next().cloned().unwrap_or_else(|| {
-            Problem::new("invalid_input", midflight_core::Pointer::root(), "an input has a query")
-        })),
+        Err(problems) => Err(problems
+            .iter()
+            .next()
+            .cloned()
+            .unwrap_or_else(|| Problem::new("invalid_input", Pointer::root(), "an input has a query"))),
     }
 }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use midflight_core::{Place, Problems, Reader};
 use serde_json::Value;
 
+use crate::fields::{ORDER_DEFAULT, read_order, read_share};
 use crate::limits::{CATEGORIES_MAX, PATTERN_CHARS_MAX, WORDS_MAX};
 use crate::normalize::fold;
-use crate::read_pattern::{ORDER_DEFAULT, read_order, read_share};
 use crate::{PatternStatus, Profile};
 
 /// What becomes of what could be learned.
@@ -199,7 +199,7 @@ pub(crate) fn read_learning(body: &Value) -> Result<LearningPolicy, Problems> {
     if policy.llm_call_cost < 0.0 {
         reader.refuse("llm_call_cost", "out_of_bounds", "llm_call_cost is 0 or more");
     }
-    if let Some(i) = policy.never_contains.iter().position(|text| fold(text, true).is_empty()) {
+    if let Some(i) = policy.never_contains.iter().position(|text| fold(text, true, false).is_empty()) {
         let message = "nothing is left of it, so nothing would be learned; say mode: off for that";
         reader.refuse_in("never_contains", &i.to_string(), "empty", message);
     }

@@ -13,12 +13,14 @@
 mod compile;
 mod document;
 mod expressions;
+mod fields;
 pub mod import;
 mod index;
 mod kind;
 mod learning;
 pub mod limits;
 mod literals;
+mod needs;
 mod normalize;
 mod pattern;
 mod profile;

@@ -1,25 +1,42 @@
 //! Finds all literals of a part in one pass over the text: what a query begins with, has in it, or has as words.
 
-use aho_corasick::AhoCorasick;
+use std::collections::HashSet;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use midflight_engine::Work;
 
 use crate::Match;
 use crate::pattern::Pattern;
-use crate::tiers::{Automaton, Entry, Part};
+use crate::tiers::{Automaton, Entry, Part, TierError};
 
 /// One Aho-Corasick automaton for the literals of a part.
 #[derive(Debug)]
 pub(crate) struct Literals(AhoCorasick);
 
 impl Automaton for Literals {
-    fn build(entries: &[Entry]) -> Result<Self, String> {
-        AhoCorasick::new(entries.iter().map(|entry| entry.key().as_bytes()))
-            .map(Self)
-            .map_err(|error| format!("too many or too long texts: {error}"))
+    fn build(entries: &[Entry], work: &Work) -> Result<Self, TierError> {
+        finder(entries.iter().map(|entry| &**entry.key()), work).map(Self)
     }
+}
 
-    fn bytes(&self) -> usize {
-        self.0.memory_usage()
+/// An automaton that finds all of these texts. Few texts get the fastest one, which takes up to a KiB for each of their
+/// bytes.
+pub(crate) fn finder<'a>(
+    texts: impl Iterator<Item = &'a str> + Clone,
+    work: &Work,
+) -> Result<AhoCorasick, TierError> {
+    /// The most bytes of texts that get the fastest automaton.
+    const FASTEST_BYTES_MAX: usize = 16 << 10;
+    let bytes: usize = texts.clone().map(str::len).sum();
+    let mut builder = AhoCorasick::builder();
+    if bytes > FASTEST_BYTES_MAX {
+        builder.kind(Some(AhoCorasickKind::ContiguousNFA));
     }
+    let automaton = builder
+        .build(texts)
+        .map_err(|error| TierError::Automaton(format!("too many or too long texts: {error}")))?;
+    work.spend(automaton.memory_usage() as u64)?;
+    Ok(automaton)
 }
 
 /// The first pattern in the declared order of which a literal is found; only one before `best`.
@@ -29,6 +46,8 @@ pub(crate) fn find<'a>(
     mut best: Option<&'a Pattern>,
 ) -> Option<&'a Entry> {
     let mut found = None;
+    // A literal may be found at every byte of the text, and an exclusion looks through all of it.
+    let mut refused = HashSet::new();
     for hit in part.automaton().0.find_overlapping_iter(text) {
         let Some(entry) = part.entry(hit.pattern().as_usize()) else { continue };
         let pattern = &*entry.pattern;
@@ -40,8 +59,13 @@ pub(crate) fn find<'a>(
             Match::Word => is_word(text, hit.start(), hit.end()),
             _ => true,
         };
-        if is_there && pattern.said.conditions.as_ref().is_none_or(|conditions| conditions.hold(text)) {
-            (best, found) = (Some(pattern), Some(entry));
+        if !is_there {
+            continue;
+        }
+        match &pattern.said.conditions {
+            Some(_) if refused.contains(&*pattern.id) => {}
+            Some(conditions) if !conditions.hold(text) => drop(refused.insert(&*pattern.id)),
+            _ => (best, found) = (Some(pattern), Some(entry)),
         }
     }
     found
@@ -80,5 +104,13 @@ mod tests {
         check("abc", "b", false);
         check("l'ora", "ora", true);
         check("हिन्दी", "ह", false);
+    }
+
+    #[test]
+    fn long_texts_take_memory_in_proportion() {
+        let texts: Vec<_> = (0..100).map(|n| format!("{n}é").repeat(250)).collect();
+        let bytes: usize = texts.iter().map(String::len).sum();
+        let automaton = finder(texts.iter().map(String::as_str), &Work::unbounded()).unwrap();
+        assert!(automaton.memory_usage() < 100 * bytes, "{} for {bytes}", automaton.memory_usage());
     }
 }

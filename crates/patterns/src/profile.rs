@@ -6,7 +6,7 @@ use midflight_core::{Place, Problems, Reader};
 use serde_json::Value;
 
 use crate::limits::WORDS_MAX;
-use crate::normalize::{fold, without_accents};
+use crate::normalize::fold;
 
 /// The name of the profile of whatever names none. It is there without a document too.
 pub const DEFAULT_PROFILE: &str = "default";
@@ -38,11 +38,11 @@ const FIELDS: [&str; 6] =
 
 impl Profile {
     /// What literals and regexes look for their texts in: composed Unicode (NFC, or NFKC with `compatibility`) in lower
-    /// case, without invisible characters, one space between words. Cost: one pass, and one allocation.
+    /// case, without invisible characters, one space between words. Cost: one pass and one allocation for ASCII, a few of
+    /// either for anything else.
     #[must_use]
     pub fn text(&self, query: &str) -> String {
-        let text = fold(query, self.compatibility);
-        if self.fold_accents && !text.is_ascii() { without_accents(&text) } else { text }
+        fold(query, self.compatibility, !self.fold_accents)
     }
 
     /// What exact patterns compare, made of a [`Profile::text`]: its words without the punctuation around them, and without

@@ -6,7 +6,7 @@ use midflight_core::{JsonType, Place, Problem, Problems, Reader, clip};
 use serde_json::{Value, json};
 
 use crate::Action;
-use crate::document::wrong_category;
+use crate::fields::wrong_category;
 use crate::limits::CATEGORIES_MAX;
 
 /// The most tokens that a reply has unless the prompt says otherwise: a category and a number need few.

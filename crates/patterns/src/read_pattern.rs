@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use midflight_core::{Place, Pointer, Problem, Problems, Reader};
+use midflight_engine::{Interrupted, Work};
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use crate::document::{check_segment, read_category};
-use crate::limits::{ORDERS, PATTERN_CHARS_MAX, REGEX_COMPILED_BYTES_MAX, TEXTS_MAX};
+use crate::fields::{ORDER_DEFAULT, check_segment, read_category, read_order, read_share};
+use crate::limits::{PATTERN_CHARS_MAX, REGEX_COMPILED_BYTES_MAX, TEXTS_MAX};
 use crate::pattern::{Conditions, PatternDocument, Said};
 use crate::profile::DEFAULT_PROFILE;
 use crate::{Action, CreatedBy, Match, PatternStatus};
-
-/// The order of a pattern that says none.
-pub(crate) const ORDER_DEFAULT: i32 = 100;
 
 const FIELDS: [&str; 15] = [
     "pattern",
@@ -33,8 +31,8 @@ const FIELDS: [&str; 15] = [
     "tags",
 ];
 
-/// Reads the body of `{pattern}`.
-pub(crate) fn read_pattern(body: &Value) -> Result<PatternDocument, Problems> {
+/// Reads the body of `{pattern}`. Cost: compiles each of its regexes.
+pub(crate) fn read_pattern(body: &Value, work: &Work) -> Result<PatternDocument, Problems> {
     let mut problems = Problems::default();
     let place = Place::Root;
     let Some(mut reader) = Reader::open("a pattern", body, &place, &mut problems) else {
@@ -44,7 +42,7 @@ pub(crate) fn read_pattern(body: &Value) -> Result<PatternDocument, Problems> {
     reader.text("description");
     reader.check_tags();
     let how = reader.word("match", Match::WORDS).unwrap_or_default();
-    let texts = read_texts(&mut reader, how);
+    let texts = read_texts(&mut reader, how, work)?;
     let profile = reader.text("profile").unwrap_or(DEFAULT_PROFILE);
     check_segment(&mut reader, "profile", profile);
     let category = read_category(&mut reader);
@@ -69,27 +67,7 @@ pub(crate) fn read_pattern(body: &Value) -> Result<PatternDocument, Problems> {
     })
 }
 
-/// A number from 0 to 1.
-pub(crate) fn read_share(reader: &mut Reader<'_, '_>, key: &str) -> Option<f64> {
-    let share = reader.number(key)?;
-    if !(0.0..=1.0).contains(&share) {
-        reader.refuse(key, "out_of_bounds", format!("{key} is a number from 0 to 1"));
-    }
-    Some(share)
-}
-
-/// A place in the declared order.
-pub(crate) fn read_order(reader: &mut Reader<'_, '_>) -> Option<i32> {
-    let order = reader.integer("order")?;
-    let known = ORDERS.contains(&order).then(|| i32::try_from(order).ok()).flatten();
-    if known.is_none() {
-        let message = format!("order is from {} to {}", ORDERS.start(), ORDERS.end());
-        reader.refuse("order", "out_of_bounds", message);
-    }
-    known
-}
-
-fn read_texts(reader: &mut Reader<'_, '_>, how: Match) -> Vec<Box<str>> {
+fn read_texts(reader: &mut Reader<'_, '_>, how: Match, work: &Work) -> Result<Vec<Box<str>>, Interrupted> {
     let texts: Vec<(String, &str)> = match (reader.get("pattern"), reader.get("any_of")) {
         (Some(_), None) => {
             reader.text("pattern").map(|text| ("/pattern".to_owned(), text)).into_iter().collect()
@@ -112,6 +90,7 @@ fn read_texts(reader: &mut Reader<'_, '_>, how: Match) -> Vec<Box<str>> {
         }
     };
     for (path, text) in &texts {
+        work.go_on()?;
         let wrong = match text.chars().count() {
             0 => Some((
                 "empty_key",
@@ -128,33 +107,32 @@ fn read_texts(reader: &mut Reader<'_, '_>, how: Match) -> Vec<Box<str>> {
             reader.problems().add(Problem::new(code, Pointer::parse(path), message));
         }
     }
-    texts.into_iter().map(|(_, text)| text.into()).collect()
+    Ok(texts.into_iter().map(|(_, text)| text.into()).collect())
 }
 
-/// A regular expression as patterns have them, within the bound of its memory.
-pub(crate) fn compiled(text: &str) -> Result<Regex, String> {
+/// A regular expression as patterns have them, and about how much memory it takes at most, in bytes.
+pub(crate) fn compiled(text: &str) -> Result<(Regex, usize), String> {
     let mut builder = RegexBuilder::new(text);
     // The texts that it sees are in lower case.
-    builder
-        .case_insensitive(true)
-        .size_limit(REGEX_COMPILED_BYTES_MAX)
-        .dfa_size_limit(REGEX_COMPILED_BYTES_MAX);
-    builder.build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => {
-            format!("the regex would take more than {REGEX_COMPILED_BYTES_MAX} bytes; repeat less in it")
+    builder.case_insensitive(true).dfa_size_limit(REGEX_COMPILED_BYTES_MAX);
+    // The library does not say how much it took, but keeps to a bound: so the least of a few that is enough.
+    for bytes in [REGEX_COMPILED_BYTES_MAX / 64, REGEX_COMPILED_BYTES_MAX / 8, REGEX_COMPILED_BYTES_MAX] {
+        match builder.size_limit(bytes).build() {
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            Err(error) => return Err(format!("not a regular expression: {error}")),
+            Ok(regex) => return Ok((regex, bytes)),
         }
-        error => format!("not a regular expression: {error}"),
-    })
+    }
+    Err(format!("the regex would take more than {REGEX_COMPILED_BYTES_MAX} bytes; repeat less in it"))
 }
 
-/// Why a regular expression cannot be had, by itself or among others.
+/// Why a regular expression cannot be had.
 fn wrong_regex(text: &str) -> Option<String> {
     match compiled(text) {
         Err(why) => Some(why),
-        Ok(regex) if regex.is_match("") => Some(
-            "the regex matches the empty text, so it would match every query; ask for something".to_owned(),
-        ),
-        Ok(_) => crate::expressions::refusal(text),
+        Ok((regex, _)) => regex.is_match("").then(|| {
+            "the regex matches the empty text, so it would match every query; ask for something".to_owned()
+        }),
     }
 }
 
@@ -177,7 +155,7 @@ fn read_conditions(reader: &mut Reader<'_, '_>, how: Match) -> Option<Arc<Condit
     });
     let exclusion = reader.text("exclusion").and_then(|text| {
         let regex = match text.chars().count() {
-            0..=PATTERN_CHARS_MAX => compiled(text),
+            0..=PATTERN_CHARS_MAX => compiled(text).map(|(regex, _)| regex),
             _ => Err(format!("a regex has at most {PATTERN_CHARS_MAX} characters; shorten it")),
         };
         regex.map_err(|why| reader.refuse("exclusion", "bad_regex", why)).ok()
@@ -193,7 +171,7 @@ mod tests {
 
     #[track_caller]
     fn check(body: Value, expected: &[&str]) {
-        let told = read_pattern(&body).map(drop).unwrap_err().to_string();
+        let told = read_pattern(&body, &Work::unbounded()).map(drop).unwrap_err().to_string();
         for expected in expected {
             assert!(told.contains(expected), "{expected}\nis not in\n{told}");
         }
@@ -201,7 +179,8 @@ mod tests {
 
     #[test]
     fn defaults_are_as_documented() {
-        let pattern = read_pattern(&json!({"pattern": "ciao", "category": "GREETING"})).unwrap();
+        let work = Work::unbounded();
+        let pattern = read_pattern(&json!({"pattern": "ciao", "category": "GREETING"}), &work).unwrap();
         let said = &pattern.said;
         assert_eq!(
             (said.how, said.status, said.action),
@@ -209,7 +188,7 @@ mod tests {
         );
         assert_eq!((said.order, said.confidence, &*pattern.profile), (100, 1.0, "default"));
         let body = json!({"pattern": "ciao", "category": "GREETING", "direct_response": "Ciao!"});
-        assert_eq!(read_pattern(&body).unwrap().said.action, Action::Respond);
+        assert_eq!(read_pattern(&body, &work).unwrap().said.action, Action::Respond);
     }
 
     #[test]

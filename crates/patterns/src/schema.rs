@@ -1,5 +1,6 @@
 //! The JSON Schemas of the documents.
 
+use midflight_core::NAME_BYTES_MAX;
 use midflight_engine::DocumentSchema;
 use serde_json::{Value, json};
 
@@ -35,17 +36,24 @@ fn order() -> Value {
         "description": "Of all that match, the lowest answers; of equals, the first by id."})
 }
 
-fn list(description: &str, max: usize) -> Value {
-    json!({"type": "array", "items": text(), "maxItems": max, "description": description})
+fn list(description: &str, item: &Value, max: usize) -> Value {
+    json!({"type": "array", "items": item, "maxItems": max, "description": description})
+}
+
+/// A text with these characters.
+fn spelt(pattern: &str) -> Value {
+    json!({"type": "string", "maxLength": midflight_core::TEXT_BYTES_MAX, "pattern": pattern})
 }
 
 fn category_name() -> Value {
-    json!({"type": "string", "pattern": "^\\S+$", "maxLength": CATEGORY_BYTES_MAX,
+    json!({"type": "string", "pattern": "^[^\\s\\p{Cc}]+$", "maxLength": CATEGORY_BYTES_MAX,
         "description": "What a query is that it matches."})
 }
 
 fn pattern() -> Value {
     let written = json!({"type": "string", "minLength": 1, "maxLength": PATTERN_CHARS_MAX});
+    // The key of an exact pattern is a condition already.
+    let not_exact = json!({"required": ["match"], "properties": {"match": {"not": {"const": "exact"}}}});
     json!({
         "$schema": DRAFT,
         "title": "pattern",
@@ -60,7 +68,8 @@ fn pattern() -> Value {
                 "description": "Instead of pattern: any of these matches."},
             "match": {"enum": words(Match::WORDS), "default": "exact",
                 "description": "exact compares keys; the others look into the text, stop words and punctuation included."},
-            "profile": {"type": "string", "default": "default", "description": "By which queries are made comparable."},
+            "profile": {"type": "string", "default": "default", "maxLength": NAME_BYTES_MAX, "description": "By which queries are made comparable.",
+                "pattern": "^[\\p{Alphabetic}\\p{N}_][\\p{Alphabetic}\\p{N}._:@+-]*$"},
             "category": category_name(),
             "confidence": share("How sure the category is.", 1.0),
             "action": {"enum": words(Action::WORDS), "description": "respond where there is a direct_response, else tool."},
@@ -68,14 +77,15 @@ fn pattern() -> Value {
             "status": {"enum": words(PatternStatus::WORDS), "default": "approved",
                 "description": "Only what is approved answers."},
             "order": order(),
-            "max_words": {"type": "integer", "minimum": 1, "description": "The most words of the query."},
+            "max_words": {"type": "integer", "minimum": 1, "maximum": u32::MAX, "description": "The most words of the query."},
             "exclusion": {"type": "string", "maxLength": PATTERN_CHARS_MAX,
                 "description": "A regular expression that the query must not match."},
             "created_by": {"enum": words(CreatedBy::WORDS), "default": "manual"},
             "description": text(),
             "tags": {"type": "array", "items": text(), "maxItems": midflight_core::TAGS_MAX,
                 "description": "For people; nothing reads them."}
-        }
+        },
+        "dependentSchemas": {"max_words": not_exact, "exclusion": not_exact}
     })
 }
 
@@ -87,13 +97,14 @@ fn profile() -> Value {
         "type": "object",
         "additionalProperties": false,
         "properties": {
-            "language": {"type": "string", "description": "As it, for people."},
+            "language": {"type": "string", "maxLength": midflight_core::TEXT_BYTES_MAX,
+                "description": "As it, for people."},
             "compatibility": {"type": "boolean", "default": false,
                 "description": "Whether NFKC makes them one rather than NFC: a ligature is its letters then."},
             "fold_accents": {"type": "boolean", "default": false, "description": "Whether accents do not count."},
             "punctuation": {"enum": ["keep", "ascii", "unicode"], "default": "ascii",
                 "description": "Which is taken off both ends of a word."},
-            "stop_words": list("Words that do not count in keys.", WORDS_MAX),
+            "stop_words": list("Words that do not count in keys, one by one.", &spelt("^\\s*\\S+\\s*$"), WORDS_MAX),
             "description": text()
         }
     })
@@ -117,8 +128,8 @@ fn learning() -> Value {
                 "description": "Only once so many said whether it was right."},
             "llm_call_cost": {"type": "number", "minimum": 0, "default": 0,
                 "description": "What a call costs, in whatever unit savings are to be told."},
-            "never_categories": list("Categories that are never learned.", CATEGORIES_MAX),
-            "never_contains": list("Texts whose queries are never learned.", WORDS_MAX),
+            "never_categories": list("Categories that are never learned.", &text(), CATEGORIES_MAX),
+            "never_contains": list("Texts whose queries are never learned.", &spelt("\\S"), WORDS_MAX),
             "description": text()
         }
     })

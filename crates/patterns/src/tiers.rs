@@ -30,11 +30,8 @@ impl Entry {
 
 /// What finds the entries of a part.
 pub(crate) trait Automaton: Sized {
-    /// Makes one of these texts, whose numbers are their places.
-    fn build(entries: &[Entry]) -> Result<Self, String>;
-
-    /// About how much memory it takes, in bytes.
-    fn bytes(&self) -> usize;
+    /// Makes one of these texts, whose numbers are their places; and takes what it keeps off the budget.
+    fn build(entries: &[Entry], work: &Work) -> Result<Self, TierError>;
 }
 
 /// Why parts could not be made.
@@ -184,8 +181,80 @@ fn build<A: Automaton>(mut entries: Vec<Entry>, work: &Work) -> Result<Part<A>, 
         let key = |entry: &Entry| (entry.pattern.said.order, Arc::clone(&entry.pattern.id), entry.text);
         if Arc::ptr_eq(&a.pattern, &b.pattern) { a.text.cmp(&b.text) } else { key(a).cmp(&key(b)) }
     });
-    let automaton = A::build(&entries).map_err(TierError::Automaton)?;
-    work.spend(automaton.bytes() as u64 + (entries.len() * size_of::<Entry>()) as u64)?;
+    work.spend((entries.len() * size_of::<Entry>()) as u64)?;
+    let automaton = A::build(&entries, work)?;
     let gone = vec![0; entries.len().div_ceil(64)].into();
     Ok(Part { built: Arc::new(Built { automaton, entries }), gone, gone_count: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Match;
+    use crate::pattern::{PatternDocument, Text};
+    use crate::profile::Profile;
+    use crate::read_pattern::read_pattern;
+    use serde_json::json;
+
+    /// An automaton that only knows how many texts were built into it.
+    #[derive(Debug)]
+    struct Counted(usize);
+
+    impl Automaton for Counted {
+        fn build(entries: &[Entry], _: &Work) -> Result<Self, TierError> {
+            Ok(Self(entries.len()))
+        }
+    }
+
+    fn entry(number: usize) -> Entry {
+        let body = json!({"pattern": format!("t{number}"), "match": "contains", "category": "A"});
+        let PatternDocument { said, profile, category, texts } =
+            read_pattern(&body, &Work::unbounded()).unwrap();
+        let texts = texts.iter().map(|text| Text::new(text, Match::Contains, &Profile::default())).collect();
+        let pattern = Pattern { id: format!("p{number}").into(), profile, category, said, texts };
+        Entry { pattern: Arc::new(pattern), text: 0 }
+    }
+
+    fn live(tiers: &Tiers<Counted>) -> Vec<String> {
+        let mut ids: Vec<_> =
+            tiers.parts().iter().flat_map(Part::live).map(|entry| entry.pattern.id.to_string()).collect();
+        ids.sort();
+        ids
+    }
+
+    #[test]
+    fn thousands_that_come_one_by_one_are_few_parts_and_are_built_a_few_times() {
+        let work = Work::unbounded();
+        let (mut tiers, mut built) = (Tiers::<Counted>::default(), 0);
+        for number in 0..5_000 {
+            tiers.change(&HashSet::new(), vec![entry(number)], &work).unwrap();
+            built += tiers.parts().last().map_or(0, |part| part.automaton().0);
+            assert!(tiers.parts().len() <= 5, "{} parts of {number}", tiers.parts().len());
+        }
+        assert_eq!(tiers.count(), 5_000);
+        assert!(built < 5_000 * 40, "{built} texts were built for 5,000");
+    }
+
+    #[test]
+    fn what_is_gone_is_gone_and_parts_that_are_half_empty_are_built_anew() {
+        let work = Work::unbounded();
+        let mut tiers = Tiers::<Counted>::default();
+        tiers.change(&HashSet::new(), (0..1_000).map(entry).collect(), &work).unwrap();
+        tiers.change(&HashSet::new(), (1_000..1_010).map(entry).collect(), &work).unwrap();
+        assert_eq!(tiers.parts().len(), 2);
+        let before = tiers.clone();
+        for gone in 0..900 {
+            tiers.change(&HashSet::from([format!("p{gone}").into()]), Vec::new(), &work).unwrap();
+            let held: usize = tiers.parts().iter().map(|part| part.automaton().0).sum();
+            assert_eq!(tiers.count(), 1_009 - gone);
+            assert!(held <= 2 * tiers.count() + 1, "{held} are held for {}", tiers.count());
+        }
+        let mut left: Vec<_> = (900..1_010).map(|number| format!("p{number}")).collect();
+        left.sort();
+        assert_eq!(live(&tiers), left);
+        assert_eq!(before.count(), 1_010, "the parts that others have stay as they were");
+        let all: HashSet<Arc<str>> = left.into_iter().map(Into::into).collect();
+        tiers.change(&all, Vec::new(), &work).unwrap();
+        assert!(tiers.parts().is_empty());
+    }
 }

@@ -8,6 +8,7 @@ use axum::extract::ws::Utf8Bytes;
 use jiff::Timestamp;
 use midflight_core::{DocumentName, Effect, Trigger};
 use midflight_engine::ReloadReport;
+use midflight_patterns::{LEARNING_FOLDER, PROFILES_FOLDER, PROMPTS_FOLDER};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast};
@@ -126,11 +127,15 @@ fn summary(app: &App, report: &ReloadReport) -> Value {
 /// The word for the sort of a document, and the data of its event.
 fn describe(kind: &str, name: &DocumentName, revision: u64) -> (String, Value) {
     let mut data = json!({ "kind": kind, "name": name.as_str(), "revision": revision });
+    let sort = match kind {
+        "rules" => sort_of_rule(name),
+        "patterns" => sort_of_pattern(name),
+        _ if name.is_check() => "check",
+        kind => kind.strip_suffix('s').unwrap_or(kind),
+    };
     if kind != "rules" {
-        let sort = if name.is_check() { "check" } else { kind.strip_suffix('s').unwrap_or(kind) };
         return (sort.to_owned(), data);
     }
-    let sort = sort_of_rule(name);
     let mut segments = name.segments();
     let (first, second) = (segments.next().unwrap_or_default(), segments.next());
     let ids = match (sort, second) {
@@ -155,6 +160,16 @@ fn sort_of_rule(name: &DocumentName) -> &'static str {
     }
 }
 
+fn sort_of_pattern(name: &DocumentName) -> &'static str {
+    match name.segments().next() {
+        _ if name.is_check() => "check",
+        Some(PROFILES_FOLDER) => "profile",
+        Some(LEARNING_FOLDER) => "learning",
+        Some(PROMPTS_FOLDER) => "prompt",
+        _ => "pattern",
+    }
+}
+
 fn past(effect: Effect) -> &'static str {
     match effect {
         Effect::Add => "added",
@@ -175,6 +190,8 @@ mod tests {
             ("rules", "conditions/c1", "condition", "condition_id"),
             ("rules", "checks/young", "check", "check_id"),
             ("patterns", "p1", "pattern", "name"),
+            ("patterns", "profiles/it", "profile", "name"),
+            ("patterns", "checks/x", "check", "name"),
             ("config", "main", "config", "name"),
         ] {
             let (found, data) = describe(kind, &DocumentName::new(name).unwrap(), 7);

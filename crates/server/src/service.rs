@@ -84,7 +84,8 @@ impl Service {
         add_components(&mut builder, &backend, options, part);
         let place = llm_place(move |world| part.of(world)?.llm.clone());
         let (llm_part, llm) = Llm::new(place);
-        builder.component(llm_part);
+        // A server is there without its LLM; one that is wrong from now on is refused.
+        builder.component(llm_part.may_come_later());
         let engine = builder.start().await?;
         let rules = engine.live(slot).ok_or(ServeError::Composition)?;
         let patterns = engine.live(patterns).ok_or(ServeError::Composition)?;

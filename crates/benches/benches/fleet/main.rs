@@ -9,6 +9,7 @@
 )]
 
 mod bare;
+mod learned;
 mod replicas;
 mod spread;
 mod start;
@@ -26,6 +27,7 @@ async fn main() {
     spread::by_postgres(&postgres).await;
     spread::sustained(&postgres, &redis).await;
     watchers::served(&postgres, &redis).await;
+    learned::by_one(&postgres, &redis).await;
     start::of_a_replica(&postgres).await;
 }
 

@@ -19,12 +19,20 @@ pub(crate) struct Replicas {
 
 impl Replicas {
     pub(crate) async fn start(count: usize, log: &str, bus: impl Fn(&Seal) -> Arc<dyn Bus>) -> Self {
-        let (told, served) = mpsc::unbounded_channel();
         let mut engines = Vec::new();
         for replica in 0..count {
             let seal = Seal::new();
             let engine = engine(log, &format!("r{replica}"), bus(&seal), None).await;
             seal.know(engine.store().hint_key().await.unwrap());
+            engines.push(engine);
+        }
+        Self::of(engines)
+    }
+
+    /// Engines that follow one log already.
+    pub(crate) fn of(engines: Vec<Engine>) -> Self {
+        let (told, served) = mpsc::unbounded_channel();
+        for (replica, engine) in engines.iter().enumerate() {
             let (mut changes, told) = (engine.changes(), told.clone());
             tokio::spawn(async move {
                 loop {
@@ -34,7 +42,6 @@ impl Replicas {
                     }
                 }
             });
-            engines.push(engine);
         }
         Self { engines, served }
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use midflight_benches::Shape;
 use midflight_benches::http_client::{Connection, request};
+use midflight_config::Origin;
 use midflight_server::{BusPlace, Running, ServeOptions, StorePlace, start};
 use midflight_testkit::{Postgres, Redis, TOKEN};
 use serde_json::{Value, json};
@@ -56,10 +57,11 @@ async fn serve(folder: &tempfile::TempDir, log: &str, redis: &Redis) -> Running 
     let token = folder.path().join("token");
     std::fs::write(&token, TOKEN).unwrap();
     let mut options = ServeOptions::new(folder.path());
-    options.listen = "127.0.0.1:0".parse().unwrap();
     options.admin_token_file = Some(token);
-    options.store = log.parse::<StorePlace>().unwrap();
-    options.bus = Some(redis.url().parse::<BusPlace>().unwrap());
+    let flag = |name: &str| Origin::Flag(name.to_owned());
+    options.config.listen("127.0.0.1:0".parse().unwrap(), flag("--listen"));
+    options.config.store(&log.parse::<StorePlace>().unwrap(), flag("--store"));
+    options.config.bus(&redis.url().parse::<BusPlace>().unwrap(), flag("--bus"));
     start(options).await.unwrap()
 }
 

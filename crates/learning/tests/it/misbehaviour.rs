@@ -92,7 +92,11 @@ async fn without_an_llm_or_a_prompt_it_is_said() {
     let (fleet, one) = one().await;
     one.put("profiles/other", json!({})).await;
     let without = fleet.replica("two", None, |_| ()).await;
-    check_nothing(&without.ask("quanti ordini").await, false, "no LLM is configured (config key llm)");
+    check_nothing(
+        &without.ask("quanti ordini").await,
+        false,
+        "no LLM is configured or came up yet (config key llm)",
+    );
     let unprompted = one.classifier.classify("quanti ordini", Some("other")).await.unwrap();
     check_nothing(&unprompted, false, "patterns/prompts/other");
     assert_eq!(fleet.double.chats(), 0);

@@ -1,17 +1,22 @@
-//! `export` and `import`: all documents as YAML, and files, those of the original rule engine too, as one revision.
+//! `export` and `import`: all documents as YAML, and files, those of the original systems too, as one revision.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use midflight_core::{DocumentId, KindName, Problems};
+use midflight_patterns::import::{self, BadItem, Imported};
+use midflight_patterns::{LEARNING_FOLDER, Patterns};
+use midflight_source::FileDocument;
 use reqwest::Method;
+use reqwest::header::HeaderName;
 use serde_json::Value;
 
 use super::apply::put;
 use super::client::{Body, Client};
 use super::fail::Failure;
 use super::files::{self, to_body};
-use super::output::Output;
+use super::output::{Output, printable, talk, text};
+use super::rows;
 use super::write::{WriteArgs, tell};
 
 /// The flags of `export`.
@@ -41,13 +46,20 @@ enum Shape {
     Documents,
     /// The rules of the original rule engine, as JSON.
     RuleEngine,
+    /// The ordered families of the original classifier, as JSON.
+    PatternFamilies,
+    /// The rows of the original table of patterns, as JSON; or with --from, the table itself.
+    PatternRows,
+    /// Queries with labels, as tab-separated values: each becomes a check.
+    LabelledQueries,
 }
 
 /// The flags of `import`.
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// The file; a directory of them, or - for stdin, with --format documents.
-    file: PathBuf,
+    /// The file; - for stdin; a directory too, with --format documents.
+    #[arg(required_unless_present = "from", conflicts_with = "from")]
+    file: Option<PathBuf>,
     /// What it holds.
     #[arg(long, value_enum, default_value_t = Shape::Documents)]
     format: Shape,
@@ -57,31 +69,127 @@ pub(super) struct ImportArgs {
     /// The id of the ruleset to make, of which `default` is also the default; with --format rule-engine.
     #[arg(long, default_value = "default", value_name = "ID")]
     ruleset: String,
+    /// The profile of the patterns; with the formats of patterns.
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    profile: String,
+    /// The PostgreSQL database to read a table of patterns from, as postgres://user@host/database.
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "table",
+        env = "MIDFLIGHT_IMPORT_FROM",
+        hide_env_values = true
+    )]
+    from: Option<String>,
+    /// The table, or schema.table.
+    #[arg(long, value_name = "NAME", requires = "from")]
+    table: Option<String>,
+    /// Leave out what does not hold, and say what that is; without, nothing is changed then.
+    #[arg(long)]
+    skip_bad: bool,
     #[command(flatten)]
     write: WriteArgs,
 }
 
 pub(super) async fn run(client: &Client, output: &Output, mut args: ImportArgs) -> Result<(), Failure> {
     if args.write.reason.is_empty() {
-        args.write.reason = format!("import {}", args.file.display());
+        args.write.reason = format!("import {}", args.source());
     }
-    if args.format == Shape::Documents {
-        if args.conditions.is_some() {
-            return Err(Failure::usage("--conditions goes with --format rule-engine"));
+    if args.conditions.is_some() && args.format != Shape::RuleEngine {
+        return Err(Failure::usage("--conditions goes with --format rule-engine"));
+    }
+    let documents = match (args.format, &args.from) {
+        (Shape::PatternRows, _) | (Shape::Documents, Some(_)) => rows_of_patterns(client, &args).await?,
+        (_, Some(_)) => return Err(Failure::usage("--from goes with --format pattern-rows")),
+        (Shape::Documents, None) => {
+            let documents = files::read(args.file.as_slice())?;
+            documents.check_not_empty()?;
+            if !args.skip_bad {
+                return put(client, output, &documents, &args.write).await;
+            }
+            let document = |document: &FileDocument| (document.id.clone(), Value::clone(&document.body));
+            documents.documents.iter().map(document).collect()
         }
-        let documents = files::read(std::slice::from_ref(&args.file))?;
-        documents.check_not_empty()?;
-        return put(client, output, &documents, &args.write).await;
+        (Shape::RuleEngine, None) => rules(&args)?,
+        (Shape::PatternFamilies, None) => {
+            let read = import::families(&args.text()?, &args.profile);
+            of_patterns(&args, read.map_err(|error| args.failed(&error))?)?
+        }
+        (Shape::LabelledQueries, None) => {
+            let queries = import::labelled(&args.text()?).map_err(|error| args.failed(&error))?;
+            of_patterns(&args, import::checks(&queries, &args.profile))?
+        }
+    };
+    if documents.is_empty() {
+        return Err(Failure::failed("there is nothing in what was given; nothing was changed"));
     }
-    let documents = converted(&args)?;
     let body = Body::Bytes("application/json", to_body(documents.iter().map(|(id, body)| (id, body))));
     let url = client.url(&["api", "v1", "import"], &args.write.query());
-    let answer = client.send(Method::POST, url, body, &[]).await?;
+    let lenient = [(HeaderName::from_static("prefer"), "handling=lenient".to_owned())];
+    let headers = if args.skip_bad { &lenient[..] } else { &[] };
+    let answer = client.send(Method::POST, url, body, headers).await?;
+    tell_skipped(&answer.body);
     tell(output, &answer.body)
 }
 
-fn converted(args: &ImportArgs) -> Result<Vec<(DocumentId, Value)>, Failure> {
-    let rules = files::text(&args.file)?;
+impl ImportArgs {
+    /// What is read, for people; of a database only the table, since its URL may have a password.
+    fn source(&self) -> String {
+        match (&self.file, &self.table) {
+            (Some(file), _) => file.display().to_string(),
+            (None, table) => table.clone().unwrap_or_default(),
+        }
+    }
+
+    fn text(&self) -> Result<String, Failure> {
+        files::text(self.file.as_deref().unwrap_or(Path::new("-")))
+    }
+
+    fn failed(&self, error: &dyn std::fmt::Display) -> Failure {
+        Failure::failed(format!("{}: {error}", self.source()))
+    }
+}
+
+async fn rows_of_patterns(client: &Client, args: &ImportArgs) -> Result<Vec<(DocumentId, Value)>, Failure> {
+    let text = match (&args.from, &args.table) {
+        (Some(from), Some(table)) => rows::read(from, table).await?,
+        _ => args.text()?,
+    };
+    // The rows are what was learned, so they stand where the profile's policy puts that.
+    let policy = format!("{LEARNING_FOLDER}/{}", args.profile);
+    let order = match client.get(&["api", "v1", "documents", "patterns", &policy], &[]).await {
+        Ok(policy) => policy.body["body"]["order"].as_i64(),
+        Err(Failure::Refused(problem)) if problem.status == 404 => None,
+        Err(failure) => return Err(failure),
+    };
+    let rows = import::rows(&text, &args.profile, order);
+    of_patterns(args, rows.map_err(|error| args.failed(&error))?)
+}
+
+/// The documents of what was read; what cannot be read is told, and is a failure unless it is to be left out.
+fn of_patterns(args: &ImportArgs, imported: Imported) -> Result<Vec<(DocumentId, Value)>, Failure> {
+    imported.notes.iter().for_each(|note| talk(&printable(note)));
+    let problem = |bad: &BadItem| files::problem(&format!("{} {}", args.source(), bad.place), &bad.why);
+    let problems: Vec<_> = imported.bad.iter().map(problem).collect();
+    if !problems.is_empty() && !args.skip_bad {
+        return Err(Failure::Files(problems));
+    }
+    problems.iter().for_each(|problem| talk(&printable(&format!("left out: {problem}"))));
+    let kind = midflight_engine::Kind::name(&Patterns);
+    let documents = imported.documents.into_iter();
+    Ok(documents.map(|(name, body)| (DocumentId { kind: kind.clone(), name }, body)).collect())
+}
+
+/// Says what a server left out.
+fn tell_skipped(answer: &Value) {
+    for item in answer.get("skipped").and_then(Value::as_array).into_iter().flatten() {
+        let [document, path, message] = ["document", "path", "message"].map(|key| text(item, key));
+        talk(&printable(&format!("left out: {document} at {path}: {message}")));
+    }
+}
+
+fn rules(args: &ImportArgs) -> Result<Vec<(DocumentId, Value)>, Failure> {
+    let rules = args.text()?;
     let conditions = args.conditions.as_ref().map(|path| files::text(path)).transpose()?;
     let kind = KindName::new("rules").map_err(|error| Failure::failed(error.to_string()))?;
     let made = midflight_rules::import::import(&rules, conditions.as_deref(), &args.ruleset);
@@ -90,7 +198,7 @@ fn converted(args: &ImportArgs) -> Result<Vec<(DocumentId, Value)>, Failure> {
 }
 
 fn not_converted(args: &ImportArgs, problems: &Problems) -> Failure {
-    let file = args.file.display().to_string();
+    let file = args.source();
     let conditions = args.conditions.as_ref().map(|path| path.display().to_string());
     let of = |path: &str| match &conditions {
         Some(conditions) if path.starts_with("/conditions_set") => conditions.clone(),

@@ -1,6 +1,7 @@
 //! The command line: data on stdout, talk on stderr; exit 0 done, 1 refused or failed, 2 usage.
 
 mod apply;
+mod classify;
 mod client;
 mod config;
 mod delete;
@@ -15,8 +16,10 @@ mod history;
 mod import;
 mod later;
 mod output;
+mod pattern;
 mod progress;
 mod restore;
+mod rows;
 mod schedules;
 mod seed;
 mod serve;
@@ -96,10 +99,15 @@ enum Command {
     Replicas,
     /// Execute a ruleset on an input.
     Execute(execute::ExecuteArgs),
+    /// Tell what a query is.
+    Classify(classify::ClassifyArgs),
+    /// Look at patterns, make them, approve and disable them.
+    #[command(subcommand)]
+    Pattern(pattern::PatternCommand),
     /// Write all documents but schedules as YAML.
     Export(import::ExportArgs),
-    /// Put the documents of a file, or of the original rule engine's files, into the log.
-    Import(import::ImportArgs),
+    /// Put the documents of a file into the log, or those of the systems that this one replaces.
+    Import(Box<import::ImportArgs>),
     /// Look for what is wrong with a server, a token or a data folder.
     Doctor(doctor::DoctorArgs),
     /// Write the completions of a shell.
@@ -147,8 +155,10 @@ async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
         Command::Status => status::status(&client()?, &output).await,
         Command::Replicas => status::replicas(&client()?, &output).await,
         Command::Execute(args) => execute::run(&client()?, &output, args).await,
+        Command::Classify(args) => classify::run(&client()?, &output, &args).await,
+        Command::Pattern(command) => pattern::run(&client()?, &output, command).await,
         Command::Export(args) => import::export(&client()?, &output, &args).await,
-        Command::Import(args) => import::run(&client()?, &output, args).await,
+        Command::Import(args) => import::run(&client()?, &output, *args).await,
         Command::Doctor(args) => doctor::run(&cli.global, &output, &args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, Edit, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Limits, Refusal};
+use midflight_patterns::Patterns;
 use midflight_rules::Rules;
 use midflight_store::{AppendError, MemoryStore, NewRevision, Store};
 use serde_json::Value;
@@ -63,6 +64,7 @@ fn edit(documents: &Documents, paths: &[PathBuf]) -> Edit {
 async fn try_it(edit: &Edit, limits: Limits) -> Result<(), Failure> {
     let mut builder = Engine::builder(Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
     builder.kind(Rules);
+    builder.kind(Patterns);
     builder.limits(limits);
     let engine = builder.start().await.map_err(|error| Failure::failed(error.to_string()))?;
     let tried = engine.dry_run(edit.clone()).await;

@@ -13,4 +13,5 @@ mod faults;
 mod guide;
 mod harness;
 mod kills;
+mod patterns;
 mod schedules;

@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::{ImportError, Imported, Names, parse};
 use crate::document::{LEARNING_FOLDER, PROFILES_FOLDER};
+use crate::fields::ORDER_DEFAULT;
+use crate::profile::{Profile, read_profile};
 
 /// The category that is never learned.
 const DANGER: &str = "DANGER";
@@ -25,9 +27,12 @@ pub fn families(text: &str, profile: &str) -> Result<Imported, ImportError> {
     let rules = rules
         .ok_or_else(|| ImportError("it has no rules: a file of families is {rules: [...]}".to_owned()))?;
     let mut imported = Imported::default();
-    let mut reader = Families { profile, file: &file, seen: HashMap::new(), names: Names::default() };
     let mut learned_order = None;
-    for (i, rule) in rules.iter().enumerate() {
+    let mut reader = Families::of(&file, profile);
+    let mut rules: Vec<_> = rules.iter().enumerate().collect();
+    // Which of two families answers is a matter of their orders, not of their places.
+    rules.sort_by_key(|(_, rule)| rule.get("order").and_then(Value::as_i64).unwrap_or(ORDER_DEFAULT.into()));
+    for (i, rule) in rules {
         let place = format!("/rules/{i}");
         let how = rule.get("match").and_then(Value::as_str).unwrap_or_default();
         if how.starts_with("hash_lookup") {
@@ -45,12 +50,19 @@ pub fn families(text: &str, profile: &str) -> Result<Imported, ImportError> {
 struct Families<'a> {
     profile: &'a str,
     file: &'a Value,
+    /// As its document will have it, if there is nothing wrong with that.
+    folding: Profile,
     /// Which family has a text, by what else it asks.
     seen: HashMap<String, String>,
     names: Names,
 }
 
-impl Families<'_> {
+impl<'a> Families<'a> {
+    fn of(file: &'a Value, profile: &'a str) -> Self {
+        let folding = read_profile(&profile_body(file)).unwrap_or_default();
+        Self { profile, file, folding, seen: HashMap::new(), names: Names::default() }
+    }
+
     fn family(
         &mut self,
         place: &str,
@@ -80,20 +92,8 @@ impl Families<'_> {
         let label = rule.get("list_name").and_then(Value::as_str).unwrap_or(category).to_owned();
         let exclusion = self.exclusion(rule, &label, imported);
         let max_words = rule.get("max_words").cloned().filter(|it| !it.is_null());
-        let mut texts = Vec::new();
-        for value in values.iter().filter_map(Value::as_str) {
-            let identity = format!("{how}\0{max_words:?}\0{exclusion:?}\0{value}");
-            let free = format!("{how}\0None\0None\0{value}");
-            match self.seen.get(&identity).or_else(|| self.seen.get(&free)) {
-                Some(first) => {
-                    imported.note(format!("{label}: {value:?} is left out, since {first} answers it before"))
-                }
-                None => {
-                    self.seen.insert(identity, label.clone());
-                    texts.push(value);
-                }
-            }
-        }
+        let asks = format!("{max_words:?}\0{exclusion:?}");
+        let texts = self.texts(place, values, how, &asks, &label, imported);
         if texts.is_empty() {
             imported.bad(place, format!("{label} has no values that could be matched"));
             return None;
@@ -120,6 +120,42 @@ impl Families<'_> {
         Some((name, Value::Object(body)))
     }
 
+    /// The values of a family that no family before it answers.
+    fn texts<'v>(
+        &mut self,
+        place: &str,
+        values: &'v [Value],
+        how: &str,
+        asks: &str,
+        label: &str,
+        imported: &mut Imported,
+    ) -> Vec<&'v str> {
+        let mut texts = Vec::new();
+        for (i, value) in values.iter().enumerate() {
+            let Some(value) = value.as_str() else {
+                imported.bad(format!("{place}/values/{i}"), format!("{label}: a value is a text; write one"));
+                continue;
+            };
+            let key = match how {
+                "exact" => self.folding.normalize(value),
+                "regex" => value.to_owned(),
+                _ => self.folding.text(value),
+            };
+            let identity = format!("{how}\0{asks}\0{key}");
+            let free = format!("{how}\0None\0None\0{key}");
+            match self.seen.get(&identity).or_else(|| self.seen.get(&free)) {
+                Some(first) => {
+                    imported.note(format!("{label}: {value:?} is left out, since {first} answers it before"))
+                }
+                None => {
+                    self.seen.insert(identity, label.to_owned());
+                    texts.push(value);
+                }
+            }
+        }
+        texts
+    }
+
     /// What a family does not match: its own `exclusion`, or what a note beside the families says of its order.
     fn exclusion(&self, rule: &Value, label: &str, imported: &mut Imported) -> Option<String> {
         if let Some(exclusion) = rule.get("exclusion").and_then(Value::as_str) {
@@ -144,13 +180,12 @@ impl Families<'_> {
 
     /// The profile, and what is learned of its queries.
     fn beside(&self, learned_order: Option<i64>, imported: &mut Imported) -> Result<(), ImportError> {
-        let list = |key: &str| self.file.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+        let list = |key: &str| list(self.file, key);
         let named = |folder: &str| {
             let name = DocumentName::new(&format!("{folder}/{}", self.profile));
             name.map_err(|error| ImportError(error.to_string()))
         };
-        let profile = json!({"stop_words": list("temporal_stop_words"), "punctuation": "ascii"});
-        imported.documents.push((named(PROFILES_FOLDER)?, profile));
+        imported.documents.push((named(PROFILES_FOLDER)?, profile_body(self.file)));
         let mut never = list("never_learn_contains");
         never.extend(list("never_learn_ambiguous_contains"));
         let mut learning = json!({"mode": "auto", "threshold": 0.9, "key_chars_min": 3, "never_categories": [DANGER],
@@ -161,6 +196,14 @@ impl Families<'_> {
         imported.documents.push((named(LEARNING_FOLDER)?, learning));
         Ok(())
     }
+}
+
+fn profile_body(file: &Value) -> Value {
+    json!({"stop_words": list(file, "temporal_stop_words"), "punctuation": "ascii"})
+}
+
+fn list(file: &Value, key: &str) -> Vec<Value> {
+    file.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -195,6 +238,21 @@ mod tests {
         assert_eq!(imported.notes.len(), 3, "{:?}", imported.notes);
         let bad: Vec<_> = imported.bad.iter().map(|bad| bad.place.as_str()).collect();
         assert_eq!(bad, ["/rules/5", "/rules/6"]);
+    }
+
+    #[test]
+    fn which_family_is_first_is_told_by_its_order_and_what_is_one_text_by_the_profile() {
+        let file = json!({"rules": [
+            {"list_name": "late", "match": "contains", "values": ["ERRORI", 7], "category": "A", "order": 9},
+            {"list_name": "early", "match": "contains", "values": ["errori"], "category": "B", "order": 1},
+            {"list_name": "exact", "match": "exact", "values": ["ciao", "Ciao!"], "category": "C", "order": 2},
+        ]});
+        let imported = families(&file.to_string(), "it").unwrap();
+        let names: Vec<_> = imported.documents.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["early", "exact", "profiles/it", "learning/it"]);
+        assert_eq!(imported.documents[1].1["any_of"], json!(["ciao"]));
+        let bad: Vec<_> = imported.bad.iter().map(|bad| bad.place.as_str()).collect();
+        assert_eq!(bad, ["/rules/0/values/1", "/rules/0"]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct LabelledQuery {
     pub query: String,
     /// Its category; none where the file has a remark in brackets instead.
     pub category: Option<String>,
+    /// Whether that remark says that any category will do, as `(ambiguous: any)`.
+    pub any: bool,
     /// Which set of categories that is one of, if the file says so.
     pub taxonomy: Option<String>,
 }
@@ -46,6 +48,7 @@ pub fn labelled(text: &str) -> Result<Vec<LabelledQuery>, ImportError> {
             line,
             query: asked.to_owned(),
             category: (!is_remark).then(|| label.to_owned()),
+            any: is_remark && label.trim_end_matches(')').ends_with("any"),
             taxonomy: taxonomy.map(str::to_owned),
         });
     }
@@ -70,7 +73,7 @@ pub fn checks(queries: &[LabelledQuery], profile: &str) -> Imported {
     }
     let without = queries.iter().filter(|query| query.category.is_none()).count();
     if without > 0 {
-        imported.note(format!("{without} queries have no label, so nothing is checked of them"));
+        imported.note(format!("{without} queries have no category, so nothing is checked of them"));
     }
     imported
 }
@@ -85,6 +88,7 @@ mod tests {
         let queries = labelled(file).unwrap();
         assert_eq!(queries.len(), 3);
         assert_eq!((queries[0].line, queries[2].taxonomy.as_deref()), (2, Some("v2")));
+        assert_eq!(queries.iter().map(|query| query.any).collect::<Vec<_>>(), [false, true, false]);
         let imported = checks(&queries, "it");
         let names: Vec<_> = imported.documents.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["checks/ciao", "checks/ciao-2"]);

@@ -10,6 +10,8 @@ use std::collections::HashSet;
 use midflight_core::DocumentName;
 use serde_json::Value;
 
+use crate::document::FOLDERS;
+
 pub use families::families;
 pub use labelled::{LabelledQuery, checks, labelled};
 pub use rows::rows;
@@ -80,7 +82,7 @@ impl Names {
         let base = readable(text);
         let mut name = base.clone();
         let mut number = 1;
-        while !self.0.insert(name.clone()) {
+        while FOLDERS.contains(&&*name) || !self.0.insert(name.clone()) {
             number += 1;
             name = format!("{base}-{number}");
         }

@@ -5,13 +5,14 @@ use serde_json::{Map, Value, json};
 
 use super::{ImportError, Imported, Names, parse};
 
-/// Reads rows into patterns of `profile`, named by their ids where they have any.
+/// Reads rows into patterns of `profile`, named by their ids where they have any, at that place in the declared order: that of
+/// what the profile learns, which the rows are.
 ///
 /// How often a row was used and right is not part of what it says; those counts begin anew.
 ///
 /// # Errors
 /// [`ImportError`] when the file is no array of rows. What is wrong with single ones is in [`Imported::bad`].
-pub fn rows(text: &str, profile: &str) -> Result<Imported, ImportError> {
+pub fn rows(text: &str, profile: &str, order: Option<i64>) -> Result<Imported, ImportError> {
     let file = parse(text)?;
     let rows = file.as_array().ok_or_else(|| ImportError("it is no array of rows".to_owned()))?;
     let mut imported = Imported::default();
@@ -19,7 +20,7 @@ pub fn rows(text: &str, profile: &str) -> Result<Imported, ImportError> {
     let mut counted = 0;
     for (i, row) in rows.iter().enumerate() {
         counted += usize::from(row.get("times_used").and_then(Value::as_u64).unwrap_or(0) > 0);
-        match read(row, profile, &mut names) {
+        match read(row, profile, order, &mut names) {
             Ok(document) => imported.documents.push(document),
             Err(why) => imported.bad(format!("/{i}"), why),
         }
@@ -30,7 +31,12 @@ pub fn rows(text: &str, profile: &str) -> Result<Imported, ImportError> {
     Ok(imported)
 }
 
-fn read(row: &Value, profile: &str, names: &mut Names) -> Result<(DocumentName, Value), String> {
+fn read(
+    row: &Value,
+    profile: &str,
+    order: Option<i64>,
+    names: &mut Names,
+) -> Result<(DocumentName, Value), String> {
     let text = |key: &str| row.get(key).and_then(Value::as_str);
     let pattern = text("pattern").or_else(|| text("normalized_pattern"));
     let pattern = pattern.ok_or("the row has no pattern")?;
@@ -48,8 +54,13 @@ fn read(row: &Value, profile: &str, names: &mut Names) -> Result<(DocumentName, 
     body.insert("pattern".to_owned(), json!(pattern));
     body.insert("profile".to_owned(), json!(profile));
     body.insert("category".to_owned(), json!(category));
-    if let Some(confidence) = row.get("confidence").and_then(number) {
+    if let Some(confidence) = row.get("confidence").filter(|it| !it.is_null()) {
+        let confidence = number(confidence)
+            .ok_or_else(|| format!("the row {pattern:?} has no number as its confidence; write one"))?;
         body.insert("confidence".to_owned(), json!(confidence));
+    }
+    if let Some(order) = order {
+        body.insert("order".to_owned(), json!(order));
     }
     if let Some(created_by) = text("created_by").filter(|by| *by == "llm") {
         body.insert("created_by".to_owned(), json!(created_by));
@@ -77,15 +88,19 @@ mod tests {
                 "times_used": 2, "enabled": false},
             {"id": null, "pattern": "ci sono errori", "times_used": 1},
             {"id": null, "normalized_pattern": "ci sono errori", "category": "STATUS", "status": "pending"},
+            {"pattern": "prompts", "category": "X", "confidence": null},
+            {"pattern": "x", "category": "X", "confidence": "high"},
         ]);
-        let imported = rows(&file.to_string(), "it").unwrap();
+        let imported = rows(&file.to_string(), "it", None).unwrap();
         let body = json!({"pattern": "Quanti workflow?", "profile": "it", "category": "METRIC", "confidence": 0.97,
             "created_by": "llm", "status": "disabled"});
         assert_eq!(imported.documents[0], (DocumentName::new("3").unwrap(), body));
         assert_eq!(imported.documents[1].0.as_str(), "ci-sono-errori");
         assert_eq!(imported.bad[0].place, "/1");
         assert!(imported.bad[0].why.contains("has no category"), "{:?}", imported.bad);
+        assert_eq!(imported.documents[2].0.as_str(), "prompts-2", "the folder of that name is no pattern");
+        assert_eq!(imported.bad[1].why, "the row \"x\" has no number as its confidence; write one");
         assert_eq!(imported.notes, ["2 rows were used before; their counts begin anew"]);
-        assert!(rows("{}", "it").is_err());
+        assert!(rows("{}", "it", None).is_err());
     }
 }

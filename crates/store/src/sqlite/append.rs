@@ -21,7 +21,6 @@ pub(super) async fn append(writer: &SqlitePool, new: NewRevision<'_>) -> Result<
     let ids: Vec<_> = new.edit.changes.iter().map(|change| &change.id).collect();
     let heads = read::heads_without_bodies(&mut transaction, &ids).await?;
     edit::check(&new, &heads)?;
-    // Counts only when the edit makes more, since counting reads every head.
     if let Some(grows) = edit::growth(&new, &heads) {
         edit::check_count(&new, read::document_count(&mut *transaction).await? + grows)?;
     }

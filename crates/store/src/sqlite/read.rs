@@ -29,7 +29,7 @@ pub(super) async fn first(reader: &mut SqliteConnection) -> Result<RevisionNumbe
 }
 
 pub(super) async fn document_count(reader: impl SqliteExecutor<'_>) -> Result<u64, StoreError> {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM heads WHERE NOT deleted")
+    let count: i64 = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'documents'")
         .fetch_one(reader)
         .await
         .map_err(failure)?;

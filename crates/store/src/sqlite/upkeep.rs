@@ -86,6 +86,11 @@ pub(super) async fn diagnose(readers: &SqlitePool) -> Result<Vec<String>, StoreE
                  AND number - 1 NOT IN (SELECT number FROM revisions)",
             "gaps in the numbers of revisions",
         ),
+        (
+            "SELECT abs((SELECT value FROM meta WHERE key = 'documents') -
+                 (SELECT COUNT(*) FROM heads WHERE NOT deleted))",
+            "documents counted wrongly",
+        ),
     ];
     for (sql, what) in disagreements {
         let count: i64 = sqlx::query_scalar(sql).fetch_one(&mut *reader).await.map_err(failure)?;
