@@ -5,15 +5,14 @@
 //! (docs/adr/0007). Here one pass over the text finds the texts that the expressions need (`needs`), and few of them are
 //! left to be asked.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use aho_corasick::AhoCorasick;
 use midflight_engine::Work;
 use regex::Regex;
 
 use crate::literals::finder;
-use crate::needs::needs;
+use crate::needs::need;
 use crate::pattern::Pattern;
 use crate::read_pattern::compiled;
 use crate::tiers::{Automaton, Entry, Part, TierError};
@@ -22,72 +21,50 @@ use crate::tiers::{Automaton, Entry, Part, TierError};
 #[derive(Debug)]
 pub(crate) struct Expressions {
     regexes: Vec<Regex>,
-    /// How many needs each has.
-    need_counts: Vec<u8>,
-    /// Which expression has each need; the needs of one stand beside each other.
-    needing: Vec<usize>,
-    /// The expressions without a need, which are asked always.
-    always: Vec<usize>,
     /// Finds the texts that are needed.
     texts: AhoCorasick,
-    /// Which needs each text meets.
-    meeting: Vec<Vec<usize>>,
+    /// Which expressions need each text, ascending.
+    needing: Vec<Vec<usize>>,
+    /// The expressions that need nothing that is known, which are asked always; ascending.
+    always: Vec<usize>,
 }
 
 impl Automaton for Expressions {
     fn build(entries: &[Entry], work: &Work) -> Result<Self, TierError> {
-        let (mut regexes, mut need_counts, mut needing) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut texts, mut meeting) = (Vec::new(), Vec::<Vec<usize>>::new());
-        let mut numbers = HashMap::new();
+        let (mut regexes, mut always) = (Vec::with_capacity(entries.len()), Vec::new());
+        let mut needing: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (expression, entry) in entries.iter().enumerate() {
             work.go_on()?;
             let (regex, bytes) = compiled(entry.key()).map_err(TierError::Automaton)?;
             work.spend(bytes as u64)?;
             regexes.push(regex);
-            let needs = needs(entry.key());
-            need_counts.push(u8::try_from(needs.len()).unwrap_or(u8::MAX));
-            for need in needs {
-                for text in need {
-                    let number = *numbers.entry(Arc::<str>::from(text)).or_insert_with_key(|text| {
-                        texts.push(Arc::clone(text));
-                        meeting.push(Vec::new());
-                        texts.len() - 1
-                    });
-                    meeting[number].push(needing.len());
+            match need(entry.key()) {
+                Some(texts) => {
+                    texts.into_iter().for_each(|text| needing.entry(text).or_default().push(expression))
                 }
-                needing.push(expression);
+                None => always.push(expression),
             }
         }
-        let always = (0..regexes.len()).filter(|expression| need_counts[*expression] == 0).collect();
-        let texts = finder(texts.iter().map(|text| &**text), work)?;
-        Ok(Self { regexes, need_counts, needing, always, texts, meeting })
+        let texts = finder(needing.keys().map(String::as_str), work)?;
+        Ok(Self { regexes, texts, needing: needing.into_values().collect(), always })
     }
 }
 
 impl Expressions {
-    /// The expressions all of whose needs the text meets, ascending. Cost: follows what is found, not how many there are.
+    /// The expressions whose need the text meets, ascending. Cost: follows what is found, not how many there are.
     fn possible(&self, text: &str) -> Vec<usize> {
-        let mut is_found = vec![0_u64; self.meeting.len().div_ceil(64)];
-        let mut met = Vec::new();
+        let mut possible = self.always.clone();
+        let mut is_found = vec![0_u64; self.needing.len().div_ceil(64)];
         for hit in self.texts.find_overlapping_iter(text) {
             let found = hit.pattern().as_usize();
             let (word, bit) = (&mut is_found[found / 64], 1 << (found % 64));
             if *word & bit == 0 {
                 *word |= bit;
-                met.extend_from_slice(&self.meeting[found]);
+                possible.extend_from_slice(&self.needing[found]);
             }
         }
-        met.sort_unstable();
-        met.dedup();
-        let mut possible = self.always.clone();
-        let of_one = met.chunk_by(|a, b| self.needing[*a] == self.needing[*b]);
-        possible.extend(of_one.filter_map(|needs| {
-            let expression = self.needing[needs[0]];
-            (needs.len() == usize::from(self.need_counts[expression])).then_some(expression)
-        }));
-        if !self.always.is_empty() {
-            possible.sort_unstable();
-        }
+        possible.sort_unstable();
+        possible.dedup();
         possible
     }
 }
