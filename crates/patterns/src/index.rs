@@ -60,12 +60,9 @@ impl Index {
     /// The first pattern in the declared order that matches. Cost: a look into a map, and a pass over the text for each
     /// part, of which there are few however many patterns there are.
     pub(crate) fn find(&self, text: &str, key: &str) -> Option<Found<'_>> {
-        let exact = if key.is_empty() { None } else { self.exact.get(key) };
-        let mut found = exact.map(|pattern| Found { pattern, key: &pattern.texts[0].key });
-        // An exact pattern with several texts was found by one of them.
-        if let Some(found) = found.as_mut().filter(|found| found.pattern.texts.len() > 1) {
-            found.key = found.pattern.keys().find(|it| ***it == *key).unwrap_or(found.key);
-        }
+        // No pattern has the empty key.
+        let exact = self.exact.get_key_value(key);
+        let mut found = exact.map(|(key, pattern)| Found { pattern, key });
         for part in self.literals.parts() {
             let best = found.map(|found| found.pattern);
             if best.is_none_or(|best| part.can_beat(best)) {

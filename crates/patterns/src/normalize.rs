@@ -28,6 +28,17 @@ pub(crate) fn fold(text: &str, compatibility: bool, accents: bool) -> String {
 
 /// The same as of any other text, without looking for what ASCII does not have: most queries are of this sort.
 fn ascii_words_of(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    // Blanks that are none of the beginning, the end or each other: then all it takes is done.
+    let mut before = b' ';
+    let is_done = lower.bytes().all(|byte| {
+        let is_good = byte > b' ' && byte != 127 || byte == b' ' && before != b' ';
+        before = byte;
+        is_good
+    });
+    if is_done && before != b' ' {
+        return lower;
+    }
     let mut words = Vec::with_capacity(text.len());
     let mut is_between = false;
     for byte in text.bytes() {
