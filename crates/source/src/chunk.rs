@@ -1,6 +1,7 @@
 //! A file in chunks: each a part that is read by itself, so that one broken document does not hide the others and one
 //! changed document of a long file costs no more than itself.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use midflight_core::{Digest, DocumentId, NameError, Pointer};
@@ -135,10 +136,18 @@ pub(crate) fn read(chunk: Chunk<'_>) -> ReadChunk {
     read
 }
 
-/// Where `path` of document `id` stands in a chunk, by lines of the chunk.
-pub(crate) fn locate(chunk: Chunk<'_>, id: &DocumentId, path: &Pointer) -> Option<Place> {
+/// Where each path of each document stands in a chunk, by lines of the chunk; nothing for those that it does not hold.
+/// Cost: reads the chunk once.
+pub(crate) fn locate<'a>(
+    chunk: Chunk<'_>,
+    wanted: &'a [(DocumentId, Pointer)],
+) -> impl Iterator<Item = (usize, Place)> + 'a {
     // JSON is YAML but for rare details, and the YAML reader knows places.
-    let nodes = yaml::read(chunk.text).ok()?;
+    let nodes = yaml::read(chunk.text).unwrap_or_default();
+    let mut places: HashMap<(String, String), Vec<usize>> = HashMap::new();
+    for (place, (id, _)) in wanted.iter().enumerate() {
+        places.entry((id.kind.to_string(), id.name.to_string())).or_default().push(place);
+    }
     let text = |node: &Node, key: &str| match &node.content {
         Content::Map(members) => {
             members.iter().find(|member| member.key == key).and_then(|member| match &member.value.content {
@@ -148,12 +157,12 @@ pub(crate) fn locate(chunk: Chunk<'_>, id: &DocumentId, path: &Pointer) -> Optio
         }
         _ => None,
     };
-    let is_it = |node: &Node| {
-        text(node, "kind").as_deref() == Some(id.kind.as_str())
-            && text(node, "name").as_deref() == Some(id.name.as_str())
-    };
-    let node = nodes.into_iter().flat_map(documents_of).find(is_it)?;
-    Some(node.locate(&format!("/body{path}")))
+    nodes.into_iter().flat_map(documents_of).flat_map(move |node| {
+        let id = text(&node, "kind").zip(text(&node, "name"));
+        let here = id.and_then(|id| places.get(&id)).cloned().unwrap_or_default();
+        let place = move |of: usize| (of, node.locate(&format!("/body{}", wanted[of].1)));
+        here.into_iter().map(place)
+    })
 }
 
 fn documents_of(node: Node) -> Vec<Node> {

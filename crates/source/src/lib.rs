@@ -25,5 +25,5 @@ pub use config::{ConfigText, parse_config};
 pub use directory::{DirectoryOptions, DirectorySource, DirectoryStatus, SourceError};
 pub use document::{FileDocument, FileProblem};
 pub use file::{FileOptions, FileWatch};
-pub use parse::{duplicates, locate, parse_documents};
+pub use parse::{duplicates, locate, locate_all, parse_documents};
 pub use write::{WriteError, write_documents};

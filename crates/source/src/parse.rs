@@ -110,10 +110,20 @@ pub fn duplicates(documents: &[FileDocument]) -> Vec<FileProblem> {
 /// from 1. None when the text does not hold the document. Cost: reads the text anew.
 #[must_use]
 pub fn locate(text: &str, file: &str, document: &DocumentId, path: &Pointer) -> Option<(u64, u64)> {
-    chunk::chunks(text, Format::of_name(file)).into_iter().find_map(|part| {
-        let place = chunk::locate(part, document, path)?;
-        Some((line_in_file(place.line, part)?, place.column))
-    })
+    locate_all(text, file, &[(document.clone(), path.clone())]).into_iter().next().flatten()
+}
+
+/// As [`locate`], of many places at once, in their order. Cost: reads the text anew, once for all.
+#[must_use]
+pub fn locate_all(text: &str, file: &str, wanted: &[(DocumentId, Pointer)]) -> Vec<Option<(u64, u64)>> {
+    let mut found = vec![None; wanted.len()];
+    for part in chunk::chunks(text, Format::of_name(file)) {
+        for (of, place) in chunk::locate(part, wanted) {
+            let line = line_in_file(place.line, part);
+            found[of] = found[of].or(line.map(|line| (line, place.column)));
+        }
+    }
+    found
 }
 
 #[cfg(test)]

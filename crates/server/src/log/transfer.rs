@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::unfold;
 use midflight_core::{Change, Document, DocumentId, KindName, RevisionNumber};
 use midflight_engine::SCHEDULES;
-use midflight_source::{FileProblem, duplicates, locate, parse_documents, write_documents};
+use midflight_source::{FileProblem, duplicates, locate_all, parse_documents, write_documents};
 use midflight_store::DocumentQuery;
 use serde::Deserialize;
 use serde_json::Value;
@@ -151,7 +151,7 @@ pub(super) async fn import(
     };
     // Finding the places reads the text once more.
     let placed = move |mut items: Vec<ProblemItem>| {
-        items.iter_mut().for_each(|item| place(item, &text, file));
+        place(&mut items, &text, file);
         items
     };
     match submitted {
@@ -216,13 +216,19 @@ fn item(problem: &FileProblem) -> ProblemItem {
     }
 }
 
-/// Puts in at which line and column the place of a problem is.
-fn place(item: &mut ProblemItem, text: &str, file: &str) {
-    let document = item.document.as_ref().and_then(|id| id.parse::<DocumentId>().ok());
-    let pointer = item.path.split('/').skip(1).fold(midflight_core::Pointer::root(), |place, key| {
-        place.key(&key.replace("~1", "/").replace("~0", "~"))
+/// Puts in at which line and column the places of problems are.
+fn place(items: &mut [ProblemItem], text: &str, file: &str) {
+    let pointer = |item: &ProblemItem| {
+        item.path.split('/').skip(1).fold(midflight_core::Pointer::root(), |place, key| {
+            place.key(&key.replace("~1", "/").replace("~0", "~"))
+        })
+    };
+    let wanted = items.iter_mut().filter_map(|item| {
+        let id = item.document.as_ref()?.parse::<DocumentId>().ok()?;
+        Some(((id, pointer(item)), item))
     });
-    if let Some((line, column)) = document.and_then(|id| locate(text, file, &id, &pointer)) {
-        (item.line, item.column) = (Some(line), Some(column));
+    let (wanted, items): (Vec<_>, Vec<_>) = wanted.unzip();
+    for (item, found) in items.into_iter().zip(locate_all(text, file, &wanted)) {
+        (item.line, item.column) = found.unzip();
     }
 }
