@@ -100,7 +100,11 @@ async fn the_servers_own_config_follows_its_file_and_says_by_the_hash_what_came_
 
     fs::write(&file, "metrics: {enabled: false}\n").unwrap();
     let (status, changed) = reload(&server).await;
-    assert_eq!((status, &changed["status"]), (200, &json!("success")));
+    // The watch of the file may have been faster; then this look finds nothing new.
+    assert!(
+        status == 200 && [json!("success"), json!("unchanged")].contains(&changed["status"]),
+        "{changed}"
+    );
     assert_ne!(changed["hash"], first["hash"]);
     assert_eq!(changed["hash"], changed["served_hash"]);
     assert_eq!(metrics().await.status(), 404);
