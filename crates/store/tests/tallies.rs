@@ -57,8 +57,9 @@ async fn a_sqlite_log_of_before_there_were_tallies_opens() {
     let folder = TempDir::new().unwrap();
     sqlite(&folder).await.close().await;
     let older = by_hand(&folder).await;
-    let undo =
-        "DROP TABLE tallies; DROP TABLE tally_sources; DELETE FROM _sqlx_migrations WHERE version >= 3";
+    let undo = "DROP TABLE tallies; DROP TABLE tally_sources; DROP TRIGGER heads_are_counted;
+        DROP TRIGGER heads_are_counted_again; DELETE FROM meta WHERE key = 'documents';
+        DELETE FROM _sqlx_migrations WHERE version >= 3";
     sqlx::raw_sql(undo).execute(&older).await.unwrap();
     older.close().await;
     let store = sqlite(&folder).await;
