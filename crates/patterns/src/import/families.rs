@@ -75,7 +75,7 @@ impl<'a> Families<'a> {
             "starts_with" => "prefix",
             "regex_search" => "regex",
             other => {
-                imported.bad(
+                imported.refuse(
                     place,
                     format!(
                         "{other:?} is no match; write exact, contains, starts_with, word or regex_search"
@@ -85,7 +85,7 @@ impl<'a> Families<'a> {
             }
         };
         let Some(category) = rule.get("category").and_then(Value::as_str) else {
-            imported.bad(place, "it has no category; write one");
+            imported.refuse(place, "it has no category; write one");
             return None;
         };
         let values = rule.get("values").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -95,7 +95,7 @@ impl<'a> Families<'a> {
         let asks = format!("{max_words:?}\0{exclusion:?}");
         let texts = self.texts(place, values, how, &asks, &label, imported);
         if texts.is_empty() {
-            imported.bad(place, format!("{label} has no values that could be matched"));
+            imported.refuse(place, format!("{label} has no values that could be matched"));
             return None;
         }
         let mut body = Map::new();
@@ -133,7 +133,8 @@ impl<'a> Families<'a> {
         let mut texts = Vec::new();
         for (i, value) in values.iter().enumerate() {
             let Some(value) = value.as_str() else {
-                imported.bad(format!("{place}/values/{i}"), format!("{label}: a value is a text; write one"));
+                imported
+                    .refuse(format!("{place}/values/{i}"), format!("{label}: a value is a text; write one"));
                 continue;
             };
             let key = match how {

@@ -68,7 +68,7 @@ pub fn checks(queries: &[LabelledQuery], profile: &str) -> Imported {
         });
         match names.within(CHECKS_FOLDER, &query.query) {
             Some(name) => imported.documents.push((name, body)),
-            None => imported.bad(format!("line {}", query.line), "no name can be made of the query"),
+            None => imported.refuse(format!("line {}", query.line), "no name can be made of the query"),
         }
     }
     let without = queries.iter().filter(|query| query.category.is_none()).count();

@@ -42,7 +42,7 @@ pub struct BadItem {
 pub struct ImportError(String);
 
 impl Imported {
-    fn bad(&mut self, place: impl Into<String>, why: impl Into<String>) {
+    fn refuse(&mut self, place: impl Into<String>, why: impl Into<String>) {
         self.bad.push(BadItem { place: place.into(), why: why.into() });
     }
 

@@ -22,7 +22,7 @@ pub fn rows(text: &str, profile: &str, order: Option<i64>) -> Result<Imported, I
         counted += usize::from(row.get("times_used").and_then(Value::as_u64).unwrap_or(0) > 0);
         match read(row, profile, order, &mut names) {
             Ok(document) => imported.documents.push(document),
-            Err(why) => imported.bad(format!("/{i}"), why),
+            Err(why) => imported.refuse(format!("/{i}"), why),
         }
     }
     if counted > 0 {
