@@ -21,6 +21,7 @@ use crate::backend::Backend;
 use crate::config::{Settings, own_id};
 use crate::directories::Statuses;
 use crate::hub::Hub;
+use crate::merge::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::webhooks::Heard;
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) started_at: jiff::Timestamp,
     /// Whether anybody may read: so on loopback, where whoever reaches the server is on this machine.
     pub(crate) reads_are_open: bool,
+    /// The turns of patches of one document.
+    pub(crate) merge_turns: MergeTurns,
     /// A place for each watcher of the log.
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) recent: Recent,

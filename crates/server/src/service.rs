@@ -25,6 +25,7 @@ use crate::data_dir::DataDir;
 use crate::edge::Edge;
 use crate::hub::{self, Hub};
 use crate::keys::Keys;
+use crate::merge::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::webhooks::Heard;
@@ -117,6 +118,7 @@ impl Service {
             reads_are_open: address.ip().is_loopback(),
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: Recent::default(),
+            merge_turns: MergeTurns::default(),
             directories: directories.iter().map(DirectorySource::statuses).collect(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),

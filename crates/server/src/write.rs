@@ -78,6 +78,11 @@ impl WriteParams {
         Self { dry_run: true, take_over: self.take_over, ..Self::default() }
     }
 
+    /// Whether it is answered as soon as it is live here.
+    pub(crate) fn is_short(&self) -> bool {
+        self.wait != Wait::All
+    }
+
     /// When it is to be made; none for at once.
     fn later(&self) -> Option<Later<'_>> {
         let later = Later {

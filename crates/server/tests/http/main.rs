@@ -7,6 +7,7 @@ mod bad_input;
 mod config;
 mod health;
 mod log;
+mod patches;
 mod patterns;
 mod patterns_import;
 mod patterns_llm;
