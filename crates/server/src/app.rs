@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Tokens;
 use crate::backend::Backend;
+use crate::compute::ComputePool;
 use crate::config::{Settings, own_id};
 use crate::directories::Statuses;
 use crate::hub::Hub;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) hub: Hub,
     pub(crate) limits: ServerLimits,
+    /// Runs what takes too long for the async threads.
+    pub(crate) compute: ComputePool,
     pub(crate) hot_reload: HotReloadSettings,
     pub(crate) replica_id: String,
     pub(crate) backend: Backend,

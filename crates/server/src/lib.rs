@@ -22,6 +22,7 @@ mod app;
 mod auth;
 mod backend;
 mod body;
+mod compute;
 mod config;
 mod data_dir;
 mod directories;

@@ -34,6 +34,10 @@ pub struct ServerLimits {
     pub watchers_max: usize,
     /// How many inputs one batch may have. 10,000.
     pub batch_items_max: usize,
+    /// How long a batch may compute, in ms. 10,000: a full batch on a large ruleset takes a few seconds.
+    pub batch_ms_max: u64,
+    /// How many requests with a long computation may wait for a thread. 256: they are answered within seconds.
+    pub compute_queue_max: usize,
     /// How many documents one diff or restore may compare. 10,000.
     pub diff_documents_max: usize,
     /// How long a write may wait for its replicas, in ms. 60,000.
@@ -54,6 +58,8 @@ impl Default for ServerLimits {
             websocket_send_ms_max: 30_000,
             watchers_max: 1_000,
             batch_items_max: 10_000,
+            batch_ms_max: 10_000,
+            compute_queue_max: 256,
             diff_documents_max: 10_000,
             wait_ms_max: 60_000,
             drain_ms_max: 10_000,

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Shared};
 use crate::backend::Backend;
+use crate::compute::ComputePool;
 use crate::config::{Exchanged, HintsRedis, LogDatabase, Part, llm_place, log_place, own_id};
 use crate::data_dir::DataDir;
 use crate::edge::Edge;
@@ -110,6 +111,7 @@ impl Service {
             tokens,
             metrics: Metrics::new(),
             hub: Hub::new(limits.websocket_clients_max, limits.websocket_queue_max),
+            compute: ComputePool::new(limits.compute_queue_max),
             limits,
             hot_reload: options.hot_reload,
             replica_id,

@@ -49,6 +49,10 @@ bounds! {
     watchers_max: usize => limits.watchers_max, "MIDFLIGHT_WATCHERS_MAX";
     /// How many inputs a batch may have.
     batch_items_max: usize => limits.batch_items_max, "MIDFLIGHT_BATCH_ITEMS_MAX";
+    /// How long a batch may compute, in ms.
+    batch_ms_max: u64 => limits.batch_ms_max, "MIDFLIGHT_BATCH_MS_MAX";
+    /// How many requests with a long computation may wait for a thread.
+    compute_queue_max: usize => limits.compute_queue_max, "MIDFLIGHT_COMPUTE_QUEUE_MAX";
     /// How many documents a diff or a restore may compare.
     diff_documents_max: usize => limits.diff_documents_max, "MIDFLIGHT_DIFF_DOCUMENTS_MAX";
     /// How long a write may wait for its replicas, in ms.
