@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Tokens;
 use crate::backend::Backend;
+use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
 use crate::config::{Settings, own_id};
 use crate::directories::Statuses;
@@ -59,6 +60,12 @@ pub(crate) struct Shared {
     pub(crate) started_at: jiff::Timestamp,
     /// Whether anybody may read: so on loopback, where whoever reaches the server is on this machine.
     pub(crate) reads_are_open: bool,
+    /// What the bodies of requests occupy.
+    pub(crate) bodies: ByteBudget,
+    /// What long answers occupy.
+    pub(crate) answers: ByteBudget,
+    /// A place for each export that parses documents.
+    pub(crate) exports: Semaphore,
     /// The turns of patches of one document.
     pub(crate) merge_turns: MergeTurns,
     /// A place for each watcher of the log.

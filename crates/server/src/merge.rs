@@ -67,7 +67,7 @@ pub(crate) async fn merge(
             // The document was changed by somebody else. Whether the caller's own precondition still holds is seen
             // when it is read again.
             Err(error) if is_lost_race(&error) => {}
-            submitted => return Ok(answer(app, params, submitted?)),
+            submitted => return Ok(answer(app, params, submitted?).await),
         }
     }
     let detail = format!("{id} was changed {TRIES_MAX} times while the patch was made; send it again");

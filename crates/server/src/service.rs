@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Shared};
 use crate::backend::Backend;
+use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
 use crate::config::{Exchanged, HintsRedis, LogDatabase, Part, llm_place, log_place, own_id};
 use crate::data_dir::DataDir;
@@ -32,6 +33,8 @@ use crate::recent::Recent;
 use crate::webhooks::Heard;
 use crate::{ServeError, ServeOptions};
 
+/// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
+const EXPORTS_AT_ONCE: usize = 2;
 /// How often recorded times are folded into their summaries.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -121,6 +124,13 @@ impl Service {
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: Recent::default(),
             merge_turns: MergeTurns::default(),
+            bodies: ByteBudget::new(limits.bodies_bytes_max, limits.import_bytes_max, "bodies_bytes_max"),
+            answers: ByteBudget::new(
+                limits.answers_bytes_max,
+                limits.answer_bytes_max.saturating_mul(2),
+                "answers_bytes_max",
+            ),
+            exports: Semaphore::new(EXPORTS_AT_ONCE),
             directories: directories.iter().map(DirectorySource::statuses).collect(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -96,7 +96,8 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_on(options: ServeOptions, backend: Backend) -> Result<Running, ServeError> {
+pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Running, ServeError> {
+    options.limits.connections_max = crate::descriptors::allowed_connections(options.limits.connections_max);
     let is_there = backend.ready().await?;
     let document = match is_there {
         true => document(&*backend.store).await?,

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use midflight_core::RevisionNumber;
-use midflight_store::{SeenReplica, StoreError};
+use midflight_store::{RevisionQuery, SeenReplica, StoreError};
 
 use crate::app::App;
 use crate::directories;
@@ -53,11 +53,9 @@ async fn everyone(app: &App) -> Result<(Vec<SeenReplica>, RevisionNumber), Store
 
 /// When the first revision after that one came into the log.
 async fn waiting_since(app: &App, applied: RevisionNumber) -> Result<Option<Timestamp>, ApiError> {
-    let waiting = app.engine.store().since(applied, 1).await;
-    match waiting {
-        Ok(waiting) => Ok(waiting.first().map(|one| one.revision.created_at)),
-        // One that was away for so long that what it waits for is compacted: it will read everything anew.
-        Err(StoreError::Compacted { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    let before = Some(applied.next().next());
+    let query = RevisionQuery { before, limit: 1, changes_max: Some(0), ..RevisionQuery::default() };
+    let listed = app.engine.store().revisions(query).await?.items.pop();
+    // One that was unavailable for so long that what it waits for is compacted will read everything again.
+    Ok(listed.filter(|one| one.revision.number > applied).map(|one| one.revision.created_at))
 }

@@ -13,7 +13,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use midflight_core::{KindName, RevisionNumber};
 use midflight_live::Changes;
-use midflight_store::{Appended, StoreError};
+use midflight_store::StoreError;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
@@ -21,7 +21,7 @@ use utoipa::IntoParams;
 use crate::app::App;
 use crate::params::{self, Params};
 use crate::problem::{ApiError, Code, ProblemBody};
-use crate::wire::RevisionAnswer;
+use crate::recent::Summary;
 
 /// Where to begin, and what to hear of.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -81,8 +81,11 @@ async fn start(app: &App, params: &WatchParams, headers: &HeaderMap) -> Result<R
         return Err(StoreError::NoSuchRevision { asked, head }.into());
     }
     // Asked once before the stream begins, so that a compacted number is a 410 and no broken stream.
-    store.since(asked, 1).await?;
-    Ok(asked)
+    let first = store.first().await?;
+    match asked.next() < first {
+        true => Err(StoreError::Compacted { asked: asked.next(), first }.into()),
+        false => Ok(asked),
+    }
 }
 
 struct Watcher {
@@ -133,8 +136,8 @@ impl Watcher {
             return Ok(());
         }
         let page = self.app.recent.since(&**self.app.engine.store(), self.position, served).await?;
-        for one in page.iter().filter(|one| one.revision.number <= served) {
-            self.position = one.revision.number;
+        for one in page.iter().filter(|one| one.number <= served) {
+            self.position = one.number;
             if self.is_wanted(one) {
                 self.ready.push_back(event(one));
             }
@@ -142,9 +145,8 @@ impl Watcher {
         Ok(())
     }
 
-    fn is_wanted(&self, one: &Appended) -> bool {
-        let of_kind = |kind: &KindName| one.revision.changes.iter().any(|change| change.id.kind == *kind);
-        self.kind.as_ref().is_none_or(of_kind)
+    fn is_wanted(&self, one: &Summary) -> bool {
+        self.kind.as_ref().is_none_or(|kind| one.kinds.contains(kind))
     }
 
     fn last(&mut self, name: &str) -> Event {
@@ -153,8 +155,6 @@ impl Watcher {
     }
 }
 
-fn event(one: &Appended) -> Event {
-    let event = Event::default().event("revision").id(one.revision.number.to_string());
-    let data = serde_json::to_string(&RevisionAnswer::from(&one.revision));
-    event.data(data.unwrap_or_default())
+fn event(one: &Summary) -> Event {
+    Event::default().event("revision").id(one.number.to_string()).data(&one.data)
 }

@@ -94,10 +94,10 @@ pub(super) async fn delete_ruleset(
     if is_there {
         let rules = every(&app, &app.rules_kind, &format!("{ruleset}/"), at).await?;
         let unchanged = Precondition::UnchangedSince(at);
-        changes.extend(rules.into_iter().map(|rule| Change::delete(rule.id).when(unchanged)));
+        changes.extend(rules.into_iter().map(|rule| Change::delete(rule).when(unchanged)));
     }
     let submitted = submit(&app, &params, params.edit(author, changes)).await?;
-    Ok(answer(&app, &params, submitted))
+    Ok(answer(&app, &params, submitted).await)
 }
 
 /// The document of a ruleset.

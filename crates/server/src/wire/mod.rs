@@ -20,6 +20,7 @@ pub use document::{DocumentAnswer, DocumentList, VersionAnswer, VersionList};
 pub use edit::{ApplyRequest, ChangeRequest, DocumentDiffAnswer, OpWord, PlanAnswer, WriteAnswer, Written};
 pub use reload::{PhaseAnswer, ReloadAnswer, ReloadList, StatisticsAnswer};
 pub use replica::{Ack, NackAnswer, ReplicaAnswer, ReplicaList};
+pub(crate) use revision::{CHANGES_LISTED_MAX, CHANGES_SHOWN_MAX};
 pub use revision::{ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList};
 pub use schedule::{PlannedAnswer, ScheduleAnswer, ScheduleList, ScheduledChange, WindowAnswer};
 pub(crate) use status::Answering;

@@ -16,13 +16,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{
-    Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, Revision, RevisionNumber,
-};
+use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, RevisionNumber};
 
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token,
+    AppendError, Appended, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision,
+    NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally,
+    TallyQuery, Token, query::PageBounds,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
 use session::Sessions;
@@ -131,8 +130,15 @@ impl Store for PostgresStore {
         append::append(&self.sessions(), new).await
     }
 
-    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+    async fn revisions(
+        &self,
+        query: RevisionQuery,
+    ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
         read::revisions(&mut self.sessions().session().await?, query).await
+    }
+
+    async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError> {
+        read::changed(&mut self.sessions().session().await?, query).await
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
@@ -147,7 +153,7 @@ impl Store for PostgresStore {
         read::everything(&mut self.sessions().session().await?).await
     }
 
-    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
         read::documents(&mut self.sessions().session().await?, query).await
     }
 
@@ -160,8 +166,10 @@ impl Store for PostgresStore {
         id: &DocumentId,
         before: Option<u64>,
         limit: u32,
+        bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
-        read::versions(&mut self.sessions().session().await?, id, before, limit).await
+        read::versions(&mut self.sessions().session().await?, id, before, PageBounds::new(limit, bytes_max))
+            .await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {
