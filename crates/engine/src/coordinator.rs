@@ -190,10 +190,9 @@ impl Coordinator {
     pub(crate) async fn reload(&mut self, trigger: Trigger, by: &str, aim: Aim<'_>) -> Ended {
         let machine = Machine::new(trigger, by.to_owned(), self.core.now());
         let ended = Reload::new(&self.core, machine, &aim).run(&mut self.state, aim).await;
-        // Whatever came of it, those that are still in quarantine were tried.
         match aim {
-            Aim::Retry(revisions) => self.state.tried(revisions, ended.took()),
-            _ => self.state.tried(&ended.retried, ended.took()),
+            Aim::Retry(revisions) => self.state.tried(revisions, ended.took(), ended.is_refused()),
+            _ => self.state.tried(&ended.retried, ended.took(), false),
         }
         ended
     }

@@ -151,24 +151,32 @@ impl Coordinator {
         }
     }
 
+    /// Tries each alone, oldest first, and begins again as long as that releases one: it may have been what kept another
+    /// out.
     async fn retry_each(
         &mut self,
         trigger: Trigger,
         revisions: &[RevisionNumber],
     ) -> Option<Arc<ReloadEvent>> {
         let mut event = None;
-        for revision in revisions {
-            // An earlier one may have released it.
-            if self.core.stop.is_cancelled() || !self.state.quarantine.contains_key(revision) {
-                continue;
+        let mut waiting = revisions.to_vec();
+        loop {
+            let count = waiting.len();
+            for revision in &waiting {
+                if self.core.stop.is_cancelled() || !self.state.quarantine.contains_key(revision) {
+                    continue;
+                }
+                let ended = self.reload(trigger, ENGINE_AUTHOR, Aim::Retry(&[*revision])).await;
+                if ended.is_refused() {
+                    self.state.explain(&[*revision], &ended.problems);
+                }
+                event = ended.event.or(event);
             }
-            let ended = self.reload(trigger, ENGINE_AUTHOR, Aim::Retry(&[*revision])).await;
-            if ended.is_refused() {
-                self.state.explain(&[*revision], &ended.problems);
+            waiting.retain(|revision| self.state.quarantine.contains_key(revision));
+            if waiting.len() == count || waiting.is_empty() {
+                return event;
             }
-            event = ended.event.or(event);
         }
-        event
     }
 
     /// Takes over what an earlier process had left out of its copy.

@@ -33,7 +33,7 @@ pub struct Quarantined {
 pub(crate) struct Attempt {
     at: Instant,
     took: Duration,
-    /// How many attempts there were since a document of its kinds changed.
+    /// How many attempts in a row were refused though nothing had changed.
     count: u32,
 }
 
@@ -41,11 +41,6 @@ impl Attempt {
     /// The first attempt, which ended now.
     pub(crate) fn first(took: Duration) -> Self {
         Self { at: Instant::now(), took, count: 0 }
-    }
-
-    /// One more attempt, which ended now.
-    fn again(self, took: Duration) -> Self {
-        Self { count: self.count.saturating_add(1), ..Self::first(took) }
     }
 
     /// When to try again though nothing changed.
@@ -100,11 +95,13 @@ impl State {
         self.quarantine.values().map(|one| one.attempt.next_at()).min()
     }
 
-    /// Keeps that these were tried and how long that took. Those that are not in quarantine any more are passed over.
-    pub(crate) fn tried(&mut self, revisions: &[RevisionNumber], took: Duration) {
+    /// Keeps that these were tried and how long that took, with `in_vain` since nothing had changed. Those that are not in
+    /// quarantine any more are passed over.
+    pub(crate) fn tried(&mut self, revisions: &[RevisionNumber], took: Duration, in_vain: bool) {
         for revision in revisions {
             if let Some(one) = self.quarantine.get_mut(revision) {
-                one.attempt = one.attempt.again(took);
+                let count = if in_vain { one.attempt.count.saturating_add(1) } else { 0 };
+                one.attempt = Attempt { count, ..Attempt::first(took) };
             }
         }
     }
@@ -200,7 +197,7 @@ mod tests {
             tokio::time::advance(Duration::from_millis(1)).await;
             let due = state.due();
             assert_eq!(due.len(), 2, "{seconds}");
-            state.tried(&due, Duration::ZERO);
+            state.tried(&due, Duration::ZERO, true);
         }
     }
 
