@@ -21,6 +21,8 @@ const WAIT: Duration = Duration::from_secs(2);
 pub(crate) struct ByteBudget {
     anonymous: Arc<Semaphore>,
     known: Arc<Semaphore>,
+    /// How many permits each half has.
+    half: u32,
     bytes_max: usize,
     name: &'static str,
 }
@@ -33,16 +35,17 @@ impl ByteBudget {
     /// A budget of `bytes_max`, with the name that refusals call it by. A single request may ask for as many as `one_max`,
     /// so each half has that many.
     pub(crate) fn new(bytes_max: usize, one_max: usize, name: &'static str) -> Self {
-        let half = units((bytes_max / 2).max(one_max)) as usize;
+        let half = units((bytes_max / 2).max(one_max));
         Self {
-            anonymous: Arc::new(Semaphore::new(half)),
-            known: Arc::new(Semaphore::new(half)),
+            anonymous: Arc::new(Semaphore::new(half as usize)),
+            known: Arc::new(Semaphore::new(half as usize)),
+            half,
             bytes_max,
             name,
         }
     }
 
-    /// Occupies bytes, and waits a moment for them.
+    /// Occupies bytes, and waits a moment for them. Who asks for more than there are gets all of them.
     ///
     /// # Errors
     /// `busy` when others still occupy them then.
@@ -51,7 +54,7 @@ impl ByteBudget {
             Caller::Anonymous => &self.anonymous,
             Caller::Known { .. } => &self.known,
         };
-        let permits = Arc::clone(half).acquire_many_owned(units(bytes));
+        let permits = Arc::clone(half).acquire_many_owned(units(bytes).min(self.half));
         match tokio::time::timeout(WAIT, permits).await {
             Ok(Ok(permit)) => Ok(HeldBytes(Some(permit))),
             Ok(Err(_)) | Err(_) => Err(self.busy()),
