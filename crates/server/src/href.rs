@@ -12,8 +12,10 @@ pub(crate) fn escaped(part: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 text.push(char::from(byte))
             }
-            // Writing to a String cannot fail.
-            other => drop(write!(text, "%{other:02X}")),
+            other => {
+                // Writing to a String cannot fail.
+                let _written = write!(text, "%{other:02X}");
+            }
         }
     }
     text

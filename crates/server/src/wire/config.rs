@@ -114,7 +114,6 @@ pub struct KeyChangeAnswer {
     pub takes: &'static str,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 const fn is_zero(count: &usize) -> bool {
     *count == 0
 }
