@@ -171,7 +171,7 @@ mod tests {
         let long = diff(json!({"a": "x".repeat(5000)}), json!({"a": "y".repeat(5000)}));
         let answer = DiffMaker::new(1000, true).make(&long);
         assert!(answer.truncated && answer.patch.is_null() && answer.text.is_none());
-        assert_eq!((answer.old_bytes, answer.new_bytes), (Some(5010), Some(5010)));
+        assert_eq!((answer.old_bytes, answer.new_bytes), (Some(5009), Some(5009)));
         assert_eq!(answer.href.as_deref(), Some("/api/v1/documents/rules/a_b/c/versions"));
         let mut maker = DiffMaker::new(8000, false);
         assert!(!maker.make(&long).truncated);
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_text_is_cut_at_a_line_and_marked() {
         let lines = |of: &str| json!({ "lines": (0..100).map(|n| format!("{of} {n}")).collect::<Vec<_>>() });
-        let answer = DiffMaker::new(9000, true).make(&diff(lines("old"), lines("new")));
+        let answer = DiffMaker::new(7500, true).make(&diff(lines("old"), lines("new")));
         let text = answer.text.unwrap();
         assert!(answer.truncated && answer.patch.is_array());
         assert!(text.ends_with('\n') && text.contains("-    \"old 0\""), "{text}");
