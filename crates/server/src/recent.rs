@@ -97,6 +97,7 @@ mod tests {
             trigger: Trigger::Manual,
             owner: None,
             take_over: false,
+            computed_at: None,
             changes,
         };
         let expected_head = store.head().await.unwrap();

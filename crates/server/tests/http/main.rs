@@ -6,6 +6,7 @@ mod access;
 mod answers;
 mod bad_input;
 mod config;
+mod contention;
 mod health;
 mod log;
 mod patches;
