@@ -41,7 +41,7 @@ pub(crate) fn now(app: &App) -> HotReloadStatus {
         registry: registry(app, ended),
         revision: status.served.get(),
         desired_revision: status.desired.get(),
-        fresh: age.is_some_and(|age| age.as_secs_f64() <= max_age_seconds as f64),
+        fresh: status.store.available && age.is_some_and(|age| age.as_secs_f64() <= max_age_seconds as f64),
         max_age_seconds,
     }
 }

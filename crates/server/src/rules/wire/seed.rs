@@ -46,7 +46,7 @@ pub(crate) struct HotReloadStatus {
     pub(crate) revision: u64,
     /// The newest revision known to be in the log.
     pub(crate) desired_revision: u64,
-    /// Whether the log was looked at within `max_age_seconds`.
+    /// Whether the log answers and was looked at within `max_age_seconds`.
     pub(crate) fresh: bool,
     /// What `HOT_RELOAD_MAX_AGE_SECONDS` says.
     pub(crate) max_age_seconds: u64,
