@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::rules::hot_reload::now;
 use crate::rules::wire::RegistryAnswer;
-use crate::wire::{StoreAnswer, ms};
+use crate::wire::{QuarantinedRevisions, StoreAnswer, ms};
 
 /// The routes of health.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -42,6 +42,8 @@ struct ReadyAnswer {
     status: &'static str,
     /// The revision that is served.
     revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    quarantined: QuarantinedRevisions,
     /// Whether the log answers; what is served goes on being served without it.
     store_available: bool,
 }
@@ -56,6 +58,7 @@ async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
     let answer = ReadyAnswer {
         status: if stopping { "stopping" } else { "ready" },
         revision: status.served.get(),
+        quarantined: app.engine.world().quarantined().into(),
         store_available: status.store.available,
     };
     (code, Json(answer))

@@ -4,6 +4,7 @@ mod config;
 mod directory;
 mod document;
 mod edit;
+mod quarantined;
 mod reload;
 mod replica;
 mod revision;
@@ -18,10 +19,13 @@ pub use config::{
 pub use directory::{DirectoryAnswer, DirectoryProblem};
 pub use document::{DocumentAnswer, DocumentList, VersionAnswer, VersionList};
 pub use edit::{ApplyRequest, ChangeRequest, DocumentDiffAnswer, OpWord, PlanAnswer, WriteAnswer, Written};
+pub use quarantined::QuarantinedRevisions;
 pub use reload::{PhaseAnswer, ReloadAnswer, ReloadList, StatisticsAnswer};
 pub(crate) use replica::Missing;
 pub use replica::{Ack, NackAnswer, ReplicaAnswer, ReplicaList};
-pub use revision::{ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList};
+pub use revision::{
+    ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList, WatchedRevision,
+};
 pub use schedule::{PlannedAnswer, ScheduleAnswer, ScheduleList, ScheduledChange, WindowAnswer};
 pub(crate) use status::Answering;
 pub use status::{KindStatusAnswer, QuarantinedAnswer, RefusedAnswer, StatusAnswer, StoreAnswer};

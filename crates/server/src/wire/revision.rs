@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{DocumentAnswer, DocumentDiffAnswer, stamp};
+use crate::problem::ProblemItem;
 
 /// What a revision did to one document.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -57,6 +58,35 @@ impl From<&Revision> for RevisionAnswer {
             created_at: stamp(revision.created_at),
             changes: revision.changes.iter().map(ChangeAnswer::from).collect(),
         }
+    }
+}
+
+/// One entry of the log as a watcher gets it: a [`RevisionAnswer`], and whether it is served.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct WatchedRevision {
+    /// Its place in the log.
+    pub number: u64,
+    /// Who.
+    pub author: String,
+    /// Why, in the author's words.
+    pub reason: String,
+    /// What asked for it.
+    pub trigger: &'static str,
+    /// When it was accepted.
+    pub created_at: String,
+    /// What it changed.
+    pub changes: Vec<ChangeAnswer>,
+    /// Whether it is left out on this replica, since it is invalid here: none of it went live.
+    pub quarantined: bool,
+    /// Why it is left out; each problem has a stable `code`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ProblemItem>,
+}
+
+impl WatchedRevision {
+    pub(crate) fn new(revision: &Revision, quarantined: bool, problems: Vec<ProblemItem>) -> Self {
+        let RevisionAnswer { number, author, reason, trigger, created_at, changes } = revision.into();
+        Self { number, author, reason, trigger, created_at, changes, quarantined, problems }
     }
 }
 
