@@ -172,6 +172,8 @@ impl Coordinator {
     pub(crate) fn show(&self) {
         let mut shown = self.shown.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         shown.clone_from(&self.state);
+        drop(shown);
+        self.core.fleet.changed();
     }
 
     /// Tells the other replicas. That it cannot be told delays them and loses nothing.

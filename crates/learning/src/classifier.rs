@@ -7,7 +7,7 @@ use std::time::Duration;
 use midflight_components::Llm;
 use midflight_core::RevisionNumber;
 use midflight_engine::Engine;
-use midflight_live::Live;
+use midflight_live::{Basis, Live};
 use midflight_patterns::{Classification, ClassifyError, PatternsSnapshot, Prompt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -88,7 +88,7 @@ struct Unknown {
     prompt: Arc<Prompt>,
     key: String,
     text: String,
-    revision: RevisionNumber,
+    basis: Basis,
 }
 
 impl Classifier {
@@ -215,12 +215,12 @@ impl Shared {
     /// What the patterns say, or that an LLM is to be asked.
     fn look(&self, query: &str, profile: Option<&str>) -> Result<Result<Answer, Unknown>, ClassifyError> {
         let patterns = self.patterns.load();
-        let revision = patterns.revision();
+        let basis = patterns.basis();
         let Classification { profile_name, text, key, found, .. } = patterns.classify(query, profile)?;
         if let Some(found) = found {
             let of_profile = found.pattern.shared_profile();
             self.counting.count([(found.pattern.shared_id(), Counter::Used), (of_profile, Counter::Matched)]);
-            return Ok(Ok(Answer::found(&found, key, revision)));
+            return Ok(Ok(Answer::found(&found, key, basis)));
         }
         let profile = Arc::clone(profile_name);
         let why = match patterns.prompt(&profile) {
@@ -232,16 +232,16 @@ impl Shared {
                 "no pattern matches it, and there is no prompt for an LLM (patterns/prompts/{profile})"
             ),
             Some(prompt) => {
-                return Ok(Err(Unknown { prompt: Arc::clone(prompt), profile, key, text, revision }));
+                return Ok(Err(Unknown { prompt: Arc::clone(prompt), profile, key, text, basis }));
             }
         };
         self.counting.count([(&profile, Counter::None)]);
-        Ok(Ok(Answer::none(why, key, revision)))
+        Ok(Ok(Answer::none(why, key, basis)))
     }
 
     fn unanswered(&self, why: impl Into<Arc<str>>, unknown: Unknown) -> Answer {
         self.counting.count([(&unknown.profile, Counter::None)]);
-        Answer::none(why, unknown.key, unknown.revision)
+        Answer::none(why, unknown.key, unknown.basis)
     }
 
     /// The answer that an opinion makes, when it is there.
@@ -251,7 +251,7 @@ impl Shared {
             Ok(opined) => match unknown.prompt.category(&opined.category) {
                 Some(category) => {
                     self.counting.count([(&unknown.profile, Counter::Llm)]);
-                    return Answer::of_llm(&opined, category, unknown.key, unknown.revision);
+                    return Answer::of_llm(&opined, category, unknown.key, unknown.basis);
                 }
                 // Who asked first was served another prompt.
                 None => Silence::asked("the prompt changed while the LLM was asked; ask again"),

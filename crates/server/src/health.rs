@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use midflight_bus::BusStatus;
 use midflight_core::Outcome;
 use midflight_engine::EngineStatus;
@@ -14,7 +15,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::rules::hot_reload::now;
 use crate::rules::wire::RegistryAnswer;
-use crate::wire::ms;
+use crate::wire::{QuarantinedRevisions, StoreAnswer, ms};
 
 /// The routes of health.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -41,7 +42,9 @@ struct ReadyAnswer {
     status: &'static str,
     /// The revision that is served.
     revision: u64,
-    /// Whether the log can be reached; what is served goes on being served without it.
+    /// Revisions up to `revision` that are left out on this replica.
+    quarantined: QuarantinedRevisions,
+    /// Whether the log answers; what is served goes on being served without it.
     store_available: bool,
 }
 
@@ -55,7 +58,8 @@ async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
     let answer = ReadyAnswer {
         status: if stopping { "stopping" } else { "ready" },
         revision: status.served.get(),
-        store_available: status.store_error.is_none(),
+        quarantined: app.engine.world().quarantined().into(),
+        store_available: status.store.available,
     };
     (code, Json(answer))
 }
@@ -91,21 +95,28 @@ struct HotReloadHealth {
     registry: RegistryAnswer,
     /// The checks.
     checks: Checks,
-    /// Whether the log was looked at within `HOT_RELOAD_MAX_AGE_SECONDS`.
+    /// Whether the log answers and was looked at within `HOT_RELOAD_MAX_AGE_SECONDS`.
     fresh: bool,
+    /// How long ago the log was last looked at for what is new; null before the first look.
+    last_looked_ms: Option<f64>,
     /// Revisions that are left out here, since they did not hold.
     quarantined: Vec<u64>,
-    /// Whether the log can be reached.
+    /// Whether the log answers.
     store_available: bool,
+    /// The same, with since when.
+    store: StoreAnswer,
     /// Whether what is served comes from the local copy, since the log was away at the start.
     from_copy: bool,
     /// What carries the hints.
     bus: BusAnswer,
+    /// Everything that hints come in by: `bus`, and beside Redis or NATS what a log in PostgreSQL says by itself.
+    hint_sources: Vec<BusAnswer>,
     /// What is wrong without keeping anybody from being answered.
     degraded: Vec<String>,
 }
 
-/// What carries the hints that the log moved. Without it, what is new is found by the period.
+/// What carries hints that the log moved. Each server is asked after 400 ms of silence, and counts as gone after 500 ms
+/// without an answer.
 #[derive(Debug, Serialize, ToSchema)]
 struct BusAnswer {
     /// `memory`, `postgres`, `redis` or `nats`.
@@ -145,10 +156,14 @@ impl From<BusStatus> for BusAnswer {
 }
 
 /// What is wrong without keeping anybody from being answered.
-fn degraded(status: &EngineStatus, bus: &BusStatus) -> Vec<String> {
+fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<String> {
     let mut wrong = Vec::new();
-    if status.store_error.is_some() {
-        wrong.push("the log does not answer; what is served may be out of date".to_owned());
+    if !status.store.available {
+        let answered = status.store.answered.map_or_else(
+            || "the log has not answered yet".to_owned(),
+            |ago| format!("the log does not answer (last answer {} ms ago)", ago.as_millis()),
+        );
+        wrong.push(format!("{answered}; what is served may be out of date"));
     }
     if status.from_copy {
         wrong.push("what is served comes from the local copy".to_owned());
@@ -156,9 +171,12 @@ fn degraded(status: &EngineStatus, bus: &BusStatus) -> Vec<String> {
     if let Some(error) = &status.copy_error {
         wrong.push(format!("the local copy of what is served cannot be written: {error}"));
     }
-    if !bus.connected {
-        let period = status.refresh.period.as_secs();
-        wrong.push(format!("no hints come by {}; what is new is found within {period} s", bus.name));
+    let connected: Vec<_> =
+        sources.iter().filter(|source| source.connected).map(|source| source.name).collect();
+    let others = if connected.is_empty() { "nothing".to_owned() } else { connected.join(", ") };
+    for source in sources.iter().filter(|source| !source.connected) {
+        let (name, since) = (source.name, source.since.elapsed().as_millis());
+        wrong.push(format!("no hints by {name} for {since} ms; hints come by {others}; {looked}"));
     }
     wrong
 }
@@ -170,13 +188,19 @@ fn degraded(status: &EngineStatus, bus: &BusStatus) -> Vec<String> {
     responses((status = 200, body = HotReloadHealth), (status = 503, body = HotReloadHealth)))]
 async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth>) {
     let (now, status) = (now(&app), app.engine.status());
-    let store_available = status.store_error.is_none();
     let succeeded = status
         .last_reload
         .as_ref()
         .is_none_or(|event| event.outcome.is_live() || event.outcome == Outcome::LoadFailed);
-    let bus = app.backend.buses.bus.status();
-    let degraded = degraded(&status, &bus);
+    let bus = &app.backend.buses.bus;
+    let sources = bus.sources();
+    let last_looked_ms =
+        status.last_checked_at.map(|at| ms(Timestamp::now().duration_since(at).unsigned_abs()));
+    let looked = last_looked_ms.map_or_else(
+        || "the log was not looked at yet".to_owned(),
+        |ago| format!("the log was last looked at {ago:.0} ms ago"),
+    );
+    let degraded = degraded(&status, &sources, &looked);
     let checks = Checks {
         monitoring_active: now.monitoring_active,
         registry_has_rules: now.registry.rule_count > 0,
@@ -197,10 +221,13 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         registry: now.registry,
         checks,
         fresh: now.fresh,
+        last_looked_ms,
         quarantined: status.quarantined.keys().map(|revision| revision.get()).collect(),
-        store_available,
+        store_available: status.store.available,
+        store: StoreAnswer::from(&status.store),
         from_copy: status.from_copy,
-        bus: bus.into(),
+        bus: bus.status().into(),
+        hint_sources: sources.into_iter().map(BusAnswer::from).collect(),
         degraded,
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer))

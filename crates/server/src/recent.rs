@@ -8,7 +8,7 @@ use midflight_core::{KindName, RevisionNumber};
 use midflight_store::{ListedRevision, RevisionQuery, Store, StoreError};
 use tokio::sync::Mutex;
 
-use crate::wire::{CHANGES_SHOWN_MAX, RevisionAnswer};
+use crate::wire::{CHANGES_SHOWN_MAX, RevisionAnswer, WatchedRevision};
 
 /// How many revisions are read from the log at once.
 const PAGE: u32 = 64;
@@ -22,16 +22,20 @@ pub(crate) struct Summary {
     pub(crate) number: RevisionNumber,
     /// The kinds that it changed documents of.
     pub(crate) kinds: Vec<KindName>,
-    /// What is sent: a `RevisionAnswer`.
+    /// What is sent of one that is served: a `WatchedRevision`.
     pub(crate) data: String,
+    /// What it is made of.
+    pub(crate) answer: RevisionAnswer,
 }
 
 impl From<&ListedRevision> for Summary {
     fn from(listed: &ListedRevision) -> Self {
+        let answer = RevisionAnswer::from(listed);
         Self {
             number: listed.revision.number,
             kinds: listed.kinds.iter().map(|(kind, _)| kind.clone()).collect(),
-            data: serde_json::to_string(&RevisionAnswer::from(listed)).unwrap_or_default(),
+            data: serde_json::to_string(&WatchedRevision::served(&answer)).unwrap_or_default(),
+            answer,
         }
     }
 }

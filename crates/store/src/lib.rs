@@ -1,5 +1,6 @@
 //! The log: the append-only list of revisions, and the only truth.
 
+mod availability;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -18,6 +19,7 @@ mod sqlite;
 mod store;
 mod tally;
 
+pub use availability::Availability;
 pub use error::{AppendError, StoreError};
 pub use last_good::{LastGood, LastGoodFile};
 pub use lead::Lead;

@@ -6,10 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, RevisionNumber};
 
+use tokio::sync::watch;
+
 use crate::{
-    AppendError, Appended, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision,
-    NewRevision, Page, Replica, RevisionQuery, SeenReplica, StoreError, StoredDocument, Tally, TallyQuery,
-    Token,
+    AppendError, Appended, Availability, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead,
+    ListedRevision, NewRevision, Page, Replica, RevisionQuery, SeenReplica, StoreError, StoredDocument, Tally,
+    TallyQuery, Token,
 };
 
 /// The log and what belongs to it.
@@ -162,6 +164,17 @@ pub trait Store: Send + Sync + 'static {
     /// Leads those who follow the log, if nobody does. A leader that is dead is replaced within seconds: ask again about
     /// every second. Cost: one connection as long as it leads, where many share the log.
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError>;
+
+    /// Whether the store answers, as it was measured last, without waiting for it. None for one whose reads are local and
+    /// cannot hang, and until something was measured. Cost: a short lock.
+    fn availability(&self) -> Option<Availability> {
+        None
+    }
+
+    /// Says whenever [`Store::availability`] is another one; none for a store that does not measure it.
+    fn availability_changes(&self) -> Option<watch::Receiver<()>> {
+        None
+    }
 
     /// Looks whether everything can be read and agrees with itself; the problems, in words. Cost: reads all of it.
     async fn diagnose(&self) -> Result<Vec<String>, StoreError>;

@@ -52,6 +52,7 @@ pub(crate) async fn list_configs(
         next_cursor: items.last().filter(|_| more).map(|last| last.name.clone()),
         items,
         revision: configs.revision().get(),
+        quarantined: configs.quarantined().into(),
     }))
 }
 
@@ -121,7 +122,7 @@ pub(crate) async fn get_effective(
     let configs = app.configs.load();
     let entry = configs.get(&id.name).ok_or_else(|| absent(&id))?;
     let restart = if id == own_id() { app.reloader.report().restart_required } else { Vec::new() };
-    Ok(Json(EffectiveAnswer::new(&name, entry, &restart, configs.revision().get())))
+    Ok(Json(EffectiveAnswer::new(&name, entry, &restart, configs.world())))
 }
 
 /// Which states of a config to compare.

@@ -35,6 +35,7 @@ pub(super) async fn list_rulesets(
         next_cursor: items.last().filter(|_| more).map(|last| last.ruleset.clone()),
         items,
         revision: rules.revision().get(),
+        quarantined: rules.quarantined().into(),
     }))
 }
 

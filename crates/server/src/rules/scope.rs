@@ -167,6 +167,7 @@ async fn run(app: &App, author: Author, anew: bool, filtered_by: FilteredBy) -> 
         filtered_by,
         outcome: event.outcome.as_str(),
         revision: rules.revision().get(),
+        quarantined: rules.quarantined().into(),
         reload: ReloadAnswer::from(&*event),
     };
     let status = match event.outcome {

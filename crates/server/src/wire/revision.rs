@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{DocumentAnswer, DocumentDiffAnswer, stamp};
+use crate::problem::ProblemItem;
 
 /// How many changes of each revision a list shows.
 pub(crate) const CHANGES_LISTED_MAX: u32 = 20;
@@ -67,6 +68,45 @@ impl From<&ListedRevision> for RevisionAnswer {
             changes: revision.changes.iter().map(ChangeAnswer::from).collect(),
             changes_count: listed.changes_count(),
         }
+    }
+}
+
+/// One entry of the log as a watcher gets it: a [`RevisionAnswer`], and whether it is served.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct WatchedRevision {
+    /// Its place in the log.
+    pub number: u64,
+    /// Who.
+    pub author: String,
+    /// Why, in the author's words.
+    pub reason: String,
+    /// What asked for it.
+    pub trigger: &'static str,
+    /// When it was accepted.
+    pub created_at: String,
+    /// What it changed; of many changes the first.
+    pub changes: Vec<ChangeAnswer>,
+    /// How many changes there are in all.
+    pub changes_count: u64,
+    /// Whether it is left out on this replica, since it is invalid here: none of it went live.
+    pub quarantined: bool,
+    /// Why it is left out; each problem has a stable `code`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ProblemItem>,
+}
+
+impl WatchedRevision {
+    /// One that is served.
+    pub(crate) fn served(answer: &RevisionAnswer) -> Self {
+        let RevisionAnswer { number, author, reason, trigger, created_at, changes, changes_count } =
+            answer.clone();
+        let (quarantined, problems) = (false, Vec::new());
+        Self { number, author, reason, trigger, created_at, changes, changes_count, quarantined, problems }
+    }
+
+    /// One that is left out, and why.
+    pub(crate) fn quarantined(answer: &RevisionAnswer, problems: Vec<ProblemItem>) -> Self {
+        Self { quarantined: true, problems, ..Self::served(answer) }
     }
 }
 
