@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::config::{left_out, own_id};
 use crate::rules::hot_reload::now;
 use crate::rules::wire::RegistryAnswer;
 use crate::wire::ms;
@@ -156,6 +157,13 @@ fn degraded(status: &EngineStatus, bus: &BusStatus) -> Vec<String> {
     if let Some(error) = &status.copy_error {
         wrong.push(format!("the local copy of what is served cannot be written: {error}"));
     }
+    if let Some((revision, left_out)) = left_out(status) {
+        wrong.push(format!(
+            "{} of revision {revision} is not in effect here, and an earlier version or the defaults are: {}",
+            own_id(),
+            left_out.problems
+        ));
+    }
     if !bus.connected {
         let period = status.refresh.period.as_secs();
         wrong.push(format!("no hints come by {}; what is new is found within {period} s", bus.name));
@@ -175,7 +183,8 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         .last_reload
         .as_ref()
         .is_none_or(|event| event.outcome.is_live() || event.outcome == Outcome::LoadFailed);
-    let bus = app.backend.buses.bus.status();
+    let mut bus = app.backend.buses.bus.status();
+    bus.last_error = bus.last_error.map(|error| app.redactor.redact(&error).into_owned());
     let degraded = degraded(&status, &bus);
     let checks = Checks {
         monitoring_active: now.monitoring_active,
