@@ -56,8 +56,7 @@ impl Draft {
         texts
     }
 
-    /// Resolves the references of the document. Those of the log stand in secrets alone: whatever is no secret is shown to
-    /// whoever asks, and would show what it refers to.
+    /// Resolves the references of the document; those of the log in secrets alone.
     pub(crate) fn resolve(
         &mut self,
         defaults: &Value,
@@ -68,7 +67,6 @@ impl Draft {
         let mut problems = Problems::default();
         for (path, text) in self.references() {
             if by == Writer::Log && has_reference(&text) && !keys.is_secret(&path) {
-                problems.add(no_secret(path));
                 continue;
             }
             match resolve(&text, around, by) {
@@ -221,6 +219,18 @@ pub(crate) fn refuse_literal_secrets(document: &Value, keys: &Keys) -> Problems 
                  ${{file:PATH}}, or set it by a variable"
             );
             problems.add(Problem::new(LITERAL_SECRET, path, message));
+        }
+    });
+    problems
+}
+
+/// Refuses references that stand in no secret, also where another layer covers them here. Whatever is no secret is shown to
+/// whoever asks, and would show what it refers to.
+pub(crate) fn refuse_open_references(document: &Value, keys: &Keys) -> Problems {
+    let mut problems = Problems::default();
+    texts_of(document, &Pointer::root(), &mut |path, text| {
+        if text.contains("${") && has_reference(text) && !keys.is_secret(&path) {
+            problems.add(no_secret(path));
         }
     });
     problems

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::REDACTED;
-use crate::draft::{Draft, refuse_literal_secrets, texts_of};
+use crate::draft::{Draft, refuse_literal_secrets, refuse_open_references, texts_of};
 use crate::entry::Entry;
 use crate::keys::{Keys, Takes};
 use crate::operator::OperatorContents;
@@ -220,6 +220,9 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
             (Some(typed), _) => self.keys_of(&typed),
             (None, _) => self.keys.clone(),
         };
+        if let (Some(document), Writer::Log) = (document, by) {
+            problems.append(refuse_open_references(document, &keys));
+        }
         problems.append(draft.resolve(&self.defaults, around, by, &keys));
         draft.secrets(&keys, &mut |secret| {
             if secret.len() >= REDACTED_BYTES_MIN {

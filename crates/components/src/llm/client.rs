@@ -182,8 +182,9 @@ impl Client {
     }
 
     fn refusal(&self, body: &[u8]) -> String {
-        let text: String = String::from_utf8_lossy(body).chars().take(REFUSAL_CHARS_MAX).collect();
-        self.target.secrets.redact(&text).into_owned()
+        // Before it is cut: of a secret that the cut goes through, a part would be left.
+        let text = String::from_utf8_lossy(body);
+        self.target.secrets.redact(&text).chars().take(REFUSAL_CHARS_MAX).collect()
     }
 
     /// What the library says, down to the reason, without the URL.

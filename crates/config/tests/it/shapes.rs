@@ -138,6 +138,11 @@ fn documents_of_the_log_refer_to_something_in_secrets_alone() {
     let expected = ["/log/level", "/name", "/server/host", "/server/port", "/tags/1"];
     assert_eq!(problems, expected.map(|path| format!("reference at {path}: {cure}")));
 
+    // What a flag covers here it may not cover elsewhere.
+    let covered = shape().cover("/name", "n", Origin::Flag("--name".into()));
+    let problems = build(&covered, json!({"name": "${env:CANARY}"}), &around).unwrap_err();
+    assert_eq!(problems, [format!("reference at /name: {cure}")]);
+
     // What is wrong elsewhere does not make secrets of anything.
     let mut worse = document;
     worse["database"]["pasword"] = json!("${env:CANARY}");

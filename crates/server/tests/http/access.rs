@@ -61,7 +61,7 @@ async fn raw(server: &crate::support::Server, request: &str) -> String {
 #[tokio::test]
 async fn behind_a_proxy_on_the_same_machine_reading_needs_a_token() {
     let server = server().await;
-    let path = "/api/v1/documents";
+    let path = "/api/v1/revisions";
     for (name, value) in
         [("x-forwarded-for", "203.0.113.7"), ("forwarded", "for=203.0.113.7"), ("via", "1.1 proxy")]
     {
