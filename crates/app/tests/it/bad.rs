@@ -112,6 +112,7 @@ async fn a_document_past_the_file_refers_to_what_the_program_allows_and_the_file
         trigger: Trigger::Manual,
         owner: None,
         take_over: true,
+        computed_at: None,
         changes: vec![Change::put("config/app".parse().unwrap(), json!({"token": reference}))],
     };
     for (references, expected) in [
