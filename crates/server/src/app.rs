@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use midflight_app::Reloader;
 use midflight_components::Llm;
-use midflight_config::Configs;
+use midflight_config::{Configs, Redactor};
 use midflight_core::KindName;
 use midflight_engine::Engine;
 use midflight_learning::Classifier;
@@ -58,8 +58,12 @@ pub(crate) struct Shared {
     pub(crate) replica_id: String,
     pub(crate) backend: Backend,
     pub(crate) started_at: jiff::Timestamp,
-    /// Whether anybody may read: so on loopback, where whoever reaches the server is on this machine.
-    pub(crate) reads_are_open: bool,
+    /// Whether it listens on loopback, where a caller who did not come through a proxy is on this machine and may read.
+    pub(crate) is_on_loopback: bool,
+    /// Whether reads need a token even so.
+    pub(crate) requires_token: bool,
+    /// Takes the secrets of the config out of what is told.
+    pub(crate) redactor: Redactor,
     /// What the bodies of requests occupy.
     pub(crate) bodies: ByteBudget,
     /// What long answers occupy.

@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::config::{left_out, own_id};
 use crate::rules::hot_reload::now;
 use crate::rules::wire::RegistryAnswer;
 use crate::wire::{QuarantinedRevisions, StoreAnswer, ms};
@@ -139,8 +140,8 @@ struct BusAnswer {
     last_error: Option<String>,
 }
 
-impl From<BusStatus> for BusAnswer {
-    fn from(status: BusStatus) -> Self {
+impl BusAnswer {
+    fn new(status: BusStatus, redactor: &Redactor) -> Self {
         Self {
             name: status.name,
             address: status.address,
@@ -150,7 +151,7 @@ impl From<BusStatus> for BusAnswer {
             published: status.published,
             heard: status.heard,
             ignored: status.ignored,
-            last_error: status.last_error,
+            last_error: status.last_error.map(|error| redactor.redact(&error).into_owned()),
         }
     }
 }
@@ -177,6 +178,16 @@ fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<S
     for source in sources.iter().filter(|source| !source.connected) {
         let (name, since) = (source.name, source.since.elapsed().as_millis());
         wrong.push(format!("no hints by {name} for {since} ms; hints come by {others}; {looked}"));
+    }
+    if let Some((revision, left_out)) = left_out(status) {
+        wrong.push(format!(
+            "{} of revision {revision} is not in effect here, and an earlier version or the defaults are: {}",
+            own_id(),
+            left_out.problems
+        ));
+    }
+    if !status.failed_checks.is_empty() {
+        wrong.push(format!("checks fail on what is served from the local copy: {}", status.failed_checks));
     }
     wrong
 }
@@ -226,8 +237,8 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         store_available: status.store.available,
         store: StoreAnswer::from(&status.store),
         from_copy: status.from_copy,
-        bus: bus.status().into(),
-        hint_sources: sources.into_iter().map(BusAnswer::from).collect(),
+        bus: BusAnswer::new(bus.status(), &app.redactor),
+        hint_sources: sources.into_iter().map(|source| BusAnswer::new(source, &app.redactor)).collect(),
         degraded,
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer))

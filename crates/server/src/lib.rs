@@ -63,7 +63,7 @@ pub use backend::Backend;
 pub use config::{
     BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
     OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction,
-    WebhookSettings,
+    WebhookScope, WebhookSettings,
 };
 pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
 pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};

@@ -201,6 +201,8 @@ pub struct ServeOptions {
     pub ready_file: Option<PathBuf>,
     /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600.
     pub admin_token_file: Option<PathBuf>,
+    /// Whether reads need a token on loopback too, as behind a proxy on the same machine. Elsewhere they always do.
+    pub require_token: bool,
     /// The name of this replica, which no other of its log has; none for one made from the host's name, and kept in the
     /// data folder.
     pub replica_id: Option<String>,
@@ -227,6 +229,7 @@ impl ServeOptions {
             watch: Vec::new(),
             ready_file: None,
             admin_token_file: None,
+            require_token: false,
             replica_id: None,
             labels: BTreeMap::new(),
             limits: ServerLimits::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Change, Edit, Effect, RevisionNumber, Trigger};
+use midflight_core::{Change, Edit, Effect, RevisionNumber, Step, Trigger};
 use midflight_engine::{Accepted, Ack as EngineAck, Refused, What};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -334,9 +334,20 @@ async fn scheduled(app: &App, params: &WriteParams, waiting: Waiting) -> WriteAn
         outcome: "scheduled",
         diff,
         plan: tried.as_ref().and_then(|tried| tried.plan.as_ref()).map(PlanAnswer::from),
+        not_tried: tried.as_ref().map_or_else(Vec::new, not_tried),
         schedule: Some(planned.answer()),
         ..made
     }
+}
+
+/// The components that a dry run says nothing of.
+fn not_tried(tried: &Accepted) -> Vec<String> {
+    let steps = tried.plan.as_ref().map_or(&[][..], |plan| plan.steps.as_slice());
+    let prepared = steps.iter().filter_map(|step| match step {
+        Step::Prepare { component } => Some(component.clone()),
+        _ => None,
+    });
+    prepared.collect()
 }
 
 fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
@@ -348,6 +359,7 @@ fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
         documents: Vec::new(),
         diff: Vec::new(),
         plan: None,
+        not_tried: Vec::new(),
         reload_id: None,
         reload_time_ms: None,
         acks: (params.wait == Wait::All).then(missing),
@@ -379,6 +391,7 @@ async fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Optio
         documents: accepted.documents.iter().map(Written::from).collect(),
         diff: of_edit(app, &accepted.diff, params.text).await,
         plan: accepted.plan.as_ref().map(PlanAnswer::from),
+        not_tried: if params.dry_run { not_tried(accepted) } else { Vec::new() },
         reload_id: accepted.event.as_ref().map(|event| event.id.0),
         reload_time_ms: accepted.event.as_ref().map(|event| ms(event.took)),
         acks: heard.map(|heard| heard.acks),

@@ -97,7 +97,7 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
     }
     match (dry_run, outcome.as_str()) {
         (true, "unchanged") => talk("nothing would change"),
-        (true, _) => talk("it holds; nothing was changed (dry run)"),
+        (true, _) => talk(&tried(answer)),
         (false, "unchanged") => talk("nothing to change: it is so already"),
         (false, "scheduled") => talk(&scheduled(answer)),
         (false, "queued") => talk("it goes on without you; look with `midflight history`"),
@@ -105,6 +105,17 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
         (false, _) => talk(&format!("revision {} is live{}", text(answer, "revision"), everywhere(answer))),
     }
     Ok(())
+}
+
+/// What a dry run came to, and what it says nothing of.
+fn tried(answer: &Value) -> String {
+    let untried = answer.get("not_tried").and_then(Value::as_array).into_iter().flatten();
+    let untried: Vec<_> = untried.filter_map(Value::as_str).collect();
+    let held = "it holds; nothing was changed (dry run)";
+    match untried.is_empty() {
+        true => held.to_owned(),
+        false => printable(&format!("{held}; its connections were not tried: {}", untried.join(", "))),
+    }
 }
 
 /// Says what of a config is not in effect.

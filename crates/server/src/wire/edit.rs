@@ -149,6 +149,10 @@ pub struct WriteAnswer {
     pub diff: Vec<DocumentDiffAnswer>,
     /// What was done, or would be.
     pub plan: Option<PlanAnswer>,
+    /// Of a dry run: the components that would follow it and were not tried. A dry run connects to nothing and sends nobody a
+    /// secret, so whether they would be refused is seen when the edit is made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_tried: Vec<String>,
     /// The reload that made it live here, in `/api/v1/reloads`.
     pub reload_id: Option<u64>,
     /// How long that took.

@@ -14,6 +14,7 @@ mod patterns;
 mod patterns_import;
 mod patterns_llm;
 mod patterns_views;
+mod references;
 mod rules;
 mod schedules;
 mod socket;
