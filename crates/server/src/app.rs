@@ -12,6 +12,7 @@ use midflight_learning::Classifier;
 use midflight_live::Live;
 use midflight_patterns::PatternsSnapshot;
 use midflight_rules::RulesSnapshot;
+use midflight_source::DirectoryHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +20,6 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Tokens;
 use crate::backend::Backend;
 use crate::config::{Settings, own_id};
-use crate::directories::Statuses;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
@@ -58,7 +58,8 @@ pub(crate) struct Shared {
     /// A place for each watcher of the log.
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) recent: Recent,
-    pub(crate) directories: Statuses,
+    /// The directories that this replica watches.
+    pub(crate) directories: Vec<DirectoryHandle>,
     /// Cancelled when the server begins to stop.
     pub(crate) stopping: CancellationToken,
     /// Work that outlives its request: queued writes, and sockets.

@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::directories;
 use crate::rules::hot_reload::now;
 use crate::rules::wire::RegistryAnswer;
 use crate::wire::ms;
@@ -176,7 +177,8 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         .as_ref()
         .is_none_or(|event| event.outcome.is_live() || event.outcome == Outcome::LoadFailed);
     let bus = app.backend.buses.bus.status();
-    let degraded = degraded(&status, &bus);
+    let mut degraded = degraded(&status, &bus);
+    degraded.extend(directories::degraded(&app.directories));
     let checks = Checks {
         monitoring_active: now.monitoring_active,
         registry_has_rules: now.registry.rule_count > 0,

@@ -43,10 +43,11 @@ pub(crate) enum Metric {
     LlmFailures,
     LlmAvailable,
     WebsocketClients,
+    DirectoriesBlocked,
 }
 
 impl Metric {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 26] = [
         Self::RuleReloads,
         Self::RuleReloadTime,
         Self::RulesReloaded,
@@ -72,6 +73,7 @@ impl Metric {
         Self::LlmFailures,
         Self::LlmAvailable,
         Self::WebsocketClients,
+        Self::DirectoriesBlocked,
     ];
 
     const fn name(self) -> &'static str {
@@ -101,6 +103,7 @@ impl Metric {
             Self::LlmFailures => "midflight_llm_failures",
             Self::LlmAvailable => "midflight_llm_available",
             Self::WebsocketClients => "midflight_websocket_clients",
+            Self::DirectoriesBlocked => "midflight_directories_blocked",
         }
     }
 
@@ -133,6 +136,9 @@ impl Metric {
             Self::LlmFailures => "Calls of the LLM that it did not answer",
             Self::LlmAvailable => "1 while an LLM is configured and is not left alone for having failed",
             Self::WebsocketClients => "WebSocket clients that are connected",
+            Self::DirectoriesBlocked => {
+                "Watched directories whose changes are held back: unreadable, broken or with a loss to confirm"
+            }
         }
     }
 
@@ -263,6 +269,7 @@ impl Metrics {
         let (status, bus) = (app.engine.status(), app.backend.buses.bus.status());
         let clients = app.limits.websocket_clients_max.saturating_sub(app.hub.places.available_permits());
         let (llm, calls) = (app.llm.status(), app.llm.counts());
+        let blocked = app.directories.iter().filter(|directory| directory.status().blocked).count();
         let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
         for (metric, value) in [
             (Metric::MonitoringActive, truth(status.refresh.enabled)),
@@ -275,6 +282,7 @@ impl Metrics {
             (Metric::BusConnected, truth(bus.connected)),
             (Metric::LlmAvailable, truth(llm.is_some_and(|llm| llm.breaker != BreakerState::Open))),
             (Metric::WebsocketClients, clients as f64),
+            (Metric::DirectoriesBlocked, blocked as f64),
         ] {
             self.gauge(metric).set(value);
         }

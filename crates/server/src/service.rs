@@ -92,7 +92,7 @@ impl Service {
         let configs = engine.live(part.0).ok_or(ServeError::Composition)?;
         refuse_bad_config(&engine, &configs).await?;
         let reloader = boot.follow(&engine, configs.clone(), options.config.file_options)?;
-        let directories = crate::directories::start(&engine, &options.watch).await?;
+        let directories = crate::directories::start(&engine, &options.watch, options.directory).await?;
         let learning = LearningOptions::new(replica_id.clone());
         let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), learning);
         let limits = options.limits;
@@ -117,7 +117,7 @@ impl Service {
             reads_are_open: address.ip().is_loopback(),
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: Recent::default(),
-            directories: directories.iter().map(DirectorySource::statuses).collect(),
+            directories: directories.iter().map(DirectorySource::handle).collect(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             engine,

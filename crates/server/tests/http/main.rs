@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod config;
+mod directories;
 mod health;
 mod log;
 mod patterns;
