@@ -9,6 +9,7 @@ mod directories;
 mod health;
 mod log;
 mod patterns;
+mod patterns_bounds;
 mod patterns_import;
 mod patterns_llm;
 mod patterns_views;
