@@ -16,6 +16,7 @@ use crate::check;
 use crate::component::{Component, Criticality};
 use crate::coordinator::{Coordinator, Wish};
 use crate::core::{Clock, Core};
+use crate::dry_runs::DryRunner;
 use crate::faults::Faults;
 use crate::fleet::{Ack, Fleet, Identity};
 use crate::follower::{Bell, Refresh, follow};
@@ -163,6 +164,7 @@ impl EngineBuilder {
             store: self.store,
             bus: self.bus,
             workers: Workers::new(self.limits.runaways_max, self.inline_work),
+            dry_run_workers: Workers::new(self.limits.runaways_max, self.inline_work),
             limits: self.limits,
             clock: self.clock,
             history,
@@ -173,11 +175,18 @@ impl EngineBuilder {
             tasks: tasks.clone(),
             retiring: TaskTracker::new(),
         });
-        let (requests, waiting) = Requests::new(core.limits.queue_max);
+        let (requests, waiting) = Requests::new(&core.limits);
         let bell = Arc::new(Bell::default());
         let refresh = watch::Sender::new(self.refresh);
         let mut coordinator =
-            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), waiting, Arc::clone(&bell));
+            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), waiting.changes, Arc::clone(&bell));
+        let dry_runner = DryRunner::new(
+            Arc::clone(&core),
+            Arc::clone(&shown),
+            requests.downgrade(),
+            waiting.dry_runs,
+            waiting.validations,
+        );
         let first = coordinator.start().await;
         if serves_nothing(&first, &shown, &core) {
             stop_writer.cancel();
@@ -188,6 +197,7 @@ impl EngineBuilder {
         }
         tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
         tasks.spawn(coordinator.run());
+        tasks.spawn(dry_runner.run());
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
         let writer = Some(HistoryWriter { stop: stop_writer, task: writer });
@@ -323,7 +333,7 @@ impl Engine {
     /// # Errors
     /// What [`Engine::apply`] would have answered.
     pub async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.requests.edit(edit, Wish::Nothing).await
+        self.requests.dry_run(edit).await
     }
 
     /// Looks at the log and serves what it holds. With `anew`, compiles everything afresh, whether or not it changed.
@@ -335,7 +345,8 @@ impl Engine {
     }
 
     /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload with `anew`
-    /// does, and drops it: nothing that is served changes. Cost: compiles everything; edits wait meanwhile.
+    /// does, and drops it: nothing that is served changes. All who ask while one waits its turn get its answer, and it ends
+    /// when they all are gone. Cost: compiles everything, beside reloads and edits.
     ///
     /// # Errors
     /// [`Refusal::Busy`], [`Refusal::Stopping`], or [`Refusal::Store`]. What does not hold is no error but the answer.
@@ -430,6 +441,7 @@ impl Engine {
             store_error: state.store_error,
             from_copy: state.from_copy,
             behind: state.behind,
+            failed_checks: state.failed_checks,
             copy_error: self.core.keeper.as_ref().and_then(|keeper| keeper.error()),
             last_reload: state.last_reload,
             runaways: self.core.workers.runaways(),
