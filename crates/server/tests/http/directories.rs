@@ -13,7 +13,7 @@ async fn a_directory_that_lost_everything_is_reported_and_deletes_once_that_is_c
     let file = watched.path().join("a.yaml");
     std::fs::write(
         &file,
-        "kind: rules\nname: conditions/adult\nbody: {field: age, operator: greater_than, constant: 17}\n",
+        "kind: rules\nname: conditions/adult\nbody: {attribute: age, operator: greater_than, constant: 17}\n",
     )
     .unwrap();
     let dir = watched.path().to_owned();
