@@ -196,6 +196,7 @@ impl Learner {
             trigger: Trigger::Learned,
             owner: None,
             take_over: false,
+            computed_at: None,
             changes,
         };
         match self.engine.apply(edit).await {
