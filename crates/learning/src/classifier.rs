@@ -47,9 +47,9 @@ pub struct LearningOptions {
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedBy {
-    /// Somebody who did not say who they are.
+    /// A caller without a token.
     Anonymous,
-    /// Somebody who is known, or the program itself.
+    /// A caller with a token, or the program itself.
     Known,
 }
 

@@ -25,8 +25,8 @@ pub enum LearningMode {
 /// Whose queries are learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LearnFrom {
-    /// Those of callers with a token. A caller without one is classified as any other and changes nothing: who does not
-    /// say who they are must not write what everybody is answered with.
+    /// Those of callers with a token. Queries of other callers are classified and change nothing: a caller that is not
+    /// known must not change what all callers are answered.
     #[default]
     Authenticated,
     /// Those of all callers.
@@ -112,7 +112,7 @@ pub enum NotLearned {
     TooLong,
     /// There is personal data in the query.
     PersonalData(Personal),
-    /// Whoever asked did not say who they are, and the policy learns of nobody else.
+    /// The caller has no token, and the policy learns only from callers with one.
     Anonymous,
     /// Too much was learned within a minute.
     Rate {

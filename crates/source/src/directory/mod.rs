@@ -80,7 +80,7 @@ pub struct DirectoryHandle {
 /// A request to look at the directory now.
 #[derive(Debug)]
 struct Ask {
-    /// Who confirms that documents are deleted, however many; none when nobody does.
+    /// Who confirms that documents are deleted, however many; none for a look that confirms nothing.
     confirmed_by: Option<String>,
     done: oneshot::Sender<()>,
 }
@@ -135,7 +135,8 @@ impl DirectorySource {
         Ok(Self { handle: DirectoryHandle { status, asked }, task, stop: stop.drop_guard() })
     }
 
-    /// Returns a handle that outlives nothing: its calls return the last status once the source has stopped.
+    /// Returns a handle to read the status and to confirm a loss. Once the source has stopped, its calls return the last
+    /// status.
     #[must_use]
     pub fn handle(&self) -> DirectoryHandle {
         self.handle.clone()
