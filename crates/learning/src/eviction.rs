@@ -13,8 +13,9 @@ use crate::learner::AUTHOR;
 use crate::lesson::{self, LEARNED_PREFIX};
 use crate::usage::{self, Usage};
 
-/// How many patterns one revision deletes at most: more than that are too many only when the policy was lowered.
-const DELETIONS_MAX: usize = 1_000;
+/// How many patterns are looked up for one revision at most, and so how many it deletes: each is a query of the log. What
+/// was found out is remembered, so that the next revision goes on from there.
+const LOOKUPS_MAX: usize = 200;
 
 /// Finds the learned patterns that must go for new ones.
 pub(crate) struct Evictor {
@@ -63,18 +64,21 @@ impl Evictor {
             return Ok(Places { count: wanted, deletions: Vec::new() });
         }
         let mut deletions = Vec::new();
-        let mut found = 0;
+        let mut lookups = 0;
         for candidate in self.candidates(&learned).await? {
-            if found == surplus.min(DELETIONS_MAX) {
+            if deletions.len() == surplus || lookups == LOOKUPS_MAX {
                 break;
             }
-            if self.may_go(&candidate).await? {
-                found += 1;
+            if self.kept.get(&candidate.id) == Some(&candidate.version) {
+                continue;
+            }
+            lookups += 1;
+            if self.is_as_learned(&candidate).await? {
                 let version = Precondition::Version(candidate.version);
                 deletions.push(Change::delete(candidate.id).when(version));
             }
         }
-        Ok(Places { count: wanted.saturating_sub(surplus - found), deletions })
+        Ok(Places { count: wanted.saturating_sub(surplus - deletions.len()), deletions })
     }
 
     /// Never deletes these, as long as they are what they are.
@@ -125,11 +129,8 @@ impl Evictor {
     }
 
     /// Whether it is still as it was learned. What a person approved, changed or disabled is theirs.
-    async fn may_go(&mut self, candidate: &Candidate) -> Result<bool, StoreError> {
+    async fn is_as_learned(&mut self, candidate: &Candidate) -> Result<bool, StoreError> {
         let Candidate { id, version, .. } = candidate;
-        if self.kept.get(id) == Some(version) {
-            return Ok(false);
-        }
         let newest = self.engine.store().versions(id, None, 1).await?;
         let is_learned = newest
             .items

@@ -146,7 +146,7 @@ impl Learner {
         });
         let puts: Vec<_> = puts.collect();
         let mut revision = self.engine.served();
-        if let (false, Some(first)) = (puts.is_empty(), batch.first()) {
+        if let (false, Some(first)) = (puts.is_empty() && deletions.is_empty(), batch.first()) {
             revision = self.apply(puts, deletions, &first.model).await?;
         }
         let made = batch.iter().map(|job| match left.get(&job.draft.id.name) {
@@ -172,9 +172,8 @@ impl Learner {
             for job in &jobs[places.count..] {
                 left.insert(job.draft.id.name.clone(), NotLearned::Full { learned_max });
             }
-            if places.count > 0 {
-                deletions.extend(places.deletions);
-            }
+            // Also when there is no place for a new one: a policy may have been lowered.
+            deletions.extend(places.deletions);
         }
         Ok((left, deletions))
     }

@@ -66,6 +66,11 @@ async fn the_least_used_goes_in_the_revision_that_brings_a_new_one() {
     one.until_learned("quanti e").await;
     assert_eq!(texts(&fleet).await, ["quanti c", "quanti e"]);
     assert_eq!(one.patterns.load().pattern_count(), 2);
+    // A policy that lets nothing be learned any more lets what was learned go.
+    one.learns(json!({ "learned_max": 0 })).await;
+    one.ask("quanti f").await;
+    until("it to be left", async || (one.left("full") == 1).then_some(())).await;
+    assert!(texts(&fleet).await.is_empty());
 }
 
 #[tokio::test]
