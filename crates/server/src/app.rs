@@ -12,6 +12,7 @@ use midflight_learning::Classifier;
 use midflight_live::Live;
 use midflight_patterns::PatternsSnapshot;
 use midflight_rules::RulesSnapshot;
+use midflight_source::DirectoryHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,7 +22,6 @@ use crate::backend::Backend;
 use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
 use crate::config::{Settings, own_id};
-use crate::directories::Statuses;
 use crate::hub::Hub;
 use crate::merge::MergeTurns;
 use crate::metrics::Metrics;
@@ -75,7 +75,8 @@ pub(crate) struct Shared {
     /// A place for each watcher of the log.
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) recent: Recent,
-    pub(crate) directories: Statuses,
+    /// The directories that this replica watches.
+    pub(crate) directories: Vec<DirectoryHandle>,
     /// Cancelled when the server begins to stop.
     pub(crate) stopping: CancellationToken,
     /// Work that outlives its request: queued writes, and sockets.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use midflight_components::Logger;
 use midflight_engine::Refresh;
+use midflight_source::DirectoryOptions;
 use midflight_store::Durability;
 
 use crate::config::OwnConfig;
@@ -197,6 +198,8 @@ pub struct ServeOptions {
     pub store_bytes_max: Option<u64>,
     /// Directories of documents to keep the log in step with.
     pub watch: Vec<PathBuf>,
+    /// How they are watched.
+    pub directory: DirectoryOptions,
     /// A file to write the server's URL to once it answers.
     pub ready_file: Option<PathBuf>,
     /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600.
@@ -227,6 +230,7 @@ impl ServeOptions {
             store_bytes_max: None,
             data_dir: data_dir.into(),
             watch: Vec::new(),
+            directory: DirectoryOptions::default(),
             ready_file: None,
             admin_token_file: None,
             require_token: false,

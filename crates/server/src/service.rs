@@ -101,7 +101,7 @@ impl Service {
         let configs = engine.live(part.0).ok_or(ServeError::Composition)?;
         refuse_bad_config(&engine, &configs, options.config.file.is_some()).await?;
         let reloader = boot.follow(&engine, configs.clone(), options.config.file_options)?;
-        let directories = crate::directories::start(&engine, &options.watch).await?;
+        let directories = crate::directories::start(&engine, &options.watch, options.directory).await?;
         let learning = LearningOptions::new(replica_id.clone());
         let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), learning);
         let limits = options.limits;
@@ -137,7 +137,7 @@ impl Service {
                 "answers_bytes_max",
             ),
             exports: Semaphore::new(EXPORTS_AT_ONCE),
-            directories: directories.iter().map(DirectorySource::statuses).collect(),
+            directories: directories.iter().map(DirectorySource::handle).collect(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             engine,

@@ -16,7 +16,8 @@ pub use config::{
     ConfigDiff, ConfigEffects, ConfigItem, ConfigList, EffectiveAnswer, KeyAnswer, KeyChangeAnswer,
     MaskedAnswer,
 };
-pub use directory::{DirectoryAnswer, DirectoryProblem};
+pub(crate) use directory::ConfirmLossBody;
+pub use directory::{DirectoryAnswer, DirectoryProblem, HeldLossAnswer};
 pub use document::{DocumentAnswer, DocumentList, VersionAnswer, VersionList};
 pub use edit::{ApplyRequest, ChangeRequest, DocumentDiffAnswer, OpWord, PlanAnswer, WriteAnswer, Written};
 pub use quarantined::QuarantinedRevisions;

@@ -55,6 +55,11 @@ bounds! {
     websocket_send_ms_max: u64 => limits.websocket_send_ms_max, "MIDFLIGHT_WEBSOCKET_SEND_MS_MAX";
     /// How many watchers of the log may be connected.
     watchers_max: usize => limits.watchers_max, "MIDFLIGHT_WATCHERS_MAX";
+    /// The largest share of its documents that a watched directory may delete at once, in percent; more waits to be
+    /// confirmed (`midflight reload --confirm-loss DIR`). 50 by default; 100 switches the check off.
+    watch_loss_percent_max: u8 => directory.loss_percent_max, "MIDFLIGHT_WATCH_LOSS_PERCENT_MAX";
+    /// The fewest deleted documents to which that share applies. 10 by default.
+    watch_loss_documents_min: usize => directory.loss_documents_min, "MIDFLIGHT_WATCH_LOSS_DOCUMENTS_MIN";
     /// How many inputs a batch may have.
     batch_items_max: usize => limits.batch_items_max, "MIDFLIGHT_BATCH_ITEMS_MAX";
     /// How long a batch may compute, in ms.
