@@ -40,7 +40,8 @@ pub(crate) enum Wait {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WriteParams {
-    /// Do all of it up to the point of no return, and then nothing.
+    /// Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
+    /// that would have to be.
     #[serde(default)]
     dry_run: bool,
     /// When to answer: `none`, `local` (unless said) or `all`.
