@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use midflight_components::Llm;
-use midflight_core::RevisionNumber;
 use midflight_engine::Engine;
 use midflight_live::{Basis, Live};
 use midflight_patterns::{

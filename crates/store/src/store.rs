@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::{
     AppendError, Appended, Availability, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead,
-    ListedRevision, NewRevision, Page, Replica, RevisionQuery, SeenReplica, StoreError, StoredDocument, Tally,
-    TallyQuery, Token,
+    ListedRevision, NewRevision, Page, Replica, RevisionQuery, SeenReplica, StoreError, StoredDocument,
+    Tally, TallyQuery, Token,
 };
 
 /// The log and what belongs to it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fastrand::Rng;
 use midflight_core::{
-    Appended, Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, Revision, RevisionNumber,
+    Appended, Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, RevisionNumber,
 };
 use midflight_store::{
     AppendError, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision, MemoryStore,

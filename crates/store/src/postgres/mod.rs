@@ -23,8 +23,8 @@ use tokio::sync::watch;
 
 use crate::{
     AppendError, Appended, Availability, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead,
-    ListedRevision, NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument,
-    Tally, TallyQuery, Token, query::PageBounds,
+    ListedRevision, NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError,
+    StoredDocument, Tally, TallyQuery, Token, query::PageBounds,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
 use session::Sessions;
