@@ -63,6 +63,7 @@ impl ConfigFile {
             // The file is what its operator points at, so it may take back what was changed past it.
             take_over: true,
             changes: vec![change],
+            key: None,
         }
     }
 

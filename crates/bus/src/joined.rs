@@ -66,7 +66,8 @@ mod tests {
         let joined = JoinedBus::new(Arc::new(fleet.clone()), Arc::new(log.clone()));
         let mut hints = joined.subscribe().await.unwrap();
         let mut of_log = log.subscribe().await.unwrap();
-        let hint = |number| Hint { head: RevisionNumber::new(number), change: None, awaited: false };
+        let hint =
+            |number| Hint { head: RevisionNumber::new(number), said: None, change: None, awaited: false };
         joined.publish(hint(1)).await.unwrap();
         assert_eq!(hints.next().await, Some(Heard::Hint(hint(1))));
         log.publish(hint(2)).await.unwrap();

@@ -77,6 +77,7 @@ async fn demote(engine: &Engine, name: &str, usage: Usage) -> Result<(), Refusal
         owner: None,
         take_over: false,
         changes: vec![Change::put(id, body).when(Precondition::Version(version))],
+        key: None,
     };
     engine.apply(edit).await.map(drop).map_err(|refused| refused.refusal)
 }

@@ -90,6 +90,7 @@ async fn apply(engine: &Engine, drafts: &[&Draft], model: &str) -> Result<Revisi
         owner: None,
         take_over: false,
         changes: drafts.iter().map(put).collect(),
+        key: None,
     };
     let accepted = engine.apply(edit).await.map_err(|refused| refused.refusal)?;
     Ok(accepted.revision.map_or(engine.served(), |revision| revision.number))

@@ -75,6 +75,7 @@
 //!     owner: None,
 //!     take_over: false,
 //!     changes: vec![Change::put(DocumentId::new("limits", "uploads").expect("a name"), json!({ "max": max }))],
+//!     key: None,
 //! };
 //! engine.apply(put(json!(10))).await?;
 //! assert_eq!(limits.load().get("uploads"), Some(&10));

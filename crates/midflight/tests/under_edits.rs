@@ -67,6 +67,7 @@ fn edit(changes: Vec<Change>) -> Edit {
         owner: None,
         take_over: false,
         changes,
+        key: None,
     }
 }
 

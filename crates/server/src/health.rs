@@ -43,6 +43,8 @@ struct ReadyAnswer {
     revision: u64,
     /// Whether the log can be reached; what is served goes on being served without it.
     store_available: bool,
+    /// Whether the log is another than the one that was followed; what is served goes on being served.
+    log_diverged: bool,
 }
 
 /// Whether requests should be sent here. It is ready while the store is gone, since it goes on serving.
@@ -56,6 +58,7 @@ async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
         status: if stopping { "stopping" } else { "ready" },
         revision: status.served.get(),
         store_available: status.store_error.is_none(),
+        log_diverged: status.diverged.is_some(),
     };
     (code, Json(answer))
 }
@@ -149,6 +152,9 @@ fn degraded(status: &EngineStatus, bus: &BusStatus) -> Vec<String> {
     let mut wrong = Vec::new();
     if status.store_error.is_some() {
         wrong.push("the log does not answer; what is served may be out of date".to_owned());
+    }
+    if let Some(diverged) = &status.diverged {
+        wrong.push(format!("log_diverged: {diverged}"));
     }
     if status.from_copy {
         wrong.push("what is served comes from the local copy".to_owned());

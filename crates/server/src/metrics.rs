@@ -26,6 +26,7 @@ pub(crate) enum Metric {
     DesiredRevision,
     Quarantined,
     StoreAvailable,
+    LogDiverged,
     FromCopy,
     CopyCurrent,
     BusConnected,
@@ -55,6 +56,7 @@ impl Metric {
         Self::DesiredRevision,
         Self::Quarantined,
         Self::StoreAvailable,
+        Self::LogDiverged,
         Self::FromCopy,
         Self::CopyCurrent,
         Self::BusConnected,
@@ -84,6 +86,7 @@ impl Metric {
             Self::DesiredRevision => "midflight_desired_revision",
             Self::Quarantined => "midflight_quarantined_revisions",
             Self::StoreAvailable => "midflight_store_available",
+            Self::LogDiverged => "midflight_log_diverged",
             Self::FromCopy => "midflight_from_copy",
             Self::CopyCurrent => "midflight_copy_current",
             Self::BusConnected => "midflight_bus_connected",
@@ -114,6 +117,9 @@ impl Metric {
             Self::DesiredRevision => "The newest revision known to be in the log",
             Self::Quarantined => "Revisions that are left out, since they did not hold here",
             Self::StoreAvailable => "1 while the log can be reached",
+            Self::LogDiverged => {
+                "1 while the log is another than the one that was followed, and is not followed"
+            }
             Self::FromCopy => {
                 "1 while what is served comes from the local copy, since the log was away at the start"
             }
@@ -270,6 +276,7 @@ impl Metrics {
             (Metric::DesiredRevision, status.desired.get() as f64),
             (Metric::Quarantined, status.quarantined.len() as f64),
             (Metric::StoreAvailable, truth(status.store_error.is_none())),
+            (Metric::LogDiverged, truth(status.diverged.is_some())),
             (Metric::FromCopy, truth(status.from_copy)),
             (Metric::CopyCurrent, truth(status.copy_error.is_none())),
             (Metric::BusConnected, truth(bus.connected)),

@@ -44,6 +44,13 @@ impl Recent {
     }
 }
 
+impl Recent {
+    /// Forgets all: the log is another one.
+    pub(crate) async fn clear(&self) {
+        self.0.lock().await.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +67,7 @@ mod tests {
                 owner: None,
                 take_over: false,
                 changes: vec![Change::put(DocumentId::new("rules", "a").unwrap(), json!(n))],
+                key: None,
             };
             let expected_head = store.head().await.unwrap();
             let created_at = jiff::Timestamp::UNIX_EPOCH;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Change, Edit, Effect, Trigger};
+use midflight_core::{Change, Edit, Effect, RevisionNumber, Trigger};
 use midflight_engine::{Accepted, Ack as EngineAck, Refused, What};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -99,6 +99,7 @@ impl WriteParams {
             owner: None,
             take_over: self.take_over,
             changes,
+            key: None,
         }
     }
 }
@@ -112,6 +113,16 @@ pub(crate) enum Submitted {
     Queued,
     /// It waits for its time.
     Scheduled(Box<Waiting>),
+}
+
+impl Submitted {
+    /// The revision that an edit with the same key had become before.
+    pub(crate) fn repeats(&self) -> Option<RevisionNumber> {
+        match self {
+            Self::Done(accepted, _) => accepted.repeats,
+            _ => None,
+        }
+    }
 }
 
 /// An edit or a reload that waits.

@@ -19,7 +19,7 @@ mod store;
 mod tally;
 
 pub use error::{AppendError, StoreError};
-pub use last_good::{LastGood, LastGoodFile};
+pub use last_good::{KeptAt, LastGood, LastGoodFile};
 pub use lead::Lead;
 pub use memory::MemoryStore;
 pub use midflight_core::Appended;

@@ -1,7 +1,7 @@
 //! What is asked of a log, and what it answers.
 
 use jiff::Timestamp;
-use midflight_core::{Document, DocumentId, Edit, KindName, Outcome, RevisionNumber, Trigger};
+use midflight_core::{Document, DocumentId, Edit, KindName, LogHead, Outcome, RevisionNumber, Trigger};
 
 /// A revision that the log is to take: an edit, when it was accepted, and what it was compiled on.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +11,7 @@ pub struct NewRevision<'a> {
     /// When it was accepted.
     pub created_at: Timestamp,
     /// The newest revision that the edit was compiled on; the log takes it only if that is still the newest.
-    pub expected_head: RevisionNumber,
+    pub expected_head: LogHead,
     /// How many documents that are not deleted the log may hold after it.
     pub documents_max: u64,
 }

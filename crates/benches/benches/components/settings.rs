@@ -173,5 +173,6 @@ fn put(body: &Value) -> Edit {
         owner: None,
         take_over: false,
         changes: vec![Change::put(id(), body.clone())],
+        key: None,
     }
 }

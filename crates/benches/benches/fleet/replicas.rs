@@ -95,6 +95,7 @@ pub(crate) fn edit(changes: Vec<Change>) -> Edit {
         owner: None,
         take_over: false,
         changes,
+        key: None,
     }
 }
 

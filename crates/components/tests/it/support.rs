@@ -76,6 +76,7 @@ pub fn put(body: Value) -> Edit {
         owner: None,
         take_over: false,
         changes: vec![Change::put(id(), body)],
+        key: None,
     }
 }
 

@@ -202,6 +202,7 @@ fn edit_of(version: &DocumentVersion, changes: Vec<Change>) -> Edit {
         owner: None,
         take_over: false,
         changes,
+        key: None,
     }
 }
 

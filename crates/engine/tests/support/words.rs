@@ -113,5 +113,6 @@ pub fn edit(changes: impl IntoIterator<Item = Change>) -> Edit {
         owner: None,
         take_over: false,
         changes: changes.into_iter().collect(),
+        key: None,
     }
 }

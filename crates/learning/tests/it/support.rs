@@ -93,6 +93,7 @@ pub(crate) fn edit(changes: Vec<Change>) -> Edit {
         owner: None,
         take_over: false,
         changes,
+        key: None,
     }
 }
 
@@ -124,7 +125,7 @@ impl Fleet {
     }
 
     pub(crate) async fn head(&self) -> u64 {
-        self.log.head().await.unwrap().get()
+        self.log.head().await.unwrap().number.get()
     }
 
     /// What the log says of a document.

@@ -50,7 +50,7 @@ pub(super) async fn between(
     while position < last {
         let page = app.engine.store().since(position, PAGE).await?;
         let Some(newest) = page.last() else {
-            let head = app.engine.store().head().await?;
+            let head = app.engine.store().head().await?.number;
             return Err(StoreError::NoSuchRevision { asked: last, head }.into());
         };
         position = newest.revision.number;

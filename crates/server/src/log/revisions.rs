@@ -70,7 +70,7 @@ pub(super) async fn get_revision(
         None => Vec::new(),
     };
     let Some(one) = page.into_iter().find(|one| one.revision.number == asked) else {
-        let head = app.engine.store().head().await?;
+        let head = app.engine.store().head().await?.number;
         return Err(StoreError::NoSuchRevision { asked, head }.into());
     };
     Ok(Json(RevisionDetail {
@@ -154,7 +154,7 @@ pub(super) async fn restore(
     let mut tries = 0;
     loop {
         tries += 1;
-        let head = app.engine.store().head().await?;
+        let head = app.engine.store().head().await?.number;
         let back = between(&app, head, RevisionNumber::new(number), wanted).await?;
         let unchanged = Precondition::UnchangedSince(head);
         let changes: Vec<Change> = back.changes().into_iter().map(|change| change.when(unchanged)).collect();

@@ -48,7 +48,7 @@ pub(super) async fn list_replicas(State(app): State<App>) -> Result<Json<Replica
 
 async fn everyone(app: &App) -> Result<(Vec<SeenReplica>, RevisionNumber), StoreError> {
     let seen = app.engine.replicas().await?;
-    Ok((seen, app.engine.store().head().await?))
+    Ok((seen, app.engine.store().head().await?.number))
 }
 
 /// When the first revision after that one came into the log.

@@ -57,8 +57,16 @@ pub(super) async fn watch(
     // Heard before looked, so that no change falls in between.
     let changes = app.engine.changes();
     let position = start(&app, &params, &headers).await?;
-    let watcher =
-        Watcher { app, kind, changes, position, ready: VecDeque::new(), over: false, _permit: permit };
+    let watcher = Watcher {
+        app,
+        kind,
+        changes,
+        position,
+        served,
+        ready: VecDeque::new(),
+        over: false,
+        _permit: permit,
+    };
     let events = unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
@@ -76,7 +84,7 @@ async fn start(app: &App, params: &WatchParams, headers: &HeaderMap) -> Result<R
     };
     let Some(since) = last.or(params.since) else { return Ok(app.engine.served()) };
     let (asked, store) = (RevisionNumber::new(since), app.engine.store());
-    let head = store.head().await?;
+    let head = store.head().await?.number;
     if asked > head {
         return Err(StoreError::NoSuchRevision { asked, head }.into());
     }
@@ -91,6 +99,8 @@ struct Watcher {
     changes: Changes,
     /// The last revision that was looked at.
     position: RevisionNumber,
+    /// The newest revision that was seen to be served.
+    served: RevisionNumber,
     ready: VecDeque<Event>,
     over: bool,
     /// Gives the place of this watcher back when it goes.
@@ -129,6 +139,11 @@ impl Watcher {
     /// Reads what is new, as far as it is served.
     async fn look(&mut self) -> Result<(), StoreError> {
         let served = self.app.engine.served();
+        if served < self.served {
+            // Another log was adopted, whose revisions have the numbers of those that this watcher had.
+            return Err(StoreError::NoSuchRevision { asked: self.served, head: served });
+        }
+        self.served = served;
         if self.position >= served {
             return Ok(());
         }

@@ -86,6 +86,7 @@ pub(super) async fn delete_ruleset(
     let id = id(&app, &ruleset)?;
     let asked = precondition(&headers)?;
     let (at, heads) = app.engine.store().heads(std::slice::from_ref(&id)).await?;
+    let at = at.number;
     let is_there = heads.into_iter().flatten().any(|head| head.body.is_some());
     if !is_there && asked == Precondition::None {
         return Err(absent(&id));

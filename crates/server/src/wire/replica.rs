@@ -72,6 +72,10 @@ pub struct ReplicaAnswer {
     pub last_seen: String,
     /// How far it came: what it serves has everything up to this revision, but for those in `quarantined`.
     pub applied_revision: u64,
+    /// The digest of that revision; null from a program of before.
+    pub applied_digest: Option<String>,
+    /// Whether it stopped following, since the log is not the one that it followed (`log_diverged`).
+    pub log_diverged: bool,
     /// The revisions it does not serve, and why.
     pub quarantined: Vec<NackAnswer>,
     /// What is wrong with it while it goes on serving, as a log that does not answer.
@@ -97,6 +101,8 @@ impl ReplicaAnswer {
             started_at: stamp(replica.started_at),
             last_seen: stamp(now.saturating_sub(seen.age).unwrap_or(now)),
             applied_revision: replica.applied.get(),
+            applied_digest: replica.applied_digest.map(|digest| digest.to_string()),
+            log_diverged: replica.diverged,
             quarantined: replica.refused.into_iter().map(nack).collect(),
             degraded: replica.degraded,
             lag_ms: lag.map_or(0.0, ms),

@@ -45,6 +45,9 @@ pub struct RevisionAnswer {
     pub created_at: String,
     /// What it changed.
     pub changes: Vec<ChangeAnswer>,
+    /// The SHA-256 over the digest of the revision before it and over its contents. Logs that have the same digest for a
+    /// revision have the same history up to it.
+    pub digest: String,
 }
 
 impl From<&Revision> for RevisionAnswer {
@@ -56,6 +59,7 @@ impl From<&Revision> for RevisionAnswer {
             trigger: revision.trigger.as_str(),
             created_at: stamp(revision.created_at),
             changes: revision.changes.iter().map(ChangeAnswer::from).collect(),
+            digest: revision.digest.to_string(),
         }
     }
 }

@@ -147,13 +147,14 @@ impl Sync {
             owner: Some(self.owner.clone()),
             take_over: false,
             changes: planned.changes,
+            key: None,
         };
         match self.engine.apply(edit).await {
             Ok(accepted) => {
-                let revision = accepted.revision.map(|revision| revision.number);
-                if let Some(revision) = revision {
+                if let Some(revision) = &accepted.revision {
                     self.view.made(revision, &accepted.documents, &said);
                 }
+                let revision = accepted.revision.map(|revision| revision.number);
                 self.said = Some(agreed);
                 Round { problems, synced: true, revision, try_again: false }
             }

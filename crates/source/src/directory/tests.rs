@@ -103,12 +103,13 @@ impl House {
             owner: owner.map(Owner::new),
             take_over,
             changes,
+            key: None,
         };
         self.engine.apply(edit).await.unwrap().revision.unwrap().number
     }
 
     async fn head(&self) -> u64 {
-        self.engine.store().head().await.unwrap().get()
+        self.engine.store().head().await.unwrap().number.get()
     }
 }
 
@@ -362,6 +363,7 @@ async fn nobody_elses_documents_are_touched() {
         owner: None,
         take_over,
         changes: vec![put("free", 3)],
+        key: None,
     };
     let refused = house.engine.apply(edit(false)).await.unwrap_err().to_string();
     assert!(refused.contains("belongs to file:"), "{refused}");
@@ -432,6 +434,7 @@ async fn copies_of_a_directory_do_not_undo_each_other() {
         owner: Some(owner),
         take_over: false,
         changes: vec![Change::put(id("a"), json!({"n": 2})), Change::put(id("b"), json!({"n": 2}))],
+        key: None,
     };
     house.engine.apply(edit.clone()).await.unwrap();
     house.write("unrelated.yaml", "# a reason to look\n");
