@@ -238,6 +238,7 @@ impl Coordinator {
             trigger: edit.trigger,
             owner: edit.owner.clone(),
             take_over: true,
+            computed_at: None,
             changes: diff.inverse().changes().into_iter().map(since).collect(),
             key: None,
         };

@@ -344,6 +344,9 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
     {
         return Err(LoadError::Repeated(head, revision));
     }
+    if let Some(computed_at) = edit.computed_at.filter(|at| *at != head.number) {
+        return Err(LoadError::Refused(Refusal::Stale { computed_at, head: head.number }));
+    }
     for (change, current) in edit.changes.iter().zip(&current) {
         let now = current.as_ref().map(Document::head);
         change

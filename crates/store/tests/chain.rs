@@ -30,6 +30,7 @@ async fn append(store: &dyn Store, n: u64) -> LogHead {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: vec![Change::put(DocumentId::new("rules", "a").unwrap(), json!({ "n": n }))],
         key: None,
     };

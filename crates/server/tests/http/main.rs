@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod config;
+mod contention;
 mod health;
 mod log;
 mod patterns;

@@ -102,6 +102,7 @@ impl House {
             trigger: Trigger::ApiUpdate,
             owner: owner.map(Owner::new),
             take_over,
+            computed_at: None,
             changes,
             key: None,
         };
@@ -362,6 +363,7 @@ async fn nobody_elses_documents_are_touched() {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over,
+        computed_at: None,
         changes: vec![put("free", 3)],
         key: None,
     };
@@ -433,6 +435,7 @@ async fn copies_of_a_directory_do_not_undo_each_other() {
         trigger: Trigger::FileWatch,
         owner: Some(owner),
         take_over: false,
+        computed_at: None,
         changes: vec![Change::put(id("a"), json!({"n": 2})), Change::put(id("b"), json!({"n": 2}))],
         key: None,
     };
