@@ -76,6 +76,7 @@ impl ConfigFile {
             take_over: true,
             computed_at: None,
             changes: vec![change],
+            key: None,
         }
     }
 

@@ -157,6 +157,7 @@ async fn edited(store: Arc<dyn Store>, count: usize) -> Vec<std::time::Duration>
         take_over: false,
         computed_at: None,
         changes,
+        key: None,
     };
     for start in (0..count).step_by(100_000) {
         let changes = (start..start + 100_000).map(|n| put(format!("p{n:07}"), &query(n)));

@@ -98,7 +98,8 @@ mod tests {
     async fn a_look_comes_first_and_loses_nobody_who_waits() {
         let audience = Audience::default();
         let mut hints = audience.join();
-        let hint = |head, awaited| Hint { head: RevisionNumber::new(head), change: None, awaited };
+        let hint =
+            |head, awaited| Hint { head: RevisionNumber::new(head), said: None, change: None, awaited };
         for heard in [Heard::Hint(hint(3, true)), Heard::Look, Heard::Hint(hint(4, false)), Heard::Look] {
             audience.say(&heard);
         }

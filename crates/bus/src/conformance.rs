@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_core::{
-    Appended, ChangeSummary, Document, DocumentId, Op, Owner, Revision, RevisionNumber, Trigger,
+    Appended, ChangeSummary, Digest, Document, DocumentId, LogHead, LogId, Op, Owner, Revision,
+    RevisionNumber, Trigger,
 };
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -47,7 +48,7 @@ macro_rules! conformance_tests {
 /// A hint that carries nothing.
 #[must_use]
 pub fn hint(head: u64) -> Hint {
-    Hint { head: RevisionNumber::new(head), change: None, awaited: false }
+    Hint { head: RevisionNumber::new(head), said: None, change: None, awaited: false }
 }
 
 /// A hint that carries a revision with a document of that body, and the deletion of another.
@@ -74,8 +75,12 @@ pub fn hint_with(head: u64, body: Value) -> Hint {
         trigger: Trigger::ApiUpdate,
         created_at: jiff::Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
         changes: documents.iter().map(summary).collect(),
+        digest: Digest::of_bytes(b"computed below"),
     };
-    Hint { change: Some(Arc::new(Appended { revision, documents })), ..hint(head) }
+    let log = LogHead::empty(LogId::new([7; 16]));
+    let mut change = Appended { revision, documents, parent: log.digest };
+    change.revision.digest = change.computed_digest(&log.digest);
+    Hint { said: Some(log.at(number, change.revision.digest)), change: Some(Arc::new(change)), ..hint(head) }
 }
 
 /// Waits until a bus has reached its server.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midflight_core::{Appended, RevisionNumber};
+use midflight_core::{Appended, LogHead, RevisionNumber};
 
 use crate::slot::Coalesce;
 
@@ -11,6 +11,8 @@ use crate::slot::Coalesce;
 pub struct Hint {
     /// The newest revision then.
     pub head: RevisionNumber,
+    /// The log and the digest of that revision; none for a bare number, which a row added by hand leaves.
+    pub said: Option<LogHead>,
     /// That revision itself, so that a follower exactly one behind need not ask the log. A bus leaves it out when it is
     /// too large to carry.
     pub change: Option<Arc<Appended>>,
@@ -22,7 +24,8 @@ impl Coalesce for Hint {
     /// The newer of the two; of two that say the same, the one that brings the change. Whoever waits goes on waiting.
     fn and(self, later: Self) -> Self {
         let awaited = self.awaited || later.awaited;
-        let later_counts = (later.head, later.change.is_some()) >= (self.head, self.change.is_some());
+        let later_counts = (later.head, later.change.is_some(), later.said.is_some())
+            >= (self.head, self.change.is_some(), self.said.is_some());
         let newer = if later_counts { later } else { self };
         Self { awaited, ..newer }
     }
@@ -43,7 +46,8 @@ mod tests {
 
     #[test]
     fn of_two_hints_the_newer_counts_and_whoever_waits_goes_on_waiting() {
-        let hint = |head, awaited| Hint { head: RevisionNumber::new(head), change: None, awaited };
+        let hint =
+            |head, awaited| Hint { head: RevisionNumber::new(head), said: None, change: None, awaited };
         assert_eq!(hint(1, true).and(hint(2, false)), hint(2, true));
         assert_eq!(hint(2, false).and(hint(1, true)), hint(2, true));
         assert_eq!(hint(2, false).and(hint(2, false)), hint(2, false));

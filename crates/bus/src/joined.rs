@@ -71,7 +71,8 @@ mod tests {
         let mut hints = joined.subscribe().await.unwrap();
         let mut of_log = log.subscribe().await.unwrap();
         assert_eq!(joined.sources().len(), 2, "hints come in by both");
-        let hint = |number| Hint { head: RevisionNumber::new(number), change: None, awaited: false };
+        let hint =
+            |number| Hint { head: RevisionNumber::new(number), said: None, change: None, awaited: false };
         joined.publish(hint(1)).await.unwrap();
         assert_eq!(hints.next().await, Some(Heard::Hint(hint(1))));
         log.publish(hint(2)).await.unwrap();

@@ -18,7 +18,7 @@ use crate::{Bus, BusError, BusStatus, Heard, Hint, Hints};
 ///
 /// let bus = MemoryBus::new();
 /// let mut hints = bus.subscribe().await?;
-/// let hint = Hint { head: RevisionNumber::new(42), change: None, awaited: false };
+/// let hint = Hint { head: RevisionNumber::new(42), said: None, change: None, awaited: false };
 /// bus.publish(hint.clone()).await?;
 /// assert_eq!(hints.next().await, Some(Heard::Hint(hint)));
 /// # Ok(())

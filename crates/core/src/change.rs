@@ -113,6 +113,9 @@ impl Change {
     }
 }
 
+/// The longest key of an edit, in bytes: a name of a webhook and the longest id of a request, with room.
+pub const KEY_BYTES_MAX: usize = 512;
+
 /// Changes that somebody wants made as one revision: all or none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edit {
@@ -131,6 +134,9 @@ pub struct Edit {
     pub computed_at: Option<RevisionNumber>,
     /// What to change; no document twice.
     pub changes: Vec<Change>,
+    /// Makes it at most one revision, however often and wherever it is asked for: an edit whose key the log has already
+    /// changes nothing. 1 to [`KEY_BYTES_MAX`] bytes; none for an edit that counts each time.
+    pub key: Option<String>,
 }
 
 #[cfg(test)]

@@ -10,11 +10,17 @@ use sha2::{Digest as _, Sha256};
 /// The largest integer below which every integer is exactly one `f64`.
 pub(crate) const EXACT_F64: f64 = 9_007_199_254_740_992.0;
 
-/// A SHA-256 digest, printed as 64 lower-case hexadecimal digits.
+/// A SHA-256 digest, printed as 64 lower-case hexadecimal digits, or with a precision as so many of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// The digest of these 32 bytes, which are one already.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The digest of bytes as they are. Cost: linear in their number.
     #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Self {
@@ -36,7 +42,8 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let shown = f.precision().map_or(self.0.len(), |digits| digits / 2).min(self.0.len());
+        self.0[..shown].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

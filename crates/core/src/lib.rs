@@ -4,6 +4,7 @@
 //! serialise themselves: what goes over a wire or into a store has a twin type at that edge.
 
 mod body;
+mod chain;
 mod change;
 mod diff;
 mod digest;
@@ -22,7 +23,8 @@ mod revision;
 mod suggest;
 
 pub use body::{BODY_DEPTH_MAX, check_body};
-pub use change::{Change, Edit, Op, Precondition, PreconditionFailed};
+pub use chain::{LogHead, LogId, ParseLogIdError, RevisionHasher};
+pub use change::{Change, Edit, KEY_BYTES_MAX, Op, Precondition, PreconditionFailed};
 pub use diff::{Diff, DocumentDiff, Effect};
 pub use digest::{Digest, ParseDigestError, canonical_json};
 pub use document::{Document, Head, Owner};

@@ -70,6 +70,8 @@ words! {
         Schedule => "schedule",
         /// A kind learned something from its traffic.
         Learned => "learned",
+        /// An operator took the log as it is now, in place of the one that was followed.
+        Adopt => "adopt",
     }
 }
 

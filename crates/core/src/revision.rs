@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{Document, DocumentId, Op, Trigger};
+use crate::{Digest, Document, DocumentId, Op, Trigger};
 
 /// A revision's number. The first is 1; 0 is the empty log, before any revision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +66,8 @@ pub struct Revision {
     pub created_at: Timestamp,
     /// What it changed, in the order of the edit.
     pub changes: Arc<[ChangeSummary]>,
+    /// The digest over its parent's digest and its contents, as the log keeps it.
+    pub digest: Digest,
 }
 
 /// A revision with all that it put and deleted, as the log took it.
@@ -75,4 +77,6 @@ pub struct Appended {
     pub revision: Revision,
     /// The new versions of its documents, in the order of its changes.
     pub documents: Vec<Document>,
+    /// The digest of the revision before it.
+    pub parent: Digest,
 }

@@ -37,6 +37,7 @@ pub(crate) enum Wish {
 pub(crate) enum Request {
     Edit { edit: Box<Edit>, wish: Wish, reply: oneshot::Sender<Result<Accepted, Refused>>, _turn: Turn },
     Reload { trigger: Trigger, by: String, anew: bool, reply: oneshot::Sender<Arc<ReloadEvent>>, _turn: Turn },
+    Adopt { by: String, reply: oneshot::Sender<Arc<ReloadEvent>>, _turn: Turn },
 }
 
 /// The one who changes what is served.
@@ -105,7 +106,8 @@ impl Coordinator {
 
     /// What is to be looked for again without anybody asking.
     fn missing(&self) -> Option<Missing> {
-        match (self.state.store_error.is_some(), self.state.behind.is_empty()) {
+        let is_unread = self.state.store_error.is_some() || self.state.diverged.is_some();
+        match (is_unread, self.state.behind.is_empty()) {
             (true, _) => Some(Missing::Log),
             (false, false) => Some(Missing::Component),
             (false, true) => None,
@@ -114,7 +116,7 @@ impl Coordinator {
 
     /// Follows, unless what was hinted at is here already: of its own edits a replica hears too.
     async fn answer(&mut self, ring: Ring) {
-        if ring.head.is_none_or(|head| head > self.state.position) {
+        if self.state.calls_for_a_look(ring.head, ring.said.as_ref()) {
             self.follow(ring.trigger, ENGINE_AUTHOR, ring.change.as_deref()).await;
             self.show();
         }
@@ -143,6 +145,12 @@ impl Coordinator {
                     self.retry(edit.trigger, &concerned).await;
                     self.show();
                 }
+                None
+            }
+            Request::Adopt { by, reply, _turn } => {
+                let event = self.adopt(&by).await;
+                self.show();
+                drop(reply.send(event));
                 None
             }
             Request::Reload { trigger, by, anew, reply, _turn } => {
@@ -180,12 +188,13 @@ impl Coordinator {
 
     /// Tells the other replicas. That it cannot be told delays them and loses nothing.
     async fn hint(&self, accepted: Option<&Accepted>, awaited: bool) {
-        let head = self.state.desired;
+        let (head, trail) = (self.state.desired, &self.state.trail);
         let change = accepted.and_then(|accepted| {
             let revision = accepted.revision.clone().filter(|revision| revision.number == head)?;
-            Some(Arc::new(Appended { revision, documents: accepted.documents.clone() }))
+            let parent = trail.at(RevisionNumber::new(head.get() - 1))?.digest;
+            Some(Arc::new(Appended { revision, documents: accepted.documents.clone(), parent }))
         });
-        let hint = Hint { head, change, awaited };
+        let hint = Hint { head, said: trail.at(head), change, awaited };
         if let Err(error) = self.core.bus.publish(hint).await {
             tracing::warn!(%error, "the other replicas will find the revision by their period");
         }
@@ -203,7 +212,7 @@ impl Coordinator {
 
     /// Makes an edit: compiled and checked on what is served, given its number, and live when this returns.
     async fn edit(&mut self, edit: &Edit) -> Result<Accepted, Refused> {
-        if self.state.from_copy {
+        if self.state.from_copy || self.state.diverged.is_some() {
             self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
         }
         for _ in 0..EDIT_TRIES_MAX {
@@ -235,6 +244,7 @@ impl Coordinator {
             take_over: true,
             computed_at: None,
             changes: diff.inverse().changes().into_iter().map(since).collect(),
+            key: None,
         };
         let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, Aim::Edit(&inverse)).await;
         if let Some(refusal) = taken_back.refusal {
@@ -251,8 +261,7 @@ impl Coordinator {
         let attempt = Attempt::first(ended.took());
         self.state.quarantine.insert(revision, Quarantined { problems, documents, attempt });
         if let Some(keeper) = &self.core.keeper {
-            let left_out = self.state.quarantine.keys().copied().collect();
-            keeper.live(self.state.position, left_out, Vec::new(), false);
+            keeper.live(self.state.kept_at(), Vec::new(), false);
         }
     }
 

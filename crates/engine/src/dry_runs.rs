@@ -122,7 +122,8 @@ impl DryRunner {
 
     async fn edit(&self, edit: &Edit, stop: &CancellationToken) -> Result<Accepted, Refused> {
         for _ in 0..EDIT_TRIES_MAX {
-            if self.state().from_copy {
+            let state = self.state();
+            if state.from_copy || state.diverged.is_some() {
                 self.follow().await?;
             }
             let ended = self.go(edit.trigger, &edit.author, Aim::Edit(edit), stop).await.1;
@@ -184,6 +185,7 @@ fn validated(state: &State, ended: &Ended) -> Result<Validated, Refusal> {
     match &ended.refusal {
         Some(Refusal::Stopping) => return Err(Refusal::Stopping),
         Some(Refusal::Store(error)) => return Err(Refusal::Store(error.clone())),
+        Some(Refusal::LogDiverged(diverged)) => return Err(Refusal::LogDiverged(diverged.clone())),
         _ => {}
     }
     for (id, _) in ended.origins.iter() {

@@ -360,6 +360,15 @@ impl Engine {
         self.requests.reload(trigger, by, anew).await
     }
 
+    /// Follows the log as it is now, whatever log was followed before: everything is read from it. The served revision may
+    /// go back by that. The reload event names who asked and why; if nothing of the log can be served, all stays as it was.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] or [`Refusal::Stopping`]; how it ended is in its event.
+    pub async fn adopt_log(&self, by: &str, reason: &str) -> Result<Arc<ReloadEvent>, Refusal> {
+        self.requests.adopt(&format!("{by}: {reason}")).await
+    }
+
     /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload with `anew`
     /// does, and drops it: nothing that is served changes. All who ask while one waits its turn get its answer, and it ends
     /// when they all are gone. Cost: compiles everything, beside reloads and edits.
@@ -456,6 +465,8 @@ impl Engine {
             last_refused: state.last_refused,
             quarantined: state.quarantine,
             store,
+            position: state.trail.at(state.position),
+            diverged: state.diverged,
             from_copy: state.from_copy,
             behind: state.behind,
             failed_checks: state.failed_checks,

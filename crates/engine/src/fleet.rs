@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_core::{RevisionNumber, Trigger};
+use midflight_core::{Digest, RevisionNumber, Trigger};
 use midflight_store::{Replica, SeenReplica, Store, StoreError};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
@@ -100,8 +100,13 @@ impl Fleet {
             version: identity.version,
             started_at: self.started_at,
             applied: state.position,
+            applied_digest: state.trail.at(state.position).map(|head| head.digest),
+            diverged: state.diverged.is_some(),
             refused: refused.map(|(revision, why)| (*revision, why.problems.to_string())).collect(),
-            degraded: state.store_error.clone().or_else(|| self.store.availability()?.error),
+            degraded: match &state.diverged {
+                Some(diverged) => Some(format!("log_diverged: {diverged}")),
+                None => state.store_error.clone().or_else(|| self.store.availability()?.error),
+            },
         }
     }
 
@@ -175,14 +180,35 @@ impl Fleet {
         deadline: Instant,
     ) -> Result<Vec<(String, Ack)>, StoreError> {
         loop {
-            let acks: Vec<_> =
-                self.alive(store).await?.iter().map(|seen| ack(&seen.replica, revision)).collect();
+            let alive = self.alive(store).await?;
+            let digests = self.digests(store, &alive).await?;
+            let acks: Vec<_> = alive.iter().map(|seen| ack(&seen.replica, revision, &digests)).collect();
             let missing = acks.iter().any(|(_, ack)| *ack == Ack::Missing);
             if !missing || Instant::now() >= deadline {
                 return Ok(acks);
             }
             tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)).await;
         }
+    }
+
+    /// The digests that the log has at what these replicas applied. What this replica read itself is not asked for.
+    async fn digests(&self, store: &dyn Store, of: &[SeenReplica]) -> Result<Digests, StoreError> {
+        let mut applied: Vec<_> = of.iter().map(|seen| seen.replica.applied).collect();
+        applied.sort_unstable();
+        applied.dedup();
+        let mut known: Digests = {
+            let state = self.shown.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let read = |number: &RevisionNumber| Some((*number, state.trail.at(*number)?.digest));
+            applied.iter().filter_map(read).collect()
+        };
+        applied.retain(|number| !known.contains_key(number));
+        if !applied.is_empty() {
+            let (_, digests) = store.digests(&applied).await?;
+            known.extend(
+                applied.into_iter().zip(digests).filter_map(|(number, digest)| Some((number, digest?))),
+            );
+        }
+        Ok(known)
     }
 
     /// The replicas that are alive. However many wait, the store is asked once per look.
@@ -206,12 +232,20 @@ impl Fleet {
     }
 }
 
-fn ack(replica: &Replica, revision: RevisionNumber) -> (String, Ack) {
+type Digests = BTreeMap<RevisionNumber, Digest>;
+
+/// A replica that came as far serves the revision if what it applied is of the same history: digests are chained. One of a
+/// program of before does not say, and is believed.
+fn ack(replica: &Replica, revision: RevisionNumber, log: &Digests) -> (String, Ack) {
     let refused = replica.refused.iter().find(|(of, _)| *of == revision);
     let ack = match refused {
         Some((_, why)) => Ack::Refuses(why.clone()),
-        None if replica.applied >= revision => Ack::Serves,
+        None if replica.applied >= revision && is_of_the_log(replica, log) => Ack::Serves,
         None => Ack::Missing,
     };
     (replica.id.clone(), ack)
+}
+
+fn is_of_the_log(replica: &Replica, log: &Digests) -> bool {
+    replica.applied_digest.is_none_or(|digest| log.get(&replica.applied) == Some(&digest))
 }

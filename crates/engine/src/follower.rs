@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use midflight_bus::{Bus, Heard, Hint};
-use midflight_core::{Appended, RevisionNumber, Trigger};
+use midflight_core::{Appended, LogHead, RevisionNumber, Trigger};
 use midflight_store::Store;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,8 @@ pub(crate) struct Ring {
     pub(crate) trigger: Trigger,
     /// The newest revision that is said to be there; none when the log is to be asked.
     pub(crate) head: Option<RevisionNumber>,
+    /// The log and the digest of that revision, as they were said.
+    pub(crate) said: Option<LogHead>,
     /// That revision itself, if it came along.
     pub(crate) change: Option<Arc<Appended>>,
     /// Whether somebody waits to hear that it is served here.
@@ -44,12 +46,12 @@ pub(crate) struct Ring {
 impl Ring {
     /// Asks to look at the log.
     pub(crate) fn look(trigger: Trigger) -> Self {
-        Self { trigger, head: None, change: None, awaited: false }
+        Self { trigger, head: None, said: None, change: None, awaited: false }
     }
 
     fn hint(hint: Hint) -> Self {
-        let Hint { head, change, awaited } = hint;
-        Self { trigger: Trigger::Notify, head: Some(head), change, awaited }
+        let Hint { head, said, change, awaited } = hint;
+        Self { trigger: Trigger::Notify, head: Some(head), said, change, awaited }
     }
 
     /// What both ask for: a look if either does, else the newer of two hints.
@@ -163,7 +165,7 @@ mod tests {
     use midflight_bus::MemoryBus;
 
     fn hint(number: u64) -> Hint {
-        Hint { head: RevisionNumber::new(number), change: None, awaited: false }
+        Hint { head: RevisionNumber::new(number), said: None, change: None, awaited: false }
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use midflight_core::{DocumentId, RevisionNumber};
-use midflight_store::{LastGood, LastGoodFile};
+use midflight_core::DocumentId;
+use midflight_store::{KeptAt, LastGood, LastGoodFile};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -29,8 +29,7 @@ pub(crate) struct Keeper {
 #[derive(Debug, Default)]
 struct Pending {
     /// The revision to be kept; none when there is nothing to do.
-    position: Option<RevisionNumber>,
-    left_out: Vec<RevisionNumber>,
+    at: Option<KeptAt>,
     /// Whether `says` is all there is, rather than what changed.
     whole: bool,
     says: BTreeMap<DocumentId, Option<Arc<Value>>>,
@@ -48,16 +47,9 @@ impl Keeper {
     }
 
     /// What is live now: everything, or what changed since the last call.
-    pub(crate) fn live(
-        &self,
-        position: RevisionNumber,
-        left_out: Vec<RevisionNumber>,
-        says: Vec<Says>,
-        whole: bool,
-    ) {
+    pub(crate) fn live(&self, at: KeptAt, says: Vec<Says>, whole: bool) {
         let mut pending = self.pending();
-        pending.position = Some(position);
-        pending.left_out = left_out;
+        pending.at = Some(at);
         if whole {
             pending.whole = true;
             pending.says.clear();
@@ -75,6 +67,11 @@ impl Keeper {
     /// What an earlier process kept.
     pub(crate) async fn read(self: &Arc<Self>) -> io::Result<Option<LastGood>> {
         self.with_file(|file| file.read()).await
+    }
+
+    /// Of which revision it is what an earlier process kept; none when that is not known without reading all of it.
+    pub(crate) async fn read_end(self: &Arc<Self>) -> Option<KeptAt> {
+        self.with_file(|file| file.read_end()).await.ok().flatten()
     }
 
     /// Writes until stopped, and then what is left.
@@ -100,16 +97,18 @@ impl Keeper {
 
     async fn write(self: &Arc<Self>) -> io::Result<()> {
         let taken = std::mem::take(&mut *self.pending());
-        let Some(position) = taken.position else { return Ok(()) };
+        if taken.at.is_none() {
+            return Ok(());
+        }
         let taken = Arc::new(taken);
         let of_task = Arc::clone(&taken);
         let written = self.with_file(move |file| {
-            let Pending { left_out, says, whole, .. } = &*of_task;
+            let Pending { at: Some(at), says, whole, .. } = &*of_task else { return Ok(()) };
             if *whole {
                 let documents = says.iter().filter_map(|(id, body)| Some((id, &**body.as_ref()?)));
-                return file.replace(position, left_out, documents);
+                return file.replace(at, documents);
             }
-            file.add(position, left_out, says.iter().map(|(id, body)| (id, body.as_deref())))
+            file.add(at, says.iter().map(|(id, body)| (id, body.as_deref())))
         });
         let written = written.await;
         if let Err(error) = &written {
@@ -122,9 +121,8 @@ impl Keeper {
     fn put_back(&self, taken: &Pending, error: &io::Error) {
         let mut pending = self.pending();
         pending.error = Some(error.to_string());
-        if pending.position.is_none() {
-            pending.position = taken.position;
-            pending.left_out.clone_from(&taken.left_out);
+        if pending.at.is_none() {
+            pending.at.clone_from(&taken.at);
         }
         if !pending.whole {
             pending.whole = taken.whole;

@@ -10,6 +10,7 @@ mod check;
 mod component;
 mod coordinator;
 mod core;
+mod divergence;
 mod dry_runs;
 mod engine;
 mod faults;
@@ -40,6 +41,7 @@ mod workers;
 
 pub use component::{Committed, Component, Criticality, Prepared, Section};
 pub use core::Clock;
+pub use divergence::Diverged;
 pub use engine::{Engine, EngineBuilder, StartError};
 pub use faults::Faults;
 pub use fleet::{Ack, Identity, REPLICA_SILENT_AFTER};

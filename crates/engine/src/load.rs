@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use midflight_core::{
-    Appended, Diff, Document, DocumentId, Edit, Pointer, Problem, Problems, RevisionNumber,
+    Appended, Diff, Document, DocumentId, Edit, LogHead, Pointer, Problem, Problems, RevisionNumber,
 };
 use midflight_store::{DocumentQuery, LastGood, Store, StoreError};
 
 use crate::Refusal;
 use crate::candidate::Wanted;
+use crate::divergence::{self, Diverged};
 use crate::status::State;
 
 /// How many revisions are read at once.
@@ -44,8 +45,10 @@ pub(crate) struct Loaded {
     pub(crate) to: RevisionNumber,
     /// How far in the log that is: further than `to`, if what comes after it is left out.
     pub(crate) position: RevisionNumber,
-    /// The newest revision in the log.
-    pub(crate) head: RevisionNumber,
+    /// The newest revision in the log; none when the log was not looked at.
+    pub(crate) head: Option<LogHead>,
+    /// Revisions whose digest was read, that of `position` among them.
+    pub(crate) known: Vec<LogHead>,
     pub(crate) wanted: Vec<Wanted>,
     /// Which revision wanted which document.
     pub(crate) origins: Origins,
@@ -58,14 +61,24 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// These documents of the log.
-    fn new(to: RevisionNumber, head: RevisionNumber, wanted: Vec<Wanted>) -> Self {
+    fn new(to: RevisionNumber, head: Option<LogHead>, wanted: Vec<Wanted>) -> Self {
         let origins = wanted.iter().map(|one| (one.id.clone(), one.revision)).collect();
-        Self { to, position: to, head, origins, wanted, anew: false, retried: Vec::new(), edit: None }
+        Self {
+            to,
+            position: to,
+            head,
+            known: head.into_iter().collect(),
+            origins,
+            wanted,
+            anew: false,
+            retried: Vec::new(),
+            edit: None,
+        }
     }
 
     /// Nothing new in the log.
-    pub(crate) fn nothing(served: RevisionNumber, head: RevisionNumber) -> Self {
-        Self::new(served, head, Vec::new())
+    pub(crate) fn nothing(served: RevisionNumber, head: LogHead) -> Self {
+        Self::new(served, Some(head), Vec::new())
     }
 }
 
@@ -73,9 +86,13 @@ impl Loaded {
 #[derive(Debug)]
 pub(crate) enum LoadError {
     /// What is wanted is what is there. With the head of the log, which was read for it.
-    NothingToDo(RevisionNumber, Diff),
+    NothingToDo(LogHead, Diff),
     /// The log is ahead of this replica: follow it first.
     Behind,
+    /// The log has the edit already, as that revision.
+    Repeated(LogHead, RevisionNumber),
+    /// The log is not the one that was followed.
+    Diverged(Diverged),
     /// The edit cannot be made.
     Refused(Refusal),
     /// The log did not answer.
@@ -91,11 +108,11 @@ impl From<StoreError> for LoadError {
 pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Result<Loaded, LoadError> {
     match aim {
         Aim::Log { upto, retry } => load_log(store, state, upto, retry).await,
-        Aim::Next(next) => Ok(load_next(state, next)),
+        Aim::Next(next) => load_next(store, state, next).await,
         Aim::Retry(revisions) => load_retry(store, state, revisions).await,
         Aim::Copy(kept) => Ok(load_copy(kept)),
         Aim::Everything => load_everything(store, state).await,
-        Aim::At(revision) => load_at(store, revision).await,
+        Aim::At(revision) => load_at(store, state, revision).await,
         Aim::Before { first, upto } => load_before(store, state, first, upto).await,
         Aim::Edit(edit) => load_edit(store, state, edit).await,
     }
@@ -107,21 +124,23 @@ async fn load_log(
     upto: Option<RevisionNumber>,
     retry: bool,
 ) -> Result<Loaded, LoadError> {
-    let head = store.head().await?;
-    not_behind(head, state)?;
-    let to = upto.unwrap_or(head).min(head);
+    let head = divergence::head(store, state).await?;
+    let to = upto.unwrap_or(head.number).min(head.number);
     if to <= state.position {
         return Err(LoadError::NothingToDo(head, Diff::default()));
     }
     // Of a document that changed several times, the newest counts: the latest wins.
     let mut newest: BTreeMap<DocumentId, Wanted> = BTreeMap::new();
     let mut position = state.position;
+    let mut known: Vec<_> = state.trail.at(position).into_iter().collect();
     while position < to {
         let page = match store.since(position, PAGE).await {
             Err(StoreError::Compacted { .. }) => return load_everything(store, state).await,
             page => page?,
         };
         let Some(last) = page.last() else { break };
+        divergence::follows(&page, known.last().copied())?;
+        known = page.iter().map(|one| head.at(one.revision.number, one.revision.digest)).collect();
         position = last.revision.number;
         let documents =
             page.into_iter().filter(|one| one.revision.number <= to).flat_map(|one| one.documents);
@@ -131,37 +150,33 @@ async fn load_log(
     for pending in pending(store, state, &retried).await? {
         newest.entry(pending.id.clone()).or_insert(pending);
     }
-    Ok(Loaded { retried, ..Loaded::new(to, head, newest.into_values().collect()) })
-}
-
-/// The served revision never goes back (HR-3): a log that has lost what was served is not followed.
-fn not_behind(head: RevisionNumber, state: &State) -> Result<(), StoreError> {
-    let served = state.position;
-    if head >= served {
-        return Ok(());
-    }
-    Err(StoreError::Corrupt(format!(
-        "the log is at revision {head} and revision {served} of it was served: it was put back to an earlier state"
-    )))
+    known.push(head);
+    Ok(Loaded { retried, known, ..Loaded::new(to, Some(head), newest.into_values().collect()) })
 }
 
 /// What the local copy says. Its newest revision may be one that was left out of it; then an earlier one is served.
 fn load_copy(kept: &LastGood) -> Loaded {
-    let mut to = kept.position;
-    while kept.left_out.contains(&to) {
+    let mut to = kept.at.position;
+    while kept.at.left_out.contains(&to) {
         to = before(to);
     }
     let wanted = kept.documents.iter();
     let wanted =
         wanted.map(|(id, body)| Wanted { id: id.clone(), revision: to, body: Some(Arc::clone(body)) });
-    let position = kept.position;
-    Loaded { position, origins: Arc::default(), anew: true, ..Loaded::new(to, position, wanted.collect()) }
+    let position = kept.at.position;
+    let known = kept.at.head.into_iter().collect();
+    Loaded { position, known, origins: Arc::default(), anew: true, ..Loaded::new(to, None, wanted.collect()) }
 }
 
-fn load_next(state: &State, next: &Appended) -> Loaded {
+/// What came along with a hint, if the log confirms it; else what the log says.
+async fn load_next(store: &dyn Store, state: &State, next: &Appended) -> Result<Loaded, LoadError> {
+    let Some(head) = divergence::confirm_next(store, state, next).await? else {
+        return load_log(store, state, None, true).await;
+    };
     let to = next.revision.number;
     let wanted = next.documents.iter().cloned().map(wanted).collect();
-    Loaded::new(to, state.desired.max(to), wanted)
+    let known = vec![head.at(to, next.revision.digest), head];
+    Ok(Loaded { known, ..Loaded::new(to, Some(head), wanted) })
 }
 
 async fn load_retry(
@@ -175,7 +190,8 @@ async fn load_retry(
     after.release(|id, quarantined| origins.get(id).is_some_and(|revision| *revision >= quarantined));
     drop(origins);
     let retried = revisions.to_vec();
-    Ok(Loaded { retried, ..Loaded::new(after.newest_served(), state.desired, wanted) })
+    let loaded = Loaded { retried, ..Loaded::new(after.newest_served(), None, wanted) };
+    divergence::confirm(store, state, loaded).await
 }
 
 /// What these revisions in quarantine wanted of the documents that no later one has replaced; of several the last.
@@ -203,17 +219,18 @@ async fn pending(
 
 async fn load_everything(store: &dyn Store, state: &State) -> Result<Loaded, LoadError> {
     let (head, documents) = store.everything().await?;
-    not_behind(head, state)?;
     let wanted = documents.into_iter().map(wanted).collect();
-    Ok(Loaded { anew: true, ..Loaded::new(head, head, wanted) })
+    let loaded = Loaded { anew: true, ..Loaded::new(head.number, Some(head), wanted) };
+    divergence::confirm(store, state, loaded).await
 }
 
-async fn load_at(store: &dyn Store, revision: RevisionNumber) -> Result<Loaded, LoadError> {
+async fn load_at(store: &dyn Store, state: &State, revision: RevisionNumber) -> Result<Loaded, LoadError> {
     let (head, first) = (store.head().await?, store.first().await?);
     let mut documents = state_at(store, revision.max(first)).await?;
     documents.retain(|document| document.revision <= revision);
     let wanted = documents.into_iter().map(wanted).collect();
-    Ok(Loaded { anew: true, ..Loaded::new(revision, head, wanted) })
+    let loaded = Loaded { anew: true, ..Loaded::new(revision, Some(head), wanted) };
+    divergence::confirm(store, state, loaded).await
 }
 
 async fn load_before(
@@ -225,7 +242,7 @@ async fn load_before(
     let mut documents = state_at(store, first).await?;
     documents.retain(|document| document.revision > state.position && document.revision <= upto);
     let wanted = documents.into_iter().map(wanted).collect();
-    Ok(Loaded::new(upto, state.desired, wanted))
+    divergence::confirm(store, state, Loaded::new(upto, None, wanted)).await
 }
 
 /// The next revision after `position` of which the state at `first` still has a document; `first` when there is none
@@ -264,7 +281,7 @@ pub(crate) async fn left_out(
     kept: &LastGood,
 ) -> Result<BTreeMap<RevisionNumber, Vec<DocumentId>>, StoreError> {
     let mut found = BTreeMap::new();
-    for revision in &kept.left_out {
+    for revision in &kept.at.left_out {
         let mut documents = Vec::new();
         for id in documents_of(store, *revision).await? {
             let newest = newest_served(store, kept, &id).await?;
@@ -298,14 +315,14 @@ async fn newest_served(
     kept: &LastGood,
     id: &DocumentId,
 ) -> Result<Option<RevisionNumber>, StoreError> {
-    let mut at = kept.position;
+    let mut at = kept.at.position;
     loop {
         let document = match store.document_at(id, at).await {
             Err(StoreError::Compacted { .. }) => return Ok(None),
             document => document?,
         };
         match document.map(|document| document.revision) {
-            Some(revision) if kept.left_out.contains(&revision) => at = before(revision),
+            Some(revision) if kept.at.left_out.contains(&revision) => at = before(revision),
             newest => return Ok(newest),
         }
     }
@@ -323,11 +340,14 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
     }
     let ids: Vec<_> = edit.changes.iter().map(|change| change.id.clone()).collect();
     let (head, current) = store.heads(&ids).await?;
-    if head != state.position {
-        return Err(LoadError::Behind);
+    state.compare_for_edit(&head)?;
+    if let Some(key) = &edit.key
+        && let Some(revision) = store.revision_of_key(key).await?
+    {
+        return Err(LoadError::Repeated(head, revision));
     }
-    if let Some(computed_at) = edit.computed_at.filter(|at| *at != head) {
-        return Err(LoadError::Refused(Refusal::Stale { computed_at, head }));
+    if let Some(computed_at) = edit.computed_at.filter(|at| *at != head.number) {
+        return Err(LoadError::Refused(Refusal::Stale { computed_at, head: head.number }));
     }
     for (change, current) in edit.changes.iter().zip(&current) {
         let now = current.as_ref().map(Document::head);
@@ -357,12 +377,12 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
     if edit.changes.is_empty() {
         return Err(LoadError::NothingToDo(head, diff));
     }
-    let to = head.next();
+    let to = head.number.next();
     let changes = edit.changes.iter();
     let wanted =
         changes.map(|change| Wanted { id: change.id.clone(), revision: to, body: change.body.clone() });
     let wanted = wanted.collect();
-    Ok(Loaded { edit: Some((edit, diff)), ..Loaded::new(to, head, wanted) })
+    Ok(Loaded { edit: Some((edit, diff)), ..Loaded::new(to, Some(head), wanted) })
 }
 
 fn twice_in(edit: &Edit) -> Problems {

@@ -9,6 +9,8 @@ use midflight_core::{
 };
 use midflight_store::StoreError;
 
+use crate::divergence::Diverged;
+
 /// Why an edit was refused. What was served is served, and nothing of it is in the log, but for [`Refusal::Unknown`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,6 +75,12 @@ pub enum Refusal {
         /// What happened.
         why: String,
     },
+    /// The log is not the one that this replica followed: an operator must look.
+    #[error(
+        "the log has diverged: {0}; connect this replica to the log that it followed, or adopt the log as it is by \
+         `midflight log adopt --reason TEXT`"
+    )]
+    LogDiverged(Diverged),
     /// The log did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -94,6 +102,8 @@ impl Refusal {
 pub struct Accepted {
     /// The revision it became; none when it changed nothing, or was a dry run.
     pub revision: Option<Revision>,
+    /// The revision that an edit with the same key had become before; this one changed nothing then.
+    pub repeats: Option<RevisionNumber>,
     /// The new versions of its documents.
     pub documents: Vec<Document>,
     /// What it changes in the log.

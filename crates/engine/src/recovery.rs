@@ -12,12 +12,21 @@ use midflight_store::LastGood;
 
 use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
 use crate::load::Aim;
+use crate::reload::is_refusal;
 
 impl Coordinator {
     /// The first reload: from nothing to everything. While the log is unavailable, or does not pass as a whole, it begins
     /// with what this replica had kept.
     pub(crate) async fn start(&mut self) -> Arc<ReloadEvent> {
         let (trigger, by) = (Trigger::Startup, ENGINE_AUTHOR);
+        if let Some(diverged) = self.kept_is_of_another_history().await
+            && let Some(event) = self.start_from_copy(true).await
+        {
+            tracing::error!(%diverged, "log diverged; serving the local copy");
+            self.state.diverged = Some(diverged);
+            self.show();
+            return event;
+        }
         let everything = self.reload(trigger, by, Aim::Everything).await;
         let is_refused = everything.is_refused();
         let is_rejected = everything.event.as_ref().is_some_and(|it| it.outcome == Outcome::Rejected);
@@ -38,10 +47,10 @@ impl Coordinator {
     /// Serves what this replica had kept, and goes on from there if the log is available.
     async fn start_from_copy(&mut self, log_is_unavailable: bool) -> Option<Arc<ReloadEvent>> {
         let kept = self.kept().await?;
-        if !log_is_unavailable && kept.position > self.state.desired {
+        if !log_is_unavailable && kept.at.position > self.state.desired {
             return None;
         }
-        self.state.expect_left_out(&kept.left_out);
+        self.state.expect_left_out(&kept.at.left_out);
         let ended = self.reload(Trigger::Startup, ENGINE_AUTHOR, Aim::Copy(&kept)).await;
         let event = ended.event.filter(|event| event.outcome.is_live());
         let Some(event) = event else {
@@ -49,7 +58,7 @@ impl Coordinator {
             return None;
         };
         self.state.from_copy = true;
-        tracing::warn!(revision = %kept.position, "started from the local copy of what was served");
+        tracing::warn!(revision = %kept.at.position, "started from the local copy of what was served");
         if log_is_unavailable {
             return Some(event);
         }
@@ -58,7 +67,7 @@ impl Coordinator {
     }
 
     /// What this replica had kept of what it served, if it can be read.
-    async fn kept(&self) -> Option<LastGood> {
+    pub(crate) async fn kept(&self) -> Option<LastGood> {
         match self.core.keeper.as_ref()?.read().await {
             Ok(kept) => kept,
             Err(error) => {
@@ -106,29 +115,43 @@ impl Coordinator {
     /// Serves the newest state of the log that passes as a whole, as far as it is looked for (from the head 1, 2, 4, ..
     /// revisions back), and goes on from it step by step. What is served is never replaced by an earlier state.
     pub(crate) async fn from_base(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
-        let (head, mut back) = (self.state.desired.get(), 1);
         let lowest = match self.lowest_base().await {
             Ok(lowest) => lowest,
             Err(error) => return self.store_failed(&error, None),
         };
+        let event = self.newest_base(trigger, by, lowest).await;
+        let is_live = event.as_ref().is_some_and(|event| event.outcome.is_live());
+        let is_refused = event.as_ref().is_none_or(|event| is_refusal(event.outcome));
+        let starts = self.state.position == RevisionNumber::ZERO && !self.core.stop.is_cancelled();
+        match is_live || (is_refused && starts) {
+            true => self.step_to_head(trigger, by, None).await,
+            false => self.event(event),
+        }
+    }
+
+    /// Serves the newest state of the log from `lowest` on that passes as a whole, as far as it is looked for. Answers the last
+    /// attempt; none when there was none.
+    pub(crate) async fn newest_base(
+        &mut self,
+        trigger: Trigger,
+        by: &str,
+        lowest: RevisionNumber,
+    ) -> Option<Arc<ReloadEvent>> {
+        let (head, mut back) = (self.state.desired.get(), 1);
         let mut event = None;
         while let Some(at) = head.checked_sub(back).map(RevisionNumber::new).filter(|at| *at >= lowest) {
             if self.core.stop.is_cancelled() {
-                return self.event(event);
+                break;
             }
             let ended = self.reload(trigger, by, Aim::At(at)).await;
-            if !ended.is_refused() {
-                let is_live = ended.event.as_ref().is_some_and(|event| event.outcome.is_live());
-                event = ended.event;
-                return if is_live { self.step_to_head(trigger, by, None).await } else { self.event(event) };
-            }
+            let is_refused = ended.is_refused();
             event = ended.event;
+            if !is_refused {
+                break;
+            }
             back *= 2;
         }
-        match self.state.position {
-            RevisionNumber::ZERO => self.step_to_head(trigger, by, None).await,
-            _ => self.event(event),
-        }
+        event
     }
 
     /// The earliest state that may be served now.

@@ -37,6 +37,8 @@ pub(crate) struct Ended {
     pub(crate) refusal: Option<Refusal>,
     /// The log moved under it: follow, and try again.
     pub(crate) moved: bool,
+    /// The revision that an edit with the same key had become before.
+    repeats: Option<RevisionNumber>,
     pub(crate) appended: Option<Appended>,
     pub(crate) diff: Option<Diff>,
     pub(crate) plan: Option<Plan>,
@@ -60,8 +62,7 @@ pub(crate) struct Ended {
 impl Ended {
     /// Whether what was tried does not compile, verify or prepare, rather than that it could not be tried.
     pub(crate) fn is_refused(&self) -> bool {
-        let outcome = self.event.as_ref().map(|event| event.outcome);
-        matches!(outcome, Some(Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack))
+        self.event.as_ref().is_some_and(|event| is_refusal(event.outcome))
     }
 
     /// What the one who asked for an edit is answered.
@@ -73,13 +74,18 @@ impl Ended {
         let (revision, documents) =
             self.appended.map(|appended| (appended.revision, appended.documents)).unzip();
         let documents = documents.unwrap_or_default();
-        Ok(Accepted { revision, documents, diff, plan: self.plan, event: self.event })
+        Ok(Accepted { revision, repeats: self.repeats, documents, diff, plan: self.plan, event: self.event })
     }
 
     /// How long it took; nothing for what left no event.
     pub(crate) fn took(&self) -> Duration {
         self.event.as_ref().map_or(Duration::ZERO, |event| event.took)
     }
+}
+
+/// Whether that outcome says that what was tried does not compile, verify or prepare.
+pub(crate) fn is_refusal(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack)
 }
 
 /// What is ready to go live: everything short of the point of no return.
@@ -140,7 +146,7 @@ impl<'a> Reload<'a> {
     pub(crate) async fn run(mut self, state: &mut State, aim: Aim<'_>) -> Ended {
         let mut ended = Ended::default();
         let from = self.core.cell.world().revision();
-        let was_away = state.store_error.is_some();
+        let was_away = state.store_error.is_some() || state.diverged.is_some();
         let halt = match self.make_ready(state, aim, &mut ended).await {
             Ok(ready) if self.dry_run => {
                 ended.plan = Some(ready.plan);
@@ -165,7 +171,8 @@ impl<'a> Reload<'a> {
                 let problem = Problem::new("refused", Pointer::root(), refusal.to_string());
                 ended.problems = self.core.redacted(&problem.into());
                 // What an edit is conditional on was read, and does not hold: that is no failure to read.
-                if self.machine.phase() == Some(Phase::Load) && !matches!(refusal, Refusal::Store(_)) {
+                let is_unread = matches!(refusal, Refusal::Store(_) | Refusal::LogDiverged(_));
+                if self.machine.phase() == Some(Phase::Load) && !is_unread {
                     self.machine.step(StatusEvent::Finished);
                 }
                 ended.refusal = Some(refusal);
@@ -276,8 +283,10 @@ impl<'a> Reload<'a> {
 
         point_of_no_return();
 
-        if let Some(appended) = &ended.appended {
-            state.desired = state.desired.max(appended.revision.number);
+        if let Some(Appended { revision, .. }) = &ended.appended {
+            state.desired = state.desired.max(revision.number);
+            let head = state.trail.at(state.position).map(|head| head.at(revision.number, revision.digest));
+            state.trail.learn(state.position, head.as_slice());
         }
         self.machine.step(StatusEvent::Finished);
         if let Err(problems) = core.faults.at(Phase::Swap) {
@@ -306,8 +315,7 @@ impl<'a> Reload<'a> {
         release(state, ended);
         keep_failed_checks(state, ended, &plan);
         if let Some(keeper) = &core.keeper {
-            let left_out = state.quarantine.keys().copied().collect();
-            keeper.live(state.position, left_out, std::mem::take(&mut ended.says), ended.anew);
+            keeper.live(state.kept_at(), std::mem::take(&mut ended.says), ended.anew);
         }
         core.let_go(old);
         self.machine.step(StatusEvent::Finished);
@@ -357,15 +365,19 @@ impl<'a> Reload<'a> {
         };
         let head = match &loaded {
             // The log was not looked at.
-            Ok(_) if matches!(aim, Aim::Copy(_)) => None,
-            Ok(loaded) => Some(loaded.head),
-            Err(LoadError::NothingToDo(head, _)) => Some(*head),
+            Ok(loaded) => loaded.head,
+            Err(LoadError::NothingToDo(head, _) | LoadError::Repeated(head, _)) => Some(*head),
             Err(_) => None,
         };
         if let Some(head) = head {
-            state.desired = head;
+            state.desired = head.number;
             state.last_checked_at = Some(core.now());
             state.store_error = None;
+            state.diverged = None;
+            state.trail.learn(state.position, &[head]);
+        }
+        if let Ok(loaded) = &loaded {
+            state.trail.learn(state.position, &loaded.known);
         }
         if let (Err(LoadError::NothingToDo(head, _)), true) = (&loaded, is_behind) {
             return Ok(Loaded::nothing(state.newest_served(), *head));
@@ -375,7 +387,19 @@ impl<'a> Reload<'a> {
                 ended.diff = Some(diff);
                 Halt::NothingToDo
             }
+            LoadError::Repeated(_, revision) => {
+                ended.repeats = Some(revision);
+                Halt::NothingToDo
+            }
             LoadError::Behind => Halt::Moved,
+            LoadError::Diverged(diverged) => {
+                state.store_error = None;
+                if state.diverged.is_none() {
+                    tracing::error!(%diverged, "log diverged; keeping current revision");
+                }
+                state.diverged = Some(diverged.clone());
+                Halt::Refused(Refusal::LogDiverged(diverged))
+            }
             LoadError::Refused(refusal) => Halt::Refused(refusal),
             LoadError::Store(error) => {
                 state.store_error = Some(error.to_string());
@@ -415,10 +439,14 @@ impl<'a> Reload<'a> {
     }
 
     async fn append(&self, state: &mut State, edit: &midflight_core::Edit) -> Result<Appended, Halt> {
+        let Some(expected_head) = state.trail.at(state.position) else {
+            // What is served was not read from the log in this process.
+            return Err(Halt::Moved);
+        };
         let new = NewRevision {
             edit,
             created_at: self.core.now(),
-            expected_head: state.position,
+            expected_head,
             documents_max: self.core.limits.documents_max,
         };
         let taken = tokio::select! {

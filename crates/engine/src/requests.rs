@@ -167,6 +167,13 @@ impl Requests {
         done.await.map_err(|_| Refusal::Stopping)
     }
 
+    pub(crate) async fn adopt(&self, by: &str) -> Result<Arc<ReloadEvent>, Refusal> {
+        let turn = self.changes.callers.take_turn(by)?;
+        let (reply, done) = oneshot::channel();
+        self.changes.send(Request::Adopt { by: by.to_owned(), reply, _turn: turn })?;
+        done.await.map_err(|_| Refusal::Stopping)
+    }
+
     pub(crate) async fn validate(&self) -> Result<Validated, Refusal> {
         let (reply, done) = oneshot::channel();
         self.validations.ask(reply, self.changes.queue_max)?;

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{
-    ComponentState, ComponentTime, KindName, Outcome, Problems, ReloadEvent, RevisionNumber,
+    ComponentState, ComponentTime, KindName, LogHead, Outcome, Problems, ReloadEvent, RevisionNumber,
 };
 use midflight_store::Availability;
 
+use midflight_store::KeptAt;
+
+use crate::divergence::{Diverged, Trail};
 use crate::quarantine::Quarantined;
 
 /// The last thing that was wanted here and did not go live.
@@ -39,6 +42,10 @@ pub(crate) struct State {
     pub(crate) last_checked_at: Option<Timestamp>,
     pub(crate) last_refused: Option<LastRefused>,
     pub(crate) store_error: Option<String>,
+    /// The digests of what was read of the log.
+    pub(crate) trail: Trail,
+    /// How the log differs from the one that was followed; none when it does not.
+    pub(crate) diverged: Option<Diverged>,
     /// Whether what is served was read from this replica's own copy, and not held against the log since.
     pub(crate) from_copy: bool,
     /// The checks that failed when the local copy went live. It was verified before, so it is served all the same.
@@ -59,11 +66,19 @@ impl State {
             last_checked_at: None,
             last_refused: None,
             store_error: None,
+            trail: Trail::default(),
+            diverged: None,
             from_copy: false,
             failed_checks: Problems::default(),
             behind: BTreeSet::new(),
             last_reload: None,
         }
+    }
+
+    /// Of which revision this replica's own copy is.
+    pub(crate) fn kept_at(&self) -> KeptAt {
+        let left_out = self.quarantine.keys().copied().collect();
+        KeptAt { position: self.position, head: self.trail.at(self.position), left_out }
     }
 
     /// Keeps which components followed and which stayed behind, when a reload went through.
@@ -137,6 +152,10 @@ pub struct EngineStatus {
     pub quarantined: BTreeMap<RevisionNumber, Quarantined>,
     /// Whether the log answers.
     pub store: StoreStatus,
+    /// The revision up to which the log was followed, with its digest; none until the log was read.
+    pub position: Option<LogHead>,
+    /// How the log differs from the one that was followed; none when it does not. Nothing is followed while it does.
+    pub diverged: Option<Diverged>,
     /// Whether it started from its own copy, since the log was away, and has not seen the log since.
     pub from_copy: bool,
     /// Checks that fail on what is served. Only a start from the local copy serves such a thing: it was verified before,

@@ -62,7 +62,8 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
     // A revision by hand that does not hold is refused by each, and each says why.
     let bad = edit([Change::put(id("x"), json!({"text": 3}))]);
     let created_at = Timestamp::UNIX_EPOCH;
-    let by_hand = NewRevision { edit: &bad, created_at, expected_head: number, documents_max: 10 };
+    let expected_head = store.head().await.unwrap();
+    let by_hand = NewRevision { edit: &bad, created_at, expected_head, documents_max: 10 };
     store.append(by_hand).await.unwrap();
     let accepted = b.apply_everywhere(edit([put("y", "two")])).await.unwrap();
     let third = accepted.revision.unwrap().number;

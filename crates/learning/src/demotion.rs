@@ -78,6 +78,7 @@ async fn demote(engine: &Engine, name: &str, usage: Usage) -> Result<(), Refusal
         take_over: false,
         computed_at: None,
         changes: vec![Change::put(id, body).when(Precondition::Version(version))],
+        key: None,
     };
     engine.apply(edit).await.map(drop).map_err(|refused| refused.refusal)
 }

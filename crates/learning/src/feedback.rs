@@ -155,6 +155,7 @@ impl Classifier {
             computed_at: None,
             // One that is there says what was learned of the same key before.
             changes: vec![Change::put(draft.id, draft.body).when(Precondition::None)],
+            key: None,
         };
         let accepted = self.shared.engine.apply(edit).await.map_err(Box::new)?;
         let revision = accepted.revision.map_or(self.shared.engine.served(), |revision| revision.number);

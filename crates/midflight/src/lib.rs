@@ -76,6 +76,7 @@
 //!     take_over: false,
 //!     computed_at: None,
 //!     changes: vec![Change::put(DocumentId::new("limits", "uploads").expect("a name"), json!({ "max": max }))],
+//!     key: None,
 //! };
 //! engine.apply(put(json!(10))).await?;
 //! assert_eq!(limits.load().get("uploads"), Some(&10));

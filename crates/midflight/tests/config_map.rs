@@ -77,7 +77,7 @@ async fn a_hundred_swaps_of_a_thousand_rules_are_a_hundred_revisions() {
     }
     let status = source.sync_now().await;
     assert_eq!((status.revisions, status.problems), (SWAPS + 1, Vec::new()));
-    assert_eq!(engine.store().head().await.unwrap(), RevisionNumber::new(SWAPS + 1));
+    assert_eq!(engine.store().head().await.unwrap().number, RevisionNumber::new(SWAPS + 1));
     for (what, mut times) in [("to the old rules and one new", one), ("to 1,000 new rules", all)] {
         times.sort_unstable();
         let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3;

@@ -68,6 +68,7 @@ fn edit(changes: Vec<Change>) -> Edit {
         take_over: false,
         computed_at: None,
         changes,
+        key: None,
     }
 }
 

@@ -49,6 +49,8 @@ struct ReadyAnswer {
     quarantined: QuarantinedRevisions,
     /// Whether the log answers; what is served goes on being served without it.
     store_available: bool,
+    /// Whether the log is another than the one that was followed; what is served goes on being served.
+    log_diverged: bool,
 }
 
 /// Whether requests should be sent here. It is ready while the store is gone, since it goes on serving. It is not while all
@@ -69,6 +71,7 @@ async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
         revision: status.served.get(),
         quarantined: app.engine.world().quarantined().into(),
         store_available: status.store.available,
+        log_diverged: status.diverged.is_some(),
     };
     (code, Json(answer))
 }
@@ -173,6 +176,9 @@ fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<S
             |ago| format!("the log does not answer (last answer {} ms ago)", ago.as_millis()),
         );
         wrong.push(format!("{answered}; what is served may be out of date"));
+    }
+    if let Some(diverged) = &status.diverged {
+        wrong.push(format!("log_diverged: {diverged}"));
     }
     if status.from_copy {
         wrong.push("what is served comes from the local copy".to_owned());

@@ -28,6 +28,7 @@ pub(crate) enum Metric {
     Quarantined,
     StoreAvailable,
     StoreLastAnswer,
+    LogDiverged,
     FromCopy,
     CopyCurrent,
     BusConnected,
@@ -51,7 +52,7 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
-    const ALL: [Self; 29] = [
+    const ALL: [Self; 30] = [
         Self::RuleReloads,
         Self::RuleReloadTime,
         Self::RulesReloaded,
@@ -61,6 +62,7 @@ impl Metric {
         Self::Quarantined,
         Self::StoreAvailable,
         Self::StoreLastAnswer,
+        Self::LogDiverged,
         Self::FromCopy,
         Self::CopyCurrent,
         Self::BusConnected,
@@ -94,6 +96,7 @@ impl Metric {
             Self::Quarantined => "midflight_quarantined_revisions",
             Self::StoreAvailable => "midflight_store_available",
             Self::StoreLastAnswer => "midflight_store_last_answer_seconds",
+            Self::LogDiverged => "midflight_log_diverged",
             Self::FromCopy => "midflight_from_copy",
             Self::CopyCurrent => "midflight_copy_current",
             Self::BusConnected => "midflight_bus_connected",
@@ -128,6 +131,9 @@ impl Metric {
             Self::Quarantined => "Revisions that are left out, since they did not hold here",
             Self::StoreAvailable => "1 while the log answers, as measured",
             Self::StoreLastAnswer => "Time since the log last answered, in seconds; -1 if it never did",
+            Self::LogDiverged => {
+                "1 while the log is another than the one that was followed, and is not followed"
+            }
             Self::FromCopy => {
                 "1 while what is served comes from the local copy, since the log was away at the start"
             }
@@ -295,6 +301,7 @@ impl Metrics {
             (Metric::Quarantined, status.quarantined.len() as f64),
             (Metric::StoreAvailable, truth(status.store.available)),
             (Metric::StoreLastAnswer, status.store.answered.map_or(-1.0, |ago| ago.as_secs_f64())),
+            (Metric::LogDiverged, truth(status.diverged.is_some())),
             (Metric::FromCopy, truth(status.from_copy)),
             (Metric::CopyCurrent, truth(status.copy_error.is_none())),
             (Metric::BusConnected, truth(bus.connected)),

@@ -82,6 +82,8 @@ codes! {
     DuplicatePattern => "duplicate_pattern", CONFLICT, "Another pattern matches it already";
     /// Other writers were faster.
     Contended => "contended", CONFLICT, "Other writers were faster";
+    /// The log is not the one that this replica followed.
+    LogDiverged => "log_diverged", CONFLICT, "The log is not the one that was followed";
     /// A revision that was compacted away.
     Compacted => "compacted", GONE, "The revision was compacted away";
     /// The document is not what the edit was made on.

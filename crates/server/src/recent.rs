@@ -87,6 +87,13 @@ async fn read(store: &dyn Store, position: RevisionNumber) -> Result<Vec<Arc<Sum
     }
 }
 
+impl Recent {
+    /// Forgets all: the log is another one.
+    pub(crate) async fn clear(&self) {
+        self.0.lock().await.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +110,7 @@ mod tests {
             take_over: false,
             computed_at: None,
             changes,
+            key: None,
         };
         let expected_head = store.head().await.unwrap();
         let created_at = jiff::Timestamp::UNIX_EPOCH;

@@ -54,6 +54,7 @@ impl From<Refusal> for ApiError {
                 let detail = format!("look whether it is revision {revision} before sending it again");
                 Self::new(Code::OutcomeUnknown, detail)
             }
+            Refusal::LogDiverged(_) => Self::new(Code::LogDiverged, said),
             Refusal::Store(error) => Self::of_store(error),
             _ => Self::internal(&said),
         }

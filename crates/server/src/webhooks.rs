@@ -15,7 +15,6 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
 use midflight_core::{RevisionNumber, Trigger};
-use midflight_store::RevisionQuery;
 use serde_json::json;
 use sha2::Sha256;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,8 +36,6 @@ const TOLERANCE_S: i64 = 300;
 const ID_BYTES_MAX: usize = 128;
 /// How many ids are remembered. They are only needed for as long as their time would be taken.
 const HEARD_MAX: usize = 10_000;
-/// How many of the newest revisions are looked at for a request that another replica has taken.
-const LOOKED_AT_MAX: u32 = 500;
 
 /// The routes of webhooks.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -98,7 +95,7 @@ pub(crate) async fn call(
     let by = format!("webhook:{name}");
     let mark = format!("{by} {id}");
     if app.webhooks.has(&mark) {
-        return Ok(repeated());
+        return Ok(repeated(app.engine.store().revision_of_key(&mark).await?));
     }
     let response = match hook.action {
         WebhookAction::Reload => {
@@ -106,10 +103,7 @@ pub(crate) async fn call(
             let status = if report.is_live() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
             (status, Json(report.to_json())).into_response()
         }
-        WebhookAction::Apply => match apply(&app, &hook, (&by, &mark), &bytes).await? {
-            Some(response) => response,
-            None => return Ok(repeated()),
-        },
+        WebhookAction::Apply => apply(&app, &hook, (&by, &mark), &bytes).await?,
     };
     // Only what was done is not done again: whoever was refused may send it once more.
     if response.status().is_success() {
@@ -118,21 +112,24 @@ pub(crate) async fn call(
     Ok(response)
 }
 
-fn repeated() -> Response {
-    Json(json!({"outcome": "repeated"})).into_response()
+/// What is answered to a request that was taken before, with the revision that it became.
+fn repeated(revision: Option<RevisionNumber>) -> Response {
+    let mut answer = json!({"outcome": "repeated"});
+    if let Some(revision) = revision {
+        answer["revision"] = revision.get().into();
+    }
+    Json(answer).into_response()
 }
 
-/// Makes the edit of a request; none when another replica has made it.
+/// Makes the edit of a request. Its id is kept with the revision, in one transaction, so of several that come at once, to
+/// whichever replicas, one is made.
 async fn apply(
     app: &App,
     hook: &WebhookSettings,
     (by, mark): (&str, &str),
     bytes: &[u8],
-) -> Result<Option<Response>, ApiError> {
+) -> Result<Response, ApiError> {
     let request: ApplyRequest = body::parse(bytes)?;
-    if was_taken(app, by, mark).await? {
-        return Ok(None);
-    }
     let changes = changes(request.changes)?;
     hook.scope.allows(&changes).map_err(|why| ApiError::new(Code::Forbidden, format!("{by} {why}")))?;
     let reason = match request.reason.as_str() {
@@ -142,31 +139,11 @@ async fn apply(
     let params = WriteParams::default().or_reason(reason);
     let mut edit = params.edit(Author(by.to_owned()), changes);
     edit.trigger = Trigger::Webhook;
+    edit.key = Some(mark.to_owned());
     let submitted = submit(app, &params, edit).await?;
-    Ok(Some(answer(app, &params, submitted).await))
-}
-
-/// Whether the log has the edit of a request already, from as long ago as it could come again.
-async fn was_taken(app: &App, by: &str, mark: &str) -> Result<bool, ApiError> {
-    let mut before: Option<RevisionNumber> = None;
-    let since = Timestamp::now().as_second() - 2 * TOLERANCE_S;
-    loop {
-        let query =
-            RevisionQuery { before, limit: LOOKED_AT_MAX, changes_max: Some(0), ..RevisionQuery::default() };
-        let page = app.engine.store().revisions(query).await?;
-        for revision in page.items.iter().map(|listed| &listed.revision) {
-            if revision.created_at.as_second() < since {
-                return Ok(false);
-            }
-            let is_it = revision.reason == mark || revision.reason.ends_with(&format!("({mark})"));
-            if revision.author == by && is_it {
-                return Ok(true);
-            }
-        }
-        match page.next {
-            Some(next) => before = Some(next),
-            None => return Ok(false),
-        }
+    match submitted.repeats() {
+        Some(revision) => Ok(repeated(Some(revision))),
+        None => Ok(answer(app, &params, submitted).await),
     }
 }
 

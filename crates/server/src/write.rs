@@ -113,6 +113,7 @@ impl WriteParams {
             take_over: self.take_over,
             computed_at: None,
             changes,
+            key: None,
         }
     }
 }
@@ -126,6 +127,16 @@ pub(crate) enum Submitted {
     Queued,
     /// It waits for its time.
     Scheduled(Box<Waiting>),
+}
+
+impl Submitted {
+    /// The revision that an edit with the same key had become before.
+    pub(crate) fn repeats(&self) -> Option<RevisionNumber> {
+        match self {
+            Self::Done(accepted, _) => accepted.repeats,
+            _ => None,
+        }
+    }
 }
 
 /// An edit or a reload that waits.
@@ -206,7 +217,7 @@ impl ComputedTries {
     /// The head to compute from.
     pub(crate) async fn head(&mut self, app: &App) -> Result<RevisionNumber, ApiError> {
         self.0 += 1;
-        Ok(app.engine.store().head().await?)
+        Ok(app.engine.store().head().await?.number)
     }
 
     /// Makes the edit if `head` is the newest still; none when it is to be computed again.

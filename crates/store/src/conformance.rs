@@ -5,6 +5,7 @@
     reason = "a case is a test: it panics where it fails"
 )]
 
+mod chain;
 mod pages;
 mod tallies;
 
@@ -13,8 +14,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{
-    Change, ComponentState, ComponentTime, Document, DocumentId, Edit, Outcome, Owner, Phase, PhaseTime,
-    Pointer, Precondition, Problem, Problems, ReloadEvent, ReloadId, RevisionNumber, Trigger,
+    Change, ComponentState, ComponentTime, Document, DocumentId, Edit, LogHead, Outcome, Owner, Phase,
+    PhaseTime, Pointer, Precondition, Problem, Problems, ReloadEvent, ReloadId, RevisionNumber, Trigger,
 };
 use serde_json::{Value, json};
 
@@ -23,6 +24,10 @@ use crate::{
     Token,
 };
 
+pub use chain::{
+    an_edit_on_another_history_is_refused, digests_are_chained_over_what_is_read, digests_outlive_compaction,
+    keys_name_the_revision_they_made,
+};
 pub use pages::{
     changed_documents_are_listed, documents_of_a_revision_are_listed, pages_end_by_bytes,
     revisions_are_listed_with_their_first_changes,
@@ -48,6 +53,8 @@ macro_rules! conformance_tests {
             what_cannot_be_counted_is_refused, compaction_forgets_tallies_of_the_deleted, pages_end_by_bytes,
             documents_of_a_revision_are_listed, changed_documents_are_listed,
             revisions_are_listed_with_their_first_changes,
+            digests_are_chained_over_what_is_read, digests_outlive_compaction,
+            an_edit_on_another_history_is_refused, keys_name_the_revision_they_made,
         );
     };
     (@each $make:expr; $($case:ident,)+) => {$(
@@ -76,6 +83,7 @@ fn edit(changes: impl IntoIterator<Item = Change>) -> Edit {
         take_over: false,
         computed_at: None,
         changes: changes.into_iter().collect(),
+        key: None,
     }
 }
 
@@ -83,13 +91,19 @@ fn number(number: u64) -> RevisionNumber {
     RevisionNumber::new(number)
 }
 
-async fn try_append(log: &Log, edit: &Edit, expected_head: RevisionNumber) -> Result<Appended, AppendError> {
+async fn try_append(log: &Log, edit: &Edit, expected: RevisionNumber) -> Result<Appended, AppendError> {
+    let (head, digests) = log.digests(&[expected]).await.unwrap();
+    let expected_head = head.at(expected, digests[0].unwrap_or(head.digest));
     let created_at = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
     log.append(NewRevision { edit, created_at, expected_head, documents_max: 1000 }).await
 }
 
 async fn append(log: &Log, changes: impl IntoIterator<Item = Change>) -> Appended {
-    try_append(log, &edit(changes), log.head().await.unwrap()).await.unwrap()
+    try_append(log, &edit(changes), newest(log).await).await.unwrap()
+}
+
+async fn newest(log: &Log) -> RevisionNumber {
+    log.head().await.unwrap().number
 }
 
 async fn bodies(log: &Log, at: Option<RevisionNumber>) -> Vec<(String, Value)> {
@@ -101,9 +115,10 @@ async fn bodies(log: &Log, at: Option<RevisionNumber>) -> Vec<(String, Value)> {
 
 /// Nothing is there before anything was put.
 pub async fn an_empty_log_says_so(log: Log) {
-    assert_eq!((log.head().await.unwrap(), log.first().await.unwrap()), (RevisionNumber::ZERO, number(1)));
-    assert_eq!(log.everything().await.unwrap(), (RevisionNumber::ZERO, Vec::new()));
-    assert_eq!(log.heads(&[id("a")]).await.unwrap(), (RevisionNumber::ZERO, vec![None]));
+    let empty = LogHead::empty(log.head().await.unwrap().log);
+    assert_eq!((log.head().await.unwrap(), log.first().await.unwrap()), (empty, number(1)));
+    assert_eq!(log.everything().await.unwrap(), (empty, Vec::new()));
+    assert_eq!(log.heads(&[id("a")]).await.unwrap(), (empty, vec![None]));
     assert!(log.since(RevisionNumber::ZERO, 10).await.unwrap().is_empty());
     assert_eq!(log.document_count().await.unwrap(), 0);
     assert!(log.diagnose().await.unwrap().is_empty());
@@ -129,7 +144,7 @@ pub async fn a_revision_is_there_whole(log: Log) {
     assert_eq!(bodies(&log, None).await, [("a".to_owned(), json!({"n": 3}))]);
     let (head, heads) = log.heads(&[id("b"), id("a"), id("no")]).await.unwrap();
     let deleted = heads[0].as_ref().map(|it| (it.version, it.body.is_none()));
-    assert_eq!((head, deleted, heads[2].as_ref()), (number(2), Some((2, true)), None));
+    assert_eq!((head.number, deleted, heads[2].as_ref()), (number(2), Some((2, true)), None));
     let again = append(&log, [put("b", json!({}))]).await;
     assert_eq!(again.documents[0].version, 3, "a document that comes back goes on counting");
 }
@@ -145,11 +160,11 @@ pub async fn refused_edits_leave_no_trace(log: Log) {
         assert!(matches!(refused, AppendError::Precondition(_)), "{refused}");
     }
     let moved = try_append(&log, &edit([put("new", json!({}))]), number(7)).await.unwrap_err();
-    assert!(matches!(moved, AppendError::Moved { head, .. } if head == number(1)), "{moved}");
+    assert!(matches!(moved, AppendError::Moved { head, .. } if head.number == number(1)), "{moved}");
     let many = edit((0..1000).map(|n| put(&format!("d{n}"), json!({}))));
     let full = try_append(&log, &many, number(1)).await.unwrap_err();
     assert!(matches!(full, AppendError::TooManyDocuments { max: 1000, wanted: 1001 }), "{full}");
-    assert_eq!((log.head().await.unwrap(), bodies(&log, None).await.len()), (number(1), 1));
+    assert_eq!((newest(&log).await, bodies(&log, None).await.len()), (number(1), 1));
     assert_eq!(append(&log, [put("b", json!({}))]).await.revision.number, number(2));
 }
 
@@ -273,7 +288,7 @@ pub async fn compaction_keeps_the_state(log: Log) {
     let states = [bodies(&log, Some(number(3))).await, bodies(&log, Some(number(4))).await];
     assert!(log.compact(number(9)).await.is_err());
     assert_eq!(log.compact(number(3)).await.unwrap(), 3, "two of a, and old before its deletion");
-    assert_eq!((log.first().await.unwrap(), log.head().await.unwrap()), (number(3), number(4)));
+    assert_eq!((log.first().await.unwrap(), newest(&log).await), (number(3), number(4)));
     assert_eq!([bodies(&log, Some(number(3))).await, bodies(&log, Some(number(4))).await], states);
     let since = |n| log.since(number(n), 10);
     assert_eq!(since(2).await.unwrap().iter().map(|it| it.documents.len()).collect::<Vec<_>>(), [2, 1]);
@@ -299,7 +314,7 @@ pub async fn writers_never_skip_or_swap_numbers(log: Log) {
                     put("shared", json!({"w": writer})),
                 ]);
                 loop {
-                    let head = log.head().await.unwrap();
+                    let head = newest(&log).await;
                     match try_append(&log, &edit, head).await {
                         Ok(_) => break,
                         Err(AppendError::Moved { .. }) => tokio::task::yield_now().await,
@@ -390,7 +405,7 @@ pub async fn blobs_events_and_tokens_are_kept(log: Log) {
 /// An append whose caller went away is in the log wholly or not at all, and the log goes on.
 pub async fn a_dropped_append_is_all_or_nothing(log: Log) {
     for polls in 0..40_u32 {
-        let head = log.head().await.unwrap();
+        let head = newest(&log).await;
         let two = edit([put("a", json!({ "n": polls })), put("b", json!({ "n": polls }))]);
         {
             let mut append = Box::pin(try_append(&log, &two, head));
@@ -404,7 +419,7 @@ pub async fn a_dropped_append_is_all_or_nothing(log: Log) {
         }
         // What was dropped may still be on its way into the log, whole; whoever appends then is told that it moved.
         let after = edit([put("after", json!({ "n": polls }))]);
-        while let Err(refused) = try_append(&log, &after, log.head().await.unwrap()).await {
+        while let Err(refused) = try_append(&log, &after, newest(&log).await).await {
             assert!(matches!(refused, AppendError::Moved { .. }), "{refused}");
         }
         let state = bodies(&log, None).await;
@@ -438,6 +453,8 @@ pub async fn replicas_are_seen_until_they_age(log: Log) {
         version: "0.1.0".into(),
         started_at: Timestamp::from_nanosecond(1_700_000_000_123_456_789).unwrap(),
         applied: number(applied),
+        applied_digest: (applied != 6).then(|| midflight_core::Digest::of_bytes(id.as_bytes())),
+        diverged: applied == 7,
         refused: vec![(number(3), "rules/a is odd".into()), (number(5), String::new())],
         degraded: (applied == 7).then(|| "the store is away".into()),
     };
@@ -467,7 +484,7 @@ pub async fn heads_come_as_often_as_asked(log: Log) {
     let (_, heads) = log.heads(&[id("b"), id("no"), id("a"), id("b")]).await.unwrap();
     let names = heads.iter().map(|head| head.as_ref().map(|head| head.id.name.as_str())).collect::<Vec<_>>();
     assert_eq!(names, [Some("b"), None, Some("a"), Some("b")]);
-    assert_eq!(log.heads(&[]).await.unwrap(), (number(1), Vec::new()));
+    assert_eq!(log.heads(&[]).await.unwrap(), (log.head().await.unwrap(), Vec::new()));
 }
 
 /// Somebody leads as long as it has the lead, and who lets it go makes room.

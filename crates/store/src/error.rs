@@ -1,6 +1,6 @@
 //! What can go wrong with a log, by what the caller can do next.
 
-use midflight_core::{DocumentId, Owner, PreconditionFailed, RevisionNumber};
+use midflight_core::{DocumentId, LogHead, Owner, PreconditionFailed, RevisionNumber};
 
 /// Why the log did not answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,12 +55,12 @@ pub enum StoreError {
 #[non_exhaustive]
 pub enum AppendError {
     /// The log moved since the edit was compiled: compile it again on the newer state.
-    #[error("the log is at revision {head}, not at {expected}")]
+    #[error("the log is at {head}, not at {expected}")]
     Moved {
         /// Where the edit thought it was.
-        expected: RevisionNumber,
+        expected: LogHead,
         /// Where it is.
-        head: RevisionNumber,
+        head: LogHead,
     },
     /// A document is not what the edit was made on.
     #[error(transparent)]

@@ -4,20 +4,21 @@
 mod tallies;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use midflight_core::{
-    ChangeSummary, Digest, Document, DocumentId, DocumentName, Head, KindName, ReloadEvent, Revision,
-    RevisionNumber, canonical_json,
+    Appended, ChangeSummary, Digest, Document, DocumentId, DocumentName, Head, KindName, LogHead, LogId,
+    ReloadEvent, Revision, RevisionNumber, canonical_json,
 };
 
 use crate::{
-    AppendError, Appended, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision,
-    NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally,
-    TallyQuery, Token, lead::Alone, query::PageBounds, secret::new_key, tally,
+    AppendError, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision, NewRevision,
+    Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, Token,
+    lead::Alone, query::PageBounds, secret::new_key, tally,
 };
 use tallies::Tallies;
 
@@ -27,8 +28,9 @@ pub struct MemoryStore {
     log: Arc<Mutex<Log>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 struct Log {
+    id: LogId,
     /// Every revision there ever was, by number less one; compacted ones stay, unread.
     revisions: Vec<Revision>,
     /// The kept versions of each document, oldest first.
@@ -43,6 +45,33 @@ struct Log {
     hint_key: Option<[u8; 32]>,
     replicas: BTreeMap<String, (Replica, Instant)>,
     tallies: Tallies,
+    /// The revisions that were made under a key.
+    keys: BTreeMap<String, RevisionNumber>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            id: random_id(),
+            revisions: Vec::new(),
+            documents: BTreeMap::new(),
+            present: 0,
+            compacted: 0,
+            blobs: BTreeMap::new(),
+            events: VecDeque::new(),
+            tokens: BTreeMap::new(),
+            hint_key: None,
+            replicas: BTreeMap::new(),
+            tallies: Tallies::default(),
+            keys: BTreeMap::new(),
+        }
+    }
+}
+
+/// An id that no other log has. The standard library's random state needs no source that may fail.
+fn random_id() -> LogId {
+    let random = || RandomState::new().build_hasher().finish();
+    LogId::new(((u128::from(random()) << 64) | u128::from(random())).to_be_bytes())
 }
 
 impl MemoryStore {
@@ -52,14 +81,28 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// A copy of the log as it is now, of the same id, that goes its own way from here: what a backup or a standby has.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self { log: Arc::new(Mutex::new(self.log().clone())) }
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Log {
-    fn head(&self) -> RevisionNumber {
-        RevisionNumber::new(self.revisions.len() as u64)
+    fn head(&self) -> LogHead {
+        let empty = LogHead::empty(self.id);
+        self.revisions.last().map_or(empty, |newest| empty.at(newest.number, newest.digest))
+    }
+
+    fn digest(&self, of: RevisionNumber) -> Option<Digest> {
+        match of.get().checked_sub(1) {
+            None => Some(self.id.genesis()),
+            Some(place) => self.revisions.get(usize::try_from(place).ok()?).map(|revision| revision.digest),
+        }
     }
 
     fn first(&self) -> RevisionNumber {
@@ -89,8 +132,8 @@ impl Log {
         if at < self.first() && self.compacted > 0 {
             return Err(StoreError::Compacted { asked: at, first: self.first() });
         }
-        if at > self.head() {
-            return Err(StoreError::NoSuchRevision { asked: at, head: self.head() });
+        if at > self.head().number {
+            return Err(StoreError::NoSuchRevision { asked: at, head: self.head().number });
         }
         Ok(())
     }
@@ -123,7 +166,8 @@ impl Log {
     }
 
     fn append(&mut self, new: &NewRevision<'_>) -> Appended {
-        let number = self.head().next();
+        let head = self.head();
+        let number = head.number.next();
         let mut documents = Vec::with_capacity(new.edit.changes.len());
         for change in &new.edit.changes {
             let newest = self.newest(&change.id);
@@ -154,9 +198,13 @@ impl Log {
             trigger: new.edit.trigger,
             created_at: new.created_at,
             changes: documents.iter().map(summary).collect(),
+            digest: head.digest,
         };
-        self.revisions.push(revision.clone());
-        Appended { revision, documents }
+        let mut appended = Appended { revision, documents, parent: head.digest };
+        appended.revision.digest = appended.computed_digest(&head.digest);
+        self.revisions.push(appended.revision.clone());
+        self.keys.extend(new.edit.key.clone().map(|key| (key, number)));
+        appended
     }
 }
 
@@ -183,8 +231,17 @@ fn listed(revision: &Revision, changes_max: Option<u32>) -> ListedRevision {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn head(&self) -> Result<RevisionNumber, StoreError> {
+    async fn head(&self) -> Result<LogHead, StoreError> {
         Ok(self.log().head())
+    }
+
+    async fn digests(&self, of: &[RevisionNumber]) -> Result<(LogHead, Vec<Option<Digest>>), StoreError> {
+        let log = self.log();
+        Ok((log.head(), of.iter().map(|number| log.digest(*number)).collect()))
+    }
+
+    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+        Ok(self.log().keys.get(key).copied())
     }
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
@@ -236,17 +293,19 @@ impl Store for MemoryStore {
                 let versions = log.documents.get(&change.id)?;
                 versions.iter().find(|version| version.version == change.version).cloned()
             });
-            Appended { revision: revision.clone(), documents: documents.collect() }
+            let before = RevisionNumber::new(revision.number.get() - 1);
+            let parent = log.digest(before).unwrap_or_else(|| log.id.genesis());
+            Appended { revision: revision.clone(), documents: documents.collect(), parent }
         };
         Ok(after.map(made).collect())
     }
 
-    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
         let log = self.log();
         Ok((log.head(), ids.iter().map(|id| log.newest(id).cloned()).collect()))
     }
 
-    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError> {
         let log = self.log();
         Ok((log.head(), log.present().cloned().collect()))
     }
@@ -256,7 +315,7 @@ impl Store for MemoryStore {
         if let Some(at) = query.at {
             log.readable(at)?;
         }
-        let at = query.at.unwrap_or(log.head());
+        let at = query.at.unwrap_or(log.head().number);
         let asked = log.from(query.after.as_ref()).filter(|(id, _)| {
             query.kind.as_ref().is_none_or(|kind| id.kind == *kind)
                 && id.name.as_str().starts_with(&query.name_prefix)
@@ -345,6 +404,7 @@ impl Store for MemoryStore {
         let log = &mut *self.log();
         log.readable(first.max(log.first()))?;
         log.compacted = log.compacted.max(first.get().saturating_sub(1));
+        log.keys.retain(|_, of| of.get() > log.compacted);
         let mut forgotten = 0;
         log.documents.retain(|_, versions| {
             let before = versions.len();

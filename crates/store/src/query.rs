@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_core::{
-    Digest, Document, DocumentId, Edit, KindName, Outcome, Owner, Revision, RevisionNumber, Trigger,
+    Digest, Document, DocumentId, Edit, KindName, LogHead, Outcome, Owner, Revision, RevisionNumber, Trigger,
 };
 
 use crate::StoreError;
@@ -17,7 +17,7 @@ pub struct NewRevision<'a> {
     /// When it was accepted.
     pub created_at: Timestamp,
     /// The newest revision that the edit was compiled on; the log takes it only if that is still the newest.
-    pub expected_head: RevisionNumber,
+    pub expected_head: LogHead,
     /// How many documents that are not deleted the log may hold after it.
     pub documents_max: u64,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_core::RevisionNumber;
+use midflight_core::{Digest, RevisionNumber};
 
 /// What a replica says of itself. The store keeps the last that each said; whoever says it keeps it small.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub struct Replica {
     pub started_at: Timestamp,
     /// The newest revision that it serves and verified.
     pub applied: RevisionNumber,
+    /// The digest of that revision, which tells whose history it is of; none from a program of before.
+    pub applied_digest: Option<Digest>,
+    /// Whether it stopped following, since the log is not the one that it had followed.
+    pub diverged: bool,
     /// The revisions that did not hold there, each with the reason.
     pub refused: Vec<(RevisionNumber, String)>,
     /// Why it serves something older than the log, or cannot say how old; none when all is well.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, RevisionNumber};
+use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber};
 
 use tokio::sync::watch;
 
@@ -25,8 +25,18 @@ use crate::{
 /// future before it is done leaves the log as it was or with the whole revision in it, never in between.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// The newest revision's number; [`RevisionNumber::ZERO`] for an empty log. Cost: one small read.
-    async fn head(&self) -> Result<RevisionNumber, StoreError>;
+    /// The log's id and its newest revision; [`RevisionNumber::ZERO`] for an empty log. Cost: one small read.
+    async fn head(&self) -> Result<LogHead, StoreError>;
+
+    /// The digests of these revisions, in the order asked, with the newest revision of the same moment. Zero has the digest of
+    /// the empty log; a number past the newest has none, and neither has one that an older schema compacted. Compaction keeps
+    /// digests, so that a replica which was cut off for long still learns whether this is the log that it followed. Cost: one
+    /// small read.
+    async fn digests(&self, of: &[RevisionNumber]) -> Result<(LogHead, Vec<Option<Digest>>), StoreError>;
+
+    /// The revision that was made under this key, if the log has one ([`midflight_core::Edit::key`]). A key is forgotten when
+    /// its revision is compacted.
+    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError>;
 
     /// Gives an edit the next number, if everything it is conditional on holds.
     ///
@@ -57,11 +67,11 @@ pub trait Store: Send + Sync + 'static {
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError>;
 
     /// The newest version of each of these documents, deleted ones too, in the order asked, and as often; none for one
-    /// that never was. All are of one moment, and so is the newest revision's number that comes with them.
-    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError>;
+    /// that never was. All are of one moment, and so is the newest revision that comes with them.
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError>;
 
-    /// Every document that is not deleted, as of one moment, with the newest revision's number then.
-    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError>;
+    /// Every document that is not deleted, as of one moment, with the newest revision then.
+    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError>;
 
     /// Documents that are not deleted, ordered by kind and name. Cost: linear in the page, wherever it begins.
     ///

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
+use midflight_core::{Change, DocumentId, Edit, LogHead, RevisionNumber, Trigger};
 use midflight_store::{
     AppendError, EventQuery, NewRevision, PostgresOptions, PostgresStore, Store, StoreError,
 };
@@ -47,12 +47,13 @@ fn edit(name: &str, body: Value) -> Edit {
         take_over: false,
         computed_at: None,
         changes: vec![Change::put(id(name), body)],
+        key: None,
     }
 }
 
-async fn append_at(store: &dyn Store, edit: &Edit, head: RevisionNumber) -> Result<u64, AppendError> {
+async fn append_at(store: &dyn Store, edit: &Edit, expected_head: LogHead) -> Result<u64, AppendError> {
     let created_at = jiff::Timestamp::UNIX_EPOCH;
-    let new = NewRevision { edit, created_at, expected_head: head, documents_max: u64::MAX };
+    let new = NewRevision { edit, created_at, expected_head, documents_max: u64::MAX };
     Ok(store.append(new).await?.revision.number.get())
 }
 
@@ -174,10 +175,10 @@ async fn a_row_added_by_hand_that_nobody_could_read_is_refused() {
         assert!(error.contains(why), "{statements}\n{error}");
     }
     let owned = Edit { owner: Some(midflight_core::Owner::new("file:/etc")), ..edit("d", json!({"by": 1})) };
-    append_at(&store, &owned, RevisionNumber::new(1)).await.unwrap();
+    append_at(&store, &owned, store.head().await.unwrap()).await.unwrap();
     let put = "SELECT midflight_put('rules', 'd', '{}', 'anna')";
     assert!(Postgres::psql(&url, put).unwrap_err().contains("belongs to file:/etc"));
-    assert_eq!(store.head().await.unwrap(), RevisionNumber::new(2), "what was refused left no trace");
+    assert_eq!(store.head().await.unwrap().number, RevisionNumber::new(2), "what was refused left no trace");
     assert_eq!(store.diagnose().await.unwrap(), Vec::<String>::new());
 }
 
@@ -190,7 +191,7 @@ async fn a_newer_log_is_refused() {
         VALUES (9999, 'from the future', TRUE, '\\x00', 0)";
     Postgres::psql(&url, add).unwrap();
     let refused = open(&url).head().await.unwrap_err();
-    assert!(matches!(refused, StoreError::TooNew { found: 9999, known: 2 }), "{refused}");
+    assert!(matches!(refused, StoreError::TooNew { found: 9999, known: 3 }), "{refused}");
 }
 
 #[tokio::test]
@@ -230,7 +231,7 @@ async fn ten_replicas_start_at_once() {
     keys.dedup();
     assert_eq!(keys.len(), 1, "the key is one for all");
     let (head, documents) = open(&url).everything().await.unwrap();
-    assert_eq!((head.get(), documents.len()), (10, 10));
+    assert_eq!((head.number.get(), documents.len()), (10, 10));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -649,10 +650,10 @@ async fn other_connections_to_the_same_log_take_over_while_it_is_used() {
     for writer in writers {
         writer.await.unwrap();
     }
-    assert_eq!(log.head().await.unwrap().get(), 161);
+    assert_eq!(log.head().await.unwrap().number.get(), 161);
     // And back: the retained ones are as they were.
     let beside = log.open_beside(&options(&url)).await.unwrap();
     let old = log.swap(beside);
     drop(log.swap(old));
-    assert_eq!(log.head().await.unwrap().get(), 161);
+    assert_eq!(log.head().await.unwrap().number.get(), 161);
 }

@@ -32,6 +32,7 @@ fn edit(n: u64, text: &str) -> Edit {
         take_over: false,
         computed_at: None,
         changes: vec![Change::put(id, json!({ "n": n, "text": text }))],
+        key: None,
     }
 }
 
@@ -61,7 +62,7 @@ async fn a_second_server_on_the_same_file_is_refused_and_told_who_has_it() {
     assert!(refused.contains("--data-dir"), "{refused}");
     append(&first, &edit(1, "goes on")).await.unwrap();
     first.close().await;
-    assert_eq!(open(&path).await.unwrap().head().await.unwrap(), RevisionNumber::new(1));
+    assert_eq!(open(&path).await.unwrap().head().await.unwrap().number, RevisionNumber::new(1));
 }
 
 #[tokio::test]
@@ -79,7 +80,11 @@ async fn a_log_that_is_full_says_so_and_goes_on_when_there_is_room() {
     };
     assert!(matches!(refused, AppendError::Store(StoreError::Full(_))), "{refused}");
     assert!(taken > 5);
-    assert_eq!(store.head().await.unwrap(), RevisionNumber::new(taken), "what was refused left no trace");
+    assert_eq!(
+        store.head().await.unwrap().number,
+        RevisionNumber::new(taken),
+        "what was refused left no trace"
+    );
     assert!(store.diagnose().await.unwrap().is_empty());
     store.close().await;
     let store = open(&path).await.unwrap();
@@ -95,6 +100,39 @@ async fn a_place_where_no_log_can_be_says_so() {
     assert!(matches!(inside_a_file, StoreError::ReadOnly(_)), "{inside_a_file}");
     let a_folder = open(folder.path()).await.unwrap_err();
     assert!(a_folder.to_string().contains("is a folder"), "{a_folder}");
+}
+
+/// SQLite keeps the newest revisions beside the file until it moves them.
+#[tokio::test]
+async fn a_file_that_was_copied_without_its_wal_says_so_and_one_that_was_closed_is_whole() {
+    let folder = TempDir::new().unwrap();
+    let (path, copies) = (folder.path().join("midflight.db"), folder.path().join("copies"));
+    std::fs::create_dir(&copies).unwrap();
+    let copy = |names: &[&str]| {
+        for file in std::fs::read_dir(&copies).unwrap() {
+            std::fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        for name in names {
+            std::fs::copy(folder.path().join(name), copies.join(name)).unwrap();
+        }
+        copies.join("midflight.db")
+    };
+    let store = open(&path).await.unwrap();
+    let body = "x".repeat(100);
+    for n in 0..3 {
+        append(&store, &edit(n, &body)).await.unwrap();
+    }
+    let refused = open(&copy(&["midflight.db", "midflight.db.head"])).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Corrupt(_)), "{refused}");
+    let said = refused.to_string();
+    assert!(said.contains("revision 3") && said.contains("midflight.db-wal"), "{said}");
+    let copied = open(&copy(&["midflight.db", "midflight.db-wal", "midflight.db.head"])).await.unwrap();
+    assert_eq!(copied.head().await.unwrap(), store.head().await.unwrap());
+    copied.close().await;
+    let head = store.head().await.unwrap();
+    store.close().await;
+    let whole = open(&copy(&["midflight.db"])).await.unwrap();
+    assert_eq!(whole.head().await.unwrap(), head, "what was closed in order needs no other file");
 }
 
 #[tokio::test]
@@ -114,7 +152,7 @@ async fn a_file_that_is_no_log_or_a_newer_one_is_refused() {
     sqlx::query(add).execute(&writer).await.unwrap();
     writer.close().await;
     let refused = open(&newer).await.unwrap_err();
-    assert!(matches!(refused, StoreError::TooNew { found: 9999, known: 4 }), "{refused}");
+    assert!(matches!(refused, StoreError::TooNew { found: 9999, known: 5 }), "{refused}");
 }
 
 #[tokio::test]
@@ -144,7 +182,7 @@ async fn the_past_cannot_be_changed_and_a_row_added_by_hand_is_found() {
     let found = store.since(RevisionNumber::new(50), 10).await.unwrap();
     assert_eq!(found[0].documents[0].body.as_deref(), Some(&json!({"n": 1})));
     let (head, heads) = store.heads(&[DocumentId::new("rules", "d0").unwrap()]).await.unwrap();
-    assert_eq!((head.get(), heads[0].as_ref().unwrap().version), (51, 2));
+    assert_eq!((head.number.get(), heads[0].as_ref().unwrap().version), (51, 2));
 }
 
 #[tokio::test]
@@ -304,7 +342,7 @@ fn what_was_acknowledged_survives_a_kill() {
                 all.iter().zip(1..).all(|(it, n)| it.revision.number.get() == n && it.documents.len() == 1);
             assert!(gapless, "every revision is there whole, under its number");
             assert!(store.diagnose().await.unwrap().is_empty());
-            let head = store.head().await.unwrap().get();
+            let head = store.head().await.unwrap().number.get();
             store.close().await;
             head
         });

@@ -1,6 +1,8 @@
 //! Tallies in the databases: in a log that is older than they are, beside silent sources, and with rows added by hand.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod older;
+
 use midflight_store::{
     PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError, Tally, TallyQuery,
 };
@@ -55,12 +57,7 @@ fn postgres(url: &str) -> PostgresStore {
 #[tokio::test]
 async fn a_sqlite_log_of_before_there_were_tallies_opens() {
     let folder = TempDir::new().unwrap();
-    sqlite(&folder).await.close().await;
-    let older = by_hand(&folder).await;
-    let undo = "DROP TABLE tallies; DROP TABLE tally_sources; DROP TRIGGER heads_are_counted;
-        DROP TRIGGER heads_are_counted_again; DELETE FROM meta WHERE key = 'documents';
-        DELETE FROM _sqlx_migrations WHERE version >= 3";
-    sqlx::raw_sql(undo).execute(&older).await.unwrap();
+    let older = older::sqlite(&folder.path().join("midflight.db"), 2).await;
     older.close().await;
     let store = sqlite(&folder).await;
     assert!(add(&store, "one", 1).await);
@@ -72,10 +69,7 @@ async fn a_sqlite_log_of_before_there_were_tallies_opens() {
 async fn a_postgres_log_of_before_there_were_tallies_opens() {
     let server = Postgres::shared();
     let url = server.database();
-    postgres(&url).head().await.unwrap();
-    let undo = "DROP TABLE tallies, tally_sources; DROP FUNCTION midflight_add_tallies;
-        DELETE FROM _sqlx_migrations WHERE version >= 2";
-    Postgres::psql(&url, undo).unwrap();
+    older::postgres(&url, 1).await;
     let store = postgres(&url);
     assert!(add(&store, "one", 1).await);
     assert_eq!(counts(&store).await.unwrap(), [1]);

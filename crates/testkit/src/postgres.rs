@@ -24,6 +24,8 @@ pub struct Postgres {
     process: Process,
     port: u16,
     folder: TempDir,
+    /// The folder of its data, within `folder`.
+    data: String,
 }
 
 impl Postgres {
@@ -34,13 +36,18 @@ impl Postgres {
         if let Some((user, group)) = servant() {
             chown(folder.path(), Some(user), Some(group)).unwrap();
         }
-        let data = folder.path().join("data");
+        let data = "data".to_owned();
         let mut initdb = as_servant(Command::new(program("initdb", PACKAGE)));
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
-        let made = initdb.arg("--pgdata").arg(&data).current_dir(folder.path()).output().unwrap();
+        let made = initdb
+            .arg("--pgdata")
+            .arg(folder.path().join(&data))
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let (process, port) = listening(|port| command(port, folder.path()), is_ready);
-        Self { process, port, folder }
+        let (process, port) = listening(|port| command(port, folder.path(), &data), is_ready);
+        Self { process, port, folder, data }
     }
 
     /// The server that the tests of this process share; each makes a database of its own in it.
@@ -118,12 +125,36 @@ impl Postgres {
         &mut self.process
     }
 
+    /// Copies its data as they are now (`pg_basebackup`), under that name: a backup to restore, or a standby that hears nothing
+    /// more of this server.
+    pub fn back_up(&self, name: &str, as_standby: bool) {
+        let mut copy = as_servant(Command::new(program("pg_basebackup", PACKAGE)));
+        copy.args(["--host=127.0.0.1", "--username=postgres", "--checkpoint=fast", "--no-sync"]);
+        copy.args(["--port", &self.port.to_string(), "--wal-method=stream"]).current_dir(self.folder.path());
+        if as_standby {
+            copy.arg("--write-recovery-conf");
+        }
+        let made = copy.arg("--pgdata").arg(self.folder.path().join(name)).output().unwrap();
+        assert!(made.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    /// Ends it as a power cut would, and starts the copy of that name on its port, as the primary.
+    pub fn fail_over_to(&mut self, name: &str, is_standby: bool) {
+        self.process.kill();
+        name.clone_into(&mut self.data);
+        self.restart();
+        if is_standby {
+            let url = format!("postgres://postgres@127.0.0.1:{}/postgres", self.port);
+            assert_eq!(Self::psql(&url, "SELECT pg_promote()"), Ok("t".to_owned()));
+        }
+    }
+
     /// Starts it again, on the port and the data it had.
     pub fn restart(&mut self) {
         self.process.kill();
         // Sessions of the one before hold its memory until they have seen that it is gone.
         self.process = crate::wait_for("PostgreSQL to be back", || {
-            let mut process = Process::start(&mut command(self.port, self.folder.path()));
+            let mut process = Process::start(&mut command(self.port, self.folder.path(), &self.data));
             loop {
                 if process.ended().is_some() {
                     return None;
@@ -154,9 +185,9 @@ fn as_servant(mut command: Command) -> Command {
     command
 }
 
-fn command(port: u16, folder: &Path) -> Command {
+fn command(port: u16, folder: &Path, data: &str) -> Command {
     let mut command = as_servant(Command::new(program("postgres", PACKAGE)));
-    command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]).arg("-k").arg(folder);
+    command.arg("-D").arg(folder.join(data)).args(["-p", &port.to_string()]).arg("-k").arg(folder);
     command.args([
         "-c",
         "listen_addresses=127.0.0.1",

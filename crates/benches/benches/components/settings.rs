@@ -174,5 +174,6 @@ fn put(body: &Value) -> Edit {
         take_over: false,
         computed_at: None,
         changes: vec![Change::put(id(), body.clone())],
+        key: None,
     }
 }

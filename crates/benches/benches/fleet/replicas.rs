@@ -96,6 +96,7 @@ pub(crate) fn edit(changes: Vec<Change>) -> Edit {
         take_over: false,
         computed_at: None,
         changes,
+        key: None,
     }
 }
 

@@ -1,9 +1,13 @@
 //! Hints as they go over the wire: a first line that says what this is and proves it, then JSON.
 //!
 //! ```text
-//! midflight-hint 1 PROOF
-//! {"head":42,"awaited":true,"change":{"number":42,"author":"anna", ..., "documents":[{"id":"rules/R1", ...}]}}
+//! midflight-hint 2 PROOF
+//! {"log":"0011...","head":42,"digest":"89ab...","awaited":true,
+//!  "change":{"number":42,"parent":"cdef...","author":"anna", ..., "documents":[{"id":"rules/R1", ...}]}}
 //! ```
+//!
+//! The digest of a change is not sent but computed from what came, so a change is what its digest says. Version 1 said
+//! neither the log nor a digest: a hint of it is a reason to look at the log, as is one of a later version.
 //!
 //! The proof is 64 hexadecimal digits over the exact bytes of the JSON, or `-` from a sender that does not know the key
 //! yet. It is held against the bytes before any of them is parsed, so a body needs no digest of its own here.
@@ -12,7 +16,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use midflight_core::{Appended, ChangeSummary, Document, Op, Owner, Revision, RevisionNumber};
+use midflight_core::{Appended, ChangeSummary, Document, LogHead, Op, Owner, Revision, RevisionNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -24,13 +28,17 @@ use crate::Hint;
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 const FIRST_WORD: &str = "midflight-hint ";
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 const NO_PROOF: &str = "-";
 const PROOF_DIGITS: usize = 64;
 
 #[derive(Serialize, Deserialize)]
 struct WireHint<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
     head: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
     awaited: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<WireChange<'a>>,
@@ -39,6 +47,7 @@ struct WireHint<'a> {
 #[derive(Serialize, Deserialize)]
 struct WireChange<'a> {
     number: u64,
+    parent: String,
     author: Cow<'a, str>,
     reason: Cow<'a, str>,
     trigger: Cow<'a, str>,
@@ -75,9 +84,15 @@ pub(crate) fn encode(hint: &Hint, seal: &Seal, bytes_max: usize) -> Vec<u8> {
     let change = hint.change.as_deref().filter(|change| seal.is_known() && is_told_by_its_documents(change));
     let head = format!("{FIRST_WORD}{VERSION} ");
     let room = bytes_max.saturating_sub(head.len() + PROOF_DIGITS + "\n".len());
-    let wire = |change| WireHint { head: hint.head.get(), awaited: hint.awaited, change };
+    let wire = |change| WireHint {
+        log: hint.said.map(|said| said.log.to_string()),
+        head: hint.head.get(),
+        digest: hint.said.map(|said| said.digest.to_string()),
+        awaited: hint.awaited,
+        change,
+    };
     let whole = change.and_then(|change| json_within(&wire(Some(WireChange::from(change))), room));
-    // Without the change it is a number and a word, which fit into any message and cannot fail to be written.
+    // Without the change it is a few short words, which fit into any message and cannot fail to be written.
     let json = whole.or_else(|| json_within(&wire(None), usize::MAX)).unwrap_or_default();
     let proof = seal.prove(&json).map_or_else(|| NO_PROOF.to_owned(), |proof| to_hex(&proof));
     [head.as_bytes(), proof.as_bytes(), b"\n", &json].concat()
@@ -102,7 +117,14 @@ fn read(rest: &[u8], seal: &Seal) -> Option<Hint> {
     let wire: WireHint<'_> = serde_json::from_slice(json).ok()?;
     let change = wire.change.map(|change| change.read().map(Arc::new));
     // A change that cannot be read, as of a newer program, is left out; the hint holds.
-    Some(Hint { head: RevisionNumber::new(wire.head), change: change.flatten(), awaited: wire.awaited })
+    let head = RevisionNumber::new(wire.head);
+    let said = match (wire.log, wire.digest) {
+        (Some(log), Some(digest)) => {
+            Some(LogHead { log: log.parse().ok()?, number: head, digest: digest.parse().ok()? })
+        }
+        _ => None,
+    };
+    Some(Hint { head, said, change: change.flatten(), awaited: wire.awaited })
 }
 
 /// Whether all there is to know of it is in its documents, as in every revision that a log answers.
@@ -118,7 +140,7 @@ fn summary(document: &Document) -> ChangeSummary {
 }
 
 impl<'a> From<&'a Appended> for WireChange<'a> {
-    fn from(Appended { revision, documents }: &'a Appended) -> Self {
+    fn from(Appended { revision, documents, parent }: &'a Appended) -> Self {
         let document = |document: &'a Document| WireDocument {
             id: document.id.to_string(),
             version: document.version,
@@ -128,6 +150,7 @@ impl<'a> From<&'a Appended> for WireChange<'a> {
         };
         Self {
             number: revision.number.get(),
+            parent: parent.to_string(),
             author: Cow::Borrowed(&revision.author),
             reason: Cow::Borrowed(&revision.reason),
             trigger: Cow::Borrowed(revision.trigger.as_str()),
@@ -140,6 +163,7 @@ impl<'a> From<&'a Appended> for WireChange<'a> {
 impl WireChange<'_> {
     fn read(self) -> Option<Appended> {
         let number = RevisionNumber::new(self.number);
+        let parent = self.parent.parse().ok()?;
         let document = |document: WireDocument<'_>| {
             Some(Document {
                 id: document.id.parse().ok()?,
@@ -157,8 +181,11 @@ impl WireChange<'_> {
             trigger: self.trigger.parse().ok()?,
             created_at: self.created_at.parse().ok()?,
             changes: documents.iter().map(summary).collect(),
+            digest: parent,
         };
-        Some(Appended { revision, documents })
+        let mut appended = Appended { revision, documents, parent };
+        appended.revision.digest = appended.computed_digest(&parent);
+        Some(appended)
     }
 }
 

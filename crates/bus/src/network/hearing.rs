@@ -125,7 +125,7 @@ impl Hearing {
             return Some(Heard::Look);
         }
         let (head, _) = self.number.take_if(|(_, until)| *until <= now)?;
-        Some(Heard::Hint(Hint { head, change: None, awaited: false }))
+        Some(Heard::Hint(Hint { head, said: None, change: None, awaited: false }))
     }
 }
 

@@ -194,13 +194,13 @@ pub(crate) async fn strangers_bring_no_hint_and_few_looks<S: Server>() {
     let json = json!({"head": 99, "awaited": true}).to_string();
     let (zero, digits) = ("0".repeat(64), "z".repeat(64));
     let forged = [
-        format!("midflight-hint 1 {zero}\n{json}"),
-        format!("midflight-hint 1 {digits}\n{json}"),
-        format!("midflight-hint 1 -\n{json}"),
         format!("midflight-hint 2 {zero}\n{json}"),
-        format!("midflight-hint 1 {zero}\n"),
-        "midflight-hint 1".to_owned(),
-        format!("midflight-hint 1 {zero}\n{}", "[".repeat(4000)),
+        format!("midflight-hint 2 {digits}\n{json}"),
+        format!("midflight-hint 2 -\n{json}"),
+        format!("midflight-hint 2 {zero}\n{json}"),
+        format!("midflight-hint 2 {zero}\n"),
+        "midflight-hint 2".to_owned(),
+        format!("midflight-hint 2 {zero}\n{}", "[".repeat(4000)),
         json.clone(),
         "[".repeat(7000),
         "x".repeat(5 << 20),

@@ -77,6 +77,7 @@ pub fn put(body: Value) -> Edit {
         take_over: false,
         computed_at: None,
         changes: vec![Change::put(id(), body)],
+        key: None,
     }
 }
 

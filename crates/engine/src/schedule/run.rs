@@ -204,6 +204,7 @@ fn edit_of(version: &DocumentVersion, changes: Vec<Change>) -> Edit {
         take_over: false,
         computed_at: None,
         changes,
+        key: None,
     }
 }
 

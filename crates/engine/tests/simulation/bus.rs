@@ -57,7 +57,12 @@ impl Air {
         let inner = &mut *self.inner.lock().unwrap();
         let head = midflight_core::RevisionNumber::new(inner.rng.u64(0..200));
         let awaited = inner.rng.bool();
-        inner.send_all(&Hint { head, change: None, awaited }, None);
+        // Whoever has recorded a hint knows the log's id.
+        let known = inner.rng.choice(&inner.said).and_then(|hint| hint.said);
+        let said = known
+            .filter(|_| inner.rng.bool())
+            .map(|said| said.at(head, midflight_core::Digest::of_bytes(&inner.rng.u64(..).to_le_bytes())));
+        inner.send_all(&Hint { head, said, change: None, awaited }, None);
     }
 }
 

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::bus::Air;
 use crate::model;
-use crate::store::SimStore;
+use crate::store::{Primary, SimStore};
 use crate::words::{WordMap, Words, edit, id, put};
 
 const REPLICAS: usize = 3;
@@ -38,14 +38,18 @@ struct Replica {
     store: SimStore,
     /// How far its clock is off, in seconds.
     off: Arc<AtomicI64>,
-    /// The newest revision that it was seen to serve.
+    /// The newest revision that it was seen to serve since an operator last made it adopt the log.
     served: RevisionNumber,
 }
 
 /// A fleet of replicas, each up or down.
 pub(crate) struct Fleet {
     rng: Rng,
-    log: MemoryStore,
+    log: Primary,
+    /// Copies of the log as it was at some time.
+    backups: Vec<MemoryStore>,
+    /// What logs said that another one took the place of.
+    lost: Vec<Vec<Appended>>,
     air: Air,
     replicas: Vec<Option<Replica>>,
     copies: TempDir,
@@ -57,7 +61,9 @@ impl Fleet {
     pub(crate) async fn new(seed: u64) -> Self {
         let mut fleet = Self {
             rng: Rng::with_seed(seed),
-            log: MemoryStore::new(),
+            log: Primary::new(MemoryStore::new()),
+            backups: Vec::new(),
+            lost: Vec::new(),
             air: Air::new(seed, REPLICAS),
             replicas: (0..REPLICAS).map(|_| None).collect(),
             copies: tempfile::tempdir().unwrap(),
@@ -85,21 +91,29 @@ impl Fleet {
                     + SignedDuration::from_secs(1_000_000 + of_clock.load(Ordering::Relaxed))
             }));
         // One that starts while the log is away has its own copy, or nothing to serve, and then it says so.
-        store.away(self.rng.u8(0..4) == 0);
+        let away = self.rng.u8(0..4) == 0;
+        store.away(away);
+        let kept = LastGoodFile::new(self.copies.path().join(place.to_string())).read().unwrap();
         let Ok(engine) = builder.start().await else { return };
+        if let Some(kept) = kept.filter(|_| !away) {
+            let (_, digests) = self.log.now().digests(&[kept.at.position]).await.unwrap();
+            let is_known = digests == [kept.at.head.map(|head| head.digest)];
+            let diverged = engine.status().diverged;
+            assert_eq!(diverged.is_none(), is_known, "HR-14: it had served {:?}: {diverged:?}", kept.at);
+        }
         let words = engine.live(slot).unwrap();
         self.replicas[place] = Some(Replica { served: engine.served(), engine, words, store, off });
     }
 
     fn log(&self) -> Vec<Appended> {
-        let all = futures_util::FutureExt::now_or_never(self.log.since(RevisionNumber::ZERO, u32::MAX));
+        let all = futures_util::FutureExt::now_or_never(self.log.now().since(RevisionNumber::ZERO, u32::MAX));
         all.unwrap().unwrap()
     }
 
     /// One thing happens.
     pub(crate) async fn step(&mut self) {
         let place = self.rng.usize(0..REPLICAS);
-        match self.rng.u8(0..21) {
+        match self.rng.u8(0..24) {
             0..=7 => self.edit(place),
             8 => self.crash(place).await,
             9 if self.replicas[place].is_none() => self.start(place).await,
@@ -117,6 +131,9 @@ impl Fleet {
             16 => self.by_hand().await,
             17 => self.schedule(place),
             18 => self.force(place),
+            19 => self.backups.push(self.log.now().copy()),
+            20 => self.lose(),
+            21 => self.adopt(place).await,
             _ => tokio::time::sleep(Duration::from_millis(self.rng.u64(0..3_000))).await,
         }
         tokio::time::sleep(Duration::from_millis(self.rng.u64(0..60))).await;
@@ -173,6 +190,20 @@ impl Fleet {
         tokio::spawn(async move { engine.apply(edit([Change::put(id, body)])).await });
     }
 
+    /// The log loses its newest revisions, and goes on from an earlier state: a late standby is promoted, or a backup restored.
+    fn lose(&mut self) {
+        let Some(backup) = self.rng.choice(&self.backups).cloned() else { return };
+        self.lost.push(self.log());
+        self.log.becomes(backup.copy());
+    }
+
+    /// An operator makes a replica follow the log as it is, whether or not that is needed.
+    async fn adopt(&mut self, place: usize) {
+        let Some(replica) = &mut self.replicas[place] else { return };
+        replica.engine.adopt_log("an operator", "the simulation").await.unwrap();
+        replica.served = RevisionNumber::ZERO;
+    }
+
     /// Somebody asks for everything to be compiled anew, and does not wait for it.
     fn force(&mut self, place: usize) {
         let Some(replica) = &self.replicas[place] else { return };
@@ -207,14 +238,14 @@ impl Fleet {
             _ => {}
         }
         let edit = edit(changes);
-        let expected_head = self.log.head().await.unwrap();
+        let expected_head = self.log.now().head().await.unwrap();
         let new = NewRevision {
             edit: &edit,
             created_at: Timestamp::UNIX_EPOCH,
             expected_head,
             documents_max: 1_000,
         };
-        self.log.append(new).await.unwrap();
+        self.log.now().append(new).await.unwrap();
     }
 
     /// A check on a word, which the revision that puts it, or a later one, may break.
@@ -240,18 +271,26 @@ impl Fleet {
         }
     }
 
-    /// HR-1, HR-2, HR-8: what is served is what the log says at the revision that is told, without what is said to be
-    /// left out. HR-3: it never goes back. HR-7: what was acknowledged is in the log and what was refused is not.
+    /// HR-1, HR-2, HR-8, HR-14: what is served is what the log says at the revision that is told, without what is said to be
+    /// left out; or what one of the logs said that are lost, but never a mix of two. HR-3: it never goes back. HR-7: what was acknowledged is in the log and what was refused is not.
     pub(crate) fn hold_invariants(&mut self) {
         let log = self.log();
+        let histories: Vec<_> = [&log].into_iter().chain(&self.lost).collect();
         Self::scheduled_is_done_once(&log);
         for replica in self.replicas.iter_mut().flatten() {
             let words = replica.words.load();
             let (at, world) = (words.revision(), words.world());
             let left_out: BTreeSet<_> = world.quarantined().iter().copied().collect();
             let served: Vec<_> = words.iter().map(|(name, word)| (name.clone(), word.text.clone())).collect();
-            let said: Vec<_> = model::state(&log, at, &left_out).into_iter().collect();
-            assert_eq!(served, said, "HR-1: at revision {at} without {left_out:?} of {}", model::told(&log));
+            let is_said = |history: &&Vec<Appended>| {
+                let is_there = history.len() as u64 >= at.get();
+                is_there && model::state(history, at, &left_out).into_iter().eq(served.iter().cloned())
+            };
+            assert!(
+                histories.iter().any(is_said),
+                "HR-1: {served:?} at revision {at} without {left_out:?} of {}",
+                histories.iter().map(|history| model::told(history)).collect::<Vec<_>>().join("\n--")
+            );
             assert!(at >= replica.served, "HR-3: {at} is served after {}", replica.served);
             replica.served = at;
         }
@@ -260,15 +299,13 @@ impl Fleet {
             one.documents.iter().filter_map(|it| Some(it.body.as_ref()?["text"].clone())).collect::<Vec<_>>()
         };
         for (mark, revision) in &told.acknowledged {
-            let there = log.iter().find(|one| one.revision.number == *revision);
-            assert!(
-                there.is_some_and(|one| texts(one).contains(&json!(mark))),
-                "HR-7: {mark} is not at {revision}"
-            );
+            let mut there =
+                histories.iter().flat_map(|log| log.iter()).filter(|one| one.revision.number == *revision);
+            assert!(there.any(|one| texts(one).contains(&json!(mark))), "HR-7: {mark} is not at {revision}");
         }
         for mark in &told.refused {
             assert!(
-                !log.iter().any(|one| texts(one).contains(&json!(mark))),
+                !histories.iter().flat_map(|log| log.iter()).any(|one| texts(one).contains(&json!(mark))),
                 "HR-7: {mark} was refused and is there"
             );
         }
@@ -288,7 +325,18 @@ impl Fleet {
         }
         tokio::time::sleep(Duration::from_secs(60)).await;
         self.hold_invariants();
-        let head = self.log.head().await.unwrap();
+        // Those whose log was lost say so, and wait for an operator.
+        for place in 0..REPLICAS {
+            if self.replicas[place].as_ref().is_some_and(|replica| replica.engine.status().diverged.is_some())
+            {
+                self.adopt(place).await;
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        self.hold_invariants();
+        let head = self.log.now().head().await.unwrap();
+        let level_with = Some(head);
+        let head = head.number;
         for replica in self.replicas.iter().flatten() {
             let status = replica.engine.status();
             let left_out: BTreeSet<_> = status.quarantined.keys().copied().collect();
@@ -297,7 +345,8 @@ impl Fleet {
             while left_out.contains(&level) {
                 level = RevisionNumber::new(level.get() - 1);
             }
-            assert_eq!((status.desired, status.store.error), (head, None));
+            assert_eq!((status.desired, status.store.error, status.diverged), (head, None, None));
+            assert_eq!(status.position, level_with, "HR-14: of the same history");
             assert!(
                 status.served >= level,
                 "HR-9: {} of {head} is served, without {left_out:?}",
@@ -333,7 +382,7 @@ impl Fleet {
 pub(crate) async fn start_without_the_log() {
     let (log, folder) = (MemoryStore::new(), tempfile::tempdir().unwrap());
     let start = async |away: bool| {
-        let store = SimStore::new(log.clone(), 7);
+        let store = SimStore::new(Primary::new(log.clone()), 7);
         store.away(away);
         let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(MemoryBus::new()));
         let slot = builder.kind(Words);
@@ -353,7 +402,7 @@ pub(crate) async fn start_without_the_log() {
     assert!(matches!(refused.refusal, Refusal::Store(_)), "{refused}");
 
     let other = edit([put("b", "four"), Change::delete(id("a"))]);
-    let expected_head = RevisionNumber::new(1);
+    let expected_head = log.head().await.unwrap();
     let new =
         NewRevision { edit: &other, created_at: Timestamp::UNIX_EPOCH, expected_head, documents_max: 9 };
     log.append(new).await.unwrap();

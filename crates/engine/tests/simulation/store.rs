@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fastrand::Rng;
 use midflight_core::{
-    Appended, Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, RevisionNumber,
+    Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
 };
 use midflight_store::{
     AppendError, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision, MemoryStore,
@@ -15,10 +15,28 @@ use midflight_store::{
     TallyQuery, Token,
 };
 
+/// The log that there is now: a failover or a restore puts another one in its place.
+#[derive(Clone)]
+pub(crate) struct Primary(Arc<Mutex<MemoryStore>>);
+
+impl Primary {
+    pub(crate) fn new(log: MemoryStore) -> Self {
+        Self(Arc::new(Mutex::new(log)))
+    }
+
+    pub(crate) fn now(&self) -> MemoryStore {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn becomes(&self, log: MemoryStore) {
+        *self.0.lock().unwrap() = log;
+    }
+}
+
 /// One replica's way to the log.
 #[derive(Clone)]
 pub(crate) struct SimStore {
-    log: MemoryStore,
+    log: Primary,
     line: Arc<Line>,
 }
 
@@ -29,7 +47,7 @@ struct Line {
 }
 
 impl SimStore {
-    pub(crate) fn new(log: MemoryStore, seed: u64) -> Self {
+    pub(crate) fn new(log: Primary, seed: u64) -> Self {
         let rng = Mutex::new(Rng::with_seed(seed));
         Self { log, line: Arc::new(Line { rng, away: AtomicBool::default(), ended: AtomicBool::default() }) }
     }
@@ -44,20 +62,28 @@ impl SimStore {
     }
 
     /// Takes its time, and then says whether the log can be reached.
-    async fn reach(&self) -> Result<&MemoryStore, StoreError> {
+    async fn reach(&self) -> Result<MemoryStore, StoreError> {
         let wait = self.line.rng.lock().unwrap().u64(0..20);
         tokio::time::sleep(Duration::from_millis(wait)).await;
         match self.line.away.load(Ordering::Relaxed) || self.line.ended.load(Ordering::Relaxed) {
             true => Err(StoreError::Unavailable("cut off".to_owned())),
-            false => Ok(&self.log),
+            false => Ok(self.log.now()),
         }
     }
 }
 
 #[async_trait]
 impl Store for SimStore {
-    async fn head(&self) -> Result<RevisionNumber, StoreError> {
+    async fn head(&self) -> Result<LogHead, StoreError> {
         self.reach().await?.head().await
+    }
+
+    async fn digests(&self, of: &[RevisionNumber]) -> Result<(LogHead, Vec<Option<Digest>>), StoreError> {
+        self.reach().await?.digests(of).await
+    }
+
+    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+        self.reach().await?.revision_of_key(key).await
     }
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
@@ -86,11 +112,11 @@ impl Store for SimStore {
         self.reach().await?.since(since, limit).await
     }
 
-    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
         self.reach().await?.heads(ids).await
     }
 
-    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError> {
         self.reach().await?.everything().await
     }
 

@@ -53,7 +53,7 @@ impl Bench {
     }
 
     pub async fn head(&self) -> u64 {
-        self.store.head().await.unwrap().get()
+        self.store.head().await.unwrap().number.get()
     }
 
     /// Puts a revision into the log past every check, as somebody with access to the database could.
@@ -62,7 +62,7 @@ impl Bench {
         let new = midflight_store::NewRevision {
             edit: &edit,
             created_at: midflight_engine_now(),
-            expected_head: RevisionNumber::new(self.head().await),
+            expected_head: self.store.head().await.unwrap(),
             documents_max: u64::MAX,
         };
         self.store.append(new).await.unwrap();

@@ -114,5 +114,6 @@ pub fn edit(changes: impl IntoIterator<Item = Change>) -> Edit {
         take_over: false,
         computed_at: None,
         changes: changes.into_iter().collect(),
+        key: None,
     }
 }

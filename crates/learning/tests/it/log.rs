@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use midflight_core::{
-    Appended, Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, RevisionNumber,
+    Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
 };
 use midflight_store::{
     AppendError, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision, MemoryStore,
@@ -60,8 +60,16 @@ fn lost() -> StoreError {
 
 #[async_trait]
 impl Store for Log {
-    async fn head(&self) -> Result<RevisionNumber, StoreError> {
+    async fn head(&self) -> Result<LogHead, StoreError> {
         self.reach().await?.head().await
+    }
+
+    async fn digests(&self, of: &[RevisionNumber]) -> Result<(LogHead, Vec<Option<Digest>>), StoreError> {
+        self.reach().await?.digests(of).await
+    }
+
+    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+        self.reach().await?.revision_of_key(key).await
     }
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
@@ -84,11 +92,11 @@ impl Store for Log {
         self.reach().await?.since(since, limit).await
     }
 
-    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
         self.reach().await?.heads(ids).await
     }
 
-    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError> {
         self.reach().await?.everything().await
     }
 

@@ -94,6 +94,7 @@ pub(crate) fn edit(changes: Vec<Change>) -> Edit {
         take_over: false,
         computed_at: None,
         changes,
+        key: None,
     }
 }
 
@@ -127,7 +128,7 @@ impl Fleet {
     }
 
     pub(crate) async fn head(&self) -> u64 {
-        self.log.head().await.unwrap().get()
+        self.log.head().await.unwrap().number.get()
     }
 
     /// What the log says of a document.

@@ -154,7 +154,8 @@ async fn data(dir: &Path) -> Finding {
     };
     let found = match store.diagnose().await {
         Ok(problems) if problems.is_empty() => {
-            let head = store.head().await.map_or_else(|error| error.to_string(), |head| head.to_string());
+            let head =
+                store.head().await.map_or_else(|error| error.to_string(), |head| head.number.to_string());
             finding("data", Verdict::Good, format!("{shown} is sound, at revision {head}"))
         }
         Ok(problems) => finding("data", Verdict::Bad, format!("{shown}: {}", problems.join("; "))),

@@ -15,6 +15,7 @@ mod get;
 mod history;
 mod import;
 mod later;
+mod log;
 mod output;
 mod pattern;
 mod progress;
@@ -89,6 +90,9 @@ enum Command {
     Config(config::ConfigCommand),
     /// Look at the log, now or at a later time.
     Reload(status::ReloadArgs),
+    /// Tell a replica what to do about a log that is not the one that it followed.
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// List what waits for its time, or cancel some of it.
     Schedules(schedules::SchedulesArgs),
     /// Show revisions as they go live.
@@ -150,6 +154,7 @@ async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
         Command::Restore(args) => restore::run(&client()?, &output, args).await,
         Command::Config(command) => config::run(client, &output, command).await,
         Command::Reload(args) => status::reload(&client()?, &output, &args).await,
+        Command::Log(command) => log::run(&client()?, &output, command).await,
         Command::Schedules(args) => schedules::run(&client()?, &output, args).await,
         Command::Watch(args) => watch::run(&client()?, &output, &args).await,
         Command::Status => status::status(&client()?, &output).await,

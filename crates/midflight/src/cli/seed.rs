@@ -25,7 +25,7 @@ pub(super) async fn apply_if_empty(
     let unanswered = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
     let documents = files::read(paths)?;
     let head = store.head().await.map_err(|error| unanswered(&error))?;
-    if head > RevisionNumber::ZERO || documents.documents.is_empty() {
+    if head.number > RevisionNumber::ZERO || documents.documents.is_empty() {
         return Ok(());
     }
     let edit = edit(&documents, paths);
@@ -58,6 +58,7 @@ fn edit(documents: &Documents, paths: &[PathBuf]) -> Edit {
         changes: changes
             .map(|document| Change::put(document.id.clone(), Value::clone(&document.body)))
             .collect(),
+        key: None,
     }
 }
 

@@ -44,6 +44,9 @@ pub(super) async fn status(client: &Client, output: &Output) -> Result<(), Failu
         ]
         .map(|(label, key)| [label.to_owned(), text(&status, key)])
         .into();
+        if let Some(diverged) = status.get("log_diverged").and_then(Value::as_str) {
+            rows.push(["log diverged".to_owned(), diverged.to_owned()]);
+        }
         rows.push(["last refused".to_owned(), refused(&status)]);
         for left_out in status.get("quarantined").and_then(Value::as_array).into_iter().flatten() {
             let told = format!("revision {}: {}", text(left_out, "revision"), problems(left_out));

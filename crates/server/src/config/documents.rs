@@ -152,7 +152,7 @@ pub(crate) async fn diff_config(
     let store = app.engine.store();
     let revision = match params.revision {
         Some(revision) => RevisionNumber::new(revision),
-        None => store.head().await?,
+        None => store.head().await?.number,
     };
     let newest = store.document_at(&id, revision).await?.ok_or_else(|| absent(&id))?;
     let against = params.against.unwrap_or(newest.revision.get().saturating_sub(1));

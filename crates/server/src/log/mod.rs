@@ -1,5 +1,6 @@
 //! The log over HTTP: documents, revisions, reloads, replicas, and the stream of what changes.
 
+mod adopt;
 mod apply;
 mod collect;
 mod compare;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(revisions::restore))
         .routes(routes!(apply::apply))
         .routes(routes!(apply::compact))
+        .routes(routes!(adopt::adopt_log))
         .routes(routes!(transfer::export))
         .routes(routes!(transfer::import))
         .routes(routes!(watch::watch))

@@ -54,7 +54,7 @@ pub(super) async fn export(
     Params(params): Params<ExportParams>,
 ) -> Result<Response, ApiError> {
     let kind = params::kind(params.kind.as_deref())?;
-    let at = app.engine.store().head().await?;
+    let at = app.engine.store().head().await?.number;
     let headers =
         [(header::CONTENT_TYPE, "application/yaml".to_owned()), (REVISION.parse()?, at.to_string())];
     let _room = app.answers.take(&caller, EXPORT_BYTES).await?;

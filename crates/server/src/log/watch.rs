@@ -62,7 +62,7 @@ pub(super) async fn watch(
     // Heard before looked, so that no change falls in between.
     let changes = app.engine.changes();
     let position = start(&app, &params, &headers).await?;
-    let watcher = Watcher::new(app, kind, changes, position, permit);
+    let watcher = Watcher::new(app, kind, changes, position, served, permit);
     let events = unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
@@ -80,7 +80,7 @@ async fn start(app: &App, params: &WatchParams, headers: &HeaderMap) -> Result<R
     };
     let Some(since) = last.or(params.since) else { return Ok(app.engine.served()) };
     let (asked, store) = (RevisionNumber::new(since), app.engine.store());
-    let head = store.head().await?;
+    let head = store.head().await?.number;
     if asked > head {
         return Err(StoreError::NoSuchRevision { asked, head }.into());
     }
@@ -98,6 +98,8 @@ struct Watcher {
     changes: Changes,
     /// The last revision that was looked at.
     position: RevisionNumber,
+    /// The newest revision that was seen to be served.
+    served: RevisionNumber,
     ready: VecDeque<Event>,
     /// What is left out, as this watcher knows it.
     quarantined: Vec<RevisionNumber>,
@@ -112,10 +114,11 @@ impl Watcher {
         kind: Option<KindName>,
         changes: Changes,
         position: RevisionNumber,
+        served: RevisionNumber,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (ready, quarantined) = (VecDeque::new(), Vec::new());
-        Self { app, kind, changes, position, ready, quarantined, over: false, _permit: permit }
+        Self { app, kind, changes, position, served, ready, quarantined, over: false, _permit: permit }
     }
 
     async fn next(&mut self) -> Option<Event> {
@@ -150,6 +153,11 @@ impl Watcher {
     async fn look(&mut self) -> Result<(), StoreError> {
         let world = self.app.engine.world();
         let (served, quarantined) = (world.revision(), world.quarantined());
+        if served < self.served {
+            // Another log was adopted, whose revisions have the numbers of those that this watcher had.
+            return Err(StoreError::NoSuchRevision { asked: self.served, head: served });
+        }
+        self.served = served;
         if self.position >= served {
             self.see_quarantine(quarantined);
             return Ok(());

@@ -68,8 +68,12 @@ async fn run(app: &App, author: &Author, body: ReloadPatterns) -> Result<Respons
     let mut replicas = vec![Ack::here(&app.replica_id, &event)];
     if app.backend.is_shared() {
         // The others look too, and say what they serve. That they cannot be told delays them and loses nothing.
-        if let Err(error) =
-            app.backend.buses.bus.publish(Hint { head: revision, change: None, awaited: true }).await
+        if let Err(error) = app
+            .backend
+            .buses
+            .bus
+            .publish(Hint { head: revision, said: None, change: None, awaited: true })
+            .await
         {
             tracing::warn!(%error, "the other replicas will look by their period");
         }

@@ -75,6 +75,10 @@ pub struct ReplicaAnswer {
     pub silent_since: Option<String>,
     /// How far it had come when it last reported: what it served had everything up to this revision, but for those in `quarantined`.
     pub applied_revision: u64,
+    /// The digest of that revision; null from a program of before.
+    pub applied_digest: Option<String>,
+    /// Whether it stopped following, since the log is not the one that it followed (`log_diverged`).
+    pub log_diverged: bool,
     /// The revisions it does not serve, and why.
     pub quarantined: Vec<NackAnswer>,
     /// What is wrong with it, as a log that does not answer, or that it reports nothing.
@@ -121,6 +125,8 @@ impl ReplicaAnswer {
             last_seen: stamp(reported_at),
             silent_since: is_silent.then(|| stamp(reported_at)),
             applied_revision: replica.applied.get(),
+            applied_digest: replica.applied_digest.map(|digest| digest.to_string()),
+            log_diverged: replica.diverged,
             quarantined: replica.refused.into_iter().map(nack).collect(),
             degraded: (!degraded.is_empty()).then_some(degraded),
             lag_ms,

@@ -54,6 +54,9 @@ pub struct RevisionAnswer {
     pub changes: Vec<ChangeAnswer>,
     /// How many changes there are in all.
     pub changes_count: u64,
+    /// The SHA-256 over the digest of the revision before it and over its contents. Logs that have the same digest for a
+    /// revision have the same history up to it.
+    pub digest: String,
 }
 
 impl From<&ListedRevision> for RevisionAnswer {
@@ -67,6 +70,7 @@ impl From<&ListedRevision> for RevisionAnswer {
             created_at: stamp(revision.created_at),
             changes: revision.changes.iter().map(ChangeAnswer::from).collect(),
             changes_count: listed.changes_count(),
+            digest: revision.digest.to_string(),
         }
     }
 }
@@ -88,6 +92,8 @@ pub struct WatchedRevision {
     pub changes: Vec<ChangeAnswer>,
     /// How many changes there are in all.
     pub changes_count: u64,
+    /// The SHA-256 over the digest of the revision before it and over its contents.
+    pub digest: String,
     /// Whether it is left out on this replica, since it is invalid here: none of it went live.
     pub quarantined: bool,
     /// Why it is left out; each problem has a stable `code`.
@@ -98,10 +104,21 @@ pub struct WatchedRevision {
 impl WatchedRevision {
     /// One that is served.
     pub(crate) fn served(answer: &RevisionAnswer) -> Self {
-        let RevisionAnswer { number, author, reason, trigger, created_at, changes, changes_count } =
+        let RevisionAnswer { number, author, reason, trigger, created_at, changes, changes_count, digest } =
             answer.clone();
         let (quarantined, problems) = (false, Vec::new());
-        Self { number, author, reason, trigger, created_at, changes, changes_count, quarantined, problems }
+        Self {
+            number,
+            author,
+            reason,
+            trigger,
+            created_at,
+            changes,
+            changes_count,
+            digest,
+            quarantined,
+            problems,
+        }
     }
 
     /// One that is left out, and why.

@@ -122,6 +122,14 @@ pub struct StatusAnswer {
     pub store_available: bool,
     /// The same, with since when.
     pub store: StoreAnswer,
+    /// The id of the log that is followed; null until it was read.
+    pub log_id: Option<String>,
+    /// The revision up to which the log was followed.
+    pub position: Option<u64>,
+    /// The digest of that revision.
+    pub digest: Option<String>,
+    /// How the log differs from the one that was followed; null when it does not. Nothing is followed while it does.
+    pub log_diverged: Option<String>,
     /// The last reload that was about what the log holds.
     pub last_reload: Option<ReloadAnswer>,
     /// Threads that were lost to work that does not end.
@@ -162,6 +170,10 @@ impl StatusAnswer {
             quarantined: QuarantinedAnswer::all(status),
             store_available: status.store.available,
             store: StoreAnswer::from(&status.store),
+            log_id: status.position.map(|head| head.log.to_string()),
+            position: status.position.map(|head| head.number.get()),
+            digest: status.position.map(|head| head.digest.to_string()),
+            log_diverged: status.diverged.as_ref().map(ToString::to_string),
             last_reload: status.last_reload.as_deref().map(ReloadAnswer::from),
             runaways: status.runaways,
             kinds: status.kinds.iter().map(kind).collect(),

@@ -273,8 +273,23 @@ async fn signed_webhooks_reload_and_edit_and_do_so_once() {
     );
     // Changed since; what comes again does not bring it back, here or on a replica that has not heard of it.
     server.put("/api/v1/config/shop", &json!({"n": 2})).await.ok();
-    assert_eq!(answer(signed(&server, "crm", "m2", now, &change)).await.ok(), json!({"outcome": "repeated"}));
+    let again = answer(signed(&server, "crm", "m2", now, &change)).await.ok();
+    assert_eq!(again, json!({"outcome": "repeated", "revision": number}));
     assert_eq!(server.get("/api/v1/config/shop").await.ok()["body"], json!({"n": 2}));
+
+    // Delivered several times at once, and each of them would change something.
+    let head = server.revision().await;
+    let appends = (0..8).map(|n| {
+        let body =
+            json!({"changes": [{"op": "put", "kind": "config", "name": "shop", "body": {"n": 10 + n}}]});
+        answer(signed(&server, "crm", "m2b", now, &body.to_string()))
+    });
+    let answers = futures_util::future::join_all(appends).await;
+    assert_eq!(server.revision().await, head + 1, "it is made once");
+    for answer in answers {
+        assert!(answer.status == 201 || answer.json["outcome"] == "repeated", "{}", answer.json);
+        assert_eq!(answer.json["revision"], head + 1);
+    }
 
     let bad =
         json!({"changes": [{"op": "put", "kind": "rules", "name": "x/y", "body": {"no": 1}}]}).to_string();

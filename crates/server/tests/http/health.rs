@@ -47,8 +47,9 @@ async fn a_revision_that_does_not_hold_makes_it_unhealthy_until_it_is_replaced()
         take_over: false,
         computed_at: None,
         changes: vec![Change::put(id, json!({"rule_name": 3}))],
+        key: None,
     };
-    let (created_at, expected_head) = (Timestamp::now(), RevisionNumber::new(2));
+    let (created_at, expected_head) = (Timestamp::now(), store.head().await.unwrap());
     let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
     store.append(new).await.unwrap();
     let reload = server.post("/api/v1/rules/hot-reload/reload", &json!({})).await;

@@ -155,13 +155,14 @@ impl Sync {
             take_over: false,
             computed_at: None,
             changes: planned.changes,
+            key: None,
         };
         match self.engine.apply(edit).await {
             Ok(accepted) => {
-                let revision = accepted.revision.map(|revision| revision.number);
-                if let Some(revision) = revision {
+                if let Some(revision) = &accepted.revision {
                     self.view.made(revision, &accepted.documents, &said);
                 }
+                let revision = accepted.revision.map(|revision| revision.number);
                 self.said = Some(agreed);
                 Round { problems, synced: true, revision, ..Round::default() }
             }

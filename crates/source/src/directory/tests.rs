@@ -104,12 +104,13 @@ impl House {
             take_over,
             computed_at: None,
             changes,
+            key: None,
         };
         self.engine.apply(edit).await.unwrap().revision.unwrap().number
     }
 
     pub(super) async fn head(&self) -> u64 {
-        self.engine.store().head().await.unwrap().get()
+        self.engine.store().head().await.unwrap().number.get()
     }
 }
 
@@ -369,6 +370,7 @@ async fn nobody_elses_documents_are_touched() {
         take_over,
         computed_at: None,
         changes: vec![put("free", 3)],
+        key: None,
     };
     let refused = house.engine.apply(edit(false)).await.unwrap_err().to_string();
     assert!(refused.contains("belongs to file:"), "{refused}");
@@ -440,6 +442,7 @@ async fn copies_of_a_directory_do_not_undo_each_other() {
         take_over: false,
         computed_at: None,
         changes: vec![Change::put(id("a"), json!({"n": 2})), Change::put(id("b"), json!({"n": 2}))],
+        key: None,
     };
     house.engine.apply(edit.clone()).await.unwrap();
     house.write("unrelated.yaml", "# a reason to look\n");

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use midflight_core::{Digest, Document, DocumentId, Owner, RevisionNumber};
+use midflight_core::{Digest, Document, DocumentId, LogHead, Owner, Revision, RevisionNumber};
 use midflight_store::{Store, StoreError};
 
 use super::read::Said;
@@ -39,7 +39,7 @@ pub(super) struct TakenOver {
 pub(super) struct LogView {
     owner: Owner,
     /// Up to which revision it was followed; none before the first time.
-    at: Option<RevisionNumber>,
+    at: Option<LogHead>,
     /// Each document that was ever asked for or belongs to the owner; none when there never was one.
     known: BTreeMap<DocumentId, Option<Held>>,
 }
@@ -52,20 +52,24 @@ impl LogView {
     /// Follows the log to its end and answers where that is. Cost: what happened since the last time.
     pub(super) async fn catch_up(&mut self, store: &dyn Store) -> Result<RevisionNumber, StoreError> {
         let Some(mut at) = self.at else { return self.begin(store).await };
-        let head = store.head().await?;
-        while at < head {
-            let page = match store.since(at, PAGE).await {
+        let (head, digests) = store.digests(&[at.number]).await?;
+        if head.log != at.log || digests != [Some(at.digest)] {
+            // Another log, or another history of it.
+            return self.begin(store).await;
+        }
+        while at.number < head.number {
+            let page = match store.since(at.number, PAGE).await {
                 Err(StoreError::Compacted { .. }) => return self.begin(store).await,
                 page => page?,
             };
             let Some(last) = page.last() else { break };
-            at = last.revision.number;
+            at = head.at(last.revision.number, last.revision.digest);
             for document in page.iter().flat_map(|one| &one.documents) {
                 self.take(document);
             }
             self.at = Some(at);
         }
-        Ok(at)
+        Ok(at.number)
     }
 
     async fn begin(&mut self, store: &dyn Store) -> Result<RevisionNumber, StoreError> {
@@ -73,7 +77,7 @@ impl LogView {
         self.known.clear();
         documents.iter().for_each(|document| self.take(document));
         self.at = Some(head);
-        Ok(head)
+        Ok(head.number)
     }
 
     fn take(&mut self, document: &Document) {
@@ -84,17 +88,15 @@ impl LogView {
     }
 
     /// Takes in a revision that the owner made itself, so that it need not be read back.
-    pub(super) fn made(&mut self, revision: RevisionNumber, documents: &[Document], said: &Said) {
-        if self.at.map(RevisionNumber::next) != Some(revision) {
-            return;
-        }
+    pub(super) fn made(&mut self, revision: &Revision, documents: &[Document], said: &Said) {
+        let Some(at) = self.at.filter(|at| at.number.next() == revision.number) else { return };
         for document in documents {
             let digest = said.get(&document.id).map(|(_, digest)| *digest);
             let held =
                 Held { digest: digest.filter(|_| document.body.is_some()), owner: document.owner.clone() };
             self.known.insert(document.id.clone(), Some(held));
         }
-        self.at = Some(revision);
+        self.at = Some(at.at(revision.number, revision.digest));
     }
 
     /// Asks for the documents that were not asked for before, and forgets those that concern nobody any more.

@@ -8,7 +8,7 @@ use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use midflight_core::{DocumentId, RevisionNumber};
+use midflight_core::{DocumentId, LogHead, RevisionNumber};
 use serde_json::Value;
 
 /// A batch is signed and written when it has so many bytes, so that no more than that is held in memory at once.
@@ -16,13 +16,22 @@ const BATCH_BYTES: usize = 1 << 20;
 /// How much a file may have grown by changes, in bytes, before it is written anew; beside twice what it began with.
 const GROWTH_BYTES: u64 = 4 << 20;
 
+/// Of which revision what is kept is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAt {
+    /// The revision up to which the log was looked at.
+    pub position: RevisionNumber,
+    /// The log and the digest of that revision; none in a file of a program of before.
+    pub head: Option<LogHead>,
+    /// The revisions up to there that are left out, since they did not hold.
+    pub left_out: Vec<RevisionNumber>,
+}
+
 /// What is kept: every document that is served, as of one revision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LastGood {
-    /// The revision up to which the log was looked at.
-    pub position: RevisionNumber,
-    /// The revisions up to there that are left out, since they did not hold.
-    pub left_out: Vec<RevisionNumber>,
+    /// Of which revision.
+    pub at: KeptAt,
     /// The documents, checks among them.
     pub documents: BTreeMap<DocumentId, Arc<Value>>,
 }
@@ -66,14 +75,26 @@ impl LastGoodFile {
         }
     }
 
+    /// Of which revision it is, without reading the documents; none when that is not at its end in order, and then
+    /// [`Self::read`] tells. Cost: reads the last 64 KiB.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn read_end(&self) -> io::Result<Option<KeptAt>> {
+        match File::open(&self.path) {
+            Ok(file) => text::read_end(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Keeps all documents instead of what the file held. The old file stays until the new one is complete.
     ///
     /// # Errors
     /// When it cannot be written; the old file is as it was.
     pub fn replace<'a>(
         &mut self,
-        position: RevisionNumber,
-        left_out: &[RevisionNumber],
+        at: &KeptAt,
         documents: impl Iterator<Item = (&'a DocumentId, &'a Value)>,
     ) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
@@ -84,7 +105,7 @@ impl LastGoodFile {
         let beside = PathBuf::from(beside);
         let file = create_private(&beside)?;
         let mut out = BufWriter::new(file);
-        let written = write_whole(&mut out, (position, left_out), documents);
+        let written = write_whole(&mut out, at, documents);
         let done = written.and_then(|length| {
             let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.sync_all()?;
@@ -112,8 +133,7 @@ impl LastGoodFile {
     /// When it cannot be written; what the file held is held.
     pub fn add<'a>(
         &mut self,
-        position: RevisionNumber,
-        left_out: &[RevisionNumber],
+        at: &KeptAt,
         changes: impl Iterator<Item = (&'a DocumentId, Option<&'a Value>)>,
     ) -> io::Result<()> {
         if self.open.is_none() {
@@ -126,7 +146,7 @@ impl LastGoodFile {
         for (id, body) in changes {
             text::put(&mut batch, id, body);
         }
-        text::commit(&mut batch, position, left_out);
+        text::commit(&mut batch, at);
         // Whatever an earlier write left behind its end is no part of the file.
         file.set_len(*length)?;
         io::Seek::seek(file, io::SeekFrom::Start(*length))?;
@@ -135,11 +155,7 @@ impl LastGoodFile {
         if *length > 2 * self.base + GROWTH_BYTES
             && let Some(kept) = self.read()?
         {
-            self.replace(
-                kept.position,
-                &kept.left_out,
-                kept.documents.iter().map(|(id, body)| (id, &**body)),
-            )?;
+            self.replace(&kept.at, kept.documents.iter().map(|(id, body)| (id, &**body)))?;
         }
         Ok(())
     }
@@ -157,7 +173,7 @@ impl LastGoodFile {
 
 fn write_whole<'a>(
     out: &mut impl io::Write,
-    (position, left_out): (RevisionNumber, &[RevisionNumber]),
+    at: &KeptAt,
     documents: impl Iterator<Item = (&'a DocumentId, &'a Value)>,
 ) -> io::Result<u64> {
     let (mut batch, mut length) = (Vec::new(), 0);
@@ -171,7 +187,7 @@ fn write_whole<'a>(
             batch.clear();
         }
     }
-    text::commit(&mut batch, position, left_out);
+    text::commit(&mut batch, at);
     out.write_all(&batch)?;
     Ok(length + batch.len() as u64)
 }
@@ -193,6 +209,13 @@ mod tests {
         DocumentId::new("rules", name).unwrap()
     }
 
+    fn at(position: u64, left_out: &[u64]) -> KeptAt {
+        let log = LogHead::empty(midflight_core::LogId::new([7; 16]));
+        let position = RevisionNumber::new(position);
+        let head = Some(log.at(position, midflight_core::Digest::of_bytes(b"of a revision")));
+        KeptAt { position, head, left_out: left_out.iter().copied().map(RevisionNumber::new).collect() }
+    }
+
     fn names(kept: &LastGood) -> Vec<String> {
         kept.documents.iter().map(|(id, body)| format!("{}={}", id.name, body["n"])).collect()
     }
@@ -200,10 +223,9 @@ mod tests {
     fn filled(path: &Path) -> LastGoodFile {
         let mut file = LastGoodFile::new(path);
         let (a, b) = (json!({"n": 1, "text": "line\nbreak \u{2028} é"}), json!({"n": 2}));
-        file.replace(RevisionNumber::new(2), &[], [(&id("a"), &a), (&id("b/é"), &b)].into_iter()).unwrap();
-        let left_out = [RevisionNumber::new(1), RevisionNumber::new(2)];
+        file.replace(&at(2, &[]), [(&id("a"), &a), (&id("b/é"), &b)].into_iter()).unwrap();
         let changes = [(&id("a"), None), (&id("c"), Some(&json!({"n": 3})))];
-        file.add(RevisionNumber::new(3), &left_out, changes.into_iter()).unwrap();
+        file.add(&at(3, &[1, 2]), changes.into_iter()).unwrap();
         file
     }
 
@@ -215,9 +237,9 @@ mod tests {
         drop(filled(&path));
         let mut next = LastGoodFile::new(&path);
         let kept = next.read().unwrap().unwrap();
-        assert_eq!(kept.left_out, [RevisionNumber::new(1), RevisionNumber::new(2)]);
-        assert_eq!((kept.position.get(), names(&kept)), (3, vec!["b/é=2".to_owned(), "c=3".to_owned()]));
-        next.add(RevisionNumber::new(4), &[], [(&id("b/é"), None)].into_iter()).unwrap();
+        assert_eq!((&kept.at, next.read_end().unwrap().as_ref()), (&at(3, &[1, 2]), Some(&at(3, &[1, 2]))));
+        assert_eq!(names(&kept), ["b/é=2", "c=3"]);
+        next.add(&at(4, &[]), [(&id("b/é"), None)].into_iter()).unwrap();
         assert_eq!(names(&next.read().unwrap().unwrap()), ["c=3"]);
         #[cfg(unix)]
         {
@@ -239,7 +261,7 @@ mod tests {
             for damaged in [&whole[..place], &flipped] {
                 std::fs::write(&path, damaged).unwrap();
                 let kept = LastGoodFile::new(&path).read().unwrap();
-                let told = kept.as_ref().map(|kept| (kept.position.get(), names(kept)));
+                let told = kept.as_ref().map(|kept| (kept.at.position.get(), names(kept)));
                 match told {
                     None => seen.insert(0),
                     Some((2, names)) => names == ["a=1", "b/é=2"] && seen.insert(2),
@@ -252,9 +274,9 @@ mod tests {
         // After damage, what is added follows what is whole.
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         let mut file = LastGoodFile::new(&path);
-        file.add(RevisionNumber::new(9), &[], [(&id("a"), None)].into_iter()).unwrap();
+        file.add(&at(9, &[]), [(&id("a"), None)].into_iter()).unwrap();
         let kept = file.read().unwrap().unwrap();
-        assert_eq!((kept.position.get(), names(&kept)), (9, vec!["b/é=2".to_owned()]));
+        assert_eq!((kept.at.position.get(), names(&kept)), (9, vec!["b/é=2".to_owned()]));
     }
 
     #[test]
@@ -264,10 +286,39 @@ mod tests {
         let mut file = filled(&path);
         let body = json!({"n": 1, "text": "x".repeat(100_000)});
         for number in 4..200 {
-            file.add(RevisionNumber::new(number), &[], [(&id("a"), Some(&body))].into_iter()).unwrap();
+            file.add(&at(number, &[]), [(&id("a"), Some(&body))].into_iter()).unwrap();
         }
         assert!(std::fs::metadata(&path).unwrap().len() < 2 * GROWTH_BYTES);
-        assert_eq!(file.read().unwrap().unwrap().position.get(), 199);
+        assert_eq!(file.read().unwrap().unwrap().at.position.get(), 199);
+    }
+
+    /// Written by a program of before: it does not say of which log it is.
+    #[test]
+    fn a_file_of_before_is_read_and_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last-good");
+        let text = "midflight last-good 1\nput rules/a {\"n\":1}\ncommit 2 1 ";
+        let digest = midflight_core::Digest::of_bytes(text.as_bytes());
+        std::fs::write(&path, format!("{text}{digest}\n")).unwrap();
+        let mut file = LastGoodFile::new(&path);
+        let before = KeptAt { head: None, ..at(2, &[1]) };
+        assert_eq!(file.read().unwrap().map(|kept| kept.at), Some(before.clone()));
+        assert_eq!(file.read_end().unwrap(), Some(before));
+        file.add(&at(3, &[]), [(&id("b"), Some(&json!({"n": 2})))].into_iter()).unwrap();
+        let kept = file.read().unwrap().unwrap();
+        assert_eq!((names(&kept), kept.at), (vec!["a=1".to_owned(), "b=2".to_owned()], at(3, &[])));
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_found_behind_what_was_cut_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last-good");
+        drop(filled(&path));
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [&whole[..], b"put rules/x {\"n\":"].concat()).unwrap();
+        assert_eq!(LastGoodFile::new(&path).read_end().unwrap(), Some(at(3, &[1, 2])));
+        std::fs::write(&path, [&whole[..], &vec![b'x'; 1 << 17]].concat()).unwrap();
+        assert_eq!(LastGoodFile::new(&path).read_end().unwrap(), None);
     }
 
     #[test]
@@ -276,7 +327,7 @@ mod tests {
         let path = folder.path().join("last-good");
         let mut file = filled(&path);
         std::fs::create_dir(folder.path().join("last-good.new")).unwrap();
-        assert!(file.replace(RevisionNumber::new(5), &[], std::iter::empty()).is_err());
-        assert_eq!(file.read().unwrap().unwrap().position.get(), 3);
+        assert!(file.replace(&at(5, &[]), std::iter::empty()).is_err());
+        assert_eq!(file.read().unwrap().unwrap().at.position.get(), 3);
     }
 }

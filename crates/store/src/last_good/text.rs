@@ -1,23 +1,30 @@
 //! The lines of the file: what is put, what is deleted, and the digest of each batch.
 //!
 //! ```text
-//! midflight last-good 1
+//! midflight last-good 2
 //! put rules/loans {"default":true}
 //! delete rules/old
 //! part DIGEST                     a batch ends; what it says counts once a commit follows
-//! commit 42 40,41 DIGEST          all so far is the state at revision 42, of which 40 and 41 are left out
+//! commit 42 40,41 LOG CHAINED DIGEST
+//!                                 all so far is the state at revision 42, of which 40 and 41 are left out
 //! ```
+//!
+//! LOG and CHAINED are the id of the log and the digest of revision 42 in it, or `-`. Version 1 has neither.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead};
+use std::fs::File;
+use std::io::{self, BufRead, Read as _, Seek as _};
 use std::sync::Arc;
 
-use midflight_core::{Digest, DocumentId, RevisionNumber, canonical_json};
+use midflight_core::{Digest, DocumentId, LogHead, RevisionNumber, canonical_json};
 use serde_json::Value;
 
-use super::LastGood;
+use super::{KeptAt, LastGood};
 
-const FIRST: &[u8] = b"midflight last-good 1\n";
+const FIRST: &[u8] = b"midflight last-good 2\n";
+const FIRST_OF_BEFORE: &[u8] = b"midflight last-good 1\n";
+/// How much of the end is searched for the last commit, in bytes.
+const END_BYTES_MAX: u64 = 1 << 16;
 
 pub(super) fn begin(batch: &mut Vec<u8>) {
     batch.extend_from_slice(FIRST);
@@ -37,9 +44,10 @@ pub(super) fn part(batch: &mut Vec<u8>) {
     batch.extend_from_slice(format!("part {digest}\n").as_bytes());
 }
 
-pub(super) fn commit(batch: &mut Vec<u8>, position: RevisionNumber, left_out: &[RevisionNumber]) {
-    let left_out: Vec<_> = left_out.iter().map(ToString::to_string).collect();
-    batch.extend_from_slice(format!("commit {position} {} ", left_out.join(",")).as_bytes());
+pub(super) fn commit(batch: &mut Vec<u8>, at: &KeptAt) {
+    let left_out: Vec<_> = at.left_out.iter().map(ToString::to_string).collect();
+    let head = at.head.map_or_else(|| "- -".to_owned(), |head| format!("{} {}", head.log, head.digest));
+    batch.extend_from_slice(format!("commit {} {} {head} ", at.position, left_out.join(",")).as_bytes());
     let digest = Digest::of_bytes(batch);
     batch.extend_from_slice(format!("{digest}\n").as_bytes());
 }
@@ -73,13 +81,40 @@ pub(super) fn read(mut file: impl BufRead) -> io::Result<Option<(LastGood, u64)>
             }
             // The end of the file, or of what is whole in it.
             _ => {
-                let kept = whole.map(|((position, left_out), length)| {
-                    (LastGood { position, left_out, documents }, length)
-                });
-                return Ok(kept);
+                return Ok(whole.map(|(at, length)| (LastGood { at, documents }, length)));
             }
         }
     }
+}
+
+/// What the last commit of a file says, if it is whole and near the end. Its digest is of a batch that is not read here.
+pub(super) fn read_end(mut file: File) -> io::Result<Option<KeptAt>> {
+    let length = file.seek(io::SeekFrom::End(0))?;
+    file.seek(io::SeekFrom::Start(length.saturating_sub(END_BYTES_MAX)))?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end)?;
+    let whole = end.iter().rposition(|&byte| byte == b'\n').map_or(0, |place| place + 1);
+    let commits = end[..whole].rsplit(|&byte| byte == b'\n').filter_map(|line| line.strip_prefix(b"commit "));
+    let last = commits.map(std::str::from_utf8).next();
+    let told = last.and_then(Result::ok).and_then(|line| line.rsplit_once(' '));
+    Ok(told.and_then(|(state, _)| kept_at(state)))
+}
+
+/// What a commit says before its digest. In a file of before that is the position and what is left out.
+fn kept_at(text: &str) -> Option<KeptAt> {
+    let number = |text: &str| text.parse().ok().map(RevisionNumber::new);
+    let mut words = text.split(' ');
+    let position = number(words.next()?)?;
+    let left_out = words.next()?.split(',').filter(|text| !text.is_empty()).map(number);
+    let left_out = left_out.collect::<Option<_>>()?;
+    let head = match (words.next(), words.next(), words.next()) {
+        (None, None, None) | (Some("-"), Some("-"), None) => None,
+        (Some(log), Some(digest), None) => {
+            Some(LogHead { log: log.parse().ok()?, number: position, digest: digest.parse().ok()? })
+        }
+        _ => return None,
+    };
+    Some(KeptAt { position, head, left_out })
 }
 
 /// Whether a batch that ends with `last` has this digest. The next one begins empty.
@@ -96,7 +131,7 @@ enum Line {
     /// The end of a batch, and the state that it completes; `signed` bytes of the line itself belong to what the digest
     /// is of.
     Ends {
-        state: Option<(RevisionNumber, Vec<RevisionNumber>)>,
+        state: Option<KeptAt>,
         signed: usize,
         digest: Digest,
     },
@@ -105,7 +140,7 @@ enum Line {
 /// What a line means; none for one that nobody wrote.
 fn meaning(line: &[u8], length: u64) -> Option<Line> {
     if length == FIRST.len() as u64 {
-        return (line == FIRST).then_some(Line::First);
+        return (line == FIRST || line == FIRST_OF_BEFORE).then_some(Line::First);
     }
     let text = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (word, rest) = text.split_once(' ')?;
@@ -117,11 +152,8 @@ fn meaning(line: &[u8], length: u64) -> Option<Line> {
         "delete" => Some(Line::Says(rest.parse().ok()?, None)),
         "part" => Some(Line::Ends { state: None, signed: 0, digest: rest.parse().ok()? }),
         "commit" => {
-            let (position, rest) = rest.split_once(' ')?;
-            let (left_out, digest) = rest.split_once(' ')?;
-            let number = |text: &str| text.parse().ok().map(RevisionNumber::new);
-            let numbers = left_out.split(',').filter(|text| !text.is_empty()).map(number);
-            let state = (number(position)?, numbers.collect::<Option<_>>()?);
+            let (state, digest) = rest.rsplit_once(' ')?;
+            let state = kept_at(state)?;
             let signed = line.len() - digest.len() - 1;
             Some(Line::Ends { state: Some(state), signed, digest: digest.parse().ok()? })
         }

@@ -12,7 +12,7 @@ use crate::{Page, Tally, TallyQuery};
 /// A source of which nothing was heard for so long is forgotten: a day.
 const SOURCE_AGE_MAX: Duration = Duration::from_secs(86_400);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tallies {
     kinds: BTreeMap<KindName, BTreeMap<(DocumentName, String), Tally>>,
     /// The number of each source's last batch, and when it was heard of.

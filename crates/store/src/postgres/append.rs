@@ -1,14 +1,14 @@
 //! Taking a revision: a look without a lock, the decision here, and one statement that takes it if the log has not moved
 //! since. The lock that makes commit order number order is never held across the network.
 
-use midflight_core::{Revision, RevisionNumber};
+use midflight_core::{LogHead, Revision, RevisionNumber};
 use tokio::time::{Instant, sleep};
 
 use super::session::{Session, Sessions};
 use super::{read, storable};
 use crate::rows::body::canonical;
 use crate::rows::row::numbered;
-use crate::rows::{Columns as _, edit, integer, signed};
+use crate::rows::{Columns as _, chain, edit, integer, signed};
 use crate::{AppendError, Appended, NewRevision, StoreError};
 
 /// How often the log is asked for the fate of a revision whose answer was lost.
@@ -29,20 +29,23 @@ pub(super) async fn append(sessions: &Sessions, new: NewRevision<'_>) -> Result<
     if let Some(grows) = edit::growth(&new, &heads) {
         edit::check_count(&new, count + grows)?;
     }
-    let documents = edit::versions(&new, head.next(), &heads);
-    let mut revision = edit::revision(&new, head.next(), &documents);
+    let documents = edit::versions(&new, head.number.next(), &heads);
+    let mut revision = edit::revision(&new, head.number.next(), &documents);
     revision.author = storable(&revision.author);
     revision.reason = storable(&revision.reason);
-    let appended = Appended { revision, documents };
+    let mut appended = Appended { revision, documents, parent: head.digest };
     session.wait_for_silent(PATIENCE);
     match take(&mut session, &new, &appended).await {
-        Ok(()) => Ok(appended),
+        Ok(taken) => {
+            appended.revision.digest = taken.digest;
+            Ok(appended)
+        }
         // A session that is still whole heard the answer: nothing was taken.
         Err(AppendError::Store(error)) if !session.is_whole() => {
             drop(session);
             match was_taken(sessions, &appended.revision).await {
-                true => Ok(appended),
-                false => Err(lost(&appended.revision, error)),
+                Some(taken) => Ok(Appended { revision: taken, ..appended }),
+                None => Err(lost(&appended.revision, error)),
             }
         }
         Err(refused) => Err(refused),
@@ -53,11 +56,11 @@ async fn take(
     session: &mut Session<'_>,
     new: &NewRevision<'_>,
     appended: &Appended,
-) -> Result<(), AppendError> {
-    let Appended { revision, documents } = appended;
+) -> Result<LogHead, AppendError> {
+    let Appended { revision, documents, parent } = appended;
     let bodies = canonical(documents).await?.into_iter();
     let (bodies, digests): (Vec<_>, Vec<_>) =
-        bodies.map(|body| body.map(|body| (body.text, body.digest)).unzip()).unzip();
+        bodies.map(|body| body.map(|body| (body.text, body.digest.to_string())).unzip()).unzip();
     let kinds: Vec<_> = documents.iter().map(|document| document.id.kind.as_str()).collect();
     let names: Vec<_> = documents.iter().map(|document| document.id.name.as_str()).collect();
     let versions: Vec<_> = documents.iter().map(|document| integer(document.version)).collect();
@@ -66,9 +69,10 @@ async fn take(
         .map(|document| document.owner.as_ref().map(|owner| storable(owner.as_str())))
         .collect();
     let query = sqlx::query(
-        "SELECT taken, newest FROM midflight_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "SELECT taken, newest, chained
+         FROM midflight_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
-    .bind(signed(new.expected_head))
+    .bind(signed(new.expected_head.number))
     .bind(&revision.author)
     .bind(&revision.reason)
     .bind(revision.trigger.as_str())
@@ -78,20 +82,21 @@ async fn take(
     .bind(versions)
     .bind(owners)
     .bind(digests)
-    .bind(bodies);
+    .bind(bodies)
+    .bind(parent.to_string())
+    .bind(new.edit.key.as_deref().map(storable));
     let answer = session.row(query).await?;
+    let newest = chain::digest(&answer, "chained")?;
+    let head = new.expected_head.at(numbered(&answer, "newest")?, newest);
     match answer.truth("taken")? {
-        true => Ok(()),
-        false => {
-            let head = numbered(&answer, "newest")?;
-            Err(AppendError::Moved { expected: new.expected_head, head })
-        }
+        true => Ok(head),
+        false => Err(AppendError::Moved { expected: new.expected_head, head }),
     }
 }
 
-/// Whether the log has that revision. The connection on which it was sent is gone, so what the log does not have now it
+/// That revision, if the log has it. The connection on which it was sent is gone, so what the log does not have now it
 /// may have later; but what it has it keeps.
-async fn was_taken(sessions: &Sessions, revision: &Revision) -> bool {
+async fn was_taken(sessions: &Sessions, revision: &Revision) -> Option<Revision> {
     let deadline = Instant::now() + sessions.connect_max;
     loop {
         if let Ok(mut session) = sessions.session().await
@@ -99,10 +104,13 @@ async fn was_taken(sessions: &Sessions, revision: &Revision) -> bool {
             && let Ok(found) = read::since(&mut session, RevisionNumber::new(before), 1).await
             && let Some(found) = found.first()
         {
-            return found.revision == *revision;
+            let found = found.revision.clone();
+            // Its digest is the log's to say.
+            let is_it = Revision { digest: found.digest, ..revision.clone() } == found;
+            return is_it.then_some(found);
         }
         if Instant::now() >= deadline || sessions.liveness.is_silent() {
-            return false;
+            return None;
         }
         sleep(ASK_AGAIN).await;
     }

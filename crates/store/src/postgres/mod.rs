@@ -17,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, RevisionNumber};
+use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber};
 
 use tokio::sync::watch;
 
@@ -134,8 +134,16 @@ fn storable(text: &str) -> String {
 
 #[async_trait]
 impl Store for PostgresStore {
-    async fn head(&self) -> Result<RevisionNumber, StoreError> {
+    async fn head(&self) -> Result<LogHead, StoreError> {
         read::head(&mut self.sessions().session().await?).await
+    }
+
+    async fn digests(&self, of: &[RevisionNumber]) -> Result<(LogHead, Vec<Option<Digest>>), StoreError> {
+        read::digests(&mut self.sessions().session().await?, of).await
+    }
+
+    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+        read::revision_of_key(&mut self.sessions().session().await?, key).await
     }
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
@@ -157,11 +165,11 @@ impl Store for PostgresStore {
         read::since(&mut self.sessions().session().await?, since, limit).await
     }
 
-    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
         read::heads(&mut self.sessions().session().await?, ids).await
     }
 
-    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError> {
         read::everything(&mut self.sessions().session().await?).await
     }
 

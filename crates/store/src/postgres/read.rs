@@ -1,6 +1,6 @@
 //! Reading the log. Each answer is one statement, so that all of it is of one moment and it costs one round trip.
 
-use midflight_core::{Document, DocumentId, Head, KindName, RevisionNumber};
+use midflight_core::{Digest, Document, DocumentId, Head, KindName, LogHead, RevisionNumber};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
 
@@ -10,22 +10,55 @@ use crate::rows::body::off_the_road;
 use crate::rows::edit::Heads;
 use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
-use crate::rows::{self, Columns as _, integer, number, signed};
+use crate::rows::{self, Columns as _, chain, integer, number, signed};
 use crate::{
     Appended, ChangedQuery, DocumentQuery, DocumentVersion, ListedRevision, Page, RevisionQuery, StoreError,
     StoredDocument,
 };
 
 /// Where the log begins and ends, to be joined with what is read of it: a row that is there even when nothing else is.
-const LOG: &str = "WITH log AS MATERIALIZED (SELECT midflight_newest() AS newest,
-    (SELECT value FROM meta WHERE key = 'first_revision') AS first) ";
+const LOG: &str =
+    "WITH log AS MATERIALIZED (SELECT l.id AS log, n.newest, midflight_chained(n.newest) AS head_digest,
+    (SELECT value FROM meta WHERE key = 'first_revision') AS first
+    FROM log_id l, (SELECT midflight_newest() AS newest) n) ";
 
-/// The columns of a revision, of a table called `r`.
-const REVISION: &str = "r.number, r.author, r.reason, r.trigger_word, r.created_at";
+/// What says which revision is the newest, of [`LOG`].
+const HEAD: &str = "log.log, log.newest, log.head_digest";
 
-pub(super) async fn head(session: &mut Session<'_>) -> Result<RevisionNumber, StoreError> {
-    let row = session.row(sqlx::query("SELECT midflight_newest() AS newest")).await?;
-    row::numbered(&row, "newest")
+/// The columns of a revision, of a table called `r` and its digest of one called `c`.
+const REVISION: &str = "r.number, r.author, r.reason, r.trigger_word, r.created_at, c.digest AS chained";
+
+pub(super) async fn head(session: &mut Session<'_>) -> Result<LogHead, StoreError> {
+    let sql = format!("{LOG} SELECT {HEAD} FROM log");
+    chain::log_head(&session.row(sqlx::query(AssertSqlSafe(sql))).await?)
+}
+
+pub(super) async fn digests(
+    session: &mut Session<'_>,
+    of: &[RevisionNumber],
+) -> Result<(LogHead, Vec<Option<Digest>>), StoreError> {
+    let sql = format!(
+        "{LOG} SELECT {HEAD}, c.digest AS chained FROM log
+         LEFT JOIN unnest($1::bigint[]) WITH ORDINALITY AS asked (number, nth) ON TRUE
+         LEFT JOIN revision_digests c ON c.number = asked.number ORDER BY asked.nth"
+    );
+    let numbers: Vec<_> = of.iter().copied().map(signed).collect();
+    let rows = session.rows(sqlx::query(AssertSqlSafe(sql)).bind(numbers)).await?;
+    let head = newest(&rows)?;
+    let digest = |(number, row): (&RevisionNumber, &PgRow)| match *number {
+        RevisionNumber::ZERO => Ok(Some(head.log.genesis())),
+        _ => chain::digest_or_none(row, "chained"),
+    };
+    Ok((head, of.iter().zip(&rows).map(digest).collect::<Result<_, _>>()?))
+}
+
+pub(super) async fn revision_of_key(
+    session: &mut Session<'_>,
+    key: &str,
+) -> Result<Option<RevisionNumber>, StoreError> {
+    let query = sqlx::query("SELECT revision FROM edit_keys WHERE key = $1").bind(super::storable(key));
+    let rows = session.rows(query).await?;
+    rows.first().map(|row| row::numbered(row, "revision")).transpose()
 }
 
 /// What the log keeps of itself under that word.
@@ -34,14 +67,14 @@ pub(super) async fn meta(session: &mut Session<'_>, key: &'static str) -> Result
     number(row.integer("value")?)
 }
 
-/// The newest revision's number, from the first of rows that were joined with [`LOG`].
-fn newest(rows: &[PgRow]) -> Result<RevisionNumber, StoreError> {
+/// The newest revision, from the first of rows that were joined with [`LOG`].
+fn newest(rows: &[PgRow]) -> Result<LogHead, StoreError> {
     let log = rows.first().ok_or_else(|| rows::corrupt("the log does not say where it is"))?;
-    row::numbered(log, "newest")
+    chain::log_head(log)
 }
 
 fn check_readable(rows: &[PgRow], at: RevisionNumber) -> Result<(), StoreError> {
-    let newest = newest(rows)?;
+    let newest = newest(rows)?.number;
     rows.first().map_or(Ok(()), |log| rows::readable(at, row::numbered(log, "first")?, newest))
 }
 
@@ -78,7 +111,7 @@ pub(super) async fn revisions(
     }
     sql.push(" ORDER BY r.number DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
     sql.push(
-        ") r LEFT JOIN LATERAL (SELECT d.kind, d.name, d.version, d.body IS NULL AS deleted, d.place
+        ") r JOIN revision_digests c ON c.number = r.number LEFT JOIN LATERAL (SELECT d.kind, d.name, d.version, d.body IS NULL AS deleted, d.place
              FROM documents d WHERE d.revision = r.number ORDER BY d.place LIMIT ",
     );
     sql.push_bind(query.changes_max.map(i64::from)).push(") d ON TRUE ORDER BY r.number DESC, d.place");
@@ -122,8 +155,9 @@ pub(super) async fn since(
     limit: u32,
 ) -> Result<Vec<Appended>, StoreError> {
     let sql = format!(
-        "{LOG} SELECT log.first, {REVISION}, {DOCUMENT} FROM log
-         LEFT JOIN revisions r ON r.number > $1 AND r.number <= $2
+        "{LOG} SELECT log.first, midflight_chained($1) AS parent, {REVISION}, {DOCUMENT} FROM log
+         LEFT JOIN (revisions r JOIN revision_digests c ON c.number = r.number)
+             ON r.number > $1 AND r.number <= $2
          LEFT JOIN documents d ON d.revision = r.number ORDER BY r.number, d.place"
     );
     // From the first kept revision on numbers have no gaps, so the limit is a number too.
@@ -133,11 +167,24 @@ pub(super) async fn since(
     if since.next() < first {
         return Err(StoreError::Compacted { asked: since.next(), first });
     }
-    off_the_road(rows.len(), move || by_revision(&rows).filter_map(appended).collect()).await?
+    let asked = rows.len();
+    let read = move || {
+        let mut parent = rows.first().map(|log| chain::digest(log, "parent")).transpose()?;
+        let mut all = Vec::new();
+        for of_one in by_revision(&rows) {
+            let Some(parent) = &mut parent else { break };
+            let Some(appended) = appended(of_one, *parent) else { continue };
+            let appended = appended?;
+            *parent = appended.revision.digest;
+            all.push(appended);
+        }
+        Ok(all)
+    };
+    off_the_road(asked, read).await?
 }
 
 /// None for the row that stands for no revision.
-fn appended(rows: &[PgRow]) -> Option<Result<Appended, StoreError>> {
+fn appended(rows: &[PgRow], parent: Digest) -> Option<Result<Appended, StoreError>> {
     let is_absent = |row: &PgRow, column| row.text_or_none(column).is_ok_and(|text| text.is_none());
     if is_absent(&rows[0], "author") {
         return None;
@@ -145,7 +192,7 @@ fn appended(rows: &[PgRow]) -> Option<Result<Appended, StoreError>> {
     let documents = rows.iter().filter(|row| !is_absent(row, "kind")).map(row::document);
     Some(documents.collect::<Result<Vec<_>, _>>().and_then(|documents| {
         let changes = documents.iter().map(row::summary).collect();
-        Ok(Appended { revision: row::revision(&rows[0], changes)?, documents })
+        Ok(Appended { revision: row::revision(&rows[0], changes)?, documents, parent })
     }))
 }
 
@@ -157,9 +204,9 @@ fn arrays<'a>(ids: impl Iterator<Item = &'a DocumentId>) -> (Vec<&'a str>, Vec<&
 pub(super) async fn heads(
     session: &mut Session<'_>,
     ids: &[DocumentId],
-) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
     let sql = format!(
-        "{LOG} SELECT log.newest, {DOCUMENT} FROM log
+        "{LOG} SELECT {HEAD}, {DOCUMENT} FROM log
          LEFT JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (kind, name, nth) ON TRUE
          LEFT JOIN heads h ON h.kind = asked.kind AND h.name = asked.name
          LEFT JOIN documents d ON d.place = h.place ORDER BY asked.nth"
@@ -181,9 +228,9 @@ pub(super) async fn heads(
 pub(super) async fn heads_without_bodies(
     session: &mut Session<'_>,
     ids: impl Iterator<Item = &DocumentId>,
-) -> Result<(RevisionNumber, u64, Heads), StoreError> {
+) -> Result<(LogHead, u64, Heads), StoreError> {
     let sql = format!(
-        "{LOG} SELECT log.newest, (SELECT value FROM meta WHERE key = 'documents') AS documents,
+        "{LOG} SELECT {HEAD}, (SELECT value FROM meta WHERE key = 'documents') AS documents,
              h.kind, h.name, h.version, h.revision, h.owner, h.deleted FROM log
          LEFT JOIN (unnest($1::text[], $2::text[]) AS asked (kind, name)
              JOIN heads h ON h.kind = asked.kind AND h.name = asked.name) ON TRUE"
@@ -205,11 +252,9 @@ pub(super) async fn document_head(
     Ok(rows.first().map(row::head).transpose()?.map(|(_, head)| head))
 }
 
-pub(super) async fn everything(
-    session: &mut Session<'_>,
-) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+pub(super) async fn everything(session: &mut Session<'_>) -> Result<(LogHead, Vec<Document>), StoreError> {
     let sql = format!(
-        "{LOG} SELECT log.newest, {DOCUMENT} FROM log
+        "{LOG} SELECT {HEAD}, {DOCUMENT} FROM log
          LEFT JOIN (heads h JOIN documents d ON d.place = h.place AND NOT h.deleted) ON TRUE"
     );
     session.begin_upkeep("READ ONLY").await?;
@@ -254,7 +299,7 @@ pub(super) async fn documents(
     sql.push(")").push(page::sized("kind, name"));
     let fits = page::fits(PageBounds::new(query.limit, query.bytes_max));
     sql.push(format!(
-        " SELECT log.newest, log.first, {DOCUMENT}, s.total, s.found FROM log
+        " SELECT {HEAD}, log.first, {DOCUMENT}, s.total, s.found FROM log
           LEFT JOIN (sized s JOIN documents d ON d.place = s.place AND {fits}) ON TRUE ORDER BY s.nth"
     ));
     let rows = session.rows(sql.build()).await?;
@@ -296,7 +341,7 @@ pub(super) async fn document_at(
     at: RevisionNumber,
 ) -> Result<Option<Document>, StoreError> {
     let sql = format!(
-        "{LOG} SELECT log.newest, log.first, d.* FROM log LEFT JOIN LATERAL (
+        "{LOG} SELECT {HEAD}, log.first, d.* FROM log LEFT JOIN LATERAL (
              SELECT {DOCUMENT} FROM documents d WHERE d.kind = $1 AND d.name = $2 AND d.revision <= $3
              ORDER BY d.version DESC LIMIT 1) d ON TRUE"
     );

@@ -24,6 +24,10 @@ use crate::{Lead, StoreError};
 const TRUSTED: Duration = Duration::from_millis(100);
 /// A connection that nobody used for so long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(30);
+/// Whatever the default of the server, the database or the role is, what is acknowledged is on the disk; a stronger setting
+/// stays. What need not survive a crash turns it off for its own transaction.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', FALSE)
+    WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 /// How much longer than PostgreSQL itself a statement is waited for, so that its own word comes first.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -111,8 +115,12 @@ impl Sessions {
             // Where one is dead the others are: the server was restarted, or the network cut.
             self.idle().clear();
         }
-        let connected = PgConnection::connect_with(&self.connect).await;
-        connected.map_err(|error| match failure(error) {
+        let connected = async {
+            let mut connection = PgConnection::connect_with(&self.connect).await?;
+            sqlx::query(DURABLE).execute(&mut connection).await?;
+            Ok(connection)
+        };
+        connected.await.map_err(|error| match failure(error) {
             StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", self.address)),
             other => other,
         })

@@ -12,20 +12,24 @@ use crate::rows::{Columns as _, corrupt, number, signed};
 /// Forgets the versions that no kept state needs, the revisions that are left with none, and the tallies of what is
 /// deleted.
 pub(super) async fn compact(session: &mut Session<'_>, first: RevisionNumber) -> Result<u64, StoreError> {
-    let head = read::head(session).await?;
+    let head = read::head(session).await?.number;
     if first > head {
         return Err(StoreError::NoSuchRevision { asked: first, head });
     }
     session.begin_upkeep("").await?;
     let compact = sqlx::query("SELECT midflight_compact($1) AS forgotten").bind(signed(first));
     let answer = session.upkeep_row(compact).await?.ok_or_else(|| corrupt("compacting answered nothing"))?;
+    let keys = sqlx::query(
+        "DELETE FROM edit_keys WHERE revision < (SELECT value FROM meta WHERE key = 'first_revision')",
+    );
+    session.run(keys).await?;
     tally::forget(session).await?;
     session.commit().await?;
     number(answer.integer("forgotten")?)
 }
 
 /// What must not be there, each with what it is.
-const DISAGREEMENTS: [(&str, &str); 5] = [
+const DISAGREEMENTS: [(&str, &str); 6] = [
     (
         "SELECT COUNT(*) AS count FROM heads h WHERE NOT EXISTS (SELECT 1 FROM documents d
              WHERE d.place = h.place AND (d.kind, d.name, d.version) = (h.kind, h.name, h.version))
@@ -53,6 +57,12 @@ const DISAGREEMENTS: [(&str, &str); 5] = [
         "SELECT ABS(value - (SELECT COUNT(*) FROM heads WHERE NOT deleted)) AS count
          FROM meta WHERE key = 'documents'",
         "documents more or less than were counted",
+    ),
+    (
+        "SELECT COUNT(*) AS count FROM revisions r LEFT JOIN revision_digests c ON c.number = r.number
+         WHERE r.number >= (SELECT value FROM meta WHERE key = 'first_revision')
+         AND c.digest IS DISTINCT FROM midflight_digest(r.number, midflight_chained(r.number - 1))",
+        "revisions whose digest is not that of their contents",
     ),
 ];
 

@@ -43,7 +43,7 @@ pub(crate) async fn side_by_side<R: Send + 'static, T: Send + 'static>(
 /// A body as it is kept: its canonical text, and the digest of that.
 pub(crate) struct Kept {
     pub(crate) text: String,
-    pub(crate) digest: String,
+    pub(crate) digest: Digest,
 }
 
 /// The bodies of documents as they are kept, none for a deletion.
@@ -51,7 +51,7 @@ pub(crate) async fn canonical(documents: &[Document]) -> Result<Vec<Option<Kept>
     let bodies: Vec<_> = documents.iter().map(|document| document.body.clone()).collect();
     let keep = |body: &Value| {
         let text = canonical_json(body);
-        let digest = Digest::of_bytes(text.as_bytes()).to_string();
+        let digest = Digest::of_bytes(text.as_bytes());
         Kept { text, digest }
     };
     off_the_road(bodies.len(), move || bodies.iter().map(|body| body.as_deref().map(keep)).collect()).await

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use midflight_core::{Change, Document, DocumentId, Head, Revision, RevisionNumber};
+use midflight_core::{Change, Digest, Document, DocumentId, Head, Revision, RevisionNumber};
 
 use super::row::summary;
 use crate::{AppendError, NewRevision};
@@ -58,7 +58,7 @@ pub(crate) fn check_count(new: &NewRevision<'_>, wanted: u64) -> Result<(), Appe
     }
 }
 
-/// The revision that an edit becomes, with the documents that it made.
+/// The revision that an edit becomes, with the documents that it made. Its digest is known once it was taken.
 pub(crate) fn revision(new: &NewRevision<'_>, number: RevisionNumber, documents: &[Document]) -> Revision {
     Revision {
         number,
@@ -67,5 +67,6 @@ pub(crate) fn revision(new: &NewRevision<'_>, number: RevisionNumber, documents:
         trigger: new.edit.trigger,
         created_at: new.created_at,
         changes: documents.iter().map(summary).collect(),
+        digest: Digest::new([0; 32]),
     }
 }

@@ -2,6 +2,7 @@
 //! an edit makes of the heads it finds. Nothing here knows which database it is.
 
 pub(crate) mod body;
+pub(crate) mod chain;
 pub(crate) mod edit;
 pub(crate) mod event;
 pub(crate) mod page;

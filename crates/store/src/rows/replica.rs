@@ -21,6 +21,8 @@ pub(crate) fn to_json(replica: &Replica) -> Value {
         "version": replica.version,
         "started_at": replica.started_at.to_string(),
         "applied": replica.applied.get(),
+        "applied_digest": replica.applied_digest.map(|digest| digest.to_string()),
+        "diverged": replica.diverged,
         "refused": replica.refused.iter().map(refused).collect::<Vec<_>>(),
         "degraded": replica.degraded,
     })
@@ -39,6 +41,8 @@ fn from_json(id: String, said: &Value) -> Option<Replica> {
         version: said["version"].as_str()?.to_owned(),
         started_at: said["started_at"].as_str()?.parse().ok()?,
         applied: RevisionNumber::new(said["applied"].as_u64()?),
+        applied_digest: said["applied_digest"].as_str().map(str::parse).transpose().ok()?,
+        diverged: said["diverged"].as_bool().unwrap_or(false),
         refused: said["refused"].as_array()?.iter().map(refused).collect::<Option<_>>()?,
         degraded: said["degraded"].as_str().map(str::to_owned),
     })

@@ -8,7 +8,7 @@ use midflight_core::{
 };
 
 use super::body::side_by_side;
-use super::{Columns, corrupt, number};
+use super::{Columns, chain, corrupt, number};
 use crate::{ListedRevision, StoreError, Token};
 
 /// The columns that [`document`] reads, of a table called `d`.
@@ -79,7 +79,7 @@ pub(crate) fn time(row: &impl Columns) -> Result<Timestamp, StoreError> {
     row.text("created_at")?.parse().map_err(corrupt)
 }
 
-/// A revision with the changes that were read beside it.
+/// A revision with the changes that were read beside it. Its digest is the column `chained`.
 pub(crate) fn revision(row: &impl Columns, changes: Vec<ChangeSummary>) -> Result<Revision, StoreError> {
     Ok(Revision {
         number: numbered(row, "number")?,
@@ -88,6 +88,7 @@ pub(crate) fn revision(row: &impl Columns, changes: Vec<ChangeSummary>) -> Resul
         trigger: row.text("trigger_word")?.parse().map_err(corrupt)?,
         created_at: time(row)?,
         changes: changes.into(),
+        digest: chain::digest(row, "chained")?,
     })
 }
 

@@ -1,10 +1,10 @@
 //! Taking a revision: one immediate transaction, so commit order is number order.
 
-use midflight_core::{Document, Revision};
+use midflight_core::{Document, Owner, Revision, RevisionHasher};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
 use super::failure::failure;
-use super::read;
+use super::{chain, read};
 use crate::rows::body::{Kept, canonical};
 use crate::rows::{edit, integer, signed};
 use crate::{AppendError, Appended, NewRevision, StoreError};
@@ -14,6 +14,7 @@ const ROWS_MAX: usize = 500;
 
 pub(super) async fn append(writer: &SqlitePool, new: NewRevision<'_>) -> Result<Appended, AppendError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failure)?;
+    chain::seal_all(&mut transaction).await?;
     let head = read::head(&mut *transaction).await?;
     if head != new.expected_head {
         return Err(AppendError::Moved { expected: new.expected_head, head });
@@ -24,15 +25,34 @@ pub(super) async fn append(writer: &SqlitePool, new: NewRevision<'_>) -> Result<
     if let Some(grows) = edit::growth(&new, &heads) {
         edit::check_count(&new, read::document_count(&mut *transaction).await? + grows)?;
     }
-    let documents = edit::versions(&new, head.next(), &heads);
-    let revision = edit::revision(&new, head.next(), &documents);
+    let number = head.number.next();
+    let documents = edit::versions(&new, number, &heads);
+    let mut revision = edit::revision(&new, number, &documents);
     insert_revision(&mut transaction, &revision).await?;
+    let mut hasher = RevisionHasher::new(
+        &head.digest,
+        number,
+        (&revision.author, &revision.reason),
+        revision.trigger.as_str(),
+        &revision.created_at.to_string(),
+    );
     for chunk in documents.chunks(ROWS_MAX) {
         let bodies = canonical(chunk).await?;
+        for (document, body) in chunk.iter().zip(&bodies) {
+            let (kind, name) = (document.id.kind.as_str(), document.id.name.as_str());
+            let (digest, owner) = (body.as_ref().map(|body| &body.digest), document.owner.as_ref());
+            hasher.document((kind, name), document.version, digest, owner.map(Owner::as_str));
+        }
         insert_documents(&mut transaction, chunk, bodies).await?;
     }
+    revision.digest = hasher.finish();
+    chain::keep(&mut transaction, number, &revision.digest).await?;
+    if let Some(key) = &new.edit.key {
+        let insert = sqlx::query("INSERT INTO edit_keys (key, revision) VALUES (?1, ?2)");
+        insert.bind(key).bind(signed(number)).execute(&mut *transaction).await.map_err(failure)?;
+    }
     transaction.commit().await.map_err(failure)?;
-    Ok(Appended { revision, documents })
+    Ok(Appended { revision, documents, parent: head.digest })
 }
 
 async fn insert_revision(transaction: &mut SqliteConnection, revision: &Revision) -> Result<(), StoreError> {
@@ -53,7 +73,7 @@ async fn insert_documents(
         "INSERT INTO documents (kind, name, version, revision, owner, digest, body) ",
     );
     insert.push_values(documents.iter().zip(bodies), |mut row, (document, body)| {
-        let (text, digest) = body.map(|body| (body.text, body.digest)).unzip();
+        let (text, digest) = body.map(|body| (body.text, body.digest.to_string())).unzip();
         row.push_bind(document.id.kind.as_str().to_owned())
             .push_bind(document.id.name.as_str().to_owned())
             .push_bind(integer(document.version))

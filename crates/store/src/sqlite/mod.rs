@@ -1,10 +1,12 @@
 //! The log in a SQLite file: one process, nothing to install.
 
 mod append;
+mod chain;
 mod event;
 mod failure;
 mod fleet;
 mod lock;
+mod mark;
 mod open;
 mod read;
 mod row;
@@ -16,7 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, RevisionNumber};
+use midflight_core::{
+    Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, Revision, RevisionNumber,
+};
 use sqlx::SqlitePool;
 
 use crate::lead::Alone;
@@ -75,22 +79,41 @@ impl SqliteStore {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Gives revisions that were added by hand their digest.
+    async fn seal(&self) -> Result<(), StoreError> {
+        chain::seal(&self.readers, &self.writer).await
+    }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn head(&self) -> Result<RevisionNumber, StoreError> {
+    async fn head(&self) -> Result<LogHead, StoreError> {
+        self.seal().await?;
         read::head(&self.readers).await
     }
 
+    async fn digests(&self, of: &[RevisionNumber]) -> Result<(LogHead, Vec<Option<Digest>>), StoreError> {
+        self.seal().await?;
+        chain::digests(&self.readers, of).await
+    }
+
+    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+        read::revision_of_key(&self.readers, key).await
+    }
+
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
-        append::append(&self.writer, new).await
+        let appended = append::append(&self.writer, new).await?;
+        let Revision { number, digest, .. } = appended.revision;
+        mark::write(&self.path, new.expected_head.at(number, digest)).await;
+        Ok(appended)
     }
 
     async fn revisions(
         &self,
         query: RevisionQuery,
     ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
+        self.seal().await?;
         read::revisions(&self.readers, query).await
     }
 
@@ -99,14 +122,17 @@ impl Store for SqliteStore {
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
+        self.seal().await?;
         read::since(&self.readers, since, limit).await
     }
 
-    async fn heads(&self, ids: &[DocumentId]) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
+        self.seal().await?;
         read::heads(&self.readers, ids).await
     }
 
-    async fn everything(&self) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError> {
+        self.seal().await?;
         read::everything(&self.readers).await
     }
 

@@ -10,9 +10,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use super::failure::failure;
 use super::lock::Lock;
-use super::{Durability, SqliteOptions, SqliteStore};
-use crate::StoreError;
+use super::{Durability, SqliteOptions, SqliteStore, mark};
 use crate::rows::migration_failure;
+use crate::{Store as _, StoreError};
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
@@ -53,7 +53,12 @@ impl SqliteStore {
         MIGRATOR.run(&writer).await.map_err(|error| migration_failure(error, &MIGRATOR, failure))?;
         let notes = pool(1, connect.clone().synchronous(SqliteSynchronous::Normal)).await?;
         let readers = pool(READERS_MAX, connect.pragma("query_only", "true")).await?;
-        Ok(Self { path: options.path, writer, notes, readers, lock: Mutex::new(Some(lock)) })
+        let store = Self { path: options.path, writer, notes, readers, lock: Mutex::new(Some(lock)) };
+        if let Err(error) = mark::check(&store).await {
+            store.close().await;
+            return Err(error);
+        }
+        Ok(store)
     }
 }
 

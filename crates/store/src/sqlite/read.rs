@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use midflight_core::{Digest, Document, DocumentId, Head, KindName, Revision, RevisionNumber};
+use midflight_core::{Digest, Document, DocumentId, Head, KindName, LogHead, Revision, RevisionNumber};
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 
+use super::chain;
 use super::failure::failure;
 use crate::query::PageBounds;
 use crate::rows::edit::Heads;
@@ -17,12 +18,22 @@ use crate::{
     StoredDocument, Token,
 };
 
-pub(super) async fn head(reader: impl SqliteExecutor<'_>) -> Result<RevisionNumber, StoreError> {
-    let newest: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM revisions")
-        .fetch_one(reader)
-        .await
-        .map_err(failure)?;
-    number(newest).map(RevisionNumber::new)
+pub(super) async fn head(reader: impl SqliteExecutor<'_>) -> Result<LogHead, StoreError> {
+    let head = sqlx::query(
+        "SELECT l.id AS log, COALESCE(r.number, 0) AS newest, c.digest AS head_digest FROM log_id l
+         LEFT JOIN (SELECT MAX(number) AS number FROM revisions) r ON TRUE
+         LEFT JOIN revision_digests c ON c.number = r.number",
+    );
+    rows::chain::log_head(&head.fetch_one(reader).await.map_err(failure)?)
+}
+
+pub(super) async fn revision_of_key(
+    readers: &SqlitePool,
+    key: &str,
+) -> Result<Option<RevisionNumber>, StoreError> {
+    let row = sqlx::query("SELECT revision FROM edit_keys WHERE key = ?1").bind(key);
+    let row = row.fetch_optional(readers).await.map_err(failure)?;
+    row.map(|row| row::numbered(&row, "revision")).transpose()
 }
 
 pub(super) async fn first(reader: &mut SqliteConnection) -> Result<RevisionNumber, StoreError> {
@@ -44,7 +55,7 @@ pub(super) async fn document_count(reader: impl SqliteExecutor<'_>) -> Result<u6
 /// Refuses a revision whose state is not kept, or not there yet.
 async fn readable(reader: &mut SqliteConnection, at: RevisionNumber) -> Result<(), StoreError> {
     let first = first(reader).await?;
-    rows::readable(at, first, head(&mut *reader).await?)
+    rows::readable(at, first, head(&mut *reader).await?.number)
 }
 
 /// The documents that these revisions made, each with its number, in the order of the edits.
@@ -72,9 +83,9 @@ pub(super) async fn revisions(
     let mut reader = readers.begin().await.map_err(failure)?;
     let first = first(&mut reader).await?;
     let mut sql = QueryBuilder::<Sqlite>::new(
-        "SELECT r.*, (SELECT group_concat(kind || ' ' || count) FROM (SELECT kind, COUNT(*) AS count
+        "SELECT r.*, c.digest AS chained, (SELECT group_concat(kind || ' ' || count) FROM (SELECT kind, COUNT(*) AS count
              FROM documents WHERE revision = r.number GROUP BY kind)) AS kinds
-         FROM revisions r WHERE r.number >= ",
+         FROM revisions r JOIN revision_digests c ON c.number = r.number WHERE r.number >= ",
     );
     sql.push_bind(signed(first));
     if let Some(before) = query.before {
@@ -128,16 +139,21 @@ pub(super) async fn since(
     if since.next() < first {
         return Err(StoreError::Compacted { asked: since.next(), first });
     }
-    let rows = sqlx::query("SELECT * FROM revisions WHERE number > ?1 ORDER BY number LIMIT ?2");
+    let rows = sqlx::query(
+        "SELECT r.*, c.digest AS chained FROM revisions r JOIN revision_digests c ON c.number = r.number
+         WHERE r.number > ?1 ORDER BY r.number LIMIT ?2",
+    );
     let rows = rows.bind(signed(since)).bind(limit).fetch_all(&mut *reader).await.map_err(failure)?;
     let Some(last) = rows.last() else { return Ok(Vec::new()) };
     let last = row::numbered(last, "number")?;
     let mut made = made_by(&mut reader, since.next(), last).await?;
+    let mut parent = chain::parent(&mut reader, since).await?;
     let appended = rows.iter().map(|row| {
         let bare = row::revision(row, Vec::new())?;
         let documents = made.remove(&bare.number).unwrap_or_default();
         let revision = Revision { changes: documents.iter().map(row::summary).collect(), ..bare };
-        Ok(Appended { revision, documents })
+        let parent = std::mem::replace(&mut parent, revision.digest);
+        Ok(Appended { revision, documents, parent })
     });
     appended.collect()
 }
@@ -151,7 +167,7 @@ fn as_json<'a>(ids: impl Iterator<Item = &'a DocumentId>) -> String {
 pub(super) async fn heads(
     readers: &SqlitePool,
     ids: &[DocumentId],
-) -> Result<(RevisionNumber, Vec<Option<Document>>), StoreError> {
+) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
     let mut reader = readers.begin().await.map_err(failure)?;
     let head = head(&mut *reader).await?;
     let sql = format!(
@@ -184,7 +200,7 @@ pub(super) async fn document_head(readers: &SqlitePool, id: &DocumentId) -> Resu
     Ok(row.map(|row| row::head(&row)).transpose()?.map(|(_, head)| head))
 }
 
-pub(super) async fn everything(readers: &SqlitePool) -> Result<(RevisionNumber, Vec<Document>), StoreError> {
+pub(super) async fn everything(readers: &SqlitePool) -> Result<(LogHead, Vec<Document>), StoreError> {
     let mut reader = readers.begin().await.map_err(failure)?;
     let head = head(&mut *reader).await?;
     let sql = format!(

@@ -4,7 +4,7 @@ use midflight_core::RevisionNumber;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, SqlitePool};
 
 use super::failure::failure;
-use super::{read, tally};
+use super::{chain, read, tally};
 use crate::StoreError;
 use crate::rows::row::{DOCUMENT, document};
 use crate::rows::signed;
@@ -13,7 +13,7 @@ use crate::rows::signed;
 /// deleted.
 pub(super) async fn compact(writer: &SqlitePool, first: RevisionNumber) -> Result<u64, StoreError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failure)?;
-    let head = read::head(&mut *transaction).await?;
+    let head = read::head(&mut *transaction).await?.number;
     if first > head {
         return Err(StoreError::NoSuchRevision { asked: first, head });
     }
@@ -31,6 +31,7 @@ async fn forget_versions(writer: &mut SqliteConnection, first: RevisionNumber) -
         "DELETE FROM documents WHERE EXISTS (
              SELECT 1 FROM documents n WHERE n.kind = documents.kind AND n.name = documents.name
              AND n.version > documents.version AND n.revision <= ?1)",
+        "DELETE FROM edit_keys WHERE revision < ?1",
         "DELETE FROM revisions WHERE number < ?1
              AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.revision = revisions.number)",
         "UPDATE meta SET value = 0 WHERE key = 'compacting'",
@@ -69,6 +70,10 @@ pub(super) async fn diagnose(readers: &SqlitePool) -> Result<Vec<String>, StoreE
         problems.extend(rows.iter().filter_map(|row| document(row).err()).map(|error| error.to_string()));
     }
     problems.extend(tally::diagnose(&mut reader).await?);
+    match chain::disagreements(&mut reader).await? {
+        0 => {}
+        wrong => problems.push(format!("{wrong} revisions whose digest is not that of their contents")),
+    }
     let disagreements = [
         (
             "SELECT COUNT(*) FROM heads h WHERE h.version <>

@@ -1,6 +1,6 @@
 //! What goes out comes back exactly; what nobody sent brings nothing.
 
-use midflight_core::{DocumentId, Trigger};
+use midflight_core::{Digest, DocumentId, LogId, Trigger};
 use serde_json::json;
 
 use super::*;
@@ -28,12 +28,18 @@ fn change(bodies: impl IntoIterator<Item = Option<Value>>) -> Appended {
         trigger: Trigger::ApiUpdate,
         created_at: "2024-02-29T23:59:59.123456789Z".parse().unwrap(),
         changes: documents.iter().map(summary).collect(),
+        digest: Digest::of_bytes(b"to be computed"),
     };
-    Appended { revision, documents }
+    let mut appended = Appended { revision, documents, parent: Digest::of_bytes(b"parent") };
+    appended.revision.digest = appended.computed_digest(&appended.parent);
+    appended
 }
 
 fn hint(change: Option<Appended>) -> Hint {
-    Hint { head: RevisionNumber::new(42), change: change.map(Arc::new), awaited: true }
+    let (log, head) = (LogId::new([9; 16]), RevisionNumber::new(42));
+    let digest = change.as_ref().map_or(log.genesis(), |change| change.revision.digest);
+    let said = Some(LogHead { log, number: head, digest });
+    Hint { head, said, change: change.map(Arc::new), awaited: true }
 }
 
 #[test]
@@ -59,7 +65,7 @@ fn a_change_that_does_not_fit_is_left_out_and_one_that_just_fits_is_not() {
     assert_eq!(encode(&big, &sealed(), whole.len()), whole);
     let small = encode(&big, &sealed(), whole.len() - 1);
     assert_eq!(decode(&small, &sealed()), Decoded::Hint(Hint { change: None, ..big }));
-    assert!(small.len() < 200);
+    assert!(small.len() < 300);
 }
 
 #[test]
@@ -67,7 +73,30 @@ fn a_change_that_its_documents_do_not_tell_is_left_out() {
     let mut odd = change([Some(json!({}))]);
     odd.documents[0].revision = RevisionNumber::new(41);
     let message = encode(&hint(Some(odd)), &sealed(), MESSAGE_BYTES_MAX);
-    assert_eq!(decode(&message, &sealed()), Decoded::Hint(hint(None)));
+    let Decoded::Hint(heard) = decode(&message, &sealed()) else { panic!("it is proved") };
+    assert_eq!((heard.head.get(), heard.change), (42, None));
+}
+
+/// Whoever has the key and says other contents under a digest says another digest by that.
+#[test]
+fn a_change_has_the_digest_of_what_came() {
+    let mut lie = change([Some(json!({"n": 1}))]);
+    let digest = lie.revision.digest;
+    lie.documents[0].body = Some(Arc::new(json!({"n": 2})));
+    let message = encode(&Hint { change: Some(Arc::new(lie)), ..hint(None) }, &sealed(), MESSAGE_BYTES_MAX);
+    let Decoded::Hint(heard) = decode(&message, &sealed()) else { panic!("it is proved") };
+    assert_ne!(heard.change.unwrap().revision.digest, digest);
+}
+
+/// In a rolling upgrade a hint of the other version is a reason to look at the log, proved or not.
+#[test]
+fn a_hint_of_another_version_is_a_reason_to_look() {
+    let json = br#"{"head":42,"awaited":false}"#;
+    let proof = to_hex(&sealed().prove(json).unwrap());
+    for version in ["1", "3"] {
+        let message = [format!("{FIRST_WORD}{version} {proof}\n").as_bytes(), json].concat();
+        assert_eq!(decode(&message, &sealed()), Decoded::Doubtful, "{version}");
+    }
 }
 
 #[test]
@@ -100,7 +129,12 @@ fn what_no_replica_says_is_garbage() {
     for garbage in [&b""[..], b"{}", b"\xff\xfe", b"42", b"midflight-hin", &huge] {
         assert_eq!(decode(garbage, &sealed()), Decoded::Garbage);
     }
-    for doubtful in [&b"midflight-hint "[..], b"midflight-hint 2 -\n{}", b"midflight-hint 1 \xff\n{}"] {
+    for doubtful in [
+        &b"midflight-hint "[..],
+        b"midflight-hint 2 -\n{}",
+        b"midflight-hint 1 -\n{}",
+        b"midflight-hint 1 \xff\n{}",
+    ] {
         assert_eq!(decode(doubtful, &sealed()), Decoded::Doubtful);
     }
 }

@@ -14,12 +14,12 @@ fn sealed(key: u8) -> Seal {
 }
 
 fn message(head: u64, key: u8) -> Received {
-    let hint = Hint { head: number(head), change: None, awaited: false };
+    let hint = Hint { head: number(head), said: None, change: None, awaited: false };
     Received::Message(encode(&hint, &sealed(key), MESSAGE_BYTES_MAX))
 }
 
 fn heard(head: u64) -> Heard {
-    Heard::Hint(Hint { head: number(head), change: None, awaited: false })
+    Heard::Hint(Hint { head: number(head), said: None, change: None, awaited: false })
 }
 
 #[test]

@@ -1,0 +1,54 @@
+//! Following the log as it is now, in place of the one that was followed.
+
+use axum::Json;
+use axum::extract::State;
+use midflight_core::Outcome;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::auth::Author;
+use crate::body::JsonBody;
+use crate::problem::{ApiError, Code, ProblemBody};
+use crate::wire::ReloadAnswer;
+
+/// The longest reason, in bytes: it is kept in the reload event.
+const REASON_BYTES_MAX: usize = 1024;
+
+/// Why the log is adopted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdoptRequest {
+    /// Why, for those who read the history; not empty.
+    reason: String,
+}
+
+/// Makes this replica follow the log as it is now, whatever it followed before: everything is read from it, and the served
+/// revision may go back. It is for a log that was restored or lost revisions (`log_diverged`), and is done on each replica.
+/// The reload event has the trigger `adopt`. If nothing of the log can be served, all stays as it was.
+#[utoipa::path(post, path = "/api/v1/log/adopt", tag = "log", request_body = AdoptRequest,
+    security(("token" = [])),
+    responses((status = 200, body = ReloadAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn adopt_log(
+    author: Author,
+    State(app): State<App>,
+    JsonBody(request): JsonBody<AdoptRequest>,
+) -> Result<Json<ReloadAnswer>, ApiError> {
+    let reason = request.reason.trim();
+    if reason.is_empty() || reason.len() > REASON_BYTES_MAX {
+        let detail = format!("reason takes 1 to {REASON_BYTES_MAX} bytes (reason_bytes_max): say why");
+        return Err(ApiError::new(Code::InvalidBody, detail));
+    }
+    let event = app.engine.adopt_log(&author.0, reason).await?;
+    app.recent.clear().await;
+    match event.outcome {
+        outcome if outcome.is_live() => Ok(Json(ReloadAnswer::from(&*event))),
+        Outcome::LoadFailed => {
+            Err(ApiError::new(Code::StoreUnavailable, "the log cannot be read; nothing was changed"))
+        }
+        _ => {
+            let detail = "nothing of the log can be served here; nothing was changed";
+            Err(ApiError::new(Code::Rejected, detail).with(&event.problems))
+        }
+    }
+}
