@@ -62,6 +62,7 @@ pub(super) async fn watch(
     // Heard before looked, so that no change falls in between.
     let changes = app.engine.changes();
     let position = start(&app, &params, &headers).await?;
+    let served = app.engine.served();
     let watcher = Watcher::new(app, kind, changes, position, served, permit);
     let events = unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
