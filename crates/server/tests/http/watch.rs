@@ -76,6 +76,7 @@ async fn a_revision_that_is_left_out_is_marked_and_its_release_is_said() {
         trigger: Trigger::Manual,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: vec![Change::put(id, json!({"rule_name": 3}))],
     };
     let (created_at, expected_head) = (Timestamp::now(), RevisionNumber::new(2));
