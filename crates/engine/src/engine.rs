@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::check;
 use crate::component::{Component, Criticality};
 use crate::coordinator::{Coordinator, Wish};
-use crate::core::{Clock, Core};
+use crate::core::{Clock, Core, Redact};
 use crate::dry_runs::DryRunner;
 use crate::faults::Faults;
 use crate::fleet::{Ack, Fleet, Identity};
@@ -59,6 +59,7 @@ pub struct EngineBuilder {
     refresh: Refresh,
     clock: Clock,
     enforce_checks: bool,
+    redact: Redact,
     faults: Arc<Faults>,
     last_good: Option<LastGoodFile>,
     inline_work: bool,
@@ -101,6 +102,13 @@ impl EngineBuilder {
     /// Sets whether stored checks are asked. What is not valid or does not compile is refused either way.
     pub fn enforce_checks(&mut self, enforce: bool) -> &mut Self {
         self.enforce_checks = enforce;
+        self
+    }
+
+    /// Sets what takes secrets out of texts. Every message of a reload goes through it before it is logged, kept, sent to
+    /// other replicas or answered (HR-10). By default they are as kinds, components and the log say them.
+    pub fn redact(&mut self, redact: impl Fn(&str) -> String + Send + Sync + 'static) -> &mut Self {
+        self.redact = Arc::new(redact);
         self
     }
 
@@ -175,6 +183,7 @@ impl EngineBuilder {
             history,
             keeper: self.last_good.map(|file| Arc::new(Keeper::new(file))),
             enforce_checks: self.enforce_checks,
+            redact: self.redact,
             faults: self.faults,
             stop: stop.clone(),
             tasks: tasks.clone(),
@@ -276,6 +285,7 @@ impl Engine {
             refresh: Refresh::default(),
             clock: Arc::new(Timestamp::now),
             enforce_checks: true,
+            redact: Arc::new(str::to_owned),
             faults: Arc::default(),
             last_good: None,
             inline_work: false,

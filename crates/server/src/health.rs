@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use midflight_bus::BusStatus;
+use midflight_config::Redactor;
 use midflight_core::Outcome;
 use midflight_engine::EngineStatus;
 use serde::Serialize;
@@ -13,6 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::config::{left_out, own_id};
+use crate::directories;
 use crate::rules::hot_reload::now;
 use crate::rules::wire::RegistryAnswer;
 use crate::wire::{QuarantinedRevisions, StoreAnswer, ms};
@@ -38,7 +41,7 @@ async fn live() -> Json<LiveAnswer> {
 /// Whether requests should be sent here.
 #[derive(Debug, Serialize, ToSchema)]
 struct ReadyAnswer {
-    /// `ready` or `stopping`.
+    /// `ready`, `stopping`, or `nothing_served` while every document of the log is quarantined here.
     status: &'static str,
     /// The revision that is served.
     revision: u64,
@@ -48,15 +51,21 @@ struct ReadyAnswer {
     store_available: bool,
 }
 
-/// Whether requests should be sent here. It is ready while the store is gone, since it goes on serving.
+/// Whether requests should be sent here. It is ready while the store is gone, since it goes on serving. It is not while all
+/// that the log has is quarantined here.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
     responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
 async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
-    let stopping = app.stopping.is_cancelled();
-    let code = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let status = app.engine.status();
+    let serves_nothing =
+        !status.quarantined.is_empty() && status.kinds.iter().all(|kind| kind.documents == 0);
+    let (code, word) = match app.stopping.is_cancelled() {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+        false if serves_nothing => (StatusCode::SERVICE_UNAVAILABLE, "nothing_served"),
+        false => (StatusCode::OK, "ready"),
+    };
     let answer = ReadyAnswer {
-        status: if stopping { "stopping" } else { "ready" },
+        status: word,
         revision: status.served.get(),
         quarantined: app.engine.world().quarantined().into(),
         store_available: status.store.available,
@@ -139,8 +148,8 @@ struct BusAnswer {
     last_error: Option<String>,
 }
 
-impl From<BusStatus> for BusAnswer {
-    fn from(status: BusStatus) -> Self {
+impl BusAnswer {
+    fn new(status: BusStatus, redactor: &Redactor) -> Self {
         Self {
             name: status.name,
             address: status.address,
@@ -150,7 +159,7 @@ impl From<BusStatus> for BusAnswer {
             published: status.published,
             heard: status.heard,
             ignored: status.ignored,
-            last_error: status.last_error,
+            last_error: status.last_error.map(|error| redactor.redact(&error).into_owned()),
         }
     }
 }
@@ -178,6 +187,16 @@ fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<S
         let (name, since) = (source.name, source.since.elapsed().as_millis());
         wrong.push(format!("no hints by {name} for {since} ms; hints come by {others}; {looked}"));
     }
+    if let Some((revision, left_out)) = left_out(status) {
+        wrong.push(format!(
+            "{} of revision {revision} is not in effect here, and an earlier version or the defaults are: {}",
+            own_id(),
+            left_out.problems
+        ));
+    }
+    if !status.failed_checks.is_empty() {
+        wrong.push(format!("checks fail on what is served from the local copy: {}", status.failed_checks));
+    }
     wrong
 }
 
@@ -200,7 +219,8 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         || "the log was not looked at yet".to_owned(),
         |ago| format!("the log was last looked at {ago:.0} ms ago"),
     );
-    let degraded = degraded(&status, &sources, &looked);
+    let mut degraded = degraded(&status, &sources, &looked);
+    degraded.extend(directories::degraded(&app.directories));
     let checks = Checks {
         monitoring_active: now.monitoring_active,
         registry_has_rules: now.registry.rule_count > 0,
@@ -226,8 +246,8 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         store_available: status.store.available,
         store: StoreAnswer::from(&status.store),
         from_copy: status.from_copy,
-        bus: bus.status().into(),
-        hint_sources: sources.into_iter().map(BusAnswer::from).collect(),
+        bus: BusAnswer::new(bus.status(), &app.redactor),
+        hint_sources: sources.into_iter().map(|source| BusAnswer::new(source, &app.redactor)).collect(),
         degraded,
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer))

@@ -27,7 +27,10 @@ pub use memory::MemoryStore;
 pub use midflight_core::Appended;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresSessions, PostgresStore, PostgresUrl, PostgresUrlError};
-pub use query::{DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token};
+pub use query::{
+    ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, ListedRevision, NewRevision, Page,
+    RevisionQuery, StoredDocument, Token,
+};
 pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use midflight_core::RevisionNumber;
-use midflight_store::StoreError;
+use midflight_store::{RevisionQuery, StoreError};
 
 use crate::app::App;
 use crate::directories;
@@ -62,10 +62,9 @@ fn alone(app: &App) -> ReplicaAnswer {
 
 /// When the first revision after that one came into the log; none when that cannot be read any more.
 async fn waiting_since(app: &App, applied: RevisionNumber) -> Result<Option<Timestamp>, StoreError> {
-    match app.engine.store().since(applied, 1).await {
-        Ok(waiting) => Ok(waiting.first().map(|one| one.revision.created_at)),
-        // The replica was gone for so long that what it needs is compacted: it will read everything again.
-        Err(StoreError::Compacted { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let before = Some(applied.next().next());
+    let query = RevisionQuery { before, limit: 1, changes_max: Some(0), ..RevisionQuery::default() };
+    let listed = app.engine.store().revisions(query).await?.items.pop();
+    // A replica that was gone until what it needs was compacted reads everything again.
+    Ok(listed.filter(|one| one.revision.number > applied).map(|one| one.revision.created_at))
 }

@@ -13,7 +13,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use midflight_core::{KindName, RevisionNumber};
 use midflight_live::Changes;
-use midflight_store::{Appended, StoreError};
+use midflight_store::StoreError;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
@@ -21,6 +21,7 @@ use utoipa::IntoParams;
 use crate::app::App;
 use crate::params::{self, Params};
 use crate::problem::{ApiError, Code, ProblemBody, items};
+use crate::recent::Summary;
 use crate::wire::WatchedRevision;
 
 /// Where to begin, and what to hear of.
@@ -84,8 +85,11 @@ async fn start(app: &App, params: &WatchParams, headers: &HeaderMap) -> Result<R
         return Err(StoreError::NoSuchRevision { asked, head }.into());
     }
     // Asked once before the stream begins, so that a compacted number is a 410 and no broken stream.
-    store.since(asked, 1).await?;
-    Ok(asked)
+    let first = store.first().await?;
+    match asked.next() < first {
+        true => Err(StoreError::Compacted { asked: asked.next(), first }.into()),
+        false => Ok(asked),
+    }
 }
 
 struct Watcher {
@@ -151,10 +155,10 @@ impl Watcher {
             return Ok(());
         }
         let page = self.app.recent.since(&**self.app.engine.store(), self.position, served).await?;
-        for one in page.iter().filter(|one| one.revision.number <= served) {
-            self.position = one.revision.number;
+        for one in page.iter().filter(|one| one.number <= served) {
+            self.position = one.number;
             if self.is_wanted(one) {
-                let is_quarantined = quarantined.contains(&one.revision.number);
+                let is_quarantined = quarantined.contains(&one.number);
                 self.ready.push_back(self.event(one, is_quarantined));
             }
         }
@@ -180,21 +184,19 @@ impl Watcher {
         self.ready.push_back(Event::default().event("quarantine_changed").data(data.to_string()));
     }
 
-    fn event(&self, one: &Appended, quarantined: bool) -> Event {
-        let number = one.revision.number;
-        let event = Event::default().event("revision").id(number.to_string());
-        let problems = match quarantined {
-            // Cost: a copy of what is known of the engine; few revisions are left out.
-            true => self.app.engine.status().quarantined.get(&number).map(|it| items(&it.problems)),
-            false => None,
-        };
-        let watched = WatchedRevision::new(&one.revision, quarantined, problems.unwrap_or_default());
+    fn event(&self, one: &Summary, is_quarantined: bool) -> Event {
+        let event = Event::default().event("revision").id(one.number.to_string());
+        if !is_quarantined {
+            return event.data(&one.data);
+        }
+        // Cost: a copy of what is known of the engine; few revisions are left out.
+        let problems = self.app.engine.status().quarantined.get(&one.number).map(|it| items(&it.problems));
+        let watched = WatchedRevision::quarantined(&one.answer, problems.unwrap_or_default());
         event.data(serde_json::to_string(&watched).unwrap_or_default())
     }
 
-    fn is_wanted(&self, one: &Appended) -> bool {
-        let of_kind = |kind: &KindName| one.revision.changes.iter().any(|change| change.id.kind == *kind);
-        self.kind.as_ref().is_none_or(of_kind)
+    fn is_wanted(&self, one: &Summary) -> bool {
+        self.kind.as_ref().is_none_or(|kind| one.kinds.contains(kind))
     }
 
     fn last(&mut self, name: &str) -> Event {

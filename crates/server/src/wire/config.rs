@@ -120,6 +120,10 @@ pub struct KeyChangeAnswer {
     pub takes: &'static str,
 }
 
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// What is different between two states of a config's document.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ConfigDiff {
@@ -129,8 +133,11 @@ pub struct ConfigDiff {
     pub revision: u64,
     /// The one that it is compared with.
     pub against: u64,
-    /// Key by key, by path.
+    /// Key by key, by path; of many changes, or long ones, the first.
     pub changes: Vec<KeyChangeAnswer>,
+    /// How many changes are not listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unlisted: usize,
     /// The same as a patch and as text; null when nothing is different.
     pub document: Option<DocumentDiffAnswer>,
 }

@@ -17,15 +17,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{
-    Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, Revision, RevisionNumber,
-};
+use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, RevisionNumber};
 
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Appended, Availability, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page,
-    Replica, RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token,
+    AppendError, Appended, Availability, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead,
+    ListedRevision, NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError,
+    StoredDocument, Tally, TallyQuery, Token, query::PageBounds,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
 use session::Sessions;
@@ -143,8 +142,15 @@ impl Store for PostgresStore {
         append::append(&self.sessions(), new).await
     }
 
-    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+    async fn revisions(
+        &self,
+        query: RevisionQuery,
+    ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
         read::revisions(&mut self.sessions().session().await?, query).await
+    }
+
+    async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError> {
+        read::changed(&mut self.sessions().session().await?, query).await
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
@@ -159,7 +165,7 @@ impl Store for PostgresStore {
         read::everything(&mut self.sessions().session().await?).await
     }
 
-    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
         read::documents(&mut self.sessions().session().await?, query).await
     }
 
@@ -172,8 +178,10 @@ impl Store for PostgresStore {
         id: &DocumentId,
         before: Option<u64>,
         limit: u32,
+        bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
-        read::versions(&mut self.sessions().session().await?, id, before, limit).await
+        read::versions(&mut self.sessions().session().await?, id, before, PageBounds::new(limit, bytes_max))
+            .await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use midflight_components::{BreakerState, LlmCounts, LlmStatus};
 use midflight_learning::{Counts, Source};
+use midflight_patterns::NotLearned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -80,6 +81,10 @@ pub(in super::super) struct ClassificationCounts {
     by_source: BTreeMap<&'static str, u64>,
     /// How many patterns were learned here.
     learned: u64,
+    /// How many answers of the LLM were not learned, by reason; those that never occurred are left out.
+    not_learned: BTreeMap<&'static str, u64>,
+    /// How many queries the LLM was not asked about, since `llm_calls_per_minute_max` was reached.
+    llm_rate_limited: u64,
     /// How many questions are on their way to the LLM.
     asking: usize,
 }
@@ -87,7 +92,14 @@ pub(in super::super) struct ClassificationCounts {
 impl From<Counts> for ClassificationCounts {
     fn from(counts: Counts) -> Self {
         let by_source = Source::ALL.iter().map(|source| source.as_str()).zip(counts.answered).collect();
-        Self { by_source, learned: counts.learned, asking: counts.asking }
+        let not_learned = NotLearned::REASONS.into_iter().zip(counts.not_learned);
+        Self {
+            by_source,
+            learned: counts.learned,
+            not_learned: not_learned.filter(|(_, count)| *count > 0).collect(),
+            llm_rate_limited: counts.llm_rate_limited,
+            asking: counts.asking,
+        }
     }
 }
 
