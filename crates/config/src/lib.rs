@@ -12,6 +12,7 @@ mod draft;
 mod entry;
 mod keys;
 mod kind;
+pub mod limits;
 mod origin;
 mod parse;
 mod reference;

@@ -18,7 +18,7 @@ use crate::coordinator::{Coordinator, Wish};
 use crate::core::{Clock, Core};
 use crate::faults::Faults;
 use crate::fleet::{Ack, Fleet, Identity};
-use crate::follower::{Bell, Refresh, follow};
+use crate::follower::{Bell, Refresh, Ring, follow};
 use crate::ground::Ground;
 use crate::history::History;
 use crate::keeper::Keeper;
@@ -26,6 +26,7 @@ use crate::outcome::{Accepted, Refusal, Refused, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
 use crate::requests::Requests;
+use crate::runaways::Runaways;
 use crate::schedule::{Agenda, Scheduled, Scheduler, Schedules};
 use crate::status::{EngineStatus, KindStatus, State};
 use crate::workers::Workers;
@@ -188,6 +189,7 @@ impl EngineBuilder {
         }
         tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
         tasks.spawn(coordinator.run());
+        tasks.spawn(look_again(Arc::clone(core.workers.runaways()), Arc::clone(&bell), stop.clone()));
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
         let writer = Some(HistoryWriter { stop: stop_writer, task: writer });
@@ -210,6 +212,17 @@ impl EngineBuilder {
 impl std::fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EngineBuilder").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// Looks at the log when work that was abandoned has ended: its kind may get work again, and what was refused for that
+/// reason can be tried again.
+async fn look_again(runaways: Arc<Runaways>, bell: Arc<Bell>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = runaways.ended() => bell.ring(Ring::look(Trigger::Periodic)),
+            () = stop.cancelled() => return,
+        }
     }
 }
 
@@ -432,7 +445,8 @@ impl Engine {
             behind: state.behind,
             copy_error: self.core.keeper.as_ref().and_then(|keeper| keeper.error()),
             last_reload: state.last_reload,
-            runaways: self.core.workers.runaways(),
+            runaways: self.core.workers.runaways().total(),
+            blocked_kinds: self.core.workers.runaways().blocked(),
             refresh: *self.refresh.borrow(),
             kinds: self.core.registry.iter().map(kind).collect(),
         }

@@ -27,6 +27,7 @@ mod planner;
 mod registry;
 mod reload;
 mod requests;
+mod runaways;
 mod schedule;
 mod status;
 pub mod testing;

@@ -1,5 +1,7 @@
 //! The road of a change: edits, refusals, dry runs, followers, and what is left behind when any step fails.
 
+#[path = "road/runaways.rs"]
+mod runaways;
 mod support;
 
 use std::sync::Arc;

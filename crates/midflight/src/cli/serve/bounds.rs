@@ -71,7 +71,7 @@ bounds! {
     queue_max: usize => engine_limits.queue_max, "MIDFLIGHT_QUEUE_MAX";
     /// How many reload events are kept.
     history_max: usize => engine_limits.history_max, "MIDFLIGHT_HISTORY_MAX";
-    /// How many threads may be lost to work that never ends.
+    /// How many threads may be lost to work of one kind that never ends.
     runaways_max: usize => engine_limits.runaways_max, "MIDFLIGHT_RUNAWAYS_MAX";
     /// How many changes of a reload are told one by one.
     changes_told_max: usize => engine_limits.changes_told_max, "MIDFLIGHT_CHANGES_TOLD_MAX";
