@@ -7,9 +7,9 @@ pub const SUBSCHEMAS_MAX: usize = 10_000;
 pub const SCHEMA_REGEXES_MAX: usize = 500;
 /// The most bytes that the places of all keywords of a schema take as JSON Pointers. 16 MiB: the validator keeps them.
 pub const SCHEMA_PATHS_BYTES_MAX: usize = 16 << 20;
-/// How deep `$ref`, `allOf`, `anyOf`, `oneOf`, `not` and `if` may be nested within each other at one place. 64, as deep as a
-/// document may be nested.
-pub const SCHEMA_DEPTH_MAX: usize = 64;
+/// How deep `$ref`, `allOf`, `anyOf`, `oneOf`, `not` and `if` may be nested within each other at one place. 256: the
+/// validator recurses, and a place needs some ten.
+pub const SCHEMA_DEPTH_MAX: usize = 256;
 /// The most evaluations of subschemas at one place of a config. 10,000: a place needs some tens.
 pub const PLACE_EVALUATIONS_MAX: u64 = 10_000;
 /// The most evaluations of subschemas for one config. 1,000,000: it takes some tenths of a second; the largest config that

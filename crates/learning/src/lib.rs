@@ -18,7 +18,7 @@ mod performance;
 mod usage;
 
 pub use answer::{Answer, Matched, Source};
-pub use classifier::{Classifier, Counts, LearningOptions};
+pub use classifier::{Classifier, Counts, LearningOptions, Looked};
 pub use feedback::{Corrected, Correction, Feedback, FeedbackAnswer, FeedbackError};
 pub use learner::Learned;
 pub use performance::{PatternPerformance, Performance, Savings};

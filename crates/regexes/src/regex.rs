@@ -54,7 +54,8 @@ impl BoundedRegex {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let bytes_max = limits.compiled_bytes_max;
         let config = Config::new().nfa_size_limit(Some(bytes_max)).hybrid_cache_capacity(bytes_max);
-        let syntax = syntax::Config::new().case_insensitive(limits.case_insensitive).nest_limit(limits.nesting_max);
+        let syntax =
+            syntax::Config::new().case_insensitive(limits.case_insensitive).nest_limit(limits.nesting_max);
         let built = Regex::builder().configure(config).syntax(syntax).build(text);
         let regex = built.map_err(|error| RegexError::new(&error, bytes_max))?;
         let bytes = regex.memory_usage() + text.len();
@@ -142,7 +143,9 @@ mod tests {
     #[test]
     fn a_search_finds_a_match_anywhere_or_at_the_start() {
         let (regex, work) = (regex("b+|xa"), Work::unbounded());
-        for (text, anywhere, start) in [("abb", true, false), ("bba", true, true), ("ac", false, false), ("", false, false)] {
+        for (text, anywhere, start) in
+            [("abb", true, false), ("bba", true, true), ("ac", false, false), ("", false, false)]
+        {
             assert_eq!(regex.is_match(text, &work), Ok(anywhere), "{text}");
             assert_eq!(regex.matches_start(text, &work), Ok(start), "{text}");
         }

@@ -7,8 +7,8 @@ use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Probl
 use midflight_engine::{KindChange, Work};
 
 use crate::condition::Condition;
-use crate::limits::RULESET_REGEX_BYTES_MAX;
 use crate::document::{CONDITIONS_FOLDER, Named, Parsed, RulesDocument, named};
+use crate::limits::RULESET_REGEX_BYTES_MAX;
 use crate::read_rule::RuleDocument;
 use crate::read_ruleset::RulesetDocument;
 use crate::resolve::{carried, resolved};

@@ -157,7 +157,8 @@ mod tests {
             Truth::WrongType => 'W',
         };
         let all = [None].into_iter().chain(values.iter().map(Some));
-        let found: String = all.map(|value| letter(condition.ask(value, &Work::unbounded()).unwrap())).collect();
+        let found: String =
+            all.map(|value| letter(condition.ask(value, &Work::unbounded()).unwrap())).collect();
         assert_eq!(found, answers, "{condition} of (missing), {values:?}");
     }
 

@@ -7,8 +7,8 @@ use crate::condition::Condition;
 use crate::input::Input;
 use crate::limits::REGEX_INPUT_BYTES_MAX;
 use crate::normal::Row;
-use crate::rule::{Leaf, NO_MEMO, Rule};
 use crate::request::ExecuteError;
+use crate::rule::{Leaf, NO_MEMO, Rule};
 use crate::ruleset::Ruleset;
 use crate::test::{NotAsked, Test};
 use crate::truth::Truth;
@@ -65,9 +65,7 @@ impl<'s, 'd> Evaluator<'s, 'd> {
                 bytes: *bytes,
                 bytes_max: REGEX_INPUT_BYTES_MAX,
             },
-            (NotAsked::TooLong(_), None) => {
-                ExecuteError::TooExpensive { rule, why: Interrupted::Deadline }
-            }
+            (NotAsked::TooLong(_), None) => ExecuteError::TooExpensive { rule, why: Interrupted::Deadline },
             (NotAsked::Interrupted(why), _) => ExecuteError::TooExpensive { rule, why: *why },
         })
     }

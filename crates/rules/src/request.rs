@@ -88,7 +88,9 @@ pub enum ExecuteError {
         bytes_max: usize,
     },
     /// It was not done within its budget.
-    #[error("the execution needs more time than it may have, at the rule {rule:?}; send less at once, or execute fewer rules")]
+    #[error(
+        "the execution needs more time than it may have, at the rule {rule:?}; send less at once, or execute fewer rules"
+    )]
     TooExpensive {
         /// The rule at which it was interrupted.
         rule: String,

@@ -43,6 +43,8 @@ struct ReadyAnswer {
     revision: u64,
     /// Whether the log can be reached; what is served goes on being served without it.
     store_available: bool,
+    /// What is wrong without keeping anybody from being answered.
+    degraded: Vec<String>,
 }
 
 /// Whether requests should be sent here. It is ready while the store is gone, since it goes on serving.
@@ -56,6 +58,7 @@ async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
         status: if stopping { "stopping" } else { "ready" },
         revision: status.served.get(),
         store_available: status.store_error.is_none(),
+        degraded: degraded(&status, &app.backend.buses.bus.status()),
     };
     (code, Json(answer))
 }
@@ -155,6 +158,12 @@ fn degraded(status: &EngineStatus, bus: &BusStatus) -> Vec<String> {
     }
     if let Some(error) = &status.copy_error {
         wrong.push(format!("the local copy of what is served cannot be written: {error}"));
+    }
+    for (kind, lost) in &status.blocked_kinds {
+        wrong.push(format!(
+            "changes of the kind {kind} are refused here: {lost} left work that does not end (runaways_max); restart this \
+             process, and change what took so long"
+        ));
     }
     if !bus.connected {
         let period = status.refresh.period.as_secs();

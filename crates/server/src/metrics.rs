@@ -43,10 +43,12 @@ pub(crate) enum Metric {
     LlmFailures,
     LlmAvailable,
     WebsocketClients,
+    Runaways,
+    BlockedKinds,
 }
 
 impl Metric {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 27] = [
         Self::RuleReloads,
         Self::RuleReloadTime,
         Self::RulesReloaded,
@@ -72,6 +74,8 @@ impl Metric {
         Self::LlmFailures,
         Self::LlmAvailable,
         Self::WebsocketClients,
+        Self::Runaways,
+        Self::BlockedKinds,
     ];
 
     const fn name(self) -> &'static str {
@@ -101,6 +105,8 @@ impl Metric {
             Self::LlmFailures => "midflight_llm_failures",
             Self::LlmAvailable => "midflight_llm_available",
             Self::WebsocketClients => "midflight_websocket_clients",
+            Self::Runaways => "midflight_runaways",
+            Self::BlockedKinds => "midflight_blocked_kinds",
         }
     }
 
@@ -133,6 +139,8 @@ impl Metric {
             Self::LlmFailures => "Calls of the LLM that it did not answer",
             Self::LlmAvailable => "1 while an LLM is configured and is not left alone for having failed",
             Self::WebsocketClients => "WebSocket clients that are connected",
+            Self::Runaways => "Threads that were abandoned because their work does not end",
+            Self::BlockedKinds => "Kinds whose changes are refused here because of such work (runaways_max)",
         }
     }
 
@@ -275,6 +283,8 @@ impl Metrics {
             (Metric::BusConnected, truth(bus.connected)),
             (Metric::LlmAvailable, truth(llm.is_some_and(|llm| llm.breaker != BreakerState::Open))),
             (Metric::WebsocketClients, clients as f64),
+            (Metric::Runaways, status.runaways as f64),
+            (Metric::BlockedKinds, status.blocked_kinds.len() as f64),
         ] {
             self.gauge(metric).set(value);
         }

@@ -49,6 +49,10 @@ bounds! {
     watchers_max: usize => limits.watchers_max, "MIDFLIGHT_WATCHERS_MAX";
     /// How many inputs a batch may have.
     batch_items_max: usize => limits.batch_items_max, "MIDFLIGHT_BATCH_ITEMS_MAX";
+    /// How long an execution of rules may compute, in ms.
+    execute_ms_max: u64 => limits.execute_ms_max, "MIDFLIGHT_EXECUTE_MS_MAX";
+    /// How long the patterns may take for a query, in ms.
+    classify_ms_max: u64 => limits.classify_ms_max, "MIDFLIGHT_CLASSIFY_MS_MAX";
     /// How long a batch may compute, in ms.
     batch_ms_max: u64 => limits.batch_ms_max, "MIDFLIGHT_BATCH_MS_MAX";
     /// How many requests with a long computation may wait for a thread.
