@@ -16,9 +16,10 @@ use crate::check;
 use crate::component::{Component, Criticality};
 use crate::coordinator::{Coordinator, Wish};
 use crate::core::{Clock, Core};
+use crate::dry_runs::DryRunner;
 use crate::faults::Faults;
 use crate::fleet::{Ack, Fleet, Identity};
-use crate::follower::{Bell, Refresh, Ring, follow};
+use crate::follower::{Bell, Refresh, follow};
 use crate::ground::Ground;
 use crate::history::History;
 use crate::keeper::Keeper;
@@ -26,7 +27,6 @@ use crate::outcome::{Accepted, Refusal, Refused, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
 use crate::requests::Requests;
-use crate::runaways::Runaways;
 use crate::schedule::{Agenda, Scheduled, Scheduler, Schedules};
 use crate::status::{EngineStatus, KindStatus, State};
 use crate::workers::Workers;
@@ -164,6 +164,7 @@ impl EngineBuilder {
             store: self.store,
             bus: self.bus,
             workers: Workers::new(self.limits.runaways_max, self.inline_work),
+            dry_run_workers: Workers::new(self.limits.runaways_max, self.inline_work),
             limits: self.limits,
             clock: self.clock,
             history,
@@ -174,11 +175,18 @@ impl EngineBuilder {
             tasks: tasks.clone(),
             retiring: TaskTracker::new(),
         });
-        let (requests, waiting) = Requests::new(core.limits.queue_max);
+        let (requests, waiting) = Requests::new(&core.limits);
         let bell = Arc::new(Bell::default());
         let refresh = watch::Sender::new(self.refresh);
         let mut coordinator =
-            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), waiting, Arc::clone(&bell));
+            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), waiting.changes, Arc::clone(&bell));
+        let dry_runner = DryRunner::new(
+            Arc::clone(&core),
+            Arc::clone(&shown),
+            requests.downgrade(),
+            waiting.dry_runs,
+            waiting.validations,
+        );
         let first = coordinator.start().await;
         if serves_nothing(&first, &shown, &core) {
             stop_writer.cancel();
@@ -189,7 +197,7 @@ impl EngineBuilder {
         }
         tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
         tasks.spawn(coordinator.run());
-        tasks.spawn(look_again(Arc::clone(core.workers.runaways()), Arc::clone(&bell), stop.clone()));
+        tasks.spawn(dry_runner.run());
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
         let writer = Some(HistoryWriter { stop: stop_writer, task: writer });
@@ -212,17 +220,6 @@ impl EngineBuilder {
 impl std::fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EngineBuilder").field("limits", &self.limits).finish_non_exhaustive()
-    }
-}
-
-/// Looks at the log when work that was abandoned has ended: its kind may get work again, and what was refused for that
-/// reason can be tried again.
-async fn look_again(runaways: Arc<Runaways>, bell: Arc<Bell>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = runaways.ended() => bell.ring(Ring::look(Trigger::Periodic)),
-            () = stop.cancelled() => return,
-        }
     }
 }
 
@@ -336,7 +333,7 @@ impl Engine {
     /// # Errors
     /// What [`Engine::apply`] would have answered.
     pub async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.requests.edit(edit, Wish::Nothing).await
+        self.requests.dry_run(edit).await
     }
 
     /// Looks at the log and serves what it holds. With `anew`, compiles everything afresh, whether or not it changed.
@@ -348,7 +345,8 @@ impl Engine {
     }
 
     /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload with `anew`
-    /// does, and drops it: nothing that is served changes. Cost: compiles everything; edits wait meanwhile.
+    /// does, and drops it: nothing that is served changes. All who ask while one waits its turn get its answer, and it ends
+    /// when they all are gone. Cost: compiles everything, beside reloads and edits.
     ///
     /// # Errors
     /// [`Refusal::Busy`], [`Refusal::Stopping`], or [`Refusal::Store`]. What does not hold is no error but the answer.
@@ -443,9 +441,10 @@ impl Engine {
             store_error: state.store_error,
             from_copy: state.from_copy,
             behind: state.behind,
+            failed_checks: state.failed_checks,
             copy_error: self.core.keeper.as_ref().and_then(|keeper| keeper.error()),
             last_reload: state.last_reload,
-            runaways: self.core.workers.runaways().total(),
+            runaways: self.core.workers.runaways().total() + self.core.dry_run_workers.runaways().total(),
             blocked_kinds: self.core.workers.runaways().blocked(),
             refresh: *self.refresh.borrow(),
             kinds: self.core.registry.iter().map(kind).collect(),

@@ -15,6 +15,12 @@ pub struct Limits {
     pub compile_bytes_max: u64,
     /// How many edits and reloads may wait their turn. 1,024: at more, tell the callers to come back.
     pub queue_max: usize,
+    /// How many of these may be one caller's. 256: a quarter, so that no caller shuts out the others.
+    pub queue_per_caller_max: usize,
+    /// How many dry runs may wait their turn. 64: each may take as long as a reload.
+    pub dry_runs_max: usize,
+    /// How many of these may be one caller's. 8.
+    pub dry_runs_per_caller_max: usize,
     /// How many reload events are kept. 10,000.
     pub history_max: usize,
     /// How many threads may be lost to work of one kind that never ends before no more work of that kind is taken. 4.
@@ -31,6 +37,9 @@ impl Default for Limits {
             reload_ms_max: 30_000,
             compile_bytes_max: 1 << 30,
             queue_max: 1024,
+            queue_per_caller_max: 256,
+            dry_runs_max: 64,
+            dry_runs_per_caller_max: 8,
             history_max: 10_000,
             runaways_max: 4,
             changes_told_max: 1000,

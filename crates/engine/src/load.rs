@@ -6,11 +6,11 @@ use std::sync::Arc;
 use midflight_core::{
     Appended, Diff, Document, DocumentId, Edit, Pointer, Problem, Problems, RevisionNumber,
 };
-use midflight_store::{LastGood, Store, StoreError};
+use midflight_store::{DocumentQuery, LastGood, Store, StoreError};
 
 use crate::Refusal;
 use crate::candidate::Wanted;
-use crate::status::{Quarantined, State};
+use crate::status::State;
 
 /// How many revisions are read at once.
 const PAGE: u32 = 256;
@@ -18,38 +18,54 @@ const PAGE: u32 = 256;
 /// What a reload is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Aim<'a> {
-    /// What the log has beyond what was looked at, up to a revision or all of it. With `retry`, what is in quarantine
-    /// is tried once more along with it.
+    /// What the log has beyond what was looked at, up to a revision or all of it. With `retry`, the quarantined revisions
+    /// that this concerns are tried again along with it.
     Log { upto: Option<RevisionNumber>, retry: bool },
     /// The revision after the last that was looked at, which came along with a hint.
     Next(&'a Appended),
-    /// What this replica had kept, since the log is away.
+    /// These revisions in quarantine again, and nothing else.
+    Retry(&'a [RevisionNumber]),
+    /// What this replica had kept, since the log is away or does not compile as a whole.
     Copy(&'a LastGood),
-    /// Everything there is, compiled anew, but for what is in quarantine.
+    /// Everything there is, compiled anew.
     Everything,
+    /// The state at a revision, compiled anew. Of a revision before the first that can be read in full there is what is
+    /// still in the state at that first one.
+    At(RevisionNumber),
+    /// What the state at the first revision that can be read in full has of the revisions before it, up to one of them.
+    Before { first: RevisionNumber, upto: RevisionNumber },
     /// An edit that is not in the log yet.
-    Edit { edit: &'a Edit, retry: bool },
+    Edit(&'a Edit),
 }
 
 /// What was read.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) to: RevisionNumber,
+    /// How far in the log that is: further than `to`, if what comes after it is left out.
+    pub(crate) position: RevisionNumber,
     /// The newest revision in the log.
     pub(crate) head: RevisionNumber,
     pub(crate) wanted: Vec<Wanted>,
-    /// Which revision wanted which document, and which one deleted what an earlier one in quarantine wanted.
+    /// Which revision wanted which document.
     pub(crate) origins: Origins,
     pub(crate) anew: bool,
+    /// The revisions in quarantine that are tried along with it.
+    pub(crate) retried: Vec<RevisionNumber>,
     /// For an edit, what of it changes something, and what it changes in the log.
     pub(crate) edit: Option<(Edit, Diff)>,
 }
 
 impl Loaded {
+    /// These documents of the log.
+    fn new(to: RevisionNumber, head: RevisionNumber, wanted: Vec<Wanted>) -> Self {
+        let origins = wanted.iter().map(|one| (one.id.clone(), one.revision)).collect();
+        Self { to, position: to, head, origins, wanted, anew: false, retried: Vec::new(), edit: None }
+    }
+
     /// Nothing new in the log.
-    pub(crate) fn nothing(position: RevisionNumber, head: RevisionNumber) -> Self {
-        let origins = Arc::default();
-        Self { to: position, head, wanted: Vec::new(), origins, anew: false, edit: None }
+    pub(crate) fn nothing(served: RevisionNumber, head: RevisionNumber) -> Self {
+        Self::new(served, head, Vec::new())
     }
 }
 
@@ -76,9 +92,12 @@ pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Resu
     match aim {
         Aim::Log { upto, retry } => load_log(store, state, upto, retry).await,
         Aim::Next(next) => Ok(load_next(state, next)),
+        Aim::Retry(revisions) => load_retry(store, state, revisions).await,
         Aim::Copy(kept) => Ok(load_copy(kept)),
         Aim::Everything => load_everything(store, state).await,
-        Aim::Edit { edit, retry } => load_edit(store, state, edit, retry).await,
+        Aim::At(revision) => load_at(store, revision).await,
+        Aim::Before { first, upto } => load_before(store, state, first, upto).await,
+        Aim::Edit(edit) => load_edit(store, state, edit).await,
     }
 }
 
@@ -108,13 +127,11 @@ async fn load_log(
             page.into_iter().filter(|one| one.revision.number <= to).flat_map(|one| one.documents);
         newest.extend(documents.map(|document| (document.id.clone(), wanted(document))));
     }
-    if retry {
-        for pending in still_quarantined(store, state).await? {
-            newest.entry(pending.id.clone()).or_insert(pending);
-        }
+    let retried = if retry { state.concerned(newest.keys()) } else { Vec::new() };
+    for pending in pending(store, state, &retried).await? {
+        newest.entry(pending.id.clone()).or_insert(pending);
     }
-    let wanted: Vec<_> = newest.into_values().collect();
-    Ok(Loaded { to, head, origins: origins(&wanted).collect(), wanted, anew: false, edit: None })
+    Ok(Loaded { retried, ..Loaded::new(to, head, newest.into_values().collect()) })
 }
 
 /// The served revision never goes back (HR-3): a log that has lost what was served is not followed.
@@ -128,27 +145,56 @@ fn not_behind(head: RevisionNumber, state: &State) -> Result<(), StoreError> {
     )))
 }
 
+/// What the local copy says. Its newest revision may be one that was left out of it; then an earlier one is served.
 fn load_copy(kept: &LastGood) -> Loaded {
-    let to = kept.position;
+    let mut to = kept.position;
+    while kept.left_out.contains(&to) {
+        to = before(to);
+    }
     let wanted = kept.documents.iter();
     let wanted =
         wanted.map(|(id, body)| Wanted { id: id.clone(), revision: to, body: Some(Arc::clone(body)) });
-    Loaded { to, head: to, wanted: wanted.collect(), origins: Arc::default(), anew: true, edit: None }
+    let position = kept.position;
+    Loaded { position, origins: Arc::default(), anew: true, ..Loaded::new(to, position, wanted.collect()) }
 }
 
 fn load_next(state: &State, next: &Appended) -> Loaded {
     let to = next.revision.number;
-    let wanted: Vec<_> = next.documents.iter().cloned().map(wanted).collect();
-    let head = state.desired.max(to);
-    Loaded { to, head, origins: origins(&wanted).collect(), wanted, anew: false, edit: None }
+    let wanted = next.documents.iter().cloned().map(wanted).collect();
+    Loaded::new(to, state.desired.max(to), wanted)
 }
 
-/// What quarantined revisions wanted of the documents that nobody has replaced since; of several the last.
-async fn still_quarantined(store: &dyn Store, state: &State) -> Result<Vec<Wanted>, StoreError> {
+async fn load_retry(
+    store: &dyn Store,
+    state: &State,
+    revisions: &[RevisionNumber],
+) -> Result<Loaded, LoadError> {
+    let wanted = pending(store, state, revisions).await?;
+    let mut after = state.clone();
+    let origins: BTreeMap<_, _> = wanted.iter().map(|one| (&one.id, one.revision)).collect();
+    after.release(|id, quarantined| origins.get(id).is_some_and(|revision| *revision >= quarantined));
+    drop(origins);
+    let retried = revisions.to_vec();
+    Ok(Loaded { retried, ..Loaded::new(after.newest_served(), state.desired, wanted) })
+}
+
+/// What these revisions in quarantine wanted of the documents that no later one has replaced; of several the last.
+async fn pending(
+    store: &dyn Store,
+    state: &State,
+    revisions: &[RevisionNumber],
+) -> Result<Vec<Wanted>, StoreError> {
     let mut pending = BTreeMap::new();
-    for (revision, quarantined) in &state.quarantine {
-        for id in &quarantined.documents {
-            let document = store.document_at(id, *revision).await?;
+    for revision in revisions {
+        for id in state.quarantine.get(revision).into_iter().flat_map(|one| &one.documents) {
+            let document = match store.document_at(id, *revision).await {
+                // What was compacted away was replaced by a later revision, or is the newest still.
+                Err(StoreError::Compacted { .. }) => {
+                    let (_, mut newest) = store.heads(std::slice::from_ref(id)).await?;
+                    newest.pop().flatten().filter(|document| document.revision == *revision)
+                }
+                document => document?,
+            };
             pending.extend(document.map(|document| (id, wanted(document))));
         }
     }
@@ -158,49 +204,117 @@ async fn still_quarantined(store: &dyn Store, state: &State) -> Result<Vec<Wante
 async fn load_everything(store: &dyn Store, state: &State) -> Result<Loaded, LoadError> {
     let (head, documents) = store.everything().await?;
     not_behind(head, state)?;
-    let mut newest: BTreeMap<_, _> =
-        documents.into_iter().map(|document| (document.id.clone(), wanted(document))).collect();
-    let mut replaced = Vec::new();
-    for (revision, quarantined) in &state.quarantine {
-        for id in &quarantined.documents {
-            let good = last_good(store, state, id, head).await?;
-            // The revision that holds may be a later one, which has put right what was wrong, or deleted it.
-            let later = good.as_ref().map(|document| document.revision).filter(|later| later > revision);
-            replaced.extend(later.map(|later| (id.clone(), later)));
-            match good.filter(|document| document.body.is_some()) {
-                Some(document) => newest.insert(id.clone(), wanted(document)),
-                None => newest.remove(id),
-            };
-        }
-    }
-    let wanted: Vec<_> = newest.into_values().collect();
-    let origins = origins(&wanted).chain(replaced).collect();
-    Ok(Loaded { to: head, head, wanted, origins, anew: true, edit: None })
+    let wanted = documents.into_iter().map(wanted).collect();
+    Ok(Loaded { anew: true, ..Loaded::new(head, head, wanted) })
 }
 
-/// The newest version of a document at `head` that is of no revision in quarantine.
-async fn last_good(
+async fn load_at(store: &dyn Store, revision: RevisionNumber) -> Result<Loaded, LoadError> {
+    let (head, first) = (store.head().await?, store.first().await?);
+    let mut documents = state_at(store, revision.max(first)).await?;
+    documents.retain(|document| document.revision <= revision);
+    let wanted = documents.into_iter().map(wanted).collect();
+    Ok(Loaded { anew: true, ..Loaded::new(revision, head, wanted) })
+}
+
+async fn load_before(
     store: &dyn Store,
     state: &State,
+    first: RevisionNumber,
+    upto: RevisionNumber,
+) -> Result<Loaded, LoadError> {
+    let mut documents = state_at(store, first).await?;
+    documents.retain(|document| document.revision > state.position && document.revision <= upto);
+    let wanted = documents.into_iter().map(wanted).collect();
+    Ok(Loaded::new(upto, state.desired, wanted))
+}
+
+/// The next revision after `position` of which the state at `first` still has a document; `first` when there is none
+/// before it.
+pub(crate) async fn next_before(
+    store: &dyn Store,
+    first: RevisionNumber,
+    position: RevisionNumber,
+) -> Result<RevisionNumber, StoreError> {
+    let documents = state_at(store, first).await?;
+    let later = documents.iter().map(|document| document.revision).filter(|revision| *revision > position);
+    Ok(later.min().unwrap_or(first).min(first))
+}
+
+/// Every document as it was at a revision.
+async fn state_at(store: &dyn Store, at: RevisionNumber) -> Result<Vec<Document>, StoreError> {
+    let mut documents = Vec::new();
+    let mut after = None;
+    loop {
+        let query = DocumentQuery { at: Some(at), after, limit: PAGE, ..DocumentQuery::default() };
+        let page = store.documents(query).await?;
+        documents.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return Ok(documents);
+        }
+    }
+}
+
+/// The revisions that an earlier process left out of its copy, with what they wanted of the documents that no later
+/// one has replaced.
+pub(crate) async fn left_out(
+    store: &dyn Store,
+    kept: &LastGood,
+) -> Result<BTreeMap<RevisionNumber, Vec<DocumentId>>, StoreError> {
+    let mut found = BTreeMap::new();
+    for revision in &kept.left_out {
+        let mut documents = Vec::new();
+        for id in documents_of(store, *revision).await? {
+            let newest = newest_served(store, kept, &id).await?;
+            if newest.is_none_or(|newest| newest < *revision) {
+                documents.push(id);
+            }
+        }
+        found.insert(*revision, documents);
+    }
+    Ok(found)
+}
+
+/// The documents that a revision changed; of one that was compacted, those that are the newest still.
+pub(crate) async fn documents_of(
+    store: &dyn Store,
+    revision: RevisionNumber,
+) -> Result<Vec<DocumentId>, StoreError> {
+    let documents = match store.since(before(revision), 1).await {
+        Err(StoreError::Compacted { first, .. }) => {
+            let of_it = |document: &Document| document.revision == revision;
+            state_at(store, first).await?.into_iter().filter(of_it).collect()
+        }
+        page => page?.into_iter().flat_map(|one| one.documents).collect::<Vec<_>>(),
+    };
+    Ok(documents.into_iter().map(|document| document.id).collect())
+}
+
+/// The revision of the newest version of a document that the copy has, if the log still says so.
+async fn newest_served(
+    store: &dyn Store,
+    kept: &LastGood,
     id: &DocumentId,
-    head: RevisionNumber,
-) -> Result<Option<Document>, StoreError> {
-    let mut at = head;
+) -> Result<Option<RevisionNumber>, StoreError> {
+    let mut at = kept.position;
     loop {
         let document = match store.document_at(id, at).await {
             Err(StoreError::Compacted { .. }) => return Ok(None),
             document => document?,
         };
-        match document {
-            Some(document) if state.quarantine.contains_key(&document.revision) => {
-                at = RevisionNumber::new(document.revision.get().saturating_sub(1));
-            }
-            document => return Ok(document),
+        match document.map(|document| document.revision) {
+            Some(revision) if kept.left_out.contains(&revision) => at = before(revision),
+            newest => return Ok(newest),
         }
     }
 }
 
-async fn load_edit(store: &dyn Store, state: &State, edit: &Edit, retry: bool) -> Result<Loaded, LoadError> {
+/// The number before; none is before the first.
+fn before(revision: RevisionNumber) -> RevisionNumber {
+    RevisionNumber::new(revision.get().saturating_sub(1))
+}
+
+async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Loaded, LoadError> {
     let problems = twice_in(edit);
     if !problems.is_empty() {
         return Err(LoadError::Refused(Refusal::Invalid(problems)));
@@ -239,23 +353,11 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit, retry: bool) -
         return Err(LoadError::NothingToDo(head, diff));
     }
     let to = head.next();
-    let mut wanted: Vec<_> = edit
-        .changes
-        .iter()
-        .map(|change| Wanted { id: change.id.clone(), revision: to, body: change.body.clone() })
-        .collect();
-    if retry {
-        let pending = still_quarantined(store, state).await?;
-        wanted.extend(pending.into_iter().filter(|pending| !ids.contains(&pending.id)));
-    }
-    Ok(Loaded {
-        to,
-        head,
-        origins: origins(&wanted).collect(),
-        wanted,
-        anew: false,
-        edit: Some((edit, diff)),
-    })
+    let changes = edit.changes.iter();
+    let wanted =
+        changes.map(|change| Wanted { id: change.id.clone(), revision: to, body: change.body.clone() });
+    let wanted = wanted.collect();
+    Ok(Loaded { edit: Some((edit, diff)), ..Loaded::new(to, head, wanted) })
 }
 
 fn twice_in(edit: &Edit) -> Problems {
@@ -272,36 +374,5 @@ fn wanted(document: Document) -> Wanted {
     Wanted { id: document.id, revision: document.revision, body: document.body }
 }
 
-/// Which revisions the problems are about, by the documents that they name, with all the documents that those
-/// revisions changed. Which of these were replaced since by a revision that holds is seen when the rest is loaded.
-pub(crate) async fn blamed(
-    store: &dyn Store,
-    wanted: &[(DocumentId, RevisionNumber)],
-    problems: &Problems,
-) -> Result<BTreeMap<RevisionNumber, Quarantined>, StoreError> {
-    let wanted_by: BTreeMap<_, _> = wanted.iter().map(|(id, revision)| (id, *revision)).collect();
-    let named = problems.iter().filter_map(|problem| problem.document.as_ref());
-    let revisions: BTreeSet<_> = named.filter_map(|id| wanted_by.get(id).copied()).collect();
-    let mut blamed = BTreeMap::new();
-    for revision in &revisions {
-        let before = RevisionNumber::new(revision.get().saturating_sub(1));
-        let all_of_it = match store.since(before, 1).await {
-            Err(StoreError::Compacted { .. }) => Vec::new(),
-            page => page?,
-        };
-        let documents = all_of_it.into_iter().flat_map(|one| one.documents);
-        let mut documents: Vec<_> = documents.map(|document| document.id).collect();
-        if documents.is_empty() {
-            documents.extend(wanted.iter().filter(|(_, of)| of == revision).map(|(id, _)| id.clone()));
-        }
-        blamed.insert(*revision, Quarantined { problems: problems.clone(), documents });
-    }
-    Ok(blamed)
-}
-
 /// Which revision wanted which document.
 pub(crate) type Origins = Arc<[(DocumentId, RevisionNumber)]>;
-
-fn origins(wanted: &[Wanted]) -> impl Iterator<Item = (DocumentId, RevisionNumber)> {
-    wanted.iter().map(|one| (one.id.clone(), one.revision))
-}

@@ -42,6 +42,20 @@ pub enum Refusal {
         /// How many may wait.
         queue_max: usize,
     },
+    /// One caller has too much waiting: let it wait for its answers.
+    #[error("{per_caller_max} requests of this caller are waiting; wait for their answers")]
+    CallerBusy {
+        /// How many of one caller may wait.
+        per_caller_max: usize,
+    },
+    /// The edit was computed from a state of the log that is not the newest any more: compute it again.
+    #[error("the edit was computed from revision {computed_at} and the log is at revision {head}; try again")]
+    Stale {
+        /// The revision that it was computed from.
+        computed_at: RevisionNumber,
+        /// The newest revision.
+        head: RevisionNumber,
+    },
     /// The log kept moving under it: try again.
     #[error("other writers were faster {tries} times; try again")]
     Contended {

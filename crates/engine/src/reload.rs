@@ -10,8 +10,8 @@ use midflight_core::{
 };
 use midflight_live::World;
 use midflight_store::{AppendError, NewRevision};
+use tokio_util::sync::CancellationToken;
 
-use crate::Refusal;
 use crate::Work;
 use crate::candidate::{Maker, Valid};
 use crate::core::Core;
@@ -20,10 +20,11 @@ use crate::history::ReloadReport;
 use crate::keeper::Says;
 use crate::load::{Aim, LoadError, Loaded, Origins, load};
 use crate::machine::Machine;
+use crate::outcome::{Accepted, Refusal, Refused};
 use crate::parts::{self, CommittedParts, PreparedParts};
 use crate::planner::{Planning, Target, plan};
 use crate::status::{LastRefused, State};
-use crate::workers::Allowance;
+use crate::workers::{Allowance, Workers};
 
 /// How long a stop waits for the log to answer whether it took an edit.
 const APPEND_GRACE: Duration = Duration::from_millis(50);
@@ -45,14 +46,47 @@ pub(crate) struct Ended {
     pub(crate) components: Vec<ComponentTime>,
     /// Whether that is everything there is, not only what changed.
     pub(crate) anew: bool,
+    /// Whether it is what this replica had kept.
+    is_copy: bool,
+    /// The revisions in quarantine that were tried along with it.
+    pub(crate) retried: Vec<RevisionNumber>,
+    /// What the checks of the local copy found, which is served all the same.
+    failed_checks: Problems,
     /// Which revision wanted which document, to find the one to blame.
     pub(crate) origins: Origins,
     pub(crate) problems: Problems,
 }
 
+impl Ended {
+    /// Whether what was tried does not compile, verify or prepare, rather than that it could not be tried.
+    pub(crate) fn is_refused(&self) -> bool {
+        let outcome = self.event.as_ref().map(|event| event.outcome);
+        matches!(outcome, Some(Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack))
+    }
+
+    /// What the one who asked for an edit is answered.
+    pub(crate) fn into_answer(self) -> Result<Accepted, Refused> {
+        let diff = self.diff.unwrap_or_default();
+        if let Some(refusal) = self.refusal {
+            return Err(Refused { refusal, diff: Some(diff), event: self.event });
+        }
+        let (revision, documents) =
+            self.appended.map(|appended| (appended.revision, appended.documents)).unzip();
+        let documents = documents.unwrap_or_default();
+        Ok(Accepted { revision, documents, diff, plan: self.plan, event: self.event })
+    }
+
+    /// How long it took; nothing for what left no event.
+    pub(crate) fn took(&self) -> Duration {
+        self.event.as_ref().map_or(Duration::ZERO, |event| event.took)
+    }
+}
+
 /// What is ready to go live: everything short of the point of no return.
 struct Ready {
     plan: Plan,
+    /// How far in the log it is.
+    position: RevisionNumber,
     world: Arc<World>,
     parts: PreparedParts,
     edit: Option<midflight_core::Edit>,
@@ -67,10 +101,13 @@ struct Besides<'a> {
 
 /// One reload under way.
 pub(crate) struct Reload<'a> {
-    pub(crate) core: &'a Core,
-    pub(crate) machine: Machine,
-    pub(crate) dry_run: bool,
-    pub(crate) is_edit: bool,
+    core: &'a Core,
+    machine: Machine,
+    dry_run: bool,
+    is_edit: bool,
+    workers: &'a Workers,
+    /// Cancels it, short of the point of no return.
+    stop: CancellationToken,
 }
 
 /// A phase failed, or there is nothing to do.
@@ -87,7 +124,18 @@ impl From<Problems> for Halt {
     }
 }
 
-impl Reload<'_> {
+impl<'a> Reload<'a> {
+    pub(crate) fn new(core: &'a Core, machine: Machine, aim: &Aim<'_>) -> Self {
+        let is_edit = matches!(aim, Aim::Edit(_));
+        Self { core, machine, dry_run: false, is_edit, workers: &core.workers, stop: core.stop.clone() }
+    }
+
+    /// One that ends short of the point of no return, on threads that are not those of reloads.
+    pub(crate) fn dry_run(core: &'a Core, machine: Machine, aim: &Aim<'_>, stop: &CancellationToken) -> Self {
+        let workers = &core.dry_run_workers;
+        Self { dry_run: true, workers, stop: stop.clone(), ..Self::new(core, machine, aim) }
+    }
+
     /// Goes the whole road. `state` is brought up to what came of it.
     pub(crate) async fn run(mut self, state: &mut State, aim: Aim<'_>) -> Ended {
         let mut ended = Ended::default();
@@ -125,7 +173,7 @@ impl Reload<'_> {
             }
             Some(Halt::Failed(problems)) => {
                 if let Status::Running(phase) = self.machine.status() {
-                    let cancelled = self.core.stop.is_cancelled() && phase < Phase::Append;
+                    let cancelled = self.stop.is_cancelled() && phase < Phase::Append;
                     self.machine.step(if cancelled { StatusEvent::Cancelled } else { StatusEvent::Failed });
                 }
                 ended.refusal = Some(self.refusal(problems.clone()));
@@ -149,22 +197,24 @@ impl Reload<'_> {
         let deadline = (self.machine.started + core.limits.reload_max()).into_std();
         core.faults.at(Phase::Load)?;
         let allowance =
-            Allowance { deadline, bytes_max: core.limits.compile_bytes_max, stop: core.stop.clone() };
+            Allowance { deadline, bytes_max: core.limits.compile_bytes_max, stop: self.stop.clone() };
         let stale = if self.looks() { self.stale(&allowance).await? } else { Vec::new() };
         let is_behind = self.looks() && !(stale.is_empty() && state.behind.is_empty());
         let loaded = self.load(state, aim, is_behind, deadline, ended).await?;
         ended.origins = Arc::clone(&loaded.origins);
-        let Loaded { to, wanted, anew, edit, .. } = loaded;
+        let Loaded { to, position, wanted, anew, retried, edit, .. } = loaded;
         let (edit, diff) = edit.unzip();
         ended.diff.clone_from(&diff);
         ended.anew = anew;
+        ended.retried = retried;
+        ended.is_copy = matches!(aim, Aim::Copy(_));
         if let Some(problems) = edit.as_ref().and_then(|edit| self.unknown_kinds(edit)) {
             return Err(problems.into());
         }
 
         self.next_phase(Phase::Validate)?;
         let maker =
-            Maker { registry: &core.registry, workers: &core.workers, limits: &core.limits, allowance };
+            Maker { registry: &core.registry, workers: self.workers, limits: &core.limits, allowance };
         let mut valid = maker.validate(wanted).await?;
 
         self.next_phase(Phase::Diff)?;
@@ -179,37 +229,41 @@ impl Reload<'_> {
         ended.plan = Some(plan.clone());
 
         self.next_phase(Phase::Compile)?;
-        let quarantined = match aim {
-            Aim::Copy(kept) => kept.left_out.clone().into(),
-            _ => still_left_out(state, &ended.origins),
-        };
+        let quarantined = left_out_after(state, ended, to);
         let world = maker.compile(Arc::clone(&served), valid, &plan, anew, quarantined, core.ground).await?;
         let world = Arc::new(world);
 
         self.next_phase(Phase::Check)?;
         if core.enforce_checks {
-            maker.check(Arc::clone(&world), &plan, core.ground).await?;
+            match maker.check(Arc::clone(&world), &plan, core.ground).await {
+                // What was verified before is better than nothing at all; what fails now is reported.
+                Err(problems) if ended.is_copy && !self.stop.is_cancelled() => ended.failed_checks = problems,
+                checked => checked?,
+            }
         }
 
         self.next_phase(Phase::Prepare)?;
         let concerned = core.components_of(&plan);
-        let tried = parts::prepare(&concerned, &served, &world, deadline, &core.stop).await;
+        let tried = parts::prepare(&concerned, &served, &world, deadline, &self.stop).await;
         ended.components = tried.times;
         let parts = tried.parts?;
         let compiles = plan.steps.iter().any(|step| matches!(step, Step::Compile { .. } | Step::Append));
-        let is_same = plan.changes.is_empty() && !compiles && served.revision() == plan.to;
+        let is_same = plan.changes.is_empty()
+            && !compiles
+            && served.revision() == plan.to
+            && served.quarantined() == world.quarantined();
         // What was compiled anew is kept anew too, be it the same.
         if is_same && parts.is_empty() && !anew {
             return Err(Halt::NothingToDo);
         }
-        Ok(Ready { plan, world, parts, edit })
+        Ok(Ready { plan, position, world, parts, edit })
     }
 
     /// From the point of no return on: for an edit the log takes it first, then it is published, verified and kept,
     /// or taken back.
     async fn go_live(&mut self, state: &mut State, ready: Ready, ended: &mut Ended) -> Result<(), Halt> {
         let core = self.core;
-        let Ready { plan, world, parts, edit } = ready;
+        let Ready { plan, position, world, parts, edit } = ready;
         self.next_phase(Phase::Append)?;
         if let Some(edit) = &edit {
             ended.appended = Some(self.append(state, edit).await?);
@@ -232,7 +286,8 @@ impl Reload<'_> {
         let parts = parts.commit();
         self.machine.step(StatusEvent::Finished);
 
-        if let Err(problems) = self.verify(&world, &plan, &parts).await {
+        let with_checks = core.enforce_checks && ended.failed_checks.is_empty();
+        if let Err(problems) = self.verify(&world, &plan, &parts, with_checks).await {
             self.take_back(state, &plan, Some(old), PublishedParts::Committed(parts));
             return Err(problems.into());
         }
@@ -243,13 +298,14 @@ impl Reload<'_> {
             return Err(problems.into());
         }
         parts.retire(&core.retiring, &core.stop);
-        state.position = state.position.max(plan.to);
+        state.position = state.position.max(position);
         state.served_since = core.now();
         state.followed(&ended.components);
-        release(state, &ended.origins);
+        release(state, ended);
+        keep_failed_checks(state, ended, &plan);
         if let Some(keeper) = &core.keeper {
-            let left_out = core.cell.world().quarantined().to_vec();
-            keeper.live(plan.to, left_out, std::mem::take(&mut ended.says), ended.anew);
+            let left_out = state.quarantine.keys().copied().collect();
+            keeper.live(state.position, left_out, std::mem::take(&mut ended.says), ended.anew);
         }
         core.let_go(old);
         self.machine.step(StatusEvent::Finished);
@@ -265,7 +321,7 @@ impl Reload<'_> {
     /// The kinds whose snapshot is of something that is different now.
     async fn stale(&self, allowance: &Allowance) -> Result<Vec<KindName>, Problems> {
         let (world, registry) = (self.core.cell.world(), self.core.registry.clone());
-        let blocked = self.core.workers.runaways().blocked();
+        let blocked = self.workers.runaways().blocked();
         let look = move |work: &Work| {
             let mut stale = Vec::new();
             for registered in registry.iter().filter(|registered| !blocked.contains_key(&registered.name)) {
@@ -278,7 +334,7 @@ impl Reload<'_> {
             }
             Ok(stale)
         };
-        self.core.workers.run(allowance, look).await
+        self.workers.run(allowance, look).await
     }
 
     async fn load(
@@ -293,7 +349,7 @@ impl Reload<'_> {
         let deadline = tokio::time::Instant::from_std(deadline);
         let loaded = tokio::select! {
             loaded = tokio::time::timeout_at(deadline, load(&*core.store, state, aim)) => loaded,
-            () = core.stop.cancelled() => return Err(Problems::from(crate::Interrupted::Cancelled).into()),
+            () = self.stop.cancelled() => return Err(Problems::from(crate::Interrupted::Cancelled).into()),
         };
         let Ok(loaded) = loaded else {
             state.store_error = Some("it did not answer before the deadline".to_owned());
@@ -312,7 +368,7 @@ impl Reload<'_> {
             state.store_error = None;
         }
         if let (Err(LoadError::NothingToDo(head, _)), true) = (&loaded, is_behind) {
-            return Ok(Loaded::nothing(state.position, *head));
+            return Ok(Loaded::nothing(state.newest_served(), *head));
         }
         loaded.map_err(|error| match error {
             LoadError::NothingToDo(_, diff) => {
@@ -394,7 +450,13 @@ impl Reload<'_> {
     }
 
     /// Asks through what readers use whether it answers as it should.
-    async fn verify(&self, world: &Arc<World>, plan: &Plan, parts: &CommittedParts) -> Result<(), Problems> {
+    async fn verify(
+        &self,
+        world: &Arc<World>,
+        plan: &Plan,
+        parts: &CommittedParts,
+        with_checks: bool,
+    ) -> Result<(), Problems> {
         let core = self.core;
         core.faults.at(Phase::Verify)?;
         let served = core.cell.world();
@@ -402,12 +464,12 @@ impl Reload<'_> {
             let message = format!("revision {} was published and {} is served", plan.to, served.revision());
             return Err(Problem::new("not_served", Pointer::root(), message).into());
         }
-        if core.enforce_checks {
+        if with_checks {
             let allowance = Allowance {
                 deadline: (tokio::time::Instant::now() + core.limits.reload_max()).into_std(),
                 bytes_max: core.limits.compile_bytes_max,
                 // Past the point of no return a stop no longer cancels: the reload is finished either way.
-                stop: tokio_util::sync::CancellationToken::new(),
+                stop: CancellationToken::new(),
             };
             let maker =
                 Maker { registry: &core.registry, workers: &core.workers, limits: &core.limits, allowance };
@@ -434,7 +496,7 @@ impl Reload<'_> {
 
     /// Ends the running phase and begins `phase`.
     fn next_phase(&mut self, phase: Phase) -> Result<(), Problems> {
-        if self.core.stop.is_cancelled() {
+        if self.stop.is_cancelled() {
             return Err(crate::Interrupted::Cancelled.into());
         }
         self.machine.step(StatusEvent::Finished);
@@ -546,19 +608,38 @@ fn keep_planned(valid: &mut Vec<Valid>, plan: &Plan, anew: bool) {
     }
 }
 
-/// The revisions that are left out of the world that is made of these documents.
-fn still_left_out(state: &State, origins: &[(DocumentId, RevisionNumber)]) -> Arc<[RevisionNumber]> {
+/// The revisions up to `to` that are left out of the world that this reload makes.
+fn left_out_after(state: &State, ended: &Ended, to: RevisionNumber) -> Arc<[RevisionNumber]> {
     let mut after = state.clone();
-    release(&mut after, origins);
-    after.quarantine.keys().copied().collect()
+    release(&mut after, ended);
+    after.quarantine.range(..=to).map(|(revision, _)| *revision).collect()
 }
 
-/// Takes out of quarantine what was brought in anew: by the revision itself, tried again, or by a later one.
-fn release(state: &mut State, origins: &[(DocumentId, RevisionNumber)]) {
-    if state.quarantine.is_empty() {
-        return;
+/// Takes out of quarantine what was brought in anew: by the revision itself, tried again, or by a later one. Everything
+/// compiled anew leaves nothing out, unless it is the local copy.
+fn release(state: &mut State, ended: &Ended) {
+    match ended.anew {
+        _ if state.quarantine.is_empty() || ended.is_copy => {}
+        true => state.quarantine.clear(),
+        false => {
+            let origins: std::collections::HashMap<_, _> =
+                ended.origins.iter().map(|(id, revision)| (id, *revision)).collect();
+            state.release(|id, quarantined| origins.get(id).is_some_and(|revision| *revision >= quarantined));
+        }
     }
-    let origins: std::collections::HashMap<_, _> =
-        origins.iter().map(|(id, revision)| (id, *revision)).collect();
-    state.release(|id, quarantined| origins.get(id).is_some_and(|revision| *revision >= quarantined));
+}
+
+/// Keeps which checks fail on what is served, as far as they were not asked again.
+fn keep_failed_checks(state: &mut State, ended: &mut Ended, plan: &Plan) {
+    if ended.anew {
+        state.failed_checks = std::mem::take(&mut ended.failed_checks);
+    } else if !state.failed_checks.is_empty() {
+        let is_asked =
+            |kind: &KindName| plan.steps.iter().any(|step| *step == Step::Check { kind: kind.clone() });
+        let kept = state
+            .failed_checks
+            .iter()
+            .filter(|problem| problem.document.as_ref().is_some_and(|id| !is_asked(&id.kind)));
+        state.failed_checks = kept.cloned().collect();
+    }
 }

@@ -1,40 +1,157 @@
-//! The way to the coordinator: what is asked of it waits in one bounded queue.
+//! The way to the coordinator and to dry runs: what is asked of them waits in bounded queues, and no caller may fill one
+//! alone.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use midflight_core::{Edit, ReloadEvent, Trigger};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::Limits;
 use crate::coordinator::{Request, Wish};
+use crate::dry_runs::{DryRun, Validations};
 use crate::outcome::{Accepted, Refusal, Refused, Validated};
 
-/// The queue, from the side of those who ask. The coordinator runs as long as there is one.
+/// How many requests of one queue each caller has waiting.
+#[derive(Debug)]
+struct Callers {
+    waiting: Mutex<HashMap<String, usize>>,
+    per_caller_max: usize,
+}
+
+/// One caller's place in a queue, until it is dropped.
+pub(crate) struct Turn {
+    callers: Arc<Callers>,
+    caller: String,
+}
+
+impl Callers {
+    fn take_turn(self: &Arc<Self>, caller: &str) -> Result<Turn, Refusal> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = waiting.entry(caller.to_owned()).or_default();
+        if *count >= self.per_caller_max {
+            return Err(Refusal::CallerBusy { per_caller_max: self.per_caller_max });
+        }
+        *count += 1;
+        Ok(Turn { callers: Arc::clone(self), caller: caller.to_owned() })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut waiting = self.callers.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = waiting.get_mut(&self.caller) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&self.caller);
+            }
+        }
+    }
+}
+
+/// One bounded queue, from the side of those who ask.
+struct Queue<T> {
+    queue: mpsc::Sender<T>,
+    queue_max: usize,
+    callers: Arc<Callers>,
+}
+
+/// The same without keeping the other end running.
+struct WeakQueue<T> {
+    queue: mpsc::WeakSender<T>,
+    queue_max: usize,
+    callers: Arc<Callers>,
+}
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), queue_max: self.queue_max, callers: Arc::clone(&self.callers) }
+    }
+}
+
+impl<T> Queue<T> {
+    fn new(queue_max: usize, per_caller_max: usize) -> (Self, mpsc::Receiver<T>) {
+        let (queue, waiting) = mpsc::channel(queue_max);
+        let waiting_by_caller = Mutex::default();
+        let callers = Arc::new(Callers { waiting: waiting_by_caller, per_caller_max });
+        (Self { queue, queue_max, callers }, waiting)
+    }
+
+    fn send(&self, request: T) -> Result<(), Refusal> {
+        self.queue.try_send(request).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refusal::Busy { queue_max: self.queue_max },
+            mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
+        })
+    }
+
+    fn downgrade(&self) -> WeakQueue<T> {
+        WeakQueue {
+            queue: self.queue.downgrade(),
+            queue_max: self.queue_max,
+            callers: Arc::clone(&self.callers),
+        }
+    }
+}
+
+impl<T> WeakQueue<T> {
+    fn upgrade(&self) -> Option<Queue<T>> {
+        let queue = self.queue.upgrade()?;
+        Some(Queue { queue, queue_max: self.queue_max, callers: Arc::clone(&self.callers) })
+    }
+}
+
+/// The queues. The coordinator runs as long as somebody has them.
 #[derive(Clone)]
 pub(crate) struct Requests {
-    queue: mpsc::Sender<Request>,
-    queue_max: usize,
+    changes: Queue<Request>,
+    dry_runs: Queue<DryRun>,
+    validations: Arc<Validations>,
 }
 
 /// The same for a part of the engine itself, which does not keep the coordinator running.
 pub(crate) struct WeakRequests {
-    queue: mpsc::WeakSender<Request>,
-    queue_max: usize,
+    changes: WeakQueue<Request>,
+    dry_runs: WeakQueue<DryRun>,
+    validations: Arc<Validations>,
+}
+
+/// The other ends of the queues.
+pub(crate) struct Waiting {
+    pub(crate) changes: mpsc::Receiver<Request>,
+    pub(crate) dry_runs: mpsc::Receiver<DryRun>,
+    pub(crate) validations: Arc<Validations>,
 }
 
 impl Requests {
-    /// A queue of so many, and the end that the coordinator has.
-    pub(crate) fn new(queue_max: usize) -> (Self, mpsc::Receiver<Request>) {
-        let (queue, waiting) = mpsc::channel(queue_max);
-        (Self { queue, queue_max }, waiting)
+    /// Empty queues and their other ends.
+    pub(crate) fn new(limits: &Limits) -> (Self, Waiting) {
+        let (changes, waiting) = Queue::new(limits.queue_max, limits.queue_per_caller_max);
+        let (dry_runs, waiting_dry_runs) = Queue::new(limits.dry_runs_max, limits.dry_runs_per_caller_max);
+        let validations = Arc::<Validations>::default();
+        let ends =
+            Waiting { changes: waiting, dry_runs: waiting_dry_runs, validations: Arc::clone(&validations) };
+        (Self { changes, dry_runs, validations }, ends)
     }
 
     pub(crate) fn downgrade(&self) -> WeakRequests {
-        WeakRequests { queue: self.queue.downgrade(), queue_max: self.queue_max }
+        WeakRequests {
+            changes: self.changes.downgrade(),
+            dry_runs: self.dry_runs.downgrade(),
+            validations: Arc::clone(&self.validations),
+        }
     }
 
     pub(crate) async fn edit(&self, edit: Edit, wish: Wish) -> Result<Accepted, Refused> {
+        let turn = self.changes.callers.take_turn(&edit.author)?;
         let (reply, done) = oneshot::channel();
-        self.send(Request::Edit { edit: Box::new(edit), wish, reply })?;
+        self.changes.send(Request::Edit { edit: Box::new(edit), wish, reply, _turn: turn })?;
+        done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
+    }
+
+    pub(crate) async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
+        let turn = self.dry_runs.callers.take_turn(&edit.author)?;
+        let (reply, done) = oneshot::channel();
+        self.dry_runs.send(DryRun { edit: Box::new(edit), reply, _turn: turn })?;
         done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
     }
 
@@ -44,28 +161,26 @@ impl Requests {
         by: &str,
         anew: bool,
     ) -> Result<Arc<ReloadEvent>, Refusal> {
+        let turn = self.changes.callers.take_turn(by)?;
         let (reply, done) = oneshot::channel();
-        self.send(Request::Reload { trigger, by: by.to_owned(), anew, reply })?;
+        self.changes.send(Request::Reload { trigger, by: by.to_owned(), anew, reply, _turn: turn })?;
         done.await.map_err(|_| Refusal::Stopping)
     }
 
     pub(crate) async fn validate(&self) -> Result<Validated, Refusal> {
         let (reply, done) = oneshot::channel();
-        self.send(Request::Validate { reply })?;
+        self.validations.ask(reply, self.changes.queue_max)?;
         done.await.map_err(|_| Refusal::Stopping)?
-    }
-
-    fn send(&self, request: Request) -> Result<(), Refusal> {
-        self.queue.try_send(request).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Refusal::Busy { queue_max: self.queue_max },
-            mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
-        })
     }
 }
 
 impl WeakRequests {
-    /// The queue, while anybody else has it.
+    /// The queues, while anybody else has them.
     pub(crate) fn upgrade(&self) -> Option<Requests> {
-        Some(Requests { queue: self.queue.upgrade()?, queue_max: self.queue_max })
+        Some(Requests {
+            changes: self.changes.upgrade()?,
+            dry_runs: self.dry_runs.upgrade()?,
+            validations: Arc::clone(&self.validations),
+        })
     }
 }

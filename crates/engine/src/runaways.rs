@@ -9,7 +9,7 @@ use midflight_core::{KindName, Pointer, Problem};
 use tokio::sync::Notify;
 
 /// The code of the problem that a kind gets no more work.
-const RUNAWAY_LIMIT: &str = "runaway_limit";
+pub(crate) const RUNAWAY_LIMIT: &str = "runaway_limit";
 
 /// The abandoned threads that still run.
 #[derive(Debug)]

@@ -5,17 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_core::{
-    ComponentState, ComponentTime, DocumentId, KindName, Outcome, Problems, ReloadEvent, RevisionNumber,
+    ComponentState, ComponentTime, KindName, Outcome, Problems, ReloadEvent, RevisionNumber,
 };
 
-/// A revision whose documents this replica leaves out, since they did not hold here.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Quarantined {
-    /// Why.
-    pub problems: Problems,
-    /// Its documents that no later revision has replaced.
-    pub documents: Vec<DocumentId>,
-}
+use crate::quarantine::Quarantined;
 
 /// The last thing that was wanted here and did not go live.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +39,8 @@ pub(crate) struct State {
     pub(crate) store_error: Option<String>,
     /// Whether what is served was read from this replica's own copy, and not held against the log since.
     pub(crate) from_copy: bool,
+    /// The checks that failed when the local copy went live. It was verified before, so it is served all the same.
+    pub(crate) failed_checks: Problems,
     /// The components that have not followed to what is served: at first all, later those that were only tried for.
     pub(crate) behind: BTreeSet<String>,
     /// The last reload that was about what the log holds; an edit that was refused is not.
@@ -63,6 +58,7 @@ impl State {
             last_refused: None,
             store_error: None,
             from_copy: false,
+            failed_checks: Problems::default(),
             behind: BTreeSet::new(),
             last_reload: None,
         }
@@ -76,14 +72,6 @@ impl State {
                 _ => self.behind.remove(&component.name),
             };
         }
-    }
-
-    /// Takes documents out of quarantine that were put right, and revisions that are right as a whole by that.
-    pub(crate) fn release(&mut self, replaced: impl Fn(&DocumentId, RevisionNumber) -> bool) {
-        for (revision, quarantined) in &mut self.quarantine {
-            quarantined.documents.retain(|id| !replaced(id, *revision));
-        }
-        self.quarantine.retain(|_, quarantined| !quarantined.documents.is_empty());
     }
 }
 
@@ -117,6 +105,9 @@ pub struct EngineStatus {
     pub store_error: Option<String>,
     /// Whether it started from its own copy, since the log was away, and has not seen the log since.
     pub from_copy: bool,
+    /// Checks that fail on what is served. Only a start from the local copy serves such a thing: it was verified before,
+    /// and what changed since is this process or its environment.
+    pub failed_checks: Problems,
     /// Why its own copy is not up to date; none when it is, or there is none.
     pub copy_error: Option<String>,
     /// The components that stayed on an older value, or have none yet, since they could not prepare.

@@ -1,5 +1,7 @@
 //! The road of a change: edits, refusals, dry runs, followers, and what is left behind when any step fails.
 
+#[path = "support/pool.rs"]
+mod pool;
 #[path = "road/runaways.rs"]
 mod runaways;
 mod support;
@@ -13,8 +15,9 @@ use midflight_engine::testing::{fail_every_step, try_component, try_kind};
 use midflight_engine::{Criticality, Engine, Faults, Kind, Refusal};
 use midflight_live::WorldBuilder;
 use midflight_store::{MemoryStore, Store};
+use pool::{Pool, PoolState};
 use serde_json::json;
-use support::{Bench, Pool, PoolState, Words, edit, id, put, small_limits};
+use support::{Bench, Words, edit, id, put, small_limits};
 
 #[tokio::test]
 async fn an_edit_is_live_when_it_returns_and_its_event_tells_the_road() {
@@ -226,6 +229,8 @@ async fn a_revision_that_does_not_hold_is_left_out_until_it_is_put_right() {
     bench.engine.apply(edit([put("d", "four")])).await.unwrap();
     assert_eq!(texts()[..2], ["one", "one"]);
     bench.engine.apply(edit([put("a", "five")])).await.unwrap();
+    // The edit does not wait for that; whatever is asked next does.
+    bench.engine.reload(Trigger::Notify, "me", false).await.unwrap();
     assert_eq!(texts()[..2], ["five", "two"]);
     assert!(bench.engine.status().quarantined.is_empty());
     assert!(bench.words.load().world().quarantined().is_empty());

@@ -23,6 +23,8 @@ use crate::usage::{Counter, Counting};
 
 /// How long the patterns may take to say, while equal questions wait, that a query became known meanwhile.
 const KNOWN_MAX: Duration = Duration::from_millis(2);
+/// How long one search of theirs may take then in the worst case.
+const KNOWN_STEP_MAX: Duration = Duration::from_millis(10);
 /// How long a stop waits for a log that does not answer.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
@@ -181,7 +183,7 @@ impl Classifier {
         // By its key, under which it will be learned; a query without one is what it is.
         let comparable = if unknown.key.is_empty() { &unknown.text } else { &unknown.key };
         let question: Question = (Arc::clone(&unknown.profile), comparable.clone());
-        let brief = Work::lasting(KNOWN_MAX).with_steps_of(KNOWN_MAX);
+        let brief = Work::lasting(KNOWN_MAX).with_steps_of(KNOWN_STEP_MAX);
         let known = || shared.look(query, Some(&unknown.profile), &brief).ok().and_then(Result::ok);
         let going = match shared.flights.board(question, known) {
             Err(known) => return known,

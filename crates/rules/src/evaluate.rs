@@ -131,7 +131,7 @@ impl<'s, 'd> Evaluator<'s, 'd> {
             return Truth::WrongType;
         }
         leaf.condition.ask(value, self.work).unwrap_or_else(|why| {
-            self.stopped = Some((why, Some(&leaf.condition)));
+            self.stopped = Some((why, Some(&*leaf.condition)));
             Truth::WrongType
         })
     }

@@ -10,9 +10,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::problem::{ApiError, Code};
 
-/// How long a computation may take on an async thread, and each step of it in the worst case. Longer ones go to the pool.
+/// How long a computation may take on an async thread. Longer ones go to the pool.
 const BRIEF: Duration = Duration::from_millis(2);
-/// How long one step that cannot be interrupted may take in the worst case.
+/// How long one step of it that cannot be interrupted may take in the worst case; nearly all take a hundredth of that.
+const BRIEF_STEP: Duration = Duration::from_millis(10);
+/// How long one such step may take in the worst case in the pool.
 const STEP_MAX: Duration = Duration::from_secs(3);
 /// How long work may take to notice that its time is over before its caller is answered without it.
 const NOTICE: Duration = Duration::from_millis(100);
@@ -38,7 +40,7 @@ impl TimeLimit {
 /// The budget of a computation on an async thread. Nearly every request is done within it, and without a change of threads;
 /// one that is not is computed again in the pool.
 pub(crate) fn brief() -> Work {
-    Work::lasting(BRIEF).with_steps_of(BRIEF)
+    Work::lasting(BRIEF).with_steps_of(BRIEF_STEP)
 }
 
 /// A pool for work that occupies a processor: as many threads as there are processors.

@@ -3,7 +3,7 @@
 use midflight_core::{DocumentId, Owner, PreconditionFailed, RevisionNumber};
 
 /// Why the log did not answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// It may answer later: busy, or out of reach. Trying again is right.

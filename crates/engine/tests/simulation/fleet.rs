@@ -99,7 +99,7 @@ impl Fleet {
     /// One thing happens.
     pub(crate) async fn step(&mut self) {
         let place = self.rng.usize(0..REPLICAS);
-        match self.rng.u8(0..20) {
+        match self.rng.u8(0..21) {
             0..=7 => self.edit(place),
             8 => self.crash(place).await,
             9 if self.replicas[place].is_none() => self.start(place).await,
@@ -116,6 +116,7 @@ impl Fleet {
             }
             16 => self.by_hand().await,
             17 => self.schedule(place),
+            18 => self.force(place),
             _ => tokio::time::sleep(Duration::from_millis(self.rng.u64(0..3_000))).await,
         }
         tokio::time::sleep(Duration::from_millis(self.rng.u64(0..60))).await;
@@ -172,6 +173,13 @@ impl Fleet {
         tokio::spawn(async move { engine.apply(edit([Change::put(id, body)])).await });
     }
 
+    /// Somebody asks for everything to be compiled anew, and does not wait for it.
+    fn force(&mut self, place: usize) {
+        let Some(replica) = &self.replicas[place] else { return };
+        let engine = replica.engine.clone();
+        tokio::spawn(async move { engine.reload(Trigger::Schedule, "a schedule", true).await });
+    }
+
     /// Ends a replica as a power cut does: nothing of it reaches the log any more.
     async fn crash(&mut self, place: usize) {
         if let Some(replica) = self.replicas[place].take() {
@@ -193,6 +201,11 @@ impl Fleet {
         if other != name {
             changes.push(put(other, "by hand, too"));
         }
+        match self.rng.u8(0..4) {
+            0 => changes.push(self.check(name)),
+            1 => changes.push(Change::delete(id(&format!("checks/{name}")))),
+            _ => {}
+        }
         let edit = edit(changes);
         let expected_head = self.log.head().await.unwrap();
         let new = NewRevision {
@@ -202,6 +215,12 @@ impl Fleet {
             documents_max: 1_000,
         };
         self.log.append(new).await.unwrap();
+    }
+
+    /// A check on a word, which the revision that puts it, or a later one, may break.
+    fn check(&mut self, name: &str) -> Change {
+        let expect = *self.rng.choice(&["by hand", "by hand, too"]).unwrap();
+        Change::put(id(&format!("checks/{name}")), json!({"input": name, "expect": expect}))
     }
 
     /// What is scheduled is done by one revision, which is the schedule's end too, or by none.
@@ -289,8 +308,22 @@ impl Fleet {
             let waiting: Vec<_> = waiting.map(|it| it.id).collect();
             assert!(waiting.is_empty(), "{waiting:?} is due and not done: {}", model::told(&self.log()));
         }
+        self.all_serve_the_same();
         for replica in self.replicas.iter().flatten() {
             replica.engine.stop().await;
+        }
+    }
+
+    /// HR-16: however each came to the head of the log, all leave out the same and serve the same.
+    fn all_serve_the_same(&self) {
+        let served = |replica: &Replica| {
+            let words = replica.words.load();
+            (words.revision(), words.world().quarantined().to_vec(), (*words).clone())
+        };
+        let mut worlds = self.replicas.iter().flatten().map(served);
+        let first = worlds.next().unwrap();
+        for world in worlds {
+            assert_eq!(world, first, "HR-16: {}", model::told(&self.log()));
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) fn state(
     let mut state = BTreeMap::new();
     let taken =
         log.iter().filter(|one| one.revision.number <= at && !left_out.contains(&one.revision.number));
-    let words = |document: &&Document| document.id.kind.as_str() == "words";
+    let words = |document: &&Document| document.id.kind.as_str() == "words" && !document.id.name.is_check();
     for document in taken.flat_map(|one| &one.documents).filter(words) {
         match document.body.as_deref() {
             Some(body) => {

@@ -33,11 +33,7 @@ pub(super) async fn classify(
 }
 
 /// Looks at the patterns for longer than an async thread may.
-async fn look_long(
-    app: &App,
-    query: String,
-    profile: Option<String>,
-) -> Result<(String, Looked), ApiError> {
+async fn look_long(app: &App, query: String, profile: Option<String>) -> Result<(String, Looked), ApiError> {
     let limit = TimeLimit { ms_max: app.limits.classify_ms_max, name: "classify_ms_max" };
     let classifier = app.classifier.clone();
     let look = move |work: &Work| (classifier.look(&query, profile.as_deref(), work), query);

@@ -144,7 +144,11 @@ impl StatusAnswer {
             store_available: status.store_error.is_none(),
             last_reload: status.last_reload.as_deref().map(ReloadAnswer::from),
             runaways: status.runaways,
-            blocked_kinds: status.blocked_kinds.iter().map(|(kind, lost)| (kind.to_string(), *lost)).collect(),
+            blocked_kinds: status
+                .blocked_kinds
+                .iter()
+                .map(|(kind, lost)| (kind.to_string(), *lost))
+                .collect(),
             kinds: status.kinds.iter().map(kind).collect(),
             directories: answering.directories,
         }

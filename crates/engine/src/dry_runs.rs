@@ -1,0 +1,193 @@
+//! Dry runs and validation: the pipeline of a reload up to the point of no return, on a task of its own, so that neither
+//! holds up what is served nor an edit.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use midflight_core::{Edit, Trigger};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::coordinator::{EDIT_TRIES_MAX, ENGINE_AUTHOR};
+use crate::core::Core;
+use crate::load::Aim;
+use crate::machine::Machine;
+use crate::outcome::{Accepted, Refusal, Refused, Validated};
+use crate::reload::{Ended, Reload};
+use crate::requests::{Turn, WeakRequests};
+use crate::status::State;
+
+/// A dry run that waits its turn.
+pub(crate) struct DryRun {
+    pub(crate) edit: Box<Edit>,
+    pub(crate) reply: oneshot::Sender<Result<Accepted, Refused>>,
+    pub(crate) _turn: Turn,
+}
+
+type ValidateReply = oneshot::Sender<Result<Validated, Refusal>>;
+
+/// Those who wait for a validation. All who wait when one begins get its answer.
+#[derive(Debug)]
+pub(crate) struct Validations {
+    /// None once the engine has stopped.
+    waiting: Mutex<Option<Vec<ValidateReply>>>,
+    asked: Notify,
+}
+
+impl Default for Validations {
+    fn default() -> Self {
+        Self { waiting: Mutex::new(Some(Vec::new())), asked: Notify::new() }
+    }
+}
+
+impl Validations {
+    /// Adds a caller, unless `waiting_max` wait already; those that are gone do not count.
+    pub(crate) fn ask(&self, reply: ValidateReply, waiting_max: usize) -> Result<(), Refusal> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = waiting.as_mut().ok_or(Refusal::Stopping)?;
+        waiting.retain(|reply| !reply.is_closed());
+        if waiting.len() >= waiting_max {
+            return Err(Refusal::Busy { queue_max: waiting_max });
+        }
+        waiting.push(reply);
+        self.asked.notify_one();
+        Ok(())
+    }
+
+    /// Those who wait and are still there.
+    fn take(&self) -> Vec<ValidateReply> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = waiting.as_mut().map(std::mem::take).unwrap_or_default();
+        waiting.into_iter().filter(|reply| !reply.is_closed()).collect()
+    }
+
+    /// Dismisses those who wait and takes no more.
+    fn close(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// Does one dry run or validation at a time. What its caller does not wait for any more is cancelled.
+pub(crate) struct DryRunner {
+    core: Arc<Core>,
+    shown: Arc<RwLock<State>>,
+    requests: WeakRequests,
+    edits: mpsc::Receiver<DryRun>,
+    validations: Arc<Validations>,
+}
+
+impl DryRunner {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        shown: Arc<RwLock<State>>,
+        requests: WeakRequests,
+        edits: mpsc::Receiver<DryRun>,
+        validations: Arc<Validations>,
+    ) -> Self {
+        Self { core, shown, requests, edits, validations }
+    }
+
+    /// Runs until the engine stops. What still waits then learns of it by its closed channel.
+    pub(crate) async fn run(mut self) {
+        let stop = self.core.stop.clone();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                dry_run = self.edits.recv() => match dry_run {
+                    Some(dry_run) => self.try_edit(dry_run).await,
+                    None => break,
+                },
+                () = self.validations.asked.notified() => self.validate().await,
+            }
+        }
+        self.validations.close();
+    }
+
+    async fn try_edit(&self, dry_run: DryRun) {
+        let DryRun { edit, mut reply, _turn } = dry_run;
+        if reply.is_closed() {
+            return;
+        }
+        let stop = self.core.stop.child_token();
+        let answer = self.edit(&edit, &stop);
+        tokio::pin!(answer);
+        let answer = tokio::select! {
+            answer = &mut answer => answer,
+            () = reply.closed() => {
+                stop.cancel();
+                answer.await
+            }
+        };
+        drop(reply.send(answer));
+    }
+
+    async fn edit(&self, edit: &Edit, stop: &CancellationToken) -> Result<Accepted, Refused> {
+        for _ in 0..EDIT_TRIES_MAX {
+            if self.state().from_copy {
+                self.follow().await?;
+            }
+            let ended = self.go(edit.trigger, &edit.author, Aim::Edit(edit), stop).await.1;
+            if !ended.moved {
+                return ended.into_answer();
+            }
+            self.follow().await?;
+        }
+        Err(Refusal::Contended { tries: EDIT_TRIES_MAX }.into())
+    }
+
+    /// Makes a candidate of everything the log holds, what is in quarantine too, and drops it.
+    async fn validate(&self) {
+        let mut replies = self.validations.take();
+        if replies.is_empty() {
+            return;
+        }
+        let stop = self.core.stop.child_token();
+        let done = self.go(Trigger::Manual, ENGINE_AUTHOR, Aim::Everything, &stop);
+        tokio::pin!(done);
+        let all_gone = async {
+            for reply in &mut replies {
+                reply.closed().await;
+            }
+        };
+        let (state, ended) = tokio::select! {
+            done = &mut done => done,
+            () = all_gone => {
+                stop.cancel();
+                done.await
+            }
+        };
+        for reply in replies {
+            drop(reply.send(validated(&state, &ended)));
+        }
+    }
+
+    /// Goes through the pipeline up to the point of no return, on a copy of the state.
+    async fn go(&self, trigger: Trigger, by: &str, aim: Aim<'_>, stop: &CancellationToken) -> (State, Ended) {
+        let mut state = self.state();
+        let machine = Machine::new(trigger, by.to_owned(), self.core.now());
+        let ended = Reload::dry_run(&self.core, machine, &aim, stop).run(&mut state, aim).await;
+        (state, ended)
+    }
+
+    fn state(&self) -> State {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The log is ahead: the coordinator follows it, as it would by itself.
+    async fn follow(&self) -> Result<(), Refusal> {
+        let requests = self.requests.upgrade().ok_or(Refusal::Stopping)?;
+        requests.reload(Trigger::Notify, ENGINE_AUTHOR, false).await.map(drop)
+    }
+}
+
+fn validated(state: &State, ended: &Ended) -> Result<Validated, Refusal> {
+    let mut documents = std::collections::BTreeMap::new();
+    match &ended.refusal {
+        Some(Refusal::Stopping) => return Err(Refusal::Stopping),
+        Some(Refusal::Store(error)) => return Err(Refusal::Store(error.clone())),
+        _ => {}
+    }
+    for (id, _) in ended.origins.iter() {
+        *documents.entry(id.kind.clone()).or_default() += 1;
+    }
+    Ok(Validated { revision: state.desired, documents, problems: ended.problems.clone() })
+}

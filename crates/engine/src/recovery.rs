@@ -1,0 +1,141 @@
+//! Starts and full reloads: everything at once, and what is done when everything at once is refused.
+//!
+//! The world that a log comes to is defined by going through it revision by revision: each is served, or left out if it
+//! does not compile or verify on what is served, and tried again when something changes that it may depend on. Whenever
+//! the whole state of a revision passes, nothing is left out there. So it is enough to find any such state and to go on
+//! from it: step by step and everything at once end in the same world.
+
+use std::sync::Arc;
+
+use midflight_core::{Outcome, ReloadEvent, RevisionNumber, Trigger};
+use midflight_store::LastGood;
+
+use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
+use crate::load::Aim;
+
+impl Coordinator {
+    /// The first reload: from nothing to everything. While the log is unavailable, or does not pass as a whole, it begins
+    /// with what this replica had kept.
+    pub(crate) async fn start(&mut self) -> Arc<ReloadEvent> {
+        let (trigger, by) = (Trigger::Startup, ENGINE_AUTHOR);
+        let everything = self.reload(trigger, by, Aim::Everything).await;
+        let is_refused = everything.is_refused();
+        let is_rejected = everything.event.as_ref().is_some_and(|it| it.outcome == Outcome::Rejected);
+        let mut event = self.event(everything.event);
+        if is_refused || event.outcome == Outcome::LoadFailed {
+            let from_copy = self.start_from_copy(!is_refused).await;
+            event = match from_copy {
+                Some(event) => event,
+                // A component that cannot prepare is no fault of a revision.
+                None if is_refused && !is_rejected => self.from_base(trigger, by).await,
+                None => event,
+            };
+        }
+        self.show();
+        event
+    }
+
+    /// Serves what this replica had kept, and goes on from there if the log is available.
+    async fn start_from_copy(&mut self, log_is_unavailable: bool) -> Option<Arc<ReloadEvent>> {
+        let kept = self.kept().await?;
+        if !log_is_unavailable && kept.position > self.state.desired {
+            return None;
+        }
+        self.state.expect_left_out(&kept.left_out);
+        let ended = self.reload(Trigger::Startup, ENGINE_AUTHOR, Aim::Copy(&kept)).await;
+        let event = ended.event.filter(|event| event.outcome.is_live());
+        let Some(event) = event else {
+            self.state.quarantine.clear();
+            return None;
+        };
+        self.state.from_copy = true;
+        tracing::warn!(revision = %kept.position, "started from the local copy of what was served");
+        if log_is_unavailable {
+            return Some(event);
+        }
+        self.resume(Trigger::Startup, ENGINE_AUTHOR, &kept).await;
+        Some(event)
+    }
+
+    /// What this replica had kept of what it served, if it can be read.
+    async fn kept(&self) -> Option<LastGood> {
+        match self.core.keeper.as_ref()?.read().await {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::error!(%error, "cannot read the local copy of what was served");
+                None
+            }
+        }
+    }
+
+    /// Holds what was served from the local copy against the log, once that is available again.
+    pub(crate) async fn leave_copy(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
+        let ended = self.reload(trigger, by, Aim::Everything).await;
+        if ended.event.as_ref().is_some_and(|event| event.outcome.is_live()) {
+            self.state.from_copy = false;
+        }
+        let is_refused = ended.is_refused();
+        let event = self.event(ended.event);
+        match self.kept().await.filter(|_| is_refused) {
+            Some(kept) => self.resume(trigger, by, &kept).await,
+            None => event,
+        }
+    }
+
+    /// Goes on from the local copy, which is served.
+    async fn resume(&mut self, trigger: Trigger, by: &str, kept: &LastGood) -> Arc<ReloadEvent> {
+        if let Err(error) = self.adopt_left_out(kept).await {
+            return self.store_failed(&error, None);
+        }
+        self.state.from_copy = false;
+        self.catch_up(trigger, by, None).await
+    }
+
+    /// Compiles everything anew. If that is refused, what is served stays, and what is new is brought in step by step.
+    pub(crate) async fn everything(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
+        if self.state.from_copy {
+            return self.leave_copy(trigger, by).await;
+        }
+        let ended = self.reload(trigger, by, Aim::Everything).await;
+        if ended.is_refused() && self.state.position < self.state.desired {
+            self.catch_up(trigger, by, None).await;
+        }
+        self.event(ended.event)
+    }
+
+    /// Serves the newest state of the log that passes as a whole, as far as it is looked for (from the head 1, 2, 4, ..
+    /// revisions back), and goes on from it step by step. What is served is never replaced by an earlier state.
+    pub(crate) async fn from_base(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
+        let (head, mut back) = (self.state.desired.get(), 1);
+        let lowest = match self.lowest_base().await {
+            Ok(lowest) => lowest,
+            Err(error) => return self.store_failed(&error, None),
+        };
+        let mut event = None;
+        while let Some(at) = head.checked_sub(back).map(RevisionNumber::new).filter(|at| *at >= lowest) {
+            if self.core.stop.is_cancelled() {
+                return self.event(event);
+            }
+            let ended = self.reload(trigger, by, Aim::At(at)).await;
+            if !ended.is_refused() {
+                let is_live = ended.event.as_ref().is_some_and(|event| event.outcome.is_live());
+                event = ended.event;
+                return if is_live { self.step_to_head(trigger, by, None).await } else { self.event(event) };
+            }
+            event = ended.event;
+            back *= 2;
+        }
+        match self.state.position {
+            RevisionNumber::ZERO => self.step_to_head(trigger, by, None).await,
+            _ => self.event(event),
+        }
+    }
+
+    /// The earliest state that may be served now.
+    async fn lowest_base(&self) -> Result<RevisionNumber, midflight_store::StoreError> {
+        match self.state.position {
+            RevisionNumber::ZERO => Ok(RevisionNumber::new(1)),
+            position => Ok(position.next().max(self.core.store.first().await?)),
+        }
+    }
+}
