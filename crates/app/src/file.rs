@@ -62,6 +62,7 @@ impl ConfigFile {
             owner: Some(self.owner()),
             // The file is what its operator points at, so it may take back what was changed past it.
             take_over: true,
+            computed_at: None,
             changes: vec![change],
         }
     }

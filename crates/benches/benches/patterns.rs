@@ -155,6 +155,7 @@ async fn edited(store: Arc<dyn Store>, count: usize) -> Vec<std::time::Duration>
         trigger: Trigger::Manual,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes,
     };
     for start in (0..count).step_by(100_000) {

@@ -126,6 +126,9 @@ pub struct Edit {
     pub owner: Option<Owner>,
     /// Whether documents that belong to someone else may be changed all the same, and change hands.
     pub take_over: bool,
+    /// The newest revision of the state that the changes were computed from, for an edit that is right on that state alone,
+    /// as a restore is. On a newer one it is refused, whichever documents changed; compute it again.
+    pub computed_at: Option<RevisionNumber>,
     /// What to change; no document twice.
     pub changes: Vec<Change>,
 }

@@ -236,6 +236,7 @@ impl Coordinator {
             trigger: edit.trigger,
             owner: edit.owner.clone(),
             take_over: true,
+            computed_at: None,
             changes: diff.inverse().changes().into_iter().map(since).collect(),
         };
         let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, Aim::Edit(&inverse)).await;

@@ -324,6 +324,9 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
     if head != state.position {
         return Err(LoadError::Behind);
     }
+    if let Some(computed_at) = edit.computed_at.filter(|at| *at != head) {
+        return Err(LoadError::Refused(Refusal::Stale { computed_at, head }));
+    }
     for (change, current) in edit.changes.iter().zip(&current) {
         let now = current.as_ref().map(Document::head);
         change

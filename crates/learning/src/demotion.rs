@@ -76,6 +76,7 @@ async fn demote(engine: &Engine, name: &str, usage: Usage) -> Result<(), Refusal
         trigger: Trigger::Learned,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: vec![Change::put(id, body).when(Precondition::Version(version))],
     };
     engine.apply(edit).await.map(drop).map_err(|refused| refused.refusal)

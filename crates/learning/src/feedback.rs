@@ -149,6 +149,7 @@ impl Classifier {
             trigger: Trigger::Learned,
             owner: None,
             take_over: false,
+            computed_at: None,
             // One that is there says what was learned of the same key before.
             changes: vec![Change::put(draft.id, draft.body).when(Precondition::None)],
         };

@@ -89,6 +89,7 @@ async fn apply(engine: &Engine, drafts: &[&Draft], model: &str) -> Result<Revisi
         trigger: Trigger::Learned,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: drafts.iter().map(put).collect(),
     };
     let accepted = engine.apply(edit).await.map_err(|refused| refused.refusal)?;

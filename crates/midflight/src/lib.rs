@@ -74,6 +74,7 @@
 //!     trigger: Trigger::Manual,
 //!     owner: None,
 //!     take_over: false,
+//!     computed_at: None,
 //!     changes: vec![Change::put(DocumentId::new("limits", "uploads").expect("a name"), json!({ "max": max }))],
 //! };
 //! engine.apply(put(json!(10))).await?;

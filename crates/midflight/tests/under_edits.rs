@@ -66,6 +66,7 @@ fn edit(changes: Vec<Change>) -> Edit {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes,
     }
 }

@@ -59,6 +59,7 @@ mod tests {
                 trigger: Trigger::Manual,
                 owner: None,
                 take_over: false,
+                computed_at: None,
                 changes: vec![Change::put(DocumentId::new("rules", "a").unwrap(), json!(n))],
             };
             let expected_head = store.head().await.unwrap();

@@ -50,7 +50,8 @@ impl From<Refusal> for ApiError {
             Refusal::Owned { .. } => Self::new(Code::Owned, format!("{said} (?take_over=true)")),
             Refusal::TooManyDocuments(_) => Self::new(Code::TooManyDocuments, said),
             Refusal::Busy { .. } => Self::new(Code::Busy, format!("{said} (queue_max)")),
-            Refusal::Contended { .. } => Self::new(Code::Contended, said),
+            Refusal::CallerBusy { .. } => Self::new(Code::Busy, format!("{said} (queue_per_caller_max)")),
+            Refusal::Contended { .. } | Refusal::Stale { .. } => Self::new(Code::Contended, said),
             Refusal::Stopping => Self::new(Code::Stopping, said),
             Refusal::Unknown { revision, why } => {
                 tracing::warn!(%revision, why, "it is not known whether the log took an edit");

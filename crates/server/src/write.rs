@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Change, Edit, Effect, Trigger};
+use midflight_core::{Change, Edit, Effect, RevisionNumber, Trigger};
 use midflight_engine::{Accepted, Ack as EngineAck, Refused, What};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -17,6 +17,9 @@ use crate::later::{Later, Planned};
 use crate::params::etag;
 use crate::problem::{ApiError, Code, ProblemItem};
 use crate::wire::{Ack, DocumentDiffAnswer, PlanAnswer, WriteAnswer, Written, ms};
+
+/// How often an edit is computed when the log moves under it.
+const COMPUTED_TRIES_MAX: u32 = 16;
 
 /// When a write is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
@@ -98,6 +101,7 @@ impl WriteParams {
             trigger: Trigger::ApiUpdate,
             owner: None,
             take_over: self.take_over,
+            computed_at: None,
             changes,
         }
     }
@@ -135,7 +139,7 @@ pub(crate) struct Heard {
 impl Heard {
     /// Waits until everybody has said, or the time is over.
     async fn of(app: &App, accepted: &Accepted, deadline: Instant) -> Self {
-        let revision = accepted.revision.as_ref().map_or(app.engine.served(), |revision| revision.number);
+        let revision = looked_at(app, accepted);
         let within = deadline.saturating_duration_since(Instant::now());
         let acks = tokio::select! {
             acks = app.engine.acks(revision, within) => acks,
@@ -181,6 +185,35 @@ pub(crate) async fn submit(app: &App, params: &WriteParams, edit: Edit) -> Resul
     let made = make(app, params, put).await?;
     let tried = Some(tried);
     Ok(Submitted::Scheduled(Box::new(Waiting { planned, tried, made })))
+}
+
+/// Counts how often an edit was computed from the state at the head of the log, as a restore is. It is computed again when
+/// the log moves meanwhile: what is made is right for the state that it is made on, or it is not made.
+#[derive(Debug, Default)]
+pub(crate) struct ComputedTries(u32);
+
+impl ComputedTries {
+    /// The head to compute from.
+    pub(crate) async fn head(&mut self, app: &App) -> Result<RevisionNumber, ApiError> {
+        self.0 += 1;
+        Ok(app.engine.store().head().await?)
+    }
+
+    /// Makes the edit if `head` is the newest still; none when it is to be computed again.
+    pub(crate) async fn submit(
+        &self,
+        app: &App,
+        params: &WriteParams,
+        head: RevisionNumber,
+        edit: Edit,
+    ) -> Result<Option<Submitted>, ApiError> {
+        match submit(app, params, Edit { computed_at: Some(head), ..edit }).await {
+            Err(error) if error.body().code == Code::Contended.as_str() && self.0 < COMPUTED_TRIES_MAX => {
+                Ok(None)
+            }
+            submitted => submitted.map(Some),
+        }
+    }
 }
 
 /// Schedules a reload.
@@ -311,12 +344,19 @@ fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
     }
 }
 
+/// The revision that an edit became, or that it was compared with when it changed nothing: by now another may be served.
+fn looked_at(app: &App, accepted: &Accepted) -> RevisionNumber {
+    let compared_with = || accepted.event.as_ref().map(|event| event.to);
+    let made = accepted.revision.as_ref().map(|revision| revision.number);
+    made.or_else(compared_with).unwrap_or_else(|| app.engine.served())
+}
+
 fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Option<Heard>) -> WriteAnswer {
     let unchanged = accepted.plan.is_none() && accepted.revision.is_none();
     let revision = match &accepted.revision {
         Some(revision) => Some(revision.number.get()),
         None if params.dry_run => None,
-        None => Some(app.engine.served().get()),
+        None => Some(looked_at(app, accepted).get()),
     };
     let here = if unchanged { "unchanged" } else { "success" };
     WriteAnswer {

@@ -67,6 +67,7 @@ fn edit(changes: impl IntoIterator<Item = Change>) -> Edit {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: changes.into_iter().collect(),
     }
 }
@@ -150,6 +151,7 @@ pub async fn owners_keep_what_is_theirs(log: Log) {
     let by = |owner: Option<&str>, take_over: bool| Edit {
         owner: owner.map(Owner::new),
         take_over,
+        computed_at: None,
         ..edit([put("a", json!({"by": owner}))])
     };
     try_append(&log, &by(None, false), number(0)).await.unwrap();

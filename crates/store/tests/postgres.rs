@@ -44,6 +44,7 @@ fn edit(name: &str, body: Value) -> Edit {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: vec![Change::put(id(name), body)],
     }
 }

@@ -30,6 +30,7 @@ fn edit(n: u64, text: &str) -> Edit {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: vec![Change::put(id, json!({ "n": n, "text": text }))],
     }
 }

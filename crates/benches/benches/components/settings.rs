@@ -172,6 +172,7 @@ fn put(body: &Value) -> Edit {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: vec![Change::put(id(), body.clone())],
     }
 }

@@ -75,6 +75,7 @@ pub fn put(body: Value) -> Edit {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: vec![Change::put(id(), body)],
     }
 }

@@ -201,6 +201,7 @@ fn edit_of(version: &DocumentVersion, changes: Vec<Change>) -> Edit {
         trigger: Trigger::Schedule,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes,
     }
 }

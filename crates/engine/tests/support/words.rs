@@ -112,6 +112,7 @@ pub fn edit(changes: impl IntoIterator<Item = Change>) -> Edit {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: changes.into_iter().collect(),
     }
 }

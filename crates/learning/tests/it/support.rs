@@ -92,6 +92,7 @@ pub(crate) fn edit(changes: Vec<Change>) -> Edit {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes,
     }
 }

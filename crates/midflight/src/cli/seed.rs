@@ -54,6 +54,7 @@ fn edit(documents: &Documents, paths: &[PathBuf]) -> Edit {
         trigger: Trigger::Startup,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: changes
             .map(|document| Change::put(document.id.clone(), Value::clone(&document.body)))
             .collect(),

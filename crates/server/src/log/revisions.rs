@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use midflight_core::{Change, DocumentId, DocumentName, Precondition, RevisionNumber, Trigger};
+use midflight_core::{Change, DocumentId, DocumentName, Edit, Precondition, RevisionNumber, Trigger};
 use midflight_engine::SCHEDULES;
 use midflight_store::{RevisionQuery, StoreError};
 use serde::Deserialize;
@@ -14,15 +14,12 @@ use crate::app::App;
 use crate::auth::Author;
 use crate::body::OptionalJsonBody;
 use crate::params::{self, InPath, Params};
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{
     DocumentAnswer, DocumentDiffAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList,
     WriteAnswer,
 };
-use crate::write::{WriteParams, answer, submit};
-
-/// How often a restore is made anew when the log moves under it.
-const RESTORE_TRIES_MAX: u32 = 4;
+use crate::write::{ComputedTries, WriteParams, answer};
 
 /// Which revisions to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -151,20 +148,16 @@ pub(super) async fn restore(
         reason => reason.to_owned(),
     };
     let params = params.or_reason(reason);
-    let mut tries = 0;
+    let mut tries = ComputedTries::default();
     loop {
-        tries += 1;
-        let head = app.engine.store().head().await?;
+        let head = tries.head(&app).await?;
         let back = between(&app, head, RevisionNumber::new(number), wanted).await?;
+        // The conditions are for one that is scheduled: it is made on whatever the state is then.
         let unchanged = Precondition::UnchangedSince(head);
         let changes: Vec<Change> = back.changes().into_iter().map(|change| change.when(unchanged)).collect();
-        let mut edit = params.edit(author.clone(), changes);
-        edit.trigger = Trigger::Manual;
-        match submit(&app, &params, edit).await {
-            // Somebody changed one of them meanwhile; what there is to bring back is another thing now.
-            Err(error)
-                if error.body().code == Code::PreconditionFailed.as_str() && tries < RESTORE_TRIES_MAX => {}
-            submitted => return Ok(answer(&app, &params, submitted?)),
+        let edit = Edit { trigger: Trigger::Manual, ..params.edit(author.clone(), changes) };
+        if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
+            return Ok(answer(&app, &params, submitted));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::log::every;
 use crate::params::{InPath, PageParams, Params, document, precondition};
 use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{DocumentAnswer, WriteAnswer};
-use crate::write::{WriteParams, answer, submit};
+use crate::write::{ComputedTries, WriteParams, answer};
 
 /// The rulesets that are served, by id, with their counts.
 #[utoipa::path(get, path = "/api/v1/rulesets", tag = "rules", params(PageParams),
@@ -85,19 +85,25 @@ pub(super) async fn delete_ruleset(
 ) -> Result<Response, ApiError> {
     let id = id(&app, &ruleset)?;
     let asked = precondition(&headers)?;
-    let (at, heads) = app.engine.store().heads(std::slice::from_ref(&id)).await?;
-    let is_there = heads.into_iter().flatten().any(|head| head.body.is_some());
-    if !is_there && asked == Precondition::None {
-        return Err(absent(&id));
+    let mut tries = ComputedTries::default();
+    loop {
+        let head = tries.head(&app).await?;
+        let now = app.engine.store().document_at(&id, head).await?;
+        let is_there = now.is_some_and(|document| document.body.is_some());
+        if !is_there && asked == Precondition::None {
+            return Err(absent(&id));
+        }
+        let mut changes = vec![Change::delete(id.clone()).when(asked)];
+        if is_there {
+            let rules = every(&app, &app.rules_kind, &format!("{ruleset}/"), head).await?;
+            let unchanged = Precondition::UnchangedSince(head);
+            changes.extend(rules.into_iter().map(|rule| Change::delete(rule.id).when(unchanged)));
+        }
+        let edit = params.edit(author.clone(), changes);
+        if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
+            return Ok(answer(&app, &params, submitted));
+        }
     }
-    let mut changes = vec![Change::delete(id).when(asked)];
-    if is_there {
-        let rules = every(&app, &app.rules_kind, &format!("{ruleset}/"), at).await?;
-        let unchanged = Precondition::UnchangedSince(at);
-        changes.extend(rules.into_iter().map(|rule| Change::delete(rule.id).when(unchanged)));
-    }
-    let submitted = submit(&app, &params, params.edit(author, changes)).await?;
-    Ok(answer(&app, &params, submitted))
 }
 
 /// The document of a ruleset.

@@ -9,12 +9,16 @@ use midflight_engine::Validated;
 
 use super::wire::{InvalidRule, ValidationAnswer};
 use crate::app::App;
+use crate::auth::Author;
 use crate::problem::{ApiError, ProblemBody};
 
 /// Whether all that the log holds is valid by itself and together, and keeps its checks. What is served stays as it is.
-#[utoipa::path(post, path = "/api/v1/rules/hot-reload/validate", tag = "hot-reload",
+#[utoipa::path(post, path = "/api/v1/rules/hot-reload/validate", tag = "hot-reload", security(("token" = [])),
     responses((status = 200, body = ValidationAnswer), (status = "default", body = ProblemBody)))]
-pub(super) async fn validate(State(app): State<App>) -> Result<Json<ValidationAnswer>, ApiError> {
+pub(super) async fn validate(
+    _author: Author,
+    State(app): State<App>,
+) -> Result<Json<ValidationAnswer>, ApiError> {
     let Validated { revision, documents, problems } = app.engine.validate().await?;
     let total_rules = documents.get(&app.rules_kind).copied().unwrap_or(0);
     let errors: Vec<_> = problems.iter().map(invalid).collect();

@@ -45,6 +45,7 @@ async fn a_revision_that_does_not_hold_makes_it_unhealthy_until_it_is_replaced()
         trigger: Trigger::Manual,
         owner: None,
         take_over: false,
+        computed_at: None,
         changes: vec![Change::put(id, json!({"rule_name": 3}))],
     };
     let (created_at, expected_head) = (Timestamp::now(), RevisionNumber::new(2));

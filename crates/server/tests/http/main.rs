@@ -6,6 +6,7 @@ mod access;
 mod bad_input;
 mod budgets;
 mod config;
+mod contention;
 mod health;
 mod log;
 mod patterns;

@@ -157,7 +157,7 @@ async fn the_seeds_reload_echoes_what_it_was_asked_for() {
 #[tokio::test]
 async fn the_seeds_validate_and_monitoring_answer() {
     let server = server().await.with_loans().await;
-    let valid = read(&server, &format!("{HOT}/validate"), json!({})).await.ok();
+    let valid = server.post(&format!("{HOT}/validate"), &json!({})).await.ok();
     assert_eq!(
         (&valid["valid"], &valid["total_rules"], &valid["invalid_rules"]),
         (&json!(true), &json!(2), &json!(0))

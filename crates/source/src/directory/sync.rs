@@ -146,6 +146,7 @@ impl Sync {
             trigger: Trigger::FileWatch,
             owner: Some(self.owner.clone()),
             take_over: false,
+            computed_at: None,
             changes: planned.changes,
         };
         match self.engine.apply(edit).await {

@@ -102,6 +102,7 @@ impl House {
             trigger: Trigger::ApiUpdate,
             owner: owner.map(Owner::new),
             take_over,
+            computed_at: None,
             changes,
         };
         self.engine.apply(edit).await.unwrap().revision.unwrap().number
@@ -361,6 +362,7 @@ async fn nobody_elses_documents_are_touched() {
         trigger: Trigger::ApiUpdate,
         owner: None,
         take_over,
+        computed_at: None,
         changes: vec![put("free", 3)],
     };
     let refused = house.engine.apply(edit(false)).await.unwrap_err().to_string();
@@ -431,6 +433,7 @@ async fn copies_of_a_directory_do_not_undo_each_other() {
         trigger: Trigger::FileWatch,
         owner: Some(owner),
         take_over: false,
+        computed_at: None,
         changes: vec![Change::put(id("a"), json!({"n": 2})), Change::put(id("b"), json!({"n": 2}))],
     };
     house.engine.apply(edit.clone()).await.unwrap();
