@@ -42,6 +42,8 @@ async fn with_slow_patterns(server: Server, count: usize) -> (Server, Value) {
 async fn a_query_that_takes_too_long_is_refused_and_the_next_is_answered() {
     let server = server_with(|options| options.limits.classify_ms_max = 1).await;
     let (server, query) = with_slow_patterns(server, 60).await;
+    let first = json!({"pattern": "ciao", "category": "GREETING", "order": 1});
+    assert_eq!(server.put("/api/v1/patterns/ciao", &first).await.status, 201);
     let answer = server.post("/api/v1/patterns/classify", &query).await;
     assert_eq!(
         (answer.status.as_u16(), &answer.json["code"]),
@@ -51,7 +53,7 @@ async fn a_query_that_takes_too_long_is_refused_and_the_next_is_answered() {
     );
     assert!(answer.json["detail"].as_str().unwrap().contains("1 ms (classify_ms_max)"));
     let answer = server.post("/api/v1/patterns/classify", &json!({"query": "ciao"})).await;
-    assert_eq!((answer.status.as_u16(), &answer.json["source"]), (200, &json!("none")));
+    assert_eq!((answer.status.as_u16(), &answer.json["source"]), (200, &json!("pattern")));
 }
 
 #[tokio::test]
