@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use midflight_engine::Work;
-use midflight_learning::Looked;
+use midflight_learning::{AskedBy, Looked};
 use midflight_patterns::ClassifyError;
 
 use super::wire::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
 use crate::app::App;
+use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::compute::{TimeLimit, brief};
 use crate::problem::{ApiError, Code, ProblemBody};
@@ -18,16 +19,21 @@ use crate::problem::{ApiError, Code, ProblemBody};
 #[utoipa::path(post, path = "/api/v1/patterns/classify", tag = "patterns", request_body = ClassifyBody,
     responses((status = 200, body = ClassificationAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn classify(
+    Extension(caller): Extension<Caller>,
     State(app): State<App>,
     JsonBody(body): JsonBody<ClassifyBody>,
 ) -> Result<Json<ClassificationAnswer>, ApiError> {
     let began = Instant::now();
+    let asked_by = match caller {
+        Caller::Anonymous => AskedBy::Anonymous,
+        Caller::Known { .. } => AskedBy::Known,
+    };
     let (query, profile) = (body.query, body.profile);
     let (query, looked) = match app.classifier.look(&query, profile.as_deref(), &brief()) {
         Err(ClassifyError::TooExpensive { .. }) => look_long(&app, query, profile).await?,
         looked => (query, looked.map_err(|error| refused(&error))?),
     };
-    let answer = app.classifier.answer(&query, looked).await;
+    let answer = app.classifier.answer(&query, looked, asked_by).await;
     app.metrics.classified(answer.source, answer.llm_used, began.elapsed());
     Ok(Json(ClassificationAnswer::new(answer, began.elapsed())))
 }
@@ -54,7 +60,11 @@ pub(super) async fn normalize(
     let patterns = app.patterns.load();
     let normalized = patterns.normalize(&body.query, body.profile.as_deref());
     let normalized = normalized.map_err(|error| refused(&error))?;
-    Ok(Json(NormalizedAnswer { normalized, revision: patterns.revision().get() }))
+    Ok(Json(NormalizedAnswer {
+        normalized,
+        revision: patterns.revision().get(),
+        quarantined: patterns.quarantined().into(),
+    }))
 }
 
 /// A query that cannot be classified.

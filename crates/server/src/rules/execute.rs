@@ -160,7 +160,8 @@ fn run_all(app: &App, body: &BatchBody, limit: TimeLimit, work: &Work) -> Result
     summary.execution_time_ms = ms(began.elapsed());
     app.metrics.executed(began.elapsed());
     let revision = rules.revision().get();
-    json(&BatchAnswer { results, summary, registry_version: revision, revision })
+    let quarantined = rules.quarantined().into();
+    json(&BatchAnswer { results, summary, registry_version: revision, revision, quarantined })
 }
 
 fn refused(error: &ExecuteError) -> ApiError {
