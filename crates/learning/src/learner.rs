@@ -197,6 +197,7 @@ impl Learner {
             take_over: false,
             computed_at: None,
             changes,
+            key: None,
         };
         match self.engine.apply(edit).await {
             Ok(accepted) => Ok(accepted.revision.map_or(self.engine.served(), |revision| revision.number)),

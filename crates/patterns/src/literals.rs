@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use midflight_engine::Work;
+use midflight_engine::{Interrupted, Work};
 
 use crate::Match;
 use crate::pattern::Pattern;
@@ -44,7 +44,8 @@ pub(crate) fn find<'a>(
     part: &'a Part<Literals>,
     text: &str,
     mut best: Option<&'a Pattern>,
-) -> Option<&'a Entry> {
+    work: &Work,
+) -> Result<Option<&'a Entry>, Interrupted> {
     let mut found = None;
     // A literal may be found at every byte of the text, and an exclusion looks through all of it.
     let mut refused = HashSet::new();
@@ -64,11 +65,11 @@ pub(crate) fn find<'a>(
         }
         match &pattern.said.conditions {
             Some(_) if refused.contains(&*pattern.id) => {}
-            Some(conditions) if !conditions.hold(text) => drop(refused.insert(&*pattern.id)),
+            Some(conditions) if !conditions.hold(text, work)? => drop(refused.insert(&*pattern.id)),
             _ => (best, found) = (Some(pattern), Some(entry)),
         }
     }
-    found
+    Ok(found)
 }
 
 /// Whether no word goes on at either end: as `\b` of a regex, but for ends of the literal that are no word themselves.

@@ -78,8 +78,9 @@ async fn a_revision_that_is_left_out_is_marked_and_its_release_is_said() {
         take_over: false,
         computed_at: None,
         changes: vec![Change::put(id, json!({"rule_name": 3}))],
+        key: None,
     };
-    let (created_at, expected_head) = (Timestamp::now(), RevisionNumber::new(2));
+    let (created_at, expected_head) = (Timestamp::now(), store.head().await.unwrap());
     let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
     store.append(new).await.unwrap();
     assert_eq!(server.post("/api/v1/rules/hot-reload/reload", &json!({})).await.status, 422);
