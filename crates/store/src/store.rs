@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber};
+use midflight_core::{
+    Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
+};
 
 use tokio::sync::watch;
 

@@ -114,6 +114,7 @@ async fn a_document_past_the_file_refers_to_what_the_program_allows_and_the_file
         take_over: true,
         computed_at: None,
         changes: vec![Change::put("config/app".parse().unwrap(), json!({"token": reference}))],
+        key: None,
     };
     for (references, expected) in [
         (References::none(), Err("--reference-dir")),

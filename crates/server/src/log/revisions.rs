@@ -97,7 +97,7 @@ async fn listed(app: &App, asked: RevisionNumber) -> Result<ListedRevision, ApiE
     if let Some(listed) = newest.filter(|listed| listed.revision.number == asked) {
         return Ok(listed);
     }
-    let (first, head) = (store.first().await?, store.head().await?);
+    let (first, head) = (store.first().await?, store.head().await?.number);
     Err(match asked != RevisionNumber::ZERO && asked < first {
         true => StoreError::Compacted { asked, first }.into(),
         false => StoreError::NoSuchRevision { asked, head }.into(),

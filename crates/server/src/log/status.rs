@@ -38,7 +38,7 @@ pub(super) async fn list_replicas(State(app): State<App>) -> Result<Json<Replica
 
 async fn everyone(app: &App) -> Result<Vec<ReplicaAnswer>, StoreError> {
     let seen = app.engine.replicas().await?;
-    let (head, now) = (app.engine.store().head().await?, Timestamp::now());
+    let (head, now) = (app.engine.store().head().await?.number, Timestamp::now());
     let mut items = Vec::with_capacity(seen.len());
     let mut waiting = BTreeMap::new();
     for one in &seen {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
+use midflight_core::{Change, DocumentId, Edit, Trigger};
 use midflight_store::{MemoryStore, NewRevision, Store};
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
+use midflight_core::{Change, DocumentId, Edit, Trigger};
 use midflight_store::{MemoryStore, NewRevision, Store};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};

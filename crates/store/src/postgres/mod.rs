@@ -17,7 +17,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber};
+use midflight_core::{
+    Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
+};
 
 use tokio::sync::watch;
 
