@@ -94,7 +94,7 @@ async fn compare(
     let (one, made_by) = match done.await {
         // It is one document that takes so long, so asking for less would not help: it is only said to differ.
         Err(error) if error.body().code == Code::TooExpensive.as_str() => {
-            return Ok(One::Differs(marked_unread(&id, old_bytes, new_bytes)));
+            return Ok(One::Differs(marked_unread(id, old_bytes, new_bytes)));
         }
         done => done??,
     };
