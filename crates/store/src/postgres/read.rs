@@ -143,8 +143,8 @@ pub(super) async fn changed(
     sql.push(" ORDER BY d.kind, d.name LIMIT ").push_bind(i64::from(query.limit) + 1);
     sql.push(") d ON TRUE ORDER BY d.kind, d.name");
     let rows = session.rows(sql.build()).await?;
-    check_readable(&rows, query.after.next().min(query.upto))?;
     check_readable(&rows, query.upto)?;
+    check_readable(&rows, query.after.next().min(query.upto))?;
     let items = with_document(rows)?.iter().map(row::id).collect::<Result<_, _>>()?;
     Ok(Page::cut(items, query.limit, DocumentId::clone))
 }

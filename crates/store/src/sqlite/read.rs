@@ -116,8 +116,8 @@ pub(super) async fn changed(
     query: ChangedQuery,
 ) -> Result<Page<DocumentId, DocumentId>, StoreError> {
     let mut reader = readers.begin().await.map_err(failure)?;
-    readable(&mut reader, query.after.next().min(query.upto)).await?;
     readable(&mut reader, query.upto).await?;
+    readable(&mut reader, query.after.next().min(query.upto)).await?;
     let mut sql =
         QueryBuilder::<Sqlite>::new("SELECT DISTINCT d.kind, d.name FROM documents d WHERE d.revision > ");
     sql.push_bind(signed(query.after)).push(" AND d.revision <= ").push_bind(signed(query.upto));
