@@ -1,15 +1,13 @@
 //! A log that is not the one that was followed, on a log in memory, and edits that are made once (HR-14).
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{Bench, Words, edit, put};
 use midflight_bus::{Bus as _, Hint, MemoryBus};
 use midflight_core::{Edit, Outcome, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Refusal};
 use midflight_store::{LastGoodFile, MemoryStore, Store as _};
-use support::{Bench, Words, edit, put};
 
 /// Waits for a condition, which must come about by itself.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -27,13 +25,19 @@ async fn a_start_with_a_copy_that_is_ahead_of_the_log_serves_the_copy_and_says_s
     let folder = tempfile::tempdir().unwrap();
     let copy = || LastGoodFile::new(folder.path().join("copy"));
     let log = MemoryStore::new();
-    let bench = Bench::with(log.clone(), |builder, _| drop(builder.last_good(copy()))).await;
+    let bench = Bench::with(log.clone(), |builder, _| {
+        builder.last_good(copy());
+    })
+    .await;
     bench.engine.apply(edit([put("a", "one")])).await.unwrap();
     let earlier = log.copy();
     bench.engine.apply(edit([put("a", "two")])).await.unwrap();
     bench.engine.stop().await;
 
-    let bench = Bench::with(earlier.clone(), |builder, _| drop(builder.last_good(copy()))).await;
+    let bench = Bench::with(earlier.clone(), |builder, _| {
+        builder.last_good(copy());
+    })
+    .await;
     let status = bench.engine.status();
     let diverged = status.diverged.unwrap();
     assert_eq!((diverged.position.get(), diverged.found.number.get()), (2, 1));
@@ -49,7 +53,10 @@ async fn a_start_with_a_copy_that_is_ahead_of_the_log_serves_the_copy_and_says_s
     assert_eq!((bench.text("a").as_deref(), bench.engine.served().get()), (Some("one"), 1));
     bench.engine.apply(edit([put("a", "three")])).await.unwrap();
     bench.engine.stop().await;
-    let bench = Bench::with(earlier, |builder, _| drop(builder.last_good(copy()))).await;
+    let bench = Bench::with(earlier, |builder, _| {
+        builder.last_good(copy());
+    })
+    .await;
     assert_eq!((bench.engine.status().diverged, bench.text("a").as_deref()), (None, Some("three")));
     bench.engine.stop().await;
 }
@@ -63,13 +70,16 @@ async fn a_start_on_another_log_is_told_by_its_id() {
         let log = MemoryStore::new();
         log.append(midflight_store::NewRevision {
             edit: &edit([put("a", "one")]),
-            created_at: support::midflight_engine_now(),
+            created_at: crate::support::midflight_engine_now(),
             expected_head: log.head().await.unwrap(),
             documents_max: 9,
         })
         .await
         .unwrap();
-        let bench = Bench::with(log, |builder, _| drop(builder.last_good(copy()))).await;
+        let bench = Bench::with(log, |builder, _| {
+            builder.last_good(copy());
+        })
+        .await;
         assert_eq!(bench.engine.status().diverged.is_some(), round == 1);
         bench.engine.stop().await;
     }
