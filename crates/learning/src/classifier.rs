@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use midflight_components::Llm;
-use midflight_core::RevisionNumber;
 use midflight_engine::Engine;
-use midflight_live::Live;
+use midflight_live::{Basis, Live};
 use midflight_patterns::{
     Classification, ClassifyError, LearnFrom, LearningPolicy, NotLearned, PatternsSnapshot, Prompt,
 };
@@ -112,7 +111,7 @@ struct Unknown {
     prompt: Arc<Prompt>,
     key: String,
     text: String,
-    revision: RevisionNumber,
+    basis: Basis,
     /// What is to become of the answer.
     policy: Arc<LearningPolicy>,
 }
@@ -267,12 +266,12 @@ impl Shared {
     /// What the patterns say, or that an LLM is to be asked.
     fn look(&self, query: &str, profile: Option<&str>) -> Result<Result<Answer, Unknown>, ClassifyError> {
         let patterns = self.patterns.load();
-        let revision = patterns.revision();
+        let basis = patterns.basis();
         let Classification { profile_name, text, key, found, .. } = patterns.classify(query, profile)?;
         if let Some(found) = found {
             let of_profile = found.pattern.shared_profile();
             self.counting.count([(found.pattern.shared_id(), Counter::Used), (of_profile, Counter::Matched)]);
-            return Ok(Ok(Answer::found(&found, key, revision)));
+            return Ok(Ok(Answer::found(&found, key, basis)));
         }
         let profile = Arc::clone(profile_name);
         let why = match patterns.prompt(&profile) {
@@ -287,16 +286,16 @@ impl Shared {
                 // Without a policy nothing is learned, and the LLM is asked within the bounds that one has by default.
                 let policy = patterns.learning(&profile).cloned().unwrap_or_default();
                 let prompt = Arc::clone(prompt);
-                return Ok(Err(Unknown { prompt, profile, key, text, revision, policy }));
+                return Ok(Err(Unknown { prompt, profile, key, text, basis, policy }));
             }
         };
         self.counting.count([(&profile, Counter::None)]);
-        Ok(Ok(Answer::none(why, key, revision)))
+        Ok(Ok(Answer::none(why, key, basis)))
     }
 
     fn unanswered(&self, why: impl Into<Arc<str>>, unknown: Unknown) -> Answer {
         self.counting.count([(&unknown.profile, Counter::None)]);
-        Answer::none(why, unknown.key, unknown.revision)
+        Answer::none(why, unknown.key, unknown.basis)
     }
 
     /// The answer that an opinion makes, when it is there.
@@ -306,7 +305,7 @@ impl Shared {
             Ok(opined) => match unknown.prompt.category(&opined.category) {
                 Some(category) => {
                     self.counting.count([(&unknown.profile, Counter::Llm)]);
-                    return Answer::of_llm(&opined, category, unknown.key, unknown.revision);
+                    return Answer::of_llm(&opined, category, unknown.key, unknown.basis);
                 }
                 // Who asked first was served another prompt.
                 None => Silence::asked("the prompt changed while the LLM was asked; ask again"),

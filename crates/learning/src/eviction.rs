@@ -131,7 +131,7 @@ impl Evictor {
     /// Whether it is still as it was learned. What a person approved, changed or disabled is theirs.
     async fn is_as_learned(&mut self, candidate: &Candidate) -> Result<bool, StoreError> {
         let Candidate { id, version, .. } = candidate;
-        let newest = self.engine.store().versions(id, None, 1).await?;
+        let newest = self.engine.store().versions(id, None, 1, None).await?;
         let is_learned = newest
             .items
             .first()

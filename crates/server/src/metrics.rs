@@ -27,6 +27,7 @@ pub(crate) enum Metric {
     DesiredRevision,
     Quarantined,
     StoreAvailable,
+    StoreLastAnswer,
     FromCopy,
     CopyCurrent,
     BusConnected,
@@ -50,7 +51,7 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
-    const ALL: [Self; 28] = [
+    const ALL: [Self; 29] = [
         Self::RuleReloads,
         Self::RuleReloadTime,
         Self::RulesReloaded,
@@ -59,6 +60,7 @@ impl Metric {
         Self::DesiredRevision,
         Self::Quarantined,
         Self::StoreAvailable,
+        Self::StoreLastAnswer,
         Self::FromCopy,
         Self::CopyCurrent,
         Self::BusConnected,
@@ -91,6 +93,7 @@ impl Metric {
             Self::DesiredRevision => "midflight_desired_revision",
             Self::Quarantined => "midflight_quarantined_revisions",
             Self::StoreAvailable => "midflight_store_available",
+            Self::StoreLastAnswer => "midflight_store_last_answer_seconds",
             Self::FromCopy => "midflight_from_copy",
             Self::CopyCurrent => "midflight_copy_current",
             Self::BusConnected => "midflight_bus_connected",
@@ -123,7 +126,8 @@ impl Metric {
             Self::RegistryVersion => "The revision that is served",
             Self::DesiredRevision => "The newest revision known to be in the log",
             Self::Quarantined => "Revisions that are left out, since they did not hold here",
-            Self::StoreAvailable => "1 while the log can be reached",
+            Self::StoreAvailable => "1 while the log answers, as measured",
+            Self::StoreLastAnswer => "Time since the log last answered, in seconds; -1 if it never did",
             Self::FromCopy => {
                 "1 while what is served comes from the local copy, since the log was away at the start"
             }
@@ -289,7 +293,8 @@ impl Metrics {
             (Metric::RegistryVersion, status.served.get() as f64),
             (Metric::DesiredRevision, status.desired.get() as f64),
             (Metric::Quarantined, status.quarantined.len() as f64),
-            (Metric::StoreAvailable, truth(status.store_error.is_none())),
+            (Metric::StoreAvailable, truth(status.store.available)),
+            (Metric::StoreLastAnswer, status.store.answered.map_or(-1.0, |ago| ago.as_secs_f64())),
             (Metric::FromCopy, truth(status.from_copy)),
             (Metric::CopyCurrent, truth(status.copy_error.is_none())),
             (Metric::BusConnected, truth(bus.connected)),

@@ -106,7 +106,7 @@ pub(crate) async fn call(
             let status = if report.is_live() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
             (status, Json(report.to_json())).into_response()
         }
-        WebhookAction::Apply => match apply(&app, &by, &mark, &bytes).await? {
+        WebhookAction::Apply => match apply(&app, &hook, (&by, &mark), &bytes).await? {
             Some(response) => response,
             None => return Ok(repeated()),
         },
@@ -123,12 +123,18 @@ fn repeated() -> Response {
 }
 
 /// Makes the edit of a request; none when another replica has made it.
-async fn apply(app: &App, by: &str, mark: &str, bytes: &[u8]) -> Result<Option<Response>, ApiError> {
+async fn apply(
+    app: &App,
+    hook: &WebhookSettings,
+    (by, mark): (&str, &str),
+    bytes: &[u8],
+) -> Result<Option<Response>, ApiError> {
     let request: ApplyRequest = body::parse(bytes)?;
     if was_taken(app, by, mark).await? {
         return Ok(None);
     }
     let changes = changes(request.changes)?;
+    hook.scope.allows(&changes).map_err(|why| ApiError::new(Code::Forbidden, format!("{by} {why}")))?;
     let reason = match request.reason.as_str() {
         "" => mark.to_owned(),
         reason => format!("{reason} ({mark})"),
@@ -137,7 +143,7 @@ async fn apply(app: &App, by: &str, mark: &str, bytes: &[u8]) -> Result<Option<R
     let mut edit = params.edit(Author(by.to_owned()), changes);
     edit.trigger = Trigger::Webhook;
     let submitted = submit(app, &params, edit).await?;
-    Ok(Some(answer(app, &params, submitted)))
+    Ok(Some(answer(app, &params, submitted).await))
 }
 
 /// Whether the log has the edit of a request already, from as long ago as it could come again.
@@ -145,9 +151,10 @@ async fn was_taken(app: &App, by: &str, mark: &str) -> Result<bool, ApiError> {
     let mut before: Option<RevisionNumber> = None;
     let since = Timestamp::now().as_second() - 2 * TOLERANCE_S;
     loop {
-        let query = RevisionQuery { kind: None, before, limit: LOOKED_AT_MAX };
+        let query =
+            RevisionQuery { before, limit: LOOKED_AT_MAX, changes_max: Some(0), ..RevisionQuery::default() };
         let page = app.engine.store().revisions(query).await?;
-        for revision in &page.items {
+        for revision in page.items.iter().map(|listed| &listed.revision) {
             if revision.created_at.as_second() < since {
                 return Ok(false);
             }
@@ -213,13 +220,17 @@ fn mac(secret: &midflight_config::Secret) -> Option<Hmac<Sha256>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::WebhookScope;
     use midflight_config::Secret;
 
     /// The example of the specification's own documents.
     #[test]
     fn a_signature_holds_for_its_secret_its_time_and_its_body_alone() {
-        let hook =
-            |secret: &str| WebhookSettings { secret: Secret::new(secret), action: WebhookAction::Reload };
+        let hook = |secret: &str| WebhookSettings {
+            secret: Secret::new(secret),
+            action: WebhookAction::Reload,
+            scope: WebhookScope::default(),
+        };
         let good = hook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let (id, sent, body) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", br#"{"test": 2432232314}"#);
         let signature = "v0,x v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";

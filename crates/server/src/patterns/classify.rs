@@ -42,7 +42,11 @@ pub(super) async fn normalize(
     let patterns = app.patterns.load();
     let normalized = patterns.normalize(&body.query, body.profile.as_deref());
     let normalized = normalized.map_err(|error| refused(&error))?;
-    Ok(Json(NormalizedAnswer { normalized, revision: patterns.revision().get() }))
+    Ok(Json(NormalizedAnswer {
+        normalized,
+        revision: patterns.revision().get(),
+        quarantined: patterns.quarantined().into(),
+    }))
 }
 
 /// A query that cannot be classified.

@@ -57,7 +57,7 @@ async fn an_emptied_directory_deletes_nothing_until_it_is_confirmed() {
     assert_eq!((status.held, status.blocked, house.served().len()), (None, false, 0));
     let newest = RevisionQuery { limit: 1, ..RevisionQuery::default() };
     let newest = house.engine.store().revisions(newest).await.unwrap().items.remove(0);
-    assert_eq!(newest.reason, "3 deleted; confirmed by ann");
+    assert_eq!(newest.revision.reason, "3 deleted; confirmed by ann");
     // A confirmation is for one look.
     house.write_files(1);
     until(&source, "the file", |status| status.documents == 1 && !status.blocked).await;

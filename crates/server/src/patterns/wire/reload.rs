@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::wire::{Ack, ReloadAnswer, StatisticsAnswer};
+use crate::wire::{Ack, QuarantinedRevisions, ReloadAnswer, StatisticsAnswer};
 
 /// What to reload. Every replica looks at the log as a whole, so that it never serves a mix of two revisions.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -39,6 +39,8 @@ pub(in super::super) struct ReloadedPatterns {
     pub(in super::super) patterns: usize,
     /// The revision that is served here.
     pub(in super::super) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(in super::super) quarantined: QuarantinedRevisions,
     /// How long it took here.
     pub(in super::super) reload_time_ms: f64,
     /// When it began.
@@ -54,6 +56,8 @@ pub(in super::super) struct HotReloadMetrics {
     pub(in super::super) categories: BTreeMap<String, usize>,
     /// The revision that is served.
     pub(in super::super) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(in super::super) quarantined: QuarantinedRevisions,
     /// The newest revision known to be in the log.
     pub(in super::super) desired_revision: u64,
     /// Whether hints that the log moved come in.
