@@ -210,16 +210,18 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         let mut draft = Draft::new(&self.defaults);
         let mut problems = self.wrong.clone();
         if let Some(document) = document {
-            problems.append(refuse_literal_secrets(document, &self.keys));
             draft.say(document);
         }
         let mut of_document = self.keys_in(&draft);
         draft.cover(document, &self.overrides, &self.defaults);
         let keys = self.keys_in(&draft);
-        if let (Some(document), Writer::Log) = (document, by) {
-            // What a variable covers here is a secret all the same.
-            of_document.keep_secrets_of(&keys);
-            problems.append(refuse_open_references(document, &of_document));
+        // What a variable covers here is a secret all the same.
+        of_document.keep_secrets_of(&keys);
+        if let Some(document) = document {
+            problems.append(refuse_literal_secrets(document, &of_document));
+            if by == Writer::Log {
+                problems.append(refuse_open_references(document, &of_document));
+            }
         }
         problems.append(draft.resolve(&self.defaults, around, by, &keys));
         draft.secrets(&keys, &mut |secret| {
