@@ -174,6 +174,8 @@ impl Coordinator {
         shown.clone_from(&self.state);
         // What the log said is told to other replicas too.
         shown.store_error = self.state.store_error.as_deref().map(|why| (self.core.redact)(why));
+        drop(shown);
+        self.core.fleet.changed();
     }
 
     /// Tells the other replicas. That it cannot be told delays them and loses nothing.

@@ -19,7 +19,7 @@ use crate::core::{Clock, Core, Redact};
 use crate::dry_runs::DryRunner;
 use crate::faults::Faults;
 use crate::fleet::{Ack, Fleet, Identity};
-use crate::follower::{Bell, Refresh, follow};
+use crate::follower::{Bell, Refresh, follow, follow_availability};
 use crate::ground::Ground;
 use crate::history::History;
 use crate::keeper::Keeper;
@@ -28,7 +28,7 @@ use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
 use crate::requests::Requests;
 use crate::schedule::{Agenda, Scheduled, Scheduler, Schedules};
-use crate::status::{EngineStatus, KindStatus, State};
+use crate::status::{EngineStatus, KindStatus, State, StoreStatus};
 use crate::workers::Workers;
 use crate::{DocumentSchema, Kind, Limits};
 
@@ -162,7 +162,12 @@ impl EngineBuilder {
         let state = State { behind: all.collect(), ..State::new(started_at) };
         let shown = Arc::new(RwLock::new(state));
         let core = Arc::new(Core {
-            fleet: Arc::new(Fleet::new(self.identity, started_at, Arc::clone(&shown))),
+            fleet: Arc::new(Fleet::new(
+                self.identity,
+                started_at,
+                Arc::clone(&shown),
+                Arc::clone(&self.store),
+            )),
             cell: WorldCell::new(self.world.build()),
             ground,
             schedules,
@@ -204,7 +209,8 @@ impl EngineBuilder {
         if let Some(keeper) = &core.keeper {
             tasks.spawn(Arc::clone(keeper).run(stop.clone()));
         }
-        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
+        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&bell), stop.clone()));
+        tasks.spawn(follow_availability(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
         tasks.spawn(coordinator.run());
         tasks.spawn(dry_runner.run());
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
@@ -441,6 +447,7 @@ impl Engine {
             documents: ground.map_or(0, |ground| ground.count(&registered.name)),
             figures: world.get_any(registered.slot).map_or_else(Vec::new, |it| registered.kind.figures(it)),
         };
+        let store = StoreStatus::new(self.core.store.availability(), &state, self.core.now());
         EngineStatus {
             desired: state.desired.max(world.revision()),
             served: world.revision(),
@@ -448,7 +455,7 @@ impl Engine {
             last_checked_at: state.last_checked_at,
             last_refused: state.last_refused,
             quarantined: state.quarantine,
-            store_error: state.store_error,
+            store,
             from_copy: state.from_copy,
             behind: state.behind,
             failed_checks: state.failed_checks,

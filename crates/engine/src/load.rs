@@ -247,7 +247,9 @@ async fn state_at(store: &dyn Store, at: RevisionNumber) -> Result<Vec<Document>
     loop {
         let query = DocumentQuery { at: Some(at), after, limit: PAGE, ..DocumentQuery::default() };
         let page = store.documents(query).await?;
-        documents.extend(page.items);
+        for document in &page.items {
+            documents.push(document.parse()?);
+        }
         after = page.next;
         if after.is_none() {
             return Ok(documents);

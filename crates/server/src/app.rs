@@ -12,15 +12,18 @@ use midflight_learning::Classifier;
 use midflight_live::Live;
 use midflight_patterns::PatternsSnapshot;
 use midflight_rules::RulesSnapshot;
+use midflight_source::DirectoryHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Tokens;
 use crate::backend::Backend;
+use crate::byte_budget::ByteBudget;
+use crate::compute::ComputePool;
 use crate::config::{Settings, own_id};
-use crate::directories::Statuses;
 use crate::hub::Hub;
+use crate::merge::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::webhooks::Heard;
@@ -49,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) hub: Hub,
     pub(crate) limits: ServerLimits,
+    /// Runs what takes too long for the async threads.
+    pub(crate) compute: ComputePool,
     pub(crate) hot_reload: HotReloadSettings,
     pub(crate) replica_id: String,
     pub(crate) backend: Backend,
@@ -59,10 +64,19 @@ pub(crate) struct Shared {
     pub(crate) requires_token: bool,
     /// Takes the secrets of the config out of what is told.
     pub(crate) redactor: Redactor,
+    /// What the bodies of requests occupy.
+    pub(crate) bodies: ByteBudget,
+    /// What long answers occupy.
+    pub(crate) answers: ByteBudget,
+    /// A place for each export that parses documents.
+    pub(crate) exports: Semaphore,
+    /// The turns of patches of one document.
+    pub(crate) merge_turns: MergeTurns,
     /// A place for each watcher of the log.
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) recent: Recent,
-    pub(crate) directories: Statuses,
+    /// The directories that this replica watches.
+    pub(crate) directories: Vec<DirectoryHandle>,
     /// Cancelled when the server begins to stop.
     pub(crate) stopping: CancellationToken,
     /// Work that outlives its request: queued writes, and sockets.

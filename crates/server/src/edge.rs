@@ -11,6 +11,8 @@ use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::auth::{Caller, unauthenticated};
+use crate::body::BodyBytes;
+use crate::long_answer::counted;
 use crate::origin::{came_by_proxy, check_host, check_origin};
 use crate::problem::ApiError;
 use crate::routes;
@@ -34,16 +36,23 @@ impl Edge {
 
     /// Turns a request into one with a [`Caller`] and answers it, or refuses it.
     pub(crate) async fn answer(self, mut request: Request) -> Response {
-        match caller(&self.app, &request) {
-            Ok(caller) => request.extensions_mut().insert(caller),
+        let caller = match caller(&self.app, &request) {
+            Ok(caller) => caller,
             Err(error) => return error.into_response(),
         };
+        // What the body occupies is free again when the request is answered.
+        let body = BodyBytes::new(self.app.clone(), caller.clone());
+        let method = request.method().clone();
+        request.extensions_mut().insert(caller.clone());
+        request.extensions_mut().insert(body.clone());
         // Handlers share nothing that a panic could leave half changed: they read snapshots and send edits.
-        match AssertUnwindSafe(self.routes.oneshot(request)).catch_unwind().await {
+        let response = match AssertUnwindSafe(self.routes.oneshot(request)).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
             Err(panic) => panicked(&*panic),
-        }
+        };
+        drop(body);
+        counted(&self.app, &caller, &method, response).await
     }
 }
 

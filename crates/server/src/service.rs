@@ -21,6 +21,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Shared};
 use crate::backend::Backend;
+use crate::byte_budget::ByteBudget;
+use crate::compute::ComputePool;
 use crate::config::{
     Exchanged, HintsRedis, LogDatabase, Part, left_out, llm_place, log_place, own_id, try_again,
 };
@@ -28,11 +30,14 @@ use crate::data_dir::DataDir;
 use crate::edge::Edge;
 use crate::hub::{self, Hub};
 use crate::keys::Keys;
+use crate::merge::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::webhooks::Heard;
 use crate::{ServeError, ServeOptions};
 
+/// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
+const EXPORTS_AT_ONCE: usize = 2;
 /// How often recorded times are folded into their summaries.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -97,7 +102,7 @@ impl Service {
         let configs = engine.live(part.0).ok_or(ServeError::Composition)?;
         refuse_bad_config(&engine, &configs, options.config.file.is_some()).await?;
         let reloader = boot.follow(&engine, configs.clone(), options.config.file_options)?;
-        let directories = crate::directories::start(&engine, &options.watch).await?;
+        let directories = crate::directories::start(&engine, &options.watch, options.directory).await?;
         let learning = LearningOptions::new(replica_id.clone());
         let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), learning);
         let limits = options.limits;
@@ -114,6 +119,7 @@ impl Service {
             tokens,
             metrics: Metrics::new(),
             hub: Hub::new(limits.websocket_clients_max, limits.websocket_queue_max),
+            compute: ComputePool::new(limits.compute_queue_max),
             limits,
             hot_reload: options.hot_reload,
             replica_id,
@@ -124,7 +130,15 @@ impl Service {
             redactor: options.config.redactor.clone(),
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: Recent::default(),
-            directories: directories.iter().map(DirectorySource::statuses).collect(),
+            merge_turns: MergeTurns::default(),
+            bodies: ByteBudget::new(limits.bodies_bytes_max, limits.import_bytes_max, "bodies_bytes_max"),
+            answers: ByteBudget::new(
+                limits.answers_bytes_max,
+                limits.answer_bytes_max.saturating_mul(2),
+                "answers_bytes_max",
+            ),
+            exports: Semaphore::new(EXPORTS_AT_ONCE),
+            directories: directories.iter().map(DirectorySource::handle).collect(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             engine,

@@ -97,7 +97,8 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_on(options: ServeOptions, backend: Backend) -> Result<Running, ServeError> {
+pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Running, ServeError> {
+    options.limits.connections_max = crate::descriptors::allowed_connections(options.limits.connections_max);
     let is_there = backend.ready().await?;
     let boot = boot(&options.config, &backend, is_there).await?;
     if is_there {

@@ -143,7 +143,7 @@ async fn apply(
     let mut edit = params.edit(Author(by.to_owned()), changes);
     edit.trigger = Trigger::Webhook;
     let submitted = submit(app, &params, edit).await?;
-    Ok(Some(answer(app, &params, submitted)))
+    Ok(Some(answer(app, &params, submitted).await))
 }
 
 /// Whether the log has the edit of a request already, from as long ago as it could come again.
@@ -151,9 +151,10 @@ async fn was_taken(app: &App, by: &str, mark: &str) -> Result<bool, ApiError> {
     let mut before: Option<RevisionNumber> = None;
     let since = Timestamp::now().as_second() - 2 * TOLERANCE_S;
     loop {
-        let query = RevisionQuery { kind: None, before, limit: LOOKED_AT_MAX };
+        let query =
+            RevisionQuery { before, limit: LOOKED_AT_MAX, changes_max: Some(0), ..RevisionQuery::default() };
         let page = app.engine.store().revisions(query).await?;
-        for revision in &page.items {
+        for revision in page.items.iter().map(|listed| &listed.revision) {
             if revision.created_at.as_second() < since {
                 return Ok(false);
             }

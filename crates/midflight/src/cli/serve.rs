@@ -60,6 +60,10 @@ pub(super) struct ServeArgs {
     /// A directory of documents to keep the log in step with; may be given several times.
     #[arg(long, env = "MIDFLIGHT_WATCH", value_delimiter = ',', value_name = "DIR")]
     watch: Vec<PathBuf>,
+    /// Let a watched directory without any document delete all that it owns. By default it deletes nothing until that is
+    /// confirmed: an unmounted volume looks like an empty directory.
+    #[arg(long, env = "MIDFLIGHT_ALLOW_EMPTY")]
+    allow_empty: bool,
     /// Documents to put into the log if it is empty: a file or a directory; may be given several times.
     #[arg(long, env = "MIDFLIGHT_APPLY_IF_EMPTY", value_delimiter = ',', value_name = "PATH")]
     apply_if_empty: Vec<PathBuf>,
@@ -288,6 +292,7 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
         Survives::Process => Durability::Process,
     };
     options.watch.clone_from(&args.watch);
+    options.directory.allow_empty = args.allow_empty;
     options.ready_file.clone_from(&args.ready_file);
     options.admin_token_file.clone_from(&args.admin_token_file);
     options.require_token = args.require_token;

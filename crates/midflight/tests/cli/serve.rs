@@ -176,3 +176,20 @@ fn a_watched_directory_is_served_and_owns_what_it_says() {
     constant(3);
     assert!(server.run(&["get", "rules", "-o", "json"]).contains("\"owner\": null"));
 }
+
+#[test]
+fn a_watched_directory_that_lost_its_files_is_confirmed_by_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let watched = folder.path().join("watched");
+    std::fs::create_dir(&watched).unwrap();
+    std::fs::write(watched.join("a.yaml"), condition("watched", 1)).unwrap();
+    let dir = watched.to_str().unwrap().to_owned();
+    let server = Server::start_in(folder, &["--watch", &dir]);
+    std::fs::remove_file(watched.join("a.yaml")).unwrap();
+    wait_for("the loss", || {
+        server.run(&["status"]).contains("kept 1 of 1 documents that it would delete").then_some(())
+    });
+    assert!(server.run(&["get", "rules/conditions/watched"]).contains("constant: 1"));
+    assert!(server.run(&["reload", "--confirm-loss", &dir]).contains("0 documents"));
+    server.refused(&["get", "rules/conditions/watched"]);
+}

@@ -16,15 +16,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{
-    Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, Revision, RevisionNumber,
-};
+use midflight_core::{Digest, Document, DocumentId, DocumentName, Head, ReloadEvent, RevisionNumber};
 use sqlx::SqlitePool;
 
 use crate::lead::Alone;
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token,
+    AppendError, Appended, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision,
+    NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally,
+    TallyQuery, Token, query::PageBounds,
 };
 use failure::failure;
 use lock::Lock;
@@ -88,8 +87,15 @@ impl Store for SqliteStore {
         append::append(&self.writer, new).await
     }
 
-    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+    async fn revisions(
+        &self,
+        query: RevisionQuery,
+    ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
         read::revisions(&self.readers, query).await
+    }
+
+    async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError> {
+        read::changed(&self.readers, query).await
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
@@ -104,7 +110,7 @@ impl Store for SqliteStore {
         read::everything(&self.readers).await
     }
 
-    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
         read::documents(&self.readers, query).await
     }
 
@@ -117,8 +123,9 @@ impl Store for SqliteStore {
         id: &DocumentId,
         before: Option<u64>,
         limit: u32,
+        bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
-        read::versions(&self.readers, id, before, limit).await
+        read::versions(&self.readers, id, before, PageBounds::new(limit, bytes_max)).await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {
