@@ -61,7 +61,7 @@ impl Index {
 
     /// The first pattern in the declared order that matches. Cost: a look into a map, and a pass over the text for each
     /// part, of which there are few however many patterns there are.
-    /// The budget is asked before every search of a regular expression.
+    /// The budget is asked before every search of a regular expression, and as literals are found.
     pub(crate) fn find(&self, text: &str, key: &str, work: &Work) -> Result<Option<Found<'_>>, Interrupted> {
         // No pattern has the empty key.
         let exact = self.exact.get_key_value(key);

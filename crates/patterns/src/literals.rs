@@ -9,6 +9,9 @@ use crate::Match;
 use crate::pattern::Pattern;
 use crate::tiers::{Automaton, Entry, Part, TierError};
 
+/// How many literals are found between two looks at the budget: some ten microseconds.
+const HITS_PER_LOOK: usize = 1024;
+
 /// One Aho-Corasick automaton for the literals of a part.
 #[derive(Debug)]
 pub(crate) struct Literals(AhoCorasick);
@@ -49,7 +52,11 @@ pub(crate) fn find<'a>(
     let mut found = None;
     // A literal may be found at every byte of the text, and an exclusion looks through all of it.
     let mut refused = HashSet::new();
-    for hit in part.automaton().0.find_overlapping_iter(text) {
+    for (count, hit) in part.automaton().0.find_overlapping_iter(text).enumerate() {
+        // Literals within each other are found at every byte.
+        if count % HITS_PER_LOOK == HITS_PER_LOOK - 1 {
+            work.go_on()?;
+        }
         let Some(entry) = part.entry(hit.pattern().as_usize()) else { continue };
         let pattern = &*entry.pattern;
         if best.is_some_and(|best| !pattern.comes_before(best)) {

@@ -13,7 +13,7 @@ use crate::BoundedRegex;
 pub const CACHES_BYTES_MAX: usize = 16 << 20;
 
 thread_local! {
-    static CACHES: RefCell<Caches> = RefCell::default();
+    static CACHES: RefCell<Caches> = RefCell::new(Caches::new(CACHES_BYTES_MAX));
 }
 
 /// Searches with the cache of an expression.
@@ -21,10 +21,10 @@ pub(crate) fn with<T>(regex: &BoundedRegex, search: impl FnOnce(&mut Cache) -> T
     CACHES.with_borrow_mut(|caches| caches.with(regex, search))
 }
 
-#[derive(Default)]
 struct Caches {
     kept: HashMap<u64, Kept, BuildHasherDefault<IdHasher>>,
     bytes: usize,
+    bytes_max: usize,
     /// Counts searches, to know which cache was used last.
     clock: u64,
 }
@@ -36,6 +36,10 @@ struct Kept {
 }
 
 impl Caches {
+    fn new(bytes_max: usize) -> Self {
+        Self { kept: HashMap::default(), bytes: 0, bytes_max, clock: 0 }
+    }
+
     fn with<T>(&mut self, regex: &BoundedRegex, search: impl FnOnce(&mut Cache) -> T) -> T {
         self.clock += 1;
         let kept = self.kept.entry(regex.id());
@@ -45,7 +49,7 @@ impl Caches {
         let bytes = kept.cache.memory_usage() + size_of::<Kept>();
         self.bytes = self.bytes - kept.bytes + bytes;
         kept.bytes = bytes;
-        if self.bytes > CACHES_BYTES_MAX {
+        if self.bytes > self.bytes_max {
             self.forget();
         }
         found
@@ -84,29 +88,43 @@ impl Hasher for IdHasher {
 
 #[cfg(test)]
 mod tests {
-    use midflight_engine::Work;
+    use regex_automata::Input;
 
     use super::*;
     use crate::RegexLimits;
 
+    /// Expressions of which each is in many states while it reads the text.
+    fn expressions(count: usize) -> (Vec<BoundedRegex>, String) {
+        let limits = RegexLimits { case_insensitive: true, compiled_bytes_max: 1 << 20, nesting_max: 64 };
+        let regexes = (0..count).map(|_| BoundedRegex::new("[13579][0-9]{9}[^0-9]", limits).unwrap());
+        (regexes.collect(), (0..120).map(|n| (n * 7919).to_string()).collect())
+    }
+
     #[test]
     fn many_expressions_take_no_more_memory_than_the_bound() {
-        let limits = RegexLimits { case_insensitive: true, compiled_bytes_max: 1 << 20, nesting_max: 64 };
-        // Each text brings the lazy automaton into many states.
-        let text: String = (0..400).map(|n| format!("{} ", n * 7919)).collect();
-        let work = Work::unbounded();
+        const BYTES_MAX: usize = 256 << 10;
+        let (regexes, text) = expressions(30);
+        let mut caches = Caches::new(BYTES_MAX);
         let mut largest = 0;
-        for n in 0..200 {
-            let regex = BoundedRegex::new(&format!(r"[0-9]*[13579][0-9]{{8}}x{n}"), limits).unwrap();
-            assert_eq!(regex.is_match(&text, &work), Ok(false));
-            CACHES.with_borrow(|caches| {
-                largest = largest.max(caches.bytes);
-                assert!(caches.bytes <= CACHES_BYTES_MAX, "{} bytes", caches.bytes);
-                assert_eq!(caches.bytes, caches.kept.values().map(|kept| kept.bytes).sum::<usize>());
-            });
+        for regex in &regexes {
+            caches.with(regex, |cache| assert!(!regex.search_with(cache, Input::new(&text))));
+            assert!(caches.bytes <= BYTES_MAX, "{} bytes", caches.bytes);
+            assert_eq!(caches.bytes, caches.kept.values().map(|kept| kept.bytes).sum::<usize>());
+            largest = largest.max(caches.bytes);
         }
-        assert!(largest > CACHES_BYTES_MAX / 4, "the bound was come near to: {largest}");
-        let kept = CACHES.with_borrow(|caches| caches.kept.len());
-        assert!(kept < 200, "{kept}");
+        assert!(largest > BYTES_MAX / 2, "they take more than the bound together: {largest}");
+        assert!(caches.kept.len() < regexes.len(), "so some were dropped");
+    }
+
+    #[test]
+    fn the_cache_that_was_used_last_is_kept() {
+        let (regexes, text) = expressions(8);
+        let mut caches = Caches::new(usize::MAX);
+        for regex in &regexes {
+            caches.with(regex, |cache| regex.search_with(cache, Input::new(&text)));
+        }
+        caches.forget();
+        assert_eq!(caches.kept.len(), 3);
+        assert!(regexes[5..].iter().all(|regex| caches.kept.contains_key(&regex.id())));
     }
 }

@@ -101,7 +101,11 @@ impl BoundedRegex {
 
     fn search(&self, input: Input<'_>, work: &Work) -> Result<bool, Interrupted> {
         work.step(self.worst_ns(input.haystack().len()))?;
-        Ok(caches::with(self, |cache| self.regex.search_half_with(cache, &input.earliest(true)).is_some()))
+        Ok(caches::with(self, |cache| self.search_with(cache, input)))
+    }
+
+    pub(crate) fn search_with(&self, cache: &mut Cache, input: Input<'_>) -> bool {
+        self.regex.search_half_with(cache, &input.earliest(true)).is_some()
     }
 
     pub(crate) fn id(&self) -> u64 {

@@ -52,3 +52,14 @@ fn a_search_that_may_take_long_is_not_begun_on_a_brief_budget() {
     assert_eq!(interrupted(&snapshot, &"perché ".repeat(1_000), &brief), Some(Interrupted::LongStep));
     assert_eq!(interrupted(&snapshot, &"perché ".repeat(1_000), &PatternsSnapshot::budget()), None);
 }
+
+#[test]
+fn literals_within_each_other_ask_the_budget_too() {
+    let texts: Vec<_> = (1..=50).map(|count| "a".repeat(count)).collect();
+    let snapshot = snapshot(&[("nested", json!({"any_of": texts, "match": "word", "category": "A"}))]);
+    let query = "a".repeat(4_000) + "b";
+    assert_eq!(interrupted(&snapshot, &query, &Work::unbounded()), None);
+    let work = Work::unbounded();
+    work.cancel();
+    assert_eq!(interrupted(&snapshot, &query, &work), Some(Interrupted::Cancelled));
+}
