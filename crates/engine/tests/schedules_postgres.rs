@@ -68,7 +68,7 @@ async fn each_was_done_once(store: &dyn Store) {
         assert_eq!(end, (2, true, versions[0].document.revision), "s{n}");
     }
     let (head, _) = store.heads(&[]).await.unwrap();
-    assert_eq!(head.get(), 1 + SCHEDULES as u64, "and nothing else is in the log");
+    assert_eq!(head.number.get(), 1 + SCHEDULES as u64, "and nothing else is in the log");
     let log = store.since(midflight_core::RevisionNumber::new(1), 100).await.unwrap();
     assert!(log.iter().all(|one| one.revision.trigger == Trigger::Schedule));
 }
