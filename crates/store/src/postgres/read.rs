@@ -134,7 +134,7 @@ pub(super) async fn changed(
     query: ChangedQuery,
 ) -> Result<Page<DocumentId, DocumentId>, StoreError> {
     let mut sql = QueryBuilder::<Postgres>::new(format!(
-        "{LOG} SELECT log.newest, log.first, d.* FROM log LEFT JOIN LATERAL (
+        "{LOG} SELECT {HEAD}, log.first, d.* FROM log LEFT JOIN LATERAL (
              SELECT DISTINCT d.kind, d.name FROM documents d WHERE d.revision > "
     ));
     sql.push_bind(signed(query.after)).push(" AND d.revision <= ").push_bind(signed(query.upto));
