@@ -399,7 +399,7 @@ impl<'a> Reload<'a> {
                 if state.diverged.is_none() {
                     tracing::error!(%diverged, "log diverged; keeping current revision");
                 }
-                state.diverged = Some(diverged.clone());
+                state.diverged = Some((*diverged).clone());
                 Halt::Refused(Refusal::LogDiverged(diverged))
             }
             LoadError::Refused(refusal) => Halt::Refused(refusal),
