@@ -202,7 +202,7 @@ impl Coordinator {
     }
 
     /// Follows the log as it is now, whatever was followed before: reads everything of it. The served revision may go back by
-    /// that, which is why an operator has to ask for it. If nothing of it can be served, all stays as it was.
+    /// that, which is why an operator has to ask for it. If it cannot be read, all stays as it was.
     pub(crate) async fn adopt(&mut self, by: &str) -> Arc<ReloadEvent> {
         let before = self.state.clone();
         self.state.position = RevisionNumber::ZERO;
@@ -217,6 +217,12 @@ impl Coordinator {
             let base = self.newest_base(Trigger::Adopt, by, RevisionNumber::new(1)).await;
             is_live = base.as_ref().is_some_and(|event| event.outcome.is_live());
             event = base.or(event);
+        }
+        if ended.is_refused() && !is_live {
+            // No state passes as a whole, but single revisions may, as for a replica that starts on this log.
+            let empty = self.reload(Trigger::Adopt, by, Aim::At(RevisionNumber::ZERO)).await.event;
+            is_live = empty.as_ref().is_some_and(|event| event.outcome.is_live());
+            event = empty.or(event);
         }
         if !is_live {
             let (last_refused, last_reload) = (self.state.last_refused.take(), self.state.last_reload.take());
