@@ -134,7 +134,7 @@ impl Graph {
             regexes: 0,
             paths_bytes: 0,
         };
-        reading.node(schema, &Arc::new(base), draft, || Pointer::root())?;
+        reading.node(schema, &Arc::new(base), draft, Pointer::root)?;
         while let Some(next) = reading.waiting.pop() {
             reading.read(next)?;
         }
