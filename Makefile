@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to hold it to its word.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build sidecar test test-needs test-deploy images bench fmt lint loom docs deny check-generated
+.PHONY: help run build sidecar test test-needs test-deploy images bench cost fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -103,6 +103,10 @@ images: sidecar ## Build the images of the server and the sidecar into target/im
 test-deploy: ## Check the charts, the Dockerfiles, the images and the guide
 	@if command -v python3 >/dev/null; then deploy/tests/run; \
 	else echo "skipped: deploy/ is not checked: there is no python3"; fi
+
+# Python 3 alone, and PostgreSQL: see `make test-needs`.
+cost: build ## Measure the most expensive requests under load, and what others notice of them
+	python3 crates/benches/cost/run.py --program $(TARGET_DIR)/release/midflight $(COST)
 
 bench: ## Measure, each figure beside its reference in the same run
 	$(CARGO) bench --locked -p midflight-benches

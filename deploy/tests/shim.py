@@ -19,7 +19,7 @@ WORKLOADS = {"deployment": "Deployment", "statefulset": "StatefulSet", "service"
 TOKEN = "mf_" + "0" * 64
 # Flags of helm that say how to install, not what.
 HOW = {"--create-namespace", "--wait", "--install", "--force-conflicts"}
-DOCKER = {"build": {"--file", "--tag"}, "logs": set(), "exec": set(),
+DOCKER = {"build": {"--file", "--tag"}, "cp": set(), "logs": set(), "exec": set(),
           "run": {"--detach", "--name", "--read-only", "--stop-timeout", "--publish", "--volume", "--env"}}
 
 

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use crate::live::LiveConfig;
 use crate::reloader::Reloader;
 use crate::report::Report;
-use crate::{Boot, Process};
+use crate::{Boot, Process, References};
 
 /// Why a program did not start. It never starts on defaults instead.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,7 @@ pub struct AppBuilder<T> {
     slot: KindSlot<Config>,
     file: Option<PathBuf>,
     file_options: FileOptions,
+    around: Process,
 }
 
 impl<T> AppBuilder<T>
@@ -117,16 +118,28 @@ where
     /// # Errors
     /// [`AppError::Name`] when the name is none of a document.
     pub fn new(name: &str, shape: Shape<T>) -> Result<Self, AppError> {
+        Self::referring(name, shape, References::none())
+    }
+
+    /// The same, with what documents may refer to that are put past the file, by an edit of the engine. The file is the
+    /// operator's, and refers to anything.
+    ///
+    /// # Errors
+    /// [`AppError::Name`] when the name is none of a document.
+    pub fn referring(name: &str, shape: Shape<T>, references: References) -> Result<Self, AppError> {
+        let around = Process::new(references);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let document = DocumentName::new(name);
         let document = document.map_err(|source| AppError::Name { name: name.to_owned(), source })?;
         let shape = Arc::new(shape);
-        let kind = Config::new(Process).with(document.clone(), Arc::clone(&shape));
+        let kind = Config::new(around.clone()).with(document.clone(), Arc::clone(&shape));
         let mut engine = Engine::builder(Arc::clone(&store), Arc::new(MemoryBus::new()));
         let id = DocumentId { kind: kind_name(), name: document };
         let slot = engine.kind(kind);
+        let redactor = shape.redactor().clone();
+        engine.redact(move |text| redactor.redact(text).into_owned());
         let file_options = FileOptions::default();
-        Ok(Self { id, shape, engine, store, slot, file: None, file_options })
+        Ok(Self { id, shape, engine, store, slot, file: None, file_options, around })
     }
 
     /// Reads the config from a file, and follows it.
@@ -165,7 +178,7 @@ where
     /// # Errors
     /// [`AppError`]; nothing runs then.
     pub async fn start(self) -> Result<App<T>, AppError> {
-        let boot = Boot::read(self.id.clone(), &self.shape, self.file, None)?;
+        let boot = Boot::read(self.id.clone(), &self.shape, &self.around, self.file, None)?;
         boot.seed(&*self.store).await?;
         let engine = self.engine.start().await?;
         let live =

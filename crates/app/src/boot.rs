@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::file::{ConfigFile, Content};
+use crate::file::{ConfigFile, Content, placed};
 use crate::reloader::Reloader;
 use crate::report::{Attempt, Looked, ServedContent};
 use crate::subject::Subject;
@@ -30,6 +30,7 @@ pub struct Boot {
     file: Option<ConfigFile>,
     first: Option<(Digest, ConfigText)>,
     running: Arc<Entry>,
+    around: Process,
     at: Timestamp,
     began: std::time::Instant,
 }
@@ -43,6 +44,7 @@ impl Boot {
     pub fn read<T>(
         id: DocumentId,
         shape: &Shape<T>,
+        around: &Process,
         file: Option<PathBuf>,
         document: Option<&Arc<Value>>,
     ) -> Result<Self, AppError>
@@ -50,16 +52,19 @@ impl Boot {
         T: Default + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         let (at, began) = (Timestamp::now(), std::time::Instant::now());
-        let file = file.map(ConfigFile::new);
+        let file = file.map(|path| ConfigFile::new(path, shape.operator().clone()));
         let first = file.as_ref().map(first_content).transpose()?;
         let said = first.as_ref().map(|(_, text)| text.body()).or(document);
-        let running = shape.build(said, &Process).map_err(|problems| {
+        let running = shape.build(said, around).map_err(|problems| {
             AppError::Config(match &file {
                 Some(file) => file.placed(&problems, first.as_ref().map(|(_, text)| text)),
-                None => ConfigFile::new(id.to_string().into()).placed(&problems, None),
+                None => placed(&id.to_string().into(), &problems, None),
             })
         })?;
-        Ok(Self { id, file, first, running: Arc::new(running), at, began })
+        if let (Some(file), Some((_, text))) = (&file, &first) {
+            file.in_effect(Digest::of_body(text.body()));
+        }
+        Ok(Self { id, file, first, running: Arc::new(running), around: around.clone(), at, began })
     }
 
     /// What the process starts with.
@@ -119,7 +124,8 @@ impl Boot {
         };
         let served =
             self.first.map(|(hash, text)| ServedContent { hash, body: Digest::of_body(text.body()) });
-        let subject = Subject { id: self.id, live, running: self.running, file: self.file };
+        let (id, running, around) = (self.id, self.running, self.around);
+        let subject = Subject { id, live, running, around, file: self.file };
         Ok(Reloader::start(engine.clone(), subject, options, Looked { attempt, served })?)
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use midflight_config::OperatorContents;
 use midflight_core::{Change, Digest, DocumentId, Edit, Owner, Pointer, Problems, Trigger};
 use midflight_source::{ConfigText, FileProblem, parse_config};
 use serde_json::Value;
@@ -17,6 +18,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub(crate) struct ConfigFile {
     path: PathBuf,
     name: Arc<str>,
+    /// Whose documents are the operator's: those that say what this file does.
+    contents: OperatorContents,
 }
 
 /// One content of it.
@@ -29,9 +32,9 @@ pub(crate) struct Content {
 }
 
 impl ConfigFile {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf, contents: OperatorContents) -> Self {
         let name = path.to_string_lossy().into();
-        Self { path, name }
+        Self { path, name, contents }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -48,7 +51,16 @@ impl ConfigFile {
         let text = read_text(&self.path, FILE_BYTES_MAX);
         let text = text.map_err(|why| vec![self.problem(format!("cannot be read: {why}"))])?;
         let digest = Digest::of_bytes(text.as_bytes());
-        Ok(Content { digest, text: parse_config(&text, &self.name) })
+        let text = parse_config(&text, &self.name);
+        if let Ok(text) = &text {
+            self.contents.read(text.body());
+        }
+        Ok(Content { digest, text })
+    }
+
+    /// What the file says is in effect.
+    pub(crate) fn in_effect(&self, body: Digest) {
+        self.contents.in_effect(body);
     }
 
     /// The edit that makes a document what the file says.
@@ -70,21 +82,31 @@ impl ConfigFile {
 
     /// A problem with the file as a whole.
     pub(crate) fn problem(&self, message: String) -> FileProblem {
-        let (file, path) = (Arc::clone(&self.name), Pointer::root());
-        FileProblem { file, line: None, column: None, document: None, path, message }
+        whole(&self.name, message)
     }
 
     /// Problems of the document as problems of the file, with the places where they stand.
     pub(crate) fn placed(&self, problems: &Problems, text: Option<&ConfigText>) -> Vec<FileProblem> {
-        let placed = problems.iter().map(|problem| {
-            let place = text.and_then(|text| text.locate(&problem.path));
-            FileProblem {
-                line: place.map(|(line, _)| line),
-                column: place.map(|(_, column)| column),
-                path: problem.path.clone(),
-                ..self.problem(problem.message.clone())
-            }
-        });
-        placed.collect()
+        placed(&self.name, problems, text)
     }
+}
+
+/// A problem with something as a whole, by the name of it.
+pub(crate) fn whole(name: &Arc<str>, message: String) -> FileProblem {
+    let (file, path) = (Arc::clone(name), Pointer::root());
+    FileProblem { file, line: None, column: None, document: None, path, message }
+}
+
+/// Problems of a document as problems of what it was read from, with the places where they stand if it is a text.
+pub(crate) fn placed(name: &Arc<str>, problems: &Problems, text: Option<&ConfigText>) -> Vec<FileProblem> {
+    let placed = problems.iter().map(|problem| {
+        let place = text.and_then(|text| text.locate(&problem.path));
+        FileProblem {
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
+            path: problem.path.clone(),
+            ..whole(name, problem.message.clone())
+        }
+    });
+    placed.collect()
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_core::{ComponentTime, Digest, Outcome, Pointer, ReloadEvent, Trigger};
+use midflight_core::{ComponentTime, Digest, Outcome, ReloadEvent, Trigger};
 use midflight_engine::{Engine, Refused};
 use midflight_source::{ConfigText, FileProblem};
 
-use crate::file::{ConfigFile, Content};
+use crate::file::{Content, whole};
 use crate::report::{Attempt, Looked, ServedContent};
 use crate::subject::Subject;
 
@@ -77,7 +77,8 @@ impl Looker {
     /// Whether something that the config refers to gives something else than what is served was made of.
     async fn is_stale(&self) -> bool {
         let Some(entry) = self.subject.entry() else { return false };
-        aside(move || entry.is_stale(&crate::Process)).await.unwrap_or(false)
+        let around = self.subject.around.clone();
+        aside(move || entry.is_stale(&around)).await.unwrap_or(false)
     }
 
     async fn look_at(
@@ -105,7 +106,9 @@ impl Looker {
         if came.outcome.is_live()
             && let Some(Ok(Content { digest, text: Ok(text) })) = &content
         {
-            self.looked.served = Some(ServedContent { hash: *digest, body: Digest::of_body(text.body()) });
+            let body = Digest::of_body(text.body());
+            self.subject.file.iter().for_each(|file| file.in_effect(body));
+            self.looked.served = Some(ServedContent { hash: *digest, body });
         }
         let Came { outcome, problems, components } = came;
         let again = !self.looked.is_live() && self.looked.attempt.hash == hash;
@@ -131,7 +134,7 @@ impl Looker {
             Err(Refused { refusal, event, .. }) => {
                 let problems = match refusal.problems() {
                     Some(problems) => file.placed(problems, Some(text)),
-                    None => vec![whole(file, refusal.to_string())],
+                    None => vec![file.problem(refusal.to_string())],
                 };
                 let outcome = event.as_ref().map_or(Outcome::LoadFailed, |event| event.outcome);
                 let components = event.map_or_else(Vec::new, |event| event.components.clone());
@@ -145,8 +148,7 @@ impl Looker {
         let event = match self.engine.reload(trigger, by, false).await {
             Ok(event) => event,
             Err(refusal) => {
-                let problems =
-                    vec![whole(&ConfigFile::new(self.subject.id.to_string().into()), refusal.to_string())];
+                let problems = vec![whole(&self.subject.id.to_string().into(), refusal.to_string())];
                 return Came { outcome: Outcome::Cancelled, problems, ..came };
             }
         };
@@ -186,11 +188,6 @@ impl Came {
 fn concerns(event: &ReloadEvent, kind: &str) -> bool {
     let is_about = event.kinds.is_empty() || event.kinds.iter().any(|it| it.as_str() == kind);
     is_about && event.outcome != Outcome::LoadFailed
-}
-
-fn whole(file: &ConfigFile, message: String) -> FileProblem {
-    let problem = midflight_core::Problem::new("refused", Pointer::root(), message);
-    file.placed(&problem.into(), None).remove(0)
 }
 
 /// Says what came of it. A refusal that is known is not said again.

@@ -1,15 +1,26 @@
-//! What a process has around it: its environment and its files.
+//! What a process has around it: its environment and its files, each writer's part of it.
 
 use std::io::Read as _;
 use std::path::Path;
 
-use midflight_config::{REFERENCED_BYTES_MAX, Surroundings};
+use midflight_config::{REFERENCED_BYTES_MAX, Surroundings, Writer};
 
-/// The environment and the files of this process.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Process;
+use crate::References;
+
+/// The environment and the files of this process. The operator's config file refers to all of it, documents of the log to
+/// what [`References`] allow; by default to nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Process {
+    references: References,
+}
 
 impl Process {
+    /// The process, with what documents of the log may refer to.
+    #[must_use]
+    pub fn new(references: References) -> Self {
+        Self { references }
+    }
+
     /// Every variable whose name and value are text.
     pub fn variables() -> impl Iterator<Item = (String, String)> {
         std::env::vars_os()
@@ -18,12 +29,18 @@ impl Process {
 }
 
 impl Surroundings for Process {
-    fn variable(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+    fn variable(&self, name: &str, by: Writer) -> Result<Option<String>, String> {
+        if by == Writer::Log {
+            self.references.variable(name)?;
+        }
+        Ok(std::env::var(name).ok())
     }
 
-    fn file(&self, path: &str) -> Result<String, String> {
-        let text = read_text(Path::new(path), REFERENCED_BYTES_MAX as u64)?;
+    fn file(&self, path: &str, by: Writer) -> Result<String, String> {
+        let text = match by {
+            Writer::Operator => read_text(Path::new(path), REFERENCED_BYTES_MAX as u64)?,
+            Writer::Log => read_text(&self.references.file(Path::new(path))?, REFERENCED_BYTES_MAX as u64)?,
+        };
         let line = text.strip_suffix('\n').unwrap_or(&text);
         Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
     }
@@ -54,19 +71,33 @@ mod tests {
     fn a_file_gives_its_text_without_the_line_break_at_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
-        let read = || Process.file(path.to_str().unwrap());
-        assert!(read().is_err());
+        let process = Process::new(References::none().directory(dir.path()).unwrap());
+        let read = |path: &Path| {
+            let [operator, log] =
+                [Writer::Operator, Writer::Log].map(|by| process.file(path.to_str().unwrap(), by));
+            assert_eq!(operator, log);
+            log
+        };
+        assert!(read(&path).is_err());
         for (bytes, expect) in
             [(&b"hunter2\n"[..], Ok("hunter2")), (b"a\nb\r\n", Ok("a\nb")), (b"\xff", Err("it is not UTF-8"))]
         {
             std::fs::write(&path, bytes).unwrap();
-            assert_eq!(read(), expect.map(str::to_owned).map_err(str::to_owned));
+            assert_eq!(read(&path), expect.map(str::to_owned).map_err(str::to_owned));
         }
         std::fs::write(&path, vec![b'x'; REFERENCED_BYTES_MAX + 1]).unwrap();
-        assert_eq!(read(), Err("it has more than 65536 bytes".to_owned()));
-        assert_eq!(
-            Process.file(dir.path().to_str().unwrap()),
-            Err("it is no file but a directory".to_owned())
-        );
+        assert_eq!(read(&path), Err("it has more than 65536 bytes".to_owned()));
+        assert_eq!(read(dir.path()), Err("it is no file but a directory".to_owned()));
+    }
+
+    #[test]
+    fn documents_of_the_log_refer_to_nothing_unless_it_is_allowed() {
+        let home = std::env::var("HOME").ok();
+        let refused = Process::default().variable("HOME", Writer::Log).unwrap_err();
+        assert!(refused.contains("--reference-env"), "{refused}");
+        assert_eq!(Process::default().variable("HOME", Writer::Operator), Ok(home.clone()));
+        let allowed = Process::new(References::none().variables("HO").unwrap());
+        assert_eq!(allowed.variable("HOME", Writer::Log), Ok(home));
+        assert!(allowed.variable("PATH", Writer::Log).is_err());
     }
 }

@@ -8,7 +8,8 @@ use midflight_engine::Engine;
 use midflight_live::Live;
 use midflight_source::FileProblem;
 
-use crate::file::ConfigFile;
+use crate::Process;
+use crate::file::{ConfigFile, placed};
 use crate::report::{Looked, Report, ServedContent};
 
 /// What a config is, where it is read from, and what it was when the process started.
@@ -17,6 +18,8 @@ pub(crate) struct Subject {
     pub(crate) id: DocumentId,
     pub(crate) live: Live<Configs>,
     pub(crate) running: Arc<Entry>,
+    /// What its references are read from.
+    pub(crate) around: Process,
     pub(crate) file: Option<ConfigFile>,
 }
 
@@ -28,7 +31,7 @@ impl Subject {
 
     /// Problems of the document, without the places in a file.
     pub(crate) fn problems(&self, problems: &Problems) -> Vec<FileProblem> {
-        ConfigFile::new(self.id.to_string().into()).placed(problems, None)
+        placed(&self.id.to_string().into(), problems, None)
     }
 
     /// How the config stands. Without a file the log is what is wanted, and a revision of it that did not hold here counts.

@@ -34,6 +34,12 @@ pub trait Bus: Send + Sync + 'static {
 
     /// How the bus does. Cost: a short lock and a copy of two texts.
     fn status(&self) -> BusStatus;
+
+    /// How each source does that hints come in by; the first is the one that they go out by. Cost: as [`Self::status`], for
+    /// each.
+    fn sources(&self) -> Vec<BusStatus> {
+        vec![self.status()]
+    }
 }
 
 /// The hints one follower hears. Those that come while it is busy are one: the newest, after a [`Heard::Look`] if there

@@ -35,6 +35,10 @@ impl Bus for JoinedBus {
     fn status(&self) -> BusStatus {
         self.spoken.status()
     }
+
+    fn sources(&self) -> Vec<BusStatus> {
+        [self.spoken.sources(), self.overheard.sources()].concat()
+    }
 }
 
 struct JoinedHints {
@@ -66,6 +70,7 @@ mod tests {
         let joined = JoinedBus::new(Arc::new(fleet.clone()), Arc::new(log.clone()));
         let mut hints = joined.subscribe().await.unwrap();
         let mut of_log = log.subscribe().await.unwrap();
+        assert_eq!(joined.sources().len(), 2, "hints come in by both");
         let hint =
             |number| Hint { head: RevisionNumber::new(number), said: None, change: None, awaited: false };
         joined.publish(hint(1)).await.unwrap();

@@ -63,8 +63,6 @@
 mod bounds;
 mod part;
 mod place;
-#[cfg(any(feature = "postgres", feature = "redis", feature = "llm"))]
-mod scrub;
 
 #[cfg(feature = "cache")]
 mod cache;

@@ -9,10 +9,11 @@ use serde_json::Value;
 use crate::REDACTED;
 use crate::keys::{Keys, is_under};
 use crate::origin::{Masked, Origin, Override};
-use crate::reference::{Given, Surroundings, has_reference, is_reference, resolve};
+use crate::reference::{Given, Surroundings, Writer, has_reference, is_reference, resolve};
 use crate::tree::{Origins, keys_of, lay_over, leaves, put};
 
 /// A config in the making.
+#[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) value: Value,
     pub(crate) origins: Origins,
@@ -44,17 +45,31 @@ impl Draft {
         lay_over(&mut self.value, document, &Pointer::root(), &Origin::Document, &mut self.origins);
     }
 
-    /// Resolves the references of the document that nothing covers. What another layer says is taken as it is.
-    pub(crate) fn resolve(&mut self, defaults: &Value, around: &dyn Surroundings) -> Problems {
-        let mut problems = Problems::default();
+    /// The texts of the document that nothing covers and that refer to something. What another layer says is taken as it is.
+    fn references(&self) -> Vec<(Pointer, String)> {
         let mut texts = Vec::new();
         texts_of(&self.value, &Pointer::root(), &mut |path, text| {
             if text.contains("${") && *self.origin(&path) == Origin::Document {
                 texts.push((path, text.to_owned()));
             }
         });
-        for (path, text) in texts {
-            match resolve(&text, around) {
+        texts
+    }
+
+    /// Resolves the references of the document; those of the log in secrets alone.
+    pub(crate) fn resolve(
+        &mut self,
+        defaults: &Value,
+        around: &dyn Surroundings,
+        by: Writer,
+        keys: &Keys,
+    ) -> Problems {
+        let mut problems = Problems::default();
+        for (path, text) in self.references() {
+            if by == Writer::Log && has_reference(&text) && !keys.is_secret(&path) {
+                continue;
+            }
+            match resolve(&text, around, by) {
                 Ok((resolved, given)) => {
                     let is_all = is_reference(&text);
                     let value = match is_all {
@@ -67,10 +82,27 @@ impl Draft {
                     self.given.extend(given);
                     self.written.insert(path, text);
                 }
-                Err(why) => problems.add(Problem::new("reference", path, why)),
+                Err(why) => problems.add(Problem::new(REFERENCE, path, why)),
             }
         }
         problems
+    }
+
+    /// What was resolved at places that turned out to be no secrets, as in a type whose shape hangs on its values.
+    pub(crate) fn resolved_openly(&self, keys: &Keys) -> Problems {
+        let open = self.written.iter().filter(|(path, text)| has_reference(text) && !keys.is_secret(path));
+        open.map(|(path, _)| no_secret(path.clone())).collect()
+    }
+
+    /// Every secret in it, as it is used. A URL without a password in it is none, unless it was given by a reference.
+    pub(crate) fn secrets(&self, keys: &Keys, secret: &mut impl FnMut(&str)) {
+        scalars(&self.value, &Pointer::root(), &mut |path, value| match value {
+            _ if !keys.is_secret(&path) => {}
+            Value::String(text) if is_open_url(text) && !self.written.contains_key(&path) => {}
+            Value::String(text) => secret(text),
+            Value::Number(number) => secret(&number.to_string()),
+            _ => {}
+        });
     }
 
     /// Lays variables and flags over it.
@@ -121,7 +153,7 @@ impl Draft {
             }
         }
         let mut secrets = Vec::new();
-        leaves(&shown, &Pointer::root(), &mut |path, value| {
+        scalars(&shown, &Pointer::root(), &mut |path, value| {
             let is_empty = value.is_null() || value.as_str().is_some_and(str::is_empty);
             // A reference that nobody resolved here, or that was put back as it is written.
             let is_reference =
@@ -170,6 +202,9 @@ impl Draft {
     }
 }
 
+/// The class of the problem that a reference gives nothing, or stands where none may.
+const REFERENCE: &str = "reference";
+
 /// The class of the problem that a document has a secret written out in it. What such a document says is not to be repeated.
 pub const LITERAL_SECRET: &str = "literal_secret";
 
@@ -189,6 +224,18 @@ pub(crate) fn refuse_literal_secrets(document: &Value, keys: &Keys) -> Problems 
     problems
 }
 
+/// Refuses references that stand in no secret, also where another layer covers them here. Whatever is no secret is shown to
+/// whoever asks, and would show what it refers to.
+pub(crate) fn refuse_open_references(document: &Value, keys: &Keys) -> Problems {
+    let mut problems = Problems::default();
+    texts_of(document, &Pointer::root(), &mut |path, text| {
+        if text.contains("${") && has_reference(text) && !keys.is_secret(&path) {
+            problems.add(no_secret(path));
+        }
+    });
+    problems
+}
+
 /// A URL that has no password in it.
 fn is_open_url(text: &str) -> bool {
     let Some((_, rest)) = text.split_once("://") else { return false };
@@ -197,17 +244,31 @@ fn is_open_url(text: &str) -> bool {
     !names_password && authority.rsplit_once('@').is_none_or(|(user, _)| !user.contains(':'))
 }
 
+fn no_secret(path: Pointer) -> Problem {
+    let message = "only a secret may refer to a variable or a file, and this is none: write the value itself, or set it by a \
+                   variable or a flag where the process is started";
+    Problem::new(REFERENCE, path, message)
+}
+
 /// Every text in a value, in lists too.
-fn texts_of(value: &Value, at: &Pointer, text: &mut impl FnMut(Pointer, &str)) {
+pub(crate) fn texts_of(value: &Value, at: &Pointer, text: &mut impl FnMut(Pointer, &str)) {
+    scalars(value, at, &mut |path, value| {
+        if let Value::String(it) = value {
+            text(path, it);
+        }
+    });
+}
+
+/// Everything in a value that is neither a list nor an object.
+fn scalars(value: &Value, at: &Pointer, scalar: &mut impl FnMut(Pointer, &Value)) {
     match value {
-        Value::String(it) => text(at.clone(), it),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, item)| texts_of(item, &at.index(i), text));
+            items.iter().enumerate().for_each(|(i, item)| scalars(item, &at.index(i), scalar));
         }
         Value::Object(members) => {
-            members.iter().for_each(|(key, value)| texts_of(value, &at.key(key), text));
+            members.iter().for_each(|(key, value)| scalars(value, &at.key(key), scalar));
         }
-        _ => {}
+        value => scalar(at.clone(), value),
     }
 }
 

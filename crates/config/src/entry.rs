@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::keys::{Keys, Takes};
 use crate::origin::{Masked, Origin};
-use crate::reference::{Given, Surroundings};
+use crate::reference::{Given, Surroundings, Writer};
 use crate::tree::{Origins, leaves};
 
 /// A config in effect. Immutable and shared.
@@ -24,6 +24,8 @@ pub struct Entry {
     pub(crate) origins: Origins,
     pub(crate) masked: Vec<Masked>,
     pub(crate) given: Vec<Given>,
+    /// Who wrote the document, and so by whose leave its references were read.
+    pub(crate) writer: Writer,
     pub(crate) keys: Arc<Keys>,
     pub(crate) typed: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -123,7 +125,7 @@ impl Entry {
     /// Whether something that it refers to gives something else by now.
     #[must_use]
     pub fn is_stale(&self, around: &dyn Surroundings) -> bool {
-        self.given.iter().any(|given| given.is_stale(around))
+        self.given.iter().any(|given| given.is_stale(around, self.writer))
     }
 
     /// An object of nothing, for a config that nobody said anything of.

@@ -172,7 +172,7 @@ impl Kind for Config {
         let dialect = "https://json-schema.org/draft/2020-12/schema";
         let config = json!({
             "$schema": dialect, "title": "config", "type": "object",
-            "description": "What a program is to do. Texts may refer to ${env:NAME} and ${file:PATH}."
+            "description": "What a program is to do. Secrets refer to ${env:NAME} or ${file:PATH}."
         });
         let schema = json!({
             "$schema": dialect, "title": "schema", "$ref": dialect, "type": "object",

@@ -2,8 +2,8 @@
 //! value.
 //!
 //! A config is made of layers, each covering the one before: defaults, the document, variables of the environment, flags.
-//! Texts may refer to `${env:NAME}` and `${file:PATH}`; what those give is known to the process that uses it and shown to
-//! nobody. What is not known, does not fit or is a secret written out is refused, all of it at once, each with its path.
+//! Secrets may refer to `${env:NAME}` and `${file:PATH}`, as far as the process allows it ([`Surroundings`]); what those give
+//! is known to the process that uses it and shown to nobody ([`Redactor`]). What is not known, does not fit or is a secret written out is refused, all of it at once, each with its path.
 //!
 //! - A program's own config is declared as a [`Shape`] of a serde type.
 //! - Any other config may have a JSON Schema, the document `schemas/{name}`.
@@ -12,8 +12,10 @@ mod draft;
 mod entry;
 mod keys;
 mod kind;
+mod operator;
 mod origin;
 mod parse;
+mod redactor;
 mod reference;
 mod schema;
 mod secret;
@@ -25,8 +27,10 @@ pub use draft::LITERAL_SECRET;
 pub use entry::{Entry, KeyChange, KeyDifference, differences};
 pub use keys::Takes;
 pub use kind::{Config, ConfigDocument, SCHEMAS_FOLDER};
+pub use operator::OperatorContents;
 pub use origin::{Masked, Origin, Override};
-pub use reference::{REFERENCED_BYTES_MAX, Surroundings};
+pub use redactor::Redactor;
+pub use reference::{REFERENCED_BYTES_MAX, Surroundings, Writer};
 pub use secret::{REDACTED, Secret};
 pub use shape::Shape;
 pub use snapshot::Configs;

@@ -17,6 +17,19 @@ pub(crate) fn parse<T: DeserializeOwned>(
     defaults: &Value,
     keys: &Keys,
 ) -> Result<T, Problems> {
+    match parse_mended(draft, defaults, keys) {
+        (Some(parsed), problems) => problems.or(parsed),
+        (None, problems) => Err(problems),
+    }
+}
+
+/// The same, with what the value comes to where all that does not fit is replaced by its default or left out; none when
+/// that does not help either.
+pub(crate) fn parse_mended<T: DeserializeOwned>(
+    draft: &mut Draft,
+    defaults: &Value,
+    keys: &Keys,
+) -> (Option<T>, Problems) {
     let mut problems = Problems::default();
     // A copy that is mended where it does not fit, so that what is wrong behind that shows too.
     let mut mended = draft.value.clone();
@@ -29,7 +42,7 @@ pub(crate) fn parse<T: DeserializeOwned>(
             Ok(parsed) => {
                 let problem = |path| unknown_key(path, defaults, &[]);
                 unknown.into_iter().map(problem).for_each(|problem| problems.add(problem));
-                return problems.or(parsed);
+                return (Some(parsed), problems);
             }
             Err(error) => {
                 let path = place_of(&track.path());
@@ -48,7 +61,7 @@ pub(crate) fn parse<T: DeserializeOwned>(
             }
         }
     }
-    Err(problems)
+    (None, problems)
 }
 
 /// What serde says, in our words, and the place to mend.

@@ -7,28 +7,43 @@ use midflight_core::{Digest, clip};
 /// The largest file that is taken for a value, in bytes: a certificate chain, not a picture.
 pub const REFERENCED_BYTES_MAX: usize = 64 << 10;
 
+/// Who wrote a document, and so what it may refer to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    /// The operator of this process, in the config file that the process was started with.
+    Operator,
+    /// Anybody who may edit the log. Such a document refers only to what the operator allowed, and only in secrets.
+    Log,
+}
+
 /// What a process has around it that its documents may refer to.
 ///
 /// A kind does no I/O; whoever puts a program together says what there is. The answers may change: a snapshot whose
 /// references give something else than when it was made is stale, and the next look at the log makes it anew.
+///
+/// The common mistake is to answer everybody alike: whoever may edit a document would then read every file and every
+/// variable of the process.
 pub trait Surroundings: Send + Sync + 'static {
-    /// A variable of the environment.
-    fn variable(&self, name: &str) -> Option<String>;
+    /// A variable of the environment; none when it is not set.
+    ///
+    /// # Errors
+    /// Why this writer may not refer to it, and the cure.
+    fn variable(&self, name: &str, by: Writer) -> Result<Option<String>, String>;
 
     /// What a file says, without the line break at its end.
     ///
     /// # Errors
-    /// Why it cannot be read, without any of its content.
-    fn file(&self, path: &str) -> Result<String, String>;
+    /// Why it cannot be read or this writer may not refer to it, without any of its content.
+    fn file(&self, path: &str, by: Writer) -> Result<String, String>;
 }
 
 /// Nothing: every reference is refused.
 impl Surroundings for () {
-    fn variable(&self, _: &str) -> Option<String> {
-        None
+    fn variable(&self, _: &str, _: Writer) -> Result<Option<String>, String> {
+        Ok(None)
     }
 
-    fn file(&self, _: &str) -> Result<String, String> {
+    fn file(&self, _: &str, _: Writer) -> Result<String, String> {
         Err("there are no files here".to_owned())
     }
 }
@@ -41,15 +56,16 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    fn read(&self, around: &dyn Surroundings) -> Result<String, String> {
+    fn read(&self, around: &dyn Surroundings, by: Writer) -> Result<String, String> {
         match self {
             Self::Env(name) => {
                 let unset = || format!("the variable {name} is not set; set it where the process is started");
-                around.variable(name).ok_or_else(unset)
+                let refused = |why| format!("the variable {name} cannot be read: {why}");
+                around.variable(name, by).map_err(refused)?.ok_or_else(unset)
             }
             Self::File(path) => {
-                let read =
-                    around.file(path).map_err(|why| format!("the file {path} cannot be read: {why}"))?;
+                let refused = |why| format!("the file {path} cannot be read: {why}");
+                let read = around.file(path, by).map_err(refused)?;
                 match read.len() > REFERENCED_BYTES_MAX {
                     true => Err(format!("the file {path} has more than {REFERENCED_BYTES_MAX} bytes")),
                     false => Ok(read),
@@ -76,8 +92,8 @@ impl Given {
     }
 
     /// Whether it gives something else now, or nothing any more.
-    pub(crate) fn is_stale(&self, around: &dyn Surroundings) -> bool {
-        self.source.read(around).map_or(true, |text| Digest::of_bytes(text.as_bytes()) != self.digest)
+    pub(crate) fn is_stale(&self, around: &dyn Surroundings, by: Writer) -> bool {
+        self.source.read(around, by).map_or(true, |text| Digest::of_bytes(text.as_bytes()) != self.digest)
     }
 }
 
@@ -105,6 +121,7 @@ pub(crate) fn is_reference(text: &str) -> bool {
 pub(crate) fn resolve<'a>(
     text: &'a str,
     around: &dyn Surroundings,
+    by: Writer,
 ) -> Result<(Cow<'a, str>, Vec<Given>), String> {
     let parts = parts(text)?;
     if let [Part::Literal(literal)] = parts.as_slice() {
@@ -115,7 +132,7 @@ pub(crate) fn resolve<'a>(
         match part {
             Part::Literal(literal) => resolved += literal,
             Part::Reference(source) => {
-                let text = source.read(around)?;
+                let text = source.read(around, by)?;
                 given.push(Given { digest: Digest::of_bytes(text.as_bytes()), source });
                 resolved += &text;
             }
@@ -160,11 +177,14 @@ mod tests {
     struct Some2;
 
     impl Surroundings for Some2 {
-        fn variable(&self, name: &str) -> Option<String> {
-            (name == "HOST").then(|| "db".to_owned())
+        fn variable(&self, name: &str, by: Writer) -> Result<Option<String>, String> {
+            match by {
+                Writer::Operator => Ok((name == "HOST").then(|| "db".to_owned())),
+                Writer::Log => Err("it is not allowed here".to_owned()),
+            }
         }
 
-        fn file(&self, path: &str) -> Result<String, String> {
+        fn file(&self, path: &str, _: Writer) -> Result<String, String> {
             match path {
                 "/run/pw" => Ok("hunter2".to_owned()),
                 "/run/big" => Ok("x".repeat(REFERENCED_BYTES_MAX + 1)),
@@ -175,7 +195,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expect: Result<&str, &str>) {
-        let resolved = resolve(text, &Some2).map(|(text, _)| text.into_owned());
+        let resolved = resolve(text, &Some2, Writer::Operator).map(|(text, _)| text.into_owned());
         match (resolved, expect) {
             (Ok(text), Ok(expect)) => assert_eq!(text, expect),
             (Err(why), Err(expect)) => assert!(why.contains(expect), "{why}"),
@@ -198,6 +218,12 @@ mod tests {
     }
 
     #[test]
+    fn what_a_writer_may_not_refer_to_is_said_by_its_name() {
+        let refused = resolve("${env:HOST}", &Some2, Writer::Log).map(|(text, _)| text.into_owned());
+        assert_eq!(refused, Err("the variable HOST cannot be read: it is not allowed here".to_owned()));
+    }
+
+    #[test]
     fn what_refers_is_known_by_its_text() {
         assert!(is_reference("${env:A}") && !is_reference("x${env:A}") && !is_reference("$${env:A}"));
         assert!(has_reference("x${env:A}") && has_reference("${A}") && !has_reference("$${env:A}"));
@@ -205,8 +231,8 @@ mod tests {
 
     #[test]
     fn a_reference_is_stale_when_it_gives_something_else() {
-        let (_, given) = resolve("${env:HOST}${file:/run/pw}", &Some2).unwrap();
-        assert!(given.iter().all(|given| !given.is_stale(&Some2)));
-        assert!(given.iter().all(|given| given.is_stale(&())));
+        let (_, given) = resolve("${env:HOST}${file:/run/pw}", &Some2, Writer::Operator).unwrap();
+        assert!(given.iter().all(|given| !given.is_stale(&Some2, Writer::Operator)));
+        assert!(given.iter().all(|given| given.is_stale(&(), Writer::Operator)));
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::draft::{Draft, refuse_literal_secrets};
 use crate::entry::Entry;
 use crate::keys::{Keys, Takes};
-use crate::reference::has_reference;
+use crate::reference::{Writer, has_reference};
 
 /// How deep a schema is read for defaults and declarations. What refers to itself ends here.
 const DEPTH_MAX: usize = 32;
@@ -89,7 +89,8 @@ pub(crate) fn build_without(document: &Arc<Value>) -> Entry {
 fn entry(document: &Arc<Value>, draft: Draft, shown: Value, keys: &Arc<Keys>) -> Entry {
     let Draft { value: used, origins, masked, given, .. } = draft;
     let document = Some(Arc::clone(document));
-    Entry { document, shown, used, origins, masked, given, keys: Arc::clone(keys), typed: None }
+    let (keys, writer) = (Arc::clone(keys), Writer::Log);
+    Entry { document, shown, used, origins, masked, given, writer, keys, typed: None }
 }
 
 /// A walk through a schema along its properties.

@@ -11,13 +11,19 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::REDACTED;
-use crate::draft::{Draft, refuse_literal_secrets};
+use crate::draft::{Draft, refuse_literal_secrets, refuse_open_references, texts_of};
 use crate::entry::Entry;
 use crate::keys::{Keys, Takes};
+use crate::operator::OperatorContents;
 use crate::origin::{Origin, Override};
-use crate::parse::parse;
-use crate::reference::Surroundings;
+use crate::parse::{parse, parse_mended};
+use crate::redactor::Redactor;
+use crate::reference::{Surroundings, Writer};
 use crate::tree::leaves;
+
+/// The shortest secret that is taken out of messages, in bytes. A shorter one is part of too many words, and would make every
+/// message unreadable.
+const REDACTED_BYTES_MIN: usize = 4;
 
 /// What is asked of a value beyond its type.
 type Check<T> = Arc<dyn Fn(&T) -> Problems + Send + Sync>;
@@ -56,6 +62,8 @@ pub struct Shape<T> {
     /// What is wrong with the variables; told when a value is made.
     wrong: Problems,
     check: Option<Check<T>>,
+    redactor: Redactor,
+    operator: OperatorContents,
     value: PhantomData<fn() -> T>,
 }
 
@@ -78,7 +86,8 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
             keys.keep_secret(path);
         }
         let (overrides, wrong) = (Vec::new(), Problems::default());
-        Self { defaults, keys, overrides, wrong, check: None, value: PhantomData }
+        let (redactor, operator) = (Redactor::default(), OperatorContents::default());
+        Self { defaults, keys, overrides, wrong, check: None, redactor, operator, value: PhantomData }
     }
 
     /// Declares that a key and what lies under it are in effect after the next start only. `path` is a JSON Pointer.
@@ -107,6 +116,32 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
     pub fn check(mut self, check: impl Fn(&T) -> Problems + Send + Sync + 'static) -> Self {
         self.check = Some(Arc::new(check));
         self
+    }
+
+    /// Sets what learns every secret of the values that are made, so that messages can be kept free of them.
+    #[must_use]
+    pub fn redacted_by(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
+    /// What knows every secret of the values that were made.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// Sets which documents are the operator's own: they may refer to anything, in any key.
+    #[must_use]
+    pub fn operated_by(mut self, contents: OperatorContents) -> Self {
+        self.operator = contents;
+        self
+    }
+
+    /// Which documents are the operator's own.
+    #[must_use]
+    pub fn operator(&self) -> &OperatorContents {
+        &self.operator
     }
 
     /// Lays variables of the environment over the document: with the prefix `SHOP`, `SHOP_PORT` is `/port` and
@@ -165,7 +200,13 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         }
     }
 
-    fn draft(&self, document: Option<&Value>, around: &dyn Surroundings) -> (Draft, Problems) {
+    /// The layers in one value, the keys with the secrets among them, and what is wrong so far.
+    fn draft(
+        &self,
+        document: Option<&Value>,
+        around: &dyn Surroundings,
+        by: Writer,
+    ) -> (Draft, Keys, Problems) {
         let mut draft = Draft::new(&self.defaults);
         let mut problems = self.wrong.clone();
         if let Some(document) = document {
@@ -173,29 +214,51 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
             draft.say(document);
         }
         draft.cover(document, &self.overrides, &self.defaults);
-        problems.append(draft.resolve(&self.defaults, around));
-        (draft, problems)
+        // Which keys are secrets has to be known before anything is resolved. A secret in an option or a map shows only in
+        // a value, so one is made in which references are the texts that they are written as.
+        let keys = match parse_mended::<T>(&mut draft.clone(), &self.defaults, &self.keys) {
+            (Some(typed), _) => self.keys_of(&typed),
+            (None, _) => self.keys.clone(),
+        };
+        if let (Some(document), Writer::Log) = (document, by) {
+            problems.append(refuse_open_references(document, &keys));
+        }
+        problems.append(draft.resolve(&self.defaults, around, by, &keys));
+        draft.secrets(&keys, &mut |secret| {
+            if secret.len() >= REDACTED_BYTES_MIN {
+                self.redactor.hide(secret);
+            }
+        });
+        (draft, keys, problems)
     }
 
     /// Makes the config of a document, or of everything else alone.
     ///
     /// # Errors
-    /// All that is wrong with it, each problem with its path.
+    /// All that is wrong with it, each problem with its path and without a secret.
     pub fn build(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems> {
-        let (mut draft, mut problems) = self.draft(document.map(|it| &**it), around);
-        let parsed = parse::<T>(&mut draft, &self.defaults, &self.keys);
-        let typed = match parsed {
+        self.make(document, around).map_err(|problems| self.redactor.problems(&problems))
+    }
+
+    fn make(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems> {
+        let writer = match document {
+            Some(document) if self.operator.wrote(document) => Writer::Operator,
+            _ => Writer::Log,
+        };
+        let (mut draft, keys, mut problems) = self.draft(document.map(|it| &**it), around, writer);
+        let told: Vec<_> = problems.iter().map(|problem| problem.path.clone()).collect();
+        // What a reference did not give is no second problem.
+        let is_new = |problem: &&Problem| !told.contains(&problem.path);
+        let typed = match parse::<T>(&mut draft, &self.defaults, &keys) {
             Ok(typed) => {
                 if let Some(check) = &self.check {
-                    problems.append(draft.with_origins(check(&typed)));
+                    let found = draft.with_origins(check(&typed));
+                    problems.append(found.iter().filter(is_new).cloned().collect());
                 }
                 Arc::new(typed)
             }
             Err(found) => {
-                // What a reference did not give is no second problem.
-                let told: Vec<_> = problems.iter().map(|problem| problem.path.clone()).collect();
-                let new = found.iter().filter(|problem| !told.contains(&problem.path)).cloned();
-                problems.append(new.collect());
+                problems.append(found.iter().filter(is_new).cloned().collect());
                 return Err(problems);
             }
         };
@@ -204,19 +267,22 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         if let Some(document) = document {
             refuse_literal_secrets(document, &keys).or(())?;
         }
+        if writer == Writer::Log {
+            draft.resolved_openly(&keys).or(())?;
+        }
         let shown = draft.shown(&keys);
         let Draft { value: used, origins, masked, given, .. } = draft;
         let typed: Arc<dyn Any + Send + Sync> = typed;
         let (document, keys) = (document.cloned(), Arc::new(keys));
-        Ok(Entry { document, shown, used, origins, masked, given, keys, typed: Some(typed) })
+        Ok(Entry { document, shown, used, origins, masked, given, writer, keys, typed: Some(typed) })
     }
 
     /// What is declared of keys, with the secrets that only a whole value shows, as in an option that the default leaves out.
     fn keys_of(&self, typed: &T) -> Keys {
         let mut keys = self.keys.clone();
         let value = serde_json::to_value(typed).unwrap_or_default();
-        leaves(&value, &Pointer::root(), &mut |path, value| {
-            if value.as_str() == Some(REDACTED) {
+        texts_of(&value, &Pointer::root(), &mut |path, text| {
+            if text == REDACTED {
                 keys.keep_secret(path);
             }
         });

@@ -8,7 +8,7 @@ use serde_json::{Number, Value};
 use sha2::{Digest as _, Sha256};
 
 /// The largest integer below which every integer is exactly one `f64`.
-const EXACT_F64: f64 = 9_007_199_254_740_992.0;
+pub(crate) const EXACT_F64: f64 = 9_007_199_254_740_992.0;
 
 /// A SHA-256 digest, printed as 64 lower-case hexadecimal digits, or with a precision as so many of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

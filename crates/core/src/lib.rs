@@ -13,6 +13,7 @@ mod event;
 mod name;
 mod outcome;
 mod parts;
+mod patch;
 mod phase;
 mod place;
 mod plan;
@@ -31,6 +32,7 @@ pub use event::{ComponentState, ComponentTime, PhaseTime, ReloadEvent, ReloadId}
 pub use name::{CHECKS_FOLDER, DocumentId, DocumentName, KindName, NAME_BYTES_MAX, NameError};
 pub use outcome::{Outcome, Trigger, UnknownWord};
 pub use parts::in_parts;
+pub use patch::{PatchBounds, PatchOp, json_bytes, patch};
 pub use phase::{Phase, Status, StatusEvent, next_status};
 pub use place::Place;
 pub use plan::{Plan, Planned, Step};

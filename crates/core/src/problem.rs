@@ -146,6 +146,13 @@ impl Problems {
         self
     }
 
+    /// The same problems with other messages.
+    #[must_use]
+    pub fn map_messages(&self, message: impl Fn(&str) -> String) -> Self {
+        let changed = |problem: &Problem| Problem { message: message(&problem.message), ..problem.clone() };
+        Self { listed: self.listed.iter().map(changed).collect(), unlisted: self.unlisted }
+    }
+
     /// The listed ones, in the order they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.listed.iter()

@@ -180,6 +180,10 @@ impl Coordinator {
     pub(crate) fn show(&self) {
         let mut shown = self.shown.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         shown.clone_from(&self.state);
+        // What the log said is told to other replicas too.
+        shown.store_error = self.state.store_error.as_deref().map(|why| (self.core.redact)(why));
+        drop(shown);
+        self.core.fleet.changed();
     }
 
     /// Tells the other replicas. That it cannot be told delays them and loses nothing.

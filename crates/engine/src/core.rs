@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_bus::Bus;
-use midflight_core::{Plan, Step};
+use midflight_core::{Plan, Problems, Step};
 use midflight_live::{Slot, World, WorldCell};
 use midflight_store::Store;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,9 @@ use crate::workers::Workers;
 
 /// Reads the time. The engine takes it as a part so that a test can say what time it is.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Takes what must not be shown out of a text.
+pub(crate) type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// What the parts of one engine share. Only the coordinator publishes to the cell and appends to the log.
 pub(crate) struct Core {
@@ -47,6 +50,8 @@ pub(crate) struct Core {
     /// This replica's own copy of what it serves, if it has one.
     pub(crate) keeper: Option<Arc<Keeper>>,
     pub(crate) enforce_checks: bool,
+    /// What every message of a reload goes through before anybody sees it.
+    pub(crate) redact: Redact,
     pub(crate) faults: Arc<Faults>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -78,6 +83,11 @@ impl Core {
                 tracing::error!("what was replaced could not be freed in order");
             }
         });
+    }
+
+    /// The same problems as they may be shown.
+    pub(crate) fn redacted(&self, problems: &Problems) -> Problems {
+        problems.map_messages(|message| (self.redact)(message))
     }
 
     pub(crate) fn now(&self) -> Timestamp {

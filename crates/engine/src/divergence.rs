@@ -180,7 +180,8 @@ pub(crate) async fn confirm_next(
     Ok(is_next.then_some(now))
 }
 
-fn changed_meanwhile() -> StoreError {
+/// Two reads were of two histories.
+pub(crate) fn changed_meanwhile() -> StoreError {
     StoreError::Unavailable("the log changed while it was read; it is read again".to_owned())
 }
 

@@ -15,11 +15,11 @@ use tokio_util::task::TaskTracker;
 use crate::check;
 use crate::component::{Component, Criticality};
 use crate::coordinator::{Coordinator, Wish};
-use crate::core::{Clock, Core};
+use crate::core::{Clock, Core, Redact};
 use crate::dry_runs::DryRunner;
 use crate::faults::Faults;
 use crate::fleet::{Ack, Fleet, Identity};
-use crate::follower::{Bell, Refresh, follow};
+use crate::follower::{Bell, Refresh, follow, follow_availability};
 use crate::ground::Ground;
 use crate::history::History;
 use crate::keeper::Keeper;
@@ -28,7 +28,7 @@ use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
 use crate::requests::Requests;
 use crate::schedule::{Agenda, Scheduled, Scheduler, Schedules};
-use crate::status::{EngineStatus, KindStatus, State};
+use crate::status::{EngineStatus, KindStatus, State, StoreStatus};
 use crate::workers::Workers;
 use crate::{DocumentSchema, Kind, Limits};
 
@@ -59,6 +59,7 @@ pub struct EngineBuilder {
     refresh: Refresh,
     clock: Clock,
     enforce_checks: bool,
+    redact: Redact,
     faults: Arc<Faults>,
     last_good: Option<LastGoodFile>,
     inline_work: bool,
@@ -101,6 +102,13 @@ impl EngineBuilder {
     /// Sets whether stored checks are asked. What is not valid or does not compile is refused either way.
     pub fn enforce_checks(&mut self, enforce: bool) -> &mut Self {
         self.enforce_checks = enforce;
+        self
+    }
+
+    /// Sets what takes secrets out of texts. Every message of a reload goes through it before it is logged, kept, sent to
+    /// other replicas or answered (HR-10). By default they are as kinds, components and the log say them.
+    pub fn redact(&mut self, redact: impl Fn(&str) -> String + Send + Sync + 'static) -> &mut Self {
+        self.redact = Arc::new(redact);
         self
     }
 
@@ -154,7 +162,12 @@ impl EngineBuilder {
         let state = State { behind: all.collect(), ..State::new(started_at) };
         let shown = Arc::new(RwLock::new(state));
         let core = Arc::new(Core {
-            fleet: Arc::new(Fleet::new(self.identity, started_at, Arc::clone(&shown))),
+            fleet: Arc::new(Fleet::new(
+                self.identity,
+                started_at,
+                Arc::clone(&shown),
+                Arc::clone(&self.store),
+            )),
             cell: WorldCell::new(self.world.build()),
             ground,
             schedules,
@@ -170,6 +183,7 @@ impl EngineBuilder {
             history,
             keeper: self.last_good.map(|file| Arc::new(Keeper::new(file))),
             enforce_checks: self.enforce_checks,
+            redact: self.redact,
             faults: self.faults,
             stop: stop.clone(),
             tasks: tasks.clone(),
@@ -195,7 +209,8 @@ impl EngineBuilder {
         if let Some(keeper) = &core.keeper {
             tasks.spawn(Arc::clone(keeper).run(stop.clone()));
         }
-        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
+        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&bell), stop.clone()));
+        tasks.spawn(follow_availability(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
         tasks.spawn(coordinator.run());
         tasks.spawn(dry_runner.run());
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
@@ -270,6 +285,7 @@ impl Engine {
             refresh: Refresh::default(),
             clock: Arc::new(Timestamp::now),
             enforce_checks: true,
+            redact: Arc::new(str::to_owned),
             faults: Arc::default(),
             last_good: None,
             inline_work: false,
@@ -440,6 +456,7 @@ impl Engine {
             documents: ground.map_or(0, |ground| ground.count(&registered.name)),
             figures: world.get_any(registered.slot).map_or_else(Vec::new, |it| registered.kind.figures(it)),
         };
+        let store = StoreStatus::new(self.core.store.availability(), &state, self.core.now());
         EngineStatus {
             desired: state.desired.max(world.revision()),
             served: world.revision(),
@@ -447,7 +464,7 @@ impl Engine {
             last_checked_at: state.last_checked_at,
             last_refused: state.last_refused,
             quarantined: state.quarantine,
-            store_error: state.store_error,
+            store,
             position: state.trail.at(state.position),
             diverged: state.diverged,
             from_copy: state.from_copy,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use midflight_bus::{Bus, Heard, Hint};
 use midflight_core::{Appended, LogHead, RevisionNumber, Trigger};
+use midflight_store::Store;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -124,6 +125,21 @@ pub(crate) async fn follow(
     }
 }
 
+/// Rings the bell when the store is measured to be unavailable, or to be back, until stopped: the look that follows fails at
+/// once, or finds what came meanwhile.
+pub(crate) async fn follow_availability(store: Arc<dyn Store>, bell: Arc<Bell>, stop: CancellationToken) {
+    let Some(mut changes) = store.availability_changes() else { return };
+    loop {
+        tokio::select! {
+            changed = changes.changed() => match changed {
+                Ok(()) => bell.ring(Ring::look(Trigger::Periodic)),
+                Err(_) => return,
+            },
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
 async fn hear(bus: &dyn Bus, bell: &Bell) {
     loop {
         match bus.subscribe().await {
@@ -137,7 +153,7 @@ async fn hear(bus: &dyn Bus, bell: &Bell) {
                     });
                 }
             }
-            Err(error) => tracing::warn!(%error, "no hints for now; the log is looked at by the period"),
+            Err(error) => tracing::warn!(%error, "no hints by this bus; subscribing again"),
         }
         tokio::time::sleep(RESUBSCRIBE).await;
     }

@@ -138,7 +138,8 @@ async fn load_log(
             Err(StoreError::Compacted { .. }) => return load_everything(store, state).await,
             page => page?,
         };
-        let Some(last) = page.last() else { break };
+        // A log that is shorter than it was a moment ago is another one.
+        let last = page.last().ok_or_else(divergence::changed_meanwhile)?;
         divergence::follows(&page, known.last().copied())?;
         known = page.iter().map(|one| head.at(one.revision.number, one.revision.digest)).collect();
         position = last.revision.number;
@@ -151,7 +152,9 @@ async fn load_log(
         newest.entry(pending.id.clone()).or_insert(pending);
     }
     known.push(head);
-    Ok(Loaded { retried, known, ..Loaded::new(to, Some(head), newest.into_values().collect()) })
+    let reads_more = !retried.is_empty();
+    let loaded = Loaded { retried, known, ..Loaded::new(to, Some(head), newest.into_values().collect()) };
+    if reads_more { divergence::confirm(store, state, loaded).await } else { Ok(loaded) }
 }
 
 /// What the local copy says. Its newest revision may be one that was left out of it; then an earlier one is served.
@@ -264,7 +267,9 @@ async fn state_at(store: &dyn Store, at: RevisionNumber) -> Result<Vec<Document>
     loop {
         let query = DocumentQuery { at: Some(at), after, limit: PAGE, ..DocumentQuery::default() };
         let page = store.documents(query).await?;
-        documents.extend(page.items);
+        for document in &page.items {
+            documents.push(document.parse()?);
+        }
         after = page.next;
         if after.is_none() {
             return Ok(documents);

@@ -169,7 +169,7 @@ impl<'a> Reload<'a> {
             }
             Some(Halt::Refused(refusal)) => {
                 let problem = Problem::new("refused", Pointer::root(), refusal.to_string());
-                ended.problems = problem.into();
+                ended.problems = self.core.redacted(&problem.into());
                 // What an edit is conditional on was read, and does not hold: that is no failure to read.
                 let is_unread = matches!(refusal, Refusal::Store(_) | Refusal::LogDiverged(_));
                 if self.machine.phase() == Some(Phase::Load) && !is_unread {
@@ -179,6 +179,7 @@ impl<'a> Reload<'a> {
                 self.machine.step(StatusEvent::Failed);
             }
             Some(Halt::Failed(problems)) => {
+                let problems = self.core.redacted(&problems);
                 if let Status::Running(phase) = self.machine.status() {
                     let cancelled = self.stop.is_cancelled() && phase < Phase::Append;
                     self.machine.step(if cancelled { StatusEvent::Cancelled } else { StatusEvent::Failed });
@@ -250,7 +251,8 @@ impl<'a> Reload<'a> {
         }
 
         self.next_phase(Phase::Prepare)?;
-        let concerned = core.components_of(&plan);
+        // A dry run dials nobody and sends nobody a secret: it says of its components only that it did not try them.
+        let concerned = if self.dry_run { Vec::new() } else { core.components_of(&plan) };
         let tried = parts::prepare(&concerned, &served, &world, deadline, &self.stop).await;
         ended.components = tried.times;
         let parts = tried.parts?;
@@ -275,7 +277,7 @@ impl<'a> Reload<'a> {
         if let Some(edit) = &edit {
             ended.appended = Some(self.append(state, edit).await?);
         }
-        for problem in parts.left_behind.iter() {
+        for problem in core.redacted(&parts.left_behind).iter() {
             tracing::warn!(%problem, "a component stays on its old value");
         }
 

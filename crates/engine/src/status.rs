@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{
     ComponentState, ComponentTime, KindName, LogHead, Outcome, Problems, ReloadEvent, RevisionNumber,
 };
-
-use midflight_store::KeptAt;
+use midflight_store::{Availability, KeptAt};
 
 use crate::divergence::{Diverged, Trail};
 use crate::quarantine::Quarantined;
@@ -90,6 +90,38 @@ impl State {
     }
 }
 
+/// Whether the log answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreStatus {
+    /// Whether it answers: as the store measures it, and as the last look at the log found it.
+    pub available: bool,
+    /// For how long that is so; none for a store that does not measure it.
+    pub since: Option<Duration>,
+    /// How long ago it last answered; none if it never did.
+    pub answered: Option<Duration>,
+    /// Why it counts as unavailable. It may name addresses and paths.
+    pub error: Option<String>,
+}
+
+impl StoreStatus {
+    pub(crate) fn new(measured: Option<Availability>, state: &State, now: Timestamp) -> Self {
+        let last_look = state.last_checked_at.map(|at| now.duration_since(at).unsigned_abs());
+        let Some(measured) = measured else {
+            let error = state.store_error.clone();
+            return Self { available: error.is_none(), since: None, answered: last_look, error };
+        };
+        let measured_so = measured.available;
+        let error = measured.error.or_else(|| state.store_error.clone());
+        let available = error.is_none();
+        Self {
+            available,
+            since: (measured_so == available).then(|| measured.since.elapsed()),
+            answered: measured.answered_at.map(|at| at.elapsed()),
+            error,
+        }
+    }
+}
+
 /// How one kind is served.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KindStatus {
@@ -116,8 +148,8 @@ pub struct EngineStatus {
     pub last_refused: Option<LastRefused>,
     /// The revisions that are left out, and why.
     pub quarantined: BTreeMap<RevisionNumber, Quarantined>,
-    /// Why the log could not be looked at the last time; none when it could.
-    pub store_error: Option<String>,
+    /// Whether the log answers.
+    pub store: StoreStatus,
     /// The revision up to which the log was followed, with its digest; none until the log was read.
     pub position: Option<LogHead>,
     /// How the log differs from the one that was followed; none when it does not. Nothing is followed while it does.

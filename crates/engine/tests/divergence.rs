@@ -1,5 +1,6 @@
 //! A log that is not the one that was followed, on a log in memory, and edits that are made once (HR-14).
 
+#[expect(dead_code, unused_imports, reason = "it is the support of other tests too")]
 mod support;
 
 use std::sync::Arc;
@@ -27,13 +28,19 @@ async fn a_start_with_a_copy_that_is_ahead_of_the_log_serves_the_copy_and_says_s
     let folder = tempfile::tempdir().unwrap();
     let copy = || LastGoodFile::new(folder.path().join("copy"));
     let log = MemoryStore::new();
-    let bench = Bench::with(log.clone(), |builder, _| drop(builder.last_good(copy()))).await;
+    let bench = Bench::with(log.clone(), |builder, _| {
+        builder.last_good(copy());
+    })
+    .await;
     bench.engine.apply(edit([put("a", "one")])).await.unwrap();
     let earlier = log.copy();
     bench.engine.apply(edit([put("a", "two")])).await.unwrap();
     bench.engine.stop().await;
 
-    let bench = Bench::with(earlier.clone(), |builder, _| drop(builder.last_good(copy()))).await;
+    let bench = Bench::with(earlier.clone(), |builder, _| {
+        builder.last_good(copy());
+    })
+    .await;
     let status = bench.engine.status();
     let diverged = status.diverged.unwrap();
     assert_eq!((diverged.position.get(), diverged.found.number.get()), (2, 1));
@@ -49,7 +56,10 @@ async fn a_start_with_a_copy_that_is_ahead_of_the_log_serves_the_copy_and_says_s
     assert_eq!((bench.text("a").as_deref(), bench.engine.served().get()), (Some("one"), 1));
     bench.engine.apply(edit([put("a", "three")])).await.unwrap();
     bench.engine.stop().await;
-    let bench = Bench::with(earlier, |builder, _| drop(builder.last_good(copy()))).await;
+    let bench = Bench::with(earlier, |builder, _| {
+        builder.last_good(copy());
+    })
+    .await;
     assert_eq!((bench.engine.status().diverged, bench.text("a").as_deref()), (None, Some("three")));
     bench.engine.stop().await;
 }
@@ -69,7 +79,10 @@ async fn a_start_on_another_log_is_told_by_its_id() {
         })
         .await
         .unwrap();
-        let bench = Bench::with(log, |builder, _| drop(builder.last_good(copy()))).await;
+        let bench = Bench::with(log, |builder, _| {
+            builder.last_good(copy());
+        })
+        .await;
         assert_eq!(bench.engine.status().diverged.is_some(), round == 1);
         bench.engine.stop().await;
     }

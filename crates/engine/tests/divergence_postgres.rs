@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 #[path = "support/words.rs"]
-#[expect(dead_code, reason = "it is the support of other tests too")]
 mod words;
 
 use std::path::Path;
@@ -61,7 +60,7 @@ impl Replica {
 
     async fn serves(&self, number: u64) {
         let number = RevisionNumber::new(number);
-        self.until("to serve it", |status| status.served == number && status.store_error.is_none()).await;
+        self.until("to serve it", |status| status.served == number && status.store.error.is_none()).await;
     }
 
     async fn diverges(&self) {

@@ -1,6 +1,7 @@
 //! What is left out when the log has revisions that do not compile or verify here: never more than must be, never what
 //! was served a moment ago, and the same however a replica came to the head of the log.
 
+#[expect(dead_code, reason = "it is the support of other tests too")]
 mod support;
 
 use std::collections::BTreeMap;

@@ -195,7 +195,8 @@ async fn what_is_refused_at_its_time_says_why_and_waits_to_be_put_anew() {
     let why = refused["problems"][0]["message"].as_str().unwrap();
     assert!(why.contains("the edit was made on version 1, but it is at version 2"), "{why}");
     let head = bench.store.head().await.unwrap();
-    let newest = bench.store.versions(&schedule_id("s").unwrap(), None, 1).await.unwrap().items.remove(0);
+    let newest =
+        bench.store.versions(&schedule_id("s").unwrap(), None, 1, None).await.unwrap().items.remove(0);
     assert_eq!((newest.author.as_str(), newest.reason.as_str()), ("anna", "at night"));
 
     bench.set_clock("2026-03-31T03:00:00Z");

@@ -60,14 +60,15 @@ async fn until_done(store: &dyn Store, wanted: usize) {
 /// Each was done by one revision, which is its schedule's end too.
 async fn each_was_done_once(store: &dyn Store) {
     for n in 0..SCHEDULES {
-        let versions = store.versions(&id(&format!("w{n}")), None, 10).await.unwrap().items;
+        let versions = store.versions(&id(&format!("w{n}")), None, 10, None).await.unwrap().items;
         assert_eq!(versions.len(), 1, "w{n}");
-        let newest = store.versions(&schedule_id(&format!("s{n}")).unwrap(), None, 10).await.unwrap().items;
+        let newest =
+            store.versions(&schedule_id(&format!("s{n}")).unwrap(), None, 10, None).await.unwrap().items;
         let end = (newest.len(), newest[0].document.body.is_none(), newest[0].document.revision);
         assert_eq!(end, (2, true, versions[0].document.revision), "s{n}");
     }
     let (head, _) = store.heads(&[]).await.unwrap();
-    assert_eq!(head.get(), 1 + SCHEDULES as u64, "and nothing else is in the log");
+    assert_eq!(head.number.get(), 1 + SCHEDULES as u64, "and nothing else is in the log");
     let log = store.since(midflight_core::RevisionNumber::new(1), 100).await.unwrap();
     assert!(log.iter().all(|one| one.revision.trigger == Trigger::Schedule));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::ask::Opined;
 use midflight_core::RevisionNumber;
+use midflight_live::Basis;
 use midflight_patterns::{Action, Category, CreatedBy, Found, Match};
 
 /// Where a classification comes from.
@@ -65,6 +66,8 @@ pub struct Answer {
     pub why: Option<Arc<str>>,
     /// The revision that it was computed from.
     pub revision: RevisionNumber,
+    /// Revisions up to that one that are left out, since they are invalid on this replica.
+    pub quarantined: Arc<[RevisionNumber]>,
 }
 
 /// The pattern that matched, and by what.
@@ -80,7 +83,7 @@ pub struct Matched {
 
 impl Answer {
     /// What a pattern says.
-    pub(crate) fn found(found: &Found<'_>, normalized: String, revision: RevisionNumber) -> Self {
+    pub(crate) fn found(found: &Found<'_>, normalized: String, basis: Basis) -> Self {
         let pattern = found.pattern;
         Self {
             category: Some(pattern.shared_category().clone()),
@@ -99,17 +102,13 @@ impl Answer {
             normalized,
             llm_used: false,
             why: None,
-            revision,
+            revision: basis.revision,
+            quarantined: basis.quarantined,
         }
     }
 
     /// What an LLM says, with what the prompt says of that category.
-    pub(crate) fn of_llm(
-        opined: &Opined,
-        category: &Category,
-        normalized: String,
-        revision: RevisionNumber,
-    ) -> Self {
+    pub(crate) fn of_llm(opined: &Opined, category: &Category, normalized: String, basis: Basis) -> Self {
         Self {
             category: Some(Arc::clone(&opined.category)),
             confidence: opined.confidence,
@@ -120,12 +119,13 @@ impl Answer {
             normalized,
             llm_used: true,
             why: None,
-            revision,
+            revision: basis.revision,
+            quarantined: basis.quarantined,
         }
     }
 
     /// That nothing classified it.
-    pub(crate) fn none(why: impl Into<Arc<str>>, normalized: String, revision: RevisionNumber) -> Self {
+    pub(crate) fn none(why: impl Into<Arc<str>>, normalized: String, basis: Basis) -> Self {
         Self {
             category: None,
             confidence: 0.0,
@@ -136,7 +136,8 @@ impl Answer {
             normalized,
             llm_used: false,
             why: Some(why.into()),
-            revision,
+            revision: basis.revision,
+            quarantined: basis.quarantined,
         }
     }
 }

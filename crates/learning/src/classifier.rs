@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use midflight_components::Llm;
-use midflight_core::RevisionNumber;
 use midflight_engine::Engine;
-use midflight_live::Live;
-use midflight_patterns::{Classification, ClassifyError, PatternsSnapshot, Prompt};
+use midflight_live::{Basis, Live};
+use midflight_patterns::{
+    Classification, ClassifyError, LearnFrom, LearningPolicy, NotLearned, PatternsSnapshot, Prompt,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,8 +18,9 @@ use crate::answer::{Answer, Source};
 use crate::ask::{Opined, Opinion, Silence, ask};
 use crate::flights::{Boarded, Flights, Going, Question, Ticket};
 use crate::flush::Flusher;
-use crate::learner::{self, Job, Learned};
+use crate::learner::{Job, Learned, Learner};
 use crate::lesson::{Draft, Lesson};
+use crate::rates::Rates;
 use crate::usage::{Counter, Counting};
 
 /// How long a stop waits for a log that does not answer.
@@ -36,6 +38,18 @@ pub struct LearningOptions {
     pub questions_max: usize,
     /// How many patterns may wait to be learned; those past it are learned when they are asked again. 1,000 unless said.
     pub lessons_max: usize,
+    /// The shortest time between two revisions that learn: what comes within it is learned by one. The first after it is
+    /// learned at once. 50 ms unless said.
+    pub pause: Duration,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedBy {
+    /// A caller without a token.
+    Anonymous,
+    /// A caller with a token, or the program itself.
+    Known,
 }
 
 impl LearningOptions {
@@ -46,6 +60,7 @@ impl LearningOptions {
             flush: Duration::from_secs(1),
             questions_max: 1_000,
             lessons_max: 1_000,
+            pause: Duration::from_millis(50),
         }
     }
 }
@@ -67,6 +82,10 @@ pub(crate) struct Shared {
     flusher: Arc<Flusher>,
     answered: [AtomicU64; Source::ALL.len()],
     learned: AtomicU64,
+    not_learned: [AtomicU64; NotLearned::REASONS.len()],
+    lesson_rates: Rates,
+    llm_rates: Rates,
+    llm_rate_limited: AtomicU64,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -78,6 +97,10 @@ pub struct Counts {
     pub answered: [u64; Source::ALL.len()],
     /// How many patterns were learned here.
     pub learned: u64,
+    /// How many answers of an LLM were not learned here for each of [`NotLearned::REASONS`], in their order.
+    pub not_learned: [u64; NotLearned::REASONS.len()],
+    /// How many queries no LLM was asked about, since `llm_calls_per_minute_max` was reached.
+    pub llm_rate_limited: u64,
     /// How many questions are on their way to an LLM.
     pub asking: usize,
 }
@@ -88,7 +111,9 @@ struct Unknown {
     prompt: Arc<Prompt>,
     key: String,
     text: String,
-    revision: RevisionNumber,
+    basis: Basis,
+    /// What is to become of the answer.
+    policy: Arc<LearningPolicy>,
 }
 
 impl Classifier {
@@ -103,7 +128,7 @@ impl Classifier {
         llm: Llm,
         options: LearningOptions,
     ) -> Self {
-        let LearningOptions { replica, flush, questions_max, lessons_max } = options;
+        let LearningOptions { replica, flush, questions_max, lessons_max, pause } = options;
         let counting = Arc::<Counting>::default();
         // A start counts under a name of its own: its batches begin anew.
         let source = format!("{replica}@{}", jiff::Timestamp::now().as_nanosecond());
@@ -111,10 +136,9 @@ impl Classifier {
         let flusher = Arc::new(flusher);
         let (lessons, jobs) = mpsc::channel(lessons_max.max(1));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(learner::run(engine.clone(), jobs, stop.clone()));
+        tasks.spawn(Learner::new(engine.clone(), patterns.clone(), pause).run(jobs, stop.clone()));
         tasks.spawn(Arc::clone(&flusher).run(flush, stop.clone()));
         let flights = Flights::new(questions_max);
-        let (answered, learned) = Default::default();
         let shared = Shared {
             engine,
             patterns,
@@ -123,8 +147,12 @@ impl Classifier {
             lessons,
             counting,
             flusher,
-            answered,
-            learned,
+            answered: Default::default(),
+            learned: AtomicU64::default(),
+            not_learned: Default::default(),
+            lesson_rates: Rates::default(),
+            llm_rates: Rates::default(),
+            llm_rate_limited: AtomicU64::default(),
             stop,
             tasks,
         };
@@ -140,9 +168,23 @@ impl Classifier {
     /// # Errors
     /// [`ClassifyError`]. That an LLM does not answer is no error but [`Answer::why`].
     pub async fn classify(&self, query: &str, profile: Option<&str>) -> Result<Answer, ClassifyError> {
+        self.classify_for(query, profile, AskedBy::Known).await
+    }
+
+    /// As [`Classifier::classify`], for a caller who may be anonymous: then nothing is learned unless the policy learns of
+    /// everyone (`learn_from`).
+    ///
+    /// # Errors
+    /// [`ClassifyError`].
+    pub async fn classify_for(
+        &self,
+        query: &str,
+        profile: Option<&str>,
+        asked_by: AskedBy,
+    ) -> Result<Answer, ClassifyError> {
         let answer = match self.shared.look(query, profile)? {
             Ok(answer) => answer,
-            Err(unknown) => self.asked(query, unknown).await,
+            Err(unknown) => self.asked(query, unknown, asked_by).await,
         };
         let place = Source::ALL.iter().position(|source| *source == answer.source).unwrap_or_default();
         self.shared.answered[place].fetch_add(1, Ordering::Relaxed);
@@ -150,24 +192,31 @@ impl Classifier {
     }
 
     /// Asks the LLM, with all who ask the same.
-    async fn asked(&self, query: &str, unknown: Unknown) -> Answer {
+    async fn asked(&self, query: &str, unknown: Unknown, asked_by: AskedBy) -> Answer {
         let shared = &self.shared;
         // By its key, under which it will be learned; a query without one is what it is.
         let comparable = if unknown.key.is_empty() { &unknown.text } else { &unknown.key };
         let question: Question = (Arc::clone(&unknown.profile), comparable.clone());
         let known = || shared.look(query, Some(&unknown.profile)).ok().and_then(Result::ok);
-        let going = match shared.flights.board(question, known) {
+        let may_teach = asked_by == AskedBy::Known || unknown.policy.learn_from == LearnFrom::Everyone;
+        let going = match shared.flights.board(question, may_teach, known) {
             Err(known) => return known,
             Ok(Boarded::Full) => {
                 return shared
                     .unanswered("too many questions wait for the LLM; ask again in a moment", unknown);
             }
             Ok(Boarded::Joined(going)) => going,
-            Ok(Boarded::First(ticket, going)) => {
-                let (shared, prompt) = (Arc::clone(shared), Arc::clone(&unknown.prompt));
-                let query = query.to_owned();
-                // On a task of its own: whoever asked first may go while others wait.
-                self.shared.tasks.spawn(async move { shared.fly(ticket, &prompt, query).await });
+            Ok(Boarded::First(mut ticket, going)) => {
+                match shared.allow_call(&unknown) {
+                    Ok(()) => {
+                        let (shared, prompt) = (Arc::clone(shared), Arc::clone(&unknown.prompt));
+                        let (query, policy) = (query.to_owned(), Arc::clone(&unknown.policy));
+                        // On a task of its own: whoever asked first may go while others wait.
+                        let fly = async move { shared.fly(ticket, &prompt, &policy, query).await };
+                        self.shared.tasks.spawn(fly);
+                    }
+                    Err(silence) => ticket.answer(Err(silence)),
+                }
                 going
             }
         };
@@ -181,6 +230,8 @@ impl Classifier {
         Counts {
             answered: std::array::from_fn(|place| shared.answered[place].load(Ordering::Relaxed)),
             learned: shared.learned.load(Ordering::Relaxed),
+            not_learned: std::array::from_fn(|place| shared.not_learned[place].load(Ordering::Relaxed)),
+            llm_rate_limited: shared.llm_rate_limited.load(Ordering::Relaxed),
             asking: shared.flights.asking(),
         }
     }
@@ -215,12 +266,12 @@ impl Shared {
     /// What the patterns say, or that an LLM is to be asked.
     fn look(&self, query: &str, profile: Option<&str>) -> Result<Result<Answer, Unknown>, ClassifyError> {
         let patterns = self.patterns.load();
-        let revision = patterns.revision();
+        let basis = patterns.basis();
         let Classification { profile_name, text, key, found, .. } = patterns.classify(query, profile)?;
         if let Some(found) = found {
             let of_profile = found.pattern.shared_profile();
             self.counting.count([(found.pattern.shared_id(), Counter::Used), (of_profile, Counter::Matched)]);
-            return Ok(Ok(Answer::found(&found, key, revision)));
+            return Ok(Ok(Answer::found(&found, key, basis)));
         }
         let profile = Arc::clone(profile_name);
         let why = match patterns.prompt(&profile) {
@@ -232,16 +283,19 @@ impl Shared {
                 "no pattern matches it, and there is no prompt for an LLM (patterns/prompts/{profile})"
             ),
             Some(prompt) => {
-                return Ok(Err(Unknown { prompt: Arc::clone(prompt), profile, key, text, revision }));
+                // Without a policy nothing is learned, and the LLM is asked within the bounds that one has by default.
+                let policy = patterns.learning(&profile).cloned().unwrap_or_default();
+                let prompt = Arc::clone(prompt);
+                return Ok(Err(Unknown { prompt, profile, key, text, basis, policy }));
             }
         };
         self.counting.count([(&profile, Counter::None)]);
-        Ok(Ok(Answer::none(why, key, revision)))
+        Ok(Ok(Answer::none(why, key, basis)))
     }
 
     fn unanswered(&self, why: impl Into<Arc<str>>, unknown: Unknown) -> Answer {
         self.counting.count([(&unknown.profile, Counter::None)]);
-        Answer::none(why, unknown.key, unknown.revision)
+        Answer::none(why, unknown.key, unknown.basis)
     }
 
     /// The answer that an opinion makes, when it is there.
@@ -251,7 +305,7 @@ impl Shared {
             Ok(opined) => match unknown.prompt.category(&opined.category) {
                 Some(category) => {
                     self.counting.count([(&unknown.profile, Counter::Llm)]);
-                    return Answer::of_llm(&opined, category, unknown.key, unknown.revision);
+                    return Answer::of_llm(&opined, category, unknown.key, unknown.basis);
                 }
                 // Who asked first was served another prompt.
                 None => Silence::asked("the prompt changed while the LLM was asked; ask again"),
@@ -261,43 +315,96 @@ impl Shared {
         Answer { llm_used: silence.was_asked, ..self.unanswered(silence.why, unknown) }
     }
 
+    /// Whether the LLM may be called once more.
+    fn allow_call(&self, unknown: &Unknown) -> Result<(), Silence> {
+        let max = unknown.policy.llm_calls_per_minute_max;
+        let is_known = |profile: &str| self.patterns.load().profile(profile).is_some();
+        if self.llm_rates.allow(&unknown.profile, max, is_known) {
+            return Ok(());
+        }
+        self.llm_rate_limited.fetch_add(1, Ordering::Relaxed);
+        let why = format!(
+            "no pattern matches it, and the LLM was called often enough (llm_calls_per_minute_max is {max}); ask again \
+             later, or raise it in patterns/learning/{}",
+            unknown.profile
+        );
+        Err(Silence { why: why.into(), was_asked: false })
+    }
+
     /// Asks the LLM, gives everybody its answer, and then makes a pattern of it. Equal questions are not asked meanwhile.
-    async fn fly(&self, mut ticket: Ticket<Opinion>, prompt: &Prompt, query: String) {
+    async fn fly(
+        &self,
+        mut ticket: Ticket<Opinion>,
+        prompt: &Prompt,
+        policy: &LearningPolicy,
+        query: String,
+    ) {
+        let masked = if policy.redact_llm { policy.redact.apply(&query) } else { query.as_str().into() };
         let opinion = tokio::select! {
-            opinion = ask(&self.llm, prompt, &query) => opinion,
+            opinion = ask(&self.llm, prompt, &masked) => opinion,
             () = self.stop.cancelled() => Err(Silence::asked("the server is stopping")),
         };
         ticket.answer(opinion.clone());
         if let Ok(opined) = opinion {
             let profile = Arc::clone(ticket.profile());
-            self.learn(profile, query, opined).await;
-        }
-    }
-
-    async fn learn(&self, profile: Arc<str>, query: String, opined: Opined) {
-        let Some(draft) = self.draft(profile, query, &opined) else { return };
-        let (done, learned) = oneshot::channel();
-        let job = Job { draft, model: opined.model, done };
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.lessons.try_send(job) {
-            tracing::warn!("too much waits to be learned; what is asked again is learned then");
-        }
-        if let Ok(Learned::Made { .. }) = learned.await {
-            self.learned.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// The pattern that is to be made of an opinion, if one is.
-    fn draft(&self, profile: Arc<str>, query: String, opined: &Opined) -> Option<Draft> {
-        let patterns = self.patterns.load();
-        let lesson = Lesson::of(opined, &patterns, profile, query)?;
-        match lesson.draft(&patterns) {
-            // One that does not answer is there since somebody is to approve it, or disabled it.
-            Ok(draft) => Some(draft).filter(|draft| patterns.pattern(draft.id.name.as_str()).is_none()),
-            Err(why) => {
-                tracing::debug!(profile = %lesson.profile, %why, "not learned");
-                None
+            if let Err(why) = self.learn(&ticket, Arc::clone(&profile), query, opined).await {
+                tracing::debug!(%profile, %why, "not learned");
+                let place = NotLearned::REASONS.iter().position(|reason| *reason == why.reason());
+                self.not_learned[place.unwrap_or_default()].fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Makes a pattern of an opinion, and returns once it is live. That there is one already is no failure.
+    async fn learn(
+        &self,
+        ticket: &Ticket<Opinion>,
+        profile: Arc<str>,
+        query: String,
+        opined: Opined,
+    ) -> Result<(), NotLearned> {
+        let Some(draft) = self.draft(ticket, &profile, query, &opined)? else { return Ok(()) };
+        let (done, learned) = oneshot::channel();
+        let job = Job { profile, draft, model: opined.model, done };
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.lessons.try_send(job) {
+            tracing::warn!("too much waits to be learned; what is asked again is learned then");
+            return Err(NotLearned::Queue);
+        }
+        match learned.await {
+            Ok(Learned::Made { .. }) => {
+                self.learned.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Ok(Learned::Left(why)) => Err(why),
+            _ => Ok(()),
+        }
+    }
+
+    /// The pattern that is to be made of an opinion; none when there is one already.
+    fn draft(
+        &self,
+        ticket: &Ticket<Opinion>,
+        profile: &Arc<str>,
+        query: String,
+        opined: &Opined,
+    ) -> Result<Option<Draft>, NotLearned> {
+        let patterns = self.patterns.load();
+        let Some(lesson) = Lesson::of(opined, &patterns, Arc::clone(profile), query) else { return Ok(None) };
+        let draft = lesson.draft(&patterns)?;
+        // One that does not answer is there since somebody is to approve it, or disabled it.
+        if patterns.pattern(draft.id.name.as_str()).is_some() {
+            return Ok(None);
+        }
+        if !ticket.may_teach() {
+            return Err(NotLearned::Anonymous);
+        }
+        let lessons_per_minute_max =
+            patterns.learning(profile).map_or(0, |policy| policy.lessons_per_minute_max);
+        let is_known = |name: &str| patterns.profile(name).is_some();
+        if !self.lesson_rates.allow(profile, lessons_per_minute_max, is_known) {
+            return Err(NotLearned::Rate { lessons_per_minute_max });
+        }
+        Ok(Some(draft))
     }
 }
 

@@ -31,6 +31,8 @@ pub struct FeedbackAnswer {
     pub correction: Option<Correction>,
     /// The revision by which the query was looked at.
     pub revision: RevisionNumber,
+    /// Revisions up to that one that are left out, since they are invalid on this replica.
+    pub quarantined: Arc<[RevisionNumber]>,
 }
 
 /// What became of a correction.
@@ -108,7 +110,8 @@ impl Classifier {
             };
             self.shared.counting.count([(&matched.id, counter)]);
         }
-        Ok(FeedbackAnswer { matched: answer.matched, correction, revision: answer.revision })
+        let Answer { matched, revision, quarantined, .. } = answer;
+        Ok(FeedbackAnswer { matched, correction, revision, quarantined })
     }
 
     /// What answers the query now, and the pattern that a correction would be.
@@ -123,8 +126,8 @@ impl Classifier {
         let classified = patterns.classify(query, profile)?;
         let profile = Arc::clone(classified.profile_name);
         let answer = match classified.found {
-            Some(found) => Answer::found(&found, classified.key, patterns.revision()),
-            None => Answer::none("", classified.key, patterns.revision()),
+            Some(found) => Answer::found(&found, classified.key, patterns.basis()),
+            None => Answer::none("", classified.key, patterns.basis()),
         };
         let Feedback::Correction(category) = feedback else { return Ok((answer, profile, None)) };
         if answer.category.as_deref() == Some(category) {

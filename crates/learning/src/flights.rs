@@ -1,6 +1,7 @@
 //! Single flight: of many equal questions at the same time one is asked, and all get its answer.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt as _;
@@ -17,9 +18,16 @@ pub(crate) struct Flights<A: Clone> {
 }
 
 struct Board<A: Clone> {
-    going: HashMap<Question, Going<A>>,
+    going: HashMap<Question, Flight<A>>,
     /// How many of them have no answer yet. The others wait to be learned, which is to be in nobody's way.
     asking: usize,
+}
+
+/// A question that is being asked.
+struct Flight<A: Clone> {
+    going: Going<A>,
+    /// Whether anybody who asks may teach: then its answer may be learned.
+    may_teach: Arc<AtomicBool>,
 }
 
 /// The answer to come; an error when whoever asked is gone without one.
@@ -40,6 +48,7 @@ pub(crate) struct Ticket<A: Clone> {
     flights: Arc<Flights<A>>,
     question: Question,
     answer: Option<oneshot::Sender<A>>,
+    may_teach: Arc<AtomicBool>,
 }
 
 impl<A: Clone> Flights<A> {
@@ -48,16 +57,19 @@ impl<A: Clone> Flights<A> {
         Arc::new(Self { board: Mutex::new(board), questions_max })
     }
 
-    /// Joins those who ask the same, or is the first. `known` is asked under the lock: what was answered and learned
-    /// between the caller's own look and now need not be asked again.
+    /// Joins those who ask the same, or is the first. `may_teach` says whether the answer may be learned as far as this
+    /// caller is concerned; of all that wait one such caller is enough. `known` is asked under the lock: what was answered
+    /// and learned between the caller's own look and now need not be asked again.
     pub(crate) fn board<K>(
         self: &Arc<Self>,
         question: Question,
+        may_teach: bool,
         known: impl FnOnce() -> Option<K>,
     ) -> Result<Boarded<A>, K> {
         let mut board = self.lock();
         if let Some(joined) = board.going.get(&question) {
-            return Ok(Boarded::Joined(joined.clone()));
+            joined.may_teach.fetch_or(may_teach, Ordering::Relaxed);
+            return Ok(Boarded::Joined(joined.going.clone()));
         }
         if let Some(known) = known() {
             return Err(known);
@@ -67,9 +79,12 @@ impl<A: Clone> Flights<A> {
         }
         let (answer, to_come) = oneshot::channel();
         let to_come = to_come.shared();
-        board.going.insert(question.clone(), to_come.clone());
+        let may_teach = Arc::new(AtomicBool::new(may_teach));
+        let flight = Flight { going: to_come.clone(), may_teach: Arc::clone(&may_teach) };
+        board.going.insert(question.clone(), flight);
         board.asking += 1;
-        Ok(Boarded::First(Ticket { flights: Arc::clone(self), question, answer: Some(answer) }, to_come))
+        let ticket = Ticket { flights: Arc::clone(self), question, answer: Some(answer), may_teach };
+        Ok(Boarded::First(ticket, to_come))
     }
 
     /// How many have no answer yet.
@@ -86,6 +101,11 @@ impl<A: Clone> Ticket<A> {
     /// The profile of the question.
     pub(crate) fn profile(&self) -> &Arc<str> {
         &self.question.0
+    }
+
+    /// Whether anybody who asked may teach.
+    pub(crate) fn may_teach(&self) -> bool {
+        self.may_teach.load(Ordering::Relaxed)
     }
 
     /// Gives everybody the answer. Equal questions go on to find it until the ticket is dropped.
@@ -115,7 +135,7 @@ mod tests {
     }
 
     fn board(flights: &Arc<Flights<u32>>, text: &str) -> Boarded<u32> {
-        flights.board(question(text), || None::<()>).unwrap_or(Boarded::Full)
+        flights.board(question(text), false, || None::<()>).unwrap_or(Boarded::Full)
     }
 
     #[tokio::test]
@@ -128,6 +148,9 @@ mod tests {
         assert_eq!((first.await, second.await), (Ok(7), Ok(7)));
         let Boarded::Joined(late) = board(&flights, "a") else { panic!("it asks although it is not over") };
         assert_eq!(late.await, Ok(7));
+        assert!(!ticket.may_teach());
+        let teacher = flights.board(question("a"), true, || None::<()>);
+        assert!(matches!(teacher, Ok(Boarded::Joined(_))) && ticket.may_teach(), "one who may is enough");
         let other = board(&flights, "b");
         assert!(matches!(other, Boarded::First(..)), "what has its answer is in nobody's way");
         assert_eq!(flights.asking(), 1);
@@ -143,6 +166,6 @@ mod tests {
         drop(ticket);
         assert!(first.await.is_err());
         assert!(matches!(board(&flights, "a"), Boarded::First(..)));
-        assert_eq!(flights.board(question("a"), || Some("known")).err(), Some("known"));
+        assert_eq!(flights.board(question("a"), true, || Some("known")).err(), Some("known"));
     }
 }

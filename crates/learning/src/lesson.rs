@@ -59,7 +59,13 @@ impl Lesson {
         let profile = patterns.profile(&self.profile).ok_or(NotLearned::Off)?;
         let text = profile.text(&self.query);
         let key = profile.key(&text);
-        let rules = Rules { text: &text, key: &key, category: &self.category, confidence: self.confidence };
+        let rules = Rules {
+            query: &self.query,
+            text: &text,
+            key: &key,
+            category: &self.category,
+            confidence: self.confidence,
+        };
         let status = policy.verdict(profile, &rules)?;
         let query = self.query.trim();
         // What people see is what was asked; the key is made of it again, and is the same.
@@ -82,10 +88,13 @@ impl Lesson {
     }
 }
 
+/// How the names of all that is learned begin.
+pub(crate) const LEARNED_PREFIX: &str = "learned-";
+
 /// The document of what is learned of a key: the same on every replica, so that it is made once.
 pub(crate) fn learned_id(profile: &str, key: &str) -> Option<DocumentId> {
     let digest = Digest::of_bytes(format!("{profile}\0{key}").as_bytes()).to_string();
-    document(&format!("learned-{}", &digest[..16]))
+    document(&format!("{LEARNED_PREFIX}{}", &digest[..16]))
 }
 
 /// A document of the patterns.

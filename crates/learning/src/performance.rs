@@ -22,6 +22,8 @@ pub struct Performance {
     pub profiles: BTreeMap<Arc<str>, Savings>,
     /// The revision that the patterns are of.
     pub revision: RevisionNumber,
+    /// Revisions up to that one that are left out, since they are invalid on this replica.
+    pub quarantined: Arc<[RevisionNumber]>,
 }
 
 /// How a pattern does.
@@ -86,7 +88,8 @@ impl Classifier {
         let ranked = counted.len();
         counted.sort_by(rank);
         counted.truncate(limit);
-        Ok(Performance { patterns: counted, ranked, profiles, revision: patterns.revision() })
+        let midflight_live::Basis { revision, quarantined } = patterns.basis();
+        Ok(Performance { patterns: counted, ranked, profiles, revision, quarantined })
     }
 
     /// What was counted of these patterns, on all replicas together; nothing of those of which nothing was.

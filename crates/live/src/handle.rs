@@ -160,6 +160,12 @@ mod tests {
         assert_eq!((*before, before.world().get(counts)), ("zero", Some(&0_u32)));
         let after = live.load();
         assert_eq!((*after, after.world().get(counts)), ("one", Some(&1_u32)));
+        let mut next = cell.world().to_builder();
+        next.at(revision(3), Arc::new([revision(2)]));
+        cell.publish(Arc::new(next.build()));
+        let (loaded, kept) = (live.load(), live.snapshot());
+        assert_eq!((loaded.quarantined(), kept.quarantined()), (&[revision(2)][..], &[revision(2)][..]));
+        assert_eq!((loaded.basis(), kept.basis().revision), (kept.basis(), revision(3)));
     }
 
     #[tokio::test]

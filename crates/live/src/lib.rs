@@ -35,4 +35,4 @@ mod world;
 pub use cell::{Changes, WorldCell};
 pub use handle::{Live, Projection, Publisher};
 pub use read::{Loaded, Pinned, Reader};
-pub use world::{Slot, World, WorldBuilder};
+pub use world::{Basis, Slot, World, WorldBuilder};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use midflight_core::RevisionNumber;
 
 use crate::pointer::{Cache, Guard};
-use crate::{Slot, World, WorldCell};
+use crate::{Basis, Slot, World, WorldCell};
 
 /// The value in a slot whose type was looked at when the handle was made.
 #[inline]
@@ -58,6 +58,18 @@ impl<T> Loaded<T> {
     pub fn revision(&self) -> RevisionNumber {
         self.guard.revision()
     }
+
+    /// Revisions up to [`Self::revision`] whose documents are left out, since they are invalid on this replica.
+    #[must_use]
+    pub fn quarantined(&self) -> &[RevisionNumber] {
+        self.guard.quarantined()
+    }
+
+    /// The revision and what is left out of it, to be kept with what is computed from the value.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        self.guard.basis()
+    }
 }
 
 impl<T: Send + Sync + 'static> Deref for Loaded<T> {
@@ -90,6 +102,18 @@ impl<T> Pinned<T> {
     #[must_use]
     pub fn revision(&self) -> RevisionNumber {
         self.world.revision()
+    }
+
+    /// Revisions up to [`Self::revision`] whose documents are left out, since they are invalid on this replica.
+    #[must_use]
+    pub fn quarantined(&self) -> &[RevisionNumber] {
+        self.world.quarantined()
+    }
+
+    /// The revision and what is left out of it, to be kept with what is computed from the value.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        self.world.basis()
     }
 }
 

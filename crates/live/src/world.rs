@@ -33,6 +33,12 @@ impl World {
         &self.quarantined
     }
 
+    /// Both, to be kept with what is computed from this world. Cost: one reference count.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        Basis { revision: self.revision, quarantined: Arc::clone(&self.quarantined) }
+    }
+
     /// The snapshot in `slot`; none when its type is another one.
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self, slot: Slot) -> Option<&T> {
@@ -60,6 +66,15 @@ impl World {
             snapshots: self.snapshots.to_vec(),
         }
     }
+}
+
+/// What an answer was computed from, to be kept with it: with this, the log tells all that went into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Basis {
+    /// The revision.
+    pub revision: RevisionNumber,
+    /// Revisions up to that one whose documents are left out, since they are invalid on this replica.
+    pub quarantined: Arc<[RevisionNumber]>,
 }
 
 /// A world in the making.

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use midflight_core::{Place, Problems, Reader};
+use midflight_core::{Place, Problems, Reader, clip};
 use serde_json::Value;
 
 use crate::fields::{ORDER_DEFAULT, read_order, read_share};
-use crate::limits::{CATEGORIES_MAX, PATTERN_CHARS_MAX, WORDS_MAX};
+use crate::limits::{CATEGORIES_MAX, LEARNED_MAX, PATTERN_CHARS_MAX, PER_MINUTE_MAX, WORDS_MAX};
 use crate::normalize::fold;
-use crate::{PatternStatus, Profile};
+use crate::{PatternStatus, Personal, Profile, Redaction};
 
 /// What becomes of what could be learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,6 +20,17 @@ pub enum LearningMode {
     Pending,
     /// It answers at once, on every replica.
     Auto,
+}
+
+/// Whose queries are learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LearnFrom {
+    /// Those of callers with a token. Queries of other callers are classified and change nothing: a caller that is not
+    /// known must not change what all callers are answered.
+    #[default]
+    Authenticated,
+    /// Those of all callers.
+    Everyone,
 }
 
 /// Which answers of an LLM are learned for the queries of a profile.
@@ -39,6 +50,19 @@ pub struct LearningPolicy {
     pub demote_after: u32,
     /// What a call of the LLM costs, in whatever unit savings are to be told.
     pub llm_call_cost: f64,
+    /// Whose queries are learned.
+    pub learn_from: LearnFrom,
+    /// How many learned patterns there are at once. Beyond it the least used one that no person changed is deleted. 1,000:
+    /// what is asked again and again is far less.
+    pub learned_max: u32,
+    /// How many patterns a replica learns a minute. 120: what was not learned is learned when it is asked again.
+    pub lessons_per_minute_max: u32,
+    /// How often a replica calls the LLM a minute. 600: ten a second; a flood of new queries must not cost without bound.
+    pub llm_calls_per_minute_max: u32,
+    /// What is personal data. Queries with any of it are not learned.
+    pub redact: Redaction,
+    /// Whether personal data is masked in what the LLM is asked. True.
+    pub redact_llm: bool,
     never_categories: Vec<Box<str>>,
     never_contains: Vec<Box<str>>,
 }
@@ -53,6 +77,12 @@ impl Default for LearningPolicy {
             demote_below: 0.5,
             demote_after: 5,
             llm_call_cost: 0.0,
+            learn_from: LearnFrom::default(),
+            learned_max: 1_000,
+            lessons_per_minute_max: 120,
+            llm_calls_per_minute_max: 600,
+            redact: Redaction::default(),
+            redact_llm: true,
             never_categories: Vec::new(),
             never_contains: Vec::new(),
         }
@@ -80,6 +110,57 @@ pub enum NotLearned {
     TooShort,
     /// The key has more characters than a pattern.
     TooLong,
+    /// There is personal data in the query.
+    PersonalData(Personal),
+    /// The caller has no token, and the policy learns only from callers with one.
+    Anonymous,
+    /// Too much was learned within a minute.
+    Rate {
+        /// How many lessons there may be in a minute.
+        lessons_per_minute_max: u32,
+    },
+    /// There are as many learned patterns as may be, and none that may be deleted for it.
+    Full {
+        /// How many there may be.
+        learned_max: u32,
+    },
+    /// Too many lessons wait to be written.
+    Queue,
+}
+
+impl NotLearned {
+    /// Every reason, as [`NotLearned::reason`] has it.
+    pub const REASONS: [&str; 11] = [
+        "off",
+        "unsure",
+        "category",
+        "contains",
+        "too_short",
+        "too_long",
+        "personal_data",
+        "anonymous",
+        "rate",
+        "full",
+        "queue",
+    ];
+
+    /// The reason in one word, for counting.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Unsure { .. } => "unsure",
+            Self::Category => "category",
+            Self::Contains(_) => "contains",
+            Self::TooShort => "too_short",
+            Self::TooLong => "too_long",
+            Self::PersonalData(_) => "personal_data",
+            Self::Anonymous => "anonymous",
+            Self::Rate { .. } => "rate",
+            Self::Full { .. } => "full",
+            Self::Queue => "queue",
+        }
+    }
 }
 
 impl fmt::Display for NotLearned {
@@ -93,6 +174,17 @@ impl fmt::Display for NotLearned {
             Self::Contains(text) => write!(f, "queries with {text:?} are never learned"),
             Self::TooShort => f.write_str("its key is too short"),
             Self::TooLong => f.write_str("its key is too long"),
+            Self::PersonalData(personal) => {
+                write!(f, "the query has personal data in it ({}); see redact", personal.as_str())
+            }
+            Self::Anonymous => f.write_str("the caller has no token, and learn_from is authenticated"),
+            Self::Rate { lessons_per_minute_max } => {
+                write!(f, "lessons_per_minute_max is {lessons_per_minute_max}")
+            }
+            Self::Full { learned_max } => {
+                write!(f, "learned_max is {learned_max}, and persons changed all that was learned")
+            }
+            Self::Queue => f.write_str("too many lessons wait to be written"),
         }
     }
 }
@@ -100,6 +192,8 @@ impl fmt::Display for NotLearned {
 /// Something that could be learned.
 #[derive(Debug, Clone, Copy)]
 pub struct Lesson<'a> {
+    /// The query as it came.
+    pub query: &'a str,
     /// The query as literals see it: [`crate::Profile::text`].
     pub text: &'a str,
     /// The query as exact patterns see it: [`crate::Profile::key`].
@@ -117,7 +211,7 @@ impl LearningPolicy {
     /// # Errors
     /// Why it is not.
     pub fn verdict(&self, profile: &Profile, lesson: &Lesson<'_>) -> Result<PatternStatus, NotLearned> {
-        let Lesson { text, key, category, confidence, .. } = *lesson;
+        let Lesson { query, text, key, category, confidence } = *lesson;
         let status = match self.mode {
             LearningMode::Off => return Err(NotLearned::Off),
             LearningMode::Pending => PatternStatus::Pending,
@@ -131,6 +225,10 @@ impl LearningPolicy {
         }
         if let Some(never) = self.never_contains.iter().find(|never| text.contains(&profile.text(never))) {
             return Err(NotLearned::Contains(never.clone()));
+        }
+        // In the query as it came, which is what would be written, and as it is read: without invisible characters.
+        if let Some(personal) = self.redact.find(query).or_else(|| self.redact.find(text)) {
+            return Err(NotLearned::PersonalData(personal));
         }
         if key.chars().nth(PATTERN_CHARS_MAX).is_some() {
             return Err(NotLearned::TooLong);
@@ -156,7 +254,7 @@ impl LearningPolicy {
     }
 }
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 16] = [
     "mode",
     "threshold",
     "key_chars_min",
@@ -164,6 +262,12 @@ const FIELDS: [&str; 10] = [
     "demote_below",
     "demote_after",
     "llm_call_cost",
+    "learn_from",
+    "learned_max",
+    "lessons_per_minute_max",
+    "llm_calls_per_minute_max",
+    "redact",
+    "redact_llm",
     "never_categories",
     "never_contains",
     "description",
@@ -181,14 +285,23 @@ pub(crate) fn read_learning(body: &Value) -> Result<LearningPolicy, Problems> {
     let default = LearningPolicy::default();
     let modes =
         [("off", LearningMode::Off), ("pending", LearningMode::Pending), ("auto", LearningMode::Auto)];
+    let sources = [("authenticated", LearnFrom::Authenticated), ("everyone", LearnFrom::Everyone)];
     let policy = LearningPolicy {
         mode: reader.word("mode", &modes).unwrap_or_default(),
         threshold: read_share(&mut reader, "threshold").unwrap_or(default.threshold),
-        key_chars_min: read_count(&mut reader, "key_chars_min").unwrap_or(default.key_chars_min),
+        key_chars_min: read_count(&mut reader, "key_chars_min", COUNT_MAX).unwrap_or(default.key_chars_min),
         order: read_order(&mut reader).unwrap_or(default.order),
         demote_below: read_share(&mut reader, "demote_below").unwrap_or(default.demote_below),
-        demote_after: read_count(&mut reader, "demote_after").unwrap_or(default.demote_after),
+        demote_after: read_count(&mut reader, "demote_after", COUNT_MAX).unwrap_or(default.demote_after),
         llm_call_cost: reader.number("llm_call_cost").unwrap_or(default.llm_call_cost),
+        learn_from: reader.word("learn_from", &sources).unwrap_or_default(),
+        learned_max: read_count(&mut reader, "learned_max", LEARNED_MAX).unwrap_or(default.learned_max),
+        lessons_per_minute_max: read_count(&mut reader, "lessons_per_minute_max", PER_MINUTE_MAX)
+            .unwrap_or(default.lessons_per_minute_max),
+        llm_calls_per_minute_max: read_count(&mut reader, "llm_calls_per_minute_max", PER_MINUTE_MAX)
+            .unwrap_or(default.llm_calls_per_minute_max),
+        redact: read_redaction(&mut reader).unwrap_or_default(),
+        redact_llm: reader.boolean("redact_llm").unwrap_or(default.redact_llm),
         never_categories: reader
             .texts("never_categories", CATEGORIES_MAX)
             .into_iter()
@@ -206,13 +319,35 @@ pub(crate) fn read_learning(body: &Value) -> Result<LearningPolicy, Problems> {
     problems.or(policy)
 }
 
-fn read_count(reader: &mut Reader<'_, '_>, key: &str) -> Option<u32> {
+/// The largest of the counts that nothing else bounds.
+const COUNT_MAX: u32 = 1_000_000;
+
+fn read_count(reader: &mut Reader<'_, '_>, key: &str, max: u32) -> Option<u32> {
     let count = reader.integer(key)?;
-    let known = u32::try_from(count).ok().filter(|count| *count <= 1_000_000);
+    let known = u32::try_from(count).ok().filter(|count| *count <= max);
     if known.is_none() {
-        reader.refuse(key, "out_of_bounds", format!("{key} is from 0 to 1,000,000"));
+        reader.refuse(key, "out_of_bounds", format!("{key} is from 0 to {max}"));
     }
     known
+}
+
+/// The member `redact`: the sorts of personal data, of which there may be none.
+fn read_redaction(reader: &mut Reader<'_, '_>) -> Option<Redaction> {
+    reader.get("redact")?;
+    let words = reader.texts("redact", Personal::ALL.len());
+    let mut sorts = Vec::with_capacity(words.len());
+    for (i, word) in words.into_iter().enumerate() {
+        match Personal::ALL.into_iter().find(|personal| personal.as_str() == word) {
+            Some(personal) => sorts.push(personal),
+            None => {
+                let known = Personal::ALL.map(Personal::as_str).join(", ");
+                let message =
+                    format!("unknown sort of personal data {:?}: expected one of {known}", clip(word));
+                reader.refuse_in("redact", &i.to_string(), "unknown_value", message);
+            }
+        }
+    }
+    Some(Redaction(sorts))
 }
 
 #[cfg(test)]
@@ -224,7 +359,7 @@ mod tests {
     fn check(text: &str, category: &str, confidence: f64, expected: Result<PatternStatus, &str>) {
         let body = json!({"mode": "auto", "never_categories": ["DANGER"], "never_contains": ["Postgres"]});
         let policy = read_learning(&body).unwrap();
-        let lesson = Lesson { text, key: text, category, confidence };
+        let lesson = Lesson { query: text, text, key: text, category, confidence };
         let verdict = policy.verdict(&Profile::default(), &lesson).map_err(|why| why.to_string());
         assert_eq!(verdict, expected.map_err(str::to_owned));
     }
@@ -237,6 +372,9 @@ mod tests {
         check("usate postgres", "METRIC", 1.0, Err("queries with \"Postgres\" are never learned"));
         check("ok", "METRIC", 1.0, Err("its key is too short"));
         check("sì!", "METRIC", 1.0, Ok(PatternStatus::Approved));
+        let personal = |sort: &str| format!("the query has personal data in it ({sort}); see redact");
+        check("ordini di a@b.example", "METRIC", 1.0, Err(&personal("email")));
+        check("ordine 20481", "METRIC", 1.0, Err(&personal("number")));
     }
 
     #[test]
@@ -250,7 +388,7 @@ mod tests {
     #[test]
     fn a_policy_says_what_is_wrong_with_it() {
         let body = json!({"mode": "always", "threshold": 2, "never_contains": ["", 1], "llm_call_cost": -1, "order": 0.5,
-            "key_chars_min": -1});
+            "key_chars_min": -1, "redact": ["email", "names"], "learned_max": 10_001, "learn_from": "all"});
         let told = read_learning(&body).unwrap_err().to_string();
         for part in [
             "/mode: \"always\" is no mode",
@@ -258,6 +396,9 @@ mod tests {
             "/never_contains/1",
             "/never_contains/0",
             "/llm_call_cost",
+            "/redact/1: unknown sort of personal data \"names\": expected one of url_credentials, email",
+            "/learned_max: learned_max is from 0 to 10000",
+            "/learn_from: \"all\" is no learn_from; write one of authenticated, everyone",
             "/order: order is a whole number",
             "/key_chars_min: ",
         ] {

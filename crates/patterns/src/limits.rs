@@ -18,5 +18,10 @@ pub const REGEXES_MAX: usize = 5_000;
 pub const WORDS_MAX: usize = 1_000;
 /// The most categories that an LLM may choose from.
 pub const CATEGORIES_MAX: usize = 200;
+/// The most learned patterns that a policy may allow for a profile. Each is an exact key; what bounds it is that the
+/// learner looks at all of them when one must go.
+pub const LEARNED_MAX: u32 = 10_000;
+/// The most lessons or calls a minute that a policy may allow.
+pub const PER_MINUTE_MAX: u32 = 1_000_000;
 /// The lowest and the highest order of a pattern.
 pub const ORDERS: std::ops::RangeInclusive<i64> = -1_000_000..=1_000_000;

@@ -4,8 +4,11 @@ use midflight_core::NAME_BYTES_MAX;
 use midflight_engine::DocumentSchema;
 use serde_json::{Value, json};
 
-use crate::limits::{CATEGORIES_MAX, CATEGORY_BYTES_MAX, ORDERS, PATTERN_CHARS_MAX, TEXTS_MAX, WORDS_MAX};
-use crate::{Action, CreatedBy, Match, PatternStatus};
+use crate::limits::{
+    CATEGORIES_MAX, CATEGORY_BYTES_MAX, LEARNED_MAX, ORDERS, PATTERN_CHARS_MAX, PER_MINUTE_MAX, TEXTS_MAX,
+    WORDS_MAX,
+};
+use crate::{Action, CreatedBy, Match, PatternStatus, Personal};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -38,6 +41,10 @@ fn order() -> Value {
 
 fn list(description: &str, item: &Value, max: usize) -> Value {
     json!({"type": "array", "items": item, "maxItems": max, "description": description})
+}
+
+fn per_minute(description: &str, default: u32) -> Value {
+    json!({"type": "integer", "minimum": 0, "maximum": PER_MINUTE_MAX, "default": default, "description": description})
 }
 
 /// A text with these characters.
@@ -128,6 +135,17 @@ fn learning() -> Value {
                 "description": "Only once so many said whether it was right."},
             "llm_call_cost": {"type": "number", "minimum": 0, "default": 0,
                 "description": "What a call costs, in whatever unit savings are to be told."},
+            "learn_from": {"enum": ["authenticated", "everyone"], "default": "authenticated",
+                "description": "Whose queries are learned: those of callers with a token, or of all."},
+            "learned_max": {"type": "integer", "minimum": 0, "maximum": LEARNED_MAX, "default": 1000,
+                "description": "How many learned patterns there are at once. Beyond it the least used one is deleted, never one that a person changed."},
+            "lessons_per_minute_max": per_minute("How many patterns a replica learns a minute.", 120),
+            "llm_calls_per_minute_max": per_minute("How often a replica calls the LLM a minute; further queries are answered with none.", 600),
+            "redact": {"type": "array", "items": {"enum": Personal::ALL.map(Personal::as_str)}, "maxItems": Personal::ALL.len(),
+                "default": Personal::ALL.map(Personal::as_str),
+                "description": "What is personal data. Queries with any of it are not learned."},
+            "redact_llm": {"type": "boolean", "default": true,
+                "description": "Whether personal data is masked in what the LLM is asked."},
             "never_categories": list("Categories that are never learned.", &text(), CATEGORIES_MAX),
             "never_contains": list("Texts whose queries are never learned.", &spelt("\\S"), WORDS_MAX),
             "description": text()

@@ -181,7 +181,7 @@ fn condition() -> Value {
                 "type": "string", "minLength": 1, "maxLength": ATTRIBUTE_BYTES_MAX,
                 "description": "A dotted path into the input, as customer.age or orders.0.total."
             },
-            "operator": operator("What is done with the value and the constant."),
+            "operator": operator("What is done with the value and the constant. What is absent is null: is_null never counts it as missing."),
             "equation": operator("Another name for operator."),
             "constant": {"description": "What the value is compared with. Types are strict: \"35\" is not 35."},
             "condition_name": text(),

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::ServerLimits;
 use crate::edge::Edge;
+use crate::write_idle::WriteIdle;
 
 /// How long an accept that failed, as for want of file descriptors, waits before the next.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -79,6 +80,7 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's delay");
     }
+    let stream = WriteIdle::new(stream, Duration::from_millis(limits.write_idle_ms_max));
     let service = service_fn(move |request: Request<Incoming>| {
         let edge = edge.clone();
         async move { Ok::<_, Infallible>(edge.answer(request.map(Body::new)).await) }

@@ -5,22 +5,25 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use midflight_app::Reloader;
 use midflight_components::Llm;
-use midflight_config::Configs;
+use midflight_config::{Configs, Redactor};
 use midflight_core::KindName;
 use midflight_engine::Engine;
 use midflight_learning::Classifier;
 use midflight_live::Live;
 use midflight_patterns::PatternsSnapshot;
 use midflight_rules::RulesSnapshot;
+use midflight_source::DirectoryHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Tokens;
 use crate::backend::Backend;
+use crate::byte_budget::ByteBudget;
+use crate::compute::ComputePool;
 use crate::config::{Settings, own_id};
-use crate::directories::Statuses;
 use crate::hub::Hub;
+use crate::merge::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::webhooks::Heard;
@@ -49,16 +52,31 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) hub: Hub,
     pub(crate) limits: ServerLimits,
+    /// Runs what takes too long for the async threads.
+    pub(crate) compute: ComputePool,
     pub(crate) hot_reload: HotReloadSettings,
     pub(crate) replica_id: String,
     pub(crate) backend: Backend,
     pub(crate) started_at: jiff::Timestamp,
-    /// Whether anybody may read: so on loopback, where whoever reaches the server is on this machine.
-    pub(crate) reads_are_open: bool,
+    /// Whether it listens on loopback, where a caller who did not come through a proxy is on this machine and may read.
+    pub(crate) is_on_loopback: bool,
+    /// Whether reads need a token even so.
+    pub(crate) requires_token: bool,
+    /// Takes the secrets of the config out of what is told.
+    pub(crate) redactor: Redactor,
+    /// What the bodies of requests occupy.
+    pub(crate) bodies: ByteBudget,
+    /// What long answers occupy.
+    pub(crate) answers: ByteBudget,
+    /// A place for each export that parses documents.
+    pub(crate) exports: Semaphore,
+    /// The turns of patches of one document.
+    pub(crate) merge_turns: MergeTurns,
     /// A place for each watcher of the log.
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) recent: Recent,
-    pub(crate) directories: Statuses,
+    /// The directories that this replica watches.
+    pub(crate) directories: Vec<DirectoryHandle>,
     /// Cancelled when the server begins to stop.
     pub(crate) stopping: CancellationToken,
     /// Work that outlives its request: queued writes, and sockets.

@@ -1,5 +1,6 @@
 //! Reads request bodies: bounded in size and time, and with the place of whatever is wrong in them.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -12,6 +13,9 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::ServerLimits;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::byte_budget::HeldBytes;
 use crate::problem::{ApiError, Code};
 
 /// How much of a body past its bound is read all the same, in bytes.
@@ -79,6 +83,36 @@ fn is_json(request: &Request) -> Result<(), ApiError> {
     }
 }
 
+/// What the body of one request occupies, until the request is answered.
+#[derive(Clone)]
+pub(crate) struct BodyBytes(Arc<OfOne>);
+
+struct OfOne {
+    app: App,
+    caller: Caller,
+    held: Mutex<HeldBytes>,
+}
+
+impl BodyBytes {
+    pub(crate) fn new(app: App, caller: Caller) -> Self {
+        Self(Arc::new(OfOne { app, caller, held: Mutex::default() }))
+    }
+
+    async fn take(&self, bytes: usize) -> Result<(), ApiError> {
+        let more = self.0.app.bodies.take(&self.0.caller, bytes).await?;
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).add(more);
+        Ok(())
+    }
+}
+
+/// Why a body is not there.
+enum Uncollected {
+    /// The connection ended.
+    Cut,
+    /// Other bodies occupy what there is for them.
+    Busy(ApiError),
+}
+
 /// Reads a body of at most `bytes_max`, within the time for it.
 pub(crate) async fn receive(
     request: Request,
@@ -95,11 +129,15 @@ pub(crate) async fn receive(
     if stated > bytes_max.saturating_add(DISCARDED_BYTES_MAX) {
         return Err(too_large());
     }
-    let collected = collect(request.into_body(), bytes_max);
+    let occupied = request.extensions().get::<BodyBytes>().cloned();
+    let collected = collect(request.into_body(), bytes_max, occupied);
     match tokio::time::timeout(Duration::from_millis(receive_ms_max), collected).await {
         Ok(Ok(Some(bytes))) => Ok(bytes),
         Ok(Ok(None)) => Err(too_large()),
-        Ok(Err(_)) => Err(ApiError::new(Code::MalformedBody, "the body ended before it was complete")),
+        Ok(Err(Uncollected::Cut)) => {
+            Err(ApiError::new(Code::MalformedBody, "the body ended before it was complete"))
+        }
+        Ok(Err(Uncollected::Busy(busy))) => Err(busy),
         Err(_) => {
             let detail = format!("the body did not come within {receive_ms_max} ms (receive_ms_max)");
             Err(ApiError::new(Code::TooSlow, detail))
@@ -109,13 +147,21 @@ pub(crate) async fn receive(
 
 /// The bytes of a body; none when they are more than `bytes_max`. A little more than that is read and thrown away, so
 /// that a client which only listens once it has sent everything hears the refusal rather than a reset.
-async fn collect(mut body: Body, bytes_max: usize) -> Result<Option<Bytes>, axum::Error> {
+async fn collect(
+    mut body: Body,
+    bytes_max: usize,
+    occupied: Option<BodyBytes>,
+) -> Result<Option<Bytes>, Uncollected> {
     let mut parts: Vec<Bytes> = Vec::with_capacity(1);
     let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Uncollected::Cut)?.into_data() else { continue };
         length = length.saturating_add(data.len());
         if length <= bytes_max {
+            // By what came, not by what was announced: a client that sends slowly occupies little.
+            if let Some(occupied) = &occupied {
+                occupied.take(data.len()).await.map_err(Uncollected::Busy)?;
+            }
             parts.push(data);
         } else {
             parts.clear();

@@ -1,29 +1,77 @@
-//! The watched directories: started with the server, shown in its status.
+//! The watched directories: started with the server, shown in its status, confirmed by a request.
 
 use std::path::PathBuf;
 
+use axum::Json;
+use axum::extract::State;
 use midflight_engine::Engine;
-use midflight_source::{DirectoryOptions, DirectorySource, DirectoryStatus, FileProblem, SourceError};
-use tokio::sync::watch;
+use midflight_source::{
+    DirectoryHandle, DirectoryOptions, DirectorySource, DirectoryStatus, FileProblem, HeldLoss, SourceError,
+};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::wire::{DirectoryAnswer, DirectoryProblem, stamp};
+use crate::app::App;
+use crate::auth::Author;
+use crate::body::JsonBody;
+use crate::problem::{ApiError, Code, ProblemBody};
+use crate::wire::{ConfirmLossBody, DirectoryAnswer, DirectoryProblem, HeldLossAnswer, stamp};
 
-/// What each directory says of itself.
-pub(crate) type Statuses = Vec<watch::Receiver<DirectoryStatus>>;
+/// The routes of watched directories.
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(confirm_loss))
+}
 
 /// Starts to watch; each directory is in step with the log when this returns.
-pub(crate) async fn start(engine: &Engine, dirs: &[PathBuf]) -> Result<Vec<DirectorySource>, SourceError> {
+pub(crate) async fn start(
+    engine: &Engine,
+    dirs: &[PathBuf],
+    options: DirectoryOptions,
+) -> Result<Vec<DirectorySource>, SourceError> {
     let mut sources = Vec::with_capacity(dirs.len());
     for dir in dirs {
-        let options = DirectoryOptions::default();
         sources.push(DirectorySource::start(engine.clone(), dir.clone(), options).await?);
     }
     Ok(sources)
 }
 
+/// Lets a watched directory delete the documents it has lost, once, however many they are. Only the replica that watches
+/// it can do so.
+#[utoipa::path(post, path = "/api/v1/directories/confirm-loss", tag = "log", request_body = ConfirmLossBody,
+    security(("token" = [])),
+    responses((status = 200, body = DirectoryAnswer), (status = "default", body = ProblemBody)))]
+async fn confirm_loss(
+    author: Author,
+    State(app): State<App>,
+    JsonBody(body): JsonBody<ConfirmLossBody>,
+) -> Result<Json<DirectoryAnswer>, ApiError> {
+    // Compared as paths, so that a slash at the end is of no account.
+    let wanted = PathBuf::from(&body.dir);
+    let known = app.directories.iter().find(|handle| handle.status().dir == wanted);
+    let Some(handle) = known else {
+        let dirs: Vec<_> =
+            app.directories.iter().map(|handle| handle.status().dir.display().to_string()).collect();
+        let detail = format!(
+            "this replica watches no directory {:?}; it watches: {}",
+            midflight_core::clip(&body.dir),
+            if dirs.is_empty() { "none".to_owned() } else { dirs.join(", ") }
+        );
+        return Err(ApiError::new(Code::NotFound, detail));
+    };
+    Ok(Json(answer(&handle.confirm_loss(&author.0).await)))
+}
+
 /// The state of every directory, for the status page.
-pub(crate) fn answers(statuses: &Statuses) -> Vec<DirectoryAnswer> {
-    statuses.iter().map(|status| answer(&status.borrow())).collect()
+pub(crate) fn answers(directories: &[DirectoryHandle]) -> Vec<DirectoryAnswer> {
+    directories.iter().map(|handle| answer(&handle.status())).collect()
+}
+
+/// What is wrong with the directories, one sentence each; nothing of those that go into the log.
+pub(crate) fn degraded(directories: &[DirectoryHandle]) -> impl Iterator<Item = String> {
+    directories.iter().map(DirectoryHandle::status).filter(|status| status.blocked).map(|status| {
+        let first = status.problems.first().map(ToString::to_string).unwrap_or_default();
+        format!("the directory {} is not followed: {first}", status.dir.display())
+    })
 }
 
 fn answer(status: &DirectoryStatus) -> DirectoryAnswer {
@@ -35,8 +83,14 @@ fn answer(status: &DirectoryStatus) -> DirectoryAnswer {
         documents: status.documents,
         last_sync_at: status.synced_at.map(stamp),
         revision: status.revision.map(|revision| revision.get()),
+        blocked: status.blocked,
+        held_loss: status.held.map(held),
         problems: status.problems.iter().map(problem).collect(),
     }
+}
+
+fn held(loss: HeldLoss) -> HeldLossAnswer {
+    HeldLossAnswer { deleted: loss.deleted, owned: loss.owned, empty: loss.empty }
 }
 
 fn problem(problem: &FileProblem) -> DirectoryProblem {

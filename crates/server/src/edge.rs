@@ -11,7 +11,9 @@ use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::auth::{Caller, unauthenticated};
-use crate::origin::{check_host, check_origin};
+use crate::body::BodyBytes;
+use crate::long_answer::counted;
+use crate::origin::{came_by_proxy, check_host, check_origin};
 use crate::problem::ApiError;
 use crate::routes;
 
@@ -34,16 +36,23 @@ impl Edge {
 
     /// Turns a request into one with a [`Caller`] and answers it, or refuses it.
     pub(crate) async fn answer(self, mut request: Request) -> Response {
-        match caller(&self.app, &request) {
-            Ok(caller) => request.extensions_mut().insert(caller),
+        let caller = match caller(&self.app, &request) {
+            Ok(caller) => caller,
             Err(error) => return error.into_response(),
         };
+        // What the body occupies is free again when the request is answered.
+        let body = BodyBytes::new(self.app.clone(), caller.clone());
+        let method = request.method().clone();
+        request.extensions_mut().insert(caller.clone());
+        request.extensions_mut().insert(body.clone());
         // Handlers share nothing that a panic could leave half changed: they read snapshots and send edits.
-        match AssertUnwindSafe(self.routes.oneshot(request)).catch_unwind().await {
+        let response = match AssertUnwindSafe(self.routes.oneshot(request)).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
             Err(panic) => panicked(&*panic),
-        }
+        };
+        drop(body);
+        counted(&self.app, &caller, &method, response).await
     }
 }
 
@@ -55,16 +64,30 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
 
 fn caller(app: &App, request: &Request) -> Result<Caller, ApiError> {
     let (headers, uri) = (request.headers(), request.uri());
-    if app.reads_are_open {
+    // Without a token nothing can be read that a page of another origin could be after.
+    if app.is_on_loopback && !app.requires_token {
         check_host(headers, uri)?;
     }
     check_origin(headers, uri)?;
     let caller = app.tokens.caller(headers)?;
-    let is_open = app.reads_are_open || OPEN.contains(&uri.path()) || uri.path().starts_with(SIGNED);
-    if caller == Caller::Anonymous && !is_open {
-        return Err(unauthenticated("this server can be reached from other machines"));
+    let is_probe = OPEN.contains(&uri.path()) || uri.path().starts_with(SIGNED);
+    if caller == Caller::Anonymous && !is_probe {
+        closed(app, request)?;
     }
     Ok(caller)
+}
+
+/// Refuses to read to whoever has no token, unless they are on this machine for all that is known.
+fn closed(app: &App, request: &Request) -> Result<(), ApiError> {
+    let why = match app.is_on_loopback {
+        _ if app.requires_token => "this server was started with --require-token",
+        false => "this server can be reached from other machines",
+        true if came_by_proxy(request) => {
+            "this request came through a proxy, so it may be of another machine"
+        }
+        true => return Ok(()),
+    };
+    Err(unauthenticated(why))
 }
 
 #[cfg(test)]

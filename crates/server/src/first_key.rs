@@ -63,6 +63,18 @@ impl FirstKey {
     }
 }
 
+/// Makes a file that only its owner may read, with the token in it, instead of one that is there.
+pub(crate) fn replace_private(file: &Path, token: &str) -> std::io::Result<()> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = Path::new(&beside);
+    match std::fs::remove_file(beside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => write_private(beside, token)?,
+    }
+    std::fs::rename(beside, file)
+}
+
 /// Makes a file that only its owner may read, with the token in it.
 fn write_private(file: &Path, token: &str) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {

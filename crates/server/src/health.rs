@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use midflight_bus::BusStatus;
+use midflight_config::Redactor;
 use midflight_core::Outcome;
 use midflight_engine::EngineStatus;
 use serde::Serialize;
@@ -12,9 +14,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::config::{left_out, own_id};
+use crate::directories;
 use crate::rules::hot_reload::now;
 use crate::rules::wire::RegistryAnswer;
-use crate::wire::ms;
+use crate::wire::{QuarantinedRevisions, StoreAnswer, ms};
 
 /// The routes of health.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -37,27 +41,36 @@ async fn live() -> Json<LiveAnswer> {
 /// Whether requests should be sent here.
 #[derive(Debug, Serialize, ToSchema)]
 struct ReadyAnswer {
-    /// `ready` or `stopping`.
+    /// `ready`, `stopping`, or `nothing_served` while every document of the log is quarantined here.
     status: &'static str,
     /// The revision that is served.
     revision: u64,
-    /// Whether the log can be reached; what is served goes on being served without it.
+    /// Revisions up to `revision` that are left out on this replica.
+    quarantined: QuarantinedRevisions,
+    /// Whether the log answers; what is served goes on being served without it.
     store_available: bool,
     /// Whether the log is another than the one that was followed; what is served goes on being served.
     log_diverged: bool,
 }
 
-/// Whether requests should be sent here. It is ready while the store is gone, since it goes on serving.
+/// Whether requests should be sent here. It is ready while the store is gone, since it goes on serving. It is not while all
+/// that the log has is quarantined here.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
     responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
 async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
-    let stopping = app.stopping.is_cancelled();
-    let code = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let status = app.engine.status();
+    let serves_nothing =
+        !status.quarantined.is_empty() && status.kinds.iter().all(|kind| kind.documents == 0);
+    let (code, word) = match app.stopping.is_cancelled() {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+        false if serves_nothing => (StatusCode::SERVICE_UNAVAILABLE, "nothing_served"),
+        false => (StatusCode::OK, "ready"),
+    };
     let answer = ReadyAnswer {
-        status: if stopping { "stopping" } else { "ready" },
+        status: word,
         revision: status.served.get(),
-        store_available: status.store_error.is_none(),
+        quarantined: app.engine.world().quarantined().into(),
+        store_available: status.store.available,
         log_diverged: status.diverged.is_some(),
     };
     (code, Json(answer))
@@ -94,21 +107,28 @@ struct HotReloadHealth {
     registry: RegistryAnswer,
     /// The checks.
     checks: Checks,
-    /// Whether the log was looked at within `HOT_RELOAD_MAX_AGE_SECONDS`.
+    /// Whether the log answers and was looked at within `HOT_RELOAD_MAX_AGE_SECONDS`.
     fresh: bool,
+    /// How long ago the log was last looked at for what is new; null before the first look.
+    last_looked_ms: Option<f64>,
     /// Revisions that are left out here, since they did not hold.
     quarantined: Vec<u64>,
-    /// Whether the log can be reached.
+    /// Whether the log answers.
     store_available: bool,
+    /// The same, with since when.
+    store: StoreAnswer,
     /// Whether what is served comes from the local copy, since the log was away at the start.
     from_copy: bool,
     /// What carries the hints.
     bus: BusAnswer,
+    /// Everything that hints come in by: `bus`, and beside Redis or NATS what a log in PostgreSQL says by itself.
+    hint_sources: Vec<BusAnswer>,
     /// What is wrong without keeping anybody from being answered.
     degraded: Vec<String>,
 }
 
-/// What carries the hints that the log moved. Without it, what is new is found by the period.
+/// What carries hints that the log moved. Each server is asked after 400 ms of silence, and counts as gone after 500 ms
+/// without an answer.
 #[derive(Debug, Serialize, ToSchema)]
 struct BusAnswer {
     /// `memory`, `postgres`, `redis` or `nats`.
@@ -131,8 +151,8 @@ struct BusAnswer {
     last_error: Option<String>,
 }
 
-impl From<BusStatus> for BusAnswer {
-    fn from(status: BusStatus) -> Self {
+impl BusAnswer {
+    fn new(status: BusStatus, redactor: &Redactor) -> Self {
         Self {
             name: status.name,
             address: status.address,
@@ -142,16 +162,20 @@ impl From<BusStatus> for BusAnswer {
             published: status.published,
             heard: status.heard,
             ignored: status.ignored,
-            last_error: status.last_error,
+            last_error: status.last_error.map(|error| redactor.redact(&error).into_owned()),
         }
     }
 }
 
 /// What is wrong without keeping anybody from being answered.
-fn degraded(status: &EngineStatus, bus: &BusStatus) -> Vec<String> {
+fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<String> {
     let mut wrong = Vec::new();
-    if status.store_error.is_some() {
-        wrong.push("the log does not answer; what is served may be out of date".to_owned());
+    if !status.store.available {
+        let answered = status.store.answered.map_or_else(
+            || "the log has not answered yet".to_owned(),
+            |ago| format!("the log does not answer (last answer {} ms ago)", ago.as_millis()),
+        );
+        wrong.push(format!("{answered}; what is served may be out of date"));
     }
     if let Some(diverged) = &status.diverged {
         wrong.push(format!("log_diverged: {diverged}"));
@@ -162,9 +186,22 @@ fn degraded(status: &EngineStatus, bus: &BusStatus) -> Vec<String> {
     if let Some(error) = &status.copy_error {
         wrong.push(format!("the local copy of what is served cannot be written: {error}"));
     }
-    if !bus.connected {
-        let period = status.refresh.period.as_secs();
-        wrong.push(format!("no hints come by {}; what is new is found within {period} s", bus.name));
+    let connected: Vec<_> =
+        sources.iter().filter(|source| source.connected).map(|source| source.name).collect();
+    let others = if connected.is_empty() { "nothing".to_owned() } else { connected.join(", ") };
+    for source in sources.iter().filter(|source| !source.connected) {
+        let (name, since) = (source.name, source.since.elapsed().as_millis());
+        wrong.push(format!("no hints by {name} for {since} ms; hints come by {others}; {looked}"));
+    }
+    if let Some((revision, left_out)) = left_out(status) {
+        wrong.push(format!(
+            "{} of revision {revision} is not in effect here, and an earlier version or the defaults are: {}",
+            own_id(),
+            left_out.problems
+        ));
+    }
+    if !status.failed_checks.is_empty() {
+        wrong.push(format!("checks fail on what is served from the local copy: {}", status.failed_checks));
     }
     wrong
 }
@@ -176,13 +213,20 @@ fn degraded(status: &EngineStatus, bus: &BusStatus) -> Vec<String> {
     responses((status = 200, body = HotReloadHealth), (status = 503, body = HotReloadHealth)))]
 async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth>) {
     let (now, status) = (now(&app), app.engine.status());
-    let store_available = status.store_error.is_none();
     let succeeded = status
         .last_reload
         .as_ref()
         .is_none_or(|event| event.outcome.is_live() || event.outcome == Outcome::LoadFailed);
-    let bus = app.backend.buses.bus.status();
-    let degraded = degraded(&status, &bus);
+    let bus = &app.backend.buses.bus;
+    let sources = bus.sources();
+    let last_looked_ms =
+        status.last_checked_at.map(|at| ms(Timestamp::now().duration_since(at).unsigned_abs()));
+    let looked = last_looked_ms.map_or_else(
+        || "the log was not looked at yet".to_owned(),
+        |ago| format!("the log was last looked at {ago:.0} ms ago"),
+    );
+    let mut degraded = degraded(&status, &sources, &looked);
+    degraded.extend(directories::degraded(&app.directories));
     let checks = Checks {
         monitoring_active: now.monitoring_active,
         registry_has_rules: now.registry.rule_count > 0,
@@ -203,10 +247,13 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         registry: now.registry,
         checks,
         fresh: now.fresh,
+        last_looked_ms,
         quarantined: status.quarantined.keys().map(|revision| revision.get()).collect(),
-        store_available,
+        store_available: status.store.available,
+        store: StoreAnswer::from(&status.store),
         from_copy: status.from_copy,
-        bus: bus.into(),
+        bus: BusAnswer::new(bus.status(), &app.redactor),
+        hint_sources: sources.into_iter().map(|source| BusAnswer::new(source, &app.redactor)).collect(),
         degraded,
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer))

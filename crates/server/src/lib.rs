@@ -22,17 +22,23 @@ mod app;
 mod auth;
 mod backend;
 mod body;
+mod byte_budget;
+mod compute;
 mod config;
 mod data_dir;
+mod descriptors;
+mod diffs;
 mod directories;
 mod docs;
 mod edge;
 mod first_key;
 mod health;
+mod href;
 mod hub;
 mod keys;
 mod later;
 mod log;
+mod long_answer;
 mod merge;
 mod metrics;
 mod options;
@@ -50,13 +56,14 @@ mod start;
 mod webhooks;
 pub mod wire;
 mod write;
+mod write_idle;
 
 pub use auth::{Caller, Role};
 pub use backend::Backend;
 pub use config::{
     BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
     OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction,
-    WebhookSettings,
+    WebhookScope, WebhookSettings,
 };
 pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
 pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};

@@ -1,8 +1,11 @@
 //! Changes some members of a document: a JSON Merge Patch (RFC 7396), made on what the document says now.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use axum::response::Response;
-use midflight_core::{Change, DocumentId, Precondition};
+use midflight_core::{Change, Document, DocumentId, Precondition};
 use serde_json::{Map, Value};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::app::App;
 use crate::auth::Author;
@@ -10,8 +13,11 @@ use crate::log::documents::absent;
 use crate::problem::{ApiError, Code};
 use crate::write::{WriteParams, answer, submit};
 
-/// How often a patch is made anew when the document moves under it.
-const TRIES_MAX: u32 = 4;
+/// How often a patch is made again when other replicas change the document meanwhile. Each time, one of them made its
+/// change, so this many changes in a row would have to be faster.
+const TRIES_MAX: u32 = 64;
+/// How many documents can be patched at once in this process.
+const TURNS: usize = 64;
 
 /// What becomes of a patch of a document that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +28,28 @@ pub(crate) enum Absent {
     Refused,
 }
 
-/// Makes the edit that a patch is, under the precondition that the caller asked for.
+/// The turns of patches in this process: those of one document are made one after the other, so that they do not have to
+/// be repeated for each other.
+#[derive(Debug)]
+pub(crate) struct MergeTurns([Mutex<()>; TURNS]);
+
+impl Default for MergeTurns {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::new(())))
+    }
+}
+
+impl MergeTurns {
+    async fn of(&self, id: &DocumentId) -> Option<MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        let place = usize::try_from(hasher.finish() % TURNS as u64).unwrap_or_default();
+        Some(self.0.get(place)?.lock().await)
+    }
+}
+
+/// Makes the edit that a patch is, under the precondition that the caller asked for. The append always carries the version
+/// that the patch was made on, so no change that was acknowledged meanwhile is lost.
 pub(crate) async fn merge(
     app: &App,
     author: Author,
@@ -32,19 +59,24 @@ pub(crate) async fn merge(
     asked: Precondition,
     if_absent: Absent,
 ) -> Result<Response, ApiError> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
+    // Waiting for other replicas may take long; the other patches of the document do not wait for that.
+    let _turn = if params.is_short() { app.merge_turns.of(id).await } else { None };
+    for _ in 0..TRIES_MAX {
         let change = patched(app, id, patch, asked, if_absent).await?;
         match submit(app, params, params.edit(author.clone(), vec![change])).await {
-            // Somebody else was faster, and the patch is as good on what it says now.
-            Err(error)
-                if asked == Precondition::None
-                    && error.body().code == Code::PreconditionFailed.as_str()
-                    && tries < TRIES_MAX => {}
-            submitted => return Ok(answer(app, params, submitted?)),
+            // The document was changed by somebody else. Whether the caller's own precondition still holds is seen
+            // when it is read again.
+            Err(error) if is_lost_race(&error) => {}
+            submitted => return Ok(answer(app, params, submitted?).await),
         }
     }
+    let detail = format!("{id} was changed {TRIES_MAX} times while the patch was made; send it again");
+    Err(ApiError::new(Code::Contended, detail))
+}
+
+fn is_lost_race(error: &ApiError) -> bool {
+    let lost = [Code::PreconditionFailed, Code::Contended];
+    lost.iter().any(|code| error.body().code == code.as_str())
 }
 
 /// The change that a patch makes of what a document says now.
@@ -56,7 +88,12 @@ async fn patched(
     if_absent: Absent,
 ) -> Result<Change, ApiError> {
     let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
-    let now = heads.into_iter().flatten().next().filter(|document| document.body.is_some());
+    let newest = heads.into_iter().flatten().next();
+    let head = newest.as_ref().map(Document::head);
+    asked
+        .check(id, head.as_ref())
+        .map_err(|failed| ApiError::new(Code::PreconditionFailed, failed.to_string()))?;
+    let now = newest.filter(|document| document.body.is_some());
     if now.is_none() && if_absent == Absent::Refused {
         return Err(absent(id));
     }
@@ -64,9 +101,5 @@ async fn patched(
     let body = now.and_then(|document| document.body);
     let mut body = body.map_or_else(|| Value::Object(Map::new()), |body| Value::clone(&body));
     json_patch::merge(&mut body, patch);
-    let made_on = match asked {
-        Precondition::None => Precondition::Version(version),
-        asked => asked,
-    };
-    Ok(Change::put(id.clone(), body).when(made_on))
+    Ok(Change::put(id.clone(), body).when(Precondition::Version(version)))
 }

@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 use midflight_components::BreakerState;
 use midflight_engine::ReloadReport;
 use midflight_learning::Source;
+use midflight_patterns::NotLearned;
 
 use crate::app::App;
 use crate::problem::{ApiError, Code, ProblemBody};
@@ -26,6 +27,7 @@ pub(crate) enum Metric {
     DesiredRevision,
     Quarantined,
     StoreAvailable,
+    StoreLastAnswer,
     LogDiverged,
     FromCopy,
     CopyCurrent,
@@ -44,10 +46,13 @@ pub(crate) enum Metric {
     LlmFailures,
     LlmAvailable,
     WebsocketClients,
+    DirectoriesBlocked,
+    LessonsNotLearned,
+    LlmRateLimited,
 }
 
 impl Metric {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 30] = [
         Self::RuleReloads,
         Self::RuleReloadTime,
         Self::RulesReloaded,
@@ -56,6 +61,7 @@ impl Metric {
         Self::DesiredRevision,
         Self::Quarantined,
         Self::StoreAvailable,
+        Self::StoreLastAnswer,
         Self::LogDiverged,
         Self::FromCopy,
         Self::CopyCurrent,
@@ -74,6 +80,9 @@ impl Metric {
         Self::LlmFailures,
         Self::LlmAvailable,
         Self::WebsocketClients,
+        Self::DirectoriesBlocked,
+        Self::LessonsNotLearned,
+        Self::LlmRateLimited,
     ];
 
     const fn name(self) -> &'static str {
@@ -86,6 +95,7 @@ impl Metric {
             Self::DesiredRevision => "midflight_desired_revision",
             Self::Quarantined => "midflight_quarantined_revisions",
             Self::StoreAvailable => "midflight_store_available",
+            Self::StoreLastAnswer => "midflight_store_last_answer_seconds",
             Self::LogDiverged => "midflight_log_diverged",
             Self::FromCopy => "midflight_from_copy",
             Self::CopyCurrent => "midflight_copy_current",
@@ -104,6 +114,9 @@ impl Metric {
             Self::LlmFailures => "midflight_llm_failures",
             Self::LlmAvailable => "midflight_llm_available",
             Self::WebsocketClients => "midflight_websocket_clients",
+            Self::DirectoriesBlocked => "midflight_directories_blocked",
+            Self::LessonsNotLearned => "midflight_patterns_not_learned",
+            Self::LlmRateLimited => "midflight_llm_rate_limited",
         }
     }
 
@@ -116,7 +129,8 @@ impl Metric {
             Self::RegistryVersion => "The revision that is served",
             Self::DesiredRevision => "The newest revision known to be in the log",
             Self::Quarantined => "Revisions that are left out, since they did not hold here",
-            Self::StoreAvailable => "1 while the log can be reached",
+            Self::StoreAvailable => "1 while the log answers, as measured",
+            Self::StoreLastAnswer => "Time since the log last answered, in seconds; -1 if it never did",
             Self::LogDiverged => {
                 "1 while the log is another than the one that was followed, and is not followed"
             }
@@ -139,6 +153,13 @@ impl Metric {
             Self::LlmFailures => "Calls of the LLM that it did not answer",
             Self::LlmAvailable => "1 while an LLM is configured and is not left alone for having failed",
             Self::WebsocketClients => "WebSocket clients that are connected",
+            Self::LessonsNotLearned => "Answers of the LLM that were not learned here, by reason",
+            Self::LlmRateLimited => {
+                "Queries that the LLM was not asked about, since it was called often enough"
+            }
+            Self::DirectoriesBlocked => {
+                "Watched directories whose changes are held back: unreadable, broken or with a loss to confirm"
+            }
         }
     }
 
@@ -195,6 +216,8 @@ impl Metrics {
                 | Metric::Executions
                 | Metric::Classifications
                 | Metric::PatternsLearned
+                | Metric::LessonsNotLearned
+                | Metric::LlmRateLimited
                 | Metric::LlmCalls
                 | Metric::LlmFailures
                 | Metric::BusReconnects
@@ -269,21 +292,30 @@ impl Metrics {
         let (status, bus) = (app.engine.status(), app.backend.buses.bus.status());
         let clients = app.limits.websocket_clients_max.saturating_sub(app.hub.places.available_permits());
         let (llm, calls) = (app.llm.status(), app.llm.counts());
+        let blocked = app.directories.iter().filter(|directory| directory.status().blocked).count();
         let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
         for (metric, value) in [
             (Metric::MonitoringActive, truth(status.refresh.enabled)),
             (Metric::RegistryVersion, status.served.get() as f64),
             (Metric::DesiredRevision, status.desired.get() as f64),
             (Metric::Quarantined, status.quarantined.len() as f64),
-            (Metric::StoreAvailable, truth(status.store_error.is_none())),
+            (Metric::StoreAvailable, truth(status.store.available)),
+            (Metric::StoreLastAnswer, status.store.answered.map_or(-1.0, |ago| ago.as_secs_f64())),
             (Metric::LogDiverged, truth(status.diverged.is_some())),
             (Metric::FromCopy, truth(status.from_copy)),
             (Metric::CopyCurrent, truth(status.copy_error.is_none())),
             (Metric::BusConnected, truth(bus.connected)),
             (Metric::LlmAvailable, truth(llm.is_some_and(|llm| llm.breaker != BreakerState::Open))),
             (Metric::WebsocketClients, clients as f64),
+            (Metric::DirectoriesBlocked, blocked as f64),
         ] {
             self.gauge(metric).set(value);
+        }
+        let learning = app.classifier.counts();
+        for (reason, count) in NotLearned::REASONS.into_iter().zip(learning.not_learned) {
+            let labels = vec![Label::from_static_parts("reason", reason)];
+            let key = Key::from_parts(Metric::LessonsNotLearned.name(), labels);
+            self.recorder.register_counter(&key, &METADATA).absolute(count);
         }
         let counter = |metric: Metric| self.recorder.register_counter(&metric.key(), &METADATA);
         for (metric, value) in [
@@ -291,7 +323,8 @@ impl Metrics {
             (Metric::HintsPublished, bus.published),
             (Metric::HintsHeard, bus.heard),
             (Metric::HintsIgnored, bus.ignored),
-            (Metric::PatternsLearned, app.classifier.counts().learned),
+            (Metric::PatternsLearned, learning.learned),
+            (Metric::LlmRateLimited, learning.llm_rate_limited),
             (Metric::LlmCalls, calls.calls),
             (Metric::LlmFailures, calls.failed),
         ] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use midflight_components::Logger;
 use midflight_engine::Refresh;
+use midflight_source::DirectoryOptions;
 use midflight_store::Durability;
 
 use crate::config::OwnConfig;
@@ -20,6 +21,17 @@ pub struct ServerLimits {
     pub body_bytes_max: usize,
     /// The largest body of an import, in bytes. 64 MiB: a whole log's worth of documents at once.
     pub import_bytes_max: usize,
+    /// How many bytes the bodies of all requests may have together, in bytes; callers without a token may have half of them.
+    /// 128 MiB: a full import beside many small bodies. An import may always be received.
+    pub bodies_bytes_max: usize,
+    /// How many bytes of documents one answer may have, in bytes; lists end there and have a cursor. 4 MiB: several of the
+    /// largest documents, or thousands of usual ones.
+    pub answer_bytes_max: usize,
+    /// How many bytes all long answers that are made or sent may have together, in bytes; callers without a token may have
+    /// half of them. 128 MiB: 16 full pages with what making them takes.
+    pub answers_bytes_max: usize,
+    /// How long a client may read nothing of what it is sent, in ms. 30,000: longer, and its connection is closed.
+    pub write_idle_ms_max: u64,
     /// How long the headers of a request, and then its body, may take to come, in ms. 30,000.
     pub receive_ms_max: u64,
     /// How many connections may be open. 20,000: the WebSocket clients and as many again.
@@ -34,8 +46,17 @@ pub struct ServerLimits {
     pub watchers_max: usize,
     /// How many inputs one batch may have. 10,000.
     pub batch_items_max: usize,
-    /// How many documents one diff or restore may compare. 10,000.
+    /// How long a batch may compute, in ms. 10,000: a full batch on a large ruleset takes a few seconds.
+    pub batch_ms_max: u64,
+    /// How many requests with a long computation may wait for a thread. 256: they are answered within seconds.
+    pub compute_queue_max: usize,
+    /// How many documents one restore may compare. 10,000.
     pub diff_documents_max: usize,
+    /// How many bytes the diffs of one answer may have together, in bytes. 256 KiB: more than a person reads. The others are
+    /// marked, and link to the versions.
+    pub diff_bytes_max: usize,
+    /// How long the diffs of one answer may be computed, in ms. 2,000.
+    pub diff_ms_max: u64,
     /// How long a write may wait for its replicas, in ms. 60,000.
     pub wait_ms_max: u64,
     /// How long a stop waits for requests in flight, in ms. 10,000.
@@ -47,6 +68,10 @@ impl Default for ServerLimits {
         Self {
             body_bytes_max: 1 << 20,
             import_bytes_max: 64 << 20,
+            bodies_bytes_max: 128 << 20,
+            answer_bytes_max: 4 << 20,
+            answers_bytes_max: 128 << 20,
+            write_idle_ms_max: 30_000,
             receive_ms_max: 30_000,
             connections_max: 20_000,
             websocket_clients_max: 10_000,
@@ -54,7 +79,11 @@ impl Default for ServerLimits {
             websocket_send_ms_max: 30_000,
             watchers_max: 1_000,
             batch_items_max: 10_000,
+            batch_ms_max: 10_000,
+            compute_queue_max: 256,
             diff_documents_max: 10_000,
+            diff_bytes_max: 256 << 10,
+            diff_ms_max: 2_000,
             wait_ms_max: 60_000,
             drain_ms_max: 10_000,
         }
@@ -169,10 +198,14 @@ pub struct ServeOptions {
     pub store_bytes_max: Option<u64>,
     /// Directories of documents to keep the log in step with.
     pub watch: Vec<PathBuf>,
+    /// How they are watched.
+    pub directory: DirectoryOptions,
     /// A file to write the server's URL to once it answers.
     pub ready_file: Option<PathBuf>,
     /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600.
     pub admin_token_file: Option<PathBuf>,
+    /// Whether reads need a token on loopback too, as behind a proxy on the same machine. Elsewhere they always do.
+    pub require_token: bool,
     /// The name of this replica, which no other of its log has; none for one made from the host's name, and kept in the
     /// data folder.
     pub replica_id: Option<String>,
@@ -197,8 +230,10 @@ impl ServeOptions {
             store_bytes_max: None,
             data_dir: data_dir.into(),
             watch: Vec::new(),
+            directory: DirectoryOptions::default(),
             ready_file: None,
             admin_token_file: None,
+            require_token: false,
             replica_id: None,
             labels: BTreeMap::new(),
             limits: ServerLimits::default(),

@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, Uri, Version, header};
 
 use crate::problem::{ApiError, Code};
 
@@ -21,6 +22,28 @@ pub(crate) fn check_host(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError>
     }
     let detail = "a server on loopback answers to localhost and to addresses only; call it by one of them";
     Err(ApiError::new(Code::ForeignHost, detail))
+}
+
+/// What proxies add to a request, in lower case. Those that begin with a word of [`FORWARDED`] count too.
+const ADDED: [&str; 6] =
+    ["forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"];
+/// How what proxies add begins.
+const FORWARDED: [&str; 2] = ["x-forwarded-", "x-original-"];
+
+/// Whether a request came through a proxy, as far as it shows. On loopback such a proxy is on this machine, and whoever sent
+/// the request need not be. A proxy that writes the Host header anew and adds nothing still shows, if it speaks HTTP/1.0 as
+/// nginx does unless it is told otherwise: no client of today does.
+pub(crate) fn came_by_proxy(request: &Request) -> bool {
+    let headers = request.headers();
+    let is_added =
+        |name: &str| ADDED.contains(&name) || FORWARDED.iter().any(|beginning| name.starts_with(beginning));
+    let is_address_of_another = host(headers, request.uri()).is_some_and(|authority| {
+        let bare = without_port(authority).trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback())
+    });
+    request.version() <= Version::HTTP_10
+        || is_address_of_another
+        || headers.keys().any(|name| is_added(name.as_str()))
 }
 
 /// Refuses a request that a page of another host sent.
@@ -63,6 +86,25 @@ mod tests {
         let uri = Uri::from_static("/");
         let checked = check_host(&headers, &uri).and_then(|()| check_origin(&headers, &uri));
         assert_eq!(checked.map_err(|error| error.body().code), expected, "{host} {origin:?}");
+    }
+
+    #[test]
+    fn a_proxy_is_known_by_what_it_adds_and_how_it_speaks() {
+        let request = |version: Version, host: &str, name: &str| {
+            let request = axum::http::Request::builder().version(version).header(header::HOST, host);
+            request.header(name, "x").body(axum::body::Body::empty()).unwrap()
+        };
+        for direct in ["accept", "user-agent", "x-request-id"] {
+            assert!(!came_by_proxy(&request(Version::HTTP_11, "127.0.0.1:80", direct)), "{direct}");
+        }
+        for added in
+            ["Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Host", "X-Original-URL"]
+        {
+            assert!(came_by_proxy(&request(Version::HTTP_11, "localhost", added)), "{added}");
+        }
+        assert!(came_by_proxy(&request(Version::HTTP_10, "127.0.0.1", "accept")));
+        assert!(came_by_proxy(&request(Version::HTTP_11, "10.0.0.7:80", "accept")));
+        assert!(!came_by_proxy(&request(Version::HTTP_2, "[::1]:80", "accept")));
     }
 
     #[test]

@@ -82,6 +82,11 @@ impl PageParams {
         limit(self.limit)
     }
 
+    /// The bound of the page, another one unless asked.
+    pub(crate) fn limit_or(&self, default: u32) -> Result<u32, ApiError> {
+        limit(Some(self.limit.unwrap_or(default)))
+    }
+
     /// The cursor, which is a number.
     pub(crate) fn number(&self) -> Result<Option<u64>, ApiError> {
         number_cursor(self.cursor.as_deref())

@@ -92,6 +92,8 @@ codes! {
     TooLarge => "too_large", PAYLOAD_TOO_LARGE, "Larger than the bound";
     /// The body came too slowly.
     TooSlow => "too_slow", REQUEST_TIMEOUT, "The body came too slowly";
+    /// An answer was not computed within its time limit.
+    TooExpensive => "too_expensive", UNPROCESSABLE_ENTITY, "The request needs more time than it may have";
     /// The body is of a type that is not read here.
     UnsupportedMediaType => "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's type is not read here";
     /// A component could not prepare for the edit.

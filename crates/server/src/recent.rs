@@ -1,20 +1,48 @@
-//! The newest revisions, read from the log once for all who watch it rather than once by each.
+//! The newest revisions, read from the log once for all who watch it rather than once by each. Only what is sent to
+//! watchers is kept: a revision without the documents that it put.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use midflight_core::RevisionNumber;
-use midflight_store::{Appended, Store, StoreError};
+use midflight_core::{KindName, RevisionNumber};
+use midflight_store::{ListedRevision, RevisionQuery, Store, StoreError};
 use tokio::sync::Mutex;
+
+use crate::wire::{CHANGES_SHOWN_MAX, RevisionAnswer, WatchedRevision};
 
 /// How many revisions are read from the log at once.
 const PAGE: u32 = 64;
 /// How many are kept. Who is further behind reads from the log.
 const KEPT_MAX: usize = 256;
 
+/// A revision as watchers get it.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    /// Its number.
+    pub(crate) number: RevisionNumber,
+    /// The kinds that it changed documents of.
+    pub(crate) kinds: Vec<KindName>,
+    /// What is sent of one that is served: a `WatchedRevision`.
+    pub(crate) data: String,
+    /// What it is made of.
+    pub(crate) answer: RevisionAnswer,
+}
+
+impl From<&ListedRevision> for Summary {
+    fn from(listed: &ListedRevision) -> Self {
+        let answer = RevisionAnswer::from(listed);
+        Self {
+            number: listed.revision.number,
+            kinds: listed.kinds.iter().map(|(kind, _)| kind.clone()).collect(),
+            data: serde_json::to_string(&WatchedRevision::served(&answer)).unwrap_or_default(),
+            answer,
+        }
+    }
+}
+
 /// The newest revisions without a gap between them, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<VecDeque<Arc<Appended>>>);
+pub(crate) struct Recent(Mutex<VecDeque<Arc<Summary>>>);
 
 impl Recent {
     /// Some of the revisions after `position`, oldest first, none left out; all up to `served` when those are kept.
@@ -23,24 +51,39 @@ impl Recent {
         store: &dyn Store,
         position: RevisionNumber,
         served: RevisionNumber,
-    ) -> Result<Vec<Arc<Appended>>, StoreError> {
+    ) -> Result<Vec<Arc<Summary>>, StoreError> {
         // Whoever comes while one reads waits, and finds it read.
         let mut kept = self.0.lock().await;
-        let number = |one: &Arc<Appended>| one.revision.number;
-        let is_before = kept.front().is_some_and(|first| position.next() < number(first));
+        let is_before = kept.front().is_some_and(|first| position.next() < first.number);
         if is_before {
             drop(kept);
-            return Ok(store.since(position, PAGE).await?.into_iter().map(Arc::new).collect());
+            return read(store, position).await;
         }
-        let newest = kept.back().map(number);
+        let newest = kept.back().map(|last| last.number);
         if newest.is_none_or(|newest| newest < served) {
             // The first that is asked for is where it begins.
-            let read = store.since(newest.unwrap_or(position), PAGE).await?;
-            kept.extend(read.into_iter().map(Arc::new));
+            kept.extend(read(store, newest.unwrap_or(position)).await?);
             let old = kept.len().saturating_sub(KEPT_MAX);
             kept.drain(..old);
         }
-        Ok(kept.iter().filter(|one| number(one) > position).cloned().collect())
+        Ok(kept.iter().filter(|one| one.number > position).cloned().collect())
+    }
+}
+
+/// The revisions after `position`, oldest first, none left out.
+async fn read(store: &dyn Store, position: RevisionNumber) -> Result<Vec<Arc<Summary>>, StoreError> {
+    let before = RevisionNumber::new(position.get().saturating_add(u64::from(PAGE) + 1));
+    let changes_max = Some(CHANGES_SHOWN_MAX);
+    let query = RevisionQuery { before: Some(before), limit: PAGE, changes_max, kind: None };
+    let mut listed = store.revisions(query).await?.items;
+    listed.retain(|one| one.revision.number > position);
+    listed.reverse();
+    // A list begins where the log does, and those before are not to be passed over in silence.
+    match listed.first().map(|first| first.revision.number) {
+        Some(first) if first > position.next() => {
+            Err(StoreError::Compacted { asked: position.next(), first: store.first().await? })
+        }
+        _ => Ok(listed.iter().map(|one| Arc::new(Summary::from(one))).collect()),
     }
 }
 
@@ -56,48 +99,79 @@ mod tests {
     use super::*;
     use midflight_core::{Change, DocumentId, Edit, Trigger};
     use midflight_store::{MemoryStore, NewRevision};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    async fn append(store: &MemoryStore, count: u64) {
-        for n in 0..count {
-            let edit = Edit {
-                author: "anna".into(),
-                reason: String::new(),
-                trigger: Trigger::Manual,
-                owner: None,
-                take_over: false,
-                computed_at: None,
-                changes: vec![Change::put(DocumentId::new("rules", "a").unwrap(), json!(n))],
-                key: None,
-            };
-            let expected_head = store.head().await.unwrap();
-            let created_at = jiff::Timestamp::UNIX_EPOCH;
-            let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: u64::MAX };
-            store.append(new).await.unwrap();
-        }
+    async fn append(store: &MemoryStore, changes: Vec<Change>) {
+        let edit = Edit {
+            author: "anna".into(),
+            reason: String::new(),
+            trigger: Trigger::Manual,
+            owner: None,
+            take_over: false,
+            computed_at: None,
+            changes,
+            key: None,
+        };
+        let expected_head = store.head().await.unwrap();
+        let created_at = jiff::Timestamp::UNIX_EPOCH;
+        let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: u64::MAX };
+        store.append(new).await.unwrap();
+    }
+
+    fn put(name: &str, n: u64) -> Change {
+        Change::put(DocumentId::new("rules", name).unwrap(), json!({ "n": n }))
     }
 
     #[tokio::test]
     async fn everybody_gets_all_that_comes_after_them() {
         let (store, recent) = (MemoryStore::new(), Recent::default());
-        append(&store, 300).await;
+        for n in 0..300 {
+            append(&store, vec![put("a", n)]).await;
+        }
         for start in [290, 0, 299, 10, 300] {
             let (mut position, served) = (RevisionNumber::new(start), RevisionNumber::new(300));
             while position < served {
                 for one in recent.since(&store, position, served).await.unwrap() {
-                    assert_eq!(one.revision.number, position.next(), "from {start}");
-                    position = one.revision.number;
+                    assert_eq!(one.number, position.next(), "from {start}");
+                    position = one.number;
                 }
             }
         }
-        append(&store, 400).await;
+        for n in 0..400 {
+            append(&store, vec![put("a", n)]).await;
+        }
         let mut position = RevisionNumber::new(250);
         while position.get() < 700 {
             for one in recent.since(&store, position, RevisionNumber::new(700)).await.unwrap() {
-                assert_eq!(one.revision.number, position.next());
-                position = one.revision.number;
+                assert_eq!(one.number, position.next());
+                position = one.number;
             }
             assert!(recent.0.lock().await.len() <= KEPT_MAX);
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_of_a_revision_does_not_grow_with_it() {
+        let (store, recent) = (MemoryStore::new(), Recent::default());
+        append(&store, (0..5000).map(|n| put(&format!("d{n}"), n)).collect()).await;
+        let kept = recent.since(&store, RevisionNumber::ZERO, RevisionNumber::new(1)).await.unwrap();
+        assert!(kept[0].data.len() < 64 << 10, "{}", kept[0].data.len());
+        let data: Value = serde_json::from_str(&kept[0].data).unwrap();
+        let shown = data["changes"].as_array().unwrap().len();
+        assert_eq!((shown, &data["changes_count"]), (CHANGES_SHOWN_MAX as usize, &json!(5000)));
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_what_was_compacted_is_not_given_what_comes_after() {
+        let (store, recent) = (MemoryStore::new(), Recent::default());
+        for n in 0..10 {
+            append(&store, vec![put("a", n)]).await;
+        }
+        store.compact(RevisionNumber::new(5)).await.unwrap();
+        let refused =
+            recent.since(&store, RevisionNumber::new(2), RevisionNumber::new(10)).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Compacted { .. }), "{refused}");
+        let found = recent.since(&store, RevisionNumber::new(4), RevisionNumber::new(10)).await.unwrap();
+        assert_eq!(found.len(), 6);
     }
 }

@@ -6,8 +6,8 @@ use midflight_engine::{Refusal, Refused};
 use midflight_patterns::DUPLICATE_PATTERN;
 use midflight_store::StoreError;
 
+use crate::diffs::of_refused;
 use crate::problem::{ApiError, Code};
-use crate::wire::DocumentDiffAnswer;
 
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
@@ -17,11 +17,7 @@ impl From<Refused> for ApiError {
             .is_some_and(|problems| problems.iter().any(|problem| problem.code == LITERAL_SECRET));
         let mut error = Self::from(refused.refusal);
         let body = error.body_mut();
-        body.diff = refused
-            .diff
-            .as_ref()
-            .filter(|_| !has_secret)
-            .map(|diff| diff.documents().iter().map(DocumentDiffAnswer::new).collect());
+        body.diff = refused.diff.as_ref().filter(|_| !has_secret).map(of_refused);
         body.reload_id = refused.event.map(|event| event.id.0);
         error
     }

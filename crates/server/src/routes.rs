@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::{ApiError, Code};
-use crate::{config, docs, health, log, metrics, patterns, rules, webhooks};
+use crate::{config, directories, docs, health, log, metrics, patterns, rules, webhooks};
 
 fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -19,6 +19,7 @@ fn all() -> OpenApiRouter<App> {
         .merge(patterns::routes())
         .merge(config::routes())
         .merge(webhooks::routes())
+        .merge(directories::routes())
         .merge(health::routes())
         .routes(routes!(metrics::scrape))
         .merge(docs::routes())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_app::{Boot, Process, Reloader};
+use midflight_app::{Boot, Reloader};
 use midflight_components::Llm;
 use midflight_config::{Config, Configs};
 use midflight_engine::{Engine, EngineBuilder, Identity, Kind};
@@ -20,16 +20,23 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Shared};
 use crate::backend::Backend;
-use crate::config::{Exchanged, HintsRedis, LogDatabase, Part, llm_place, log_place, own_id};
+use crate::byte_budget::ByteBudget;
+use crate::compute::ComputePool;
+use crate::config::{
+    Exchanged, HintsRedis, LogDatabase, Part, left_out, llm_place, log_place, own_id, try_again,
+};
 use crate::data_dir::DataDir;
 use crate::edge::Edge;
 use crate::hub::{self, Hub};
 use crate::keys::Keys;
+use crate::merge::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::webhooks::Heard;
 use crate::{ServeError, ServeOptions};
 
+/// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
+const EXPORTS_AT_ONCE: usize = 2;
 /// How often recorded times are folded into their summaries.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -79,7 +86,9 @@ impl Service {
         }
         let slot = builder.kind(Rules);
         let patterns = builder.kind(Patterns);
-        let own = Config::new(Process).with(own_id().name, options.config.shape());
+        let own = Config::new(options.config.around()).with(own_id().name, options.config.shape());
+        let redactor = options.config.redactor.clone();
+        builder.redact(move |text| redactor.redact(text).into_owned());
         let part = Part(builder.kind(own));
         add_components(&mut builder, &backend, options, part);
         let place = llm_place(move |world| part.of(world)?.llm.clone());
@@ -90,9 +99,9 @@ impl Service {
         let rules = engine.live(slot).ok_or(ServeError::Composition)?;
         let patterns = engine.live(patterns).ok_or(ServeError::Composition)?;
         let configs = engine.live(part.0).ok_or(ServeError::Composition)?;
-        refuse_bad_config(&engine, &configs).await?;
+        refuse_bad_config(&engine, &configs, options.config.file.is_some()).await?;
         let reloader = boot.follow(&engine, configs.clone(), options.config.file_options)?;
-        let directories = crate::directories::start(&engine, &options.watch).await?;
+        let directories = crate::directories::start(&engine, &options.watch, options.directory).await?;
         let learning = LearningOptions::new(replica_id.clone());
         let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), learning);
         let limits = options.limits;
@@ -109,15 +118,26 @@ impl Service {
             tokens,
             metrics: Metrics::new(),
             hub: Hub::new(limits.websocket_clients_max, limits.websocket_queue_max),
+            compute: ComputePool::new(limits.compute_queue_max),
             limits,
             hot_reload: options.hot_reload,
             replica_id,
             backend,
             started_at: Timestamp::now(),
-            reads_are_open: address.ip().is_loopback(),
+            is_on_loopback: address.ip().is_loopback(),
+            requires_token: options.require_token,
+            redactor: options.config.redactor.clone(),
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: Recent::default(),
-            directories: directories.iter().map(DirectorySource::statuses).collect(),
+            merge_turns: MergeTurns::default(),
+            bodies: ByteBudget::new(limits.bodies_bytes_max, limits.import_bytes_max, "bodies_bytes_max"),
+            answers: ByteBudget::new(
+                limits.answers_bytes_max,
+                limits.answer_bytes_max.saturating_mul(2),
+                "answers_bytes_max",
+            ),
+            exports: Semaphore::new(EXPORTS_AT_ONCE),
+            directories: directories.iter().map(DirectorySource::handle).collect(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             engine,
@@ -125,6 +145,9 @@ impl Service {
         app.tasks.spawn(hub::run(app.clone(), reports));
         app.tasks.spawn(upkeep(app.clone()));
         app.tasks.spawn(keys.follow(app.clone(), is_there));
+        if options.config.file.is_none() {
+            app.tasks.spawn(try_again(app.clone(), options.config.clone()));
+        }
         Ok(Self { app, first_token, directories: Mutex::new(directories), data_dir })
     }
 
@@ -205,15 +228,20 @@ fn add_components(builder: &mut EngineBuilder, backend: &Backend, options: &Serv
     }
 }
 
-/// A config that is left out since it does not hold is no reason to go on without it: nobody asked for the defaults.
-async fn refuse_bad_config(engine: &Engine, configs: &Live<Configs>) -> Result<(), ServeError> {
-    let own = own_id();
-    let left_out = engine.status().quarantined.into_values().find(|it| it.documents.contains(&own));
-    if left_out.is_none() && configs.load().get(&own.name).is_some() {
+/// The operator's file that is left out, since it does not hold, is no reason to go on without it: nobody asked for the
+/// defaults. A document of the log is anybody's who may edit it, and health says that it is left out.
+async fn refuse_bad_config(
+    engine: &Engine,
+    configs: &Live<Configs>,
+    is_of_file: bool,
+) -> Result<(), ServeError> {
+    let status = engine.status();
+    let left_out = left_out(&status).filter(|_| is_of_file);
+    if left_out.is_none() && configs.load().get(&own_id().name).is_some() {
         return Ok(());
     }
     engine.stop().await;
-    Err(left_out.map_or(ServeError::Composition, |it| ServeError::OwnConfig(it.problems)))
+    Err(left_out.map_or(ServeError::Composition, |(_, it)| ServeError::OwnConfig(it.problems.clone())))
 }
 
 async fn upkeep(app: App) {

@@ -10,7 +10,8 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{document, settings};
+use crate::config::{boot, settings};
+use crate::first_key::replace_private;
 use crate::{Backend, ServeOptions, Service, accept};
 
 /// Why a server did not start.
@@ -96,13 +97,10 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_on(options: ServeOptions, backend: Backend) -> Result<Running, ServeError> {
+pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Running, ServeError> {
+    options.limits.connections_max = crate::descriptors::allowed_connections(options.limits.connections_max);
     let is_there = backend.ready().await?;
-    let document = match is_there {
-        true => document(&*backend.store).await?,
-        false => None,
-    };
-    let boot = options.config.read(document.as_ref())?;
+    let boot = boot(&options.config, &backend, is_there).await?;
     if is_there {
         boot.seed(&*backend.store).await?;
     }
@@ -142,10 +140,22 @@ impl Running {
         self.address
     }
 
-    /// The admin's token, at the very first start and when no file holds it. Print it: nothing else will tell it.
+    /// The admin's token, at the very first start and when no file holds it. Print it where a person
+    /// reads it, or keep it by [`Self::keep_first_token`]: nothing else will tell it.
     #[must_use]
     pub fn first_token(&self) -> Option<&str> {
         self.service.first_token()
+    }
+
+    /// Keeps the admin's token in a file that only its owner may read, instead of one that is there: for a start that nobody
+    /// looks at. False when there is no token to keep.
+    ///
+    /// # Errors
+    /// [`ServeError::TokenFile`] when the file cannot be written.
+    pub fn keep_first_token(&self, file: &Path) -> Result<bool, ServeError> {
+        let Some(token) = self.first_token() else { return Ok(false) };
+        replace_private(file, token).map_err(|error| ServeError::TokenFile(file.to_owned(), error))?;
+        Ok(true)
     }
 
     /// What answers.

@@ -103,7 +103,7 @@ pub(crate) async fn call(
             let status = if report.is_live() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
             (status, Json(report.to_json())).into_response()
         }
-        WebhookAction::Apply => apply(&app, &by, &mark, &bytes).await?,
+        WebhookAction::Apply => apply(&app, &hook, (&by, &mark), &bytes).await?,
     };
     // Only what was done is not done again: whoever was refused may send it once more.
     if response.status().is_success() {
@@ -123,9 +123,15 @@ fn repeated(revision: Option<RevisionNumber>) -> Response {
 
 /// Makes the edit of a request. Its id is kept with the revision, in one transaction, so of several that come at once, to
 /// whichever replicas, one is made.
-async fn apply(app: &App, by: &str, mark: &str, bytes: &[u8]) -> Result<Response, ApiError> {
+async fn apply(
+    app: &App,
+    hook: &WebhookSettings,
+    (by, mark): (&str, &str),
+    bytes: &[u8],
+) -> Result<Response, ApiError> {
     let request: ApplyRequest = body::parse(bytes)?;
     let changes = changes(request.changes)?;
+    hook.scope.allows(&changes).map_err(|why| ApiError::new(Code::Forbidden, format!("{by} {why}")))?;
     let reason = match request.reason.as_str() {
         "" => mark.to_owned(),
         reason => format!("{reason} ({mark})"),
@@ -137,7 +143,7 @@ async fn apply(app: &App, by: &str, mark: &str, bytes: &[u8]) -> Result<Response
     let submitted = submit(app, &params, edit).await?;
     match submitted.repeats() {
         Some(revision) => Ok(repeated(Some(revision))),
-        None => Ok(answer(app, &params, submitted)),
+        None => Ok(answer(app, &params, submitted).await),
     }
 }
 
@@ -191,13 +197,17 @@ fn mac(secret: &midflight_config::Secret) -> Option<Hmac<Sha256>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::WebhookScope;
     use midflight_config::Secret;
 
     /// The example of the specification's own documents.
     #[test]
     fn a_signature_holds_for_its_secret_its_time_and_its_body_alone() {
-        let hook =
-            |secret: &str| WebhookSettings { secret: Secret::new(secret), action: WebhookAction::Reload };
+        let hook = |secret: &str| WebhookSettings {
+            secret: Secret::new(secret),
+            action: WebhookAction::Reload,
+            scope: WebhookScope::default(),
+        };
         let good = hook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let (id, sent, body) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", br#"{"test": 2432232314}"#);
         let signature = "v0,x v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Change, Edit, Effect, RevisionNumber, Trigger};
+use midflight_core::{Change, Edit, Effect, RevisionNumber, Step, Trigger};
 use midflight_engine::{Accepted, Ack as EngineAck, Refused, What};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -13,10 +13,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::auth::Author;
+use crate::diffs::of_edit;
 use crate::later::{Later, Planned};
 use crate::params::etag;
 use crate::problem::{ApiError, Code, ProblemItem};
-use crate::wire::{Ack, DocumentDiffAnswer, PlanAnswer, WriteAnswer, Written, ms};
+use crate::wire::{Ack, PlanAnswer, WriteAnswer, Written, ms};
 
 /// How often an edit is computed when the log moves under it.
 const COMPUTED_TRIES_MAX: u32 = 16;
@@ -39,7 +40,8 @@ pub(crate) enum Wait {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WriteParams {
-    /// Do all of it up to the point of no return, and then nothing.
+    /// Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
+    /// that would have to be.
     #[serde(default)]
     dry_run: bool,
     /// When to answer: `none`, `local` (unless said) or `all`.
@@ -51,6 +53,9 @@ pub(crate) struct WriteParams {
     /// Change documents that belong to somebody else all the same; they change hands.
     #[serde(default)]
     take_over: bool,
+    /// Show diffs as unified text too.
+    #[serde(default)]
+    text: bool,
     /// Why, for those who read the history.
     #[serde(default)]
     reason: String,
@@ -79,6 +84,11 @@ impl WriteParams {
     /// The same, only tried and not made, now or later.
     pub(crate) fn only_tried(&self) -> Self {
         Self { dry_run: true, take_over: self.take_over, ..Self::default() }
+    }
+
+    /// Whether it is answered as soon as it is live here.
+    pub(crate) fn is_short(&self) -> bool {
+        self.wait != Wait::All
     }
 
     /// When it is to be made; none for at once.
@@ -280,12 +290,12 @@ async fn make(app: &App, params: &WriteParams, edit: Edit) -> Result<Submitted, 
 
 /// The answer to a write: 201 when it made one document, 202 when it goes on or not every replica has said that it serves
 /// it or it waits for its time, else 200.
-pub(crate) fn answer(app: &App, params: &WriteParams, submitted: Submitted) -> Response {
-    answer_without(app, params, submitted, Vec::new())
+pub(crate) async fn answer(app: &App, params: &WriteParams, submitted: Submitted) -> Response {
+    answer_without(app, params, submitted, Vec::new()).await
 }
 
 /// The answer to a write of which some documents were left out.
-pub(crate) fn answer_without(
+pub(crate) async fn answer_without(
     app: &App,
     params: &WriteParams,
     submitted: Submitted,
@@ -293,12 +303,12 @@ pub(crate) fn answer_without(
 ) -> Response {
     match submitted {
         Submitted::Scheduled(waiting) => {
-            (StatusCode::ACCEPTED, Json(scheduled(app, params, *waiting))).into_response()
+            (StatusCode::ACCEPTED, Json(scheduled(app, params, *waiting).await)).into_response()
         }
         Submitted::Queued => (StatusCode::ACCEPTED, Json(queued(app, params))).into_response(),
         Submitted::Done(accepted, heard) => {
             let is_missing = heard.as_ref().is_some_and(|heard| heard.is_missing);
-            let answer = WriteAnswer { skipped, ..live(app, params, &accepted, heard) };
+            let answer = WriteAnswer { skipped, ..live(app, params, &accepted, heard).await };
             let created = match accepted.diff.documents() {
                 [only] => only.effect() == Effect::Add && !params.dry_run,
                 _ => false,
@@ -322,19 +332,34 @@ pub(crate) fn answer_without(
 }
 
 /// What the scheduled edit would change, and the revision that schedules it.
-fn scheduled(app: &App, params: &WriteParams, waiting: Waiting) -> WriteAnswer {
+async fn scheduled(app: &App, params: &WriteParams, waiting: Waiting) -> WriteAnswer {
     let Waiting { planned, tried, made } = waiting;
     let made = match made {
-        Submitted::Done(accepted, heard) => live(app, params, &accepted, heard),
+        Submitted::Done(accepted, heard) => live(app, params, &accepted, heard).await,
         Submitted::Queued | Submitted::Scheduled(_) => queued(app, params),
+    };
+    let diff = match &tried {
+        Some(tried) => of_edit(app, &tried.diff, params.text).await,
+        None => Vec::new(),
     };
     WriteAnswer {
         outcome: "scheduled",
-        diff: tried.as_ref().map_or_else(Vec::new, |tried| DocumentDiffAnswer::all(&tried.diff)),
+        diff,
         plan: tried.as_ref().and_then(|tried| tried.plan.as_ref()).map(PlanAnswer::from),
+        not_tried: tried.as_ref().map_or_else(Vec::new, not_tried),
         schedule: Some(planned.answer()),
         ..made
     }
+}
+
+/// The components that a dry run says nothing of.
+fn not_tried(tried: &Accepted) -> Vec<String> {
+    let steps = tried.plan.as_ref().map_or(&[][..], |plan| plan.steps.as_slice());
+    let prepared = steps.iter().filter_map(|step| match step {
+        Step::Prepare { component } => Some(component.clone()),
+        _ => None,
+    });
+    prepared.collect()
 }
 
 fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
@@ -346,6 +371,7 @@ fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
         documents: Vec::new(),
         diff: Vec::new(),
         plan: None,
+        not_tried: Vec::new(),
         reload_id: None,
         reload_time_ms: None,
         acks: (params.wait == Wait::All).then(missing),
@@ -362,7 +388,7 @@ fn looked_at(app: &App, accepted: &Accepted) -> RevisionNumber {
     made.or_else(compared_with).unwrap_or_else(|| app.engine.served())
 }
 
-fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Option<Heard>) -> WriteAnswer {
+async fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Option<Heard>) -> WriteAnswer {
     let unchanged = accepted.plan.is_none() && accepted.revision.is_none();
     let revision = match &accepted.revision {
         Some(revision) => Some(revision.number.get()),
@@ -375,8 +401,9 @@ fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Option<Hear
         revision,
         dry_run: params.dry_run,
         documents: accepted.documents.iter().map(Written::from).collect(),
-        diff: DocumentDiffAnswer::all(&accepted.diff),
+        diff: of_edit(app, &accepted.diff, params.text).await,
         plan: accepted.plan.as_ref().map(PlanAnswer::from),
+        not_tried: if params.dry_run { not_tried(accepted) } else { Vec::new() },
         reload_id: accepted.event.as_ref().map(|event| event.id.0),
         reload_time_ms: accepted.event.as_ref().map(|event| ms(event.took)),
         acks: heard.map(|heard| heard.acks),

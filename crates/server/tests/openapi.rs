@@ -28,3 +28,67 @@ fn every_code_has_a_page_and_every_page_a_code() {
         assert!(code.page().starts_with(&format!("# `{}`\n\n{} ·", code.as_str(), code.status().as_u16())));
     }
 }
+
+/// Answers with a revision that are not computed from what is served: they are about the log, or about an edit.
+const OF_THE_LOG: [&str; 12] = [
+    "ChangeAnswer",
+    "ConfigDiff",
+    "CorrectionAnswer",
+    "DirectoryAnswer",
+    "DocumentAnswer",
+    "NackAnswer",
+    "QuarantinedAnswer",
+    "RefusedAnswer",
+    "RevisionDetail",
+    "RevisionDiff",
+    "ValidationAnswer",
+    "VersionAnswer",
+];
+
+#[test]
+fn every_answer_that_is_computed_from_a_revision_says_what_is_left_out_of_it() {
+    let document = serde_json::to_value(midflight_server::openapi()).unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut answered = std::collections::BTreeSet::new();
+    let operations = document["paths"].as_object().unwrap().values();
+    for operation in operations.flat_map(|path| path.as_object().unwrap().values()) {
+        references(&operation["responses"], schemas, &mut answered);
+    }
+    let has = |schema: &str, name: &str| schemas[schema]["properties"].get(name).is_some();
+    let with_revision: Vec<_> = answered.iter().filter(|schema| has(schema, "revision")).collect();
+    assert!(with_revision.len() > 15, "{with_revision:?}");
+    let silent: Vec<_> = with_revision.into_iter().filter(|schema| !has(schema, "quarantined")).collect();
+    let unexplained: Vec<_> = silent
+        .into_iter()
+        .filter(|schema| !OF_THE_LOG.contains(&schema.as_str()) && !schema.starts_with("Write"))
+        .collect();
+    assert_eq!(unexplained, Vec::<&String>::new(), "add `quarantined` beside `revision`");
+    for schema in
+        ["ExecutionAnswer", "ClassificationAnswer", "NormalizedAnswer", "EffectiveAnswer", "BatchAnswer"]
+    {
+        let required = schemas[schema]["required"].as_array().unwrap();
+        assert!(required.iter().any(|name| name == "quarantined"), "{schema} always says it");
+    }
+}
+
+/// Every schema that a part of the document refers to, by whatever way.
+fn references(
+    part: &serde_json::Value,
+    schemas: &serde_json::Map<String, serde_json::Value>,
+    found: &mut std::collections::BTreeSet<String>,
+) {
+    match part {
+        serde_json::Value::Object(members) => {
+            for (key, value) in members {
+                let name = value.as_str().and_then(|text| text.strip_prefix("#/components/schemas/"));
+                match name.filter(|_| key == "$ref") {
+                    Some(name) if found.insert(name.to_owned()) => references(&schemas[name], schemas, found),
+                    Some(_) => {}
+                    None => references(value, schemas, found),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| references(item, schemas, found)),
+        _ => {}
+    }
+}

@@ -22,7 +22,9 @@ mod write;
 mod yaml;
 
 pub use config::{ConfigText, parse_config};
-pub use directory::{DirectoryOptions, DirectorySource, DirectoryStatus, SourceError};
+pub use directory::{
+    DirectoryHandle, DirectoryOptions, DirectorySource, DirectoryStatus, HeldLoss, SourceError,
+};
 pub use document::{FileDocument, FileProblem};
 pub use file::{FileOptions, FileWatch};
 pub use parse::{duplicates, locate, locate_all, parse_documents};

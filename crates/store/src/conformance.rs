@@ -6,6 +6,7 @@
 )]
 
 mod chain;
+mod pages;
 mod tallies;
 
 use std::sync::Arc;
@@ -27,6 +28,10 @@ pub use chain::{
     an_edit_on_another_history_is_refused, digests_are_chained_over_what_is_read, digests_outlive_compaction,
     keys_name_the_revision_they_made,
 };
+pub use pages::{
+    changed_documents_are_listed, documents_of_a_revision_are_listed, pages_end_by_bytes,
+    revisions_are_listed_with_their_first_changes,
+};
 pub use tallies::{
     a_known_batch_changes_nothing, a_lost_batch_can_be_sent_again, compaction_forgets_tallies_of_the_deleted,
     counting_at_once_loses_nothing, tallies_add_up, tallies_have_pages, what_cannot_be_counted_is_refused,
@@ -45,9 +50,10 @@ macro_rules! conformance_tests {
             the_key_of_hints_is_one_for_all, replicas_are_seen_until_they_age, heads_come_as_often_as_asked,
             somebody_leads_and_who_lets_go_can_lead_again, tallies_add_up, a_known_batch_changes_nothing,
             counting_at_once_loses_nothing, a_lost_batch_can_be_sent_again, tallies_have_pages,
-            what_cannot_be_counted_is_refused, compaction_forgets_tallies_of_the_deleted,
-            digests_are_chained_over_what_is_read, digests_outlive_compaction,
-            an_edit_on_another_history_is_refused, keys_name_the_revision_they_made,
+            what_cannot_be_counted_is_refused, compaction_forgets_tallies_of_the_deleted, pages_end_by_bytes,
+            documents_of_a_revision_are_listed, changed_documents_are_listed,
+            revisions_are_listed_with_their_first_changes, digests_are_chained_over_what_is_read,
+            digests_outlive_compaction, an_edit_on_another_history_is_refused, keys_name_the_revision_they_made,
         );
     };
     (@each $make:expr; $($case:ident,)+) => {$(
@@ -103,7 +109,7 @@ async fn bodies(log: &Log, at: Option<RevisionNumber>) -> Vec<(String, Value)> {
     let query = DocumentQuery { at, limit: 500, ..DocumentQuery::default() };
     let page = log.documents(query).await.unwrap();
     let pair = |document: Document| (document.id.name.to_string(), (*document.body.unwrap()).clone());
-    page.items.into_iter().map(pair).collect()
+    page.items.into_iter().map(|stored| pair(stored.parse().unwrap())).collect()
 }
 
 /// Nothing is there before anything was put.
@@ -215,8 +221,8 @@ pub async fn lists_have_pages(log: Log) {
     let mut before = None;
     loop {
         let kind = Some("rules".parse().unwrap());
-        let page = log.revisions(RevisionQuery { kind, before, limit: 3 }).await.unwrap();
-        numbers.extend(page.items.iter().map(|revision| (revision.number.get(), revision.changes.len())));
+        let page = log.revisions(RevisionQuery { kind, before, limit: 3, changes_max: None }).await.unwrap();
+        numbers.extend(page.items.iter().map(|it| (it.revision.number.get(), it.revision.changes.len())));
         before = page.next;
         if before.is_none() {
             break;
@@ -236,8 +242,8 @@ pub async fn lists_have_pages(log: Log) {
         }
     }
     assert_eq!(names, (0..7).map(|n| format!("d{n}")).collect::<Vec<_>>());
-    let first = log.versions(&id("same"), None, 3).await.unwrap();
-    let second = log.versions(&id("same"), first.next, 30).await.unwrap();
+    let first = log.versions(&id("same"), None, 3, None).await.unwrap();
+    let second = log.versions(&id("same"), first.next, 30, None).await.unwrap();
     let versions: Vec<_> =
         first.items.iter().chain(&second.items).map(|version| version.document.version).collect();
     assert_eq!((versions, first.items[0].author.as_str()), ((1..=7).rev().collect(), "anna"));

@@ -1,5 +1,6 @@
 //! The log: the append-only list of revisions, and the only truth.
 
+mod availability;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -18,6 +19,7 @@ mod sqlite;
 mod store;
 mod tally;
 
+pub use availability::Availability;
 pub use error::{AppendError, StoreError};
 pub use last_good::{KeptAt, LastGood, LastGoodFile};
 pub use lead::Lead;
@@ -25,7 +27,10 @@ pub use memory::MemoryStore;
 pub use midflight_core::Appended;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresSessions, PostgresStore, PostgresUrl, PostgresUrlError};
-pub use query::{DocumentQuery, DocumentVersion, EventQuery, NewRevision, Page, RevisionQuery, Token};
+pub use query::{
+    ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, ListedRevision, NewRevision, Page,
+    RevisionQuery, StoredDocument, Token,
+};
 pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};

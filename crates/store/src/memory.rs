@@ -5,18 +5,20 @@ mod tallies;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use midflight_core::{
-    Appended, ChangeSummary, Digest, Document, DocumentId, DocumentName, Head, LogHead, LogId, ReloadEvent,
-    Revision, RevisionNumber,
+    Appended, ChangeSummary, Digest, Document, DocumentId, DocumentName, Head, KindName, LogHead, LogId,
+    ReloadEvent, Revision, RevisionNumber, canonical_json,
 };
 
 use crate::{
-    AppendError, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica, RevisionQuery,
-    SeenReplica, Store, StoreError, Tally, TallyQuery, Token, lead::Alone, secret::new_key, tally,
+    AppendError, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision, NewRevision,
+    Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, Token,
+    lead::Alone, query::PageBounds, secret::new_key, tally,
 };
 use tallies::Tallies;
 
@@ -115,6 +117,12 @@ impl Log {
         self.documents.get(id)?.iter().rev().find(|version| version.revision <= at)
     }
 
+    /// The documents after that one, with their kept versions.
+    fn from(&self, after: Option<&DocumentId>) -> impl Iterator<Item = (&DocumentId, &Vec<Document>)> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.documents.range::<DocumentId, _>((after, Bound::Unbounded))
+    }
+
     fn present(&self) -> impl Iterator<Item = &Document> {
         self.documents.values().filter_map(|versions| versions.last()).filter(|newest| newest.body.is_some())
     }
@@ -200,6 +208,27 @@ impl Log {
     }
 }
 
+/// A version as a log that keeps texts has it.
+fn stored(document: &Document) -> StoredDocument {
+    StoredDocument {
+        id: document.id.clone(),
+        version: document.version,
+        revision: document.revision,
+        owner: document.owner.clone(),
+        body: document.body.as_deref().map(|body| canonical_json(body).into()),
+    }
+}
+
+fn listed(revision: &Revision, changes_max: Option<u32>) -> ListedRevision {
+    let mut kinds = BTreeMap::<KindName, u64>::new();
+    for change in revision.changes.iter() {
+        *kinds.entry(change.id.kind.clone()).or_default() += 1;
+    }
+    let shown = changes_max.map_or(usize::MAX, |max| max as usize);
+    let changes = revision.changes.iter().take(shown).cloned().collect();
+    ListedRevision { revision: Revision { changes, ..revision.clone() }, kinds: kinds.into_iter().collect() }
+}
+
 #[async_trait]
 impl Store for MemoryStore {
     async fn head(&self) -> Result<LogHead, StoreError> {
@@ -221,7 +250,10 @@ impl Store for MemoryStore {
         Ok(log.append(&new))
     }
 
-    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+    async fn revisions(
+        &self,
+        query: RevisionQuery,
+    ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
         let log = self.log();
         let of_kind = |revision: &&Revision| {
             query
@@ -231,8 +263,23 @@ impl Store for MemoryStore {
         };
         let kept = log.revisions.iter().rev().filter(|revision| revision.number >= log.first());
         let before = kept.filter(|revision| query.before.is_none_or(|before| revision.number < before));
-        let items = before.filter(of_kind).take(query.limit as usize + 1).cloned().collect();
-        Ok(Page::cut(items, query.limit, |revision| revision.number))
+        let listed = before.filter(of_kind).map(|revision| listed(revision, query.changes_max));
+        let items = listed.take(query.limit as usize + 1).collect();
+        Ok(Page::cut(items, query.limit, |listed: &ListedRevision| listed.revision.number))
+    }
+
+    async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError> {
+        let log = self.log();
+        log.readable(query.after.next().min(query.upto))?;
+        log.readable(query.upto)?;
+        let inside = |version: &Document| version.revision > query.after && version.revision <= query.upto;
+        let asked = log.from(query.after_id.as_ref()).filter(|(id, versions)| {
+            query.kind.as_ref().is_none_or(|kind| id.kind == *kind)
+                && id.name.as_str().starts_with(&query.name_prefix)
+                && versions.iter().any(inside)
+        });
+        let items = asked.map(|(id, _)| id.clone()).take(query.limit as usize + 1).collect();
+        Ok(Page::cut(items, query.limit, DocumentId::clone))
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
@@ -263,21 +310,24 @@ impl Store for MemoryStore {
         Ok((log.head(), log.present().cloned().collect()))
     }
 
-    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
         let log = self.log();
         if let Some(at) = query.at {
             log.readable(at)?;
         }
         let at = query.at.unwrap_or(log.head().number);
-        let asked = |id: &DocumentId| {
+        let asked = log.from(query.after.as_ref()).filter(|(id, _)| {
             query.kind.as_ref().is_none_or(|kind| id.kind == *kind)
                 && id.name.as_str().starts_with(&query.name_prefix)
-                && query.after.as_ref().is_none_or(|after| id > after)
-        };
-        let versions = log.documents.keys().filter(|id| asked(id)).filter_map(|id| log.at(id, at));
-        let present = versions.filter(|version| version.body.is_some());
-        let items = present.take(query.limit as usize + 1).cloned().collect();
-        Ok(Page::cut(items, query.limit, |document: &Document| document.id.clone()))
+        });
+        let found = asked.filter_map(|(id, versions)| match query.made_by {
+            Some(made_by) => versions.iter().find(|version| version.revision == made_by),
+            None => log.at(id, at).filter(|version| version.body.is_some()),
+        });
+        let sized = found.map(stored).map(|document| (document.bytes(), document));
+        let bounds = PageBounds::new(query.limit, query.bytes_max);
+        let (items, found) = bounds.take(sized.map(|(bytes, document)| (document, bytes)));
+        Ok(Page::of(items, found, |document: &StoredDocument| document.id.clone()))
     }
 
     async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
@@ -291,6 +341,7 @@ impl Store for MemoryStore {
         id: &DocumentId,
         before: Option<u64>,
         limit: u32,
+        bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
         let log = self.log();
         let versions = log.documents.get(id).into_iter().flatten().rev();
@@ -298,14 +349,16 @@ impl Store for MemoryStore {
         let told = before.filter_map(|document| {
             let revision = log.revisions.get(usize::try_from(document.revision.get() - 1).ok()?)?;
             Some(DocumentVersion {
-                document: document.clone(),
+                document: stored(document),
                 author: revision.author.clone(),
                 reason: revision.reason.clone(),
                 created_at: revision.created_at,
             })
         });
-        let items = told.take(limit as usize + 1).collect();
-        Ok(Page::cut(items, limit, |version: &DocumentVersion| version.document.version))
+        let sized = told.map(|version| (version.document.bytes(), version));
+        let bounds = PageBounds::new(limit, bytes_max);
+        let (items, found) = bounds.take(sized.map(|(bytes, version)| (version, bytes)));
+        Ok(Page::of(items, found, |version: &DocumentVersion| version.document.version))
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use midflight_core::{
-    Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, Revision, RevisionNumber,
+    Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
 };
 
+use tokio::sync::watch;
+
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, StoreError, Tally, TallyQuery, Token,
+    AppendError, Appended, Availability, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead,
+    ListedRevision, NewRevision, Page, Replica, RevisionQuery, SeenReplica, StoreError, StoredDocument,
+    Tally, TallyQuery, Token,
 };
 
 /// The log and what belongs to it.
@@ -46,8 +49,18 @@ pub trait Store: Send + Sync + 'static {
     /// [`AppendError`]; the log is then as it was.
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError>;
 
-    /// Revisions, newest first.
-    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError>;
+    /// Revisions, newest first, without what they put. Cost: linear in the changes of those that are listed, without
+    /// their bodies.
+    async fn revisions(
+        &self,
+        query: RevisionQuery,
+    ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError>;
+
+    /// Documents that were changed between two revisions, whether or not they differ now, ordered by kind and name.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] or [`StoreError::NoSuchRevision`] when one of the revisions is not in the log.
+    async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError>;
 
     /// The revisions after `since`, oldest first, at most `limit`, with the document versions that each made.
     ///
@@ -62,11 +75,11 @@ pub trait Store: Send + Sync + 'static {
     /// Every document that is not deleted, as of one moment, with the newest revision then.
     async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError>;
 
-    /// Documents that are not deleted, ordered by kind and name.
+    /// Documents that are not deleted, ordered by kind and name. Cost: linear in the page, wherever it begins.
     ///
     /// # Errors
     /// [`StoreError::Compacted`] or [`StoreError::NoSuchRevision`] when `query.at` is not in the log.
-    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError>;
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError>;
 
     /// A document as it was at revision `at`: its newest version of that revision or an earlier one, deletions too.
     ///
@@ -74,12 +87,14 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Compacted`] or [`StoreError::NoSuchRevision`] when `at` is not in the log.
     async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError>;
 
-    /// The versions of a document, newest first, from before version `before`, at most `limit`.
+    /// The versions of a document, newest first, from before version `before`, at most `limit`, and as many as have bodies
+    /// of at most `bytes_max` bytes together, but always one.
     async fn versions(
         &self,
         id: &DocumentId,
         before: Option<u64>,
         limit: u32,
+        bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError>;
 
     /// The newest version of a document without its body; none when it never was.
@@ -161,6 +176,17 @@ pub trait Store: Send + Sync + 'static {
     /// Leads those who follow the log, if nobody does. A leader that is dead is replaced within seconds: ask again about
     /// every second. Cost: one connection as long as it leads, where many share the log.
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError>;
+
+    /// Whether the store answers, as it was measured last, without waiting for it. None for one whose reads are local and
+    /// cannot hang, and until something was measured. Cost: a short lock.
+    fn availability(&self) -> Option<Availability> {
+        None
+    }
+
+    /// Says whenever [`Store::availability`] is another one; none for a store that does not measure it.
+    fn availability_changes(&self) -> Option<watch::Receiver<()>> {
+        None
+    }
 
     /// Looks whether everything can be read and agrees with itself; the problems, in words. Cost: reads all of it.
     async fn diagnose(&self) -> Result<Vec<String>, StoreError>;

@@ -11,6 +11,7 @@ use midflight_store::{
 };
 use midflight_testkit::{DEADLINE, Postgres, Proxy};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 async fn make() -> (Arc<dyn Store>, Arc<Postgres>) {
     let server = Postgres::shared();
@@ -423,6 +424,94 @@ async fn a_replica_that_hangs_in_a_transaction_is_not_in_the_way_for_long() {
     assert_eq!(store.document_head(&id("b")).await.unwrap(), None);
 }
 
+/// Waits until the store is measured to be available, or not to be.
+async fn until_measured(store: &PostgresStore, available: bool) {
+    in_time(async {
+        while store.availability().is_none_or(|measured| measured.available != available) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_is_measured_to_be_unavailable_and_no_call_waits_for_it() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let proxy = Proxy::to(server.port());
+    // Each call alone would wait for a minute.
+    let patient = options(&url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port())));
+    let patient = PostgresOptions { connect_ms_max: 60_000, statement_ms_max: 60_000, ..patient };
+    let store = Arc::new(PostgresStore::new(patient));
+    let mut changes = store.availability_changes().unwrap();
+    assert_eq!(store.availability(), None, "nothing was asked yet, so nothing is claimed");
+    store.head().await.unwrap();
+    until_measured(&store, true).await;
+    for _ in 0..3 {
+        in_time(changes.changed()).await.unwrap();
+        changes.mark_unchanged();
+        proxy.stall();
+        let reads = (0..30).map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.head().await })
+        });
+        for read in reads.collect::<Vec<_>>() {
+            assert!(is_unavailable(&in_time(read).await.unwrap()));
+        }
+        let measured = store.availability().unwrap();
+        assert!(!measured.available && measured.answered_at <= Some(measured.since), "{measured:?}");
+        assert!(measured.error.unwrap().contains("answer_ms_max"));
+        in_time(changes.changed()).await.unwrap();
+        proxy.heal();
+        until_measured(&store, true).await;
+        assert_eq!(store.availability().unwrap().error, None);
+        until_it_answers(|| store.head()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_that_was_sent_before_the_server_hung_is_not_said_to_have_failed() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let proxy = Proxy::to(server.port());
+    let store = Arc::new(open(&url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()))));
+    append(&*store, "a", json!({})).await.unwrap();
+    // An edit by hand that is not committed makes the append wait in the server.
+    let mut hand = sqlx::PgConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN").execute(&mut hand).await.unwrap();
+    sqlx::query("SELECT midflight_put('rules', 'b', '1', 'anna')").execute(&mut hand).await.unwrap();
+    let sent = {
+        let (store, head) = (Arc::clone(&store), store.head().await.unwrap());
+        tokio::spawn(async move { append_at(&*store, &edit("a", json!(2)), head).await })
+    };
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%midflight_append%'
+        AND datname = current_database()";
+    in_time(async {
+        while Postgres::psql(&url, waits).unwrap() != "1" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    proxy.stall();
+    let told = in_time(sent).await.unwrap().unwrap_err();
+    let second = RevisionNumber::new(2);
+    assert!(matches!(told, AppendError::Unknown { number, .. } if number == second), "{told}");
+    sqlx::query("ROLLBACK").execute(&mut hand).await.unwrap();
+    // It was taken after that, as an answer that was lost is.
+    let near = open(&url);
+    let head = in_time(async {
+        loop {
+            let head = near.head().await.unwrap();
+            if head.number.get() == 2 {
+                return head.number;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(near.since(RevisionNumber::new(1), 9).await.unwrap()[0].revision.number, head);
+}
+
 #[tokio::test]
 async fn every_revision_is_told_when_it_commits() {
     let server = Postgres::shared();
@@ -508,7 +597,7 @@ async fn one_leads_and_a_leader_that_is_dead_or_hangs_is_replaced() {
     assert!(second.holds().await);
     proxy.heal();
     assert!(!first.holds().await, "it was replaced, and finds out");
-    assert!(!first.holds().await && far.lead().await.unwrap().is_none());
+    assert!(!first.holds().await && until_it_answers(|| far.lead()).await.is_none());
 
     // Its process is gone, and its connection with it.
     drop(second);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use rustix::process::{Signal, geteuid};
+use rustix::process::{Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
 use crate::process::{Process, listening, program};
@@ -101,6 +101,23 @@ impl Postgres {
     /// Stops it in order, cutting every session ("fast").
     pub fn stop(&mut self) {
         self.process.stop(Signal::INT);
+    }
+
+    /// Stops it in its tracks with every session: connections stay open, and nothing answers.
+    pub fn pause(&self) {
+        self.process.pause();
+        // The main process starts no more of them now.
+        for session in self.process.children() {
+            kill_process(session, Signal::STOP).ok();
+        }
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        for session in self.process.children() {
+            kill_process(session, Signal::CONT).ok();
+        }
+        self.process.resume();
     }
 
     /// The main process, to kill. Its sessions are processes of their own, which end soon after it.

@@ -55,6 +55,13 @@ impl Process {
         self.signal(Signal::CONT);
     }
 
+    /// The processes that it started and that still run. Linux lists them (proc_pid_children(5)).
+    pub(crate) fn children(&self) -> Vec<Pid> {
+        let id = self.child.id();
+        let listed = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        listed.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
+    }
+
     /// How much time of a processor it has taken, itself and the system for it. Linux tells it in hundredths of a second.
     #[must_use]
     pub fn cpu(&self) -> Duration {

@@ -45,7 +45,8 @@ async fn main() -> ExitCode {
 
 async fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let logger = Logger::install(LogSettings::default(), LogOutput::Stderr)?;
-    let mut builder = AppBuilder::new("hot-service", shape(flags))?;
+    // What the config says of secrets is kept out of every line.
+    let mut builder = AppBuilder::new("hot-service", shape(flags).redacted_by(logger.redactor().clone()))?;
     builder.file(&flags.config);
     builder.component(logger.part(builder.place("/log", |settings| Some(settings.log.clone()))));
     let (pool, database) = Database::new(builder.place("/database", |settings| settings.database.clone()));

@@ -4,9 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 
-use midflight_core::{Digest, Outcome, Trigger};
+use midflight_app::{AppBuilder, References};
+use midflight_core::{Change, Digest, Edit, Outcome, Trigger};
+use serde_json::json;
 
-use crate::support::{Place, started, until};
+use crate::support::{Place, shape, started, until};
 
 #[tokio::test]
 async fn a_bad_config_stops_the_start_with_its_place() {
@@ -95,4 +97,38 @@ async fn a_file_that_is_half_written_is_waited_for() {
     let reloads = app.engine().history().statistics(|_| true);
     assert_eq!(reloads.by_outcome.get(&Outcome::Success), Some(&2), "the start and the whole file");
     app.stop().await;
+}
+
+#[tokio::test]
+async fn a_document_past_the_file_refers_to_what_the_program_allows_and_the_file_to_anything() {
+    let secrets = tempfile::tempdir().unwrap();
+    let key = secrets.path().join("key");
+    fs::write(&key, "info-of-a-secret").unwrap();
+    let reference = format!("${{file:{}}}", key.display());
+    let place = Place::new(&format!("log: {{level: \"{reference}\"}}\n"));
+    let edit = || Edit {
+        author: "anna".to_owned(),
+        reason: String::new(),
+        trigger: Trigger::Manual,
+        owner: None,
+        take_over: true,
+        computed_at: None,
+        changes: vec![Change::put("config/app".parse().unwrap(), json!({"token": reference}))],
+        key: None,
+    };
+    for (references, expected) in [
+        (References::none(), Err("--reference-dir")),
+        (References::none().directory(secrets.path()).unwrap(), Ok("info-of-a-secret")),
+    ] {
+        let mut builder = AppBuilder::referring("app", shape(), references).unwrap();
+        builder.file(place.file());
+        let app = builder.start().await.unwrap();
+        assert_eq!(app.config().load().log.level, "info-of-a-secret");
+        match (app.engine().apply(edit()).await, expected) {
+            (Ok(_), Ok(token)) => assert_eq!(app.config().load().token.expose(), token),
+            (Err(refused), Err(cure)) => assert!(refused.to_string().contains(cure), "{refused}"),
+            (other, _) => panic!("{other:?}"),
+        }
+        app.stop().await;
+    }
 }

@@ -58,7 +58,8 @@ async fn every_change_of_the_file_is_a_revision_that_can_be_taken_back() {
     let app = place.start().await;
     place.rename_over("n: 2\n");
     until(&app, |report| report.revision.get() == 2).await;
-    let versions = app.engine().store().versions(&"config/app".parse().unwrap(), None, 10).await.unwrap();
+    let versions =
+        app.engine().store().versions(&"config/app".parse().unwrap(), None, 10, None).await.unwrap();
     assert_eq!(versions.items.len(), 2);
     assert_eq!(versions.items[0].author, format!("file:{}", place.file().display()));
     app.stop().await;

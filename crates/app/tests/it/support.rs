@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use midflight_app::{App, AppBuilder, AppError, Report};
-use midflight_config::Shape;
+use midflight_config::{Secret, Shape};
 use midflight_source::FileOptions;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) log: Log,
     /// Something that a test counts with.
     pub(crate) n: u64,
+    pub(crate) token: Secret,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -63,7 +63,13 @@ pub(crate) async fn by_one(postgres: &Postgres, redis: &Redis) {
     }
     let mut replicas = Replicas::of(learners.iter().map(|learner| learner.engine.clone()).collect());
     let prompt = json!({"instructions": "Classify.", "categories": {"METRIC": null}});
-    let documents = vec![put("prompts/default", prompt), put("learning/default", json!({"mode": "auto"}))];
+    let documents = vec![
+        put("prompts/default", prompt),
+        put(
+            "learning/default",
+            json!({"mode": "auto", "lessons_per_minute_max": 1_000_000, "llm_calls_per_minute_max": 1_000_000}),
+        ),
+    ];
     let mut served = learners[0].engine.apply(edit(documents)).await.unwrap().revision.unwrap().number;
     replicas.all_serve(served).await;
     let (mut learned, mut disabled) = (Times::default(), Times::default());

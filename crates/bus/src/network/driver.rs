@@ -93,7 +93,7 @@ impl Driver<'_> {
         let name = status.name;
         // Said once: a server that stays away for a day fills no log.
         if status.last_error.as_ref() != Some(&why) || status.connected {
-            tracing::warn!(bus = name, error = why, "no hints for now; the log is looked at by the period");
+            tracing::warn!(bus = name, error = why, "no hints by this bus until it is connected again");
         }
         if status.connected {
             status.connected = false;

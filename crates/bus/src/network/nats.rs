@@ -1,6 +1,11 @@
 //! Hints over NATS.
 
-use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subscriber};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_nats::{
+    Client, ConnectOptions, Event, ReconnectToServer, Server, ServerAddr, ServerInfo, Subscriber,
+};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 
@@ -98,13 +103,21 @@ impl Transport for Nats {
 
     async fn connect(&self) -> Result<(Subscribed, Publishing), String> {
         let (tell, events) = mpsc::unbounded_channel();
-        // The driver rules: it takes a client that has lost its connection for lost, and asks itself whether the server
-        // is there. The client cannot be told never to connect anew; it tries each server once, and then its end is
-        // gone already.
+        // The driver reconnects: it drops a client that has lost its connection. The client cannot be told never to
+        // reconnect, only after how many attempts to stop. It logs that as an error, unless a callback chooses the server.
+        let first = AtomicBool::new(true);
+        let choose = move |servers: Vec<Server>, _: ServerInfo| {
+            // The first connection is made to whichever server answers.
+            let first = first.swap(false, Ordering::Relaxed);
+            let again = servers.into_iter().next().filter(|_| !first);
+            let chosen = again.map(|it| ReconnectToServer { addr: it.addr, delay: Some(Duration::ZERO) });
+            std::future::ready(chosen)
+        };
         let options = ConnectOptions::new()
             .name("midflight")
             .connection_timeout(self.timing.connect())
             .max_reconnects(self.servers.len())
+            .reconnect_to_server_callback(choose)
             .ignore_discovered_servers()
             .subscription_capacity(MESSAGES_MAX)
             .event_callback(move |event| {

@@ -52,8 +52,10 @@ impl Pool {
     pub(super) fn why(&self, error: &DialError) -> String {
         match error {
             DialError::Late(after) => format!("it did not answer within {} ms", after.as_millis()),
-            DialError::Failed(sqlx::Error::Database(error)) => self.target.secrets.scrub(error.message()),
-            DialError::Failed(error) => self.target.secrets.scrub(&error.to_string()),
+            DialError::Failed(sqlx::Error::Database(error)) => {
+                self.target.secrets.redact(error.message()).into_owned()
+            }
+            DialError::Failed(error) => self.target.secrets.redact(&error.to_string()).into_owned(),
         }
     }
 

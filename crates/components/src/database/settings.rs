@@ -3,14 +3,13 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use midflight_config::Secret;
+use midflight_config::{Redactor, Secret};
 use midflight_core::Problems;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::Place;
 use crate::bounds::{DAY_MS, within};
-use crate::scrub::Secrets;
 
 /// The settings of a [`Database`](crate::Database). Where it is is said either by `url` or by `host` and `name`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +69,7 @@ pub(super) struct Target {
     pub(super) connect: PgConnectOptions,
     /// Host, port and database: for people.
     pub(super) address: String,
-    pub(super) secrets: Secrets,
+    pub(super) secrets: Redactor,
     /// Which settings say where the server is and who asks: the places of problems.
     pub(super) at: Said,
 }
@@ -125,8 +124,8 @@ impl DatabaseSettings {
     }
 
     fn reached(&self, place: &Place<Self>, problems: &mut Problems) -> Option<Target> {
-        let mut secrets = Secrets::default();
-        secrets.hide_url(self.url.expose()).hide(self.password.expose());
+        let secrets = Redactor::default();
+        secrets.hide(self.url.expose()).hide(self.password.expose());
         let parts = [("host", &self.host), ("name", &self.name)];
         if self.url.is_empty() {
             let missing: Vec<_> = parts.iter().filter(|(_, text)| text.is_empty()).collect();

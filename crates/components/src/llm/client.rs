@@ -59,7 +59,9 @@ impl Client {
         let tls = tls.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
         // A redirect would take the key elsewhere.
         let http = Http::builder().tls_backend_preconfigured(tls).redirect(reqwest::redirect::Policy::none());
-        let http = http.build().map_err(|error| target.secrets.scrub(&error.without_url().to_string()))?;
+        let http = http
+            .build()
+            .map_err(|error| target.secrets.redact(&error.without_url().to_string()).into_owned())?;
         let (breaker, room) =
             (Breaker::new(settings.breaker), Semaphore::new(settings.concurrency_max as usize));
         Ok(Self { settings, breaker, room, target, http })
@@ -180,8 +182,9 @@ impl Client {
     }
 
     fn refusal(&self, body: &[u8]) -> String {
-        let text: String = String::from_utf8_lossy(body).chars().take(REFUSAL_CHARS_MAX).collect();
-        self.target.secrets.scrub(&text)
+        // Before it is cut: of a secret that the cut goes through, a part would be left.
+        let text = String::from_utf8_lossy(body);
+        self.target.secrets.redact(&text).chars().take(REFUSAL_CHARS_MAX).collect()
     }
 
     /// What the library says, down to the reason, without the URL.
@@ -193,7 +196,7 @@ impl Client {
             said = format!("{said}: {reason}");
             source = reason.source();
         }
-        self.target.secrets.scrub(&said)
+        self.target.secrets.redact(&said).into_owned()
     }
 
     fn late(&self, tries: u32) -> LlmError {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use midflight_config::Secret;
+use midflight_config::{Redactor, Secret};
 use midflight_core::Problems;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Place;
 use crate::bounds::{DAY_MS, within};
-use crate::scrub::Secrets;
 
 /// The settings of an [`Llm`](crate::Llm).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +75,7 @@ pub(super) struct Target {
     pub(super) models: Url,
     pub(super) chat: Url,
     pub(super) authorization: Option<HeaderValue>,
-    pub(super) secrets: Secrets,
+    pub(super) secrets: Redactor,
 }
 
 impl LlmSettings {
@@ -118,7 +117,7 @@ impl LlmSettings {
             problems.add(place.problem("invalid_url", "base_url", message));
             return Err(problems);
         };
-        let mut secrets = Secrets::default();
+        let secrets = Redactor::default();
         secrets.hide(self.api_key.expose());
         let authorization = authorization.ok().flatten();
         problems.or(Target { models, chat, authorization, secrets })

@@ -1,6 +1,7 @@
 //! The logger: its level and its format change without a line lost or torn.
 
 mod formats;
+mod lines;
 mod output;
 mod settings;
 
@@ -9,6 +10,7 @@ use std::mem::swap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use midflight_config::Redactor;
 use midflight_core::Problems;
 use midflight_engine::Criticality;
 use tracing::Subscriber;
@@ -23,11 +25,13 @@ pub use settings::{LogFormat, LogSettings};
 
 use crate::{Make, Part, Place, Role};
 use formats::{Chosen, Formats, Registered};
+use lines::Lines;
 
 /// Changes the filter that is in use. It does nothing when the subscriber that has it is gone.
 type Modify = Arc<dyn Fn(&mut dyn FnMut(&mut EnvFilter)) + Send + Sync>;
 
-/// The logger of a program. It is installed once, with where it logs to; its part then changes what it logs and how.
+/// The logger of a program. Each event is one line, in which control characters are escaped: what comes from outside can
+/// neither forge a line nor move a cursor. It is installed once, with where it logs to; its part then changes what it logs and how.
 ///
 /// ```
 /// # fn main() -> Result<(), midflight_components::LoggerError> {
@@ -45,6 +49,7 @@ pub struct Logger {
     chosen: Chosen,
     /// What holds where nothing is configured.
     first: LogSettings,
+    redactor: Redactor,
 }
 
 /// Why a logger could not be installed.
@@ -96,8 +101,17 @@ impl Logger {
         });
         let chosen = Chosen::default();
         chosen.choose(first.format);
-        let formats = Formats::new(writer, chosen.clone(), registered);
-        Ok((Self { modify, chosen, first }, filter.and_then(formats)))
+        let redactor = Redactor::default();
+        let lines = Lines::new(writer, redactor.clone());
+        let formats = Formats::new(lines, chosen.clone(), registered);
+        Ok((Self { modify, chosen, first, redactor }, filter.and_then(formats)))
+    }
+
+    /// What is taken out of every line, whoever logs it. A config that is declared with it
+    /// ([`Shape::redacted_by`](midflight_config::Shape::redacted_by)) tells it every secret.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The part for an engine: `logger`, order 10, critical. Make one for a logger.

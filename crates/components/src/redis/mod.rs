@@ -150,7 +150,7 @@ impl Pool {
     fn why(&self, error: &DialError) -> String {
         match error {
             DialError::Late => format!("it did not answer within {} ms", self.settings.connect_timeout_ms),
-            DialError::Failed(error) => self.target.secrets.scrub(&error.to_string()),
+            DialError::Failed(error) => self.target.secrets.redact(&error.to_string()).into_owned(),
         }
     }
 

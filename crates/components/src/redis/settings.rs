@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use midflight_config::Secret;
+use midflight_config::{Redactor, Secret};
 use midflight_core::Problems;
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::Place;
 use crate::bounds::{DAY_MS, within};
-use crate::scrub::Secrets;
 
 /// The settings of a [`Redis`](crate::Redis). Where it is is said either by `url` or by `addr`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +56,7 @@ pub(super) struct Target {
     pub(super) client: Client,
     /// Host and port: for people.
     pub(super) address: String,
-    pub(super) secrets: Secrets,
+    pub(super) secrets: Redactor,
     pub(super) is_by_url: bool,
 }
 
@@ -131,8 +130,8 @@ impl RedisSettings {
     }
 
     fn opened(&self, info: ConnectionInfo, place: &Place<Self>) -> Result<Target, Problems> {
-        let mut secrets = Secrets::default();
-        secrets.hide_url(self.url.expose()).hide(self.password.expose());
+        let secrets = Redactor::default();
+        secrets.hide(self.url.expose()).hide(self.password.expose());
         let (address, is_by_url) = (info.addr().to_string(), !self.url.is_empty());
         let info = info.clone().set_tcp_settings(info.tcp_settings().clone().set_nodelay(true));
         let setting = if is_by_url { "url" } else { "addr" };

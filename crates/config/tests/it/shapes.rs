@@ -1,7 +1,7 @@
 //! Configs that a program declares itself.
 
-use midflight_config::{Origin, Takes};
-use midflight_core::Pointer;
+use midflight_config::{OperatorContents, Origin, Takes};
+use midflight_core::{Pointer, Problem};
 use serde_json::json;
 
 use crate::support::{Around, Level, Settings, build, shape};
@@ -90,7 +90,7 @@ fn what_a_value_must_be_beyond_its_type_is_asked_too() {
 }
 
 #[test]
-fn references_give_values_of_any_type_and_are_shown_as_they_are_written() {
+fn the_operators_references_give_values_of_any_type_and_are_shown_as_they_are_written() {
     let around = Around::default();
     for (name, text) in [("PORT", "8443"), ("/run/pw", "hunter2"), ("HOST", "db"), ("DIGITS", "12345")] {
         around.set(name, text);
@@ -101,7 +101,10 @@ fn references_give_values_of_any_type_and_are_shown_as_they_are_written() {
         "database": {"url": "postgres://app@${env:HOST}/x", "password": "${env:DIGITS}"},
         "api_key": "${file:/run/pw}"
     });
-    let entry = build(&shape(), document.clone(), &around).unwrap();
+    let contents = OperatorContents::default();
+    contents.read(&document);
+    let shape = shape().operated_by(contents);
+    let entry = build(&shape, document.clone(), &around).unwrap();
     let settings = entry.typed::<Settings>().unwrap();
     let database = settings.database.as_ref().unwrap();
     assert_eq!((settings.server.port, settings.api_key.expose()), (8443, "hunter2"));
@@ -113,8 +116,79 @@ fn references_give_values_of_any_type_and_are_shown_as_they_are_written() {
     }
     // A number where a text belongs is not what was meant, and a text that is no number not either.
     around.set("PORT", "hunter3");
-    let problems = build(&shape(), document, &around).unwrap_err();
+    let problems = build(&shape, document, &around).unwrap_err();
     assert_eq!(problems, ["invalid_value at /server/port: what it is given does not fit: expected u16"]);
+}
+
+#[test]
+fn documents_of_the_log_refer_to_something_in_secrets_alone() {
+    let around = Around::default();
+    around.set("CANARY", "canary-4711");
+    let document = json!({
+        "name": "${env:CANARY}",
+        "tags": ["a", "${env:CANARY}"],
+        "server": {"port": "${env:CANARY}", "host": "x-${env:CANARY}"},
+        "log": {"level": "${env:CANARY}"},
+        "database": {"url": "$${env:CANARY}", "password": "${env:CANARY}", "salt": "${env:CANARY}"},
+        "api_key": "${env:CANARY}"
+    });
+    let problems = build(&shape(), document.clone(), &around).unwrap_err();
+    let cure = "only a secret may refer to a variable or a file, and this is none: write the value itself, or set it by a \
+                variable or a flag where the process is started";
+    let expected = ["/log/level", "/name", "/server/host", "/server/port", "/tags/1"];
+    assert_eq!(problems, expected.map(|path| format!("reference at {path}: {cure}")));
+
+    // What a flag covers here it may not cover elsewhere.
+    let covered = shape().cover("/name", "n", Origin::Flag("--name".into()));
+    let problems = build(&covered, json!({"name": "${env:CANARY}"}), &around).unwrap_err();
+    assert_eq!(problems, [format!("reference at /name: {cure}")]);
+
+    // What is wrong elsewhere does not make secrets of anything.
+    let mut worse = document;
+    worse["database"]["pasword"] = json!("${env:CANARY}");
+    worse["server"]["port"] = json!([{"x": "${env:CANARY}"}]);
+    let problems = build(&shape(), worse, &around).unwrap_err();
+    assert!(
+        problems.iter().any(|it| it.starts_with("reference at /database/pasword: only a secret")),
+        "{problems:#?}"
+    );
+    assert!(!problems.join("\n").contains("canary-4711"), "{problems:#?}");
+}
+
+#[test]
+fn a_secret_in_a_list_or_a_map_may_refer_to_something_and_is_hidden() {
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    #[serde(default)]
+    struct Many {
+        keys: Vec<midflight_config::Secret>,
+        hooks: std::collections::BTreeMap<String, midflight_config::Secret>,
+    }
+    let around = Around::default();
+    around.set("CANARY", "canary-4711");
+    let shape =
+        midflight_config::Shape::<Many>::new().cover("/hooks", "{\"b\": \"hunter2\"}", Origin::Default);
+    let document = json!({"keys": ["${env:CANARY}"], "hooks": {"a": "${env:CANARY}"}});
+    let entry = shape.build(Some(&std::sync::Arc::new(document)), &around).unwrap();
+    let many = entry.typed::<Many>().unwrap();
+    assert_eq!(many.keys[0].expose(), "canary-4711");
+    let shown = entry.effective().to_string();
+    assert!(!shown.contains("canary-4711") && !shown.contains("hunter2"), "{shown}");
+    assert_eq!(shape.redactor().redact("it says canary-4711 and hunter2"), "it says *** and ***");
+    let literal = shape.build(Some(&std::sync::Arc::new(json!({"keys": ["hunter2"]}))), &around);
+    let told = crate::support::lines(&literal.err().unwrap());
+    assert!(told[0].starts_with("literal_secret at /keys/0"), "{told:?}");
+}
+
+#[test]
+fn no_problem_has_a_secret_in_it_whatever_asks_for_it() {
+    let around = Around::default();
+    around.set("CANARY", "canary-4711");
+    let shape = shape().check(|settings: &Settings| {
+        let said = format!("{} is no key that is known", settings.api_key.expose());
+        Problem::new("unknown_key", Pointer::root().key("log"), said).into()
+    });
+    let problems = build(&shape, json!({"api_key": "${env:CANARY}"}), &around).unwrap_err();
+    assert_eq!(problems, ["unknown_key at /log: *** is no key that is known"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use midflight_config::{Entry, Secret, Shape, Surroundings};
+use midflight_config::{Entry, Secret, Shape, Surroundings, Writer};
 use midflight_core::{Pointer, Problem, Problems};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -95,12 +95,12 @@ impl Around {
 }
 
 impl Surroundings for Around {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.0.lock().unwrap().get(name).cloned()
+    fn variable(&self, name: &str, _: Writer) -> Result<Option<String>, String> {
+        Ok(self.0.lock().unwrap().get(name).cloned())
     }
 
-    fn file(&self, path: &str) -> Result<String, String> {
-        self.variable(path).ok_or_else(|| "no such file".to_owned())
+    fn file(&self, path: &str, by: Writer) -> Result<String, String> {
+        self.variable(path, by)?.ok_or_else(|| "no such file".to_owned())
     }
 }
 

@@ -122,9 +122,10 @@ impl Scheduler {
 
     /// What the log says of a schedule now: what is served may be behind it.
     async fn newest(&self, id: &DocumentId) -> Result<Option<(DocumentVersion, Schedule)>, StoreError> {
-        let newest = self.core.store.versions(id, None, 1).await?.items.pop();
+        let newest = self.core.store.versions(id, None, 1, None).await?.items.pop();
         Ok(newest.and_then(|version| {
-            let schedule = read(version.document.body.as_deref()?).ok()?;
+            let body = version.document.parse().ok()?.body?;
+            let schedule = read(&body).ok()?;
             Some((version, schedule))
         }))
     }

@@ -345,7 +345,7 @@ impl Fleet {
             while left_out.contains(&level) {
                 level = RevisionNumber::new(level.get() - 1);
             }
-            assert_eq!((status.desired, status.store_error, status.diverged), (head, None, None));
+            assert_eq!((status.desired, status.store.error, status.diverged), (head, None, None));
             assert_eq!(status.position, level_with, "HR-14: of the same history");
             assert!(
                 status.served >= level,
@@ -382,7 +382,7 @@ impl Fleet {
 pub(crate) async fn start_without_the_log() {
     let (log, folder) = (MemoryStore::new(), tempfile::tempdir().unwrap());
     let start = async |away: bool| {
-        let store = SimStore::new(Primary::new(log.clone()), 7);
+        let store = SimStore::new(Primary::new(log.clone()), 8);
         store.away(away);
         let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(MemoryBus::new()));
         let slot = builder.kind(Words);
@@ -397,7 +397,7 @@ pub(crate) async fn start_without_the_log() {
     let (words, engine, store) = start(true).await.unwrap();
     let status = engine.status();
     assert_eq!((status.served, status.from_copy, words.load().len()), (RevisionNumber::new(1), true, 2));
-    assert!(status.store_error.is_some() && engine.history().last().unwrap().outcome.is_live());
+    assert!(!status.store.available && engine.history().last().unwrap().outcome.is_live());
     let refused = engine.apply(edit([put("a", "three")])).await.unwrap_err();
     assert!(matches!(refused.refusal, Refusal::Store(_)), "{refused}");
 
@@ -409,7 +409,7 @@ pub(crate) async fn start_without_the_log() {
     store.away(false);
     tokio::time::sleep(Duration::from_secs(10)).await;
     let status = engine.status();
-    assert_eq!((status.served, status.from_copy, status.store_error), (RevisionNumber::new(2), false, None));
+    assert_eq!((status.served, status.from_copy, status.store.error), (RevisionNumber::new(2), false, None));
     assert_eq!(words.load().values().map(|word| word.text.as_str()).collect::<Vec<_>>(), ["four"]);
     engine.stop().await;
 }

@@ -6,7 +6,7 @@ mod words;
 use std::sync::Arc;
 
 use midflight_bus::MemoryBus;
-use midflight_core::{Change, DocumentName, RevisionNumber};
+use midflight_core::{Change, DocumentName};
 use midflight_engine::{Engine, EngineBuilder, KindSlot, Limits, Refresh};
 use midflight_live::Live;
 use midflight_store::{MemoryStore, Store};

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use midflight_core::{
-    Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, Revision,
-    RevisionNumber,
+    Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
 };
 use midflight_store::{
-    AppendError, DocumentQuery, DocumentVersion, EventQuery, Lead, MemoryStore, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token,
+    AppendError, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision, MemoryStore,
+    NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally,
+    TallyQuery, Token,
 };
 use tokio::sync::watch;
 
@@ -77,8 +77,15 @@ impl Store for Log {
         Ok(self.back(appended)?)
     }
 
-    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+    async fn revisions(
+        &self,
+        query: RevisionQuery,
+    ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
         self.reach().await?.revisions(query).await
+    }
+
+    async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError> {
+        self.reach().await?.changed(query).await
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
@@ -93,7 +100,7 @@ impl Store for Log {
         self.reach().await?.everything().await
     }
 
-    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
         self.reach().await?.documents(query).await
     }
 
@@ -106,8 +113,9 @@ impl Store for Log {
         id: &DocumentId,
         before: Option<u64>,
         limit: u32,
+        bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
-        self.reach().await?.versions(id, before, limit).await
+        self.reach().await?.versions(id, before, limit, bytes_max).await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod bad_input;
+mod bounds;
 mod feedback;
 mod learn;
 mod log;

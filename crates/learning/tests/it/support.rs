@@ -120,6 +120,8 @@ impl Fleet {
         let patterns = engine.live(slot).unwrap();
         let mut options = LearningOptions::new(id);
         options.flush = Duration::from_millis(LONG_MS);
+        // What one lesson teaches is learned at once after another, unless a test is about that.
+        options.pause = Duration::ZERO;
         change(&mut options);
         let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), options);
         Replica { engine, patterns, llm, classifier, log }

@@ -9,7 +9,7 @@ use super::apply::put;
 use super::client::Client;
 use super::fail::Failure;
 use super::files;
-use super::output::{Output, talk};
+use super::output::{Output, talk, text};
 use super::write::{WriteArgs, diff_text};
 
 /// The flags of `diff`.
@@ -36,11 +36,38 @@ pub(super) async fn run(client: &Client, output: &Output, args: DiffArgs) -> Res
     };
     let revision = revision.to_string();
     let against = args.against.map(|against| against.to_string()).unwrap_or_default();
-    let answer =
-        client.get(&["api", "v1", "revisions", &revision, "diff"], &[("against", against)]).await?.body;
+    let mut answer = Value::Null;
+    let mut cursor = String::new();
+    loop {
+        let query = [("against", against.clone()), ("text", "true".to_owned()), ("cursor", cursor)];
+        let page = client.get(&["api", "v1", "revisions", &revision, "diff"], &query).await?.body;
+        cursor = text(&page, "next_cursor");
+        add(&mut answer, page);
+        if cursor.is_empty() {
+            break;
+        }
+    }
     let diffs = answer.get("documents").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     if diffs.is_empty() {
         talk("nothing differs");
     }
     output.data(&answer, || diff_text(diffs))
+}
+
+/// Adds the documents of a page to those before.
+fn add(answer: &mut Value, mut page: Value) {
+    let more = page.get_mut("documents").map(Value::take);
+    match (answer.get_mut("documents"), more) {
+        (Some(Value::Array(documents)), Some(Value::Array(more))) => documents.extend(more),
+        (_, more) => {
+            if let (Some(documents), Some(more)) = (page.get_mut("documents"), more) {
+                *documents = more;
+            }
+            *answer = page;
+        }
+    }
+    if let Some(members) = answer.as_object_mut() {
+        // All pages are one answer.
+        members.insert("next_cursor".to_owned(), Value::Null);
+    }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use midflight_source::FileProblem;
 use serde::Deserialize;
 
-use super::output;
+use super::output::{self, printable};
 
 /// Why a command did not do what it was to.
 #[derive(Debug)]
@@ -87,20 +87,21 @@ impl Failure {
 }
 
 impl ServerProblem {
+    /// What a server says has no line breaks of its own, so that none of it looks like a line of ours.
     fn text(&self) -> String {
         let mut text = match (self.title.as_str(), self.code.as_str()) {
             ("", _) => format!("the server answered {}", self.status),
-            (title, "") => title.to_owned(),
-            (title, code) => format!("{title} ({code})"),
+            (title, "") => printable(title),
+            (title, code) => printable(&format!("{title} ({code})")),
         };
         if !self.detail.is_empty() {
-            text += &format!(": {}", self.detail);
+            text += &format!(": {}", printable(&self.detail));
         }
         for item in &self.errors {
-            text += &format!("\n  {item}");
+            text += &format!("\n  {}", printable(&item.to_string()));
         }
         if let Some(id) = &self.request_id {
-            text += &format!("\n  request_id: {id}");
+            text += &format!("\n  request_id: {}", printable(id));
         }
         if let Some(cure) = self.cure() {
             text += &format!("\n{cure}");
@@ -112,7 +113,7 @@ impl ServerProblem {
     fn cure(&self) -> Option<&'static str> {
         match self.code.as_str() {
             "unauthenticated" => Some(
-                "Give the token with --token or MIDFLIGHT_TOKEN; the server prints its first one at its first start.",
+                "Give the token with --token or MIDFLIGHT_TOKEN; the server says at its first start which it is, or in which file.",
             ),
             "owned" => Some("With --take-over it changes hands."),
             _ => None,

@@ -67,8 +67,11 @@ pub(super) fn changes(revision: &Value) -> String {
     let name =
         |change: &Value| format!("{} {}/{}", text(change, "op"), text(change, "kind"), text(change, "name"));
     let mut named: Vec<_> = changes.iter().take(NAMED_MAX).map(name).collect();
-    if changes.len() > NAMED_MAX {
-        named.push(format!("and {} more", changes.len() - NAMED_MAX));
+    // Of many changes a server lists the first, and says how many there are.
+    let count = revision.get("changes_count").and_then(Value::as_u64).unwrap_or(changes.len() as u64);
+    let more = count.saturating_sub(named.len() as u64);
+    if more > 0 {
+        named.push(format!("and {more} more"));
     }
     named.join(", ")
 }

@@ -111,8 +111,10 @@ pub(super) fn text(value: &Value, key: &str) -> String {
     }
 }
 
-/// Says something on stderr.
+/// Says something on stderr, line by line, without what else would move the cursor: some of it is what a server says.
 pub(super) fn talk(message: &str) {
+    let message: String =
+        message.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c }).collect();
     // When nobody listens on stderr either, there is nobody left to tell.
     drop(writeln!(io::stderr().lock(), "{message}"));
 }

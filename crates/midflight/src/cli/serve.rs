@@ -1,12 +1,13 @@
 //! `serve`: a server until somebody stops it.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
-use midflight_app::Process;
+use midflight_app::{Process, References};
 use midflight_components::{LogOutput, Logger};
 use midflight_config::Origin;
 use midflight_core::Trigger;
@@ -59,10 +60,37 @@ pub(super) struct ServeArgs {
     /// A directory of documents to keep the log in step with; may be given several times.
     #[arg(long, env = "MIDFLIGHT_WATCH", value_delimiter = ',', value_name = "DIR")]
     watch: Vec<PathBuf>,
+    /// Let a watched directory without any document delete all that it owns. By default it deletes nothing until that is
+    /// confirmed: an unmounted volume looks like an empty directory.
+    #[arg(long, env = "MIDFLIGHT_ALLOW_EMPTY")]
+    allow_empty: bool,
     /// Documents to put into the log if it is empty: a file or a directory; may be given several times.
     #[arg(long, env = "MIDFLIGHT_APPLY_IF_EMPTY", value_delimiter = ',', value_name = "PATH")]
     apply_if_empty: Vec<PathBuf>,
-    /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600.
+    /// A directory whose files the secrets of documents of the log may refer to (${file:PATH}); may be given several times.
+    /// By default there is none. The file of --config is yours, and refers to any file.
+    #[arg(
+        long = "reference-dir",
+        env = "MIDFLIGHT_REFERENCE_DIR",
+        value_delimiter = ',',
+        value_name = "DIR"
+    )]
+    reference_dirs: Vec<PathBuf>,
+    /// The beginning of the names of the variables that the secrets of documents of the log may refer to (${env:NAME}); may be
+    /// given several times. By default there is none.
+    #[arg(
+        long = "reference-env",
+        env = "MIDFLIGHT_REFERENCE_ENV",
+        value_delimiter = ',',
+        value_name = "PREFIX"
+    )]
+    reference_env: Vec<String>,
+    /// Require a token for reads on loopback too. Set it behind a proxy on the same machine: a proxy that does not say that it
+    /// is one makes every caller look like one of this machine.
+    #[arg(long, env = "MIDFLIGHT_REQUIRE_TOKEN")]
+    require_token: bool,
+    /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600. Without it the first
+    /// start makes a token, and prints it when stderr is a terminal; otherwise it is in the file admin-token of the data folder.
     #[arg(long, env = "MIDFLIGHT_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
     /// A file to write the server's URL to once it answers.
@@ -115,13 +143,17 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
-    let config = config(&args, given)?;
+    let mut config = config(&args, given)?;
     let settings = config.settings().map_err(|error| match &args.config {
         Some(_) => Failure::failed(error.to_string()),
         // What is wrong was given on the command line, or by variables.
         None => Failure::usage(error.to_string()),
     })?;
     let logger = start_log(&settings)?;
+    // Before anything is connected, so that no line has a secret in it.
+    config.redactor = logger.redactor().clone();
+    let redactor = config.redactor.clone();
+    let failed = |error: &ServeError| Failure::failed(redactor.redact(&told(error)).into_owned());
     // Heard from the beginning, so that a stop during the start is one.
     let mut signals = Signals::new()?;
     let options = options(&args, config, logger)?;
@@ -147,14 +179,29 @@ pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    if let Some(token) = server.first_token() {
-        talk(&format!(
-            "The admin token, told this once:\n\n    {token}\n\nGive it to commands with --token or MIDFLIGHT_TOKEN."
-        ));
-    }
+    tell_first_token(&server, &args.data_dir);
     talk(&format!("midflight is listening on {}", server.url()));
     serve(&server, &mut signals).await;
     Ok(())
+}
+
+/// Tells the token of the first start: to a person at a terminal. What else reads stderr may keep it, as a log collector does,
+/// and gets the name of a file that only the owner may read.
+fn tell_first_token(server: &Running, data_dir: &Path) {
+    const USE: &str = "Give it to commands with --token or MIDFLIGHT_TOKEN.";
+    let Some(token) = server.first_token() else { return };
+    if std::io::stderr().is_terminal() {
+        talk(&format!("The admin token, told this once:\n\n    {token}\n\n{USE}"));
+        return;
+    }
+    let file = data_dir.join("admin-token");
+    match server.keep_first_token(&file) {
+        Ok(_) => talk(&format!("the admin token is in {}. {USE}", file.display())),
+        Err(error) => talk(&format!(
+            "the admin token cannot be kept: {}; start again with --admin-token-file FILE to set another one",
+            told(&error)
+        )),
+    }
 }
 
 /// Serves until a signal to stop; a second one does not wait for requests in flight.
@@ -186,6 +233,7 @@ fn start_log(settings: &Settings) -> Result<Logger, Failure> {
 fn config(args: &ServeArgs, given: &Given) -> Result<OwnConfig, Failure> {
     let mut config = OwnConfig::new(args.config.clone());
     config.variables(Process::variables());
+    config.references = references(args)?;
     if let Some(listen) = args.listen {
         config.listen(listen, given.by("listen"));
     }
@@ -221,6 +269,20 @@ fn config(args: &ServeArgs, given: &Given) -> Result<OwnConfig, Failure> {
     Ok(config)
 }
 
+/// What documents of the log may refer to.
+fn references(args: &ServeArgs) -> Result<References, Failure> {
+    let mut references = References::none();
+    for directory in &args.reference_dirs {
+        let allowed = references.directory(directory);
+        references = allowed.map_err(|error| Failure::usage(format!("--reference-dir: {error}")))?;
+    }
+    for prefix in &args.reference_env {
+        let allowed = references.variables(prefix);
+        references = allowed.map_err(|error| Failure::usage(format!("--reference-env: {error}")))?;
+    }
+    Ok(references)
+}
+
 fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeOptions, Failure> {
     let mut options = ServeOptions::new(&args.data_dir);
     options.config = config;
@@ -230,8 +292,10 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
         Survives::Process => Durability::Process,
     };
     options.watch.clone_from(&args.watch);
+    options.directory.allow_empty = args.allow_empty;
     options.ready_file.clone_from(&args.ready_file);
     options.admin_token_file.clone_from(&args.admin_token_file);
+    options.require_token = args.require_token;
     options.replica_id.clone_from(&args.replica_id);
     options.labels = args.labels.iter().cloned().collect();
     options.hot_reload = HotReloadSettings::from_env().map_err(|error| Failure::usage(error.to_string()))?;
@@ -239,15 +303,15 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     Ok(options)
 }
 
-/// An error with its causes, for whoever starts a server: nothing of it is a secret to them.
-fn failed(error: &ServeError) -> Failure {
+/// An error with its causes, for whoever starts a server.
+fn told(error: &ServeError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         text += &format!(": {cause}");
         source = cause.source();
     }
-    Failure::failed(text)
+    text
 }
 
 /// What a signal asks for.

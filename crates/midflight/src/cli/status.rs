@@ -22,6 +22,9 @@ pub(super) struct ReloadArgs {
     /// Why, for those who read the history; of a reload that waits.
     #[arg(long, default_value = "", value_name = "TEXT")]
     reason: String,
+    /// Let this watched directory of the server delete the documents that it has lost, once, however many they are.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["force", "repeat", "not_before", "window"])]
+    confirm_loss: Option<String>,
     #[command(flatten)]
     later: LaterArgs,
 }
@@ -48,6 +51,10 @@ pub(super) async fn status(client: &Client, output: &Output) -> Result<(), Failu
         for left_out in status.get("quarantined").and_then(Value::as_array).into_iter().flatten() {
             let told = format!("revision {}: {}", text(left_out, "revision"), problems(left_out));
             rows.push(["left out here".to_owned(), told]);
+        }
+        let directories = status.get("directories").and_then(Value::as_array).into_iter().flatten();
+        for directory in directories.filter(|it| it.get("blocked").and_then(Value::as_bool) == Some(true)) {
+            rows.push([format!("directory {}", text(directory, "dir")), problems(directory)]);
         }
         table(&["", ""], rows).trim_start().to_owned()
     })
@@ -92,7 +99,24 @@ fn not_well(replica: &Value) -> String {
     nacks.chain(degraded).collect::<Vec<_>>().join("; ")
 }
 
+/// Confirms the loss of a watched directory and tells what the directory is like afterwards.
+async fn confirm_loss(client: &Client, output: &Output, dir: &str) -> Result<(), Failure> {
+    let url = client.url(&["api", "v1", "directories", "confirm-loss"], &[]);
+    let answer = client.send(Method::POST, url, Body::Json(json!({ "dir": dir })), &[]).await?.body;
+    let line =
+        format!("{dir}: {} documents, revision {}\n", text(&answer, "documents"), text(&answer, "revision"));
+    output.data(&answer, || line)?;
+    if answer.get("blocked").and_then(Value::as_bool) == Some(true) {
+        talk(&printable(&problems(&answer)));
+        return Err(Failure::failed("the directory is not followed; current documents kept"));
+    }
+    Ok(())
+}
+
 pub(super) async fn reload(client: &Client, output: &Output, args: &ReloadArgs) -> Result<(), Failure> {
+    if let Some(dir) = &args.confirm_loss {
+        return confirm_loss(client, output, dir).await;
+    }
     let mut query = args.later.query();
     if args.repeat {
         query.push(("repeat", "true".to_owned()));

@@ -90,7 +90,10 @@ fn show(output: &Output, data: &str) -> Result<(), Failure> {
             let [number, when, author, reason] =
                 ["number", "created_at", "author", "reason"].map(|key| printable(&text(&revision, key)));
             let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
-            output.line(&format!("{number}  {when}  {author}: {}{reason}", printable(&changes(&revision))))
+            let is_live = revision.get("quarantined").and_then(Value::as_bool) != Some(true);
+            let mark = if is_live { "" } else { "  [quarantined: not live on this replica]" };
+            let changes = printable(&changes(&revision));
+            output.line(&format!("{number}  {when}  {author}: {changes}{reason}{mark}"))
         }
     }
 }

@@ -56,6 +56,8 @@ impl WriteArgs {
         let mut query = vec![
             ("dry_run", flag(self.dry_run)),
             ("take_over", flag(self.take_over)),
+            // Only a try shows what would be different, line by line.
+            ("text", flag(self.dry_run)),
             ("reason", self.reason.clone()),
             ("wait", self.wait.word().to_owned()),
             ("timeout_ms", self.timeout_ms.map_or_else(String::new, |ms| ms.to_string())),
@@ -95,7 +97,7 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
     }
     match (dry_run, outcome.as_str()) {
         (true, "unchanged") => talk("nothing would change"),
-        (true, _) => talk("it holds; nothing was changed (dry run)"),
+        (true, _) => talk(&tried(answer)),
         (false, "unchanged") => talk("nothing to change: it is so already"),
         (false, "scheduled") => talk(&scheduled(answer)),
         (false, "queued") => talk("it goes on without you; look with `midflight history`"),
@@ -103,6 +105,17 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
         (false, _) => talk(&format!("revision {} is live{}", text(answer, "revision"), everywhere(answer))),
     }
     Ok(())
+}
+
+/// What a dry run came to, and what it says nothing of.
+fn tried(answer: &Value) -> String {
+    let untried = answer.get("not_tried").and_then(Value::as_array).into_iter().flatten();
+    let untried: Vec<_> = untried.filter_map(Value::as_str).collect();
+    let held = "it holds; nothing was changed (dry run)";
+    match untried.is_empty() {
+        true => held.to_owned(),
+        false => printable(&format!("{held}; its connections were not tried: {}", untried.join(", "))),
+    }
 }
 
 /// Says what of a config is not in effect.
@@ -147,7 +160,21 @@ fn not_everywhere(answer: &Value) -> Failure {
     Failure::failed(printable(&format!("revision {revision} is in the log, and not live everywhere: {who}")))
 }
 
-/// The texts of diffs, one after the other.
+/// The texts of diffs, one after the other. Of one that is too long to be shown in full, that and where its versions are.
 pub(super) fn diff_text(diffs: &[Value]) -> String {
-    diffs.iter().map(|diff| text(diff, "text")).collect()
+    diffs.iter().map(one_diff).collect()
+}
+
+fn one_diff(diff: &Value) -> String {
+    let shown = text(diff, "text");
+    if diff.get("truncated").and_then(Value::as_bool) != Some(true) {
+        return shown;
+    }
+    let [kind, name, effect, href] =
+        ["kind", "name", "effect", "href"].map(|key| printable(&text(diff, key)));
+    let bytes = |key: &str| diff.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let (old, new) = (bytes("old_bytes"), bytes("new_bytes"));
+    format!(
+        "{shown}# {kind}/{name}: {effect}, from {old} to {new} bytes; the diff is too long to show, see {href}\n"
+    )
 }

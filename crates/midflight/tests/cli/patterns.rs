@@ -22,7 +22,7 @@ fn it_goes_as_the_guide_says() {
         ("LLM_MODEL", "double"),
     ];
     tour(guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &variables);
-    assert_eq!(llm.chats(), 1, "only what nothing matched was asked, and once");
+    assert_eq!(llm.chats(), 2, "only what nothing matched was asked, and once");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn a_start_tells_where_it_listens_and_keeps_its_token_private() {
     let replicas = server.run(&["replicas", "-o", "json"]);
     assert!(replicas.contains("\"id\": \"r1\"") && replicas.contains("\"zone\": \"a\""), "{replicas}");
 
-    // Without a file the token is told once, at the first start.
+    // Without a file, and with nobody at a terminal who reads it, the token is kept at the first start.
     let folder = tempfile::tempdir().unwrap();
     for start in 0..2 {
         let stderr = folder.path().join("log");
@@ -26,7 +26,70 @@ fn a_start_tells_where_it_listens_and_keeps_its_token_private() {
         wait_for("the address", || read(&stderr).contains("midflight is listening on").then_some(()));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(read(&stderr).contains("    mf_"), start == 0);
+        let (log, kept) = (read(&stderr), folder.path().join("data/admin-token"));
+        assert_eq!(log.contains(&format!("the admin token is in {}", kept.display())), start == 0, "{log}");
+        let token = read(&kept);
+        assert!(token.starts_with("mf_") && !log.contains("mf_"), "{log}");
+        let mode = std::fs::metadata(&kept).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn what_comes_from_outside_forges_no_line_of_the_log_nor_of_a_command() {
+    const FORGED: &str = "2026-11-26T00:00:00.000000Z ERROR all is lost";
+    for format in ["text", "json"] {
+        let server = Server::start(&["--log-format", format]);
+        let key = format!("a\n{FORGED}\u{1b}[2K\u{9b}31m\u{202e}");
+        let body = serde_json::json!({"kind": "config", "name": "midflight", "body": {"log": {key: 1}}});
+        server.write("forged.json", &body.to_string());
+        let told = server.refused(&["apply", "-f", "forged.json"]);
+        let log = read(&server.folder.path().join("stderr"));
+        assert!(log.contains("what is served stays as it was"), "{log}");
+        for said in [&told, &log] {
+            assert!(said.contains("all is lost"), "{said}");
+            assert!(!said.lines().any(|line| line.starts_with(FORGED)), "{said}");
+            assert!(!said.contains(['\u{1b}', '\u{9b}']), "{said:?}");
+        }
+        assert!(!log.contains('\u{202e}'), "{log:?}");
+        let lines = log.lines().filter(|line| line.starts_with('{'));
+        let lines: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.is_empty(), format == "text", "{log}");
+    }
+}
+
+#[test]
+fn no_secret_is_in_a_line_of_the_log_whoever_says_it() {
+    const CANARY: &str = "canary-of-a-secret-4711";
+    let (secrets, double) = (tempfile::tempdir().unwrap(), midflight_testkit::LlmDouble::start());
+    std::fs::write(secrets.path().join("key"), CANARY).unwrap();
+    let server = Server::start(&["--log", "trace", "--reference-dir", secrets.path().to_str().unwrap()]);
+    double.next([midflight_testkit::LlmDoes::Says(400, "", String::new())]);
+    let key = format!("llm.api_key=${{file:{}/key}}", secrets.path().display());
+    // What it is told is not said by the one who keeps the secret.
+    let url = format!("llm.base_url={}", double.base_url().replace("/v1", &format!("/{CANARY}/v1")));
+    let told = server.refused(&["config", "set", "midflight", "llm.model=m", &url, &key]);
+    let log = read(&server.folder.path().join("stderr"));
+    for said in [told, log] {
+        assert!(said.contains("/***/v1") && !said.contains(CANARY), "{said}");
+    }
+    let mut tried = server.command(&["config", "set", "midflight", "llm.model=m", &url, &key, "--dry-run"]);
+    let tried = Ran::of(tried.output().unwrap());
+    assert!(tried.stderr.contains("its connections were not tried: llm"), "{}", tried.stderr);
+    assert_eq!(double.asked().len(), 1, "a dry run asks nobody");
+}
+
+#[test]
+fn what_cannot_be_referred_to_is_said_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for (flag, value, expected) in [
+        ("--reference-dir", "/nowhere/at/all", "cannot allow references to files in /nowhere/at/all"),
+        ("--reference-env", "", "name the prefix"),
+    ] {
+        let ended = serve(folder.path()).args([flag, value]).status().unwrap();
+        assert_eq!(ended.code(), Some(2));
+        let told = read(&folder.path().join("stderr"));
+        assert!(told.contains(&format!("{flag}: ")) && told.contains(expected), "{told}");
     }
 }
 
@@ -112,4 +175,21 @@ fn a_watched_directory_is_served_and_owns_what_it_says() {
     server.run(&["apply", "-f", "mine.yaml", "--take-over"]);
     constant(3);
     assert!(server.run(&["get", "rules", "-o", "json"]).contains("\"owner\": null"));
+}
+
+#[test]
+fn a_watched_directory_that_lost_its_files_is_confirmed_by_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let watched = folder.path().join("watched");
+    std::fs::create_dir(&watched).unwrap();
+    std::fs::write(watched.join("a.yaml"), condition("watched", 1)).unwrap();
+    let dir = watched.to_str().unwrap().to_owned();
+    let server = Server::start_in(folder, &["--watch", &dir]);
+    std::fs::remove_file(watched.join("a.yaml")).unwrap();
+    wait_for("the loss", || {
+        server.run(&["status"]).contains("kept 1 of 1 documents that it would delete").then_some(())
+    });
+    assert!(server.run(&["get", "rules/conditions/watched"]).contains("constant: 1"));
+    assert!(server.run(&["reload", "--confirm-loss", &dir]).contains("0 documents"));
+    server.refused(&["get", "rules/conditions/watched"]);
 }

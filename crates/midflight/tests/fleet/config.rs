@@ -118,6 +118,41 @@ async fn a_rotated_password_and_a_moved_redis_cost_no_edit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_config_that_only_one_replica_can_resolve_keeps_no_other_from_starting() {
+    let (postgres, secrets, ask) = (Postgres::shared(), Place::new(""), Asker::new());
+    let log = postgres.database();
+    fs::write(secrets.file("key"), "a secret that nobody can guess").unwrap();
+    let flags = ["--store".to_owned(), log];
+    let allowed = ["--reference-dir".to_owned(), secrets.folder.path().display().to_string()];
+    let able = serve(&[&flags[..], &allowed[..]].concat());
+    let mut unable = serve(&flags);
+    adults(&ask, able.url()).await;
+    let config = |ttl: u64, webhooks: Value| json!({"cache": {"ttl_ms": ttl}, "webhooks": webhooks});
+    let hook = json!({"x": {"secret": format!("${{file:{}}}", secrets.file("key"))}});
+    assert!(ask.config(able.url(), &config(700, json!({}))).await.is_success());
+    assert!(ask.config(able.url(), &config(800, hook.clone())).await.is_success());
+    let ttl = async |url: &str| {
+        let effective = ask.get(url, "/api/v1/config/midflight/effective").await.ok()?;
+        effective["value"]["cache"]["ttl_ms"].as_u64()
+    };
+    let wrong = async |url: &str| {
+        ask.get(url, "/health/hot-reload").await.map(|it| it["degraded"].to_string()).unwrap()
+    };
+    for restarts in [false, true] {
+        if restarts {
+            unable.restart();
+        }
+        until(|| async { wrong(unable.url()).await.contains("--reference-dir DIR").then_some(()) }).await;
+        assert_eq!(ttl(unable.url()).await, Some(700));
+        assert!(ask.recommended(unable.url(), 20).await.is_some());
+    }
+    assert_eq!((ttl(able.url()).await, wrong(able.url()).await), (Some(800), "[]".to_owned()));
+    assert!(ask.config(able.url(), &config(900, json!({}))).await.is_success());
+    until(|| async { (ttl(unable.url()).await == Some(900)).then_some(()) }).await;
+    assert_eq!(wrong(unable.url()).await, "[]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_without_the_log_goes_on_with_the_config_of_the_copy() {
     let mut postgres = Postgres::start();
     let mut server = serve(&["--store".to_owned(), postgres.database()]);

@@ -67,8 +67,8 @@ impl Two {
     }
 }
 
-/// What carries the hints goes away and comes back by `fault` and `end`.
-async fn hints_go_away(what: &str, bus: &str, fault: impl FnOnce(), end: impl FnOnce()) {
+/// What carries the hints goes away and comes back by `fault` and `end`. Answers what the follower logged.
+async fn hints_go_away(what: &str, bus: &str, fault: impl FnOnce(), end: impl FnOnce()) -> String {
     let Two { ask, writer, mut follower, _postgres, .. } = Two::new(bus).await;
     until_health(&ask, follower.url(), |health| health["bus"]["connected"] == true).await;
     tokio::task::block_in_place(fault);
@@ -80,12 +80,19 @@ async fn hints_go_away(what: &str, bus: &str, fault: impl FnOnce(), end: impl Fn
     let metrics = reqwest::get(format!("{}/metrics", follower.url())).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("midflight_bus_connected 0"), "{metrics}");
     assert!(ask.recommended(follower.url(), 29).await.is_some(), "it goes on answering");
+    // What the log says by itself is heard all the same, and health lists it.
+    ask.until_served(follower.url(), edited).await;
+    let sources = ask.health(follower.url()).await["hint_sources"].clone();
+    let connected = |name: &str| {
+        sources.as_array().unwrap().iter().find(|it| it["name"] == name).unwrap()["connected"].clone()
+    };
+    assert_eq!(connected("postgres"), true, "{sources}");
     let cpu = last(&mut follower).await;
     let ended = Instant::now();
     tokio::task::block_in_place(end);
-    ask.until_served(follower.url(), edited).await;
-    tell(what, Some(ended), cpu);
     until_health(&ask, follower.url(), |health| health["status"] == "healthy").await;
+    tell(what, Some(ended), cpu);
+    follower.log()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,7 +114,18 @@ async fn redis_does_not_answer() {
 async fn nats_goes_away() {
     let nats = std::cell::RefCell::new(Nats::start());
     let url = nats.borrow().url();
-    hints_go_away("NATS stopped", &url, || nats.borrow_mut().stop(), || nats.borrow_mut().restart()).await;
+    let log =
+        hints_go_away("NATS stopped", &url, || nats.borrow_mut().stop(), || nats.borrow_mut().restart())
+            .await;
+    assert!(!log.contains("ERROR"), "an outage that ends by itself is no error: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nats_does_not_answer() {
+    let nats = std::cell::RefCell::new(Nats::start());
+    let url = nats.borrow().url();
+    let (pause, resume) = (|| nats.borrow_mut().process().pause(), || nats.borrow_mut().process().resume());
+    hints_go_away("NATS paused", &url, pause, resume).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -201,6 +219,80 @@ async fn the_log_does_not_answer() {
     stop("PostgreSQL paused", &mut away.follower);
 }
 
+/// Asks and answers how long that took.
+async fn timed<T>(asking: impl Future<Output = T>) -> (T, u128) {
+    let began = Instant::now();
+    (asking.await, began.elapsed().as_millis())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_waits_for_a_log_that_hangs() {
+    let postgres = tokio::task::spawn_blocking(Postgres::start).await.unwrap();
+    let (ask, flags) = (Asker::new(), flags(&postgres.database(), "postgres"));
+    let server = serve(&flags);
+    let url = server.url();
+    adults(&ask, url).await;
+    until_health(&ask, url, |health| health["status"] == "healthy").await;
+    let healthy = ask.health(url).await;
+    assert_eq!(
+        (&healthy["store"]["available"], &healthy["fresh"]),
+        (&json!(true), &json!(true)),
+        "{healthy}"
+    );
+    assert!(healthy["store"]["last_answer_ms"].is_number(), "{healthy}");
+
+    // Its processes are stopped: every connection stays open, and nothing comes back.
+    postgres.pause();
+    let document = "/api/v1/documents/rules/adults";
+    let ((said, by_health), read, replicas, edit) = tokio::join!(
+        timed(until(|| async {
+            let health = ask.get(url, "/health/hot-reload").await.ok()?;
+            (health["store_available"] == false && health["fresh"] == false).then_some(health)
+        })),
+        timed(ask.get(url, document)),
+        timed(ask.get(url, "/api/v1/replicas")),
+        timed(async { ask.put(url, "conditions/old", &condition(44), "").await }),
+    );
+    let (edited, edit_ms) = edit;
+    let (status, edited) = edited.unwrap();
+    eprintln!(
+        "| PostgreSQL hangs | health says so after {by_health} ms, a read is answered after {} ms, the replicas after {} ms, \
+         an edit after {edit_ms} ms |",
+        read.1, replicas.1
+    );
+    assert_eq!(said["status"], "degraded", "{said}");
+    let degraded = said["degraded"].to_string();
+    assert!(degraded.contains("last answer") && !degraded.contains("within"), "{degraded}");
+    assert_eq!(read.0.unwrap()["code"], "store_unavailable");
+    assert_eq!(replicas.0.unwrap()["items"][0]["address"], url, "it knows of itself");
+    let known = ["store_unavailable", "outcome_unknown"];
+    assert!(status == 503 && known.iter().any(|code| edited["code"] == *code), "{edited}");
+    let metrics = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("midflight_store_available 0"), "{metrics}");
+
+    postgres.resume();
+    until_health(&ask, url, |health| health["status"] == "healthy" && health["fresh"] == true).await;
+    assert!(ask.edit(url, "conditions/old", &condition(45)).await > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_is_said_to_serve_what_it_serves_at_once() {
+    let Two { ask, writer, follower, _postgres, .. } = Two::new("postgres").await;
+    let mut slowest = 0;
+    for age in 0..10 {
+        let edited = ask.edit(writer.url(), "conditions/old", &condition(20 + age)).await;
+        ask.until_served(follower.url(), edited).await;
+        let ((), took) = timed(until(|| async {
+            let said = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
+            let items = said["items"].as_array()?;
+            items.iter().all(|one| one["applied_revision"] == edited && one["lag_ms"] == 0.0).then_some(())
+        }))
+        .await;
+        slowest = slowest.max(took);
+    }
+    eprintln!("| replicas | listed at what they serve after at most {slowest} ms |");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_is_not_there_at_the_start() {
     let mut away = Away::new().await;
@@ -234,7 +326,7 @@ async fn the_log_is_not_there_at_the_start() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_is_paused() {
     let Two { ask, writer, mut follower, _postgres, .. } = Two::new("postgres").await;
-    // Each says how it is every two seconds, unless somebody waits to hear it.
+    // Each reports every half second, and soon after it serves another revision.
     until(|| async {
         let said = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
         let replicas = said["items"].as_array()?;
@@ -248,6 +340,18 @@ async fn a_replica_is_paused() {
     let missing = said["acks"].as_array().unwrap().iter().filter(|ack| ack["ack"] == false).count();
     assert_eq!(missing, 1, "{said}");
     let edited = said["revision"].as_u64().unwrap();
+    // It is said to be silent, and of what it does not serve nothing is claimed.
+    let paused = Instant::now();
+    let listed = until(|| async {
+        let said = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
+        let silent = said["items"].as_array()?.iter().find(|one| one["silent_since"].is_string())?;
+        Some(silent.clone())
+    })
+    .await;
+    assert_eq!(listed["address"], follower.url());
+    assert!(listed["degraded"].as_str().unwrap().contains("reported nothing"), "{listed}");
+    assert!(listed["lag_ms"].is_null() && listed["applied_revision"].as_u64() < Some(edited), "{listed}");
+    eprintln!("| a replica paused | listed as silent after {} ms |", paused.elapsed().as_millis());
     let cpu = last(&mut follower).await;
     // One that does not say anything is left out of what is waited for, until it does.
     let (status, said) =

@@ -36,7 +36,7 @@ impl Learners {
         let learners = Self { replicas, llm, redis, log, ask, http, _postgres: postgres };
         let prompt = json!({"instructions": "Classify.", "categories": {"METRIC": null, "OTHER": null}});
         learners.put("prompts/default", &prompt).await;
-        let last = learners.put("learning/default", &json!({"mode": "auto"})).await;
+        let last = learners.put("learning/default", &json!({"mode": "auto", "learn_from": "everyone"})).await;
         let config = json!({"llm": {"base_url": learners.llm.base_url(), "model": "double"}});
         assert_eq!(learners.ask.config(learners.url(0), &config).await, StatusCode::CREATED);
         learners.until_served(last + 1).await;

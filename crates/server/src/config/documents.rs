@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use midflight_config::{Entry, KeyDifference, SCHEMAS_FOLDER, differences};
-use midflight_core::{Change, Diff, DocumentId, DocumentName, RevisionNumber, Trigger};
+use midflight_core::{Change, Diff, DocumentId, DocumentName, RevisionNumber, Trigger, json_bytes};
+use midflight_store::{StoreError, StoredDocument};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +17,10 @@ use super::part::own_id;
 use crate::app::App;
 use crate::auth::Author;
 use crate::body::JsonBody;
+use crate::compute::TimeLimit;
+use crate::diffs::DiffMaker;
 use crate::log::documents::{absent, put, read};
+use crate::log::stored;
 use crate::merge::{Absent, merge};
 use crate::params::{self, InPath, PageParams, Params, precondition};
 use crate::problem::{ApiError, Code, ProblemBody};
@@ -25,6 +29,9 @@ use crate::wire::{
     WriteAnswer,
 };
 use crate::write::{WriteParams, answer, submit};
+
+/// How many bytes the keys that a diff lists may have together.
+const KEY_CHANGES_BYTES_MAX: usize = 256 << 10;
 
 /// The configs that are served, by name.
 #[utoipa::path(get, path = "/api/v1/config", tag = "config", params(PageParams),
@@ -45,6 +52,7 @@ pub(crate) async fn list_configs(
         next_cursor: items.last().filter(|_| more).map(|last| last.name.clone()),
         items,
         revision: configs.revision().get(),
+        quarantined: configs.quarantined().into(),
     }))
 }
 
@@ -114,7 +122,7 @@ pub(crate) async fn get_effective(
     let configs = app.configs.load();
     let entry = configs.get(&id.name).ok_or_else(|| absent(&id))?;
     let restart = if id == own_id() { app.reloader.report().restart_required } else { Vec::new() };
-    Ok(Json(EffectiveAnswer::new(&name, entry, &restart, configs.revision().get())))
+    Ok(Json(EffectiveAnswer::new(&name, entry, &restart, configs.world())))
 }
 
 /// Which states of a config to compare.
@@ -126,6 +134,9 @@ pub(crate) struct DiffParams {
     revision: Option<u64>,
     /// The revision to compare it with; the one before the config's last change without.
     against: Option<u64>,
+    /// Show the document's diff as unified text too.
+    #[serde(default)]
+    text: bool,
 }
 
 /// What changed in a config between two revisions, key by key.
@@ -143,24 +154,51 @@ pub(crate) async fn diff_config(
         Some(revision) => RevisionNumber::new(revision),
         None => store.head().await?.number,
     };
-    let new = store.document_at(&id, revision).await?.ok_or_else(|| absent(&id))?;
-    let against = params.against.unwrap_or(new.revision.get().saturating_sub(1));
-    let old = match against {
-        0 => None,
-        against => store.document_at(&id, RevisionNumber::new(against)).await?,
-    };
-    let (old, new) = (old.and_then(|document| document.body), new.body);
+    let newest = store.document_at(&id, revision).await?.ok_or_else(|| absent(&id))?;
+    let against = params.against.unwrap_or(newest.revision.get().saturating_sub(1));
+    drop(newest);
+    let old = stored(&app, &id, Some(RevisionNumber::new(against))).await?;
+    let new = stored(&app, &id, Some(revision)).await?;
     let entry = app.configs.load().get(&id.name).cloned();
+    let maker = DiffMaker::new(app.limits.diff_bytes_max, params.text);
+    let limit = TimeLimit { ms_max: app.limits.diff_ms_max, name: "diff_ms_max" };
+    let compared = app.compute.run(limit, move |_| compare(id, old, new, entry.as_ref(), maker));
+    let (changes, unlisted, document) = compared.await??;
+    Ok(Json(ConfigDiff { name, revision: revision.get(), against, changes, unlisted, document }))
+}
+
+type Compared = (Vec<KeyChangeAnswer>, usize, Option<DocumentDiffAnswer>);
+
+/// The keys that are different, how many more there are than are listed, and the diff of the document.
+fn compare(
+    id: DocumentId,
+    old: Option<StoredDocument>,
+    new: Option<StoredDocument>,
+    entry: Option<&Arc<Entry>>,
+    mut maker: DiffMaker,
+) -> Result<Compared, StoreError> {
+    let body = |document: Option<StoredDocument>| {
+        let parsed = document.map(|document| document.parse()).transpose()?;
+        Ok::<_, StoreError>(parsed.and_then(|document| document.body))
+    };
+    let (old, new) = (body(old)?, body(new)?);
     let nothing = Value::Null;
-    let changes = differences(old.as_deref().unwrap_or(&nothing), new.as_deref().unwrap_or(&nothing));
-    let diff = Diff::new([(id.clone(), old, new)]);
-    Ok(Json(ConfigDiff {
-        name,
-        revision: revision.get(),
-        against,
-        changes: changes.into_iter().map(|change| key_change(change, entry.as_ref())).collect(),
-        document: diff.documents().first().map(DocumentDiffAnswer::new),
-    }))
+    let found = differences(old.as_deref().unwrap_or(&nothing), new.as_deref().unwrap_or(&nothing));
+    let mut left = KEY_CHANGES_BYTES_MAX;
+    let long = |change: &KeyDifference, left: usize| {
+        let value = |value: &Option<Value>| value.as_ref().map_or(4, |value| json_bytes(value, left));
+        change.path.as_str().len() + value(&change.from) + value(&change.to)
+    };
+    let fits = found.iter().take_while(|change| {
+        let bytes = long(change, left);
+        let fits = bytes <= left;
+        left = left.saturating_sub(bytes);
+        fits
+    });
+    let (shown, all) = (fits.count(), found.len());
+    let changes = found.into_iter().take(shown).map(|change| key_change(change, entry)).collect();
+    let diff = Diff::new([(id, old, new)]);
+    Ok((changes, all - shown, diff.documents().first().map(|one| maker.make(one))))
 }
 
 fn key_change(change: KeyDifference, entry: Option<&Arc<Entry>>) -> KeyChangeAnswer {
@@ -210,7 +248,7 @@ pub(crate) async fn rollback_config(
     let mut edit = params.edit(author, vec![Change::put(id, Value::clone(&then))]);
     edit.trigger = Trigger::Manual;
     let submitted = submit(&app, &params, edit).await?;
-    Ok(answer(&app, &params, submitted))
+    Ok(answer(&app, &params, submitted).await)
 }
 
 /// The document of a config.

@@ -7,7 +7,9 @@ mod log_database;
 mod own;
 mod part;
 mod reload;
+mod scope;
 mod settings;
+mod starting;
 
 use midflight_config::{Masked, differences};
 use midflight_core::Diff;
@@ -19,6 +21,7 @@ use crate::app::App;
 use crate::wire::{ConfigEffects, MaskedAnswer};
 
 pub use own::OwnConfig;
+pub use scope::WebhookScope;
 pub use settings::{
     BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
     RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction, WebhookSettings,
@@ -27,8 +30,9 @@ pub use settings::{
 pub(crate) use exchange::Exchanged;
 pub(crate) use hints_redis::HintsRedis;
 pub(crate) use log_database::LogDatabase;
-pub(crate) use own::{document, settings};
+pub(crate) use own::settings;
 pub(crate) use part::{Part, llm_place, log_place, own_id};
+pub(crate) use starting::{boot, left_out, try_again};
 
 /// The routes of configs.
 pub(crate) fn routes() -> OpenApiRouter<App> {

@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use midflight_app::{AppError, Boot};
-use midflight_config::{Origin, Shape};
+use midflight_app::{AppError, Boot, Process, References};
+use midflight_config::{OperatorContents, Origin, Redactor, Shape};
 use midflight_source::FileOptions;
-use midflight_store::{Store, StoreError};
 use serde_json::Value;
 
 use super::part::own_id;
@@ -24,6 +23,11 @@ pub struct OwnConfig {
     pub file: Option<PathBuf>,
     /// How the file is followed.
     pub file_options: FileOptions,
+    /// What documents of the log may refer to: by default nothing. The file is the operator's, and refers to anything.
+    pub references: References,
+    /// What learns every secret of the config, and keeps it out of messages.
+    pub redactor: Redactor,
+    contents: OperatorContents,
     variables: Vec<(String, String)>,
     covers: Vec<(&'static str, String, Origin)>,
 }
@@ -79,7 +83,8 @@ impl OwnConfig {
 
     /// What is declared of the config, with what is laid over it.
     pub(crate) fn shape(&self) -> Shape<Settings> {
-        let mut shape = Settings::shape().env(PREFIX, self.variables.iter().cloned());
+        let shape = Settings::shape().env(PREFIX, self.variables.iter().cloned());
+        let mut shape = shape.redacted_by(self.redactor.clone()).operated_by(self.contents.clone());
         for (path, text, by) in &self.covers {
             shape = shape.cover(path, text, by.clone());
         }
@@ -90,12 +95,17 @@ impl OwnConfig {
         }
     }
 
+    /// What references in it are read from.
+    pub(crate) fn around(&self) -> Process {
+        Process::new(self.references.clone())
+    }
+
     /// Reads the config: of the file, or of the document without one.
     ///
     /// # Errors
     /// [`AppError::Config`] with everything that is wrong with it.
     pub(crate) fn read(&self, document: Option<&Arc<Value>>) -> Result<Boot, AppError> {
-        Boot::read(own_id(), &self.shape(), self.file.clone(), document)
+        Boot::read(own_id(), &self.shape(), &self.around(), self.file.clone(), document)
     }
 
     /// The config as it is before anything of the log was read.
@@ -111,10 +121,4 @@ impl OwnConfig {
 pub(crate) fn settings(boot: &Boot) -> Result<Settings, AppError> {
     let settings = boot.entry().typed::<Settings>();
     settings.map(|settings| Settings::clone(&settings)).ok_or(AppError::NotServed)
-}
-
-/// What the log says that the config is.
-pub(crate) async fn document(store: &dyn Store) -> Result<Option<Arc<Value>>, StoreError> {
-    let (_, heads) = store.heads(&[own_id()]).await?;
-    Ok(heads.into_iter().flatten().next().and_then(|document| document.body))
 }

@@ -11,6 +11,7 @@ use midflight_core::{Pointer, Problem, Problems};
 use midflight_store::{PostgresOptions, PostgresUrl};
 use serde::{Deserialize, Serialize};
 
+use super::scope::WebhookScope;
 use crate::{BusPlace, StorePlace};
 
 /// The name of a server's own config among all.
@@ -158,6 +159,9 @@ pub struct WebhookSettings {
     /// What it does.
     #[serde(default)]
     pub action: WebhookAction,
+    /// Which documents it may change, with the action `apply`.
+    #[serde(default)]
+    pub scope: WebhookScope,
 }
 
 /// What a webhook does.
@@ -266,6 +270,10 @@ impl Settings {
                 let path = Pointer::parse("/webhooks").key(name).key("secret");
                 let message = "takes at least 24 characters, so that nobody guesses it";
                 add(path.as_str(), "out_of_bounds", message.to_owned());
+            }
+            if let Err(message) = hook.scope.check() {
+                let path = Pointer::parse("/webhooks").key(name).key("scope");
+                add(path.as_str(), "out_of_bounds", message);
             }
         }
         for name in self.metrics.labels.keys().filter(|name| !is_label(name)) {

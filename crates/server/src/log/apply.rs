@@ -29,7 +29,7 @@ pub(super) async fn apply(
     let changes = changes(request.changes)?;
     let params = params.or_reason(request.reason);
     let submitted = submit(&app, &params, params.edit(author, changes)).await?;
-    Ok(answer(&app, &params, submitted))
+    Ok(answer(&app, &params, submitted).await)
 }
 
 /// The changes of a request.

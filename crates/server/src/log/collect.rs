@@ -1,15 +1,15 @@
 //! Gathers documents from the log: every one under a prefix, or every one that two revisions differ in.
 
-use std::collections::BTreeSet;
-
-use midflight_core::{Diff, Document, DocumentId, KindName, RevisionNumber};
-use midflight_store::{DocumentQuery, StoreError};
+use midflight_core::{Diff, DocumentId, KindName, RevisionNumber};
+use midflight_store::{ChangedQuery, DocumentQuery, StoreError, StoredDocument};
 
 use crate::app::App;
 use crate::problem::{ApiError, Code};
 
-/// How many revisions or documents are read from the store at once.
+/// How many documents are read from the store at once.
 const PAGE: u32 = 500;
+/// How many bytes of bodies are read from the store at once.
+const PAGE_BYTES_MAX: u64 = 1 << 20;
 
 /// Every document of a kind whose name starts so, as of one revision.
 pub(crate) async fn every(
@@ -17,7 +17,7 @@ pub(crate) async fn every(
     kind: &KindName,
     prefix: &str,
     at: RevisionNumber,
-) -> Result<Vec<Document>, StoreError> {
+) -> Result<Vec<DocumentId>, StoreError> {
     let mut found = Vec::new();
     let mut after = None;
     loop {
@@ -27,14 +27,49 @@ pub(crate) async fn every(
             after,
             at: Some(at),
             limit: PAGE,
+            bytes_max: Some(PAGE_BYTES_MAX),
+            ..DocumentQuery::default()
         };
         let page = app.engine.store().documents(query).await?;
-        found.extend(page.items);
+        found.extend(page.items.into_iter().map(|document| document.id));
         after = page.next;
         if after.is_none() {
             return Ok(found);
         }
     }
+}
+
+/// A document as its log has it, as of a revision or now; none when it is not there then.
+pub(crate) async fn stored(
+    app: &App,
+    id: &DocumentId,
+    at: Option<RevisionNumber>,
+) -> Result<Option<StoredDocument>, StoreError> {
+    if at == Some(RevisionNumber::ZERO) {
+        return Ok(None);
+    }
+    // Of the names that start with one, it is the first.
+    let query = DocumentQuery {
+        kind: Some(id.kind.clone()),
+        name_prefix: id.name.to_string(),
+        at,
+        limit: 1,
+        ..DocumentQuery::default()
+    };
+    let found = app.engine.store().documents(query).await?.items.into_iter().next();
+    Ok(found.filter(|document| document.id == *id))
+}
+
+/// The documents that were changed between two revisions, in whichever order, after that one.
+pub(super) async fn changed(
+    app: &App,
+    from: RevisionNumber,
+    to: RevisionNumber,
+    after_id: Option<DocumentId>,
+) -> Result<midflight_store::Page<DocumentId, DocumentId>, StoreError> {
+    let (after, upto) = (from.min(to), from.max(to));
+    let query = ChangedQuery { after, upto, after_id, limit: PAGE, ..ChangedQuery::default() };
+    app.engine.store().changed(query).await
 }
 
 /// What differs from the state of the log at `from` to its state at `to`, in documents that `wanted` says yes to.
@@ -44,19 +79,11 @@ pub(super) async fn between(
     to: RevisionNumber,
     wanted: impl Fn(&DocumentId) -> bool,
 ) -> Result<Diff, ApiError> {
-    let (first, last) = (from.min(to), from.max(to));
-    let mut ids = BTreeSet::new();
-    let mut position = first;
-    while position < last {
-        let page = app.engine.store().since(position, PAGE).await?;
-        let Some(newest) = page.last() else {
-            let head = app.engine.store().head().await?.number;
-            return Err(StoreError::NoSuchRevision { asked: last, head }.into());
-        };
-        position = newest.revision.number;
-        let inside = page.iter().filter(|one| one.revision.number <= last);
-        let changed = inside.flat_map(|one| one.revision.changes.iter().map(|change| &change.id));
-        ids.extend(changed.filter(|id| wanted(id)).cloned());
+    let mut ids = Vec::new();
+    let mut after = None;
+    loop {
+        let page = changed(app, from, to, after).await?;
+        ids.extend(page.items.into_iter().filter(|id| wanted(id)));
         let max = app.limits.diff_documents_max;
         if ids.len() > max {
             let detail = format!(
@@ -64,6 +91,10 @@ pub(super) async fn between(
                  nearer revision"
             );
             return Err(ApiError::new(Code::TooLarge, detail));
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
         }
     }
     let mut documents = Vec::with_capacity(ids.len());

@@ -1,18 +1,20 @@
 //! Documents of any kind: list, read, put, delete, and their versions.
 
-use axum::Json;
+use axum::Extension;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, Precondition};
-use midflight_store::DocumentQuery;
+use midflight_store::{DocumentQuery, StoredDocument};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
+use super::collect::stored;
 use crate::app::App;
-use crate::auth::Author;
+use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
+use crate::long_answer::{json, room_for_page};
 use crate::params::{self, InPath, PageParams, Params, etag, precondition};
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{DocumentAnswer, DocumentList, VersionAnswer, VersionList, WriteAnswer};
@@ -40,9 +42,10 @@ pub(super) struct ListParams {
     responses((status = 200, body = DocumentList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_documents(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(kind): InPath<String>,
     Params(list): Params<ListParams>,
-) -> Result<Json<DocumentList>, ApiError> {
+) -> Result<Response, ApiError> {
     let after = list.cursor.as_deref().map(|name| params::document(&kind, name)).transpose()?;
     let query = DocumentQuery {
         kind: Some(midflight_core::KindName::new(&kind)?),
@@ -50,23 +53,29 @@ pub(super) async fn list_documents(
         after,
         at: list.at.map(midflight_core::RevisionNumber::new),
         limit: params::limit(list.limit)?,
+        bytes_max: Some(app.limits.answer_bytes_max as u64),
+        ..DocumentQuery::default()
     };
+    let _room = room_for_page(&app, &caller).await?;
     let page = app.engine.store().documents(query).await?;
     let known = app.engine.kinds();
     if page.items.is_empty() && !known.iter().any(|known| *known == kind) {
         let detail = format!("there is no kind {kind:?}; there is {}", known.join(", "));
         return Err(ApiError::new(Code::NotFound, detail));
     }
-    Ok(Json(DocumentList {
+    let bytes = page.items.iter().map(StoredDocument::bytes).sum();
+    let list = move || DocumentList {
         items: page.items.iter().map(DocumentAnswer::from).collect(),
         next_cursor: page.next.map(|id| id.name.to_string()),
-    }))
+    };
+    json(bytes, list).await
 }
 
 /// Reads a document, or its versions when the path ends with `/versions`. A document whose own name ends so is reached
 /// with its last slash escaped (`%2F`).
 pub(super) async fn read_document(
     state: State<App>,
+    caller: Extension<Caller>,
     OriginalUri(uri): OriginalUri,
     InPath((kind, name)): InPath<(String, String)>,
     headers: HeaderMap,
@@ -76,8 +85,7 @@ pub(super) async fn read_document(
         Some(name) => {
             let page = axum::extract::Query::<PageParams>::try_from_uri(&uri);
             let page = page.map_err(|error| ApiError::new(Code::InvalidParameter, error.body_text()))?;
-            let listed = list_versions(state, InPath((kind, name.to_owned())), Params(page.0)).await?;
-            Ok(listed.into_response())
+            list_versions(state, caller, InPath((kind, name.to_owned())), Params(page.0)).await
         }
         None => get_document(state, InPath((kind, name)), headers).await,
     }
@@ -99,14 +107,17 @@ pub(super) async fn get_document(
 
 /// The answer that is a document, or 404.
 pub(crate) async fn read(app: &App, id: &DocumentId, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let (_, mut heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
-    let document =
-        heads.pop().flatten().filter(|document| document.body.is_some()).ok_or_else(|| absent(id))?;
-    let tag = etag(document.version);
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == tag) {
-        return Ok((axum::http::StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    if let Some(known) = headers.get(header::IF_NONE_MATCH) {
+        let head = app.engine.store().document_head(id).await?;
+        let tag = head.filter(|head| !head.deleted).map(|head| etag(head.version));
+        if let Some(tag) = tag.filter(|tag| tag == known) {
+            return Ok((axum::http::StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        }
     }
-    Ok(([(header::ETAG, tag)], Json(DocumentAnswer::from(&document))).into_response())
+    let document = stored(app, id, None).await?.ok_or_else(|| absent(id))?;
+    let tag = etag(document.version);
+    let answer = json(document.bytes(), move || DocumentAnswer::from(&document)).await?;
+    Ok(([(header::ETAG, tag)], answer).into_response())
 }
 
 /// The error for a document that is not there.
@@ -121,19 +132,25 @@ pub(crate) fn absent(id: &DocumentId) -> ApiError {
     responses((status = 200, body = VersionList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_versions(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath((kind, name)): InPath<(String, String)>,
     Params(page): Params<PageParams>,
-) -> Result<Json<VersionList>, ApiError> {
+) -> Result<Response, ApiError> {
     let id = params::document(&kind, &name)?;
     let before = page.number()?;
-    let versions = app.engine.store().versions(&id, before, page.limit()?).await?;
+    let bytes_max = Some(app.limits.answer_bytes_max as u64);
+    let limit = page.limit()?;
+    let _room = room_for_page(&app, &caller).await?;
+    let versions = app.engine.store().versions(&id, before, limit, bytes_max).await?;
     if versions.items.is_empty() && before.is_none() {
         return Err(absent(&id));
     }
-    Ok(Json(VersionList {
+    let bytes = versions.items.iter().map(|version| version.document.bytes()).sum();
+    let list = move || VersionList {
         items: versions.items.iter().map(VersionAnswer::from).collect(),
         next_cursor: versions.next.map(|version| version.to_string()),
-    }))
+    };
+    json(bytes, list).await
 }
 
 /// Puts a document: creates it (201), changes it, or finds it unchanged (200).
@@ -167,7 +184,7 @@ pub(crate) async fn put(
 ) -> Result<Response, ApiError> {
     let change = Change::put(id, body).when(precondition(headers)?);
     let submitted = submit(app, params, params.edit(author, vec![change])).await?;
-    Ok(answer(app, params, submitted))
+    Ok(answer(app, params, submitted).await)
 }
 
 /// Deletes a document; its versions stay in the log.
@@ -203,5 +220,5 @@ pub(crate) async fn delete(
     }
     let change = Change::delete(id.clone()).when(asked);
     let submitted = submit(app, params, params.edit(author, vec![change])).await?;
-    Ok(answer(app, params, submitted))
+    Ok(answer(app, params, submitted).await)
 }

@@ -3,6 +3,7 @@
 mod adopt;
 mod apply;
 mod collect;
+mod compare;
 pub(crate) mod documents;
 mod lenient;
 pub(crate) mod reloads;
@@ -20,7 +21,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 
 pub(crate) use apply::changes;
-pub(crate) use collect::every;
+pub(crate) use collect::{every, stored};
 
 /// The documents' own paths, whose names may have slashes, so the router gets them as one wildcard.
 #[derive(OpenApi)]

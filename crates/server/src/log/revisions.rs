@@ -1,25 +1,30 @@
 //! Revisions: list, read, compare, and bring a state back.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use axum::{Extension, Json};
 use midflight_core::{Change, DocumentId, DocumentName, Edit, Precondition, RevisionNumber, Trigger};
 use midflight_engine::SCHEDULES;
-use midflight_store::{RevisionQuery, StoreError};
+use midflight_store::{DocumentQuery, ListedRevision, RevisionQuery, StoreError, StoredDocument};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::collect::between;
+use super::compare::{self, Compared};
 use crate::app::App;
-use crate::auth::Author;
+use crate::auth::{Author, Caller};
 use crate::body::OptionalJsonBody;
-use crate::params::{self, InPath, Params};
-use crate::problem::{ApiError, ProblemBody};
+use crate::long_answer::{json, room_for_document, room_for_page};
+use crate::params::{self, InPath, PageParams, Params};
+use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{
-    DocumentAnswer, DocumentDiffAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList,
-    WriteAnswer,
+    CHANGES_LISTED_MAX, CHANGES_SHOWN_MAX, DocumentAnswer, RevisionAnswer, RevisionDetail, RevisionDiff,
+    RevisionList, WriteAnswer,
 };
 use crate::write::{ComputedTries, WriteParams, answer};
+
+/// How many documents of a revision or of a diff a page has unless asked.
+const DOCUMENTS_DEFAULT: u32 = 500;
 
 /// Which revisions to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -45,6 +50,7 @@ pub(super) async fn list_revisions(
         kind: params::kind(list.kind.as_deref())?,
         before: params::number_cursor(list.cursor.as_deref())?.map(RevisionNumber::new),
         limit: params::limit(list.limit)?,
+        changes_max: Some(CHANGES_LISTED_MAX),
     };
     let page = app.engine.store().revisions(query).await?;
     Ok(Json(RevisionList {
@@ -55,25 +61,53 @@ pub(super) async fn list_revisions(
 
 /// One entry of the log with the documents it made.
 #[utoipa::path(get, path = "/api/v1/revisions/{number}", tag = "log",
-    params(("number" = u64, Path, description = "The revision")),
+    params(("number" = u64, Path, description = "The revision"), PageParams),
     responses((status = 200, body = RevisionDetail), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_revision(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(number): InPath<u64>,
-) -> Result<Json<RevisionDetail>, ApiError> {
-    let asked = RevisionNumber::new(number);
-    let page = match number.checked_sub(1) {
-        Some(before) => app.engine.store().since(RevisionNumber::new(before), 1).await?,
-        None => Vec::new(),
+    Params(page): Params<PageParams>,
+) -> Result<Response, ApiError> {
+    let query = DocumentQuery {
+        made_by: Some(RevisionNumber::new(number)),
+        after: cursor(page.text())?,
+        limit: page.limit_or(DOCUMENTS_DEFAULT)?,
+        bytes_max: Some(app.limits.answer_bytes_max as u64),
+        ..DocumentQuery::default()
     };
-    let Some(one) = page.into_iter().find(|one| one.revision.number == asked) else {
-        let head = app.engine.store().head().await?.number;
-        return Err(StoreError::NoSuchRevision { asked, head }.into());
+    let listed = listed(&app, RevisionNumber::new(number)).await?;
+    let _room = room_for_page(&app, &caller).await?;
+    let found = app.engine.store().documents(query).await?;
+    let bytes = found.items.iter().map(StoredDocument::bytes).sum();
+    let detail = move || RevisionDetail {
+        revision: RevisionAnswer::from(&listed),
+        documents: found.items.iter().map(DocumentAnswer::from).collect(),
+        next_cursor: found.next.map(|id| id.to_string()),
     };
-    Ok(Json(RevisionDetail {
-        revision: RevisionAnswer::from(&one.revision),
-        documents: one.documents.iter().map(DocumentAnswer::from).collect(),
-    }))
+    json(bytes, detail).await
+}
+
+/// A revision that can be read in full.
+async fn listed(app: &App, asked: RevisionNumber) -> Result<ListedRevision, ApiError> {
+    let store = app.engine.store();
+    let changes_max = Some(CHANGES_SHOWN_MAX);
+    let query = RevisionQuery { before: Some(asked.next()), limit: 1, changes_max, kind: None };
+    let newest = store.revisions(query).await?.items.pop();
+    if let Some(listed) = newest.filter(|listed| listed.revision.number == asked) {
+        return Ok(listed);
+    }
+    let (first, head) = (store.first().await?, store.head().await?.number);
+    Err(match asked != RevisionNumber::ZERO && asked < first {
+        true => StoreError::Compacted { asked, first }.into(),
+        false => StoreError::NoSuchRevision { asked, head }.into(),
+    })
+}
+
+/// A cursor that is a document.
+fn cursor(text: Option<&str>) -> Result<Option<DocumentId>, ApiError> {
+    let wrong = |_| ApiError::new(Code::InvalidParameter, "cursor is not one that this list gave");
+    text.map(str::parse).transpose().map_err(wrong)
 }
 
 /// What to compare a revision with.
@@ -83,21 +117,38 @@ pub(super) async fn get_revision(
 pub(super) struct DiffParams {
     /// The revision to compare with; the one before without.
     against: Option<u64>,
+    /// Show the diffs as unified text too.
+    #[serde(default)]
+    text: bool,
+    /// How many documents at most; 500 unless said, at most 500.
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
-/// What differs between the states of the log at two revisions.
+/// What differs between the states of the log at two revisions. A page ends with `diff_bytes_max`, after `diff_ms_max`, or
+/// with `limit` documents; ask on with its `next_cursor`.
 #[utoipa::path(get, path = "/api/v1/revisions/{number}/diff", tag = "log",
     params(("number" = u64, Path, description = "The revision"), DiffParams),
     responses((status = 200, body = RevisionDiff), (status = "default", body = ProblemBody)))]
 pub(super) async fn diff_revisions(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(number): InPath<u64>,
     Params(params): Params<DiffParams>,
 ) -> Result<Json<RevisionDiff>, ApiError> {
+    let limit = params::limit(Some(params.limit.unwrap_or(DOCUMENTS_DEFAULT)))?;
+    let after = cursor(params.cursor.as_deref())?;
     let against = params.against.unwrap_or(number.saturating_sub(1));
-    let (from, to) = (RevisionNumber::new(against), RevisionNumber::new(number));
-    let diff = between(&app, from, to, |_| true).await?;
-    Ok(Json(RevisionDiff { against, revision: number, documents: DocumentDiffAnswer::all(&diff) }))
+    let range = (RevisionNumber::new(against), RevisionNumber::new(number));
+    let _room = room_for_document(&app, &caller).await?;
+    let Compared { documents, next } = compare::page(&app, range, after, limit, params.text).await?;
+    Ok(Json(RevisionDiff {
+        against,
+        revision: number,
+        documents,
+        next_cursor: next.map(|id| id.to_string()),
+    }))
 }
 
 /// What of a state to bring back.
@@ -157,7 +208,7 @@ pub(super) async fn restore(
         let changes: Vec<Change> = back.changes().into_iter().map(|change| change.when(unchanged)).collect();
         let edit = Edit { trigger: Trigger::Manual, ..params.edit(author.clone(), changes) };
         if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
-            return Ok(answer(&app, &params, submitted));
+            return Ok(answer(&app, &params, submitted).await);
         }
     }
 }

@@ -70,7 +70,7 @@ pub(super) async fn cancel_schedule(
 
 /// A schedule with who made it; none when it was done or cancelled in this moment.
 async fn told(app: &App, scheduled: &Scheduled) -> Result<Option<ScheduleAnswer>, ApiError> {
-    let newest = app.engine.store().versions(&scheduled.id, None, 1).await?.items.pop();
+    let newest = app.engine.store().versions(&scheduled.id, None, 1, None).await?.items.pop();
     let newest = newest.filter(|version| version.document.body.is_some());
     Ok(newest.map(|version| ScheduleAnswer::new(scheduled, &version)))
 }

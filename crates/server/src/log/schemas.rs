@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::href::escaped;
 use crate::params::InPath;
 use crate::problem::{ApiError, Code, ProblemBody};
 
@@ -38,7 +39,7 @@ pub(super) struct SchemaList {
     responses((status = 200, body = SchemaList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_schemas(State(app): State<App>) -> Json<SchemaList> {
     let info = |(kind, schema): (String, midflight_engine::DocumentSchema)| SchemaInfo {
-        href: format!("/api/v1/schemas/{kind}/{}", schema.title),
+        href: format!("/api/v1/schemas/{}/{}", escaped(&kind), escaped(schema.title)),
         kind,
         title: schema.title,
         names: schema.names,

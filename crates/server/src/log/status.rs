@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use midflight_core::RevisionNumber;
-use midflight_store::{SeenReplica, StoreError};
+use midflight_store::{RevisionQuery, StoreError};
 
 use crate::app::App;
 use crate::directories;
 use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{Answering, ReplicaAnswer, ReplicaList, StatusAnswer, stamp};
+use crate::wire::{Answering, Missing, ReplicaAnswer, ReplicaList, StatusAnswer, stamp};
 
 /// Desired, served and last refused, of this replica and of each kind.
 #[utoipa::path(get, path = "/api/v1/status", tag = "log",
@@ -25,39 +25,46 @@ pub(super) async fn get_status(State(app): State<App>) -> Json<StatusAnswer> {
     Json(StatusAnswer::new(&app.engine.status(), answering))
 }
 
-/// The replicas that follow the log and were heard of in the last five minutes. While the log is away: this one.
+/// The replicas that follow the log and reported in the last five minutes. While the log is unavailable: this one.
 #[utoipa::path(get, path = "/api/v1/replicas", tag = "log",
     responses((status = 200, body = ReplicaList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_replicas(State(app): State<App>) -> Result<Json<ReplicaList>, ApiError> {
-    let (seen, head) = match everyone(&app).await {
-        Err(StoreError::Unavailable(_)) => (vec![app.engine.this_replica()], app.engine.status().desired),
+    let items = match everyone(&app).await {
+        Err(StoreError::Unavailable(_)) => vec![alone(&app)],
         answered => answered?,
     };
-    let (mut items, now) = (Vec::with_capacity(seen.len()), Timestamp::now());
+    Ok(Json(ReplicaList { items, next_cursor: None }))
+}
+
+async fn everyone(app: &App) -> Result<Vec<ReplicaAnswer>, StoreError> {
+    let seen = app.engine.replicas().await?;
+    let (head, now) = (app.engine.store().head().await?.number, Timestamp::now());
+    let mut items = Vec::with_capacity(seen.len());
     let mut waiting = BTreeMap::new();
     for one in &seen {
         let applied = one.replica.applied;
         if applied < head && !waiting.contains_key(&applied) {
-            waiting.insert(applied, waiting_since(&app, applied).await?);
+            waiting.insert(applied, waiting_since(app, applied).await?);
         }
-        let since = waiting.get(&applied).copied().flatten();
-        items.push(ReplicaAnswer::new(one, now, since));
+        let missing = match waiting.get(&applied) {
+            None => Missing::Nothing,
+            Some(since) => since.map_or(Missing::Unknown, Missing::Since),
+        };
+        items.push(ReplicaAnswer::new(one, now, missing));
     }
-    Ok(Json(ReplicaList { items, next_cursor: None }))
+    Ok(items)
 }
 
-async fn everyone(app: &App) -> Result<(Vec<SeenReplica>, RevisionNumber), StoreError> {
-    let seen = app.engine.replicas().await?;
-    Ok((seen, app.engine.store().head().await?.number))
+/// This replica, while nothing is known of the others nor of the log.
+fn alone(app: &App) -> ReplicaAnswer {
+    ReplicaAnswer::new(&app.engine.this_replica(), Timestamp::now(), Missing::Unknown)
 }
 
-/// When the first revision after that one came into the log.
-async fn waiting_since(app: &App, applied: RevisionNumber) -> Result<Option<Timestamp>, ApiError> {
-    let waiting = app.engine.store().since(applied, 1).await;
-    match waiting {
-        Ok(waiting) => Ok(waiting.first().map(|one| one.revision.created_at)),
-        // One that was away for so long that what it waits for is compacted: it will read everything anew.
-        Err(StoreError::Compacted { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+/// When the first revision after that one came into the log; none when that cannot be read any more.
+async fn waiting_since(app: &App, applied: RevisionNumber) -> Result<Option<Timestamp>, StoreError> {
+    let before = Some(applied.next().next());
+    let query = RevisionQuery { before, limit: 1, changes_max: Some(0), ..RevisionQuery::default() };
+    let listed = app.engine.store().revisions(query).await?.items.pop();
+    // A replica that was gone until what it needs was compacted reads everything again.
+    Ok(listed.filter(|one| one.revision.number > applied).map(|one| one.revision.created_at))
 }

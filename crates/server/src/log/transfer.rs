@@ -1,23 +1,25 @@
 //! Export and import: all documents as a YAML stream, and such a stream as one revision.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use midflight_core::{Change, Document, DocumentId, KindName, RevisionNumber};
+use midflight_core::{Change, DocumentId, KindName, RevisionNumber};
 use midflight_engine::SCHEDULES;
 use midflight_source::{FileProblem, duplicates, locate_all, parse_documents, write_documents};
-use midflight_store::DocumentQuery;
+use midflight_store::{DocumentQuery, StoredDocument};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::lenient::{APPLIED, all_that_is_wrong, is_lenient, submit_what_holds};
 use crate::app::App;
-use crate::auth::Author;
+use crate::auth::{Author, Caller};
 use crate::body::{media_type, receive};
+use crate::byte_budget::HeldBytes;
 use crate::params::{self, Params};
 use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
 use crate::wire::WriteAnswer;
@@ -25,6 +27,10 @@ use crate::write::{WriteParams, answer_without, submit};
 
 /// How many documents are read from the store at once.
 const PAGE: u32 = 500;
+/// How many bytes of bodies are read from the store at once.
+const PAGE_BYTES_MAX: u64 = 512 << 10;
+/// What one export occupies: the bodies of a page, and the same as YAML on its way out.
+const EXPORT_BYTES: usize = 2 << 20;
 /// The header that says which revision an export is of.
 const REVISION: &str = "x-midflight-revision";
 
@@ -44,13 +50,16 @@ pub(super) struct ExportParams {
         (status = "default", body = ProblemBody)))]
 pub(super) async fn export(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     Params(params): Params<ExportParams>,
 ) -> Result<Response, ApiError> {
     let kind = params::kind(params.kind.as_deref())?;
     let at = app.engine.store().head().await?.number;
     let headers =
         [(header::CONTENT_TYPE, "application/yaml".to_owned()), (REVISION.parse()?, at.to_string())];
-    let exporter = Exporter { app, kind, at, after: None, state: Exporting::First };
+    let _room = app.answers.take(&caller, EXPORT_BYTES).await?;
+    let is_over = at == RevisionNumber::ZERO;
+    let exporter = Exporter { app, kind, at, after: None, has_written: false, is_over, _room };
     let chunks = unfold(exporter, |mut exporter| async move {
         let chunk = exporter.next().await?;
         Some((chunk, exporter))
@@ -64,31 +73,25 @@ impl From<header::InvalidHeaderName> for ApiError {
     }
 }
 
-#[derive(PartialEq)]
-enum Exporting {
-    First,
-    Going,
-    Over,
-}
-
 struct Exporter {
     app: App,
     kind: Option<KindName>,
     at: RevisionNumber,
     after: Option<DocumentId>,
-    state: Exporting,
+    has_written: bool,
+    is_over: bool,
+    /// What a page and its text occupy while the export goes on.
+    _room: HeldBytes,
 }
 
 impl Exporter {
     /// The text of the next page. An error cuts the connection, so nobody takes half an export for a whole one.
     async fn next(&mut self) -> Option<Result<Bytes, String>> {
-        if self.state == Exporting::Over || self.at == RevisionNumber::ZERO {
+        if self.is_over {
             return None;
         }
         let page = self.page().await;
-        if page.is_err() {
-            self.state = Exporting::Over;
-        }
+        self.is_over |= page.is_err();
         Some(page)
     }
 
@@ -98,24 +101,41 @@ impl Exporter {
             after: self.after.take(),
             at: Some(self.at),
             limit: PAGE,
+            bytes_max: Some(PAGE_BYTES_MAX),
             ..DocumentQuery::default()
         };
-        let page = self.app.engine.store().documents(query).await.map_err(|error| error.to_string())?;
-        // What waits for its time in one place is not to be done in another, nor once more from a copy.
-        let wanted = |document: &&Document| self.kind.is_some() || document.id.kind.as_str() != SCHEDULES;
-        let bodies = page
-            .items
-            .iter()
-            .filter(wanted)
-            .filter_map(|document: &Document| document.body.as_deref().map(|body| (&document.id, body)));
-        let mut text = write_documents(bodies).map_err(|error| error.to_string())?;
-        if self.state == Exporting::Going && !text.is_empty() {
+        let mut page = self.app.engine.store().documents(query).await.map_err(|error| error.to_string())?;
+        if self.kind.is_none() {
+            // What waits for its time in one place is not to be done in another, nor once more from a copy.
+            page.items.retain(|document| document.id.kind.as_str() != SCHEDULES);
+        }
+        let turn = self.app.exports.acquire().await.map_err(|error| error.to_string())?;
+        let written = tokio::task::spawn_blocking(move || yaml(&page.items)).await;
+        drop(turn);
+        let mut text = written.map_err(|error| error.to_string())??;
+        if self.has_written && !text.is_empty() {
             text.insert_str(0, "---\n");
         }
+        self.has_written |= !text.is_empty();
         self.after = page.next;
-        self.state = if self.after.is_some() { Exporting::Going } else { Exporting::Over };
+        self.is_over = self.after.is_none();
         Ok(text.into())
     }
+}
+
+/// The documents as YAML, each parsed by itself.
+fn yaml(documents: &[StoredDocument]) -> Result<String, String> {
+    let mut text = String::new();
+    for document in documents {
+        let parsed = document.parse().map_err(|error| error.to_string())?;
+        let body = parsed.body.as_deref().map(|body| (&parsed.id, body));
+        let one = write_documents(body).map_err(|error| error.to_string())?;
+        if !text.is_empty() && !one.is_empty() {
+            text.push_str("---\n");
+        }
+        text.push_str(&one);
+    }
+    Ok(text)
 }
 
 /// Puts every document of a YAML stream (or of JSON) as one revision, or none of them with all that is wrong. With
@@ -158,7 +178,7 @@ pub(super) async fn import(
         Ok((submitted, skipped)) => {
             let skipped = tokio::task::spawn_blocking(move || placed(skipped)).await;
             let skipped = skipped.map_err(|error| ApiError::internal(&error))?;
-            let response = answer_without(&app, &params, submitted, skipped);
+            let response = answer_without(&app, &params, submitted, skipped).await;
             Ok(if lenient { ([APPLIED], response).into_response() } else { response })
         }
         Err(mut error) => {

@@ -13,15 +13,16 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use midflight_core::{KindName, RevisionNumber};
 use midflight_live::Changes;
-use midflight_store::{Appended, StoreError};
+use midflight_store::StoreError;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::params::{self, Params};
-use crate::problem::{ApiError, Code, ProblemBody};
-use crate::wire::RevisionAnswer;
+use crate::problem::{ApiError, Code, ProblemBody, items};
+use crate::recent::Summary;
+use crate::wire::WatchedRevision;
 
 /// Where to begin, and what to hear of.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -36,7 +37,11 @@ pub(super) struct WatchParams {
 
 /// Every revision as it goes live here, as server-sent events.
 ///
-/// Each event `revision` has the revision's number as its id and a `RevisionAnswer` as its data. A client that was cut
+/// Each event `revision` has the revision's number as its id and a `WatchedRevision` as its data. One that is `quarantined`
+/// did not go live on this replica, and says why. When what is left out of what is served changes, an event
+/// `quarantine_changed` has `{"position": 12, "quarantined": [9], "released": [7]}`: all that are left out now, and those
+/// that no longer are, since they are valid now or a later revision replaced their documents. It comes at the beginning
+/// too; a stream that begins without it is of a replica that leaves nothing out. A client that was cut
 /// off goes on with `Last-Event-ID` (browsers do by themselves) or `?since=`. The stream ends with an event `stopping`
 /// when the server stops, or `interrupted` when the log cannot be read; go on from the last id then. A number that was
 /// compacted away is answered with 410 and where to start again.
@@ -57,16 +62,7 @@ pub(super) async fn watch(
     // Heard before looked, so that no change falls in between.
     let changes = app.engine.changes();
     let position = start(&app, &params, &headers).await?;
-    let watcher = Watcher {
-        app,
-        kind,
-        changes,
-        position,
-        served,
-        ready: VecDeque::new(),
-        over: false,
-        _permit: permit,
-    };
+    let watcher = Watcher::new(app, kind, changes, position, permit);
     let events = unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
@@ -89,8 +85,11 @@ async fn start(app: &App, params: &WatchParams, headers: &HeaderMap) -> Result<R
         return Err(StoreError::NoSuchRevision { asked, head }.into());
     }
     // Asked once before the stream begins, so that a compacted number is a 410 and no broken stream.
-    store.since(asked, 1).await?;
-    Ok(asked)
+    let first = store.first().await?;
+    match asked.next() < first {
+        true => Err(StoreError::Compacted { asked: asked.next(), first }.into()),
+        false => Ok(asked),
+    }
 }
 
 struct Watcher {
@@ -102,12 +101,26 @@ struct Watcher {
     /// The newest revision that was seen to be served.
     served: RevisionNumber,
     ready: VecDeque<Event>,
+    /// What is left out, as this watcher knows it.
+    quarantined: Vec<RevisionNumber>,
     over: bool,
     /// Gives the place of this watcher back when it goes.
     _permit: OwnedSemaphorePermit,
 }
 
 impl Watcher {
+    fn new(
+        app: App,
+        kind: Option<KindName>,
+        changes: Changes,
+        position: RevisionNumber,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let (ready, quarantined) = (VecDeque::new(), Vec::new());
+        let served = RevisionNumber::ZERO;
+        Self { app, kind, changes, position, served, ready, quarantined, over: false, _permit: permit }
+    }
+
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -138,38 +151,64 @@ impl Watcher {
 
     /// Reads what is new, as far as it is served.
     async fn look(&mut self) -> Result<(), StoreError> {
-        let served = self.app.engine.served();
+        let world = self.app.engine.world();
+        let (served, quarantined) = (world.revision(), world.quarantined());
         if served < self.served {
             // Another log was adopted, whose revisions have the numbers of those that this watcher had.
             return Err(StoreError::NoSuchRevision { asked: self.served, head: served });
         }
         self.served = served;
         if self.position >= served {
+            self.see_quarantine(quarantined);
             return Ok(());
         }
         let page = self.app.recent.since(&**self.app.engine.store(), self.position, served).await?;
-        for one in page.iter().filter(|one| one.revision.number <= served) {
-            self.position = one.revision.number;
+        for one in page.iter().filter(|one| one.number <= served) {
+            self.position = one.number;
             if self.is_wanted(one) {
-                self.ready.push_back(event(one));
+                let is_quarantined = quarantined.contains(&one.number);
+                self.ready.push_back(self.event(one, is_quarantined));
             }
+        }
+        if self.position >= served {
+            self.see_quarantine(quarantined);
         }
         Ok(())
     }
 
-    fn is_wanted(&self, one: &Appended) -> bool {
-        let of_kind = |kind: &KindName| one.revision.changes.iter().any(|change| change.id.kind == *kind);
-        self.kind.as_ref().is_none_or(of_kind)
+    /// Says what is left out, if that is different from what was said.
+    fn see_quarantine(&mut self, now: &[RevisionNumber]) {
+        if self.quarantined == now {
+            return;
+        }
+        let numbers = |revisions: &[RevisionNumber]| revisions.iter().map(|it| it.get()).collect::<Vec<_>>();
+        let mut released = std::mem::replace(&mut self.quarantined, now.to_vec());
+        released.retain(|revision| !now.contains(revision));
+        let data = serde_json::json!({
+            "position": self.position.get(),
+            "quarantined": numbers(now),
+            "released": numbers(&released),
+        });
+        self.ready.push_back(Event::default().event("quarantine_changed").data(data.to_string()));
+    }
+
+    fn event(&self, one: &Summary, is_quarantined: bool) -> Event {
+        let event = Event::default().event("revision").id(one.number.to_string());
+        if !is_quarantined {
+            return event.data(&one.data);
+        }
+        // Cost: a copy of what is known of the engine; few revisions are left out.
+        let problems = self.app.engine.status().quarantined.get(&one.number).map(|it| items(&it.problems));
+        let watched = WatchedRevision::quarantined(&one.answer, problems.unwrap_or_default());
+        event.data(serde_json::to_string(&watched).unwrap_or_default())
+    }
+
+    fn is_wanted(&self, one: &Summary) -> bool {
+        self.kind.as_ref().is_none_or(|kind| one.kinds.contains(kind))
     }
 
     fn last(&mut self, name: &str) -> Event {
         self.over = true;
         Event::default().event(name).data(format!("{{\"position\":{}}}", self.position))
     }
-}
-
-fn event(one: &Appended) -> Event {
-    let event = Event::default().event("revision").id(one.revision.number.to_string());
-    let data = serde_json::to_string(&RevisionAnswer::from(&one.revision));
-    event.data(data.unwrap_or_default())
 }

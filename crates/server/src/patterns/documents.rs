@@ -41,7 +41,7 @@ pub(super) async fn create_pattern(
     };
     let change = Change::put(id, body).when(Precondition::Absent);
     let submitted = submit(&app, &params, params.edit(author, vec![change])).await?;
-    Ok(answer(&app, &params, submitted))
+    Ok(answer(&app, &params, submitted).await)
 }
 
 /// A name that says what the pattern says, and that another pattern hardly has.

@@ -65,7 +65,7 @@ pub(super) async fn list_patterns(
         q: params.q.map(|q| q.to_lowercase()),
     };
     let patterns = app.patterns.snapshot();
-    let revision = patterns.revision().get();
+    let (revision, quarantined) = (patterns.revision().get(), patterns.quarantined().into());
     let cursor = params.cursor;
     // Among a million, those that are wanted may be far apart; other requests must not wait for them.
     let found = tokio::task::spawn_blocking(move || page(&patterns, &filter, cursor.as_deref(), limit)).await;
@@ -74,7 +74,7 @@ pub(super) async fn list_patterns(
     for item in &mut items {
         item.count(usage.get(&item.id).copied().unwrap_or_default());
     }
-    Ok(Json(PatternList { items, next_cursor, revision }))
+    Ok(Json(PatternList { items, next_cursor, revision, quarantined }))
 }
 
 type Page = (Vec<PatternItem>, Vec<Arc<str>>, Option<String>);

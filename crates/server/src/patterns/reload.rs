@@ -63,7 +63,8 @@ async fn run(app: &App, author: &Author, body: ReloadPatterns) -> Result<Respons
         head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
     }
     let event = app.engine.reload(Trigger::Manual, &author.0, false).await?;
-    let revision = app.engine.served();
+    let world = app.engine.world();
+    let revision = world.revision();
     let mut replicas = vec![Ack::here(&app.replica_id, &event)];
     if app.backend.is_shared() {
         // The others look too, and say what they serve. That they cannot be told delays them and loses nothing.
@@ -99,6 +100,7 @@ async fn run(app: &App, author: &Author, body: ReloadPatterns) -> Result<Respons
         outcome: event.outcome.as_str(),
         patterns: app.patterns.load().pattern_count(),
         revision: revision.get(),
+        quarantined: world.quarantined().into(),
         reload_time_ms: ms(event.took),
         timestamp: stamp(event.started_at),
     };
@@ -120,6 +122,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Json<HotReloadMetrics> {
         patterns: patterns.pattern_count(),
         categories: patterns.categories().map(|(name, count)| (name.to_owned(), count)).collect(),
         revision: patterns.revision().get(),
+        quarantined: patterns.quarantined().into(),
         desired_revision: status.desired.get(),
         listening: bus.connected,
         reconnects: bus.reconnects,

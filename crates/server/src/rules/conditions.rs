@@ -36,6 +36,7 @@ pub(super) async fn list_conditions(
         next_cursor: items.last().filter(|_| more).map(|last| last.condition_id.clone()),
         items,
         revision: rules.revision().get(),
+        quarantined: rules.quarantined().into(),
     }))
 }
 

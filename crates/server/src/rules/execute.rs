@@ -5,12 +5,14 @@ use std::time::Instant;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use midflight_engine::Work;
 use midflight_rules::{ExecuteError, ExecuteRequest, RulesSnapshot};
 use serde::Serialize;
 
 use super::wire::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
 use crate::app::App;
 use crate::body::JsonBody;
+use crate::compute::TimeLimit;
 use crate::params::InPath;
 use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
 use crate::wire::ms;
@@ -72,11 +74,12 @@ pub(super) async fn batch(
         return Err(ApiError::new(Code::TooLarge, detail));
     }
     // A large batch takes long; other requests must not wait for it.
-    let done = tokio::task::spawn_blocking(move || run_all(&app, &body)).await;
-    done.map_err(|error| ApiError::internal(&error))?
+    let limit = TimeLimit { ms_max: app.limits.batch_ms_max, name: "batch_ms_max" };
+    let shared = app.clone();
+    app.compute.run(limit, move |work| run_all(&shared, &body, limit, work)).await?
 }
 
-fn run_all(app: &App, body: &BatchBody) -> Result<Response, ApiError> {
+fn run_all(app: &App, body: &BatchBody, limit: TimeLimit, work: &Work) -> Result<Response, ApiError> {
     let began = Instant::now();
     let rules = app.rules.load();
     let snapshot: &RulesSnapshot = &rules;
@@ -89,6 +92,7 @@ fn run_all(app: &App, body: &BatchBody) -> Result<Response, ApiError> {
     };
     let mut results = Vec::with_capacity(body.data_list.len());
     for data in &body.data_list {
+        work.go_on().map_err(|_| limit.exceeded())?;
         let request = ExecuteRequest {
             ruleset: body.ruleset.as_deref(),
             data,
@@ -115,7 +119,8 @@ fn run_all(app: &App, body: &BatchBody) -> Result<Response, ApiError> {
     summary.execution_time_ms = ms(began.elapsed());
     app.metrics.executed(began.elapsed());
     let revision = rules.revision().get();
-    json(&BatchAnswer { results, summary, registry_version: revision, revision })
+    let quarantined = rules.quarantined().into();
+    json(&BatchAnswer { results, summary, registry_version: revision, revision, quarantined })
 }
 
 fn refused(error: &ExecuteError) -> ApiError {

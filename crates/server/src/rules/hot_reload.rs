@@ -40,8 +40,9 @@ pub(crate) fn now(app: &App) -> HotReloadStatus {
         reload_count: reload_count(app),
         registry: registry(app, ended),
         revision: status.served.get(),
+        quarantined: app.engine.world().quarantined().into(),
         desired_revision: status.desired.get(),
-        fresh: age.is_some_and(|age| age.as_secs_f64() <= max_age_seconds as f64),
+        fresh: status.store.available && age.is_some_and(|age| age.as_secs_f64() <= max_age_seconds as f64),
         max_age_seconds,
     }
 }

@@ -39,6 +39,7 @@ pub(super) async fn list_rules(
         next_cursor: (end < total).then(|| end.to_string()),
         ruleset,
         revision: snapshot.revision().get(),
+        quarantined: snapshot.quarantined().into(),
     }))
 }
 

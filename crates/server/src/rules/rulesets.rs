@@ -35,6 +35,7 @@ pub(super) async fn list_rulesets(
         next_cursor: items.last().filter(|_| more).map(|last| last.ruleset.clone()),
         items,
         revision: rules.revision().get(),
+        quarantined: rules.quarantined().into(),
     }))
 }
 
@@ -97,11 +98,11 @@ pub(super) async fn delete_ruleset(
         if is_there {
             let rules = every(&app, &app.rules_kind, &format!("{ruleset}/"), head).await?;
             let unchanged = Precondition::UnchangedSince(head);
-            changes.extend(rules.into_iter().map(|rule| Change::delete(rule.id).when(unchanged)));
+            changes.extend(rules.into_iter().map(|rule| Change::delete(rule).when(unchanged)));
         }
         let edit = params.edit(author.clone(), changes);
         if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
-            return Ok(answer(&app, &params, submitted));
+            return Ok(answer(&app, &params, submitted).await);
         }
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn reload(
     };
     if later.is_said() || params.repeat {
         let submitted = submit_reload(&app, author, params.reason, later, params.repeat).await?;
-        return Ok(answer(&app, &WriteParams::default(), submitted));
+        return Ok(answer(&app, &WriteParams::default(), submitted).await);
     }
     let filter = FilteredBy {
         ruleset_id: body.ruleset_id.unwrap_or(Value::Null),
@@ -167,6 +167,7 @@ async fn run(app: &App, author: Author, anew: bool, filtered_by: FilteredBy) -> 
         filtered_by,
         outcome: event.outcome.as_str(),
         revision: rules.revision().get(),
+        quarantined: rules.quarantined().into(),
         reload: ReloadAnswer::from(&*event),
     };
     let status = match event.outcome {

@@ -2,11 +2,12 @@
 
 use midflight_config::{Entry, Masked};
 use midflight_core::{DocumentName, Pointer};
+use midflight_live::World;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::DocumentDiffAnswer;
+use super::{DocumentDiffAnswer, QuarantinedRevisions};
 
 /// A config in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -34,6 +35,8 @@ pub struct ConfigList {
     pub next_cursor: Option<String>,
     /// The revision that this was computed from.
     pub revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub quarantined: QuarantinedRevisions,
 }
 
 /// One value of a config in effect.
@@ -79,10 +82,12 @@ pub struct EffectiveAnswer {
     pub restart_required: Vec<String>,
     /// The revision that this was computed from.
     pub revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub quarantined: QuarantinedRevisions,
 }
 
 impl EffectiveAnswer {
-    pub(crate) fn new(name: &str, entry: &Entry, restart_required: &[Pointer], revision: u64) -> Self {
+    pub(crate) fn new(name: &str, entry: &Entry, restart_required: &[Pointer], world: &World) -> Self {
         let value_at = |path: &Pointer| entry.effective().pointer(path.as_str()).cloned().unwrap_or_default();
         let keys = entry.origins().map(|(path, origin)| KeyAnswer {
             path: path.as_str().to_owned(),
@@ -96,7 +101,8 @@ impl EffectiveAnswer {
             keys: keys.collect(),
             masked: entry.masked().iter().map(MaskedAnswer::from).collect(),
             restart_required: restart_required.iter().map(|path| path.as_str().to_owned()).collect(),
-            revision,
+            revision: world.revision().get(),
+            quarantined: world.quarantined().into(),
         }
     }
 }
@@ -114,6 +120,10 @@ pub struct KeyChangeAnswer {
     pub takes: &'static str,
 }
 
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// What is different between two states of a config's document.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ConfigDiff {
@@ -123,8 +133,11 @@ pub struct ConfigDiff {
     pub revision: u64,
     /// The one that it is compared with.
     pub against: u64,
-    /// Key by key, by path.
+    /// Key by key, by path; of many changes, or long ones, the first.
     pub changes: Vec<KeyChangeAnswer>,
+    /// How many changes are not listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unlisted: usize,
     /// The same as a patch and as text; null when nothing is different.
     pub document: Option<DocumentDiffAnswer>,
 }

@@ -1,6 +1,6 @@
 //! Watched directories on the wire.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A directory that the log is kept in step with.
@@ -20,8 +20,31 @@ pub struct DirectoryAnswer {
     pub last_sync_at: Option<String>,
     /// The last revision that it made.
     pub revision: Option<u64>,
+    /// Whether its changes wait, since something is wrong with the directory as a whole or with any of its files.
+    pub blocked: bool,
+    /// The deletions that wait to be confirmed; null when there are none.
+    pub held_loss: Option<HeldLossAnswer>,
     /// What is wrong with its files; the log keeps what it had.
     pub problems: Vec<DirectoryProblem>,
+}
+
+/// Deletions that were not made, since they would remove too many documents at once.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct HeldLossAnswer {
+    /// How many documents would be deleted.
+    pub deleted: usize,
+    /// How many documents the directory owns in the log.
+    pub owned: usize,
+    /// Whether the directory has no document at all.
+    pub empty: bool,
+}
+
+/// Which directory may delete what it has lost.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfirmLossBody {
+    /// The directory, as `directories[].dir` of `/api/v1/status` names it.
+    pub(crate) dir: String,
 }
 
 /// Something wrong in a file.

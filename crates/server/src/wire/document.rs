@@ -1,9 +1,9 @@
 //! Documents and their versions.
 
-use midflight_core::{Document, Op};
-use midflight_store::DocumentVersion;
+use midflight_core::Op;
+use midflight_store::{DocumentVersion, StoredDocument};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::stamp;
@@ -22,18 +22,26 @@ pub struct DocumentAnswer {
     /// Who owns it, as `file:/etc/rules`; null when anybody may change it.
     pub owner: Option<String>,
     /// What it says; null once it is deleted.
-    pub body: Value,
+    #[schema(value_type = serde_json::Value)]
+    pub body: Box<RawValue>,
 }
 
-impl From<&Document> for DocumentAnswer {
-    fn from(document: &Document) -> Self {
+/// A body as the log has it: it is passed on without being parsed.
+fn raw(body: Option<&str>) -> Box<RawValue> {
+    let text = body.unwrap_or("null").to_owned();
+    // What a log keeps is JSON.
+    RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+impl From<&StoredDocument> for DocumentAnswer {
+    fn from(document: &StoredDocument) -> Self {
         Self {
             kind: document.id.kind.to_string(),
             name: document.id.name.to_string(),
             version: document.version,
             revision: document.revision.get(),
             owner: document.owner.as_ref().map(ToString::to_string),
-            body: document.body.as_deref().cloned().unwrap_or(Value::Null),
+            body: raw(document.body.as_deref()),
         }
     }
 }
@@ -63,7 +71,8 @@ pub struct VersionAnswer {
     /// When.
     pub created_at: String,
     /// What it said; null for a deletion.
-    pub body: Value,
+    #[schema(value_type = serde_json::Value)]
+    pub body: Box<RawValue>,
 }
 
 impl From<&DocumentVersion> for VersionAnswer {
@@ -76,7 +85,7 @@ impl From<&DocumentVersion> for VersionAnswer {
             author: version.author.clone(),
             reason: version.reason.clone(),
             created_at: stamp(version.created_at),
-            body: body.cloned().unwrap_or(Value::Null),
+            body: raw(body),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Edits, their diffs and plans, and what became of them.
 
-use midflight_core::{Diff, Document, DocumentDiff, Plan, Step};
+use midflight_core::{Document, Plan, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -56,37 +56,24 @@ pub struct DocumentDiffAnswer {
     pub name: String,
     /// `add`, `change` or `remove`.
     pub effect: &'static str,
-    /// From the old body (null when there was none) to the new one, as a JSON Patch (RFC 6902).
+    /// From the old body (null when there was none) to the new one, as a JSON Patch (RFC 6902); null when it is too long.
     pub patch: Value,
-    /// The same as unified text.
-    pub text: String,
-}
-
-impl DocumentDiffAnswer {
-    pub(crate) fn new(diff: &DocumentDiff) -> Self {
-        let old = diff.old.as_deref().unwrap_or(&Value::Null);
-        let new = diff.new.as_deref().unwrap_or(&Value::Null);
-        let patch = json_patch::diff(old, new);
-        Self {
-            kind: diff.id.kind.to_string(),
-            name: diff.id.name.to_string(),
-            effect: diff.effect().as_str(),
-            patch: serde_json::to_value(patch).unwrap_or(Value::Null),
-            text: unified(diff),
-        }
-    }
-
-    pub(crate) fn all(diff: &Diff) -> Vec<Self> {
-        diff.documents().iter().map(Self::new).collect()
-    }
-}
-
-fn unified(diff: &DocumentDiff) -> String {
-    let pretty = |body: Option<&Value>| body.map_or_else(String::new, |body| format!("{body:#}\n"));
-    let (old, new) = (pretty(diff.old.as_deref()), pretty(diff.new.as_deref()));
-    let id = diff.id.to_string();
-    let texts = similar::TextDiff::from_lines(&old, &new);
-    texts.unified_diff().context_radius(3).header(&id, &id).to_string()
+    /// The same as unified text, when it was asked for with `?text=true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Whether the patch is missing or the text is cut, since they are longer than `diff_bytes_max` or took longer than
+    /// `diff_ms_max`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// When truncated: about how long the old body is, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_bytes: Option<u64>,
+    /// When truncated: about how long the new body is, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_bytes: Option<u64>,
+    /// When truncated: where both versions can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub href: Option<String>,
 }
 
 /// What will be done, before anything is done.
@@ -158,10 +145,14 @@ pub struct WriteAnswer {
     pub dry_run: bool,
     /// The new versions of the documents.
     pub documents: Vec<Written>,
-    /// What it changes in the log.
+    /// What it changes in the log; the diffs have `diff_bytes_max` bytes together, and those past that are `truncated`.
     pub diff: Vec<DocumentDiffAnswer>,
     /// What was done, or would be.
     pub plan: Option<PlanAnswer>,
+    /// Of a dry run: the components that would follow it and were not tried. A dry run connects to nothing and sends nobody a
+    /// secret, so whether they would be refused is seen when the edit is made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_tried: Vec<String>,
     /// The reload that made it live here, in `/api/v1/reloads`.
     pub reload_id: Option<u64>,
     /// How long that took.

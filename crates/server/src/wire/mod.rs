@@ -4,6 +4,7 @@ mod config;
 mod directory;
 mod document;
 mod edit;
+mod quarantined;
 mod reload;
 mod replica;
 mod revision;
@@ -15,13 +16,19 @@ pub use config::{
     ConfigDiff, ConfigEffects, ConfigItem, ConfigList, EffectiveAnswer, KeyAnswer, KeyChangeAnswer,
     MaskedAnswer,
 };
-pub use directory::{DirectoryAnswer, DirectoryProblem};
+pub(crate) use directory::ConfirmLossBody;
+pub use directory::{DirectoryAnswer, DirectoryProblem, HeldLossAnswer};
 pub use document::{DocumentAnswer, DocumentList, VersionAnswer, VersionList};
 pub use edit::{ApplyRequest, ChangeRequest, DocumentDiffAnswer, OpWord, PlanAnswer, WriteAnswer, Written};
+pub use quarantined::QuarantinedRevisions;
 pub use reload::{PhaseAnswer, ReloadAnswer, ReloadList, StatisticsAnswer};
+pub(crate) use replica::Missing;
 pub use replica::{Ack, NackAnswer, ReplicaAnswer, ReplicaList};
-pub use revision::{ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList};
+pub(crate) use revision::{CHANGES_LISTED_MAX, CHANGES_SHOWN_MAX};
+pub use revision::{
+    ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList, WatchedRevision,
+};
 pub use schedule::{PlannedAnswer, ScheduleAnswer, ScheduleList, ScheduledChange, WindowAnswer};
 pub(crate) use status::Answering;
-pub use status::{KindStatusAnswer, QuarantinedAnswer, RefusedAnswer, StatusAnswer};
+pub use status::{KindStatusAnswer, QuarantinedAnswer, RefusedAnswer, StatusAnswer, StoreAnswer};
 pub(crate) use time::{ms, stamp};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use midflight_core::ReloadEvent;
-use midflight_engine::Ack as EngineAck;
+use midflight_engine::{Ack as EngineAck, REPLICA_SILENT_AFTER};
 use midflight_store::SeenReplica;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -68,9 +68,12 @@ pub struct ReplicaAnswer {
     pub version: String,
     /// Since when it runs.
     pub started_at: String,
-    /// When it was last heard of.
+    /// When it last reported. It reports every 500 ms, and within 100 ms of serving another revision.
     pub last_seen: String,
-    /// How far it came: what it serves has everything up to this revision, but for those in `quarantined`.
+    /// When it last reported, if that is more than 1,000 ms ago: it may be paused, cut off or gone, and what it serves is
+    /// not known. Null while it reports.
+    pub silent_since: Option<String>,
+    /// How far it had come when it last reported: what it served had everything up to this revision, but for those in `quarantined`.
     pub applied_revision: u64,
     /// The digest of that revision; null from a program of before.
     pub applied_digest: Option<String>,
@@ -78,34 +81,55 @@ pub struct ReplicaAnswer {
     pub log_diverged: bool,
     /// The revisions it does not serve, and why.
     pub quarantined: Vec<NackAnswer>,
-    /// What is wrong with it while it goes on serving, as a log that does not answer.
+    /// What is wrong with it, as a log that does not answer, or that it reports nothing.
     pub degraded: Option<String>,
-    /// For how long a revision has been in the log that it does not serve yet; 0 when it is level with the log.
-    pub lag_ms: f64,
+    /// For how long a revision had been in the log, when it last reported, that it did not serve then; 0 when it serves
+    /// all. Null when that is not known: it has reported nothing since that revision came into the log.
+    pub lag_ms: Option<f64>,
+}
+
+/// What of the log a replica had not applied when it last reported.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Missing {
+    Nothing,
+    /// What came into the log at this time, and maybe more.
+    Since(Timestamp),
+    /// It cannot be told.
+    Unknown,
 }
 
 impl ReplicaAnswer {
-    /// `waiting_since` is when the first revision that it does not serve yet came into the log.
-    pub(crate) fn new(seen: &SeenReplica, now: Timestamp, waiting_since: Option<Timestamp>) -> Self {
+    pub(crate) fn new(seen: &SeenReplica, now: Timestamp, missing: Missing) -> Self {
         let replica = seen.replica.clone();
+        let reported_at = now.saturating_sub(seen.age).unwrap_or(now);
+        let is_silent = seen.age > REPLICA_SILENT_AFTER;
+        let silence = is_silent.then(|| format!("it has reported nothing for {} ms", seen.age.as_millis()));
+        let degraded = [silence, replica.degraded].into_iter().flatten().collect::<Vec<_>>().join("; ");
         let nack = |(revision, reason): (midflight_core::RevisionNumber, String)| NackAnswer {
             revision: revision.get(),
             reason,
         };
-        let lag = waiting_since.map(|since| now.duration_since(since).unsigned_abs());
+        let lag_ms = match missing {
+            Missing::Nothing => Some(0.0),
+            Missing::Since(since) if since <= reported_at => {
+                Some(ms(reported_at.duration_since(since).unsigned_abs()))
+            }
+            Missing::Since(_) | Missing::Unknown => None,
+        };
         Self {
             id: replica.id,
             address: replica.address,
             labels: replica.labels,
             version: replica.version,
             started_at: stamp(replica.started_at),
-            last_seen: stamp(now.saturating_sub(seen.age).unwrap_or(now)),
+            last_seen: stamp(reported_at),
+            silent_since: is_silent.then(|| stamp(reported_at)),
             applied_revision: replica.applied.get(),
             applied_digest: replica.applied_digest.map(|digest| digest.to_string()),
             log_diverged: replica.diverged,
             quarantined: replica.refused.into_iter().map(nack).collect(),
-            degraded: replica.degraded,
-            lag_ms: lag.map_or(0.0, ms),
+            degraded: (!degraded.is_empty()).then_some(degraded),
+            lag_ms,
         }
     }
 }

@@ -1,10 +1,17 @@
 //! Revisions: the entries of the log.
 
-use midflight_core::{ChangeSummary, Revision};
+use midflight_core::ChangeSummary;
+use midflight_store::ListedRevision;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{DocumentAnswer, DocumentDiffAnswer, stamp};
+use crate::problem::ProblemItem;
+
+/// How many changes of each revision a list shows.
+pub(crate) const CHANGES_LISTED_MAX: u32 = 20;
+/// How many changes of a revision are shown by itself, and to watchers.
+pub(crate) const CHANGES_SHOWN_MAX: u32 = 256;
 
 /// What a revision did to one document.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -43,15 +50,18 @@ pub struct RevisionAnswer {
     pub trigger: &'static str,
     /// When it was accepted.
     pub created_at: String,
-    /// What it changed.
+    /// What it changed; of many changes the first.
     pub changes: Vec<ChangeAnswer>,
+    /// How many changes there are in all.
+    pub changes_count: u64,
     /// The SHA-256 over the digest of the revision before it and over its contents. Logs that have the same digest for a
     /// revision have the same history up to it.
     pub digest: String,
 }
 
-impl From<&Revision> for RevisionAnswer {
-    fn from(revision: &Revision) -> Self {
+impl From<&ListedRevision> for RevisionAnswer {
+    fn from(listed: &ListedRevision) -> Self {
+        let revision = &listed.revision;
         Self {
             number: revision.number.get(),
             author: revision.author.clone(),
@@ -59,8 +69,59 @@ impl From<&Revision> for RevisionAnswer {
             trigger: revision.trigger.as_str(),
             created_at: stamp(revision.created_at),
             changes: revision.changes.iter().map(ChangeAnswer::from).collect(),
+            changes_count: listed.changes_count(),
             digest: revision.digest.to_string(),
         }
+    }
+}
+
+/// One entry of the log as a watcher gets it: a [`RevisionAnswer`], and whether it is served.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct WatchedRevision {
+    /// Its place in the log.
+    pub number: u64,
+    /// Who.
+    pub author: String,
+    /// Why, in the author's words.
+    pub reason: String,
+    /// What asked for it.
+    pub trigger: &'static str,
+    /// When it was accepted.
+    pub created_at: String,
+    /// What it changed; of many changes the first.
+    pub changes: Vec<ChangeAnswer>,
+    /// How many changes there are in all.
+    pub changes_count: u64,
+    /// The SHA-256 over the digest of the revision before it and over its contents.
+    pub digest: String,
+    /// Whether it is left out on this replica, since it is invalid here: none of it went live.
+    pub quarantined: bool,
+    /// Why it is left out; each problem has a stable `code`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ProblemItem>,
+}
+
+impl WatchedRevision {
+    /// One that is served.
+    pub(crate) fn served(answer: &RevisionAnswer) -> Self {
+        let answer = answer.clone();
+        Self {
+            number: answer.number,
+            author: answer.author,
+            reason: answer.reason,
+            trigger: answer.trigger,
+            created_at: answer.created_at,
+            changes: answer.changes,
+            changes_count: answer.changes_count,
+            digest: answer.digest,
+            quarantined: false,
+            problems: Vec::new(),
+        }
+    }
+
+    /// One that is left out, and why.
+    pub(crate) fn quarantined(answer: &RevisionAnswer, problems: Vec<ProblemItem>) -> Self {
+        Self { quarantined: true, problems, ..Self::served(answer) }
     }
 }
 
@@ -78,8 +139,10 @@ pub struct RevisionList {
 pub struct RevisionDetail {
     /// The entry.
     pub revision: RevisionAnswer,
-    /// The document versions that it made.
+    /// The document versions that it made, by kind and name.
     pub documents: Vec<DocumentAnswer>,
+    /// What to pass as `cursor` for the next documents; null with the last.
+    pub next_cursor: Option<String>,
 }
 
 /// What differs between the states of the log at two revisions.
@@ -89,6 +152,8 @@ pub struct RevisionDiff {
     pub against: u64,
     /// to the state at this one.
     pub revision: u64,
-    /// The documents that differ.
+    /// The documents that differ, by kind and name.
     pub documents: Vec<DocumentDiffAnswer>,
+    /// What to pass as `cursor` for the next documents; null with the last.
+    pub next_cursor: Option<String>,
 }

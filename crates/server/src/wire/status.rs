@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use midflight_core::RevisionNumber;
-use midflight_engine::{EngineStatus, KindStatus, LastRefused, Quarantined};
+use midflight_engine::{EngineStatus, KindStatus, LastRefused, Quarantined, StoreStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{DirectoryAnswer, ReloadAnswer, stamp};
+use super::{DirectoryAnswer, ReloadAnswer, ms, stamp};
 use crate::problem::{ProblemItem, items};
 
 /// How one kind is served.
@@ -78,6 +78,25 @@ impl QuarantinedAnswer {
     }
 }
 
+/// Whether the log answers. A log in PostgreSQL is asked when nothing was answered for 300 ms, and counts as unavailable
+/// after 500 ms without an answer.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StoreAnswer {
+    /// Whether it answers.
+    pub available: bool,
+    /// For how long that is so; null where it is not measured: a log in a file is in no network.
+    pub since_ms: Option<f64>,
+    /// How long ago it last answered; null if it never did.
+    pub last_answer_ms: Option<f64>,
+}
+
+impl From<&StoreStatus> for StoreAnswer {
+    fn from(status: &StoreStatus) -> Self {
+        let (since_ms, last_answer_ms) = (status.since.map(ms), status.answered.map(ms));
+        Self { available: status.available, since_ms, last_answer_ms }
+    }
+}
+
 /// How this replica stands to the log.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StatusAnswer {
@@ -99,8 +118,10 @@ pub struct StatusAnswer {
     pub last_refused: Option<RefusedAnswer>,
     /// What is left out here.
     pub quarantined: Vec<QuarantinedAnswer>,
-    /// Whether the log can be reached.
+    /// Whether the log answers.
     pub store_available: bool,
+    /// The same, with since when.
+    pub store: StoreAnswer,
     /// The id of the log that is followed; null until it was read.
     pub log_id: Option<String>,
     /// The revision up to which the log was followed.
@@ -147,7 +168,8 @@ impl StatusAnswer {
             last_checked_at: status.last_checked_at.map(stamp),
             last_refused: status.last_refused.as_ref().map(RefusedAnswer::from),
             quarantined: QuarantinedAnswer::all(status),
-            store_available: status.store_error.is_none(),
+            store_available: status.store.available,
+            store: StoreAnswer::from(&status.store),
             log_id: status.position.map(|head| head.log.to_string()),
             position: status.position.map(|head| head.number.get()),
             digest: status.position.map(|head| head.digest.to_string()),

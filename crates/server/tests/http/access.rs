@@ -48,6 +48,46 @@ async fn whatever_changes_something_needs_a_token_and_nothing_else_does() {
     assert_eq!(server.revision().await, 0);
 }
 
+/// Sends a request line and headers as they are, and answers the first line of the answer.
+async fn raw(server: &crate::support::Server, request: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(server.running.address()).await.unwrap();
+    stream.write_all(format!("{request}\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(crate::support::DEADLINE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn behind_a_proxy_on_the_same_machine_reading_needs_a_token() {
+    let server = server().await;
+    let path = "/api/v1/revisions";
+    for (name, value) in
+        [("x-forwarded-for", "203.0.113.7"), ("forwarded", "for=203.0.113.7"), ("via", "1.1 proxy")]
+    {
+        let proxied = answer(server.anonymous(Method::GET, path).header(name, value)).await;
+        let problem = proxied.problem(401, "unauthenticated");
+        assert!(problem["detail"].as_str().unwrap().contains("proxy"), "{problem}");
+        answer(server.request(Method::GET, path).header(name, value)).await.ok();
+        assert_eq!(
+            answer(server.anonymous(Method::GET, "/health/live").header(name, value)).await.status,
+            200
+        );
+    }
+    // As nginx sends it on unless it is told otherwise: the Host is written anew, and nothing is added.
+    let asked = raw(&server, &format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1")).await;
+    assert!(asked.contains("401"), "{asked}");
+    let asked = raw(&server, &format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1")).await;
+    assert!(asked.contains("200"), "{asked}");
+
+    // A proxy that shows in nothing is told of by the operator.
+    let server = server_with(|options| options.require_token = true).await;
+    let problem = server.get(path).await.problem(401, "unauthenticated");
+    assert!(problem["detail"].as_str().unwrap().contains("--require-token"), "{problem}");
+    // Then any Host is taken, as of a proxy that keeps it.
+    answer(server.request(Method::GET, path).header("host", "shop.example")).await.ok();
+}
+
 #[tokio::test]
 async fn on_other_addresses_reading_needs_a_token_too() {
     let server = server_with(|options| {

@@ -114,8 +114,8 @@ async fn bounds_that_are_set_are_named_when_they_are_met() {
     assert!(import["detail"].as_str().unwrap().contains("import_bytes_max"));
     let full = server.put("/api/v1/rulesets/more", &json!({})).await.problem(422, "too_many_documents");
     assert!(full["detail"].as_str().unwrap().contains("documents_max"));
-    let diff = server.get("/api/v1/revisions/2/diff?against=0").await.problem(413, "too_large");
-    assert!(diff["detail"].as_str().unwrap().contains("diff_documents_max"));
+    let back = server.post("/api/v1/revisions/0/restore", &json!({})).await.problem(413, "too_large");
+    assert!(back["detail"].as_str().unwrap().contains("diff_documents_max"));
 }
 
 #[tokio::test]

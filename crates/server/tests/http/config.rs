@@ -196,7 +196,7 @@ async fn a_bad_config_stops_the_start() {
 }
 
 #[tokio::test]
-async fn a_bad_config_in_the_log_stops_the_start_too() {
+async fn variables_that_no_config_is_good_with_stop_the_start() {
     let server = server_with(|options| {
         let variables = [("MIDFLIGHT_LOG__LEVEL".to_owned(), "info".to_owned())];
         options.config.variables(variables);
@@ -205,7 +205,7 @@ async fn a_bad_config_in_the_log_stops_the_start_too() {
     let made = server.put("/api/v1/config/midflight", &json!({"cache": {"ttl_ms": 1000}})).await;
     assert_eq!(made.status, 201);
     server.running.stop().await;
-    // What held then does not hold with the variables of now.
+    // Without any document it is wrong too: it was given where the process is started.
     let mut options = crate::support::options(&server.dir);
     options.config.variables([("MIDFLIGHT_DATABASE__MAX_CONNS".to_owned(), "0".to_owned())]);
     let error = midflight_server::start(options).await.map(drop).unwrap_err().to_string();
@@ -227,7 +227,7 @@ async fn an_llm_that_is_not_there_is_refused_and_nothing_else_changes() {
 }
 
 /// Signs a request as the Standard Webhooks specification says.
-fn signed(server: &Server, name: &str, id: &str, at: i64, body: &str) -> reqwest::RequestBuilder {
+pub(crate) fn signed(server: &Server, name: &str, id: &str, at: i64, body: &str) -> reqwest::RequestBuilder {
     use base64::Engine as _;
     use hmac::Mac as _;
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();

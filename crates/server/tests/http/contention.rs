@@ -18,7 +18,7 @@ async fn state(store: &MemoryStore, at: u64) -> BTreeMap<String, Value> {
     let page = store.documents(DocumentQuery { at, limit: 500, ..DocumentQuery::default() }).await.unwrap();
     let body =
         |document: midflight_core::Document| (document.id.to_string(), (*document.body.unwrap()).clone());
-    page.items.into_iter().map(body).collect()
+    page.items.iter().map(|stored| body(stored.parse().unwrap())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
+use midflight_core::{Change, DocumentId, Edit, Trigger};
 use midflight_store::{MemoryStore, NewRevision, Store};
 use serde_json::json;
 
@@ -75,8 +75,28 @@ async fn a_revision_that_does_not_hold_makes_it_unhealthy_until_it_is_replaced()
     assert_eq!(server.put("/api/v1/rulesets/cards", &json!({})).await.status, 201);
     let executed = server.post("/api/v1/rules/execute", &body).await.ok();
     assert_eq!((&executed["revision"], &executed["quarantined"]), (&json!(4), &json!([3])));
+    // So does every answer of every kind: they are of the same revision.
+    let batch = json!({"data_list": [{"age": 30}]});
+    let query = json!({"query": "hello"});
+    for answer in [
+        server.post("/api/v1/rules/batch", &batch).await.ok(),
+        server.post("/api/v1/patterns/classify", &query).await.ok(),
+        server.post("/api/v1/patterns/normalize", &query).await.ok(),
+        server.get("/api/v1/patterns").await.ok(),
+        server.get("/api/v1/patterns/performance").await.ok(),
+        server.get("/api/v1/rulesets").await.ok(),
+        server.get("/api/v1/rulesets/loans/rules").await.ok(),
+        server.get("/api/v1/conditions").await.ok(),
+        server.get("/api/v1/config").await.ok(),
+        server.get("/api/v1/config/midflight/effective").await.ok(),
+        server.get("/api/v1/rules/hot-reload/status").await.ok(),
+        server.get("/api/v1/patterns/hot-reload/metrics").await.ok(),
+        server.get("/health/ready").await.ok(),
+    ] {
+        assert_eq!((&answer["revision"], &answer["quarantined"]), (&json!(4), &json!([3])), "{answer}");
+    }
     server.put("/api/v1/rulesets/loans/rules/R1", &rule(18, 5.0)).await.ok();
     assert_eq!(server.get("/health/hot-reload").await.ok()["status"], "healthy");
     let executed = server.post("/api/v1/rules/execute", &body).await.ok();
-    assert!(executed["total_points"] == 5.0 && executed.get("quarantined").is_none());
+    assert!(executed["total_points"] == 5.0 && executed["quarantined"] == json!([]));
 }

@@ -151,7 +151,9 @@ async fn schemas_pages_and_metrics_are_served() {
     let server = server().await.with_loans().await;
     let schemas = server.get("/api/v1/schemas").await.ok();
     for item in schemas["items"].as_array().unwrap() {
-        let schema = server.get(item["href"].as_str().unwrap()).await;
+        let href = item["href"].as_str().unwrap();
+        assert!(href.bytes().all(|byte| byte.is_ascii_graphic()), "{href:?} can be asked for as it is");
+        let schema = server.get(href).await;
         assert_eq!(schema.headers["content-type"], "application/schema+json");
         assert!(schema.ok().is_object());
     }

@@ -3,15 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod access;
+mod answers;
 mod bad_input;
 mod config;
 mod contention;
+mod directories;
 mod health;
 mod log;
+mod patches;
 mod patterns;
+mod patterns_bounds;
 mod patterns_import;
 mod patterns_llm;
 mod patterns_views;
+mod references;
 mod rules;
 mod schedules;
 mod socket;

@@ -16,7 +16,7 @@ async fn with_llm() -> (Server, LlmDouble) {
         json!({ "base_url": double.base_url(), "model": "one", "retries": 0, "breaker": { "failures": 0 } });
     assert_eq!(server.put("/api/v1/config/midflight", &json!({ "llm": llm })).await.status, 201);
     let prompt = json!({ "instructions": "Classify.", "categories": { "METRIC": null, "GREETING": null } });
-    let policy = json!({ "mode": "auto", "llm_call_cost": 0.25, "demote_below": 0.5, "demote_after": 2 });
+    let policy = json!({ "mode": "auto", "learn_from": "everyone", "llm_call_cost": 0.25, "demote_below": 0.5, "demote_after": 2 });
     for (name, body) in [("prompts/default", prompt), ("learning/default", policy)] {
         assert_eq!(server.put(&format!("/api/v1/documents/patterns/{name}"), &body).await.status, 201);
     }

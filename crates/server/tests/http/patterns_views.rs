@@ -99,7 +99,8 @@ async fn metrics_tell_of_patterns_reloads_and_answers() {
     assert_eq!(metrics["reloads"]["total"], 4);
     assert_eq!(metrics["last_reload"]["outcome"], "success");
     let by_source = json!({ "pattern": 1, "learned": 0, "llm": 0, "none": 1 });
-    assert_eq!(metrics["classifications"], json!({ "by_source": by_source, "learned": 0, "asking": 0 }));
+    let counts = json!({ "by_source": by_source, "learned": 0, "not_learned": {}, "llm_rate_limited": 0, "asking": 0 });
+    assert_eq!(metrics["classifications"], counts);
     assert_eq!(metrics["llm"], Value::Null);
 
     let scraped = server.anonymous(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
@@ -110,6 +111,9 @@ async fn metrics_tell_of_patterns_reloads_and_answers() {
         "midflight_classifications{source=\"none\"} 1",
         "midflight_classification_time_seconds_count 2",
         "midflight_patterns_learned 0",
+        "midflight_patterns_not_learned{reason=\"personal_data\"} 0",
+        "midflight_llm_rate_limited 0",
+        "midflight_directories_blocked 0",
         "midflight_llm_calls 0",
         "midflight_llm_failures 0",
         "midflight_llm_available 0",

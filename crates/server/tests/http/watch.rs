@@ -1,10 +1,15 @@
 //! The stream of revisions: nothing missed, nothing twice, whatever happens to the connection.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
+use jiff::Timestamp;
+use midflight_core::{Change, DocumentId, Edit, Trigger};
+use midflight_store::{MemoryStore, NewRevision, Store};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-use crate::support::{DEADLINE, Server, answer, rule, server, server_with};
+use crate::support::{DEADLINE, Server, answer, rule, server, server_on, server_with};
 
 struct Stream {
     body: futures_util::stream::BoxStream<'static, Vec<u8>>,
@@ -54,6 +59,48 @@ impl Stream {
         let (name, id, data) = self.next().await.unwrap();
         assert_eq!((name.as_str(), &data["number"]), ("revision", &json!(id)));
         id.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revision_that_is_left_out_is_marked_and_its_release_is_said() {
+    let store = MemoryStore::new();
+    let server = server_on(Arc::new(store.clone())).await.with_loans().await;
+    let mut stream = Stream::open(&server, "?since=0", None).await;
+    let live = [stream.next().await.unwrap(), stream.next().await.unwrap()];
+    assert!(live.iter().all(|(_, _, data)| data["quarantined"] == false && data.get("problems").is_none()));
+    let id = DocumentId::new("rules", "loans/R1").unwrap();
+    let edit = Edit {
+        author: "psql".to_owned(),
+        reason: String::new(),
+        trigger: Trigger::Manual,
+        owner: None,
+        take_over: false,
+        computed_at: None,
+        changes: vec![Change::put(id, json!({"rule_name": 3}))],
+        key: None,
+    };
+    let (created_at, expected_head) = (Timestamp::now(), store.head().await.unwrap());
+    let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
+    store.append(new).await.unwrap();
+    assert_eq!(server.post("/api/v1/rules/hot-reload/reload", &json!({})).await.status, 422);
+    assert_eq!(server.put("/api/v1/rulesets/cards", &json!({})).await.status, 201);
+    let (name, id, data) = stream.next().await.unwrap();
+    assert_eq!((name.as_str(), id, &data["quarantined"]), ("revision", Some(3), &json!(true)), "{data}");
+    assert!(data["problems"][0]["code"].is_string(), "{data}");
+    assert_eq!(stream.number().await, 4);
+    let (name, _, data) = stream.next().await.unwrap();
+    let left_out = json!({"position": 4, "quarantined": [3], "released": []});
+    assert_eq!((name.as_str(), &data), ("quarantine_changed", &left_out));
+    // Whoever comes later hears of it at the beginning.
+    let mut later = Stream::open(&server, "", None).await;
+    assert_eq!(later.next().await.unwrap().2, left_out);
+    server.put("/api/v1/rulesets/loans/rules/R1", &rule(18, 5.0)).await.ok();
+    for stream in [&mut stream, &mut later] {
+        assert_eq!(stream.number().await, 5);
+        let (name, _, data) = stream.next().await.unwrap();
+        let released = json!({"position": 5, "quarantined": [], "released": [3]});
+        assert_eq!((name.as_str(), data), ("quarantine_changed", released));
     }
 }
 

@@ -13,12 +13,15 @@ async fn a_rule_is_created_changed_found_unchanged_and_deleted() {
     let read = server.get(R1).await;
     assert_eq!((read.headers["etag"].to_str().unwrap(), &read.json["version"]), ("\"1\"", &json!(1)));
     assert_eq!(read.json["body"]["rule_point"], 2.0);
-    let changed = server.put(R1, &rule(21, 3.0)).await;
+    let changed = server.put(&format!("{R1}?text=true"), &rule(21, 3.0)).await;
     assert_eq!(changed.headers["etag"], "\"2\"");
     let changed = changed.ok();
     assert_eq!((&changed["outcome"], &changed["diff"][0]["effect"]), (&json!("success"), &json!("change")));
     let text = changed["diff"][0]["text"].as_str().unwrap();
     assert!(text.contains("-      \"constant\": 18,\n+      \"constant\": 21,"), "{text}");
+    let without = server.put(R1, &rule(21, 4.0)).await.ok();
+    assert_eq!((&without["diff"][0]["text"], without["diff"][0].get("truncated")), (&json!(null), None));
+    let changed = server.put(R1, &rule(21, 3.0)).await.ok();
     let unchanged = server.put(R1, &rule(21, 3.0)).await.ok();
     assert_eq!((&unchanged["outcome"], &unchanged["revision"]), (&json!("unchanged"), &changed["revision"]));
     assert_eq!(server.delete(R1).await.ok()["documents"][0]["deleted"], true);

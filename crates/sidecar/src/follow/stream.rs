@@ -99,6 +99,11 @@ fn matters(line: &[u8], options: &FromOptions) -> bool {
     let Ok(event) = serde_json::from_slice::<Value>(data) else { return true };
     // Without changes it is the farewell of a server that stops; there is a look when it can be heard again.
     let Some(changes) = event.get("changes").and_then(Value::as_array) else { return false };
+    // Of many changes the first are listed: the others may be what is followed.
+    let count = event.get("changes_count").and_then(Value::as_u64).unwrap_or_default();
+    if count > changes.len() as u64 {
+        return true;
+    }
     changes.iter().any(|change| {
         let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
         options.documents.iter().any(|known| known.kind == text("kind") && known.name == text("name"))
@@ -123,6 +128,10 @@ mod tests {
             (
                 r#"data: {"number": 3, "changes": [{"kind": "rules", "name": "loans/R2", "op": "put"}]}"#,
                 false,
+            ),
+            (
+                r#"data: {"number": 4, "changes_count": 2, "changes": [{"kind": "rules", "name": "loans/R2"}]}"#,
+                true,
             ),
             (r#"data: {"position": 3}"#, false),
             ("data: ?", true),

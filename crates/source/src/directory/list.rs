@@ -145,10 +145,13 @@ impl Lister<'_> {
         let found = fs::metadata(path).and_then(|metadata| Ok((fs::canonicalize(path)?, metadata)));
         let (real, metadata) = match found {
             Ok(found) => found,
-            Err(_) if !is_document => return,
+            // It may be the link to a folder with documents, whatever its name: then they are not gone, but out of reach.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if !is_document && fs::symlink_metadata(path).is_err() {
+                    return;
+                }
                 watch_links(path, &mut self.listing.folders);
-                let message = "is a link to a file that is not there";
+                let message = "is a link to a file that is not there; restore the file, or remove the link";
                 return self.listing.problems.push(FileProblem::of_file(&name, message));
             }
             Err(error) => return self.listing.problems.push(unreadable(&name, &error)),

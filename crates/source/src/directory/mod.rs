@@ -1,6 +1,8 @@
 //! A watched directory: what its files say, the log says.
 
 mod list;
+#[cfg(test)]
+mod loss_tests;
 mod options;
 mod plan;
 mod read;
@@ -19,7 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use options::{DirectoryOptions, DirectoryStatus};
+pub use options::{DirectoryOptions, DirectoryStatus, HeldLoss};
 
 use crate::notice::{Bell, Watcher};
 use read::Reader;
@@ -52,7 +54,9 @@ pub enum SourceError {
 ///
 /// - All or nothing: as long as anything in the directory cannot be read, is broken or is refused, nothing of it goes
 ///   to the log, and what is served is served. The problems are logged once and are in [`DirectoryStatus`].
-/// - A directory that is not there deletes nothing; one that is there and empty deletes what it owns.
+/// - A directory that is not there deletes nothing. Deletions of everything, or of more than a share of it, wait until
+///   they are confirmed ([`DirectoryOptions::allow_empty`], [`DirectoryOptions::loss_percent_max`],
+///   [`DirectorySource::confirm_loss`]): an unmounted volume looks like an empty directory.
 /// - It takes documents that belong to nobody, never those that belong to somebody else, and deletes only its own.
 ///   What was taken over from it on purpose it leaves so until the file says something new of it. Documents that are
 ///   left alone are reported, and the rest goes on.
@@ -61,10 +65,24 @@ pub enum SourceError {
 /// - Changes are told by the system and found by looking from time to time, so that a lost notification only delays.
 #[derive(Debug)]
 pub struct DirectorySource {
-    status: watch::Receiver<DirectoryStatus>,
-    asked: mpsc::Sender<oneshot::Sender<()>>,
+    handle: DirectoryHandle,
     task: JoinHandle<()>,
     stop: DropGuard,
+}
+
+/// Reads the status of a [`DirectorySource`] and asks it to look. Cloning it is cheap.
+#[derive(Debug, Clone)]
+pub struct DirectoryHandle {
+    status: watch::Receiver<DirectoryStatus>,
+    asked: mpsc::Sender<Ask>,
+}
+
+/// A request to look at the directory now.
+#[derive(Debug)]
+struct Ask {
+    /// Who confirms that documents are deleted, however many; none for a look that confirms nothing.
+    confirmed_by: Option<String>,
+    done: oneshot::Sender<()>,
 }
 
 impl DirectorySource {
@@ -77,6 +95,9 @@ impl DirectorySource {
         if options.poll.is_zero() {
             return Err(SourceError::Option("the poll is longer than nothing; 5 s is its default"));
         }
+        if options.loss_percent_max > 100 {
+            return Err(SourceError::Option("invalid loss_percent_max: expected 0 to 100"));
+        }
         let dir = absolute(&dir).map_err(|source| SourceError::Path { path: dir, source })?;
         let name: Arc<str> = dir.to_string_lossy().into();
         let owner = Owner::new(&format!("file:{name}"));
@@ -88,6 +109,8 @@ impl DirectorySource {
             files: 0,
             documents: 0,
             problems: Vec::new(),
+            blocked: false,
+            held: None,
             synced_at: None,
             revision: None,
             revisions: 0,
@@ -105,35 +128,37 @@ impl DirectorySource {
             done: None,
             said: None,
         };
-        sync.round(true).await;
+        sync.round(true, None).await;
         let stop = CancellationToken::new();
         let (asked, asks) = mpsc::channel(16);
         let task = tokio::spawn(run(sync, bell, asks, options, stop.clone()));
-        Ok(Self { status, asked, task, stop: stop.drop_guard() })
+        Ok(Self { handle: DirectoryHandle { status, asked }, task, stop: stop.drop_guard() })
+    }
+
+    /// Returns a handle to read the status and to confirm a loss. Once the source has stopped, its calls return the last
+    /// status.
+    #[must_use]
+    pub fn handle(&self) -> DirectoryHandle {
+        self.handle.clone()
     }
 
     /// How the directory stands to the log.
     #[must_use]
     pub fn status(&self) -> DirectoryStatus {
-        self.status.borrow().clone()
+        self.handle.status()
     }
 
     /// Hears of every change of the status from now on.
     #[must_use]
     pub fn statuses(&self) -> watch::Receiver<DirectoryStatus> {
-        let mut statuses = self.status.clone();
+        let mut statuses = self.handle.status.clone();
         statuses.mark_unchanged();
         statuses
     }
 
     /// Reads every file now, tries again what was refused, and answers how things stand afterwards.
     pub async fn sync_now(&self) -> DirectoryStatus {
-        let (reply, done) = oneshot::channel();
-        // When the task is gone there is nothing to wait for.
-        if self.asked.send(reply).await.is_ok() {
-            drop(done.await);
-        }
-        self.status()
+        self.handle.ask(None).await
     }
 
     /// Stops watching. What the directory put into the log stays. Takes milliseconds, or as long as an edit that is
@@ -146,10 +171,33 @@ impl DirectorySource {
     }
 }
 
+impl DirectoryHandle {
+    /// Returns how the directory stands to the log.
+    #[must_use]
+    pub fn status(&self) -> DirectoryStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Reads every file now and makes the deletions that are found, however many they are. Returns the status
+    /// afterwards. `by` is named in the reason of the revision. The confirmation is for this look alone.
+    pub async fn confirm_loss(&self, by: &str) -> DirectoryStatus {
+        self.ask(Some(by.to_owned())).await
+    }
+
+    async fn ask(&self, confirmed_by: Option<String>) -> DirectoryStatus {
+        let (done, reply) = oneshot::channel();
+        // When the task is gone there is nothing to wait for.
+        if self.asked.send(Ask { confirmed_by, done }).await.is_ok() {
+            drop(reply.await);
+        }
+        self.status()
+    }
+}
+
 async fn run(
     mut sync: Sync,
     bell: Arc<Bell>,
-    mut asks: mpsc::Receiver<oneshot::Sender<()>>,
+    mut asks: mpsc::Receiver<Ask>,
     options: DirectoryOptions,
     stop: CancellationToken,
 ) {
@@ -163,17 +211,17 @@ async fn run(
                 ask => ask,
             },
         };
-        let Some(reply) = ask else {
+        let Some(Ask { confirmed_by, done }) = ask else {
             // Also when it is only time to look: somebody may be writing just now.
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = bell.settled(options.quiet) => {}
             }
-            sync.round(false).await;
+            sync.round(false, None).await;
             continue;
         };
-        sync.round(true).await;
-        if reply.send(()).is_err() {
+        sync.round(true, confirmed_by.as_deref()).await;
+        if done.send(()).is_err() {
             tracing::debug!("whoever asked for a look at the directory has gone");
         }
     }

@@ -1,5 +1,6 @@
 //! How a directory is watched, and what is found out about it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +23,14 @@ pub struct DirectoryOptions {
     pub bytes_max: u64,
     /// The most files. 100,000.
     pub files_max: usize,
+    /// Whether a directory without any document deletes the documents it owns. False: an unmounted volume looks like
+    /// an empty directory.
+    pub allow_empty: bool,
+    /// The largest share of its documents that a directory may delete at once, in percent. 50: more is seldom meant, and
+    /// a volume that is mounted in part looks like it. 100 switches the check off.
+    pub loss_percent_max: u8,
+    /// The fewest deleted documents to which `loss_percent_max` applies. 10: below it, half of them is a normal edit.
+    pub loss_documents_min: usize,
 }
 
 impl Default for DirectoryOptions {
@@ -32,7 +41,47 @@ impl Default for DirectoryOptions {
             file_bytes_max: 64 << 20,
             bytes_max: 256 << 20,
             files_max: 100_000,
+            allow_empty: false,
+            loss_percent_max: 50,
+            loss_documents_min: 10,
         }
+    }
+}
+
+/// Deletions that were not made, since they would remove too many documents at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldLoss {
+    /// How many documents would be deleted.
+    pub deleted: usize,
+    /// How many documents the directory owns in the log.
+    pub owned: usize,
+    /// Whether the directory has no document at all.
+    pub empty: bool,
+}
+
+impl fmt::Display for HeldLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { deleted, owned, empty } = self;
+        let what = if *empty { "the directory has no documents" } else { "too many documents are missing" };
+        write!(
+            f,
+            "{what}; kept {deleted} of {owned} documents that it would delete; bring the files back, or confirm with \
+             `midflight reload --confirm-loss DIR` (see --allow-empty and --watch-loss-percent-max)"
+        )
+    }
+}
+
+impl DirectoryOptions {
+    /// The loss, if so many deletions have to be confirmed.
+    pub(super) fn held(&self, deleted: usize, owned: usize, said: usize) -> Option<HeldLoss> {
+        let empty = said == 0;
+        let needs_confirmation = if empty {
+            deleted > 0 && !self.allow_empty
+        } else {
+            let share_max = owned.saturating_mul(usize::from(self.loss_percent_max));
+            deleted >= self.loss_documents_min && deleted.saturating_mul(100) > share_max
+        };
+        needs_confirmation.then_some(HeldLoss { deleted, owned, empty })
     }
 }
 
@@ -51,6 +100,10 @@ pub struct DirectoryStatus {
     pub documents: usize,
     /// What is wrong now. As long as one of these is about a file, nothing of the directory goes to the log.
     pub problems: Vec<FileProblem>,
+    /// Whether changes of the directory wait: the last look found problems that keep all of it out of the log.
+    pub blocked: bool,
+    /// The deletions that wait to be confirmed; none when there are none.
+    pub held: Option<HeldLoss>,
     /// When the directory was last found, or made, to agree with the log.
     pub synced_at: Option<Timestamp>,
     /// The last revision that it made in this process.

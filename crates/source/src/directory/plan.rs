@@ -21,6 +21,13 @@ pub(super) struct Planned {
     pub(super) contested: Vec<(DocumentId, String)>,
 }
 
+impl Planned {
+    /// How many documents would be deleted.
+    pub(super) fn deletions(&self) -> usize {
+        self.changes.iter().filter(|change| change.op() == Op::Delete).count()
+    }
+}
+
 /// Compares. A document is put when the log says something else of it, or nobody owns it; it is deleted when the
 /// directory owns it and says nothing of it any more. What belongs to somebody else is left alone, and so is what was
 /// taken over on purpose, until the directory says something new of it.
@@ -86,8 +93,8 @@ fn put(id: &DocumentId, body: &Arc<Value>) -> Change {
     Change { id: id.clone(), body: Some(Arc::clone(body)), precondition: Precondition::None }
 }
 
-/// The reason that a revision gives: how much, and from which files.
-pub(super) fn reason(changes: &[Change], reading: &Reading) -> String {
+/// The reason that a revision gives: how much, from which files, and who confirmed a loss that needed it.
+pub(super) fn reason(changes: &[Change], reading: &Reading, confirmed_by: Option<&str>) -> String {
     let puts = changes.iter().filter(|change| change.op() == Op::Put).count();
     let deletes = changes.len() - puts;
     let mut reason = match (puts, deletes) {
@@ -110,6 +117,9 @@ pub(super) fn reason(changes: &[Change], reading: &Reading) -> String {
     }
     if files.len() > NAMED_MAX {
         reason += &format!(" and {} more files", files.len() - NAMED_MAX);
+    }
+    if let Some(name) = confirmed_by {
+        reason += &format!("; confirmed by {name}");
     }
     reason
 }

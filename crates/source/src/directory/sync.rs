@@ -7,7 +7,7 @@ use midflight_core::{Digest, Edit, Owner, Problem, Problems, RevisionNumber, Tri
 use midflight_engine::{Engine, Refusal};
 use tokio::sync::watch;
 
-use super::options::{DirectoryOptions, DirectoryStatus};
+use super::options::{DirectoryOptions, DirectoryStatus, HeldLoss};
 use super::plan::{contested, plan, reason};
 use super::read::{Reader, Reading, Said};
 use super::view::LogView;
@@ -43,13 +43,16 @@ struct Round {
     problems: Vec<FileProblem>,
     synced: bool,
     revision: Option<RevisionNumber>,
+    /// The deletions that wait to be confirmed.
+    held: Option<HeldLoss>,
     /// Whether the next round may find something else though neither the directory nor the log changed.
     try_again: bool,
 }
 
 impl Sync {
-    /// One round. With `anew`, every file is read and what was refused is tried again, changed or not.
-    pub(super) async fn round(&mut self, anew: bool) {
+    /// One round. With `anew`, every file is read and what was refused is tried again, changed or not. With a name in
+    /// `confirmed_by`, deletions are made however many they are.
+    pub(super) async fn round(&mut self, anew: bool, confirmed_by: Option<&str>) {
         let reading = match self.read(anew).await {
             Ok(reading) => reading,
             Err(message) => return self.show_problem(message),
@@ -67,7 +70,7 @@ impl Sync {
             return;
         }
         let round = if reading.problems.is_empty() {
-            self.agree(&reading).await
+            self.agree(&reading, confirmed_by).await
         } else {
             Round { problems: reading.problems.clone(), ..Round::default() }
         };
@@ -119,7 +122,7 @@ impl Sync {
     }
 
     /// Makes the log say what the directory says.
-    async fn agree(&mut self, reading: &Reading) -> Round {
+    async fn agree(&mut self, reading: &Reading, confirmed_by: Option<&str>) -> Round {
         let store = Arc::clone(self.engine.store());
         let said = reading.said();
         let planned = match self.view.learn(&*store, &said).await {
@@ -131,6 +134,10 @@ impl Sync {
             Err(error) => return self.later(&format!("the log does not answer: {error}")),
         };
         let problems = contested(&planned, reading, &self.dir);
+        let loss = self.options.held(planned.deletions(), self.view.mine().len(), said.len());
+        if let (Some(loss), None) = (loss, confirmed_by) {
+            return self.held(loss);
+        }
         let mut agreed = said.clone();
         for (id, _) in &planned.contested {
             agreed.remove(id);
@@ -142,7 +149,7 @@ impl Sync {
         planned.changes.sort_by(|a, b| a.id.cmp(&b.id));
         let edit = Edit {
             author: self.owner.as_str().to_owned(),
-            reason: reason(&planned.changes, reading),
+            reason: reason(&planned.changes, reading, loss.and(confirmed_by)),
             trigger: Trigger::FileWatch,
             owner: Some(self.owner.clone()),
             take_over: false,
@@ -157,7 +164,7 @@ impl Sync {
                 }
                 let revision = accepted.revision.map(|revision| revision.number);
                 self.said = Some(agreed);
-                Round { problems, synced: true, revision, try_again: false }
+                Round { problems, synced: true, revision, ..Round::default() }
             }
             Err(refused) => self.refused(refused.refusal, reading, problems).await,
         }
@@ -212,6 +219,12 @@ impl Sync {
         }
     }
 
+    /// Keeps everything as it is until somebody confirms the deletions, or the files are back.
+    fn held(&self, loss: HeldLoss) -> Round {
+        let problem = FileProblem::of_file(&self.dir, loss.to_string());
+        Round { problems: vec![problem], held: Some(loss), ..Round::default() }
+    }
+
     fn later(&self, message: &str) -> Round {
         Round {
             problems: vec![FileProblem::of_file(&self.dir, message)],
@@ -224,7 +237,11 @@ impl Sync {
         self.done = None;
         let problems = vec![FileProblem::of_file(&self.dir, message)];
         self.report(&problems);
-        self.status.send_modify(|status| status.problems = problems);
+        self.status.send_modify(|status| {
+            status.problems = problems;
+            status.blocked = true;
+            status.held = None;
+        });
     }
 
     fn show(&self, reading: &Reading, round: Round) {
@@ -236,6 +253,8 @@ impl Sync {
             status.files = reading.files;
             status.documents = reading.documents.len();
             status.problems = round.problems;
+            status.blocked = !round.synced;
+            status.held = round.held;
             if round.synced {
                 status.synced_at = Some(Timestamp::now());
             }

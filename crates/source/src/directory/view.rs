@@ -10,6 +10,8 @@ use super::read::Said;
 
 /// How many revisions, and how many versions of a document, are read at once.
 const PAGE: u32 = 256;
+/// How many bytes of bodies are read from the log at once, where only one at a time is looked at.
+const PAGE_BYTES_MAX: u64 = 1 << 20;
 
 /// A document as the log holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +136,7 @@ impl LogView {
         let mut newest = None;
         let mut before = None;
         loop {
-            let page = store.versions(id, before, PAGE).await?;
+            let page = store.versions(id, before, PAGE, Some(PAGE_BYTES_MAX)).await?;
             for version in page.items {
                 if version.author == self.owner.as_str() {
                     let is_news = version.document.digest().as_ref() != Some(said);

@@ -32,7 +32,7 @@ pub async fn digests_are_chained_over_what_is_read(log: Log) {
     assert_eq!(log.since(number(2), 1).await.unwrap(), &read[2..3]);
     assert_eq!((log.everything().await.unwrap().0, log.heads(&[id("a")]).await.unwrap().0), (head, head));
     let listed = log.revisions(RevisionQuery { limit: 9, ..RevisionQuery::default() }).await.unwrap().items;
-    assert_eq!(listed[0].digest, head.digest);
+    assert_eq!(listed[0].revision.digest, head.digest);
     let asked = [number(4), number(0), number(5), number(2)];
     let told = [Some(head.digest), Some(empty.digest), None, Some(second.revision.digest)];
     assert_eq!(log.digests(&asked).await.unwrap(), (head, told.to_vec()));

@@ -14,6 +14,10 @@ use crate::{AppendError, Appended, NewRevision, StoreError};
 /// How often the log is asked for the fate of a revision whose answer was lost.
 const ASK_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
 
+/// How long an append that was sent is waited for once the server is silent: it may be taken, and to say so is worth more
+/// than to say soon that it is not known.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+
 pub(super) async fn append(sessions: &Sessions, new: NewRevision<'_>) -> Result<Appended, AppendError> {
     let mut session = sessions.session().await?;
     let ids = new.edit.changes.iter().map(|change| &change.id);
@@ -30,6 +34,7 @@ pub(super) async fn append(sessions: &Sessions, new: NewRevision<'_>) -> Result<
     revision.author = storable(&revision.author);
     revision.reason = storable(&revision.reason);
     let mut appended = Appended { revision, documents, parent: head.digest };
+    session.wait_for_silent(PATIENCE);
     match take(&mut session, &new, &appended).await {
         Ok(taken) => {
             appended.revision.digest = taken.digest;
@@ -104,7 +109,7 @@ async fn was_taken(sessions: &Sessions, revision: &Revision) -> Option<Revision>
             let is_it = Revision { digest: found.digest, ..revision.clone() } == found;
             return is_it.then_some(found);
         }
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline || sessions.liveness.is_silent() {
             return None;
         }
         sleep(ASK_AGAIN).await;

@@ -5,6 +5,7 @@ mod event;
 mod failure;
 mod fleet;
 mod lead;
+mod liveness;
 mod open;
 mod read;
 mod row;
@@ -17,12 +18,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use midflight_core::{
-    Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, Revision, RevisionNumber,
+    Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
 };
 
+use tokio::sync::watch;
+
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token,
+    AppendError, Appended, Availability, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead,
+    ListedRevision, NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError,
+    StoredDocument, Tally, TallyQuery, Token, query::PageBounds,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
 use session::Sessions;
@@ -31,9 +35,10 @@ use session::Sessions;
 ///
 /// Making one reaches for nothing: the first call that finds the server connects and brings the schema up to date, which
 /// is safe however many replicas do so at once. While the server is away every call answers
-/// [`StoreError::Unavailable`], at the latest after [`PostgresOptions::connect_ms_max`] and
-/// [`PostgresOptions::statement_ms_max`] together; when it is back the next call goes through, with nothing to be done
-/// here. After a failover it asks whoever then answers at the address, and leaves a server that has become read-only.
+/// [`StoreError::Unavailable`]. One that refuses connections is asked by every call; one that hangs, or is behind a network
+/// that loses everything, is found by a probe ([`PostgresOptions::probe_ms`] and [`PostgresOptions::answer_ms_max`]), which
+/// ends the calls that wait for it, and later ones fail at once until the probe is answered. [`Store::availability`] says
+/// what it measured. When the server is back calls go through, with nothing to be done here. After a failover it asks whoever then answers at the address, and leaves a server that has become read-only.
 ///
 /// The log has the tables `revisions` and `documents` in the first schema of the `search_path`. People with `psql` write
 /// by `SELECT midflight_put(kind, name, body, author, reason)` and `midflight_delete(kind, name, author, reason)`, which
@@ -41,8 +46,8 @@ use session::Sessions;
 /// Every revision is told on the channel `midflight` with its number as the payload when it commits.
 ///
 /// An append whose connection is lost before the answer may have been taken: this asks the log again for
-/// `connect_ms_max` whether it was, and if that cannot be learnt answers [`StoreError::Unavailable`] and says so. Trying
-/// again is right then too, since an edit that was taken moved the log.
+/// `connect_ms_max` whether it was, no longer than until the probe finds it silent, and if that cannot be learnt answers
+/// [`AppendError::Unknown`].
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -60,6 +65,8 @@ pub struct PostgresStore {
     sessions: RwLock<Arc<Sessions>>,
     /// Whose reload events are kept and read here.
     replica: String,
+    /// Says that the store answers, or does not, whichever connections are in use.
+    changes: watch::Sender<()>,
 }
 
 impl PostgresStore {
@@ -67,7 +74,9 @@ impl PostgresStore {
     #[must_use]
     pub fn new(options: PostgresOptions) -> Self {
         let replica = storable(&options.replica);
-        Self { sessions: RwLock::new(Arc::new(Sessions::new(&options))), replica }
+        let changes = watch::Sender::new(());
+        let sessions = Sessions::new(&options, changes.clone());
+        Self { sessions: RwLock::new(sessions), replica, changes }
     }
 
     /// Connects by other options beside what is in use, and looks whether the same log is there, as up to date as this one
@@ -77,7 +86,7 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError`] when nobody answers there, and [`StoreError::Corrupt`] when it is another log.
     pub async fn open_beside(&self, options: &PostgresOptions) -> Result<PostgresSessions, StoreError> {
-        let beside = Arc::new(Sessions::new(options));
+        let beside = Sessions::new(options, self.changes.clone());
         let key = fleet::hint_key(&mut beside.session().await?).await?;
         if key != self.hint_key().await? {
             let address = &options.url;
@@ -91,8 +100,12 @@ impl PostgresStore {
     /// Goes on with these connections and answers those that were in use until now, to be swapped back or dropped. Calls
     /// under way finish on the connection they have; every later one takes a new one.
     pub fn swap(&self, sessions: PostgresSessions) -> PostgresSessions {
-        let mut in_use = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
-        PostgresSessions(std::mem::replace(&mut in_use, sessions.0))
+        let before = {
+            let mut in_use = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *in_use, sessions.0)
+        };
+        self.changes.send_replace(());
+        PostgresSessions(before)
     }
 
     fn sessions(&self) -> Arc<Sessions> {
@@ -139,8 +152,15 @@ impl Store for PostgresStore {
         append::append(&self.sessions(), new).await
     }
 
-    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+    async fn revisions(
+        &self,
+        query: RevisionQuery,
+    ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
         read::revisions(&mut self.sessions().session().await?, query).await
+    }
+
+    async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError> {
+        read::changed(&mut self.sessions().session().await?, query).await
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
@@ -155,7 +175,7 @@ impl Store for PostgresStore {
         read::everything(&mut self.sessions().session().await?).await
     }
 
-    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
         read::documents(&mut self.sessions().session().await?, query).await
     }
 
@@ -168,8 +188,10 @@ impl Store for PostgresStore {
         id: &DocumentId,
         before: Option<u64>,
         limit: u32,
+        bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
-        read::versions(&mut self.sessions().session().await?, id, before, limit).await
+        read::versions(&mut self.sessions().session().await?, id, before, PageBounds::new(limit, bytes_max))
+            .await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {
@@ -247,6 +269,14 @@ impl Store for PostgresStore {
 
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
         self.sessions().lead().await
+    }
+
+    fn availability(&self) -> Option<Availability> {
+        self.sessions().liveness.availability()
+    }
+
+    fn availability_changes(&self) -> Option<watch::Receiver<()>> {
+        Some(self.changes.subscribe())
     }
 
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {

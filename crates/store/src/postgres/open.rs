@@ -41,7 +41,7 @@ pub struct PostgresOptions {
     /// The name of this replica, which no other has. Reload events are kept by it, and only its own are read back.
     pub replica: String,
     /// The most connections at the same time; whoever comes then waits for one. 10 unless told. The replica that leads
-    /// has one more.
+    /// has one more, and so does the probe.
     pub connections_max: u32,
     /// The longest that a call waits for a connection, a new one made included, in milliseconds. 5,000 unless told.
     pub connect_ms_max: u64,
@@ -51,6 +51,13 @@ pub struct PostgresOptions {
     /// The same for a statement that reads or rewrites the whole log: `everything`, `compact`, `diagnose`. 600,000
     /// unless told. Reading still ends when nothing at all comes for `statement_ms_max`.
     pub upkeep_ms_max: u64,
+    /// After how long without an answer the server is asked whether it is there, in milliseconds, by a connection of its
+    /// own. 300 unless told. Cost: one round trip without a statement each time, and none while other calls are answered.
+    pub probe_ms: u64,
+    /// The longest that the server may take to answer that, in milliseconds; twice as long where a connection must be made
+    /// first. 500 unless told. One that takes longer counts as unavailable: calls that wait for it end, and later ones
+    /// fail at once, until it answers again.
+    pub answer_ms_max: u64,
 }
 
 /// A text that is no URL of a PostgreSQL database.
@@ -100,6 +107,8 @@ impl PostgresOptions {
             connect_ms_max: 5_000,
             statement_ms_max: 10_000,
             upkeep_ms_max: 600_000,
+            probe_ms: 300,
+            answer_ms_max: 500,
         }
     }
 

@@ -1,15 +1,20 @@
 //! Reading the log. Each answer is one statement, so that all of it is of one moment and it costs one round trip.
 
-use midflight_core::{Digest, Document, DocumentId, Head, LogHead, Revision, RevisionNumber};
+use midflight_core::{Digest, Document, DocumentId, Head, KindName, LogHead, RevisionNumber};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
 
 use super::session::Session;
+use crate::query::PageBounds;
 use crate::rows::body::off_the_road;
 use crate::rows::edit::Heads;
+use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
 use crate::rows::{self, Columns as _, chain, integer, number, signed};
-use crate::{Appended, DocumentQuery, DocumentVersion, Page, RevisionQuery, StoreError};
+use crate::{
+    Appended, ChangedQuery, DocumentQuery, DocumentVersion, ListedRevision, Page, RevisionQuery, StoreError,
+    StoredDocument,
+};
 
 /// Where the log begins and ends, to be joined with what is read of it: a row that is there even when nothing else is.
 const LOG: &str =
@@ -90,10 +95,11 @@ fn by_revision(rows: &[PgRow]) -> impl Iterator<Item = &[PgRow]> {
 pub(super) async fn revisions(
     session: &mut Session<'_>,
     query: RevisionQuery,
-) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
     let mut sql = QueryBuilder::<Postgres>::new(format!(
-        "SELECT {REVISION}, d.kind, d.name, d.version, d.body IS NULL AS deleted
-         FROM (SELECT * FROM revisions r
+        "SELECT {REVISION}, r.kinds, d.kind, d.name, d.version, d.deleted
+         FROM (SELECT r.*, (SELECT string_agg(k.kind || ' ' || k.count, ',') FROM (SELECT kind, COUNT(*) AS count
+                   FROM documents WHERE revision = r.number GROUP BY kind) k) AS kinds FROM revisions r
                WHERE r.number >= (SELECT value FROM meta WHERE key = 'first_revision')"
     ));
     if let Some(before) = query.before {
@@ -106,8 +112,10 @@ pub(super) async fn revisions(
     sql.push(" ORDER BY r.number DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
     sql.push(
         ") r JOIN revision_digests c ON c.number = r.number
-         LEFT JOIN documents d ON d.revision = r.number ORDER BY r.number DESC, d.place",
+         LEFT JOIN LATERAL (SELECT d.kind, d.name, d.version, d.body IS NULL AS deleted, d.place
+             FROM documents d WHERE d.revision = r.number ORDER BY d.place LIMIT ",
     );
+    sql.push_bind(query.changes_max.map(i64::from)).push(") d ON TRUE ORDER BY r.number DESC, d.place");
     let rows = session.rows(sql.build()).await?;
     let mut items = Vec::new();
     for of_one in by_revision(&rows) {
@@ -117,9 +125,29 @@ pub(super) async fn revisions(
                 changes.push(row::change(row)?);
             }
         }
-        items.push(row::revision(&of_one[0], changes)?);
+        items.push(row::listed(&of_one[0], changes)?);
     }
-    Ok(Page::cut(items, query.limit, |revision| revision.number))
+    Ok(Page::cut(items, query.limit, |listed: &ListedRevision| listed.revision.number))
+}
+
+pub(super) async fn changed(
+    session: &mut Session<'_>,
+    query: ChangedQuery,
+) -> Result<Page<DocumentId, DocumentId>, StoreError> {
+    let mut sql = QueryBuilder::<Postgres>::new(format!(
+        "{LOG} SELECT {HEAD}, log.first, d.* FROM log LEFT JOIN LATERAL (
+             SELECT DISTINCT d.kind, d.name FROM documents d WHERE d.revision > "
+    ));
+    sql.push_bind(signed(query.after)).push(" AND d.revision <= ").push_bind(signed(query.upto));
+    let asked = Asked { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after_id };
+    push_asked(&mut sql, "d", &asked);
+    sql.push(" ORDER BY d.kind, d.name LIMIT ").push_bind(i64::from(query.limit) + 1);
+    sql.push(") d ON TRUE ORDER BY d.kind, d.name");
+    let rows = session.rows(sql.build()).await?;
+    check_readable(&rows, query.after.next().min(query.upto))?;
+    check_readable(&rows, query.upto)?;
+    let items = with_document(rows)?.iter().map(row::id).collect::<Result<_, _>>()?;
+    Ok(Page::cut(items, query.limit, DocumentId::clone))
 }
 
 pub(super) async fn since(
@@ -240,48 +268,68 @@ pub(super) async fn everything(session: &mut Session<'_>) -> Result<(LogHead, Ve
 pub(super) async fn documents(
     session: &mut Session<'_>,
     query: DocumentQuery,
-) -> Result<Page<Document, DocumentId>, StoreError> {
-    let mut sql = QueryBuilder::<Postgres>::new(format!(
-        "{LOG} SELECT {HEAD}, log.first, d.* FROM log LEFT JOIN LATERAL ("
+) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
+    let size = "COALESCE(octet_length(d.body), 0) AS bytes";
+    let mut sql = QueryBuilder::<Postgres>::new(format!("{LOG}, page AS (SELECT "));
+    let table = match (query.made_by, query.at) {
+        (Some(made_by), _) => {
+            sql.push(format!("d.kind, d.name, d.place, {size} FROM documents d WHERE d.revision = "));
+            sql.push_bind(signed(made_by));
+            "d"
+        }
+        (None, None) => {
+            sql.push(format!(
+                "h.kind, h.name, h.place, {size} FROM heads h JOIN documents d ON d.place = h.place WHERE NOT h.deleted"
+            ));
+            "h"
+        }
+        (None, Some(at)) => {
+            // The limit inside keeps the join in the order of the heads, so that it ends with the page.
+            sql.push(format!(
+                "h.kind, h.name, d.place, {size} FROM heads h CROSS JOIN LATERAL (
+                     SELECT o.place, o.body FROM documents o
+                     WHERE o.kind = h.kind AND o.name = h.name AND o.revision <= "
+            ));
+            sql.push_bind(signed(at)).push(" ORDER BY o.version DESC LIMIT 1) d WHERE d.body IS NOT NULL");
+            "h"
+        }
+    };
+    let asked = Asked { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after };
+    push_asked(&mut sql, table, &asked);
+    sql.push(format!(" ORDER BY {table}.kind, {table}.name LIMIT ")).push_bind(i64::from(query.limit) + 1);
+    sql.push(")").push(page::sized("kind, name"));
+    let fits = page::fits(PageBounds::new(query.limit, query.bytes_max));
+    sql.push(format!(
+        " SELECT {HEAD}, log.first, {DOCUMENT}, s.total, s.found FROM log
+          LEFT JOIN (sized s JOIN documents d ON d.place = s.place AND {fits}) ON TRUE ORDER BY s.nth"
     ));
-    match query.at {
-        None => {
-            sql.push(format!(
-                "SELECT {DOCUMENT} FROM heads h JOIN documents d ON d.place = h.place WHERE NOT h.deleted"
-            ));
-            push_asked(&mut sql, "h", &query);
-        }
-        Some(at) => {
-            sql.push(format!(
-                "SELECT * FROM (SELECT DISTINCT ON (d.kind, d.name) {DOCUMENT} FROM documents d WHERE d.revision <= "
-            ));
-            sql.push_bind(signed(at));
-            push_asked(&mut sql, "d", &query);
-            sql.push(" ORDER BY d.kind, d.name, d.version DESC) h WHERE h.body IS NOT NULL");
-        }
-    }
-    sql.push(" ORDER BY h.kind, h.name LIMIT ").push_bind(i64::from(query.limit) + 1);
-    sql.push(") d ON TRUE ORDER BY d.kind, d.name");
     let rows = session.rows(sql.build()).await?;
     if let Some(at) = query.at {
         check_readable(&rows, at)?;
     }
-    let documents = row::documents(with_document(rows)?).await?;
-    Ok(Page::cut(documents, query.limit, |document: &Document| document.id.clone()))
+    let (items, found) = page::stored(with_document(rows)?).await?;
+    Ok(Page::of(items, found, |document: &StoredDocument| document.id.clone()))
+}
+
+/// Which documents are asked for.
+struct Asked<'a> {
+    kind: &'a Option<KindName>,
+    name_prefix: &'a str,
+    after: &'a Option<DocumentId>,
 }
 
 /// Narrows the rows of that table to what is asked for.
-fn push_asked(sql: &mut QueryBuilder<Postgres>, table: &str, query: &DocumentQuery) {
-    if let Some(kind) = &query.kind {
+fn push_asked(sql: &mut QueryBuilder<Postgres>, table: &str, asked: &Asked<'_>) {
+    if let Some(kind) = asked.kind {
         sql.push(format!(" AND {table}.kind = ")).push_bind(kind.as_str().to_owned());
     }
-    if !query.name_prefix.is_empty() {
+    if !asked.name_prefix.is_empty() {
         // Names are compared as bytes, so a prefix is a range, which the index answers.
-        sql.push(format!(" AND {table}.name >= ")).push_bind(super::storable(&query.name_prefix));
-        let end = format!("{}\u{10ffff}", super::storable(&query.name_prefix));
+        sql.push(format!(" AND {table}.name >= ")).push_bind(super::storable(asked.name_prefix));
+        let end = format!("{}\u{10ffff}", super::storable(asked.name_prefix));
         sql.push(format!(" AND {table}.name < ")).push_bind(end);
     }
-    if let Some(after) = &query.after {
+    if let Some(after) = asked.after {
         sql.push(format!(" AND ({table}.kind, {table}.name) > ("));
         sql.push_bind(after.kind.as_str().to_owned()).push(", ");
         sql.push_bind(after.name.as_str().to_owned()).push(")");
@@ -308,16 +356,18 @@ pub(super) async fn versions(
     session: &mut Session<'_>,
     id: &DocumentId,
     before: Option<u64>,
-    limit: u32,
+    bounds: PageBounds,
 ) -> Result<Page<DocumentVersion, u64>, StoreError> {
+    let (sized, fits) = (page::sized("version DESC"), page::fits(bounds));
     let sql = format!(
-        "SELECT {DOCUMENT}, r.author, r.reason, r.created_at
-         FROM documents d JOIN revisions r ON r.number = d.revision
-         WHERE d.kind = $1 AND d.name = $2 AND d.version < $3 ORDER BY d.version DESC LIMIT $4"
+        "WITH page AS (SELECT d.place, d.version, COALESCE(octet_length(d.body), 0) AS bytes
+         FROM documents d WHERE d.kind = $1 AND d.name = $2 AND d.version < $3 ORDER BY d.version DESC LIMIT $4)
+         {sized} SELECT {DOCUMENT}, r.author, r.reason, r.created_at, s.total, s.found FROM sized s
+         JOIN documents d ON d.place = s.place JOIN revisions r ON r.number = d.revision
+         WHERE {fits} ORDER BY s.nth"
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(id.kind.as_str()).bind(id.name.as_str());
-    let query = query.bind(before.map_or(i64::MAX, integer)).bind(i64::from(limit) + 1);
-    let rows = session.rows(query).await?;
-    let items = rows.iter().map(row::version).collect::<Result<_, _>>()?;
-    Ok(Page::cut(items, limit, |version: &DocumentVersion| version.document.version))
+    let query = query.bind(before.map_or(i64::MAX, integer)).bind(i64::from(bounds.limit) + 1);
+    let (items, found) = page::versions(session.rows(query).await?).await?;
+    Ok(Page::of(items, found, |version: &DocumentVersion| version.document.version))
 }

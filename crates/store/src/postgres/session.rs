@@ -4,18 +4,19 @@
 //! server that is away is found to be so at once and by its reason, and a connection whose caller went away or whose
 //! server went silent is closed rather than waited for.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres};
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::failure::{failure, leaves_connection_whole};
 use super::lead;
+use super::liveness::Liveness;
 use super::open::{PostgresOptions, migrate};
 use crate::{Lead, StoreError};
 
@@ -32,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// The connections to one database.
 pub(super) struct Sessions {
-    connect: PgConnectOptions,
+    pub(super) connect: PgConnectOptions,
     pub(super) address: String,
     pub(super) connect_max: Duration,
     statement_max: Duration,
@@ -42,6 +43,9 @@ pub(super) struct Sessions {
     idle: Mutex<Vec<Idle>>,
     /// Set once the schema is known to be up to date.
     migrated: OnceCell<()>,
+    pub(super) liveness: Liveness,
+    /// For the probe, which must not keep the sessions.
+    weak: Weak<Self>,
 }
 
 struct Idle {
@@ -50,8 +54,9 @@ struct Idle {
 }
 
 impl Sessions {
-    pub(super) fn new(options: &PostgresOptions) -> Self {
-        Self {
+    /// `changes` says whenever it turns out that the server answers, or does not.
+    pub(super) fn new(options: &PostgresOptions, changes: watch::Sender<()>) -> Arc<Self> {
+        Arc::new_cyclic(|weak| Self {
             connect: options.connect(),
             address: options.url.to_string(),
             connect_max: Duration::from_millis(options.connect_ms_max),
@@ -60,11 +65,18 @@ impl Sessions {
             permits: Semaphore::new(options.connections_max.max(1) as usize),
             idle: Mutex::default(),
             migrated: OnceCell::new(),
-        }
+            liveness: Liveness::new(options, changes),
+            weak: Weak::clone(weak),
+        })
     }
 
     /// A connection to a log whose schema is up to date.
     pub(super) async fn session(&self) -> Result<Session<'_>, StoreError> {
+        self.liveness.watch(&self.weak);
+        self.liveness.unless_silent(self.up_to_date()).await
+    }
+
+    async fn up_to_date(&self) -> Result<Session<'_>, StoreError> {
         if !self.migrated.initialized() {
             // The one who is at it may be waiting for a server that does not answer; whoever comes later than that has
             // waited as long as for a statement.
@@ -87,7 +99,8 @@ impl Sessions {
         let connected = timeout(self.connect_max, async {
             let permit = self.permits.acquire().await.map_err(|_| self.closed())?;
             let connection = Some(self.connection().await?);
-            Ok(Session { sessions: self, connection, in_transaction: false, _permit: permit })
+            let patience = Duration::ZERO;
+            Ok(Session { sessions: self, connection, in_transaction: false, patience, _permit: permit })
         });
         connected.await.map_err(|_| self.silent("for a connection", self.connect_max))?
     }
@@ -95,7 +108,8 @@ impl Sessions {
     async fn connection(&self) -> Result<PgConnection, StoreError> {
         let kept = self.idle().pop();
         if let Some(mut kept) = kept {
-            if kept.since.elapsed() < TRUSTED || kept.connection.ping().await.is_ok() {
+            let is_recent = kept.since.elapsed() < TRUSTED;
+            if is_recent || self.is_answered(&mut kept.connection).await {
                 return Ok(kept.connection);
             }
             // Where one is dead the others are: the server was restarted, or the network cut.
@@ -112,12 +126,17 @@ impl Sessions {
         })
     }
 
+    async fn is_answered(&self, connection: &mut PgConnection) -> bool {
+        matches!(timeout(self.liveness.answer_max, connection.ping()).await, Ok(Ok(())))
+    }
+
     /// The lead, in a connection that nobody else uses.
     pub(super) async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
         if self.permits.is_closed() {
             return Err(self.closed());
         }
-        lead::lead(&self.connect, self.connect_max).await
+        self.liveness.watch(&self.weak);
+        self.liveness.unless_silent(lead::lead(&self.connect, self.connect_max)).await
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
@@ -127,6 +146,7 @@ impl Sessions {
     /// Closes every connection that nobody has, and the others when they come back.
     pub(super) fn close(&self) {
         self.permits.close();
+        self.liveness.stop();
         self.idle().clear();
     }
 
@@ -140,6 +160,12 @@ impl Sessions {
     }
 }
 
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        self.liveness.stop();
+    }
+}
+
 /// A connection as long as somebody has it. It goes back when it is whole: one that was left in the middle of a statement
 /// or of a transaction is closed, and PostgreSQL undoes what was not committed.
 pub(super) struct Session<'a> {
@@ -147,10 +173,17 @@ pub(super) struct Session<'a> {
     /// None while a statement is under way, and after one that did not leave it whole.
     connection: Option<PgConnection>,
     in_transaction: bool,
+    /// How long a statement under way is waited for after the server was found to be silent.
+    patience: Duration,
     _permit: SemaphorePermit<'a>,
 }
 
 impl Session<'_> {
+    /// Waits so much longer for statements under way when the server is silent: for what may have been done by then.
+    pub(super) fn wait_for_silent(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// Runs a statement and answers its rows.
     pub(super) async fn rows(
         &mut self,
@@ -170,8 +203,14 @@ impl Session<'_> {
         let Some(mut connection) = self.connection.take() else { return Err(self.sessions.closed()) };
         let mut rows = Vec::new();
         let mut stream = query.fetch(&mut connection);
+        let mut silence = std::pin::pin!(self.sessions.liveness.silence(self.patience));
         let done = loop {
-            match timeout(bound, stream.try_next()).await {
+            let next = tokio::select! {
+                biased;
+                next = timeout(bound, stream.try_next()) => next,
+                error = &mut silence => return Err(error),
+            };
+            match next {
                 Ok(Ok(Some(row))) => rows.push(row),
                 Ok(Ok(None)) => break Ok(rows),
                 Ok(Err(error)) => break Err(error),
@@ -179,6 +218,9 @@ impl Session<'_> {
             }
         };
         drop(stream);
+        if matches!(done, Ok(_) | Err(sqlx::Error::Database(_))) {
+            self.sessions.liveness.answered();
+        }
         if done.as_ref().err().is_none_or(leaves_connection_whole) {
             self.connection = Some(connection);
         }

@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod chain;
 pub(crate) mod edit;
 pub(crate) mod event;
+pub(crate) mod page;
 pub(crate) mod replica;
 pub(crate) mod row;
 pub(crate) mod tally;

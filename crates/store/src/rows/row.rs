@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_core::{
-    ChangeSummary, Digest, Document, DocumentId, Head, Op, Owner, Revision, RevisionNumber,
+    ChangeSummary, Digest, Document, DocumentId, Head, KindName, Op, Owner, Revision, RevisionNumber,
 };
 
 use super::body::side_by_side;
 use super::{Columns, chain, corrupt, number};
-use crate::{DocumentVersion, StoreError, Token};
+use crate::{ListedRevision, StoreError, Token};
 
 /// The columns that [`document`] reads, of a table called `d`.
 pub(crate) const DOCUMENT: &str = "d.kind, d.name, d.version, d.revision, d.owner, d.digest, d.body";
@@ -18,7 +18,7 @@ pub(crate) fn id(row: &impl Columns) -> Result<DocumentId, StoreError> {
     DocumentId::new(&row.text("kind")?, &row.text("name")?).map_err(corrupt)
 }
 
-fn owner(row: &impl Columns) -> Result<Option<Owner>, StoreError> {
+pub(crate) fn owner(row: &impl Columns) -> Result<Option<Owner>, StoreError> {
     Ok(row.text_or_none("owner")?.map(|owner| Owner::new(&owner)))
 }
 
@@ -92,14 +92,22 @@ pub(crate) fn revision(row: &impl Columns, changes: Vec<ChangeSummary>) -> Resul
     })
 }
 
-/// A version of a document, with what its revision says of it.
-pub(crate) fn version(row: &impl Columns) -> Result<DocumentVersion, StoreError> {
-    Ok(DocumentVersion {
-        document: document(row)?,
-        author: row.text("author")?,
-        reason: row.text("reason")?,
-        created_at: time(row)?,
-    })
+/// How many changes a revision has of each kind, as one text: `config 1,rules 3`.
+fn kinds(row: &impl Columns) -> Result<Vec<(KindName, u64)>, StoreError> {
+    let Some(text) = row.text_or_none("kinds")? else { return Ok(Vec::new()) };
+    let counted = text.split(',').map(|one| {
+        let (kind, count) =
+            one.split_once(' ').ok_or_else(|| corrupt("a kind is listed without its count"))?;
+        Ok((KindName::new(kind).map_err(corrupt)?, count.parse().map_err(corrupt)?))
+    });
+    let mut counted = counted.collect::<Result<Vec<_>, StoreError>>()?;
+    counted.sort_unstable();
+    Ok(counted)
+}
+
+/// A revision in a list, with the changes that were read beside it.
+pub(crate) fn listed(row: &impl Columns, changes: Vec<ChangeSummary>) -> Result<ListedRevision, StoreError> {
+    Ok(ListedRevision { revision: revision(row, changes)?, kinds: kinds(row)? })
 }
 
 pub(crate) fn token(row: &impl Columns) -> Result<Token, StoreError> {

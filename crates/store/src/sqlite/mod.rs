@@ -25,8 +25,9 @@ use sqlx::SqlitePool;
 
 use crate::lead::Alone;
 use crate::{
-    AppendError, Appended, DocumentQuery, DocumentVersion, EventQuery, Lead, NewRevision, Page, Replica,
-    RevisionQuery, SeenReplica, Store, StoreError, Tally, TallyQuery, Token,
+    AppendError, Appended, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision,
+    NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally,
+    TallyQuery, Token, query::PageBounds,
 };
 use failure::failure;
 use lock::Lock;
@@ -108,9 +109,17 @@ impl Store for SqliteStore {
         Ok(appended)
     }
 
-    async fn revisions(&self, query: RevisionQuery) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+    async fn revisions(
+        &self,
+        query: RevisionQuery,
+    ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
         self.seal().await?;
         read::revisions(&self.readers, query).await
+    }
+
+    async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError> {
+        self.seal().await?;
+        read::changed(&self.readers, query).await
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
@@ -128,11 +137,13 @@ impl Store for SqliteStore {
         read::everything(&self.readers).await
     }
 
-    async fn documents(&self, query: DocumentQuery) -> Result<Page<Document, DocumentId>, StoreError> {
+    async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
+        self.seal().await?;
         read::documents(&self.readers, query).await
     }
 
     async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
+        self.seal().await?;
         read::document_at(&self.readers, id, at).await
     }
 
@@ -141,8 +152,9 @@ impl Store for SqliteStore {
         id: &DocumentId,
         before: Option<u64>,
         limit: u32,
+        bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
-        read::versions(&self.readers, id, before, limit).await
+        read::versions(&self.readers, id, before, PageBounds::new(limit, bytes_max)).await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {

@@ -3,15 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use midflight_core::{Digest, Document, DocumentId, Head, LogHead, Revision, RevisionNumber};
+use midflight_core::{Digest, Document, DocumentId, Head, KindName, LogHead, Revision, RevisionNumber};
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::chain;
 use super::failure::failure;
+use crate::query::PageBounds;
 use crate::rows::edit::Heads;
+use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
 use crate::rows::{self, Columns as _, corrupt, integer, number, signed};
-use crate::{Appended, DocumentQuery, DocumentVersion, Page, RevisionQuery, StoreError, Token};
+use crate::{
+    Appended, ChangedQuery, DocumentQuery, DocumentVersion, ListedRevision, Page, RevisionQuery, StoreError,
+    StoredDocument, Token,
+};
 
 pub(super) async fn head(reader: impl SqliteExecutor<'_>) -> Result<LogHead, StoreError> {
     let head = sqlx::query(
@@ -74,12 +79,14 @@ async fn made_by(
 pub(super) async fn revisions(
     readers: &SqlitePool,
     query: RevisionQuery,
-) -> Result<Page<Revision, RevisionNumber>, StoreError> {
+) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
     let mut reader = readers.begin().await.map_err(failure)?;
     let first = first(&mut reader).await?;
     let mut sql = QueryBuilder::<Sqlite>::new(
-        "SELECT r.*, c.digest AS chained FROM revisions r JOIN revision_digests c ON c.number = r.number
-         WHERE r.number >= ",
+        "SELECT r.*, c.digest AS chained,
+             (SELECT group_concat(kind || ' ' || count) FROM (SELECT kind, COUNT(*) AS count
+             FROM documents WHERE revision = r.number GROUP BY kind)) AS kinds
+         FROM revisions r JOIN revision_digests c ON c.number = r.number WHERE r.number >= ",
     );
     sql.push_bind(signed(first));
     if let Some(before) = query.before {
@@ -91,15 +98,36 @@ pub(super) async fn revisions(
     }
     sql.push(" ORDER BY r.number DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
     let rows = sql.build().fetch_all(&mut *reader).await.map_err(failure)?;
+    let changes_max = query.changes_max.map_or(-1, i64::from);
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
         let changes = sqlx::query(
-            "SELECT kind, name, version, body IS NULL AS deleted FROM documents WHERE revision = ?1 ORDER BY rowid",
+            "SELECT kind, name, version, body IS NULL AS deleted FROM documents WHERE revision = ?1
+             ORDER BY rowid LIMIT ?2",
         );
-        let changes = changes.bind(row.integer("number")?).fetch_all(&mut *reader).await.map_err(failure)?;
-        items.push(row::revision(row, changes.iter().map(row::change).collect::<Result<_, _>>()?)?);
+        let changes = changes.bind(row.integer("number")?).bind(changes_max);
+        let changes = changes.fetch_all(&mut *reader).await.map_err(failure)?;
+        items.push(row::listed(row, changes.iter().map(row::change).collect::<Result<_, _>>()?)?);
     }
-    Ok(Page::cut(items, query.limit, |revision| revision.number))
+    Ok(Page::cut(items, query.limit, |listed: &ListedRevision| listed.revision.number))
+}
+
+pub(super) async fn changed(
+    readers: &SqlitePool,
+    query: ChangedQuery,
+) -> Result<Page<DocumentId, DocumentId>, StoreError> {
+    let mut reader = readers.begin().await.map_err(failure)?;
+    readable(&mut reader, query.after.next().min(query.upto)).await?;
+    readable(&mut reader, query.upto).await?;
+    let mut sql =
+        QueryBuilder::<Sqlite>::new("SELECT DISTINCT d.kind, d.name FROM documents d WHERE d.revision > ");
+    sql.push_bind(signed(query.after)).push(" AND d.revision <= ").push_bind(signed(query.upto));
+    let asked = Asked { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after_id };
+    push_asked(&mut sql, "d", &asked);
+    sql.push(" ORDER BY d.kind, d.name LIMIT ").push_bind(i64::from(query.limit) + 1);
+    let rows = sql.build().fetch_all(&mut *reader).await.map_err(failure)?;
+    let items = rows.iter().map(row::id).collect::<Result<_, _>>()?;
+    Ok(Page::cut(items, query.limit, DocumentId::clone))
 }
 
 pub(super) async fn since(
@@ -183,40 +211,75 @@ pub(super) async fn everything(readers: &SqlitePool) -> Result<(LogHead, Vec<Doc
     Ok((head, row::documents(rows).await?))
 }
 
+/// Which documents are asked for.
+struct Asked<'a> {
+    kind: &'a Option<KindName>,
+    name_prefix: &'a str,
+    after: &'a Option<DocumentId>,
+}
+
+/// Narrows the rows of that table to what is asked for.
+fn push_asked(sql: &mut QueryBuilder<Sqlite>, table: &str, asked: &Asked<'_>) {
+    if let Some(kind) = asked.kind {
+        sql.push(format!(" AND {table}.kind = ")).push_bind(kind.as_str().to_owned());
+    }
+    if !asked.name_prefix.is_empty() {
+        // Names are compared as bytes, so a prefix is a range, which the index answers.
+        sql.push(format!(" AND {table}.name >= ")).push_bind(asked.name_prefix.to_owned());
+        sql.push(format!(" AND {table}.name < ")).push_bind(format!("{}\u{10ffff}", asked.name_prefix));
+    }
+    if let Some(after) = asked.after {
+        sql.push(format!(" AND ({table}.kind, {table}.name) > (")).push_bind(after.kind.as_str().to_owned());
+        sql.push(", ").push_bind(after.name.as_str().to_owned()).push(")");
+    }
+}
+
 pub(super) async fn documents(
     readers: &SqlitePool,
     query: DocumentQuery,
-) -> Result<Page<Document, DocumentId>, StoreError> {
+) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
     let mut reader = readers.begin().await.map_err(failure)?;
-    let mut sql = QueryBuilder::<Sqlite>::new(format!("SELECT {DOCUMENT} FROM "));
-    match query.at {
-        None => sql.push("heads h JOIN documents d ON d.rowid = h.document WHERE NOT h.deleted"),
-        Some(at) => {
+    let size = "COALESCE(octet_length(d.body), 0) AS bytes";
+    // The join is crossed so that it follows the order of the heads, and ends with the page.
+    let mut sql = QueryBuilder::<Sqlite>::new("WITH page AS (SELECT ");
+    let table = match (query.made_by, query.at) {
+        (Some(made_by), _) => {
+            sql.push(format!(
+                "d.kind, d.name, d.rowid AS place, {size} FROM documents d WHERE d.revision = "
+            ));
+            sql.push_bind(signed(made_by));
+            "d"
+        }
+        (None, None) => {
+            sql.push(format!(
+                "h.kind, h.name, h.document AS place, {size} FROM heads h
+                 CROSS JOIN documents d ON d.rowid = h.document WHERE NOT h.deleted"
+            ));
+            "h"
+        }
+        (None, Some(at)) => {
             readable(&mut reader, at).await?;
-            sql.push(
-                "documents d JOIN (SELECT kind, name, MAX(version) AS version FROM documents WHERE revision <= ",
-            );
-            sql.push_bind(signed(at)).push(
-                " GROUP BY kind, name) h ON h.kind = d.kind AND h.name = d.name AND h.version = d.version
-                 WHERE d.body IS NOT NULL",
-            )
+            sql.push(format!(
+                "h.kind, h.name, d.rowid AS place, {size} FROM heads h CROSS JOIN documents d ON d.rowid = (
+                     SELECT o.rowid FROM documents o WHERE o.kind = h.kind AND o.name = h.name AND o.revision <= "
+            ));
+            sql.push_bind(signed(at)).push(" ORDER BY o.version DESC LIMIT 1) WHERE d.body IS NOT NULL");
+            "h"
         }
     };
-    if let Some(kind) = &query.kind {
-        sql.push(" AND h.kind = ").push_bind(kind.as_str().to_owned());
-    }
-    if !query.name_prefix.is_empty() {
-        // Names are compared as bytes, so a prefix is a range, which the index answers.
-        sql.push(" AND h.name >= ").push_bind(query.name_prefix.clone());
-        sql.push(" AND h.name < ").push_bind(format!("{}\u{10ffff}", query.name_prefix));
-    }
-    if let Some(after) = &query.after {
-        sql.push(" AND (h.kind, h.name) > (").push_bind(after.kind.as_str().to_owned());
-        sql.push(", ").push_bind(after.name.as_str().to_owned()).push(")");
-    }
-    sql.push(" ORDER BY h.kind, h.name LIMIT ").push_bind(i64::from(query.limit) + 1);
+    let asked = Asked { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after };
+    push_asked(&mut sql, table, &asked);
+    sql.push(format!(" ORDER BY {table}.kind, {table}.name LIMIT ")).push_bind(i64::from(query.limit) + 1);
+    sql.push(")").push(page::sized("kind, name"));
+    let bounds = PageBounds::new(query.limit, query.bytes_max);
+    let fits = page::fits(bounds);
+    sql.push(format!(
+        " SELECT {DOCUMENT}, s.total, s.found FROM sized s CROSS JOIN documents d ON d.rowid = s.place
+          WHERE {fits} ORDER BY s.nth"
+    ));
     let rows = sql.build().fetch_all(&mut *reader).await.map_err(failure)?;
-    Ok(Page::cut(row::documents(rows).await?, query.limit, |document: &Document| document.id.clone()))
+    let (items, found) = page::stored(rows).await?;
+    Ok(Page::of(items, found, |document: &StoredDocument| document.id.clone()))
 }
 
 pub(super) async fn document_at(
@@ -239,18 +302,22 @@ pub(super) async fn versions(
     readers: &SqlitePool,
     id: &DocumentId,
     before: Option<u64>,
-    limit: u32,
+    bounds: PageBounds,
 ) -> Result<Page<DocumentVersion, u64>, StoreError> {
+    let (sized, fits) = (page::sized("version DESC"), page::fits(bounds));
     let sql = format!(
-        "SELECT {DOCUMENT}, r.author, r.reason, r.created_at
-         FROM documents d JOIN revisions r ON r.number = d.revision
-         WHERE d.kind = ?1 AND d.name = ?2 AND d.version < ?3 ORDER BY d.version DESC LIMIT ?4"
+        "WITH page AS (SELECT d.rowid AS place, d.version, COALESCE(octet_length(d.body), 0) AS bytes
+         FROM documents d WHERE d.kind = ?1 AND d.name = ?2 AND d.version < ?3 ORDER BY d.version DESC LIMIT ?4)
+         {sized} SELECT {DOCUMENT}, r.author, r.reason, r.created_at, s.total, s.found FROM sized s
+         CROSS JOIN documents d ON d.rowid = s.place CROSS JOIN revisions r ON r.number = d.revision
+         WHERE {fits} ORDER BY s.nth"
     );
     let before = before.map_or(i64::MAX, integer);
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(id.kind.as_str()).bind(id.name.as_str());
-    let rows = rows.bind(before).bind(i64::from(limit) + 1).fetch_all(readers).await.map_err(failure)?;
-    let items = rows.iter().map(row::version).collect::<Result<_, StoreError>>()?;
-    Ok(Page::cut(items, limit, |version: &DocumentVersion| version.document.version))
+    let rows =
+        rows.bind(before).bind(i64::from(bounds.limit) + 1).fetch_all(readers).await.map_err(failure)?;
+    let (items, found) = page::versions(rows).await?;
+    Ok(Page::of(items, found, |version: &DocumentVersion| version.document.version))
 }
 
 pub(super) async fn blob(readers: &SqlitePool, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {

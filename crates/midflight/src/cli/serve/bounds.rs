@@ -35,6 +35,14 @@ bounds! {
     body_bytes_max: usize => limits.body_bytes_max, "MIDFLIGHT_BODY_BYTES_MAX";
     /// The largest body of an import, in bytes.
     import_bytes_max: usize => limits.import_bytes_max, "MIDFLIGHT_IMPORT_BYTES_MAX";
+    /// How many bytes the bodies of all requests may have together, in bytes.
+    bodies_bytes_max: usize => limits.bodies_bytes_max, "MIDFLIGHT_BODIES_BYTES_MAX";
+    /// How many bytes of documents one answer may have, in bytes.
+    answer_bytes_max: usize => limits.answer_bytes_max, "MIDFLIGHT_ANSWER_BYTES_MAX";
+    /// How many bytes all long answers may have together, in bytes.
+    answers_bytes_max: usize => limits.answers_bytes_max, "MIDFLIGHT_ANSWERS_BYTES_MAX";
+    /// How long a client may read nothing of what it is sent, in ms.
+    write_idle_ms_max: u64 => limits.write_idle_ms_max, "MIDFLIGHT_WRITE_IDLE_MS_MAX";
     /// How long a request may take to come, in ms.
     receive_ms_max: u64 => limits.receive_ms_max, "MIDFLIGHT_RECEIVE_MS_MAX";
     /// How many connections may be open.
@@ -47,9 +55,22 @@ bounds! {
     websocket_send_ms_max: u64 => limits.websocket_send_ms_max, "MIDFLIGHT_WEBSOCKET_SEND_MS_MAX";
     /// How many watchers of the log may be connected.
     watchers_max: usize => limits.watchers_max, "MIDFLIGHT_WATCHERS_MAX";
+    /// The largest share of its documents that a watched directory may delete at once, in percent; more waits to be
+    /// confirmed (`midflight reload --confirm-loss DIR`). 50 by default; 100 switches the check off.
+    watch_loss_percent_max: u8 => directory.loss_percent_max, "MIDFLIGHT_WATCH_LOSS_PERCENT_MAX";
+    /// The fewest deleted documents to which that share applies. 10 by default.
+    watch_loss_documents_min: usize => directory.loss_documents_min, "MIDFLIGHT_WATCH_LOSS_DOCUMENTS_MIN";
     /// How many inputs a batch may have.
     batch_items_max: usize => limits.batch_items_max, "MIDFLIGHT_BATCH_ITEMS_MAX";
-    /// How many documents a diff or a restore may compare.
+    /// How long a batch may compute, in ms.
+    batch_ms_max: u64 => limits.batch_ms_max, "MIDFLIGHT_BATCH_MS_MAX";
+    /// How many requests with a long computation may wait for a thread.
+    compute_queue_max: usize => limits.compute_queue_max, "MIDFLIGHT_COMPUTE_QUEUE_MAX";
+    /// How many bytes the diffs of an answer may have together, in bytes.
+    diff_bytes_max: usize => limits.diff_bytes_max, "MIDFLIGHT_DIFF_BYTES_MAX";
+    /// How long the diffs of an answer may be computed, in ms.
+    diff_ms_max: u64 => limits.diff_ms_max, "MIDFLIGHT_DIFF_MS_MAX";
+    /// How many documents a restore may compare.
     diff_documents_max: usize => limits.diff_documents_max, "MIDFLIGHT_DIFF_DOCUMENTS_MAX";
     /// How long a write may wait for its replicas, in ms.
     wait_ms_max: u64 => limits.wait_ms_max, "MIDFLIGHT_WAIT_MS_MAX";

@@ -7,6 +7,8 @@ use midflight_learning::{Answer, Matched};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::wire::QuarantinedRevisions;
+
 /// A query to classify.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +49,8 @@ pub(in super::super) struct ClassificationAnswer {
     why: Option<Arc<str>>,
     /// The revision that it was computed from.
     revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    quarantined: QuarantinedRevisions,
     /// How long it took, in microseconds.
     time_us: f64,
 }
@@ -83,6 +87,7 @@ impl ClassificationAnswer {
             llm_used: answer.llm_used,
             why: answer.why,
             revision: answer.revision.get(),
+            quarantined: (&*answer.quarantined).into(),
             time_us: took.as_secs_f64() * 1e6,
         }
     }
@@ -105,4 +110,6 @@ pub(in super::super) struct NormalizedAnswer {
     pub(in super::super) normalized: String,
     /// The revision that the profile is of.
     pub(in super::super) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(in super::super) quarantined: QuarantinedRevisions,
 }

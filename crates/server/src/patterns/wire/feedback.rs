@@ -4,6 +4,8 @@ use midflight_learning::{Correction, FeedbackAnswer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::wire::QuarantinedRevisions;
+
 use super::classification::MatchedAnswer;
 
 /// What somebody says.
@@ -41,6 +43,8 @@ pub(in super::super) struct FeedbackDone {
     correction: Option<CorrectionAnswer>,
     /// The revision by which the query was looked at.
     revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    quarantined: QuarantinedRevisions,
 }
 
 /// What became of a correction.
@@ -83,6 +87,11 @@ impl From<FeedbackAnswer> for FeedbackDone {
                 ..CorrectionAnswer::default()
             },
         });
-        Self { matched: answer.matched.map(MatchedAnswer::from), correction, revision: answer.revision.get() }
+        Self {
+            matched: answer.matched.map(MatchedAnswer::from),
+            correction,
+            revision: answer.revision.get(),
+            quarantined: (&*answer.quarantined).into(),
+        }
     }
 }

@@ -5,7 +5,7 @@ use midflight_patterns::Pattern;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::stamp;
+use crate::wire::{QuarantinedRevisions, stamp};
 
 /// A pattern that is served.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -120,4 +120,6 @@ pub(in super::super) struct PatternList {
     pub(in super::super) next_cursor: Option<String>,
     /// The revision that they are of.
     pub(in super::super) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(in super::super) quarantined: QuarantinedRevisions,
 }

@@ -6,6 +6,8 @@ use midflight_learning::{PatternPerformance, Performance, Savings};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::wire::QuarantinedRevisions;
+
 use super::item::UsageAnswer;
 
 /// How patterns do, on all replicas together.
@@ -19,6 +21,8 @@ pub(in super::super) struct PerformanceAnswer {
     profiles: BTreeMap<String, SavingsAnswer>,
     /// The revision that the patterns are of.
     revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    quarantined: QuarantinedRevisions,
 }
 
 /// How a pattern does.
@@ -57,6 +61,7 @@ impl From<Performance> for PerformanceAnswer {
             ranked: performance.ranked,
             profiles: profiles.map(|(name, savings)| (name.to_string(), savings.into())).collect(),
             revision: performance.revision.get(),
+            quarantined: (&*performance.quarantined).into(),
         }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use midflight_components::{BreakerState, LlmCounts, LlmStatus};
 use midflight_learning::{Counts, Source};
+use midflight_patterns::NotLearned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::wire::{Ack, ReloadAnswer, StatisticsAnswer};
+use crate::wire::{Ack, QuarantinedRevisions, ReloadAnswer, StatisticsAnswer};
 
 /// What to reload. Every replica looks at the log as a whole, so that it never serves a mix of two revisions.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -38,6 +39,8 @@ pub(in super::super) struct ReloadedPatterns {
     pub(in super::super) patterns: usize,
     /// The revision that is served here.
     pub(in super::super) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(in super::super) quarantined: QuarantinedRevisions,
     /// How long it took here.
     pub(in super::super) reload_time_ms: f64,
     /// When it began.
@@ -53,6 +56,8 @@ pub(in super::super) struct HotReloadMetrics {
     pub(in super::super) categories: BTreeMap<String, usize>,
     /// The revision that is served.
     pub(in super::super) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(in super::super) quarantined: QuarantinedRevisions,
     /// The newest revision known to be in the log.
     pub(in super::super) desired_revision: u64,
     /// Whether hints that the log moved come in.
@@ -76,6 +81,10 @@ pub(in super::super) struct ClassificationCounts {
     by_source: BTreeMap<&'static str, u64>,
     /// How many patterns were learned here.
     learned: u64,
+    /// How many answers of the LLM were not learned, by reason; those that never occurred are left out.
+    not_learned: BTreeMap<&'static str, u64>,
+    /// How many queries the LLM was not asked about, since `llm_calls_per_minute_max` was reached.
+    llm_rate_limited: u64,
     /// How many questions are on their way to the LLM.
     asking: usize,
 }
@@ -83,7 +92,14 @@ pub(in super::super) struct ClassificationCounts {
 impl From<Counts> for ClassificationCounts {
     fn from(counts: Counts) -> Self {
         let by_source = Source::ALL.iter().map(|source| source.as_str()).zip(counts.answered).collect();
-        Self { by_source, learned: counts.learned, asking: counts.asking }
+        let not_learned = NotLearned::REASONS.into_iter().zip(counts.not_learned);
+        Self {
+            by_source,
+            learned: counts.learned,
+            not_learned: not_learned.filter(|(_, count)| *count > 0).collect(),
+            llm_rate_limited: counts.llm_rate_limited,
+            asking: counts.asking,
+        }
     }
 }
 

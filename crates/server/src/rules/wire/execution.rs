@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::wire::QuarantinedRevisions;
+
 use crate::problem::ProblemItem;
 
 /// An input to execute.
@@ -47,7 +49,8 @@ pub(crate) struct BatchBody {
     pub(crate) explain: bool,
 }
 
-/// What became of a rule. `false`, a missing input and a wrong type are three different outcomes.
+/// What became of a rule. `false`, a missing input and a wrong type are three different outcomes. An attribute that is only
+/// asked `is_null` never counts as missing: what is absent is null.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EvaluationAnswer<'s> {
     rule_id: &'s str,
@@ -101,9 +104,8 @@ pub(crate) struct ExecutionAnswer<'s> {
     revision: u64,
     /// The ruleset.
     ruleset: &'s str,
-    /// Revisions up to `revision` that are left out on this replica, since they did not hold.
-    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
-    quarantined: Box<[u64]>,
+    /// Revisions up to `revision` that are left out on this replica.
+    quarantined: QuarantinedRevisions,
     /// What became of each rule, with `explain` or `dry_run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule_evaluations: Option<Vec<EvaluationAnswer<'s>>>,
@@ -123,7 +125,7 @@ impl<'s> ExecutionAnswer<'s> {
             registry_version: world.revision().get(),
             revision: world.revision().get(),
             ruleset: execution.ruleset,
-            quarantined: world.quarantined().iter().map(|revision| revision.get()).collect(),
+            quarantined: world.quarantined().into(),
             rule_evaluations: evaluations
                 .map(|evaluations| evaluations.into_iter().map(EvaluationAnswer::from).collect()),
         }
@@ -166,6 +168,8 @@ pub(crate) struct BatchAnswer<'s> {
     pub(crate) registry_version: u64,
     /// The revision that all were computed from.
     pub(crate) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(crate) quarantined: QuarantinedRevisions,
 }
 
 impl ExecutionAnswer<'_> {

@@ -4,6 +4,8 @@ use midflight_rules::{RuleInfo, RulesetInfo};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::wire::QuarantinedRevisions;
+
 /// A ruleset as it is served.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct RulesetInfoAnswer {
@@ -43,6 +45,8 @@ pub(crate) struct RulesetList {
     pub(crate) next_cursor: Option<String>,
     /// The revision it was read from.
     pub(crate) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(crate) quarantined: QuarantinedRevisions,
 }
 
 /// A rule as it is served.
@@ -89,6 +93,8 @@ pub(crate) struct RuleList {
     pub(crate) ruleset: String,
     /// The revision it was read from.
     pub(crate) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(crate) quarantined: QuarantinedRevisions,
 }
 
 /// A condition as it is served.
@@ -109,4 +115,6 @@ pub(crate) struct ConditionList {
     pub(crate) next_cursor: Option<String>,
     /// The revision it was read from.
     pub(crate) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(crate) quarantined: QuarantinedRevisions,
 }

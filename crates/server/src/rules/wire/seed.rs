@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::wire::ReloadAnswer;
+use crate::wire::{QuarantinedRevisions, ReloadAnswer};
 
 /// What is served, in the seed's words.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -44,9 +44,11 @@ pub(crate) struct HotReloadStatus {
     pub(crate) registry: RegistryAnswer,
     /// The revision that is served.
     pub(crate) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(crate) quarantined: QuarantinedRevisions,
     /// The newest revision known to be in the log.
     pub(crate) desired_revision: u64,
-    /// Whether the log was looked at within `max_age_seconds`.
+    /// Whether the log answers and was looked at within `max_age_seconds`.
     pub(crate) fresh: bool,
     /// What `HOT_RELOAD_MAX_AGE_SECONDS` says.
     pub(crate) max_age_seconds: u64,
@@ -102,6 +104,8 @@ pub(crate) struct ReloadDone {
     pub(crate) outcome: &'static str,
     /// The revision that is served now.
     pub(crate) revision: u64,
+    /// Revisions up to `revision` that are left out on this replica.
+    pub(crate) quarantined: QuarantinedRevisions,
     /// The reload, with its phases.
     pub(crate) reload: ReloadAnswer,
 }

@@ -1,0 +1,126 @@
+//! How many bytes requests may occupy together. Callers without a token have one half of them and the others the other, so
+//! that the first cannot keep the second from reading and writing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::auth::Caller;
+use crate::problem::{ApiError, Code};
+
+/// What one permit stands for, in bytes.
+const UNIT: usize = 1024;
+/// How long a request waits for bytes before it is refused: others release theirs within milliseconds, unless their
+/// clients do not read.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// Bytes that requests share.
+#[derive(Debug)]
+pub(crate) struct ByteBudget {
+    anonymous: Arc<Semaphore>,
+    known: Arc<Semaphore>,
+    /// How many permits each half has.
+    half: u32,
+    bytes_max: usize,
+    name: &'static str,
+}
+
+/// Bytes that one request occupies, until it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct HeldBytes(Option<OwnedSemaphorePermit>);
+
+impl ByteBudget {
+    /// A budget of `bytes_max`, with the name that refusals call it by. A single request may ask for as many as `one_max`,
+    /// so each half has that many.
+    pub(crate) fn new(bytes_max: usize, one_max: usize, name: &'static str) -> Self {
+        let half = units((bytes_max / 2).max(one_max));
+        Self {
+            anonymous: Arc::new(Semaphore::new(half as usize)),
+            known: Arc::new(Semaphore::new(half as usize)),
+            half,
+            bytes_max,
+            name,
+        }
+    }
+
+    /// Occupies bytes, and waits a moment for them. Who asks for more than there are gets all of them.
+    ///
+    /// # Errors
+    /// `busy` when others still occupy them then.
+    pub(crate) async fn take(&self, caller: &Caller, bytes: usize) -> Result<HeldBytes, ApiError> {
+        let half = match caller {
+            Caller::Anonymous => &self.anonymous,
+            Caller::Known { .. } => &self.known,
+        };
+        let permits = Arc::clone(half).acquire_many_owned(units(bytes).min(self.half));
+        match tokio::time::timeout(WAIT, permits).await {
+            Ok(Ok(permit)) => Ok(HeldBytes(Some(permit))),
+            Ok(Err(_)) | Err(_) => Err(self.busy()),
+        }
+    }
+
+    fn busy(&self) -> ApiError {
+        let detail = format!(
+            "other requests occupy the {} bytes that there are for them ({}); try again in a moment",
+            self.bytes_max, self.name
+        );
+        ApiError::new(Code::Busy, detail)
+    }
+}
+
+impl HeldBytes {
+    /// Occupies the bytes of another too.
+    pub(crate) fn add(&mut self, other: Self) {
+        match (&mut self.0, other.0) {
+            (Some(held), Some(more)) => held.merge(more),
+            (none @ None, more) => *none = more,
+            (Some(_), None) => {}
+        }
+    }
+
+    /// The same bytes, occupied until the last part of them is dropped.
+    pub(crate) fn guard(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Guarded { bytes, _held: self })
+    }
+}
+
+struct Guarded {
+    bytes: Bytes,
+    _held: HeldBytes,
+}
+
+impl AsRef<[u8]> for Guarded {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(u32::MAX >> 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Role;
+
+    #[tokio::test]
+    async fn bytes_are_shared_and_come_back_when_the_last_part_is_dropped() {
+        let budget = ByteBudget::new(16 << 10, 4 << 10, "test_bytes_max");
+        let known = Caller::Known { name: "anna".into(), role: Role::Admin };
+        let held = budget.take(&Caller::Anonymous, 8 << 10).await.unwrap();
+        let refused = budget.take(&Caller::Anonymous, 1).await.unwrap_err();
+        assert_eq!(refused.body().code, "busy");
+        assert!(refused.body().detail.contains("test_bytes_max"), "{}", refused.body().detail);
+        budget.take(&known, 8 << 10).await.unwrap();
+        let bytes = held.guard(Bytes::from_static(b"0123456789"));
+        let part = bytes.slice(2..4);
+        drop(bytes);
+        budget.take(&Caller::Anonymous, 1).await.unwrap_err();
+        assert_eq!(&part[..], b"23");
+        drop(part);
+        budget.take(&Caller::Anonymous, 8 << 10).await.unwrap();
+    }
+}

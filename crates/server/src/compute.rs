@@ -1,0 +1,209 @@
+//! Runs work that takes too long for the async threads: on a bounded number of threads, with a bounded queue, a time
+//! limit, and a cancellation when the caller is gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use midflight_engine::Work;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use crate::problem::{ApiError, Code};
+
+/// How long work may take to notice that its time is over before its caller is answered without it.
+const NOTICE: Duration = Duration::from_millis(100);
+
+/// A time limit and its name, for the error message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeLimit {
+    /// The limit, in ms.
+    pub(crate) ms_max: u64,
+    /// The name of the limit, as `execute_ms_max`.
+    pub(crate) name: &'static str,
+}
+
+impl TimeLimit {
+    /// The error of a request that needs more time than it may have.
+    pub(crate) fn exceeded(self) -> ApiError {
+        let Self { ms_max, name } = self;
+        let detail = format!("the request needs more than {ms_max} ms ({name}); ask for less at once");
+        ApiError::new(Code::TooExpensive, detail)
+    }
+}
+
+/// A pool for work that occupies a processor: as many threads as there are processors.
+///
+/// A thread that runs work past its time limit stays occupied until the work ends, so work asks [`Work::go_on`] often.
+#[derive(Debug)]
+pub(crate) struct ComputePool {
+    threads: Arc<Semaphore>,
+    /// One for each thread and each place in the queue.
+    places: Arc<Semaphore>,
+    queue_max: usize,
+}
+
+impl ComputePool {
+    /// A pool with a thread for each processor, in which at most `queue_max` requests wait for one.
+    pub(crate) fn new(queue_max: usize) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::with_threads(processors, queue_max)
+    }
+
+    fn with_threads(threads: usize, queue_max: usize) -> Self {
+        let places = threads.saturating_add(queue_max).min(Semaphore::MAX_PERMITS);
+        Self {
+            threads: Arc::new(Semaphore::new(threads)),
+            places: Arc::new(Semaphore::new(places)),
+            queue_max,
+        }
+    }
+
+    /// Runs `job` and returns what it returns. Dropping the future cancels the job: its [`Work`] says so.
+    ///
+    /// # Errors
+    /// `busy` when the queue is full or no thread was free within the limit, `too_expensive` when the job did not end
+    /// within the limit. The job itself returns what its [`Work`] interrupts, so that it can say more.
+    pub(crate) async fn run<T, F>(&self, limit: TimeLimit, job: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Work) -> T + Send + 'static,
+    {
+        let length = Duration::from_millis(limit.ms_max);
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.busy())?;
+        let thread = timeout_at(after(length), Arc::clone(&self.threads).acquire_owned()).await;
+        let Ok(Ok(thread)) = thread else { return Err(self.busy()) };
+        let deadline = after(length);
+        let work = Arc::new(Work::new(deadline.into_std(), u64::MAX));
+        let caller = Caller(Arc::clone(&work));
+        let task = tokio::task::spawn_blocking(move || {
+            // Held by the work, not by the caller: a thread is free when the work ended.
+            let _occupied = (place, thread);
+            job(&work)
+        });
+        let done = timeout_at(deadline + NOTICE, task).await;
+        drop(caller);
+        match done {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(ApiError::internal(&error)),
+            Err(_) => Err(limit.exceeded()),
+        }
+    }
+
+    fn busy(&self) -> ApiError {
+        let detail = format!(
+            "all threads for long computations are occupied and {} requests may wait (compute_queue_max); try again in a \
+             moment",
+            self.queue_max
+        );
+        ApiError::new(Code::Busy, detail)
+    }
+}
+
+/// Cancels the work when the caller does not wait for it any more.
+struct Caller(Arc<Work>);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// A time from now, or a year from now when it is further than that.
+fn after(length: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now() + length.min(YEAR)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use midflight_engine::Interrupted;
+
+    use super::*;
+
+    fn limit(ms_max: u64) -> TimeLimit {
+        TimeLimit { ms_max, name: "test_ms_max" }
+    }
+
+    fn code<T>(result: Result<T, ApiError>) -> &'static str {
+        result.map(drop).unwrap_err().body().code
+    }
+
+    fn until_interrupted(work: &Work) -> Interrupted {
+        loop {
+            if let Err(interrupted) = work.go_on() {
+                return interrupted;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn work_returns_what_it_computes_and_a_panic_is_an_error() {
+        let pool = ComputePool::with_threads(1, 0);
+        assert_eq!(pool.run(limit(60_000), |_| 7).await.unwrap(), 7);
+        assert_eq!(code(pool.run(limit(60_000), |_| panic!("no")).await), "internal");
+        assert_eq!(pool.run(limit(60_000), |_| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn work_that_asks_ends_at_its_time_limit() {
+        let pool = ComputePool::with_threads(1, 0);
+        assert_eq!(pool.run(limit(1), until_interrupted).await.unwrap(), Interrupted::Deadline);
+    }
+
+    #[tokio::test]
+    async fn work_that_does_not_ask_is_answered_without_and_occupies_its_thread() {
+        let pool = ComputePool::with_threads(1, 0);
+        let (release, held) = mpsc::channel::<()>();
+        let deaf = pool.run(limit(1), move |_| held.recv().unwrap_err()).await;
+        let detail = deaf.unwrap_err().body().detail.clone();
+        assert!(detail.contains("more than 1 ms (test_ms_max)"), "{detail}");
+        assert_eq!(code(pool.run(limit(60_000), |_| ()).await), "busy");
+        drop(release);
+        while pool.run(limit(60_000), |_| ()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_refused_and_one_that_waits_gets_the_thread() {
+        let pool = Arc::new(ComputePool::with_threads(1, 1));
+        let (release, held) = mpsc::channel::<()>();
+        let first = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move { pool.run(limit(60_000), move |_| held.recv().unwrap_err()).await.map(drop) }
+        });
+        while pool.threads.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let second = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move { pool.run(limit(60_000), |_| 7).await }
+        });
+        while pool.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = pool.run(limit(60_000), |_| ()).await.unwrap_err();
+        assert!(refused.body().detail.contains("1 requests may wait (compute_queue_max)"));
+        drop(release);
+        first.await.unwrap().unwrap();
+        assert_eq!(second.await.unwrap().unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_is_gone_cancels_its_work() {
+        let pool = Arc::new(ComputePool::with_threads(1, 0));
+        let (ended, end) = mpsc::channel();
+        let task = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move { pool.run(limit(60_000), move |work| ended.send(until_interrupted(work))).await }
+        });
+        while pool.threads.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        task.abort();
+        let why = tokio::task::spawn_blocking(move || end.recv()).await.unwrap().unwrap();
+        assert_eq!(why, Interrupted::Cancelled);
+    }
+}

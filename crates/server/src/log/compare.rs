@@ -1,0 +1,95 @@
+//! Compares the states of the log at two revisions, document by document: at no time are more than two bodies parsed.
+
+use std::time::{Duration, Instant};
+
+use midflight_core::{Diff, DocumentId, RevisionNumber};
+use midflight_store::{StoreError, StoredDocument};
+
+use super::collect::{changed, stored};
+use crate::app::App;
+use crate::compute::TimeLimit;
+use crate::diffs::{DiffMaker, marked};
+use crate::problem::ApiError;
+use crate::wire::DocumentDiffAnswer;
+
+/// One page of a comparison.
+pub(super) struct Compared {
+    pub(super) documents: Vec<DocumentDiffAnswer>,
+    /// After which document to go on.
+    pub(super) next: Option<DocumentId>,
+}
+
+/// What one document comes to.
+enum One {
+    Equal,
+    Differs(DocumentDiffAnswer),
+    /// It does not fit on this page.
+    Full,
+}
+
+/// Compares documents from after that one on, until the page has `limit` of them or `diff_bytes_max`, or `diff_ms_max` are
+/// over. At least one document is compared.
+pub(super) async fn page(
+    app: &App,
+    (from, to): (RevisionNumber, RevisionNumber),
+    mut after: Option<DocumentId>,
+    limit: u32,
+    text: bool,
+) -> Result<Compared, ApiError> {
+    let end = Instant::now() + Duration::from_millis(app.limits.diff_ms_max);
+    let mut maker = DiffMaker::new(app.limits.diff_bytes_max, text);
+    let mut documents = Vec::new();
+    let mut looked = 0_usize;
+    loop {
+        let ids = changed(app, from, to, after.clone()).await?;
+        for id in ids.items {
+            let is_over = documents.len() >= limit as usize || looked > 0 && Instant::now() > end;
+            if is_over {
+                return Ok(Compared { documents, next: after });
+            }
+            let pair = (stored(app, &id, Some(from)).await?, stored(app, &id, Some(to)).await?);
+            looked += 1;
+            match compare(app, &mut maker, &id, pair, documents.is_empty()).await? {
+                One::Equal => {}
+                One::Differs(answer) => documents.push(answer),
+                One::Full => return Ok(Compared { documents, next: after }),
+            }
+            after = Some(id);
+        }
+        if ids.next.is_none() {
+            return Ok(Compared { documents, next: None });
+        }
+    }
+}
+
+async fn compare(
+    app: &App,
+    maker: &mut DiffMaker,
+    id: &DocumentId,
+    (old, new): (Option<StoredDocument>, Option<StoredDocument>),
+    is_first: bool,
+) -> Result<One, ApiError> {
+    let text =
+        |document: &Option<StoredDocument>| document.as_ref().and_then(|document| document.body.clone());
+    if text(&old) == text(&new) {
+        return Ok(One::Equal);
+    }
+    let (mut made_by, id) = (*maker, id.clone());
+    let limit = TimeLimit { ms_max: app.limits.diff_ms_max, name: "diff_ms_max" };
+    let done = app.compute.run(limit, move |_| {
+        let body = |document: Option<StoredDocument>| {
+            let parsed = document.map(|document| document.parse()).transpose()?;
+            Ok::<_, StoreError>(parsed.and_then(|document| document.body))
+        };
+        let diff = Diff::new([(id, body(old)?, body(new)?)]);
+        let one = match diff.documents() {
+            [one] if is_first => One::Differs(made_by.try_make(one).unwrap_or_else(|| marked(one))),
+            [one] => made_by.try_make(one).map_or(One::Full, One::Differs),
+            _ => One::Equal,
+        };
+        Ok::<_, StoreError>((one, made_by))
+    });
+    let (one, made_by) = done.await??;
+    *maker = made_by;
+    Ok(one)
+}

@@ -1,0 +1,58 @@
+//! Answers that may be long: written on another thread, and bounded in bytes, each and together, until they are sent.
+
+use axum::body::{Body, HttpBody as _};
+use axum::http::{HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::byte_budget::HeldBytes;
+use crate::problem::ApiError;
+
+/// Up to this many bytes an answer is short: it is written where it is asked for, and not counted.
+const SHORT_BYTES_MAX: u64 = 64 << 10;
+
+/// Occupies what a page of documents needs while it is made: the texts, and the answer that repeats them.
+pub(crate) async fn room_for_page(app: &App, caller: &Caller) -> Result<HeldBytes, ApiError> {
+    app.answers.take(caller, app.limits.answer_bytes_max.saturating_mul(2)).await
+}
+
+/// Occupies what one document needs while it is read and written.
+pub(crate) async fn room_for_document(app: &App, caller: &Caller) -> Result<HeldBytes, ApiError> {
+    app.answers.take(caller, app.engine.limits().body_bytes_max.saturating_mul(2)).await
+}
+
+/// Writes an answer that has about so many bytes, on another thread when that is long.
+pub(crate) async fn json<T, F>(bytes: u64, make: F) -> Result<Response, ApiError>
+where
+    T: Serialize,
+    F: FnOnce() -> T + Send + 'static,
+{
+    let write = move || serde_json::to_vec(&make());
+    let written = match bytes > SHORT_BYTES_MAX {
+        true => tokio::task::spawn_blocking(write).await.map_err(|error| ApiError::internal(&error))?,
+        false => write(),
+    };
+    let written = written.map_err(|error| ApiError::internal(&error))?;
+    let kind = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, kind)], written).into_response())
+}
+
+/// Counts an answer until its last byte is sent, whoever made it. A read that finds no room is refused; a change was made,
+/// and is answered all the same: such an answer is bounded by itself.
+pub(crate) async fn counted(app: &App, caller: &Caller, method: &Method, response: Response) -> Response {
+    let length = response.body().size_hint().exact();
+    let Some(length) = length.filter(|length| *length > SHORT_BYTES_MAX) else { return response };
+    let is_read = *caller == Caller::Anonymous || *method == Method::GET;
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let held = match app.answers.take(caller, length).await {
+        Err(busy) if is_read => return busy.into_response(),
+        held => held.unwrap_or_default(),
+    };
+    let (parts, body) = response.into_parts();
+    match axum::body::to_bytes(body, length).await {
+        Ok(bytes) => Response::from_parts(parts, Body::from(held.guard(bytes))),
+        Err(error) => ApiError::internal(&error).into_response(),
+    }
+}

@@ -1,0 +1,114 @@
+//! What lists must do: end by bytes, go on where they ended, and say what was changed.
+
+use midflight_core::{Change, DocumentId};
+use serde_json::json;
+
+use super::{Log, append, id, number, put};
+use crate::{ChangedQuery, DocumentQuery, RevisionQuery, StoreError};
+
+/// A page ends when its bodies would have more bytes than asked for, has one item at least, and leaves none out.
+pub async fn pages_end_by_bytes(log: Log) {
+    // {"t":"xxx"}: 8 bytes and the text.
+    let text = |length: usize| json!({ "t": "x".repeat(length) });
+    append(&log, [put("a", text(92)), put("b", text(92)), put("c", text(992)), put("d", text(92))]).await;
+    append(&log, [put("a", text(192)), put("b", text(92))]).await;
+    for at in [None, Some(number(2))] {
+        let mut pages = Vec::new();
+        let mut after = None;
+        loop {
+            let bytes_max = Some(300);
+            let query = DocumentQuery { at, after, bytes_max, limit: 50, ..DocumentQuery::default() };
+            let page = log.documents(query).await.unwrap();
+            pages.push(page.items.iter().map(|it| (it.id.name.to_string(), it.bytes())).collect::<Vec<_>>());
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let of = |name: &str, bytes| (name.to_owned(), bytes);
+        assert_eq!(pages, [vec![of("a", 200), of("b", 100)], vec![of("c", 1000)], vec![of("d", 100)]]);
+    }
+    let all = DocumentQuery { limit: 4, bytes_max: Some(1400), ..DocumentQuery::default() };
+    let all = log.documents(all).await.unwrap();
+    assert_eq!((all.items.len(), all.next), (4, None));
+    for n in 0..5 {
+        append(&log, [put("v", text(92 + n))]).await;
+    }
+    let first = log.versions(&id("v"), None, 50, Some(250)).await.unwrap();
+    assert_eq!(first.items.iter().map(|it| it.document.version).collect::<Vec<_>>(), [5, 4]);
+    let rest = log.versions(&id("v"), first.next, 50, Some(0)).await.unwrap();
+    assert_eq!((rest.items.len(), rest.next), (1, Some(3)));
+    let rest = log.versions(&id("v"), rest.next, 50, Some(250)).await.unwrap();
+    assert_eq!((rest.items.len(), rest.next), (2, None));
+}
+
+/// The versions that a revision made are listed by name, deletions too, however the documents are now.
+pub async fn documents_of_a_revision_are_listed(log: Log) {
+    append(&log, [put("b", json!({"n": 1})), put("a", json!({"n": 1}))]).await;
+    append(&log, [Change::delete(id("b")), put("c", json!({"n": 2})), put("a", json!({"n": 2}))]).await;
+    append(&log, [put("a", json!({"n": 3}))]).await;
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let query = DocumentQuery { made_by: Some(number(2)), after, limit: 2, ..DocumentQuery::default() };
+        let page = log.documents(query).await.unwrap();
+        found.extend(page.items.iter().map(|it| (it.id.name.to_string(), it.version, it.body.clone())));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let row = |name: &str, version, body: Option<&str>| (name.to_owned(), version, body.map(Into::into));
+    assert_eq!(found, [row("a", 2, Some("{\"n\":2}")), row("b", 2, None), row("c", 1, Some("{\"n\":2}"))]);
+}
+
+/// What was changed between two revisions is listed by kind and name, each once.
+pub async fn changed_documents_are_listed(log: Log) {
+    append(&log, [put("a", json!({"n": 1})), put("b", json!({"n": 1}))]).await;
+    append(&log, [put("a", json!({"n": 2})), put("b/1", json!({"n": 2}))]).await;
+    append(&log, [put("a", json!({"n": 3})), Change::delete(id("b"))]).await;
+    let tool = DocumentId::new("tools", "t").unwrap();
+    append(&log, [Change::put(tool.clone(), json!({}))]).await;
+    let query = |after, upto| ChangedQuery {
+        after: number(after),
+        upto: number(upto),
+        limit: 50,
+        ..ChangedQuery::default()
+    };
+    let names = async |query: ChangedQuery| {
+        log.changed(query).await.unwrap().items.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(names(query(1, 3)).await, ["rules/a", "rules/b", "rules/b/1"]);
+    assert_eq!(names(query(3, 4)).await, ["tools/t"]);
+    assert!(names(query(4, 4)).await.is_empty());
+    let kind = Some(tool.kind.clone());
+    assert_eq!(names(ChangedQuery { kind, ..query(0, 4) }).await, ["tools/t"]);
+    assert_eq!(
+        names(ChangedQuery { name_prefix: "b".into(), ..query(0, 4) }).await,
+        ["rules/b", "rules/b/1"]
+    );
+    let first = log.changed(ChangedQuery { limit: 2, ..query(0, 4) }).await.unwrap();
+    assert_eq!((first.items.len(), first.next.as_ref()), (2, Some(&id("b"))));
+    assert_eq!(names(ChangedQuery { after_id: first.next, ..query(0, 4) }).await, ["rules/b/1", "tools/t"]);
+    let refused = log.changed(query(0, 5)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NoSuchRevision { .. }), "{refused}");
+    log.compact(number(3)).await.unwrap();
+    assert_eq!(names(query(2, 4)).await, ["rules/a", "rules/b", "tools/t"]);
+    let refused = log.changed(query(1, 4)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Compacted { .. }), "{refused}");
+}
+
+/// A list shows as many changes of a revision as asked for, and says how many there are of which kind.
+pub async fn revisions_are_listed_with_their_first_changes(log: Log) {
+    let tool = DocumentId::new("tools", "t").unwrap();
+    append(&log, [put("b", json!({})), Change::put(tool, json!({})), put("a", json!({}))]).await;
+    append(&log, [Change::delete(id("no"))]).await;
+    let query = RevisionQuery { limit: 9, changes_max: Some(2), ..RevisionQuery::default() };
+    let page = log.revisions(query).await.unwrap();
+    let [empty, full] = page.items.as_slice() else { panic!("{page:?}") };
+    assert_eq!((empty.changes_count(), empty.revision.changes.len()), (0, 0));
+    let shown: Vec<_> = full.revision.changes.iter().map(|change| change.id.to_string()).collect();
+    assert_eq!(shown, ["rules/b", "tools/t"]);
+    let kinds: Vec<_> = full.kinds.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
+    assert_eq!((kinds, full.changes_count()), (vec![("rules", 2), ("tools", 1)], 3));
+}
