@@ -94,7 +94,10 @@ class Server:
 
         def is_ready():
             if self.process.poll() is not None:
-                raise RuntimeError(f"{self.name} ended with {self.process.returncode}; see {self.folder}/log")
+                # Shown here, since the folder is removed at the end.
+                with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
+                    said = "".join(file.readlines()[-5:])
+                raise RuntimeError(f"{self.name} ended with {self.process.returncode}: {said}")
             return os.path.exists(ready) and os.path.getsize(ready) > 0
 
         wait_until(f"{self.name} is ready", is_ready)

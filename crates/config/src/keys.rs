@@ -47,6 +47,11 @@ impl Keys {
         self.secrets.push(path);
     }
 
+    /// Keeps secret what is secret there too.
+    pub(crate) fn keep_secrets_of(&mut self, other: &Self) {
+        self.secrets.extend(other.secrets.iter().cloned());
+    }
+
     /// The nearest declaration above a key, itself included.
     pub(crate) fn takes(&self, path: &Pointer) -> Takes {
         let above = self.takes.iter().filter(|(declared, _)| is_under(path, declared));

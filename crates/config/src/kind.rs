@@ -48,13 +48,14 @@ impl Config {
         name: &DocumentName,
         document: Option<&Arc<Value>>,
         next: &Configs,
+        work: &Work,
     ) -> Result<Option<Entry>, Problems> {
         if let Some(shape) = self.shapes.get(name) {
             return shape.build(document, &*self.around).map(Some);
         }
         let Some(document) = document else { return Ok(None) };
         match next.schemas.get(name) {
-            Some(schema) => schema.build(document).map(Some),
+            Some(schema) => schema.build(document, work).map(Some),
             None => Ok(Some(build_without(document))),
         }
     }
@@ -136,7 +137,7 @@ impl Kind for Config {
         let mut problems = Problems::default();
         for (name, document) in documents {
             work.go_on()?;
-            match self.build(&name, document.as_ref(), &next) {
+            match self.build(&name, document.as_ref(), &next, work) {
                 Ok(Some(entry)) => drop(next.entries.insert(name, Arc::new(entry))),
                 Ok(None) => drop(next.entries.remove(&name)),
                 Err(found) => problems.append(found.in_document(&id(&name))),

@@ -12,6 +12,7 @@ mod draft;
 mod entry;
 mod keys;
 mod kind;
+pub mod limits;
 mod operator;
 mod origin;
 mod parse;

@@ -1,12 +1,19 @@
 //! Configs with a JSON Schema: what it allows, which defaults it has, and what it declares of keys.
 
+mod cost;
+mod graph;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jsonschema::error::ValidationErrorKind;
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::{PatternOptions, ValidationError, Validator};
 use midflight_core::{Pointer, Problem, Problems, hint};
+use midflight_engine::Work;
 use serde_json::{Map, Value};
+
+use self::cost::{Stop, check_places, cost};
+use self::graph::Graph;
 
 use crate::draft::{Draft, refuse_literal_secrets};
 use crate::entry::Entry;
@@ -19,6 +26,8 @@ const DEPTH_MAX: usize = 32;
 const KEYS_MAX: usize = 10_000;
 /// How large the regular expressions of a schema may become, in bytes.
 const REGEX_BYTES_MAX: usize = 1 << 20;
+/// How much of an error's text is told, in characters: it quotes the value, which may be large.
+const ERROR_CHARS_MAX: usize = 500;
 /// The keyword that declares what becomes of a change.
 const TAKES: &str = "x-reload";
 
@@ -29,6 +38,8 @@ const TAKES: &str = "x-reload";
 /// what becomes of a change.
 pub(crate) struct Schema {
     validator: Validator,
+    /// What the validator evaluates, to know how long it takes.
+    graph: Graph,
     schema: Arc<Value>,
     defaults: Value,
     keys: Arc<Keys>,
@@ -36,7 +47,12 @@ pub(crate) struct Schema {
 
 impl Schema {
     /// Reads the schema that a document is.
+    ///
+    /// # Errors
+    /// Also when validating by it could take long whatever the config: a few references can be a great many evaluations.
     pub(crate) fn new(schema: Arc<Value>) -> Result<Self, Problems> {
+        let graph = Graph::read(&schema)?;
+        check_places(&graph)?;
         let patterns = PatternOptions::regex().size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX);
         let options = jsonschema::options().with_pattern_options(patterns).offline();
         let validator = options.build(&schema).map_err(|error| {
@@ -49,31 +65,73 @@ impl Schema {
         let keys = Arc::new(reading.keys);
         reading.problems.or(())?;
         let defaults = if defaults.is_object() { defaults } else { Entry::nothing() };
-        Ok(Self { validator, defaults, keys, schema })
+        Ok(Self { validator, graph, defaults, keys, schema })
     }
 
     /// Makes the config of a document. References stay as they are: they are resolved where the config is used.
-    pub(crate) fn build(&self, document: &Arc<Value>) -> Result<Entry, Problems> {
+    ///
+    /// The validator cannot be interrupted, so what it takes is estimated before, within the budget.
+    pub(crate) fn build(&self, document: &Arc<Value>, work: &Work) -> Result<Entry, Problems> {
         let mut problems = refuse_literal_secrets(document, &self.keys);
         let mut draft = Draft::new(&self.defaults);
         draft.say(document);
         unknown_keys(&draft.value, &self.schema, &self.schema, &Pointer::root(), 0, &mut problems);
-        for error in self.validator.iter_errors(&draft.value) {
-            let path = Pointer::parse(error.instance_path().as_str());
-            let value = error.instance();
-            let is_open = value.as_str().is_some_and(has_reference);
-            let names_a_key = matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. });
-            // What a reference gives is not known here, and a key without a place was told already.
-            if is_open || (names_a_key && problems.iter().any(|known| known.code == "unknown_key")) {
-                continue;
-            }
-            let is_hidden = self.keys.is_secret(&path);
-            let message = if is_hidden { error.masked().to_string() } else { error.to_string() };
-            problems.add(Problem::new("invalid_value", path, message));
-        }
+        self.validate(&draft.value, work, &mut problems)?;
         problems.or(())?;
         let shown = draft.shown(&self.keys);
         Ok(entry(document, draft, shown, &self.keys))
+    }
+
+    fn validate(&self, value: &Value, work: &Work, problems: &mut Problems) -> Result<(), Problems> {
+        let cost = match cost(&self.graph, value, work) {
+            Ok(cost) => cost,
+            Err(Stop::Interrupted(interrupted)) => return Err(interrupted.into()),
+            Err(Stop::Refused(problem)) => {
+                problems.add(problem);
+                return Ok(());
+            }
+        };
+        // The validator collects every error before it tells the first, so it is only asked for them when there are any.
+        if self.validator.is_valid(value) {
+            return Ok(());
+        }
+        if !cost.allows_errors() {
+            let message = "it does not fit its schema, and is too large to find each error; split it, or try a part of it \
+                           in a config of its own (references count as errors here)";
+            problems.add(Problem::new("invalid_value", Pointer::root(), message));
+            return Ok(());
+        }
+        for error in self.validator.iter_errors(value) {
+            if let Some(problem) = self.problem(&error, problems) {
+                problems.add(problem);
+            }
+        }
+        Ok(())
+    }
+
+    /// What an error of the validator is to the author of the config; none for what is no error.
+    fn problem(&self, error: &ValidationError<'_>, problems: &Problems) -> Option<Problem> {
+        let names_a_key = matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. });
+        let is_open = error.instance().as_str().is_some_and(has_reference);
+        // What a reference gives is not known here, and a key without a place was told already.
+        if is_open || (names_a_key && problems.iter().any(|known| known.code == "unknown_key")) {
+            return None;
+        }
+        let path = Pointer::parse(error.instance_path().as_str());
+        // Past the bound it is only counted; its text would be made for nothing.
+        if problems.count() >= Problems::LISTED_MAX {
+            return Some(Problem::new("invalid_value", path, ""));
+        }
+        let is_hidden = self.keys.is_secret(&path);
+        let message = if is_hidden { error.masked().to_string() } else { error.to_string() };
+        Some(Problem::new("invalid_value", path, cut(message)))
+    }
+}
+
+fn cut(message: String) -> String {
+    match message.char_indices().nth(ERROR_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &message[..end]),
+        None => message,
     }
 }
 
@@ -194,3 +252,6 @@ fn unknown_keys(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,18 +210,18 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         let mut draft = Draft::new(&self.defaults);
         let mut problems = self.wrong.clone();
         if let Some(document) = document {
-            problems.append(refuse_literal_secrets(document, &self.keys));
             draft.say(document);
         }
+        let mut of_document = self.keys_in(&draft);
         draft.cover(document, &self.overrides, &self.defaults);
-        // Which keys are secrets has to be known before anything is resolved. A secret in an option or a map shows only in
-        // a value, so one is made in which references are the texts that they are written as.
-        let keys = match parse_mended::<T>(&mut draft.clone(), &self.defaults, &self.keys) {
-            (Some(typed), _) => self.keys_of(&typed),
-            (None, _) => self.keys.clone(),
-        };
-        if let (Some(document), Writer::Log) = (document, by) {
-            problems.append(refuse_open_references(document, &keys));
+        let keys = self.keys_in(&draft);
+        // What a variable covers here is a secret all the same.
+        of_document.keep_secrets_of(&keys);
+        if let Some(document) = document {
+            problems.append(refuse_literal_secrets(document, &of_document));
+            if by == Writer::Log {
+                problems.append(refuse_open_references(document, &of_document));
+            }
         }
         problems.append(draft.resolve(&self.defaults, around, by, &keys));
         draft.secrets(&keys, &mut |secret| {
@@ -275,6 +275,15 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         let typed: Arc<dyn Any + Send + Sync> = typed;
         let (document, keys) = (document.cloned(), Arc::new(keys));
         Ok(Entry { document, shown, used, origins, masked, given, writer, keys, typed: Some(typed) })
+    }
+
+    /// Which keys of a draft are secrets, before anything in it is resolved. A secret in an option or a map shows only in a
+    /// value, so one is made in which references are the texts that they are written as.
+    fn keys_in(&self, draft: &Draft) -> Keys {
+        match parse_mended::<T>(&mut draft.clone(), &self.defaults, &self.keys) {
+            (Some(typed), _) => self.keys_of(&typed),
+            (None, _) => self.keys.clone(),
+        }
     }
 
     /// What is declared of keys, with the secrets that only a whole value shows, as in an option that the default leaves out.

@@ -1,6 +1,6 @@
 //! From wanted documents to a candidate world: everything about a reload that is pure, done on a worker thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
@@ -55,7 +55,12 @@ pub(crate) struct Maker<'a> {
 impl Maker<'_> {
     /// Looks at each document by itself. Documents of kinds that this engine does not have are passed over: another
     /// replica serves them.
+    ///
+    /// Documents of a kind that gets no more work are refused, without naming them: they are not what is wrong.
     pub(crate) async fn validate(&self, wanted: Vec<Wanted>) -> Result<Vec<Valid>, Problems> {
+        let kinds: BTreeSet<&KindName> = wanted.iter().map(|wanted| &wanted.id.kind).collect();
+        let refused: Problems = kinds.into_iter().filter_map(|kind| self.workers.refusal(kind)).collect();
+        refused.or(())?;
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let parts = in_parts(wanted, processors, PART_MIN).into_iter();
         let parts = join_all(parts.map(|part| self.validate_part(part))).await;
@@ -83,6 +88,7 @@ impl Maker<'_> {
                     continue;
                 };
                 let id = wanted.id.clone();
+                work.enter(&id.kind);
                 *at_work.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
                 match validate_one(registered, wanted, body_bytes_max, work) {
                     Ok(document) => valid.push(document),
@@ -130,6 +136,7 @@ impl Maker<'_> {
                 let Some(registered) = registry.get(&kind) else {
                     continue;
                 };
+                work.enter(&kind);
                 let mut changes = by_kind.remove(&kind).unwrap_or_default();
                 changes.sort_by(|(a, _), (b, _)| a.cmp(b));
                 match compile_one(registered, &served, changes, anew, work) {
@@ -168,6 +175,7 @@ impl Maker<'_> {
                 let Some(snapshot) = world.get_shared(registered.slot) else {
                     continue;
                 };
+                work.enter(&registered.name);
                 let checks = ground.checks_of(&registered.name);
                 if let Err(failed) = ask_all(&*registered.kind, &snapshot, checks, work) {
                     problems.append(failed);

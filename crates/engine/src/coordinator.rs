@@ -17,6 +17,7 @@ use crate::outcome::{Accepted, Refusal, Refused};
 use crate::quarantine::{Attempt, Quarantined};
 use crate::reload::{Ended, Reload};
 use crate::requests::Turn;
+use crate::runaways::RUNAWAY_LIMIT;
 use crate::status::State;
 
 /// How often an edit is tried again when other writers were faster.
@@ -95,6 +96,12 @@ impl Coordinator {
                     None => return,
                 },
                 () = look_again => self.answer(Ring::look(Trigger::Periodic)).await,
+                () = self.core.workers.runaways().ended() => {
+                    // The kind of the work may get work again.
+                    let blocked = self.state.refused_with(RUNAWAY_LIMIT);
+                    self.retry(Trigger::Periodic, &blocked).await;
+                    self.show();
+                }
                 () = next_due => {
                     let due = self.state.due();
                     self.retry(Trigger::Periodic, &due).await;

@@ -107,20 +107,20 @@ impl State {
     }
 
     fn diverged_from(&self, found: &LogHead, found_digest: Option<Digest>) -> LoadError {
-        LoadError::Diverged(Diverged {
+        LoadError::Diverged(Box::new(Diverged {
             log: self.trail.log,
             position: self.position,
             digest: self.trail.digests.get(&self.position).copied(),
             found: *found,
             found_digest,
-        })
+        }))
     }
 
     /// Whether an edit can be made on the log's newest revision: it is the one that is served.
     pub(crate) fn compare_for_edit(&self, head: &LogHead) -> Result<(), LoadError> {
         if head.number > self.position {
             return Err(match &self.diverged {
-                Some(diverged) => LoadError::Diverged(diverged.clone()),
+                Some(diverged) => LoadError::Diverged(Box::new(diverged.clone())),
                 None => LoadError::Behind,
             });
         }
@@ -180,8 +180,7 @@ pub(crate) async fn confirm_next(
     Ok(is_next.then_some(now))
 }
 
-/// Two reads were of two histories.
-pub(crate) fn changed_meanwhile() -> StoreError {
+fn changed_meanwhile() -> StoreError {
     StoreError::Unavailable("the log changed while it was read; it is read again".to_owned())
 }
 
@@ -197,7 +196,7 @@ impl Coordinator {
         state.position = kept.position;
         state.trail.learn(kept.position, kept.head.as_slice());
         match state.compare(&found, digests.first().copied().flatten()) {
-            Err(LoadError::Diverged(diverged)) => Some(diverged),
+            Err(LoadError::Diverged(diverged)) => Some(*diverged),
             _ => None,
         }
     }

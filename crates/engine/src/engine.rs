@@ -472,7 +472,8 @@ impl Engine {
             failed_checks: state.failed_checks,
             copy_error: self.core.keeper.as_ref().and_then(|keeper| keeper.error()),
             last_reload: state.last_reload,
-            runaways: self.core.workers.runaways(),
+            runaways: self.core.workers.runaways().total() + self.core.dry_run_workers.runaways().total(),
+            blocked_kinds: self.core.workers.runaways().blocked(),
             refresh: *self.refresh.borrow(),
             kinds: self.core.registry.iter().map(kind).collect(),
         }

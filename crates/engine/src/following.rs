@@ -51,7 +51,7 @@ impl Coordinator {
         }
         match self.core.store.first().await {
             Ok(first) if self.state.position != RevisionNumber::ZERO && next < first => {
-                self.from_base(trigger, by).await
+                self.serve_base(trigger, by).await
             }
             Ok(_) => {
                 // Of one revision alone this attempt says all there is to know.
@@ -109,6 +109,10 @@ impl Coordinator {
         if alone.is_refused() {
             // What it would replace of earlier ones in quarantine stays with those too: it is not served either.
             let documents = documents_of(&*self.core.store, next).await?;
+            if documents.is_empty() {
+                // The log went back meanwhile. To leave out nothing would be to say that the revision is served.
+                return Err(StoreError::NoSuchRevision { asked: next, head: self.state.position });
+            }
             self.quarantine(next, &alone, documents);
         } else if retried.len() > 1 {
             self.retry_each(trigger, &retried).await;

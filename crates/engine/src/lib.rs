@@ -32,6 +32,7 @@ mod recovery;
 mod registry;
 mod reload;
 mod requests;
+mod runaways;
 mod schedule;
 mod status;
 pub mod testing;

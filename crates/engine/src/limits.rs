@@ -23,7 +23,7 @@ pub struct Limits {
     pub dry_runs_per_caller_max: usize,
     /// How many reload events are kept. 10,000.
     pub history_max: usize,
-    /// How many threads may be lost to work that never ends before no more work is taken. 4.
+    /// How many threads may be lost to work of one kind that never ends before no more work of that kind is taken. 4.
     pub runaways_max: usize,
     /// How many changes of one reload are told one by one to those who listen; the rest are only counted. 1,000.
     pub changes_told_max: usize,

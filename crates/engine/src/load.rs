@@ -92,7 +92,7 @@ pub(crate) enum LoadError {
     /// The log has the edit already, as that revision.
     Repeated(LogHead, RevisionNumber),
     /// The log is not the one that was followed.
-    Diverged(Diverged),
+    Diverged(Box<Diverged>),
     /// The edit cannot be made.
     Refused(Refusal),
     /// The log did not answer.
@@ -138,8 +138,10 @@ async fn load_log(
             Err(StoreError::Compacted { .. }) => return load_everything(store, state).await,
             page => page?,
         };
-        // A log that is shorter than it was a moment ago is another one.
-        let last = page.last().ok_or_else(divergence::changed_meanwhile)?;
+        let Some(last) = page.last() else {
+            // The log went back between the two reads. What is missing is not to be taken for a change of nothing.
+            return Err(StoreError::NoSuchRevision { asked: to, head: position }.into());
+        };
         divergence::follows(&page, known.last().copied())?;
         known = page.iter().map(|one| head.at(one.revision.number, one.revision.digest)).collect();
         position = last.revision.number;

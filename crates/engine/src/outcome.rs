@@ -80,7 +80,7 @@ pub enum Refusal {
         "the log has diverged: {0}; connect this replica to the log that it followed, or adopt the log as it is by \
          `midflight log adopt --reason TEXT`"
     )]
-    LogDiverged(Diverged),
+    LogDiverged(Box<Diverged>),
     /// The log did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -87,6 +87,12 @@ impl State {
         due.map(|(revision, _)| *revision).collect()
     }
 
+    /// The revisions in quarantine for a reason of this code.
+    pub(crate) fn refused_with(&self, code: &str) -> Vec<RevisionNumber> {
+        let is_one = |one: &Quarantined| one.problems.iter().any(|problem| problem.code == code);
+        self.quarantine.iter().filter(|(_, one)| is_one(one)).map(|(revision, _)| *revision).collect()
+    }
+
     /// When the next of them is due; none while nothing is in quarantine, or the log was not read yet.
     pub(crate) fn next_due_at(&self) -> Option<Instant> {
         if self.from_copy {

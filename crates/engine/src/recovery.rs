@@ -36,7 +36,7 @@ impl Coordinator {
             event = match from_copy {
                 Some(event) => event,
                 // A component that cannot prepare is no fault of a revision.
-                None if is_refused && !is_rejected => self.from_base(trigger, by).await,
+                None if is_refused && !is_rejected => self.serve_base(trigger, by).await,
                 None => event,
             };
         }
@@ -114,7 +114,7 @@ impl Coordinator {
 
     /// Serves the newest state of the log that passes as a whole, as far as it is looked for (from the head 1, 2, 4, ..
     /// revisions back), and goes on from it step by step. What is served is never replaced by an earlier state.
-    pub(crate) async fn from_base(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
+    pub(crate) async fn serve_base(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
         let lowest = match self.lowest_base().await {
             Ok(lowest) => lowest,
             Err(error) => return self.store_failed(&error, None),

@@ -331,10 +331,12 @@ impl<'a> Reload<'a> {
     /// The kinds whose snapshot is of something that is different now.
     async fn stale(&self, allowance: &Allowance) -> Result<Vec<KindName>, Problems> {
         let (world, registry) = (self.core.cell.world(), self.core.registry.clone());
+        let blocked = self.workers.runaways().blocked();
         let look = move |work: &Work| {
             let mut stale = Vec::new();
-            for registered in registry.iter() {
+            for registered in registry.iter().filter(|registered| !blocked.contains_key(&registered.name)) {
                 work.go_on()?;
+                work.enter(&registered.name);
                 let snapshot = world.get_any(registered.slot);
                 if snapshot.is_some_and(|snapshot| registered.kind.is_stale(snapshot)) {
                     stale.push(registered.name.clone());
@@ -397,7 +399,7 @@ impl<'a> Reload<'a> {
                 if state.diverged.is_none() {
                     tracing::error!(%diverged, "log diverged; keeping current revision");
                 }
-                state.diverged = Some(diverged.clone());
+                state.diverged = Some((*diverged).clone());
                 Halt::Refused(Refusal::LogDiverged(diverged))
             }
             LoadError::Refused(refusal) => Halt::Refused(refusal),

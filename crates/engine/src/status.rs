@@ -167,6 +167,8 @@ pub struct EngineStatus {
     pub last_reload: Option<Arc<ReloadEvent>>,
     /// How many threads were lost to work that does not end.
     pub runaways: usize,
+    /// The kinds that get no more work because of it (`runaways_max`), with how many threads each lost.
+    pub blocked_kinds: BTreeMap<KindName, usize>,
     /// Whether the log is looked at from time to time without being told.
     pub refresh: crate::Refresh,
     /// Each kind.

@@ -1,9 +1,10 @@
 //! A budget for the work of a kind: a deadline, a cancellation and a bound on memory, asked for as the work goes on.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use midflight_core::{Pointer, Problem, Problems};
+use midflight_core::{KindName, Pointer, Problem, Problems};
 
 /// What a kind may still spend on the work it was given.
 ///
@@ -13,8 +14,12 @@ use midflight_core::{Pointer, Problem, Problems};
 #[derive(Debug)]
 pub struct Work {
     deadline: Option<Instant>,
+    /// The longest step that may be begun, in ns.
+    step_ns_max: u64,
     bytes_left: AtomicU64,
     cancelled: AtomicBool,
+    /// The kind whose code runs, for a thread that has to be abandoned.
+    kind: Mutex<Option<KindName>>,
 }
 
 /// The work was stopped from outside; what was made so far is to be dropped.
@@ -30,23 +35,41 @@ pub enum Interrupted {
     /// The reload is not wanted any more.
     #[error("was cancelled")]
     Cancelled,
+    /// A step that cannot be interrupted may take longer than this budget allows for one step.
+    #[error("has a step that may take too long here")]
+    LongStep,
 }
 
 impl Work {
     /// A budget that ends at `deadline` or once `bytes_max` bytes were spent.
     #[must_use]
     pub fn new(deadline: Instant, bytes_max: u64) -> Self {
-        Self {
-            deadline: Some(deadline),
-            bytes_left: AtomicU64::new(bytes_max),
-            cancelled: AtomicBool::new(false),
-        }
+        Self { deadline: Some(deadline), bytes_left: AtomicU64::new(bytes_max), ..Self::unbounded() }
+    }
+
+    /// A budget of time alone, from now on.
+    #[must_use]
+    pub fn lasting(time: Duration) -> Self {
+        Self { deadline: Instant::now().checked_add(time), ..Self::unbounded() }
+    }
+
+    /// The same budget, which also refuses a step that may take longer than `step_max`.
+    #[must_use]
+    pub fn with_steps_of(mut self, step_max: Duration) -> Self {
+        self.step_ns_max = u64::try_from(step_max.as_nanos()).unwrap_or(u64::MAX);
+        self
     }
 
     /// No bound at all: for tests, benchmarks and programs that call a kind by themselves.
     #[must_use]
     pub fn unbounded() -> Self {
-        Self { deadline: None, bytes_left: AtomicU64::new(u64::MAX), cancelled: AtomicBool::new(false) }
+        Self {
+            deadline: None,
+            step_ns_max: u64::MAX,
+            bytes_left: AtomicU64::new(u64::MAX),
+            cancelled: AtomicBool::new(false),
+            kind: Mutex::new(None),
+        }
     }
 
     /// Says that the work is not wanted any more.
@@ -68,6 +91,31 @@ impl Work {
         }
     }
 
+    /// Whether to go on with a step that cannot be interrupted, such as one search of a regular expression. `worst_ns` is
+    /// how long it may take in the worst case, in ns. Cost: that of [`Work::go_on`].
+    ///
+    /// # Errors
+    /// [`Interrupted`], as [`Work::go_on`]; and [`Interrupted::LongStep`].
+    pub fn step(&self, worst_ns: u64) -> Result<(), Interrupted> {
+        if worst_ns > self.step_ns_max {
+            return Err(Interrupted::LongStep);
+        }
+        self.go_on()
+    }
+
+    /// Notes whose code runs from now on.
+    pub(crate) fn enter(&self, kind: &KindName) {
+        let mut current = self.kind.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref() != Some(kind) {
+            *current = Some(kind.clone());
+        }
+    }
+
+    /// Whose code runs.
+    pub(crate) fn kind(&self) -> Option<KindName> {
+        self.kind.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Takes `bytes` off the memory budget.
     ///
     /// # Errors
@@ -87,6 +135,7 @@ impl From<Interrupted> for Problems {
             Interrupted::Deadline => "deadline_exceeded",
             Interrupted::Memory => "memory_exceeded",
             Interrupted::Cancelled => "cancelled",
+            Interrupted::LongStep => "long_step",
         };
         Problem::new(code, Pointer::root(), interrupted.to_string()).into()
     }
@@ -105,5 +154,13 @@ mod tests {
         assert_eq!(work.go_on(), Ok(()));
         work.cancel();
         assert_eq!(work.go_on(), Err(Interrupted::Cancelled));
+    }
+
+    #[test]
+    fn a_step_is_refused_by_its_length_and_by_the_budget() {
+        let work = Work::lasting(Duration::from_secs(600)).with_steps_of(Duration::from_nanos(100));
+        assert_eq!((work.step(100), work.step(101)), (Ok(()), Err(Interrupted::LongStep)));
+        assert_eq!(Work::lasting(Duration::MAX).step(u64::MAX), Ok(()));
+        assert_eq!(Work::lasting(Duration::ZERO).step(0), Err(Interrupted::Deadline));
     }
 }

@@ -3,14 +3,14 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use midflight_core::{Pointer, Problem, Problems};
+use midflight_core::{KindName, Pointer, Problem, Problems};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::runaways::Runaways;
 use crate::{Interrupted, Work};
 
 /// How long work that was told to stop may take to notice before its thread is given up.
@@ -26,8 +26,7 @@ type Job = Box<dyn FnOnce() + Send>;
 /// make a process that never exits.
 pub(crate) struct Workers {
     idle: Mutex<Vec<mpsc::Sender<Job>>>,
-    runaways: Arc<AtomicUsize>,
-    runaways_max: usize,
+    runaways: Arc<Runaways>,
     /// Whether there are no threads, and work is done where it is asked for.
     inline: bool,
 }
@@ -42,27 +41,26 @@ pub(crate) struct Allowance {
 
 impl Workers {
     pub(crate) fn new(runaways_max: usize, inline: bool) -> Self {
-        Self { idle: Mutex::default(), runaways: Arc::default(), runaways_max, inline }
+        Self { idle: Mutex::default(), runaways: Arc::new(Runaways::new(runaways_max)), inline }
     }
 
-    /// How many threads were given up and still run.
-    pub(crate) fn runaways(&self) -> usize {
-        self.runaways.load(Ordering::Relaxed)
+    /// The threads that were given up and still run.
+    pub(crate) fn runaways(&self) -> &Arc<Runaways> {
+        &self.runaways
     }
 
-    /// Does `job` on a thread of its own and waits for it, but never past its deadline or the stop.
+    /// Why no more work of a kind is taken; none while it is.
+    pub(crate) fn refusal(&self, kind: &KindName) -> Option<Problem> {
+        self.runaways.refusal(kind)
+    }
+
+    /// Does `job` on a thread of its own and waits for it, but never past its deadline or the stop. The job notes in its
+    /// [`Work`] whose code it runs, so that a thread that has to be given up counts against that kind.
     pub(crate) async fn run<T, F>(&self, allowance: &Allowance, job: F) -> Result<T, Problems>
     where
         T: Send + 'static,
         F: FnOnce(&Work) -> Result<T, Problems> + Send + 'static,
     {
-        if self.runaways() >= self.runaways_max {
-            let message = format!(
-                "{} earlier revisions left work that never ended; restart this process to be rid of it",
-                self.runaways()
-            );
-            return Err(Problem::new("runaway_limit", Pointer::root(), message).into());
-        }
         let work = Arc::new(Work::new(allowance.deadline, allowance.bytes_max));
         if self.inline {
             return caught(job, &work);
@@ -91,7 +89,7 @@ impl Workers {
             // What it says of the interruption is less than what we know.
             drop(self.finished::<T>(worker, done));
         } else {
-            self.give_up(worker);
+            self.give_up(worker, work.kind());
         }
         Err(ended_by.into())
     }
@@ -106,17 +104,17 @@ impl Workers {
     }
 
     /// Lets go of a thread that does not end. It is counted until it does.
-    fn give_up(&self, worker: mpsc::Sender<Job>) {
-        self.runaways.fetch_add(1, Ordering::Relaxed);
-        let runaways = Arc::clone(&self.runaways);
-        // Queued behind the endless work, so it runs if that ever ends; then the thread ends too.
-        let counted = worker.send(Box::new(move || {
-            runaways.fetch_sub(1, Ordering::Relaxed);
-        }));
-        if counted.is_err() {
-            self.runaways.fetch_sub(1, Ordering::Relaxed);
-        }
-        tracing::error!(runaways = self.runaways(), "gave up a thread whose work does not end");
+    fn give_up(&self, worker: mpsc::Sender<Job>, kind: Option<KindName>) {
+        let name = kind.as_ref().map_or("", KindName::as_str).to_owned();
+        let counted = Runaways::add(&self.runaways, kind);
+        tracing::error!(
+            kind = name,
+            runaways = self.runaways.total(),
+            "abandoned a thread whose work does not end"
+        );
+        // Queued behind the endless work, so it runs if that ever ends; then the thread ends too. What cannot be queued
+        // is dropped, and counted no more, for there is no such thread.
+        drop(worker.send(Box::new(move || drop(counted))));
     }
 
     fn take_idle(&self) -> Result<mpsc::Sender<Job>, Problems> {
@@ -186,21 +184,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn endless_work_is_given_up_and_past_a_bound_no_more_is_taken() {
+    async fn endless_work_is_abandoned_and_past_a_bound_no_more_of_its_kind_is_taken() {
         let workers = Workers::new(1, false);
+        let [one, other] = ["config", "rules"].map(|name| KindName::new(name).unwrap());
         let (release, held) = mpsc::channel::<()>();
-        let endless = move |_: &Work| {
+        let at_work = one.clone();
+        let endless = move |work: &Work| {
+            work.enter(&at_work);
             held.recv().unwrap_err();
             Ok(())
         };
+        assert!(workers.refusal(&one).is_none());
         assert_eq!(code(workers.run(&allowance(1), endless).await), "deadline_exceeded");
-        assert_eq!(workers.runaways(), 1);
-        assert_eq!(code(workers.run(&allowance(60_000), |_| Ok(())).await), "runaway_limit");
-        drop(release);
-        while workers.runaways() > 0 {
-            tokio::task::yield_now().await;
-        }
+        assert_eq!(workers.runaways().total(), 1);
+        let refusal = workers.refusal(&one).unwrap();
+        assert_eq!(refusal.code, "runaway_limit");
+        assert!(refusal.message.contains("config") && refusal.message.contains("runaways_max"), "{refusal}");
+        assert!(workers.refusal(&other).is_none(), "another kind goes on");
         assert_eq!(workers.run(&allowance(60_000), |_| Ok(())).await, Ok(()));
+        let ended = Arc::clone(workers.runaways());
+        let ended = ended.ended();
+        drop(release);
+        tokio::time::timeout(Duration::from_secs(60), ended).await.unwrap();
+        assert_eq!((workers.runaways().total(), workers.refusal(&one)), (0, None));
     }
 
     #[tokio::test]
@@ -212,6 +218,6 @@ mod tests {
             work.go_on()?;
         };
         assert_eq!(code(workers.run(&allowance, asks).await), "cancelled");
-        assert_eq!(workers.runaways(), 0);
+        assert_eq!(workers.runaways().total(), 0);
     }
 }

@@ -2,6 +2,8 @@
 
 #[path = "support/pool.rs"]
 mod pool;
+#[path = "road/runaways.rs"]
+mod runaways;
 mod support;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use midflight_components::Llm;
-use midflight_engine::Engine;
+use midflight_engine::{Engine, Work};
 use midflight_live::{Basis, Live};
 use midflight_patterns::{
     Classification, ClassifyError, LearnFrom, LearningPolicy, NotLearned, PatternsSnapshot, Prompt,
@@ -23,6 +23,10 @@ use crate::lesson::{Draft, Lesson};
 use crate::rates::Rates;
 use crate::usage::{Counter, Counting};
 
+/// How long the patterns may take to say, while equal questions wait, that a query became known meanwhile.
+const KNOWN_MAX: Duration = Duration::from_millis(2);
+/// How long one search of theirs may take then in the worst case.
+const KNOWN_STEP_MAX: Duration = Duration::from_millis(10);
 /// How long a stop waits for a log that does not answer.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
@@ -105,6 +109,15 @@ pub struct Counts {
     pub asking: usize,
 }
 
+/// What the patterns say of a query: an answer, or that an LLM is to be asked.
+pub struct Looked(Result<Answer, Unknown>);
+
+impl std::fmt::Debug for Looked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Looked").field(&self.0.as_ref().ok()).finish()
+    }
+}
+
 /// A query that nothing matched, on its way to an LLM.
 struct Unknown {
     profile: Arc<str>,
@@ -182,13 +195,29 @@ impl Classifier {
         profile: Option<&str>,
         asked_by: AskedBy,
     ) -> Result<Answer, ClassifyError> {
-        let answer = match self.shared.look(query, profile)? {
+        let looked = self.look(query, profile, &PatternsSnapshot::budget())?;
+        Ok(self.answer(query, looked, asked_by).await)
+    }
+
+    /// The first half of [`Classifier::classify_for`]: what the patterns say, within a budget. It computes and waits for
+    /// nothing, so that it can be run where computing holds up nobody.
+    ///
+    /// # Errors
+    /// [`ClassifyError`].
+    pub fn look(&self, query: &str, profile: Option<&str>, work: &Work) -> Result<Looked, ClassifyError> {
+        self.shared.look(query, profile, work).map(Looked)
+    }
+
+    /// The second half of [`Classifier::classify_for`]: asks the LLM what the patterns do not know. `looked` is of the same
+    /// query.
+    pub async fn answer(&self, query: &str, looked: Looked, asked_by: AskedBy) -> Answer {
+        let answer = match looked.0 {
             Ok(answer) => answer,
             Err(unknown) => self.asked(query, unknown, asked_by).await,
         };
         let place = Source::ALL.iter().position(|source| *source == answer.source).unwrap_or_default();
         self.shared.answered[place].fetch_add(1, Ordering::Relaxed);
-        Ok(answer)
+        answer
     }
 
     /// Asks the LLM, with all who ask the same.
@@ -197,7 +226,8 @@ impl Classifier {
         // By its key, under which it will be learned; a query without one is what it is.
         let comparable = if unknown.key.is_empty() { &unknown.text } else { &unknown.key };
         let question: Question = (Arc::clone(&unknown.profile), comparable.clone());
-        let known = || shared.look(query, Some(&unknown.profile)).ok().and_then(Result::ok);
+        let brief = Work::lasting(KNOWN_MAX).with_steps_of(KNOWN_STEP_MAX);
+        let known = || shared.look(query, Some(&unknown.profile), &brief).ok().and_then(Result::ok);
         let may_teach = asked_by == AskedBy::Known || unknown.policy.learn_from == LearnFrom::Everyone;
         let going = match shared.flights.board(question, may_teach, known) {
             Err(known) => return known,
@@ -264,10 +294,16 @@ impl std::fmt::Debug for Classifier {
 
 impl Shared {
     /// What the patterns say, or that an LLM is to be asked.
-    fn look(&self, query: &str, profile: Option<&str>) -> Result<Result<Answer, Unknown>, ClassifyError> {
+    fn look(
+        &self,
+        query: &str,
+        profile: Option<&str>,
+        work: &Work,
+    ) -> Result<Result<Answer, Unknown>, ClassifyError> {
         let patterns = self.patterns.load();
         let basis = patterns.basis();
-        let Classification { profile_name, text, key, found, .. } = patterns.classify(query, profile)?;
+        let Classification { profile_name, text, key, found, .. } =
+            patterns.classify_within(query, profile, work)?;
         if let Some(found) = found {
             let of_profile = found.pattern.shared_profile();
             self.counting.count([(found.pattern.shared_id(), Counter::Used), (of_profile, Counter::Matched)]);

@@ -20,7 +20,7 @@ mod rates;
 mod usage;
 
 pub use answer::{Answer, Matched, Source};
-pub use classifier::{AskedBy, Classifier, Counts, LearningOptions};
+pub use classifier::{AskedBy, Classifier, Counts, LearningOptions, Looked};
 pub use feedback::{Corrected, Correction, Feedback, FeedbackAnswer, FeedbackError};
 pub use learner::Learned;
 pub use performance::{PatternPerformance, Performance, Savings};

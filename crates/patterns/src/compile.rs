@@ -10,7 +10,7 @@ use crate::document::{
     LEARNING_FOLDER, Named, PROFILES_FOLDER, PROMPTS_FOLDER, Parsed, PatternsDocument, named,
 };
 use crate::index::{Index, Taken};
-use crate::limits::REGEXES_MAX;
+use crate::limits::{PROFILE_REGEX_BYTES_MAX, REGEXES_MAX};
 use crate::pattern::{Pattern, PatternDocument, Said, Text};
 use crate::profile::{DEFAULT_PROFILE, Profile};
 use crate::snapshot::PatternsSnapshot;
@@ -249,17 +249,34 @@ impl Compiler<'_> {
                     return Err(Problem::new("not_compiled", Pointer::root(), message).into());
                 }
             }
-            if index.has_too_many_regexes() {
-                let message = format!(
-                    "the profile {profile:?} has more than {REGEXES_MAX} regexes; write some as contains or word"
-                );
-                for pattern in moves.added.iter().filter(|pattern| pattern.said.how == Match::Regex) {
-                    self.add_to(&pattern.id, Problem::new("too_many", Pointer::root(), message.clone()));
-                }
-            }
+            self.check_regexes(&profile, &index, &moves.added);
             self.next.indexes.insert(profile, Arc::new(index));
         }
         Ok(())
+    }
+
+    /// Refuses the regular expressions that are added to a profile past its bounds.
+    fn check_regexes(&mut self, profile: &str, index: &Index, added: &[Arc<Pattern>]) {
+        let has_regex = |pattern: &Pattern| pattern.said.how == Match::Regex || pattern.exclusion_bytes() > 0;
+        if !added.iter().any(|pattern| has_regex(pattern)) {
+            return;
+        }
+        let bytes = index.regex_bytes();
+        let message = if index.has_too_many_regexes() {
+            format!(
+                "the profile {profile:?} has more than {REGEXES_MAX} regexes; write some as contains or word"
+            )
+        } else if bytes > PROFILE_REGEX_BYTES_MAX {
+            format!(
+                "the regexes of the profile {profile:?} take {bytes} bytes when compiled and may take \
+                 {PROFILE_REGEX_BYTES_MAX} (profile_regex_bytes_max); repeat less in them, or write some as contains or word"
+            )
+        } else {
+            return;
+        };
+        for pattern in added.iter().filter(|pattern| has_regex(pattern)) {
+            self.add_to(&pattern.id, Problem::new("too_many", Pointer::root(), message.clone()));
+        }
     }
 
     /// Refuses what would be without its profile.

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use aho_corasick::AhoCorasick;
-use midflight_engine::Work;
-use regex::Regex;
+use midflight_engine::{Interrupted, Work};
+use midflight_regexes::BoundedRegex;
 
 use crate::literals::finder;
 use crate::needs::need;
@@ -20,7 +20,7 @@ use crate::tiers::{Automaton, Entry, Part, TierError};
 /// The regular expressions of a part, and what each needs.
 #[derive(Debug)]
 pub(crate) struct Expressions {
-    regexes: Vec<Regex>,
+    regexes: Vec<BoundedRegex>,
     /// Finds the texts that are needed.
     texts: AhoCorasick,
     /// Which expressions need each text, ascending.
@@ -35,8 +35,8 @@ impl Automaton for Expressions {
         let mut needing: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (expression, entry) in entries.iter().enumerate() {
             work.go_on()?;
-            let (regex, bytes) = compiled(entry.key()).map_err(TierError::Automaton)?;
-            work.spend(bytes as u64)?;
+            let regex = compiled(entry.key()).map_err(TierError::Automaton)?;
+            work.spend(regex.bytes() as u64)?;
             regexes.push(regex);
             match need(entry.key()) {
                 Some(texts) => {
@@ -51,6 +51,11 @@ impl Automaton for Expressions {
 }
 
 impl Expressions {
+    /// How much memory the compiled expressions take, in bytes. Cost: a step for each.
+    pub(crate) fn regex_bytes(&self) -> usize {
+        self.regexes.iter().map(BoundedRegex::bytes).sum()
+    }
+
     /// The expressions whose need the text meets, ascending. Cost: follows what is found, not how many there are.
     fn possible(&self, text: &str) -> Vec<usize> {
         let mut possible = self.always.clone();
@@ -70,24 +75,29 @@ impl Expressions {
 }
 
 /// The first pattern in the declared order of which an expression matches; only one before `best`.
-pub(crate) fn find<'a>(part: &'a Part<Expressions>, text: &str, best: Option<&Pattern>) -> Option<&'a Entry> {
+pub(crate) fn find<'a>(
+    part: &'a Part<Expressions>,
+    text: &str,
+    best: Option<&Pattern>,
+    work: &Work,
+) -> Result<Option<&'a Entry>, Interrupted> {
     let automaton = part.automaton();
     let mut refused: Option<&Pattern> = None;
     for expression in automaton.possible(text) {
         let Some(entry) = part.entry(expression) else { continue };
         let pattern = &*entry.pattern;
         if best.is_some_and(|best| !pattern.comes_before(best)) {
-            return None;
+            return Ok(None);
         }
         // A pattern's texts stand beside each other, and its conditions are the same for all of them.
         let is_refused = refused.is_some_and(|refused| std::ptr::eq(refused, pattern));
-        if is_refused || !automaton.regexes[expression].is_match(text) {
+        if is_refused || !automaton.regexes[expression].is_match(text, work)? {
             continue;
         }
-        if pattern.said.conditions.as_ref().is_none_or(|conditions| conditions.hold(text)) {
-            return Some(entry);
+        match &pattern.said.conditions {
+            Some(conditions) if !conditions.hold(text, work)? => refused = Some(pattern),
+            _ => return Ok(Some(entry)),
         }
-        refused = Some(pattern);
     }
-    None
+    Ok(None)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use midflight_engine::Work;
+use midflight_engine::{Interrupted, Work};
 
 use crate::Match;
 use crate::expressions::{self, Expressions};
@@ -25,6 +25,8 @@ pub(crate) struct Index {
     taken: imbl::HashMap<String, Arc<str>>,
     literals: Tiers<Literals>,
     expressions: Tiers<Expressions>,
+    /// How much memory the regular expressions take by which patterns exclude, in bytes.
+    exclusions_bytes: usize,
 }
 
 /// A text that another pattern has already.
@@ -59,23 +61,24 @@ impl Index {
 
     /// The first pattern in the declared order that matches. Cost: a look into a map, and a pass over the text for each
     /// part, of which there are few however many patterns there are.
-    pub(crate) fn find(&self, text: &str, key: &str) -> Option<Found<'_>> {
+    /// The budget is asked before every search of a regular expression, and as literals are found.
+    pub(crate) fn find(&self, text: &str, key: &str, work: &Work) -> Result<Option<Found<'_>>, Interrupted> {
         // No pattern has the empty key.
         let exact = self.exact.get_key_value(key);
         let mut found = exact.map(|(key, pattern)| Found { pattern, key });
         for part in self.literals.parts() {
             let best = found.map(|found| found.pattern);
             if best.is_none_or(|best| part.can_beat(best)) {
-                found = literals::find(part, text, best).map(Found::from).or(found);
+                found = literals::find(part, text, best, work)?.map(Found::from).or(found);
             }
         }
         for part in self.expressions.parts() {
             let best = found.map(|found| found.pattern);
             if best.is_none_or(|best| part.can_beat(best)) {
-                found = expressions::find(part, text, best).map(Found::from).or(found);
+                found = expressions::find(part, text, best, work)?.map(Found::from).or(found);
             }
         }
-        found
+        Ok(found)
     }
 
     /// Takes patterns out that answered, and puts others in. Answers the texts that are taken, whose patterns are then in
@@ -91,6 +94,7 @@ impl Index {
             if pattern.said.how != Match::Exact {
                 gone_ids.insert(Arc::clone(&pattern.id));
             }
+            self.exclusions_bytes = self.exclusions_bytes.saturating_sub(pattern.exclusion_bytes());
             for text in &pattern.texts {
                 match pattern.said.how {
                     Match::Exact => drop(self.exact.remove(&*text.key)),
@@ -103,6 +107,7 @@ impl Index {
         for pattern in added {
             work.go_on()?;
             work.spend(pattern.bytes())?;
+            self.exclusions_bytes += pattern.exclusion_bytes();
             for (number, text) in pattern.texts.iter().enumerate() {
                 if let Some(first) = self.take(pattern, text) {
                     taken.push(Taken { pattern: Arc::clone(pattern), text: number, first });
@@ -145,6 +150,12 @@ impl Index {
     /// Whether it has more regular expressions than it may.
     pub(crate) fn has_too_many_regexes(&self) -> bool {
         self.expressions.count() > REGEXES_MAX
+    }
+
+    /// How much memory its compiled regular expressions take, in bytes. Cost: a step for each.
+    pub(crate) fn regex_bytes(&self) -> usize {
+        let expressions = self.expressions.parts().iter().map(|part| part.automaton().regex_bytes());
+        expressions.sum::<usize>() + self.exclusions_bytes
     }
 }
 

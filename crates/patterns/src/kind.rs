@@ -48,7 +48,7 @@ impl Kind for Patterns {
         let refused = |error: ClassifyError| {
             let place = match error {
                 ClassifyError::UnknownProfile { .. } => "profile",
-                ClassifyError::TooLong { .. } => "query",
+                ClassifyError::TooLong { .. } | ClassifyError::TooExpensive { .. } => "query",
             };
             Problem::new("invalid_input", Pointer::root().key(place), error.to_string())
         };

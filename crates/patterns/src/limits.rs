@@ -14,6 +14,13 @@ pub const CATEGORY_BYTES_MAX: usize = 64;
 pub const REGEX_COMPILED_BYTES_MAX: usize = 1 << 20;
 /// The most regular expressions of one profile.
 pub const REGEXES_MAX: usize = 5_000;
+/// The most memory of the compiled regular expressions of one profile, in bytes. 256 MiB: some ten thousand in common use.
+pub const PROFILE_REGEX_BYTES_MAX: usize = 256 << 20;
+/// How long a classification may take unless its caller says otherwise, in ms. 1,000: it takes some microseconds.
+pub const CLASSIFY_MS_MAX: u64 = 1_000;
+/// How long one search of a regular expression may take in the worst case, in ms. 3,000: the largest expression and the
+/// longest query take less.
+pub const SEARCH_MS_MAX: u64 = 3_000;
 /// The most words of a list: of stop words, of what is never learned.
 pub const WORDS_MAX: usize = 1_000;
 /// The most categories that an LLM may choose from.

@@ -3,11 +3,14 @@
 use std::collections::HashSet;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use midflight_engine::Work;
+use midflight_engine::{Interrupted, Work};
 
 use crate::Match;
 use crate::pattern::Pattern;
 use crate::tiers::{Automaton, Entry, Part, TierError};
+
+/// How many literals are found between two looks at the budget: some ten microseconds.
+const HITS_PER_LOOK: usize = 1024;
 
 /// One Aho-Corasick automaton for the literals of a part.
 #[derive(Debug)]
@@ -44,11 +47,16 @@ pub(crate) fn find<'a>(
     part: &'a Part<Literals>,
     text: &str,
     mut best: Option<&'a Pattern>,
-) -> Option<&'a Entry> {
+    work: &Work,
+) -> Result<Option<&'a Entry>, Interrupted> {
     let mut found = None;
     // A literal may be found at every byte of the text, and an exclusion looks through all of it.
     let mut refused = HashSet::new();
-    for hit in part.automaton().0.find_overlapping_iter(text) {
+    for (count, hit) in part.automaton().0.find_overlapping_iter(text).enumerate() {
+        // Literals within each other are found at every byte.
+        if count % HITS_PER_LOOK == HITS_PER_LOOK - 1 {
+            work.go_on()?;
+        }
         let Some(entry) = part.entry(hit.pattern().as_usize()) else { continue };
         let pattern = &*entry.pattern;
         if best.is_some_and(|best| !pattern.comes_before(best)) {
@@ -64,11 +72,11 @@ pub(crate) fn find<'a>(
         }
         match &pattern.said.conditions {
             Some(_) if refused.contains(&*pattern.id) => {}
-            Some(conditions) if !conditions.hold(text) => drop(refused.insert(&*pattern.id)),
+            Some(conditions) if !conditions.hold(text, work)? => drop(refused.insert(&*pattern.id)),
             _ => (best, found) = (Some(pattern), Some(entry)),
         }
     }
-    found
+    Ok(found)
 }
 
 /// Whether no word goes on at either end: as `\b` of a regex, but for ends of the literal that are no word themselves.

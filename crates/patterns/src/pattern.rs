@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
+use midflight_engine::{Interrupted, Work};
+use midflight_regexes::BoundedRegex;
 
 use crate::profile::Profile;
 use crate::{Action, CreatedBy, Match, PatternStatus};
@@ -38,14 +39,21 @@ pub(crate) struct Conditions {
     /// The most words of the query.
     pub(crate) max_words: Option<u32>,
     /// What the query must not match.
-    pub(crate) exclusion: Option<Regex>,
+    pub(crate) exclusion: Option<BoundedRegex>,
 }
 
 impl Conditions {
     /// Whether a [`Profile::text`] fulfils them.
-    pub(crate) fn hold(&self, text: &str) -> bool {
-        let few_enough = self.max_words.is_none_or(|max| words(text) <= max as usize);
-        few_enough && self.exclusion.as_ref().is_none_or(|exclusion| !exclusion.is_match(text))
+    pub(crate) fn hold(&self, text: &str, work: &Work) -> Result<bool, Interrupted> {
+        if self.max_words.is_some_and(|max| words(text) > max as usize) {
+            return Ok(false);
+        }
+        self.exclusion.as_ref().map_or(Ok(true), |exclusion| Ok(!exclusion.is_match(text, work)?))
+    }
+
+    /// How much memory its regular expression takes, in bytes; 0 when it has none.
+    pub(crate) fn regex_bytes(&self) -> usize {
+        self.exclusion.as_ref().map_or(0, BoundedRegex::bytes)
     }
 }
 
@@ -187,6 +195,11 @@ impl Pattern {
     /// Whether this one answers rather than `other` where both match.
     pub(crate) fn comes_before(&self, other: &Self) -> bool {
         (self.said.order, &*self.id) < (other.said.order, &*other.id)
+    }
+
+    /// How much memory the regular expression takes by which it excludes, in bytes; 0 when it has none.
+    pub(crate) fn exclusion_bytes(&self) -> usize {
+        self.said.conditions.as_ref().map_or(0, |conditions| conditions.regex_bytes())
     }
 
     pub(crate) fn bytes(&self) -> u64 {

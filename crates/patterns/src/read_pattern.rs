@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use midflight_core::{Place, Pointer, Problem, Problems, Reader};
 use midflight_engine::{Interrupted, Work};
-use regex::{Regex, RegexBuilder};
+use midflight_regexes::{BoundedRegex, RegexError, RegexLimits};
 use serde_json::Value;
 
 use crate::fields::{ORDER_DEFAULT, check_segment, read_category, read_order, read_share};
@@ -96,7 +96,9 @@ fn read_texts(reader: &mut Reader<'_, '_>, how: Match, work: &Work) -> Result<Ve
                 "empty_key",
                 "a pattern has at least one character, else it would match every query".to_owned(),
             )),
-            1..=PATTERN_CHARS_MAX if how == Match::Regex => wrong_regex(text).map(|why| ("bad_regex", why)),
+            1..=PATTERN_CHARS_MAX if how == Match::Regex => {
+                wrong_regex(text, work)?.map(|why| ("bad_regex", why))
+            }
             1..=PATTERN_CHARS_MAX => None,
             _ => Some((
                 "too_long",
@@ -110,30 +112,32 @@ fn read_texts(reader: &mut Reader<'_, '_>, how: Match, work: &Work) -> Result<Ve
     Ok(texts.into_iter().map(|(_, text)| text.into()).collect())
 }
 
-/// A regular expression as patterns have them, and about how much memory it takes at most, in bytes.
-pub(crate) fn compiled(text: &str) -> Result<(Regex, usize), String> {
-    let mut builder = RegexBuilder::new(text);
-    // The texts that it sees are in lower case.
-    builder.case_insensitive(true).dfa_size_limit(REGEX_COMPILED_BYTES_MAX);
-    // The library does not say how much it took, but keeps to a bound: so the least of a few that is enough.
-    for bytes in [REGEX_COMPILED_BYTES_MAX / 64, REGEX_COMPILED_BYTES_MAX / 8, REGEX_COMPILED_BYTES_MAX] {
-        match builder.size_limit(bytes).build() {
-            Err(regex::Error::CompiledTooBig(_)) => {}
-            Err(error) => return Err(format!("not a regular expression: {error}")),
-            Ok(regex) => return Ok((regex, bytes)),
+/// A regular expression as patterns have them.
+pub(crate) fn compiled(text: &str) -> Result<BoundedRegex, String> {
+    const LIMITS: RegexLimits = RegexLimits {
+        // The texts that it sees are in lower case.
+        case_insensitive: true,
+        compiled_bytes_max: REGEX_COMPILED_BYTES_MAX,
+        nesting_max: NESTING_MAX,
+    };
+    const NESTING_MAX: u32 = 250;
+    BoundedRegex::new(text, LIMITS).map_err(|error| match error {
+        RegexError::TooLarge { bytes_max } => {
+            format!("the regex would take more than {bytes_max} bytes; repeat less in it")
         }
-    }
-    Err(format!("the regex would take more than {REGEX_COMPILED_BYTES_MAX} bytes; repeat less in it"))
+        error => format!("not a regular expression: {error}"),
+    })
 }
 
 /// Why a regular expression cannot be had.
-fn wrong_regex(text: &str) -> Option<String> {
-    match compiled(text) {
-        Err(why) => Some(why),
-        Ok((regex, _)) => regex.is_match("").then(|| {
-            "the regex matches the empty text, so it would match every query; ask for something".to_owned()
-        }),
-    }
+fn wrong_regex(text: &str, work: &Work) -> Result<Option<String>, Interrupted> {
+    let regex = match compiled(text) {
+        Err(why) => return Ok(Some(why)),
+        Ok(regex) => regex,
+    };
+    Ok(regex.is_match("", work)?.then(|| {
+        "the regex matches the empty text, so it would match every query; ask for something".to_owned()
+    }))
 }
 
 fn read_conditions(reader: &mut Reader<'_, '_>, how: Match) -> Option<Arc<Conditions>> {
@@ -155,7 +159,7 @@ fn read_conditions(reader: &mut Reader<'_, '_>, how: Match) -> Option<Arc<Condit
     });
     let exclusion = reader.text("exclusion").and_then(|text| {
         let regex = match text.chars().count() {
-            0..=PATTERN_CHARS_MAX => compiled(text).map(|(regex, _)| regex),
+            0..=PATTERN_CHARS_MAX => compiled(text),
             _ => Err(format!("a regex has at most {PATTERN_CHARS_MAX} characters; shorten it")),
         };
         regex.map_err(|why| reader.refuse("exclusion", "bad_regex", why)).ok()

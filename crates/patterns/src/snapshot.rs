@@ -2,12 +2,14 @@
 
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use imbl::{HashMap, OrdMap};
+use midflight_engine::{Interrupted, Work};
 
 use crate::index::{Found, Index};
 use crate::learning::LearningPolicy;
-use crate::limits::QUERY_BYTES_MAX;
+use crate::limits::{CLASSIFY_MS_MAX, QUERY_BYTES_MAX, SEARCH_MS_MAX};
 use crate::pattern::Pattern;
 use crate::profile::{DEFAULT_PROFILE, Profile};
 use crate::prompt::Prompt;
@@ -54,6 +56,20 @@ pub enum ClassifyError {
         /// How long it is.
         bytes: usize,
     },
+    /// It was not classified within its budget.
+    #[error(
+        "the query needs more time than it may have; ask for less at once, or simplify the regexes of the profile"
+    )]
+    TooExpensive {
+        /// Why.
+        why: Interrupted,
+    },
+}
+
+impl From<Interrupted> for ClassifyError {
+    fn from(why: Interrupted) -> Self {
+        Self::TooExpensive { why }
+    }
 }
 
 /// A query, made comparable, and the pattern that answers it.
@@ -93,9 +109,32 @@ impl PatternsSnapshot {
     /// # }
     /// ```
     ///
+    /// It takes [`CLASSIFY_MS_MAX`] at most; [`PatternsSnapshot::classify_within`] takes another budget.
+    ///
     /// # Errors
-    /// [`ClassifyError`] for a query of more than 8 KiB, or a profile that is not there.
+    /// [`ClassifyError`] for a query of more than 8 KiB or that takes too long, or a profile that is not there.
     pub fn classify(&self, query: &str, profile: Option<&str>) -> Result<Classification<'_>, ClassifyError> {
+        self.classify_within(query, profile, &Self::budget())
+    }
+
+    /// The budget of a classification unless its caller says otherwise, from now on.
+    #[must_use]
+    pub fn budget() -> Work {
+        let work = Work::lasting(Duration::from_millis(CLASSIFY_MS_MAX));
+        work.with_steps_of(Duration::from_millis(SEARCH_MS_MAX))
+    }
+
+    /// Classifies a query within a budget, which is asked before every search of a regular expression. It is past its
+    /// deadline by one search at most.
+    ///
+    /// # Errors
+    /// As [`PatternsSnapshot::classify`].
+    pub fn classify_within(
+        &self,
+        query: &str,
+        profile: Option<&str>,
+        work: &Work,
+    ) -> Result<Classification<'_>, ClassifyError> {
         let (profile_name, index) = self.index(profile)?;
         if query.len() > QUERY_BYTES_MAX {
             return Err(ClassifyError::TooLong { bytes: query.len() });
@@ -103,7 +142,7 @@ impl PatternsSnapshot {
         let profile = &*index.profile;
         let text = profile.text(query);
         let key = profile.key(&text);
-        let found = if text.is_empty() { None } else { index.find(&text, &key) };
+        let found = if text.is_empty() { None } else { index.find(&text, &key, work)? };
         Ok(Classification { profile_name, profile, text, key, found })
     }
 

@@ -8,6 +8,7 @@ use midflight_engine::{KindChange, Work};
 
 use crate::condition::Condition;
 use crate::document::{CONDITIONS_FOLDER, Named, Parsed, RulesDocument, named};
+use crate::limits::RULESET_REGEX_BYTES_MAX;
 use crate::read_rule::RuleDocument;
 use crate::read_ruleset::RulesetDocument;
 use crate::resolve::{carried, resolved};
@@ -174,6 +175,7 @@ impl Compiler<'_> {
         // What one batch touches twice is changed by its document, which comes before being compiled again.
         let repeats = changes.iter().any(|change| matches!(change.to, RuleTo::Again));
         let mut done = BTreeSet::new();
+        let mut adds_regexes = false;
         for RuleChange { id: rule_id, to } in changes {
             self.work.go_on()?;
             if repeats && !done.insert(rule_id.clone()) {
@@ -194,13 +196,24 @@ impl Compiler<'_> {
                 },
             };
             match made {
-                Ok(unplaced) => self.place(id, &mut editor, unplaced),
+                Ok(unplaced) => {
+                    adds_regexes |= unplaced.conditions.iter().any(|condition| condition.regex_bytes() > 0);
+                    self.place(id, &mut editor, unplaced);
+                }
                 Err(problems) => {
                     problems.iter().for_each(|problem| self.add_to_rule(id, &rule_id, problem.clone()))
                 }
             }
         }
         let ruleset = editor.finish();
+        if adds_regexes && ruleset.regex_bytes() > RULESET_REGEX_BYTES_MAX {
+            let message = format!(
+                "the regular expressions of the ruleset take {} bytes when compiled and may take {RULESET_REGEX_BYTES_MAX} \
+                 (ruleset_regex_bytes_max); lower their counted repetitions, or split the ruleset",
+                ruleset.regex_bytes()
+            );
+            self.add_to(id, Problem::new("too_many", Pointer::root(), message));
+        }
         self.next.rulesets.insert(id.clone(), Arc::new(ruleset));
         Ok(())
     }

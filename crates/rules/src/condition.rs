@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use midflight_core::{Pointer, Problem};
+use midflight_engine::Work;
 use serde_json::Value;
 
 use crate::attribute::Attribute;
 use crate::operator::Operator;
 use crate::original::{Typing, retyped};
-use crate::test::Test;
+use crate::test::{NotAsked, Test};
 use crate::truth::Truth;
 use midflight_core::JsonType;
 use midflight_core::clip;
@@ -76,14 +77,25 @@ impl Condition {
     }
 
     /// Asks the value that the input has at this condition's attribute.
-    pub(crate) fn ask(&self, value: Option<&Value>) -> Truth {
-        match (value, &self.test) {
+    ///
+    /// # Errors
+    /// [`NotAsked`], of a regular expression only.
+    pub(crate) fn ask(&self, value: Option<&Value>, work: &Work) -> Result<Truth, NotAsked> {
+        Ok(match (value, &self.test) {
             (None, Test::IsNull(is_null)) => (*is_null).into(),
             (None, _) => Truth::Missing,
-            (Some(value), test) => match test.ask(value) {
+            (Some(value), test) => match test.ask(value, work)? {
                 None => Truth::WrongType,
                 Some(holds) => (holds != self.operator.is_opposite()).into(),
             },
+        })
+    }
+
+    /// How much memory its regular expression takes, in bytes; 0 when it has none.
+    pub(crate) fn regex_bytes(&self) -> usize {
+        match &self.test {
+            Test::Regex(regex, _) => regex.bytes(),
+            _ => 0,
         }
     }
 
@@ -145,7 +157,8 @@ mod tests {
             Truth::WrongType => 'W',
         };
         let all = [None].into_iter().chain(values.iter().map(Some));
-        let found: String = all.map(|value| letter(condition.ask(value))).collect();
+        let found: String =
+            all.map(|value| letter(condition.ask(value, &Work::unbounded()).unwrap())).collect();
         assert_eq!(found, answers, "{condition} of (missing), {values:?}");
     }
 
@@ -226,6 +239,6 @@ mod tests {
         assert!(Arc::ptr_eq(&same, &same.typed(Typing::Original).unwrap()));
         let only_original = condition("range", &json!("['DC','Marvel']"), Typing::Original).unwrap();
         assert!(only_original.typed(Typing::Strict).is_err());
-        assert_eq!(only_original.ask(Some(&json!("DC"))), Truth::True);
+        assert_eq!(only_original.ask(Some(&json!("DC")), &Work::unbounded()), Ok(Truth::True));
     }
 }

@@ -1,10 +1,13 @@
 //! Executes a ruleset on an input.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use midflight_engine::Work;
 use serde_json::Value;
 
 use crate::evaluate::Evaluator;
+use crate::limits::{EXECUTE_MS_MAX, SEARCH_MS_MAX};
 use crate::outcome::{Execution, RuleEvaluation, RuleOutcome};
 use crate::request::{ExecuteError, ExecuteRequest};
 use crate::rule::Rule;
@@ -15,6 +18,9 @@ use crate::truth::Truth;
 use midflight_core::JsonType;
 use midflight_core::{clip, nearest};
 
+/// How many steps it is to look a chunk up in the index, and to execute a rule by its tree.
+const STEPS_PER_CHUNK: usize = 4;
+const STEPS_PER_RULE: usize = 8;
 /// How many ids are compared with one that is unknown.
 const COMPARED_MAX: usize = 10_000;
 
@@ -47,24 +53,40 @@ impl RulesSnapshot {
     /// Cost: a step per attribute and per some 256 rules, a byte of the pattern result per rule, and what the matched
     /// rules and the conditions beside the index cost. It takes no lock.
     ///
+    /// It takes [`EXECUTE_MS_MAX`] at most; [`RulesSnapshot::execute_within`] takes another budget.
+    ///
     /// # Errors
-    /// [`ExecuteError`], when there is nothing to execute.
+    /// [`ExecuteError`], when there is nothing to execute, or it takes too long.
     pub fn execute<'s>(&'s self, request: &ExecuteRequest<'_>) -> Result<Execution<'s>, ExecuteError> {
+        let work = Work::lasting(Duration::from_millis(EXECUTE_MS_MAX));
+        self.execute_within(request, &work.with_steps_of(Duration::from_millis(SEARCH_MS_MAX)))
+    }
+
+    /// Executes a ruleset on an input within a budget, which is asked before every search of a regular expression and every
+    /// few microseconds. It is past its deadline by one search at most.
+    ///
+    /// # Errors
+    /// As [`RulesSnapshot::execute`]. What did not end in time is no partial answer.
+    pub fn execute_within<'s>(
+        &'s self,
+        request: &ExecuteRequest<'_>,
+        work: &Work,
+    ) -> Result<Execution<'s>, ExecuteError> {
         let ruleset = self.find(request.ruleset)?;
         if !request.data.is_object() {
             return Err(ExecuteError::DataNotAnObject { found: JsonType::of(request.data).word() });
         }
-        let evaluator = Evaluator::new(ruleset, request.data);
+        let evaluator = Evaluator::new(ruleset, request.data, work);
         let chosen = request.rule_ids.map(|ids| chosen(ruleset, ids)).transpose()?;
         let drops = ruleset.document.drop_missing;
-        Ok(match (chosen, request.explain || drops) {
+        match (chosen, request.explain || drops) {
             (Some(rules), _) => one_by_one(ruleset, evaluator, rules.into_iter(), request),
             (None, true) => {
                 let rules = ruleset.chunks.iter().flat_map(|chunk| &chunk.rules);
                 one_by_one(ruleset, evaluator, rules, request)
             }
             (None, false) => by_index(ruleset, evaluator, request.data),
-        })
+        }
     }
 
     fn find(&self, id: Option<&str>) -> Result<&Ruleset, ExecuteError> {
@@ -165,7 +187,11 @@ impl<'s> Tally<'s> {
 }
 
 /// Executes all rules through the index.
-fn by_index<'s>(ruleset: &'s Ruleset, mut evaluator: Evaluator<'s, '_>, data: &Value) -> Execution<'s> {
+fn by_index<'s>(
+    ruleset: &'s Ruleset,
+    mut evaluator: Evaluator<'s, '_>,
+    data: &Value,
+) -> Result<Execution<'s>, ExecuteError> {
     let mut tally = Tally::new(ruleset);
     let mut start = 0;
     for chunk in &ruleset.chunks {
@@ -174,16 +200,27 @@ fn by_index<'s>(ruleset: &'s Ruleset, mut evaluator: Evaluator<'s, '_>, data: &V
             let (position, row) = chunk.row(at);
             let rule = &chunk.rules[position];
             // The rows of a rule stand together, so a rule that matched already was the last to.
-            if last == Some(position) || !row.is_none_or(|row| evaluator.holds(rule, row)) {
+            if last == Some(position) {
                 continue;
+            }
+            if let Some(row) = row {
+                let holds = evaluator.holds(rule, row);
+                evaluator.is_answered(rule)?;
+                if !holds {
+                    continue;
+                }
             }
             last = Some(position);
             // A match whose result cannot be written out counts as none, and `-` covers it.
             let _written = tally.add(start + position, rule, data);
         }
         start += chunk.rules.len();
+        evaluator.step(STEPS_PER_CHUNK);
+        if let Some(last) = chunk.rules.last() {
+            evaluator.is_answered(last)?;
+        }
     }
-    tally.finish(ruleset.active, evaluator.asked, None)
+    Ok(tally.finish(ruleset.active, evaluator.asked, None))
 }
 
 /// Executes rules one after the other, each by its tree.
@@ -192,7 +229,7 @@ fn one_by_one<'s>(
     mut evaluator: Evaluator<'s, '_>,
     rules: impl Iterator<Item = &'s Arc<Rule>>,
     request: &ExecuteRequest<'_>,
-) -> Execution<'s> {
+) -> Result<Execution<'s>, ExecuteError> {
     let mut tally = Tally::new(ruleset);
     let mut evaluations = request.explain.then(Vec::new);
     let mut position = 0;
@@ -203,6 +240,8 @@ fn one_by_one<'s>(
             Some(detail) => (Truth::Missing, Some(detail)),
             None => (evaluator.truth(rule), None),
         };
+        evaluator.step(STEPS_PER_RULE);
+        evaluator.is_answered(rule)?;
         if truth == Truth::True
             && let Err((reason, words)) = tally.add(position, rule, request.data)
         {
@@ -212,11 +251,12 @@ fn one_by_one<'s>(
         if let Some(evaluations) = &mut evaluations {
             if truth != Truth::True && detail.is_none() {
                 detail = Some(evaluator.reason(rule, truth));
+                evaluator.is_answered(rule)?;
             }
             evaluations.push(evaluation(rule, truth, detail));
         }
     }
-    tally.finish(position, evaluator.asked, evaluations)
+    Ok(tally.finish(position, evaluator.asked, evaluations))
 }
 
 fn evaluation(rule: &Rule, truth: Truth, detail: Option<String>) -> RuleEvaluation<'_> {

@@ -1,6 +1,7 @@
 //! What an execution is asked, and why it may be refused.
 
 use midflight_core::{Pointer, Problem};
+use midflight_engine::Interrupted;
 use serde_json::Value;
 
 use crate::status::RuleStatus;
@@ -71,6 +72,31 @@ pub enum ExecuteError {
         /// Its position in the request.
         position: usize,
     },
+    /// A text is too long for the regular expression of a rule.
+    #[error(
+        "the rule {rule:?} matches {attribute} with a regular expression, which has {bytes} bytes and may have {bytes_max} \
+         (regex_input_bytes_max); send a shorter text, or take the regular expression out of the rule"
+    )]
+    TextTooLong {
+        /// The rule.
+        rule: String,
+        /// The attribute.
+        attribute: String,
+        /// How long the text is.
+        bytes: usize,
+        /// How long it may be.
+        bytes_max: usize,
+    },
+    /// It was not done within its budget.
+    #[error(
+        "the execution needs more time than it may have, at the rule {rule:?}; send less at once, or execute fewer rules"
+    )]
+    TooExpensive {
+        /// The rule at which it was interrupted.
+        rule: String,
+        /// Why.
+        why: Interrupted,
+    },
     /// The input has no attributes.
     #[error("data is an object, not {found}")]
     DataNotAnObject {
@@ -94,6 +120,8 @@ impl ExecuteError {
             Self::UnknownRule { .. } => "unknown_rule",
             Self::RuleNotActive { .. } => "rule_not_active",
             Self::DataNotAnObject { .. } => "wrong_type",
+            Self::TextTooLong { .. } => "text_too_long",
+            Self::TooExpensive { .. } => "too_expensive",
         }
     }
 
@@ -108,7 +136,10 @@ impl ExecuteError {
             Self::UnknownRule { position, .. } | Self::RuleNotActive { position, .. } => {
                 root.key("rule_ids").index(*position)
             }
-            Self::DataNotAnObject { .. } => root.key("data"),
+            Self::DataNotAnObject { .. } | Self::TooExpensive { .. } => root.key("data"),
+            Self::TextTooLong { attribute, .. } => {
+                attribute.split('.').fold(root.key("data"), |place, part| place.key(part))
+            }
         }
     }
 

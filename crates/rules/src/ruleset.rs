@@ -56,6 +56,12 @@ impl Ruleset {
         self.memo.len()
     }
 
+    /// How much memory the compiled regular expressions of its conditions take, in bytes. Cost: a step per condition beside
+    /// the index.
+    pub(crate) fn regex_bytes(&self) -> usize {
+        self.memo.things().flatten().map(|condition| condition.regex_bytes()).sum()
+    }
+
     /// All rules in execution order, whatever their status.
     pub(crate) fn in_order(&self) -> Vec<&Arc<Rule>> {
         let mut rules: Vec<_> = self.rules.values().collect();

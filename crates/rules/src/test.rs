@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 
 use midflight_core::JsonType;
-use regex::{Regex, RegexBuilder};
+use midflight_engine::{Interrupted, Work};
+use midflight_regexes::{BoundedRegex, RegexError, RegexLimits};
 use serde_json::Value;
 
-use crate::limits::{LIST_ITEMS_MAX, REGEX_BYTES_MAX, REGEX_COMPILED_BYTES_MAX};
+use crate::limits::{LIST_ITEMS_MAX, REGEX_BYTES_MAX, REGEX_COMPILED_BYTES_MAX, REGEX_INPUT_BYTES_MAX};
 use crate::number::Exact;
 use crate::operator::Operator;
 use crate::original::Typing;
@@ -32,7 +33,7 @@ pub(crate) enum Test {
     /// Its text ends so.
     EndsWith(Box<str>),
     /// Its text matches, from the start when anchored.
-    Regex(Box<Regex>, Anchored),
+    Regex(Box<BoundedRegex>, Anchored),
     /// It is null or not there (or, when false, it is neither).
     IsNull(bool),
 }
@@ -40,6 +41,21 @@ pub(crate) enum Test {
 /// Whether a regex has to match from the start of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Anchored(pub(crate) bool);
+
+/// Why a value is not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAsked {
+    /// It is a text of so many bytes, too long for a regular expression.
+    TooLong(usize),
+    /// The budget of the execution does not allow it.
+    Interrupted(Interrupted),
+}
+
+impl From<Interrupted> for NotAsked {
+    fn from(interrupted: Interrupted) -> Self {
+        Self::Interrupted(interrupted)
+    }
+}
 
 /// What is wrong with a constant: a code, and a sentence with the cure.
 pub(crate) type BadConstant = (&'static str, String);
@@ -78,8 +94,22 @@ impl Test {
     }
 
     /// Asks a value that is there. None: the value is of another type than the constant.
-    pub(crate) fn ask(&self, value: &Value) -> Option<bool> {
+    ///
+    /// # Errors
+    /// [`NotAsked`], of a regular expression only.
+    pub(crate) fn ask(&self, value: &Value, work: &Work) -> Result<Option<bool>, NotAsked> {
         match self {
+            Self::Regex(regex, anchored) => {
+                value.as_str().map(|text| matches(regex, *anchored, text, work)).transpose()
+            }
+            _ => Ok(self.compare(value)),
+        }
+    }
+
+    /// Asks a value what needs no search.
+    fn compare(&self, value: &Value) -> Option<bool> {
+        match self {
+            Self::Regex(..) => None,
             Self::Equal(constant) => constant.compare(value).map(Ordering::is_eq),
             Self::Among(list) => among_scalars(list, value),
             Self::AmongDeep(list) => {
@@ -106,11 +136,6 @@ impl Test {
             },
             Self::StartsWith(part) => value.as_str().map(|text| text.starts_with(&**part)),
             Self::EndsWith(part) => value.as_str().map(|text| text.ends_with(&**part)),
-            Self::Regex(regex, Anchored(anchored)) => value.as_str().map(|text| match anchored {
-                false => regex.is_match(text),
-                // The leftmost match starts at 0 when any match does.
-                true => regex.find(text).is_some_and(|found| found.start() == 0),
-            }),
             Self::IsNull(is_null) => Some(value.is_null() == *is_null),
         }
     }
@@ -148,18 +173,28 @@ impl Test {
 
     /// An estimate of the memory this holds, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        // A compiled regex and the lazy automaton that searching builds for it.
-        const REGEX_BYTES: u64 = 32 << 10;
         let own = size_of::<Self>() as u64;
         own + match self {
             Self::Among(list) => 48 * list.len() as u64,
             Self::AmongDeep(list) => 128 * list.len() as u64,
             Self::Contains(_) => 128,
-            Self::Regex(regex, _) => REGEX_BYTES + 256 * regex.as_str().len() as u64,
+            Self::Regex(regex, _) => regex.bytes() as u64,
             Self::StartsWith(text) | Self::EndsWith(text) => text.len() as u64,
             Self::Equal(_) | Self::Order(..) | Self::Interval(..) | Self::IsNull(_) => 0,
         }
     }
+}
+
+fn matches(
+    regex: &BoundedRegex,
+    Anchored(anchored): Anchored,
+    text: &str,
+    work: &Work,
+) -> Result<bool, NotAsked> {
+    if text.len() > REGEX_INPUT_BYTES_MAX {
+        return Err(NotAsked::TooLong(text.len()));
+    }
+    Ok(if anchored { regex.matches_start(text, work)? } else { regex.is_match(text, work)? })
 }
 
 fn among_scalars(list: &[Scalar], value: &Value) -> Option<bool> {
@@ -229,15 +264,16 @@ fn regex(operator: Operator, constant: &Value, anchored: Anchored) -> Result<Tes
             format!("a regular expression has at most {REGEX_BYTES_MAX} bytes; shorten it"),
         ));
     }
-    let built = RegexBuilder::new(pattern)
-        .size_limit(REGEX_COMPILED_BYTES_MAX)
-        .dfa_size_limit(REGEX_COMPILED_BYTES_MAX)
-        .nest_limit(NESTING_MAX)
-        .build();
+    let limits = RegexLimits {
+        case_insensitive: false,
+        compiled_bytes_max: REGEX_COMPILED_BYTES_MAX,
+        nesting_max: NESTING_MAX,
+    };
+    let built = BoundedRegex::new(pattern, limits);
     built.map(|regex| Test::Regex(Box::new(regex), anchored)).map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => {
+        RegexError::TooLarge { bytes_max } => {
             let message = format!(
-                "the regular expression needs more than {REGEX_COMPILED_BYTES_MAX} bytes when compiled; lower its counted repetitions"
+                "the regular expression needs more than {bytes_max} bytes when compiled; lower its counted repetitions"
             );
             ("regex_too_big", message)
         }

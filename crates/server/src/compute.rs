@@ -10,6 +10,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::problem::{ApiError, Code};
 
+/// How long a computation may take on an async thread. Longer ones go to the pool.
+const BRIEF: Duration = Duration::from_millis(2);
+/// How long one step of it that cannot be interrupted may take in the worst case; nearly all take a hundredth of that.
+const BRIEF_STEP: Duration = Duration::from_millis(10);
+/// How long one such step may take in the worst case in the pool.
+const STEP_MAX: Duration = Duration::from_secs(3);
 /// How long work may take to notice that its time is over before its caller is answered without it.
 const NOTICE: Duration = Duration::from_millis(100);
 
@@ -29,6 +35,12 @@ impl TimeLimit {
         let detail = format!("the request needs more than {ms_max} ms ({name}); ask for less at once");
         ApiError::new(Code::TooExpensive, detail)
     }
+}
+
+/// The budget of a computation on an async thread. Nearly every request is done within it, and without a change of threads;
+/// one that is not is computed again in the pool.
+pub(crate) fn brief() -> Work {
+    Work::lasting(BRIEF).with_steps_of(BRIEF_STEP)
 }
 
 /// A pool for work that occupies a processor: as many threads as there are processors.
@@ -73,7 +85,7 @@ impl ComputePool {
         let thread = timeout_at(after(length), Arc::clone(&self.threads).acquire_owned()).await;
         let Ok(Ok(thread)) = thread else { return Err(self.busy()) };
         let deadline = after(length);
-        let work = Arc::new(Work::new(deadline.into_std(), u64::MAX));
+        let work = Arc::new(Work::new(deadline.into_std(), u64::MAX).with_steps_of(STEP_MAX));
         let caller = Caller(Arc::clone(&work));
         let task = tokio::task::spawn_blocking(move || {
             // Held by the work, not by the caller: a thread is free when the work ended.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use midflight_core::{Diff, DocumentDiff, PatchBounds, PatchOp, json_bytes, patch};
+use midflight_core::{Diff, DocumentDiff, DocumentId, Effect, PatchBounds, PatchOp, json_bytes, patch};
 use midflight_engine::Work;
 use serde_json::{Value, json};
 
@@ -121,6 +121,30 @@ pub(crate) fn marked(diff: &DocumentDiff) -> DocumentDiffAnswer {
     answer
 }
 
+/// A diff of bodies that were not compared, by how long they are.
+pub(crate) fn marked_unread(
+    id: &DocumentId,
+    old_bytes: Option<u64>,
+    new_bytes: Option<u64>,
+) -> DocumentDiffAnswer {
+    let effect = match (old_bytes, new_bytes) {
+        (None, _) => Effect::Add,
+        (_, None) => Effect::Remove,
+        _ => Effect::Change,
+    };
+    DocumentDiffAnswer {
+        kind: id.kind.to_string(),
+        name: id.name.to_string(),
+        effect: effect.as_str(),
+        patch: Value::Null,
+        text: None,
+        truncated: true,
+        old_bytes,
+        new_bytes,
+        href: Some(href::versions(id)),
+    }
+}
+
 fn mark(answer: &mut DocumentDiffAnswer, diff: &DocumentDiff) {
     let bytes = |body: &Value| json_bytes(body, usize::MAX) as u64;
     answer.truncated = true;
@@ -156,8 +180,6 @@ fn unified(diff: &DocumentDiff, bytes_max: usize) -> (String, bool) {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-
-    use midflight_core::DocumentId;
 
     use super::*;
 

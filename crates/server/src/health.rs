@@ -51,6 +51,8 @@ struct ReadyAnswer {
     store_available: bool,
     /// Whether the log is another than the one that was followed; what is served goes on being served.
     log_diverged: bool,
+    /// The kinds whose changes are refused here, and why. What is served of them goes on being served.
+    degraded: Vec<String>,
 }
 
 /// Whether requests should be sent here. It is ready while the store is gone, since it goes on serving. It is not while all
@@ -72,6 +74,7 @@ async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
         quarantined: app.engine.world().quarantined().into(),
         store_available: status.store.available,
         log_diverged: status.diverged.is_some(),
+        degraded: blocked(&status).collect(),
     };
     (code, Json(answer))
 }
@@ -167,6 +170,16 @@ impl BusAnswer {
     }
 }
 
+/// The kinds whose changes are refused here, since work of theirs does not end.
+fn blocked(status: &EngineStatus) -> impl Iterator<Item = String> {
+    status.blocked_kinds.iter().map(|(kind, lost)| {
+        format!(
+            "changes of the kind {kind} are refused here: {lost} left work that does not end (runaways_max); restart this \
+             process, and change what took so long"
+        )
+    })
+}
+
 /// What is wrong without keeping anybody from being answered.
 fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -186,6 +199,7 @@ fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<S
     if let Some(error) = &status.copy_error {
         wrong.push(format!("the local copy of what is served cannot be written: {error}"));
     }
+    wrong.extend(blocked(status));
     let connected: Vec<_> =
         sources.iter().filter(|source| source.connected).map(|source| source.name).collect();
     let others = if connected.is_empty() { "nothing".to_owned() } else { connected.join(", ") };

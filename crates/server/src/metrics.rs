@@ -46,13 +46,15 @@ pub(crate) enum Metric {
     LlmFailures,
     LlmAvailable,
     WebsocketClients,
+    Runaways,
+    BlockedKinds,
     DirectoriesBlocked,
     LessonsNotLearned,
     LlmRateLimited,
 }
 
 impl Metric {
-    const ALL: [Self; 30] = [
+    const ALL: [Self; 32] = [
         Self::RuleReloads,
         Self::RuleReloadTime,
         Self::RulesReloaded,
@@ -80,6 +82,8 @@ impl Metric {
         Self::LlmFailures,
         Self::LlmAvailable,
         Self::WebsocketClients,
+        Self::Runaways,
+        Self::BlockedKinds,
         Self::DirectoriesBlocked,
         Self::LessonsNotLearned,
         Self::LlmRateLimited,
@@ -114,6 +118,8 @@ impl Metric {
             Self::LlmFailures => "midflight_llm_failures",
             Self::LlmAvailable => "midflight_llm_available",
             Self::WebsocketClients => "midflight_websocket_clients",
+            Self::Runaways => "midflight_runaways",
+            Self::BlockedKinds => "midflight_blocked_kinds",
             Self::DirectoriesBlocked => "midflight_directories_blocked",
             Self::LessonsNotLearned => "midflight_patterns_not_learned",
             Self::LlmRateLimited => "midflight_llm_rate_limited",
@@ -153,6 +159,8 @@ impl Metric {
             Self::LlmFailures => "Calls of the LLM that it did not answer",
             Self::LlmAvailable => "1 while an LLM is configured and is not left alone for having failed",
             Self::WebsocketClients => "WebSocket clients that are connected",
+            Self::Runaways => "Threads that were abandoned because their work does not end",
+            Self::BlockedKinds => "Kinds whose changes are refused here because of such work (runaways_max)",
             Self::LessonsNotLearned => "Answers of the LLM that were not learned here, by reason",
             Self::LlmRateLimited => {
                 "Queries that the LLM was not asked about, since it was called often enough"
@@ -307,6 +315,8 @@ impl Metrics {
             (Metric::BusConnected, truth(bus.connected)),
             (Metric::LlmAvailable, truth(llm.is_some_and(|llm| llm.breaker != BreakerState::Open))),
             (Metric::WebsocketClients, clients as f64),
+            (Metric::Runaways, status.runaways as f64),
+            (Metric::BlockedKinds, status.blocked_kinds.len() as f64),
             (Metric::DirectoriesBlocked, blocked as f64),
         ] {
             self.gauge(metric).set(value);

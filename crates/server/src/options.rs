@@ -46,6 +46,10 @@ pub struct ServerLimits {
     pub watchers_max: usize,
     /// How many inputs one batch may have. 10,000.
     pub batch_items_max: usize,
+    /// How long an execution of rules may compute, in ms. 1,000: it takes some microseconds.
+    pub execute_ms_max: u64,
+    /// How long the patterns may take for a query, in ms. 1,000: they take some microseconds.
+    pub classify_ms_max: u64,
     /// How long a batch may compute, in ms. 10,000: a full batch on a large ruleset takes a few seconds.
     pub batch_ms_max: u64,
     /// How many requests with a long computation may wait for a thread. 256: they are answered within seconds.
@@ -79,6 +83,8 @@ impl Default for ServerLimits {
             websocket_send_ms_max: 30_000,
             watchers_max: 1_000,
             batch_items_max: 10_000,
+            execute_ms_max: midflight_rules::limits::EXECUTE_MS_MAX,
+            classify_ms_max: midflight_patterns::limits::CLASSIFY_MS_MAX,
             batch_ms_max: 10_000,
             compute_queue_max: 256,
             diff_documents_max: 10_000,

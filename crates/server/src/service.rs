@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use midflight_app::{Boot, Reloader};
 use midflight_components::Llm;
 use midflight_config::{Config, Configs};
+use midflight_core::Trigger;
 use midflight_engine::{Engine, EngineBuilder, Identity, Kind};
 use midflight_learning::{Classifier, LearningOptions};
 use midflight_live::Live;
@@ -235,6 +236,11 @@ async fn refuse_bad_config(
     configs: &Live<Configs>,
     is_of_file: bool,
 ) -> Result<(), ServeError> {
+    if configs.load().get(&own_id().name).is_none() {
+        // Where nothing of the log is good here nothing was compiled. A look makes what is there without a document; whether
+        // it did is seen below.
+        engine.reload(Trigger::Startup, "config", false).await.ok();
+    }
     let status = engine.status();
     let left_out = left_out(&status).filter(|_| is_of_file);
     if left_out.is_none() && configs.load().get(&own_id().name).is_some() {

@@ -52,8 +52,9 @@ macro_rules! conformance_tests {
             counting_at_once_loses_nothing, a_lost_batch_can_be_sent_again, tallies_have_pages,
             what_cannot_be_counted_is_refused, compaction_forgets_tallies_of_the_deleted, pages_end_by_bytes,
             documents_of_a_revision_are_listed, changed_documents_are_listed,
-            revisions_are_listed_with_their_first_changes, digests_are_chained_over_what_is_read,
-            digests_outlive_compaction, an_edit_on_another_history_is_refused, keys_name_the_revision_they_made,
+            revisions_are_listed_with_their_first_changes,
+            digests_are_chained_over_what_is_read, digests_outlive_compaction,
+            an_edit_on_another_history_is_refused, keys_name_the_revision_they_made,
         );
     };
     (@each $make:expr; $($case:ident,)+) => {$(

@@ -270,8 +270,8 @@ impl Store for MemoryStore {
 
     async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError> {
         let log = self.log();
-        log.readable(query.after.next().min(query.upto))?;
         log.readable(query.upto)?;
+        log.readable(query.after.next().min(query.upto))?;
         let inside = |version: &Document| version.revision > query.after && version.revision <= query.upto;
         let asked = log.from(query.after_id.as_ref()).filter(|(id, versions)| {
             query.kind.as_ref().is_none_or(|kind| id.kind == *kind)

@@ -481,8 +481,8 @@ async fn an_edit_that_was_sent_before_the_server_hung_is_not_said_to_have_failed
     sqlx::query("BEGIN").execute(&mut hand).await.unwrap();
     sqlx::query("SELECT midflight_put('rules', 'b', '1', 'anna')").execute(&mut hand).await.unwrap();
     let sent = {
-        let (store, head) = (Arc::clone(&store), store.head().await.unwrap());
-        tokio::spawn(async move { append_at(&*store, &edit("a", json!(2)), head).await })
+        let (store, first) = (Arc::clone(&store), store.head().await.unwrap());
+        tokio::spawn(async move { append_at(&*store, &edit("a", json!(2)), first).await })
     };
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%midflight_append%'
         AND datname = current_database()";

@@ -101,3 +101,35 @@ fn a_secret_is_shown_as_the_reference_that_it_is_written_as() {
     let shop = configs.get(&DocumentName::new("shop").unwrap()).unwrap();
     assert_eq!(shop.effective().pointer("/key"), Some(&json!("${file:/k}")));
 }
+
+/// A chain of definitions, each of which refers twice to the one before: 1.8 KB for 26 of them.
+fn doubled(depth: usize) -> Value {
+    let mut definitions = serde_json::Map::new();
+    definitions.insert("d0".into(), json!({"type": "string"}));
+    for n in 1..=depth {
+        let before = json!({"$ref": format!("#/$defs/d{}", n - 1)});
+        definitions.insert(format!("d{n}"), json!({"allOf": [before, before]}));
+    }
+    json!({"$defs": definitions, "$ref": format!("#/$defs/d{depth}")})
+}
+
+#[test]
+fn a_small_schema_that_would_take_all_memory_is_refused_with_its_place_and_cure() {
+    for depth in [26, 40] {
+        let documents = [("schemas/bomb", doubled(depth)), ("bomb", json!({"a": 1}))];
+        let problems = lines(&compile(&Configs::default(), &documents).unwrap_err());
+        assert_eq!(problems.len(), 1, "{problems:#?}");
+        assert!(problems[0].starts_with("schema_too_expensive"), "{problems:#?}");
+        assert!(problems[0].contains("/$defs/d11/allOf/0/$ref"), "{problems:#?}");
+    }
+}
+
+#[test]
+fn errors_past_the_bound_are_counted_and_long_ones_cut() {
+    let schema = json!({"properties": {"list": {"items": {"maxLength": 1}}, "text": {"type": "integer"}}});
+    let list: Vec<_> = (0..5_000).map(|n| json!(format!("item {n}"))).collect();
+    let bad = json!({"list": list, "text": "x".repeat(100_000)});
+    let problems = compile(&Configs::default(), &[("schemas/big", schema), ("big", bad)]).unwrap_err();
+    assert_eq!((problems.count(), problems.iter().count()), (5_001, Problems::LISTED_MAX));
+    assert!(problems.iter().all(|problem| problem.message.len() < 600));
+}

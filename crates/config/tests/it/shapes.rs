@@ -165,8 +165,14 @@ fn a_secret_in_a_list_or_a_map_may_refer_to_something_and_is_hidden() {
     }
     let around = Around::default();
     around.set("CANARY", "canary-4711");
-    let shape =
-        midflight_config::Shape::<Many>::new().cover("/hooks", "{\"b\": \"hunter2\"}", Origin::Default);
+    let new = midflight_config::Shape::<Many>::new;
+    let covered = new().cover("/hooks", "{\"b\": \"hunter2\"}", Origin::Default);
+    let document = std::sync::Arc::new(json!({"hooks": {"a": "${env:CANARY}"}}));
+    assert!(covered.build(Some(&document), &around).is_ok());
+    let literal = covered.build(Some(&std::sync::Arc::new(json!({"hooks": {"a": "hunter3"}}))), &around);
+    let told = crate::support::lines(&literal.err().unwrap());
+    assert!(told[0].starts_with("literal_secret at /hooks/a"), "{told:?}");
+    let shape = new().cover("/hooks/b", "hunter2", Origin::Default);
     let document = json!({"keys": ["${env:CANARY}"], "hooks": {"a": "${env:CANARY}"}});
     let entry = shape.build(Some(&std::sync::Arc::new(document)), &around).unwrap();
     let many = entry.typed::<Many>().unwrap();

@@ -382,7 +382,7 @@ impl Fleet {
 pub(crate) async fn start_without_the_log() {
     let (log, folder) = (MemoryStore::new(), tempfile::tempdir().unwrap());
     let start = async |away: bool| {
-        let store = SimStore::new(Primary::new(log.clone()), 8);
+        let store = SimStore::new(Primary::new(log.clone()), 7);
         store.away(away);
         let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(MemoryBus::new()));
         let slot = builder.kind(Words);
@@ -391,7 +391,8 @@ pub(crate) async fn start_without_the_log() {
     };
     assert!(start(true).await.is_err(), "without a log and without a copy there is nothing to serve");
     let (_, engine, _) = start(false).await.unwrap();
-    engine.apply(edit([put("a", "one"), put("b", "two")])).await.unwrap();
+    // The store loses an answer now and then; what it took is unchanged the next time.
+    while engine.apply(edit([put("a", "one"), put("b", "two")])).await.is_err() {}
     engine.stop().await;
 
     let (words, engine, store) = start(true).await.unwrap();

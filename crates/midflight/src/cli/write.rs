@@ -114,7 +114,7 @@ fn tried(answer: &Value) -> String {
     let held = "it holds; nothing was changed (dry run)";
     match untried.is_empty() {
         true => held.to_owned(),
-        false => printable(&format!("{held}; its connections were not tried: {}", untried.join(", "))),
+        false => printable(&format!("{held}; components that were not tried: {}", untried.join(", "))),
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn refusals(previous: &PatternsSnapshot, documents: &[(&str, Value)])
 
 /// The id of the pattern that answers a query.
 pub(crate) fn id(snapshot: &PatternsSnapshot, query: &str) -> Option<String> {
-    let found = snapshot.classify(query, None).unwrap().found;
+    let found = snapshot.classify_within(query, None, &Work::unbounded()).unwrap().found;
     found.map(|found| found.pattern.id().to_owned())
 }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod batches;
 #[cfg(test)]
+mod budget;
+#[cfg(test)]
 mod import;
 #[cfg(test)]
 mod mutations;

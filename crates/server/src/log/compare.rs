@@ -8,8 +8,8 @@ use midflight_store::{StoreError, StoredDocument};
 use super::collect::{changed, stored};
 use crate::app::App;
 use crate::compute::TimeLimit;
-use crate::diffs::{DiffMaker, marked};
-use crate::problem::ApiError;
+use crate::diffs::{DiffMaker, marked, marked_unread};
+use crate::problem::{ApiError, Code};
 use crate::wire::DocumentDiffAnswer;
 
 /// One page of a comparison.
@@ -74,14 +74,16 @@ async fn compare(
     if text(&old) == text(&new) {
         return Ok(One::Equal);
     }
-    let (mut made_by, id) = (*maker, id.clone());
+    let bytes = |document: &Option<StoredDocument>| document.as_ref().map(StoredDocument::bytes);
+    let (old_bytes, new_bytes) = (bytes(&old), bytes(&new));
+    let (mut made_by, of) = (*maker, id.clone());
     let limit = TimeLimit { ms_max: app.limits.diff_ms_max, name: "diff_ms_max" };
     let done = app.compute.run(limit, move |_| {
         let body = |document: Option<StoredDocument>| {
             let parsed = document.map(|document| document.parse()).transpose()?;
             Ok::<_, StoreError>(parsed.and_then(|document| document.body))
         };
-        let diff = Diff::new([(id, body(old)?, body(new)?)]);
+        let diff = Diff::new([(of, body(old)?, body(new)?)]);
         let one = match diff.documents() {
             [one] if is_first => One::Differs(made_by.try_make(one).unwrap_or_else(|| marked(one))),
             [one] => made_by.try_make(one).map_or(One::Full, One::Differs),
@@ -89,7 +91,13 @@ async fn compare(
         };
         Ok::<_, StoreError>((one, made_by))
     });
-    let (one, made_by) = done.await??;
+    let (one, made_by) = match done.await {
+        // It is one document that takes so long, so asking for less would not help: it is only said to differ.
+        Err(error) if error.body().code == Code::TooExpensive.as_str() => {
+            return Ok(One::Differs(marked_unread(id, old_bytes, new_bytes)));
+        }
+        done => done??,
+    };
     *maker = made_by;
     Ok(one)
 }

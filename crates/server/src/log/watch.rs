@@ -62,7 +62,8 @@ pub(super) async fn watch(
     // Heard before looked, so that no change falls in between.
     let changes = app.engine.changes();
     let position = start(&app, &params, &headers).await?;
-    let watcher = Watcher::new(app, kind, changes, position, permit);
+    let served = app.engine.served();
+    let watcher = Watcher::new(app, kind, changes, position, served, permit);
     let events = unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
@@ -114,10 +115,10 @@ impl Watcher {
         kind: Option<KindName>,
         changes: Changes,
         position: RevisionNumber,
+        served: RevisionNumber,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (ready, quarantined) = (VecDeque::new(), Vec::new());
-        let served = RevisionNumber::ZERO;
         Self { app, kind, changes, position, served, ready, quarantined, over: false, _permit: permit }
     }
 

@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use axum::extract::State;
 use axum::{Extension, Json};
-use midflight_learning::AskedBy;
+use midflight_engine::Work;
+use midflight_learning::{AskedBy, Looked};
 use midflight_patterns::ClassifyError;
 
 use super::wire::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::body::JsonBody;
+use crate::compute::{TimeLimit, brief};
 use crate::problem::{ApiError, Code, ProblemBody};
 
 /// Classifies a query: by the patterns that are live, and what nothing matches by the LLM, if there is one.
@@ -26,10 +28,26 @@ pub(super) async fn classify(
         Caller::Anonymous => AskedBy::Anonymous,
         Caller::Known { .. } => AskedBy::Known,
     };
-    let answer = app.classifier.classify_for(&body.query, body.profile.as_deref(), asked_by).await;
-    let answer = answer.map_err(|error| refused(&error))?;
+    let (query, profile) = (body.query, body.profile);
+    let (query, looked) = match app.classifier.look(&query, profile.as_deref(), &brief()) {
+        Err(ClassifyError::TooExpensive { .. }) => look_long(&app, query, profile).await?,
+        looked => (query, looked.map_err(|error| refused(&error))?),
+    };
+    let answer = app.classifier.answer(&query, looked, asked_by).await;
     app.metrics.classified(answer.source, answer.llm_used, began.elapsed());
     Ok(Json(ClassificationAnswer::new(answer, began.elapsed())))
+}
+
+/// Looks at the patterns for longer than an async thread may.
+async fn look_long(app: &App, query: String, profile: Option<String>) -> Result<(String, Looked), ApiError> {
+    let limit = TimeLimit { ms_max: app.limits.classify_ms_max, name: "classify_ms_max" };
+    let classifier = app.classifier.clone();
+    let look = move |work: &Work| (classifier.look(&query, profile.as_deref(), work), query);
+    let (looked, query) = app.compute.run(limit, look).await?;
+    match looked {
+        Err(ClassifyError::TooExpensive { .. }) => Err(limit.exceeded()),
+        looked => Ok((query, looked.map_err(|error| refused(&error))?)),
+    }
 }
 
 /// The key of a query: what exact patterns compare.
@@ -54,6 +72,7 @@ pub(super) fn refused(error: &ClassifyError) -> ApiError {
     let code = match error {
         ClassifyError::UnknownProfile { .. } => Code::NotFound,
         ClassifyError::TooLong { .. } => Code::TooLarge,
+        ClassifyError::TooExpensive { .. } => Code::TooExpensive,
         _ => Code::InvalidInput,
     };
     ApiError::new(code, error.to_string())

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::wire::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
 use crate::app::App;
 use crate::body::JsonBody;
-use crate::compute::TimeLimit;
+use crate::compute::{TimeLimit, brief};
 use crate::params::InPath;
 use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
 use crate::wire::ms;
@@ -27,7 +27,8 @@ pub(super) async fn execute(
     State(app): State<App>,
     JsonBody(body): JsonBody<ExecuteBody>,
 ) -> Result<Response, ApiError> {
-    run(&app, body.ruleset.as_deref(), &body)
+    let ruleset = body.ruleset.clone();
+    run(app, ruleset, body).await
 }
 
 /// Executes the ruleset that the path names.
@@ -43,10 +44,46 @@ pub(super) async fn execute_ruleset(
         let detail = "the path and the body name two rulesets; leave it out of the body";
         return Err(ApiError::new(Code::InvalidBody, detail));
     }
-    run(&app, Some(&ruleset), &body)
+    run(app, Some(ruleset), body).await
 }
 
-fn run(app: &App, ruleset: Option<&str>, body: &ExecuteBody) -> Result<Response, ApiError> {
+/// Executes on this thread if that is brief, else in the pool.
+async fn run(app: App, ruleset: Option<String>, body: ExecuteBody) -> Result<Response, ApiError> {
+    if !is_long(&app, ruleset.as_deref(), &body) {
+        match answer(&app, ruleset.as_deref(), &body, &brief()) {
+            Err(Unanswered::TooExpensive) => {}
+            Err(Unanswered::Refused(error)) => return Err(error),
+            Ok(response) => return Ok(response),
+        }
+    }
+    let limit = TimeLimit { ms_max: app.limits.execute_ms_max, name: "execute_ms_max" };
+    let shared = app.clone();
+    let execute = move |work: &Work| answer(&shared, ruleset.as_deref(), &body, work);
+    app.compute.run(limit, execute).await?.map_err(|unanswered| match unanswered {
+        Unanswered::TooExpensive => limit.exceeded(),
+        Unanswered::Refused(error) => error,
+    })
+}
+
+/// Whether so many rules are executed that it would only be begun on an async thread.
+fn is_long(app: &App, ruleset: Option<&str>, body: &ExecuteBody) -> bool {
+    /// So many are executed through the index in about a millisecond, and explained, which looks at each.
+    const RULES_MAX: usize = 200_000;
+    const EXPLAINED_MAX: usize = 500;
+    let max = if body.explain || body.dry_run { EXPLAINED_MAX } else { RULES_MAX };
+    let rules = app.rules.load();
+    let id = ruleset.or_else(|| rules.default_ruleset());
+    body.rule_ids.is_none() && id.and_then(|id| rules.ruleset(id)).is_some_and(|it| it.active_rules > max)
+}
+
+/// Why there is no answer.
+enum Unanswered {
+    /// It takes longer than the budget.
+    TooExpensive,
+    Refused(ApiError),
+}
+
+fn answer(app: &App, ruleset: Option<&str>, body: &ExecuteBody, work: &Work) -> Result<Response, Unanswered> {
     let request = ExecuteRequest {
         ruleset,
         data: &body.data,
@@ -55,10 +92,13 @@ fn run(app: &App, ruleset: Option<&str>, body: &ExecuteBody) -> Result<Response,
     };
     let began = Instant::now();
     let rules = app.rules.load();
-    let execution = rules.execute(&request).map_err(|error| refused(&error))?;
+    let execution = rules.execute_within(&request, work).map_err(|error| match error {
+        ExecuteError::TooExpensive { .. } => Unanswered::TooExpensive,
+        error => Unanswered::Refused(refused(&error)),
+    })?;
     let answer = ExecutionAnswer::new(execution, ms(began.elapsed()), rules.world());
     app.metrics.executed(began.elapsed());
-    json(&answer)
+    json(&answer).map_err(Unanswered::Refused)
 }
 
 /// Executes a ruleset on many inputs, all on one revision. An input that is refused has its error in its place.
@@ -100,7 +140,7 @@ fn run_all(app: &App, body: &BatchBody, limit: TimeLimit, work: &Work) -> Result
             explain: body.explain || body.dry_run,
         };
         let one = Instant::now();
-        match snapshot.execute(&request) {
+        match snapshot.execute_within(&request, work) {
             Ok(execution) => {
                 let answer = ExecutionAnswer::new(execution, ms(one.elapsed()), rules.world());
                 summary.succeeded += 1;
@@ -108,11 +148,12 @@ fn run_all(app: &App, body: &BatchBody, limit: TimeLimit, work: &Work) -> Result
                 results.push(BatchItem { result: Some(answer), error: None });
             }
             // What is wrong with the input is the input's; anything else is wrong for the whole batch.
-            Err(error @ ExecuteError::DataNotAnObject { .. }) => {
+            Err(error @ (ExecuteError::DataNotAnObject { .. } | ExecuteError::TextTooLong { .. })) => {
                 summary.failed += 1;
                 let error = Some(ProblemItem::from(&error.to_problem()));
                 results.push(BatchItem { result: None, error });
             }
+            Err(ExecuteError::TooExpensive { .. }) => return Err(limit.exceeded()),
             Err(error) => return Err(refused(&error)),
         }
     }
@@ -126,6 +167,7 @@ fn run_all(app: &App, body: &BatchBody, limit: TimeLimit, work: &Work) -> Result
 fn refused(error: &ExecuteError) -> ApiError {
     let code = match error {
         ExecuteError::UnknownRuleset { .. } | ExecuteError::NoDefaultRuleset => Code::NotFound,
+        ExecuteError::TooExpensive { .. } => Code::TooExpensive,
         _ => Code::InvalidInput,
     };
     ApiError::new(code, error.to_string()).with(&error.to_problem().into())

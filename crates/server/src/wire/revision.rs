@@ -104,18 +104,20 @@ pub struct WatchedRevision {
 impl WatchedRevision {
     /// One that is served.
     pub(crate) fn served(answer: &RevisionAnswer) -> Self {
-        let answer = answer.clone();
+        let RevisionAnswer { number, author, reason, trigger, created_at, changes, changes_count, digest } =
+            answer.clone();
+        let (quarantined, problems) = (false, Vec::new());
         Self {
-            number: answer.number,
-            author: answer.author,
-            reason: answer.reason,
-            trigger: answer.trigger,
-            created_at: answer.created_at,
-            changes: answer.changes,
-            changes_count: answer.changes_count,
-            digest: answer.digest,
-            quarantined: false,
-            problems: Vec::new(),
+            number,
+            author,
+            reason,
+            trigger,
+            created_at,
+            changes,
+            changes_count,
+            digest,
+            quarantined,
+            problems,
         }
     }
 

@@ -134,6 +134,8 @@ pub struct StatusAnswer {
     pub last_reload: Option<ReloadAnswer>,
     /// Threads that were lost to work that does not end.
     pub runaways: usize,
+    /// The kinds whose changes are refused here because of it (`runaways_max`), with how many threads each lost.
+    pub blocked_kinds: BTreeMap<String, usize>,
     /// The kinds.
     pub kinds: Vec<KindStatusAnswer>,
     /// The watched directories.
@@ -176,6 +178,11 @@ impl StatusAnswer {
             log_diverged: status.diverged.as_ref().map(ToString::to_string),
             last_reload: status.last_reload.as_deref().map(ReloadAnswer::from),
             runaways: status.runaways,
+            blocked_kinds: status
+                .blocked_kinds
+                .iter()
+                .map(|(kind, lost)| (kind.to_string(), *lost))
+                .collect(),
             kinds: status.kinds.iter().map(kind).collect(),
             directories: answering.directories,
         }

@@ -5,6 +5,7 @@
 mod access;
 mod answers;
 mod bad_input;
+mod budgets;
 mod config;
 mod contention;
 mod directories;

@@ -66,7 +66,7 @@ async fn a_query_is_classified_with_everything_that_is_known_of_it() {
     let with_session = json!({ "query": "ciao", "session_id": "s-1", "profile": "default" });
     assert_eq!(read(&server, "classify", with_session).await.ok()["source"], "pattern");
     let normalized = read(&server, "normalize", json!({ "query": "«Ciao», dove?" })).await.ok();
-    assert_eq!(normalized, json!({ "normalized": "«ciao» dove", "revision": 4 }));
+    assert_eq!(normalized, json!({ "normalized": "«ciao» dove", "revision": 4, "quarantined": [] }));
 }
 
 #[tokio::test]

@@ -111,8 +111,7 @@ pub(super) async fn revisions(
     }
     sql.push(" ORDER BY r.number DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
     sql.push(
-        ") r JOIN revision_digests c ON c.number = r.number
-         LEFT JOIN LATERAL (SELECT d.kind, d.name, d.version, d.body IS NULL AS deleted, d.place
+        ") r JOIN revision_digests c ON c.number = r.number LEFT JOIN LATERAL (SELECT d.kind, d.name, d.version, d.body IS NULL AS deleted, d.place
              FROM documents d WHERE d.revision = r.number ORDER BY d.place LIMIT ",
     );
     sql.push_bind(query.changes_max.map(i64::from)).push(") d ON TRUE ORDER BY r.number DESC, d.place");
@@ -144,8 +143,8 @@ pub(super) async fn changed(
     sql.push(" ORDER BY d.kind, d.name LIMIT ").push_bind(i64::from(query.limit) + 1);
     sql.push(") d ON TRUE ORDER BY d.kind, d.name");
     let rows = session.rows(sql.build()).await?;
-    check_readable(&rows, query.after.next().min(query.upto))?;
     check_readable(&rows, query.upto)?;
+    check_readable(&rows, query.after.next().min(query.upto))?;
     let items = with_document(rows)?.iter().map(row::id).collect::<Result<_, _>>()?;
     Ok(Page::cut(items, query.limit, DocumentId::clone))
 }

@@ -83,8 +83,7 @@ pub(super) async fn revisions(
     let mut reader = readers.begin().await.map_err(failure)?;
     let first = first(&mut reader).await?;
     let mut sql = QueryBuilder::<Sqlite>::new(
-        "SELECT r.*, c.digest AS chained,
-             (SELECT group_concat(kind || ' ' || count) FROM (SELECT kind, COUNT(*) AS count
+        "SELECT r.*, c.digest AS chained, (SELECT group_concat(kind || ' ' || count) FROM (SELECT kind, COUNT(*) AS count
              FROM documents WHERE revision = r.number GROUP BY kind)) AS kinds
          FROM revisions r JOIN revision_digests c ON c.number = r.number WHERE r.number >= ",
     );
@@ -117,8 +116,8 @@ pub(super) async fn changed(
     query: ChangedQuery,
 ) -> Result<Page<DocumentId, DocumentId>, StoreError> {
     let mut reader = readers.begin().await.map_err(failure)?;
-    readable(&mut reader, query.after.next().min(query.upto)).await?;
     readable(&mut reader, query.upto).await?;
+    readable(&mut reader, query.after.next().min(query.upto)).await?;
     let mut sql =
         QueryBuilder::<Sqlite>::new("SELECT DISTINCT d.kind, d.name FROM documents d WHERE d.revision > ");
     sql.push_bind(signed(query.after)).push(" AND d.revision <= ").push_bind(signed(query.upto));

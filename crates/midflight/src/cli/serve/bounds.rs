@@ -62,6 +62,10 @@ bounds! {
     watch_loss_documents_min: usize => directory.loss_documents_min, "MIDFLIGHT_WATCH_LOSS_DOCUMENTS_MIN";
     /// How many inputs a batch may have.
     batch_items_max: usize => limits.batch_items_max, "MIDFLIGHT_BATCH_ITEMS_MAX";
+    /// How long an execution of rules may compute, in ms.
+    execute_ms_max: u64 => limits.execute_ms_max, "MIDFLIGHT_EXECUTE_MS_MAX";
+    /// How long the patterns may take for a query, in ms.
+    classify_ms_max: u64 => limits.classify_ms_max, "MIDFLIGHT_CLASSIFY_MS_MAX";
     /// How long a batch may compute, in ms.
     batch_ms_max: u64 => limits.batch_ms_max, "MIDFLIGHT_BATCH_MS_MAX";
     /// How many requests with a long computation may wait for a thread.
@@ -88,7 +92,7 @@ bounds! {
     queue_max: usize => engine_limits.queue_max, "MIDFLIGHT_QUEUE_MAX";
     /// How many reload events are kept.
     history_max: usize => engine_limits.history_max, "MIDFLIGHT_HISTORY_MAX";
-    /// How many threads may be lost to work that never ends.
+    /// How many threads may be lost to work of one kind that never ends.
     runaways_max: usize => engine_limits.runaways_max, "MIDFLIGHT_RUNAWAYS_MAX";
     /// How many changes of a reload are told one by one.
     changes_told_max: usize => engine_limits.changes_told_max, "MIDFLIGHT_CHANGES_TOLD_MAX";

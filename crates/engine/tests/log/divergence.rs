@@ -1,16 +1,13 @@
 //! A log that is not the one that was followed, on a log in memory, and edits that are made once (HR-14).
 
-#[expect(dead_code, unused_imports, reason = "it is the support of other tests too")]
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{Bench, Words, edit, put};
 use midflight_bus::{Bus as _, Hint, MemoryBus};
 use midflight_core::{Edit, Outcome, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Refusal};
 use midflight_store::{LastGoodFile, MemoryStore, Store as _};
-use support::{Bench, Words, edit, put};
 
 /// Waits for a condition, which must come about by itself.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -73,7 +70,7 @@ async fn a_start_on_another_log_is_told_by_its_id() {
         let log = MemoryStore::new();
         log.append(midflight_store::NewRevision {
             edit: &edit([put("a", "one")]),
-            created_at: support::midflight_engine_now(),
+            created_at: crate::support::midflight_engine_now(),
             expected_head: log.head().await.unwrap(),
             documents_max: 9,
         })

@@ -1,20 +1,17 @@
 //! What is left out when the log has revisions that do not compile or verify here: never more than must be, never what
 //! was served a moment ago, and the same however a replica came to the head of the log.
 
-#[expect(dead_code, reason = "it is the support of other tests too")]
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::support::{Bench, edit, id, put, small_limits};
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentName, KindName, Outcome, Problem, Problems, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Kind, KindChange, Refresh, Work};
 use midflight_store::{LastGoodFile, MemoryStore, Store};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::{Bench, edit, id, put, small_limits};
 
 fn greeting_check() -> Change {
     Change::put(id("checks/greets"), json!({"input": "a", "expect": "hello"}))
@@ -285,7 +282,7 @@ async fn ends(revisions: &[Vec<(usize, Word)>]) -> [(&'static str, Served); 3] {
     let ends = (served(&step_by_step), served(&at_once));
     step_by_step.engine.stop().await;
     let mut builder = Engine::builder(Arc::new(step_by_step.store.clone()), Arc::new(MemoryBus::new()));
-    let slot = builder.kind(support::Words);
+    let slot = builder.kind(crate::support::Words);
     builder.refresh(quiet()).inline_work(true).last_good(copy());
     let engine = builder.start().await.unwrap();
     let words = engine.live(slot).unwrap();
