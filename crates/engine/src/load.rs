@@ -154,7 +154,9 @@ async fn load_log(
         newest.entry(pending.id.clone()).or_insert(pending);
     }
     known.push(head);
-    Ok(Loaded { retried, known, ..Loaded::new(to, Some(head), newest.into_values().collect()) })
+    let reads_more = !retried.is_empty();
+    let loaded = Loaded { retried, known, ..Loaded::new(to, Some(head), newest.into_values().collect()) };
+    if reads_more { divergence::confirm(store, state, loaded).await } else { Ok(loaded) }
 }
 
 /// What the local copy says. Its newest revision may be one that was left out of it; then an earlier one is served.

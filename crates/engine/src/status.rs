@@ -8,9 +8,7 @@ use jiff::Timestamp;
 use midflight_core::{
     ComponentState, ComponentTime, KindName, LogHead, Outcome, Problems, ReloadEvent, RevisionNumber,
 };
-use midflight_store::Availability;
-
-use midflight_store::KeptAt;
+use midflight_store::{Availability, KeptAt};
 
 use crate::divergence::{Diverged, Trail};
 use crate::quarantine::Quarantined;

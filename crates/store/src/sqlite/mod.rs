@@ -118,6 +118,7 @@ impl Store for SqliteStore {
     }
 
     async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError> {
+        self.seal().await?;
         read::changed(&self.readers, query).await
     }
 
@@ -137,10 +138,12 @@ impl Store for SqliteStore {
     }
 
     async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
+        self.seal().await?;
         read::documents(&self.readers, query).await
     }
 
     async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
+        self.seal().await?;
         read::document_at(&self.readers, id, at).await
     }
 
