@@ -24,7 +24,7 @@ use crate::{Boot, Process, References};
 #[non_exhaustive]
 pub enum AppError {
     /// The name of the config is none.
-    #[error("{name:?} is no name of a config: {source}")]
+    #[error("invalid config name {name:?}: {source}")]
     Name {
         /// What was given.
         name: String,

@@ -160,7 +160,7 @@ impl Desk {
         self.show(looked);
         for ask in waiting {
             if ask.reply.is_some_and(|reply| reply.send(()).is_err()) {
-                tracing::debug!("whoever asked for a reload has gone");
+                tracing::debug!("the caller of a reload is gone");
             }
         }
     }

@@ -228,17 +228,17 @@ async fn fresh(address: &str, end: Instant, seen: &Seen) -> Vec<Duration> {
     times
 }
 
-/// Has all rules read, validated and compiled anew, as often as asked for, evenly over the time.
+/// Has all rules read, validated and recompiled, as often as asked for, evenly over the time.
 async fn reload(address: &str, token: &str) -> u32 {
-    let anew = json!({"force": true}).to_string();
-    let anew = request("POST", "/api/v1/rules/hot-reload/reload", Some(token), false, &anew);
+    let body = json!({"force": true}).to_string();
+    let forced = request("POST", "/api/v1/rules/hot-reload/reload", Some(token), false, &body);
     let mut connection = Connection::open(address).await.unwrap();
     let mut ticks = tokio::time::interval(LOADED / (RELOADS + 1));
     ticks.tick().await;
     let mut done = 0;
     for _ in 0..RELOADS {
         ticks.tick().await;
-        let (status, answer) = connection.send(&anew).await.unwrap();
+        let (status, answer) = connection.send(&forced).await.unwrap();
         let answer: Value = serde_json::from_slice(answer).unwrap();
         assert_eq!((status, &answer["status"]), (200, &json!("success")));
         done += 1;

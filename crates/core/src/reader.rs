@@ -9,7 +9,7 @@ pub const TEXT_BYTES_MAX: usize = 10_000;
 /// The most tags of a document.
 pub const TAGS_MAX: usize = 100;
 
-/// A JSON type. Types are strict: `"35"` is no number and `1` no boolean.
+/// A JSON type. Types are strict: `"35"` is not a number and `1` is not a boolean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonType {
     /// `null`.

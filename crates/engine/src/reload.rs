@@ -415,7 +415,7 @@ impl<'a> Reload<'a> {
         let unknown = edit.changes.iter().filter(|change| self.core.registry.get(&change.id.kind).is_none());
         let problem = |change: &midflight_core::Change| {
             let message =
-                format!("there is no kind {:?}; there is {}", change.id.kind.as_str(), known.join(", "));
+                format!("unknown kind {:?}; expected one of: {}", change.id.kind.as_str(), known.join(", "));
             Problem::new("unknown_kind", Pointer::root(), message).in_document(&change.id)
         };
         let problems: Problems = unknown.map(problem).collect();
@@ -580,14 +580,14 @@ impl<'a> Reload<'a> {
             let problems = &ended.problems;
             match was_away {
                 false => {
-                    tracing::warn!(%problems, "the log does not answer; what is served goes on being served")
+                    tracing::warn!(%problems, "log unavailable; keeping current revision")
                 }
-                true => tracing::debug!(%problems, "the log still does not answer"),
+                true => tracing::debug!(%problems, "log still unavailable"),
             }
         } else {
             let wanted = ended.plan.as_ref().map(|plan| plan.to).filter(|to| *to <= state.desired);
             let problems = ended.problems.clone();
-            tracing::warn!(reload = %event.id, %outcome, %problems, "what is served stays as it was");
+            tracing::warn!(reload = %event.id, %outcome, %problems, "reload rejected; keeping current revision");
             state.last_refused =
                 Some(LastRefused { revision: wanted, at: core.now(), outcome, problems, kinds });
         }

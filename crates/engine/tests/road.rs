@@ -62,7 +62,7 @@ async fn refusals_say_why_and_leave_everything_as_it_was() {
         (edit([put("a", "two").when(Precondition::Absent)]), "it was to be created"),
         (
             edit([Change::put("tools/x".parse().unwrap(), json!({}))]),
-            "there is no kind \"tools\"; there is words",
+            "unknown kind \"tools\"; expected one of: words",
         ),
         (edit([put("x", &"long".repeat(300_000))]), "the limit is 1048576"),
     ];

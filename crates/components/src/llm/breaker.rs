@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(machine.state.phase, Phase::HalfOpen { until: machine.at(1500) });
         assert_eq!((machine.ask(1001), machine.ask(1499)), (None, None));
         assert_eq!(machine.tell(1100, Event::Answered { era: trial }), Phase::Closed { failed: 0 });
-        assert_eq!(machine.fail(1101), Phase::Closed { failed: 1 }, "it begins anew");
+        assert_eq!(machine.fail(1101), Phase::Closed { failed: 1 }, "the count starts again from zero");
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn schema() -> Value {
                 }
             },
             "take_over": {"description": "Change what belongs to others all the same.", "type": "boolean", "default": false},
-            "reload": {"description": "Compile everything anew.", "const": true},
+            "reload": {"description": "Recompile everything.", "const": true},
             "repeat": {"description": "At every opening of the window.", "type": "boolean", "default": false},
             "not_before": {"description": "Nothing is done before.", "type": "string", "format": "date-time"},
             "window": {

@@ -45,7 +45,7 @@ fn what_comes_from_outside_forges_no_line_of_the_log_nor_of_a_command() {
         server.write("forged.json", &body.to_string());
         let told = server.refused(&["apply", "-f", "forged.json"]);
         let log = read(&server.folder.path().join("stderr"));
-        assert!(log.contains("what is served stays as it was"), "{log}");
+        assert!(log.contains("reload rejected; keeping current revision"), "{log}");
         for said in [&told, &log] {
             assert!(said.contains("all is lost"), "{said}");
             assert!(!said.lines().any(|line| line.starts_with(FORGED)), "{said}");

@@ -60,7 +60,7 @@ pub(super) async fn list_documents(
     let page = app.engine.store().documents(query).await?;
     let known = app.engine.kinds();
     if page.items.is_empty() && !known.iter().any(|known| *known == kind) {
-        let detail = format!("there is no kind {kind:?}; there is {}", known.join(", "));
+        let detail = format!("unknown kind {kind:?}; expected one of: {}", known.join(", "));
         return Err(ApiError::new(Code::NotFound, detail));
     }
     let bytes = page.items.iter().map(StoredDocument::bytes).sum();
