@@ -20,11 +20,17 @@ use words::{Words, edit, id};
 const SCHEDULES: usize = 20;
 
 async fn replica(url: &str, name: &str, bus: &MemoryBus) -> Engine {
+    replica_with_clock(url, name, bus, SignedDuration::ZERO).await
+}
+
+/// A replica whose clock is so much ahead of the server's.
+async fn replica_with_clock(url: &str, name: &str, bus: &MemoryBus, ahead: SignedDuration) -> Engine {
     let options = PostgresOptions::new(url.parse().unwrap(), name);
     // Short, so that a replica that is cut off says so soon.
     let options = PostgresOptions { connect_ms_max: 1_000, statement_ms_max: 1_000, ..options };
     let mut builder = Engine::builder(Arc::new(PostgresStore::new(options)), Arc::new(bus.clone()));
     builder.kind(Words);
+    builder.clock(Arc::new(move || Timestamp::now() + ahead));
     builder.refresh(Refresh { enabled: true, period: Duration::from_millis(200) });
     builder.start().await.unwrap()
 }
@@ -71,6 +77,26 @@ async fn each_was_done_once(store: &dyn Store) {
     assert_eq!(head.number.get(), 1 + SCHEDULES as u64, "and nothing else is in the log");
     let log = store.since(midflight_core::RevisionNumber::new(1), 100).await.unwrap();
     assert!(log.iter().all(|one| one.revision.trigger == Trigger::Schedule));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_whose_clock_is_wrong_goes_by_the_clock_of_the_log() {
+    let server = Postgres::shared();
+    for wrong_by in [SignedDuration::from_hours(1), -SignedDuration::from_hours(1)] {
+        let url = server.database();
+        let leader = replica_with_clock(&url, "r1", &MemoryBus::new(), wrong_by).await;
+        let later = json!({
+            "changes": [{"op": "put", "kind": "words", "name": "early", "body": {"text": "done"}}],
+            "not_before": (Timestamp::now() + SignedDuration::from_mins(30)).to_string(),
+        });
+        leader.apply(edit([Change::put(schedule_id("later").unwrap(), later)])).await.unwrap();
+        put_schedules(&leader).await;
+        // The schedule of half an hour from now was due before all others by the clock of the leader that is fast, and
+        // none would be done by that of the one that is slow.
+        until_done(&**leader.store(), SCHEDULES).await;
+        assert!(leader.store().versions(&id("early"), None, 1, None).await.unwrap().items.is_empty());
+        leader.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -95,13 +95,16 @@ impl Classifier {
         feedback: Feedback,
         author: &str,
     ) -> Result<FeedbackAnswer, FeedbackError> {
-        let (answer, profile, correction) = self.look_back(query, profile, &feedback)?;
+        let is_positive = matches!(feedback, Feedback::Positive);
+        let asked = (query.to_owned(), profile.map(str::to_owned));
+        let look_back = move |this: &Self| this.look_back(&asked.0, asked.1.as_deref(), &feedback);
+        let (answer, profile, correction) = self.computed(look_back).await?;
         let correction = match correction {
             None => None,
-            Some(Ok(draft)) => Some(Correction::Made(self.correct(query, &profile, draft, author).await?)),
+            Some(Ok(draft)) => Some(Correction::Made(self.correct(query, profile, draft, author).await?)),
             Some(Err(outcome)) => Some(outcome),
         };
-        let is_right = matches!(feedback, Feedback::Positive) || correction == Some(Correction::Agrees);
+        let is_right = is_positive || correction == Some(Correction::Agrees);
         if let Some(matched) = &answer.matched {
             let counter = match &correction {
                 _ if is_right => Counter::Right,
@@ -112,6 +115,16 @@ impl Classifier {
         }
         let Answer { matched, revision, quarantined, .. } = answer;
         Ok(FeedbackAnswer { matched, correction, revision, quarantined })
+    }
+
+    /// Classifies on a thread where that delays no other request: a query may take [`PatternsSnapshot::budget`].
+    async fn computed<T: Send + 'static>(&self, compute: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+        let this = self.clone();
+        match tokio::task::spawn_blocking(move || compute(&this)).await {
+            Ok(computed) => computed,
+            // It is never cancelled, so it panicked: as it would have here.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 
     /// What answers the query now, and the pattern that a correction would be.
@@ -141,7 +154,7 @@ impl Classifier {
     async fn correct(
         &self,
         query: &str,
-        profile: &str,
+        profile: Arc<str>,
         draft: Draft,
         author: &str,
     ) -> Result<Corrected, FeedbackError> {
@@ -159,9 +172,13 @@ impl Classifier {
         };
         let accepted = self.shared.engine.apply(edit).await.map_err(Box::new)?;
         let revision = accepted.revision.map_or(self.shared.engine.served(), |revision| revision.number);
-        let patterns = self.shared.patterns.load();
-        let now =
-            patterns.classify(query, Some(profile))?.found.map(|found| Arc::clone(found.pattern.shared_id()));
+        let query = query.to_owned();
+        let answering = move |this: &Self| {
+            let patterns = this.shared.patterns.load();
+            let found = patterns.classify(&query, Some(&profile))?.found;
+            Ok::<_, ClassifyError>(found.map(|found| Arc::clone(found.pattern.shared_id())))
+        };
+        let now = self.computed(answering).await?;
         let hidden_by = now.filter(|now| draft.status.answers() && *now != id);
         Ok(Corrected { id, status: draft.status, revision, hidden_by })
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use midflight_core::{
     Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
 };
@@ -176,6 +177,12 @@ pub trait Store: Send + Sync + 'static {
     /// Leads those who follow the log, if nobody does. A leader that is dead is replaced within seconds: ask again about
     /// every second. Cost: one connection as long as it leads, where many share the log.
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError>;
+
+    /// The time of the clock that all replicas of the log share, to the microsecond; none where that is the clock of this
+    /// machine. Cost: one round trip.
+    async fn now(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
 
     /// Whether the store answers, as it was measured last, without waiting for it. None for one whose reads are local and
     /// cannot hang, and until something was measured. Cost: a short lock.

@@ -5,6 +5,7 @@
 //! what was scheduled and of the deletion of the schedule, on the condition that nobody has touched it: either all of
 //! that is in the log or nothing is, however many replicas there are and whenever one of them dies.
 
+mod clock;
 mod cron;
 mod kind;
 mod lead;

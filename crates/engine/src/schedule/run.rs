@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use midflight_core::{
     Change, DocumentId, DocumentName, Edit, Outcome, Pointer, Precondition, Problem, Problems, Trigger,
 };
 use midflight_store::{DocumentVersion, StoreError};
 use tokio_util::sync::CancellationToken;
 
+use super::clock::LogClock;
 use super::lead::Leading;
 use super::read::read;
 use super::timetable::{LOOK, Timetable};
@@ -25,6 +27,7 @@ pub(crate) struct Scheduler {
     requests: WeakRequests,
     timetable: Timetable,
     leading: Leading,
+    clock: LogClock,
 }
 
 /// What became of a schedule that was due.
@@ -45,7 +48,17 @@ impl From<StoreError> for Ran {
 
 impl Scheduler {
     pub(crate) fn new(core: Arc<Core>, requests: WeakRequests) -> Self {
-        Self { core, requests, timetable: Timetable::default(), leading: Leading::default() }
+        Self {
+            core,
+            requests,
+            timetable: Timetable::default(),
+            leading: Leading::default(),
+            clock: LogClock::default(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now(&self.core)
     }
 
     /// Runs until the engine stops, or nobody has it any more.
@@ -75,8 +88,9 @@ impl Scheduler {
     /// the engine any more.
     async fn turn(&mut self) -> Result<Option<Duration>, Refusal> {
         let requests = self.requests.upgrade().ok_or(Refusal::Stopping)?;
+        self.clock.synchronize(&self.core).await;
         let world = self.core.cell.world();
-        let now = self.core.now();
+        let now = self.now();
         let agenda = world.get_shared(self.core.schedules).and_then(|it| it.downcast::<Agenda>().ok());
         drop(world);
         if let Some(agenda) = agenda {
@@ -94,7 +108,7 @@ impl Scheduler {
             let ran = self.run_one(&requests, &name).await;
             self.note(&requests, &name, ran).await;
         }
-        Ok(Some(self.timetable.wait(now, self.core.now())))
+        Ok(Some(self.timetable.wait(now, self.now())))
     }
 
     /// Keeps what became of a schedule, where others can see it.
@@ -133,7 +147,7 @@ impl Scheduler {
     async fn run_one(&mut self, requests: &Requests, name: &DocumentName) -> Result<Ran, Ran> {
         let id = id_of(name.clone());
         let Some((version, schedule)) = self.newest(&id).await? else { return Ok(Ran::Done) };
-        let now = self.core.now();
+        let now = self.now();
         let is_due = schedule.when.next_at(now, self.timetable.last(name)).is_some_and(|at| at <= now);
         if schedule.refused.is_some() || !is_due {
             return Ok(Ran::Done);
@@ -173,7 +187,7 @@ impl Scheduler {
     ) -> Result<Ran, Ran> {
         let id = id_of(name.clone());
         let Some((version, mut schedule)) = self.newest(&id).await? else { return Ok(Ran::Done) };
-        schedule.refused = Some(Arc::new(refused(self.core.now(), outcome.as_str(), problems)));
+        schedule.refused = Some(Arc::new(refused(self.now(), outcome.as_str(), problems)));
         let change = Change::put(id.clone(), schedule.to_body());
         let mut marked =
             edit_of(&version, vec![change.when(Precondition::Version(version.document.version))]);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use midflight_core::Digest;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -77,6 +78,14 @@ pub(super) async fn hint_key(session: &mut Session<'_>) -> Result<[u8; 32], Stor
     let put = sqlx::query("INSERT INTO hint_key (one, key) VALUES (1, $1) ON CONFLICT DO NOTHING");
     session.run(put.bind(new_key()?.to_vec())).await?;
     kept_key(session).await?.ok_or_else(|| corrupt("the key of hints was taken away"))
+}
+
+/// The server's time.
+pub(super) async fn now(session: &mut Session<'_>) -> Result<Timestamp, StoreError> {
+    let select = sqlx::query("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us");
+    let rows = session.rows(select).await?;
+    let now: i64 = rows.first().ok_or_else(|| corrupt("no time"))?.try_get("now_us").map_err(failure)?;
+    Timestamp::from_microsecond(now).map_err(corrupt)
 }
 
 /// Nobody waits for the disk: what was said last is said again soon.

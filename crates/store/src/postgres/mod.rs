@@ -17,6 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use midflight_core::{
     Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
 };
@@ -269,6 +270,10 @@ impl Store for PostgresStore {
 
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
         self.sessions().lead().await
+    }
+
+    async fn now(&self) -> Result<Option<Timestamp>, StoreError> {
+        fleet::now(&mut self.sessions().session().await?).await.map(Some)
     }
 
     fn availability(&self) -> Option<Availability> {
