@@ -124,6 +124,13 @@ impl Asker {
         Ok((status, sent.json().await.map_err(|error| error.to_string())?))
     }
 
+    /// Posts as the administrator, and answers the status with what was said.
+    pub(crate) async fn post(&self, url: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.0.post(format!("{url}{path}")).bearer_auth(TOKEN);
+        let sent = request.json(body).send().await.unwrap();
+        (sent.status().as_u16(), sent.json().await.unwrap())
+    }
+
     /// Puts a server's own config, and answers the status.
     pub(crate) async fn config(&self, url: &str, body: &Value) -> reqwest::StatusCode {
         let request = self.0.put(format!("{url}/api/v1/config/midflight")).bearer_auth(TOKEN);

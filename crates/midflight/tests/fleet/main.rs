@@ -6,6 +6,7 @@
 )]
 
 mod acks;
+mod adopt;
 mod bursts;
 mod config;
 mod cuts;
