@@ -6,6 +6,7 @@ use midflight_bus::Hint;
 use midflight_core::{
     Appended, Change, DocumentId, Edit, Outcome, Precondition, Problems, ReloadEvent, RevisionNumber, Trigger,
 };
+use midflight_store::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::away::{Away, Missing};
@@ -15,7 +16,8 @@ use crate::load::Aim;
 use crate::machine::Machine;
 use crate::outcome::{Accepted, Refusal, Refused};
 use crate::quarantine::{Attempt, Quarantined};
-use crate::reload::{Ended, Reload};
+use crate::rehearsal::Rehearsal;
+use crate::reload::{Ended, Reload, is_refusal};
 use crate::requests::Turn;
 use crate::runaways::RUNAWAY_LIMIT;
 use crate::status::State;
@@ -49,6 +51,10 @@ pub(crate) struct Coordinator {
     shown: Arc<RwLock<State>>,
     requests: mpsc::Receiver<Request>,
     bell: Arc<Bell>,
+    /// What reloads are tried on instead of what is served, while that is so.
+    pub(crate) rehearsal: Option<Rehearsal>,
+    /// The last rehearsal, if it was refused.
+    pub(crate) vain: Option<Attempt>,
 }
 
 impl Coordinator {
@@ -59,7 +65,7 @@ impl Coordinator {
         bell: Arc<Bell>,
     ) -> Self {
         let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        Self { core, state, shown, requests, bell }
+        Self { core, state, shown, requests, bell, rehearsal: None, vain: None }
     }
 
     /// Runs until the engine stops. What still waits then is told so by its closed channel.
@@ -209,10 +215,11 @@ impl Coordinator {
 
     pub(crate) async fn reload(&mut self, trigger: Trigger, by: &str, aim: Aim<'_>) -> Ended {
         let machine = Machine::new(trigger, by.to_owned(), self.core.now());
-        let ended = Reload::new(&self.core, machine, &aim).run(&mut self.state, aim).await;
+        let reload = Reload::new(&self.core, machine, &aim).on(self.rehearsal.as_mut());
+        let ended = reload.run(&mut self.state, aim).await;
         match aim {
-            Aim::Retry(revisions) => self.state.tried(revisions, ended.took(), ended.is_refused()),
-            _ => self.state.tried(&ended.retried, ended.took(), false),
+            Aim::Retry(revisions) => self.state.tried(revisions, ended.took, ended.is_refused()),
+            _ => self.state.tried(&ended.retried, ended.took, false),
         }
         ended
     }
@@ -225,7 +232,11 @@ impl Coordinator {
         for _ in 0..EDIT_TRIES_MAX {
             let ended = self.reload(edit.trigger, &edit.author, Aim::Edit(edit)).await;
             if ended.moved {
-                self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
+                let before = self.state.position;
+                let event = self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
+                if let Some(refusal) = self.cannot_follow(before, &event) {
+                    return Err(refusal.into());
+                }
                 continue;
             }
             if let Some(appended) = ended.appended.as_ref().filter(|_| ended.refusal.is_some()) {
@@ -235,6 +246,18 @@ impl Coordinator {
             return ended.into_answer();
         }
         Err(Refusal::Contended { tries: EDIT_TRIES_MAX }.into())
+    }
+
+    /// Why this replica does not come to the head of the log, on which alone an edit can be made; none when it may be tried
+    /// again.
+    fn cannot_follow(&self, before: RevisionNumber, event: &ReloadEvent) -> Option<Refusal> {
+        if self.state.from_copy {
+            let unread = || "it was not read yet".to_owned();
+            let why = self.state.store_error.clone().unwrap_or_else(unread);
+            return Some(Refusal::Store(StoreError::Unavailable(why)));
+        }
+        let is_stuck = self.state.position == before && before < self.state.desired;
+        (is_stuck && is_refusal(event.outcome)).then(|| Refusal::Rejected(event.problems.clone()))
     }
 
     /// An edit is in the log and did not verify: what it did is taken back in the log too, as a revision of its own.
@@ -265,9 +288,9 @@ impl Coordinator {
         let problems = ended.problems.clone();
         tracing::warn!(%revision, %problems, "revision quarantined; serving the last valid version of its documents");
         self.state.position = self.state.position.max(revision);
-        let attempt = Attempt::first(ended.took());
+        let attempt = Attempt::first(ended.took);
         self.state.quarantine.insert(revision, Quarantined { problems, documents, attempt });
-        if let Some(keeper) = &self.core.keeper {
+        if let Some(keeper) = self.core.keeper.as_ref().filter(|_| self.rehearsal.is_none()) {
             keeper.live(self.state.kept_at(), Vec::new(), false);
         }
     }

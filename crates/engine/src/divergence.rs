@@ -118,6 +118,10 @@ impl State {
 
     /// Whether an edit can be made on the log's newest revision: it is the one that is served.
     pub(crate) fn compare_for_edit(&self, head: &LogHead) -> Result<(), LoadError> {
+        // What the local copy leaves out is known only when all of the log was read.
+        if self.from_copy {
+            return Err(LoadError::Behind);
+        }
         if head.number > self.position {
             return Err(match &self.diverged {
                 Some(diverged) => LoadError::Diverged(Box::new(diverged.clone())),
@@ -180,7 +184,7 @@ pub(crate) async fn confirm_next(
     Ok(is_next.then_some(now))
 }
 
-fn changed_meanwhile() -> StoreError {
+pub(crate) fn changed_meanwhile() -> StoreError {
     StoreError::Unavailable("the log changed while it was read; it is read again".to_owned())
 }
 
@@ -201,8 +205,8 @@ impl Coordinator {
         }
     }
 
-    /// Follows the log as it is now, whatever was followed before: reads everything of it. The served revision may go back by
-    /// that, which is why an operator has to ask for it. If it cannot be read, all stays as it was.
+    /// Follows the log as it is now, whatever was followed before: reads everything of it and serves it in one swap. The served
+    /// revision may go back by that, which is why an operator has to ask for it. If it cannot be read, all stays as it was.
     pub(crate) async fn adopt(&mut self, by: &str) -> Arc<ReloadEvent> {
         let before = self.state.clone();
         self.state.position = RevisionNumber::ZERO;
@@ -211,20 +215,11 @@ impl Coordinator {
         self.state.diverged = None;
         self.state.quarantine.clear();
         let ended = self.reload(Trigger::Adopt, by, Aim::Everything).await;
-        let mut event = ended.event.clone();
-        let mut is_live = event.as_ref().is_some_and(|event| event.outcome.is_live());
-        if ended.is_refused() {
-            let base = self.newest_base(Trigger::Adopt, by, RevisionNumber::new(1)).await;
-            is_live = base.as_ref().is_some_and(|event| event.outcome.is_live());
-            event = base.or(event);
-        }
-        if ended.is_refused() && !is_live {
-            // No state passes as a whole, but single revisions may, as for a replica that starts on this log.
-            let empty = self.reload(Trigger::Adopt, by, Aim::At(RevisionNumber::ZERO)).await.event;
-            is_live = empty.as_ref().is_some_and(|event| event.outcome.is_live());
-            event = empty.or(event);
-        }
-        if !is_live {
+        let event = match ended.is_refused() {
+            true => self.rehearse(Trigger::Adopt, by).await.or(ended.event),
+            false => ended.event,
+        };
+        if event.as_ref().is_none_or(|event| !event.outcome.is_live()) {
             let (last_refused, last_reload) = (self.state.last_refused.take(), self.state.last_reload.take());
             let store_error = self.state.store_error.take();
             self.state = State { last_refused, last_reload, store_error, ..before };
@@ -232,11 +227,7 @@ impl Coordinator {
         }
         self.state.from_copy = false;
         tracing::warn!(by, from = %before.position, to = %self.state.position, "log adopted");
-        let event = self.event(event);
-        if self.state.position < self.state.desired {
-            self.step_to_head(Trigger::Adopt, by, None).await;
-        }
-        event
+        self.event(event)
     }
 }
 

@@ -1,14 +1,24 @@
 //! How the coordinator brings what is served up to the log, and leaves out what does not compile or verify here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use midflight_core::{Appended, Outcome, ReloadEvent, RevisionNumber, Trigger};
 use midflight_store::{LastGood, StoreError};
+use tokio::time::Instant;
 
 use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
-use crate::load::{Aim, documents_of, left_out, next_before};
-use crate::quarantine::{Attempt, Quarantined, left_out_before};
+use crate::load::{Aim, left_out};
+use crate::quarantine::{Attempt, CHEAP, Quarantined, left_out_before};
 use crate::reload::Ended;
+
+/// What came of going on in the log.
+enum Gone {
+    /// As far as was wanted, or the log did not answer.
+    Forward(Option<Arc<ReloadEvent>>),
+    /// It was refused, after so long.
+    Refused(Duration),
+}
 
 impl Coordinator {
     /// Brings what is served up to the log. What was kept is first held against all of it.
@@ -39,6 +49,10 @@ impl Coordinator {
         by: &str,
         change: Option<&Appended>,
     ) -> Arc<ReloadEvent> {
+        let is_by_itself = matches!(trigger, Trigger::Notify | Trigger::Periodic);
+        if is_by_itself && self.vain.is_some_and(|vain| vain.rests()) {
+            return self.event(None);
+        }
         let next = self.state.position.next();
         let change = change.filter(|it| self.state.quarantine.is_empty() && it.revision.number == next);
         let aim = match change {
@@ -50,31 +64,53 @@ impl Coordinator {
             return self.event(ended.event);
         }
         match self.core.store.first().await {
-            Ok(first) if self.state.position != RevisionNumber::ZERO && next < first => {
-                self.serve_base(trigger, by).await
+            Ok(first) if self.state.position == RevisionNumber::ZERO || next < first => {
+                let is_early = self.vain.is_some_and(|vain| vain.next_at() > Instant::now());
+                let rehearsed = match is_by_itself && is_early {
+                    true => None,
+                    false => self.rehearse(trigger, by).await,
+                };
+                self.event(rehearsed.or(ended.event))
             }
-            Ok(_) => {
-                // Of one revision alone this attempt says all there is to know.
-                let first_try = (self.state.desired == next).then_some(ended);
-                self.step_to_head(trigger, by, first_try).await
-            }
+            Ok(_) => self.step_to_head(trigger, by, Some(ended)).await,
             Err(error) => self.store_failed(&error, ended.event),
         }
     }
 
-    /// Goes on revision by revision. `first_try` is what came of the next one already.
+    /// Goes on to the head in strides: half as long after each that is refused, down to a single revision, and twice as long
+    /// after each that passes. `refused` is the attempt to bring in everything at once.
     pub(crate) async fn step_to_head(
         &mut self,
         trigger: Trigger,
         by: &str,
-        mut first_try: Option<Ended>,
+        refused: Option<Ended>,
     ) -> Arc<ReloadEvent> {
         let head = self.state.desired;
+        let mut stride = head.get().saturating_sub(self.state.position.get());
+        let mut is_cheap = true;
+        // Of one revision alone that attempt says all there is to know.
+        let mut first_try = None;
+        if let Some(refused) = refused {
+            (stride, is_cheap) = (stride / 2, refused.took <= CHEAP);
+            first_try = (stride == 0 && !refused.with_besides).then_some(refused);
+        }
         let mut event = None;
         while self.state.position < head && !self.core.stop.is_cancelled() {
             let before = self.state.position;
-            match self.step(trigger, by, first_try.take()).await {
-                Ok(stepped) => event = Some(stepped),
+            // What is slow to fail is tried once more, alone.
+            let length = if is_cheap { stride.max(1) } else { 1 };
+            let upto = RevisionNumber::new(before.get().saturating_add(length)).min(head);
+            let gone = match upto == before.next() {
+                true => self.step(trigger, by, first_try.take()).await,
+                false => self.stride(trigger, by, upto).await,
+            };
+            match gone {
+                Ok(Gone::Forward(latest)) => (event, stride) = (latest.or(event), length.saturating_mul(2)),
+                Ok(Gone::Refused(took)) => {
+                    stride = length / 2;
+                    is_cheap = is_cheap && took <= CHEAP;
+                    continue;
+                }
                 Err(error) => return self.store_failed(&error, event),
             }
             if self.state.position == before {
@@ -85,6 +121,12 @@ impl Coordinator {
         self.event(event)
     }
 
+    /// Brings what is served up to a later revision at once, with what is in quarantine and may be concerned.
+    async fn stride(&mut self, trigger: Trigger, by: &str, upto: RevisionNumber) -> Result<Gone, StoreError> {
+        let ended = self.forward(trigger, by, upto, true).await?;
+        Ok(if ended.is_refused() { Gone::Refused(ended.took) } else { Gone::Forward(ended.event) })
+    }
+
     /// Brings what is served up to the next revision, or leaves that one out. What is in quarantine is tried along with
     /// it, then the revision alone, then each of those alone, oldest first.
     async fn step(
@@ -92,46 +134,49 @@ impl Coordinator {
         trigger: Trigger,
         by: &str,
         first_try: Option<Ended>,
-    ) -> Result<Arc<ReloadEvent>, StoreError> {
-        let (next, aim) = self.next_step().await?;
+    ) -> Result<Gone, StoreError> {
+        let next = self.state.position.next();
         let together = match first_try {
             Some(ended) => ended,
-            None => self.reload(trigger, by, aim).await,
+            None => self.forward(trigger, by, next, true).await?,
         };
         if !together.is_refused() {
-            return Ok(self.event(together.event));
+            return Ok(Gone::Forward(together.event));
         }
         let retried = together.retried.clone();
         let alone = match retried.is_empty() {
             true => together,
-            false => self.reload(trigger, by, Aim::Log { upto: Some(next), retry: false }).await,
+            false => self.forward(trigger, by, next, false).await?,
         };
         if alone.is_refused() {
             // What it would replace of earlier ones in quarantine stays with those too: it is not served either.
-            let documents = documents_of(&*self.core.store, next).await?;
-            if documents.is_empty() {
-                // The log went back meanwhile. To leave out nothing would be to say that the revision is served.
-                return Err(StoreError::NoSuchRevision { asked: next, head: self.state.position });
-            }
+            let documents = alone.origins.iter().map(|(id, _)| id.clone()).collect();
             self.quarantine(next, &alone, documents);
         } else if retried.len() > 1 {
             self.retry_each(trigger, &retried).await;
         }
-        Ok(self.event(alone.event))
+        Ok(Gone::Forward(alone.event))
     }
 
-    /// The next revision, and how to load it. Of those before the first that can be read in full only some are left.
-    async fn next_step(&self) -> Result<(RevisionNumber, Aim<'static>), StoreError> {
-        let (store, position) = (&*self.core.store, self.state.position);
-        let (next, first) = (position.next(), store.first().await?);
-        if next >= first {
-            return Ok((next, Aim::Log { upto: Some(next), retry: true }));
-        }
-        let upto = match next_before(store, first, position).await? {
-            next if next < first => next,
-            first => RevisionNumber::new(first.get() - 1),
+    /// One reload from the position to a later revision.
+    async fn forward(
+        &mut self,
+        trigger: Trigger,
+        by: &str,
+        upto: RevisionNumber,
+        retry: bool,
+    ) -> Result<Ended, StoreError> {
+        let Some(at_first) = self.at_first().await? else {
+            let ended = self.reload(trigger, by, Aim::Log { upto: Some(upto), retry }).await;
+            return match ended.is_refused() && ended.anew {
+                true => Err(StoreError::Unavailable(
+                    "the log was compacted meanwhile; it is read again".to_owned(),
+                )),
+                false => Ok(ended),
+            };
         };
-        Ok((upto, Aim::Before { first, upto }))
+        let upto = upto.min(RevisionNumber::new(at_first.first.get() - 1));
+        Ok(self.reload(trigger, by, Aim::Before { at_first: &at_first, upto, retry }).await)
     }
 
     /// Tries revisions in quarantine again: together, and if that is refused each alone. Answers the last event; none
@@ -186,7 +231,7 @@ impl Coordinator {
     /// Takes over what an earlier process had left out of its copy.
     pub(crate) async fn adopt_left_out(&mut self, kept: &LastGood) -> Result<(), StoreError> {
         for (revision, documents) in left_out(&*self.core.store, kept).await? {
-            let attempt = Attempt::first(std::time::Duration::ZERO);
+            let attempt = Attempt::first(Duration::ZERO);
             if documents.is_empty() {
                 self.state.quarantine.remove(&revision);
             } else {

@@ -30,6 +30,7 @@ mod planner;
 mod quarantine;
 mod recovery;
 mod registry;
+mod rehearsal;
 mod reload;
 mod requests;
 mod runaways;

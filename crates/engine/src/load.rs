@@ -11,13 +11,14 @@ use midflight_store::{DocumentQuery, LastGood, Store, StoreError};
 use crate::Refusal;
 use crate::candidate::Wanted;
 use crate::divergence::{self, Diverged};
+use crate::rehearsal::{AtFirst, Rehearsal};
 use crate::status::State;
 
 /// How many revisions are read at once.
 const PAGE: u32 = 256;
 
 /// What a reload is for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) enum Aim<'a> {
     /// What the log has beyond what was looked at, up to a revision or all of it. With `retry`, the quarantined revisions
     /// that this concerns are tried again along with it.
@@ -34,7 +35,9 @@ pub(crate) enum Aim<'a> {
     /// still in the state at that first one.
     At(RevisionNumber),
     /// What the state at the first revision that can be read in full has of the revisions before it, up to one of them.
-    Before { first: RevisionNumber, upto: RevisionNumber },
+    Before { at_first: &'a AtFirst, upto: RevisionNumber, retry: bool },
+    /// What a rehearsal came to.
+    Rehearsed(&'a Rehearsal),
     /// An edit that is not in the log yet.
     Edit(&'a Edit),
 }
@@ -113,7 +116,8 @@ pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Resu
         Aim::Copy(kept) => Ok(load_copy(kept)),
         Aim::Everything => load_everything(store, state).await,
         Aim::At(revision) => load_at(store, state, revision).await,
-        Aim::Before { first, upto } => load_before(store, state, first, upto).await,
+        Aim::Before { at_first, upto, retry } => load_before(store, state, at_first, upto, retry).await,
+        Aim::Rehearsed(rehearsal) => load_rehearsed(store, state, rehearsal).await,
         Aim::Edit(edit) => load_edit(store, state, edit).await,
     }
 }
@@ -134,7 +138,8 @@ async fn load_log(
     let mut position = state.position;
     let mut known: Vec<_> = state.trail.at(position).into_iter().collect();
     while position < to {
-        let page = match store.since(position, PAGE).await {
+        let left = u32::try_from(to.get() - position.get()).unwrap_or(PAGE);
+        let page = match store.since(position, left.min(PAGE)).await {
             Err(StoreError::Compacted { .. }) => return load_everything(store, state).await,
             page => page?,
         };
@@ -145,6 +150,9 @@ async fn load_log(
         divergence::follows(&page, known.last().copied())?;
         known = page.iter().map(|one| head.at(one.revision.number, one.revision.digest)).collect();
         position = last.revision.number;
+        if position == head.number && last.revision.digest != head.digest {
+            return Err(divergence::changed_meanwhile().into());
+        }
         let documents =
             page.into_iter().filter(|one| one.revision.number <= to).flat_map(|one| one.documents);
         newest.extend(documents.map(|document| (document.id.clone(), wanted(document))));
@@ -241,29 +249,47 @@ async fn load_at(store: &dyn Store, state: &State, revision: RevisionNumber) -> 
 async fn load_before(
     store: &dyn Store,
     state: &State,
-    first: RevisionNumber,
+    at_first: &AtFirst,
     upto: RevisionNumber,
+    retry: bool,
 ) -> Result<Loaded, LoadError> {
-    let mut documents = state_at(store, first).await?;
-    documents.retain(|document| document.revision > state.position && document.revision <= upto);
-    let wanted = documents.into_iter().map(wanted).collect();
-    divergence::confirm(store, state, Loaded::new(upto, None, wanted)).await
+    let documents = at_first.documents.iter();
+    let new = documents.filter(|document| document.revision > state.position && document.revision <= upto);
+    let mut wanted: Vec<_> = new.cloned().map(wanted).collect();
+    if upto.next() == at_first.first {
+        // When each was deleted is not known any more.
+        let gone = at_first.gone.iter().map(|id| Wanted { id: id.clone(), revision: upto, body: None });
+        wanted.extend(gone);
+    }
+    let retried = if retry { state.concerned(wanted.iter().map(|one| &one.id)) } else { Vec::new() };
+    for pending in pending(store, state, &retried).await? {
+        if wanted.iter().all(|one| one.id != pending.id) {
+            wanted.push(pending);
+        }
+    }
+    let loaded = Loaded { retried, ..Loaded::new(upto, None, wanted) };
+    divergence::confirm(store, state, loaded).await
 }
 
-/// The next revision after `position` of which the state at `first` still has a document; `first` when there is none
-/// before it.
-pub(crate) async fn next_before(
+/// What a rehearsal came to. What is left out of it was decided there.
+async fn load_rehearsed(
     store: &dyn Store,
-    first: RevisionNumber,
-    position: RevisionNumber,
-) -> Result<RevisionNumber, StoreError> {
-    let documents = state_at(store, first).await?;
-    let later = documents.iter().map(|document| document.revision).filter(|revision| *revision > position);
-    Ok(later.min().unwrap_or(first).min(first))
+    state: &State,
+    rehearsal: &Rehearsal,
+) -> Result<Loaded, LoadError> {
+    let to = state.newest_served();
+    let documents = rehearsal.documents.iter();
+    let wanted = documents
+        .filter(|(_, body)| body.is_some() || !rehearsal.anew)
+        .map(|(id, body)| Wanted { id: id.clone(), revision: to, body: body.clone() })
+        .collect();
+    let (position, anew) = (state.position, rehearsal.anew);
+    let loaded = Loaded { position, anew, origins: Arc::default(), ..Loaded::new(to, None, wanted) };
+    divergence::confirm(store, state, loaded).await
 }
 
-/// Every document as it was at a revision.
-async fn state_at(store: &dyn Store, at: RevisionNumber) -> Result<Vec<Document>, StoreError> {
+/// Every document as it was at a revision, in the order of their ids.
+pub(crate) async fn state_at(store: &dyn Store, at: RevisionNumber) -> Result<Vec<Document>, StoreError> {
     let mut documents = Vec::new();
     let mut after = None;
     loop {
@@ -300,10 +326,7 @@ pub(crate) async fn left_out(
 }
 
 /// The documents that a revision changed; of one that was compacted, those that are the newest still.
-pub(crate) async fn documents_of(
-    store: &dyn Store,
-    revision: RevisionNumber,
-) -> Result<Vec<DocumentId>, StoreError> {
+async fn documents_of(store: &dyn Store, revision: RevisionNumber) -> Result<Vec<DocumentId>, StoreError> {
     let documents = match store.since(before(revision), 1).await {
         Err(StoreError::Compacted { first, .. }) => {
             let of_it = |document: &Document| document.revision == revision;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::status::State;
 
 /// An attempt that took no longer is repeated whenever a document of its kinds changes.
-const CHEAP: Duration = Duration::from_millis(100);
+pub(crate) const CHEAP: Duration = Duration::from_millis(100);
 /// A longer one is repeated then only after so many times its own length: it takes a tenth of the time at most.
 const REST_FACTOR: u32 = 10;
 /// The pause before the first attempt without any change. Each is twice as long as the one before.
@@ -43,10 +43,20 @@ impl Attempt {
         Self { at: Instant::now(), took, count: 0 }
     }
 
+    /// The attempt after another that was refused too.
+    pub(crate) fn after(last: Option<Self>, took: Duration) -> Self {
+        Self { count: last.map_or(0, |last| last.count.saturating_add(1)), ..Self::first(took) }
+    }
+
     /// When to try again though nothing changed.
-    fn next_at(&self) -> Instant {
+    pub(crate) fn next_at(&self) -> Instant {
         let pause = PAUSE_MIN.saturating_mul(2u32.saturating_pow(self.count)).min(PAUSE_MAX);
         self.at + pause.max(self.rest())
+    }
+
+    /// Whether it was so slow that nothing is a reason yet to try again.
+    pub(crate) fn rests(&self) -> bool {
+        Instant::now() < self.at + self.rest()
     }
 
     fn rest(&self) -> Duration {
@@ -132,10 +142,12 @@ impl State {
 
     /// Takes documents out of quarantine that were replaced, and revisions of which none is left.
     pub(crate) fn release(&mut self, replaced: impl Fn(&DocumentId, RevisionNumber) -> bool) {
-        for (revision, quarantined) in &mut self.quarantine {
+        self.quarantine.retain(|revision, quarantined| {
+            // Of one that the local copy leaves out it is not known yet.
+            let is_known = !quarantined.documents.is_empty();
             quarantined.documents.retain(|id| !replaced(id, *revision));
-        }
-        self.quarantine.retain(|_, quarantined| !quarantined.documents.is_empty());
+            !(is_known && quarantined.documents.is_empty())
+        });
     }
 
     /// The newest revision that was looked at and is served.

@@ -7,25 +7,25 @@
 
 use std::sync::Arc;
 
-use midflight_core::{Outcome, ReloadEvent, RevisionNumber, Trigger};
+use midflight_core::{Outcome, ReloadEvent, Trigger};
 use midflight_store::LastGood;
 
 use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
 use crate::load::Aim;
-use crate::reload::is_refusal;
 
 impl Coordinator {
     /// The first reload: from nothing to everything. While the log is unavailable, or does not pass as a whole, it begins
     /// with what this replica had kept.
     pub(crate) async fn start(&mut self) -> Arc<ReloadEvent> {
         let (trigger, by) = (Trigger::Startup, ENGINE_AUTHOR);
-        if let Some(diverged) = self.kept_is_of_another_history().await
-            && let Some(event) = self.start_from_copy(true).await
-        {
-            tracing::error!(%diverged, "log diverged; serving the local copy");
-            self.state.diverged = Some(diverged);
-            self.show();
-            return event;
+        if let Some(diverged) = self.kept_is_of_another_history().await {
+            if let Some(event) = self.start_from_copy(true).await {
+                tracing::error!(%diverged, "log diverged; serving the local copy");
+                self.state.diverged = Some(diverged);
+                self.show();
+                return event;
+            }
+            tracing::error!(%diverged, "log diverged and the local copy cannot be served; following the log as it is now");
         }
         let everything = self.reload(trigger, by, Aim::Everything).await;
         let is_refused = everything.is_refused();
@@ -36,7 +36,7 @@ impl Coordinator {
             event = match from_copy {
                 Some(event) => event,
                 // A component that cannot prepare is no fault of a revision.
-                None if is_refused && !is_rejected => self.serve_base(trigger, by).await,
+                None if is_refused && !is_rejected => self.rehearse(trigger, by).await.unwrap_or(event),
                 None => event,
             };
         }
@@ -110,55 +110,5 @@ impl Coordinator {
             self.catch_up(trigger, by, None).await;
         }
         self.event(ended.event)
-    }
-
-    /// Serves the newest state of the log that passes as a whole, as far as it is looked for (from the head 1, 2, 4, ..
-    /// revisions back), and goes on from it step by step. What is served is never replaced by an earlier state.
-    pub(crate) async fn serve_base(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
-        let lowest = match self.lowest_base().await {
-            Ok(lowest) => lowest,
-            Err(error) => return self.store_failed(&error, None),
-        };
-        let event = self.newest_base(trigger, by, lowest).await;
-        let is_live = event.as_ref().is_some_and(|event| event.outcome.is_live());
-        let is_refused = event.as_ref().is_none_or(|event| is_refusal(event.outcome));
-        let starts = self.state.position == RevisionNumber::ZERO && !self.core.stop.is_cancelled();
-        match is_live || (is_refused && starts) {
-            true => self.step_to_head(trigger, by, None).await,
-            false => self.event(event),
-        }
-    }
-
-    /// Serves the newest state of the log from `lowest` on that passes as a whole, as far as it is looked for. Answers the last
-    /// attempt; none when there was none.
-    pub(crate) async fn newest_base(
-        &mut self,
-        trigger: Trigger,
-        by: &str,
-        lowest: RevisionNumber,
-    ) -> Option<Arc<ReloadEvent>> {
-        let (head, mut back) = (self.state.desired.get(), 1);
-        let mut event = None;
-        while let Some(at) = head.checked_sub(back).map(RevisionNumber::new).filter(|at| *at >= lowest) {
-            if self.core.stop.is_cancelled() {
-                break;
-            }
-            let ended = self.reload(trigger, by, Aim::At(at)).await;
-            let is_refused = ended.is_refused();
-            event = ended.event;
-            if !is_refused {
-                break;
-            }
-            back *= 2;
-        }
-        event
-    }
-
-    /// The earliest state that may be served now.
-    async fn lowest_base(&self) -> Result<RevisionNumber, midflight_store::StoreError> {
-        match self.state.position {
-            RevisionNumber::ZERO => Ok(RevisionNumber::new(1)),
-            position => Ok(position.next().max(self.core.store.first().await?)),
-        }
     }
 }

@@ -23,6 +23,7 @@ use crate::machine::Machine;
 use crate::outcome::{Accepted, Refusal, Refused};
 use crate::parts::{self, CommittedParts, PreparedParts};
 use crate::planner::{Planning, Target, plan};
+use crate::rehearsal::Rehearsal;
 use crate::status::{LastRefused, State};
 use crate::workers::{Allowance, Workers};
 
@@ -32,8 +33,12 @@ const APPEND_GRACE: Duration = Duration::from_millis(50);
 /// What a reload came to.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
-    /// None for a dry run, and for one that has to begin again.
+    /// None for a dry run, for a rehearsal, and for one that has to begin again.
     pub(crate) event: Option<Arc<ReloadEvent>>,
+    /// None for a dry run, and for one that has to begin again.
+    pub(crate) outcome: Option<Outcome>,
+    /// How long it took; nothing for what has no outcome.
+    pub(crate) took: Duration,
     pub(crate) refusal: Option<Refusal>,
     /// The log moved under it: follow, and try again.
     pub(crate) moved: bool,
@@ -50,6 +55,10 @@ pub(crate) struct Ended {
     pub(crate) anew: bool,
     /// Whether it is what this replica had kept.
     is_copy: bool,
+    /// Whether what is in quarantine stays there: it was decided before.
+    keeps_quarantine: bool,
+    /// Whether stale kinds and components that are behind were brought in with it.
+    pub(crate) with_besides: bool,
     /// The revisions in quarantine that were tried along with it.
     pub(crate) retried: Vec<RevisionNumber>,
     /// What the checks of the local copy found, which is served all the same.
@@ -62,7 +71,12 @@ pub(crate) struct Ended {
 impl Ended {
     /// Whether what was tried does not compile, verify or prepare, rather than that it could not be tried.
     pub(crate) fn is_refused(&self) -> bool {
-        self.event.as_ref().is_some_and(|event| is_refusal(event.outcome))
+        self.outcome.is_some_and(is_refusal)
+    }
+
+    /// Whether what was wanted is served now.
+    pub(crate) fn is_live(&self) -> bool {
+        self.outcome.is_some_and(Outcome::is_live)
     }
 
     /// What the one who asked for an edit is answered.
@@ -75,11 +89,6 @@ impl Ended {
             self.appended.map(|appended| (appended.revision, appended.documents)).unzip();
         let documents = documents.unwrap_or_default();
         Ok(Accepted { revision, repeats: self.repeats, documents, diff, plan: self.plan, event: self.event })
-    }
-
-    /// How long it took; nothing for what left no event.
-    pub(crate) fn took(&self) -> Duration {
-        self.event.as_ref().map_or(Duration::ZERO, |event| event.took)
     }
 }
 
@@ -111,6 +120,11 @@ pub(crate) struct Reload<'a> {
     machine: Machine,
     dry_run: bool,
     is_edit: bool,
+    /// Whether the log is looked at because all that is there is to be served. Then what does not hang on a new revision is
+    /// brought in too. An edit, a hint and a single revision are about what they bring, and are not held up by the rest.
+    looks: bool,
+    /// What it is tried on instead of what is served.
+    rehearsal: Option<&'a mut Rehearsal>,
     workers: &'a Workers,
     /// Cancels it, short of the point of no return.
     stop: CancellationToken,
@@ -132,8 +146,22 @@ impl From<Problems> for Halt {
 
 impl<'a> Reload<'a> {
     pub(crate) fn new(core: &'a Core, machine: Machine, aim: &Aim<'_>) -> Self {
-        let is_edit = matches!(aim, Aim::Edit(_));
-        Self { core, machine, dry_run: false, is_edit, workers: &core.workers, stop: core.stop.clone() }
+        let looks = matches!(aim, Aim::Log { upto: None, .. } | Aim::Copy(_) | Aim::Everything | Aim::At(_));
+        Self {
+            core,
+            looks: looks && machine.trigger != Trigger::Notify,
+            machine,
+            dry_run: false,
+            is_edit: matches!(aim, Aim::Edit(_)),
+            rehearsal: None,
+            workers: &core.workers,
+            stop: core.stop.clone(),
+        }
+    }
+
+    /// One that ends short of the point of no return, and is kept in the rehearsal.
+    pub(crate) fn on(self, rehearsal: Option<&'a mut Rehearsal>) -> Self {
+        Self { looks: self.looks && rehearsal.is_none(), rehearsal, ..self }
     }
 
     /// One that ends short of the point of no return, on threads that are not those of reloads.
@@ -145,12 +173,16 @@ impl<'a> Reload<'a> {
     /// Goes the whole road. `state` is brought up to what came of it.
     pub(crate) async fn run(mut self, state: &mut State, aim: Aim<'_>) -> Ended {
         let mut ended = Ended::default();
-        let from = self.core.cell.world().revision();
+        let from = self.served().revision();
         let was_away = state.store_error.is_some() || state.diverged.is_some();
         let halt = match self.make_ready(state, aim, &mut ended).await {
             Ok(ready) if self.dry_run => {
                 ended.plan = Some(ready.plan);
                 self.core.let_go(ready.world);
+                return ended;
+            }
+            Ok(ready) if self.rehearsal.is_some() => {
+                self.keep(state, ready, &mut ended);
                 return ended;
             }
             Ok(ready) => self.go_live(state, ready, &mut ended).await.err(),
@@ -189,9 +221,32 @@ impl<'a> Reload<'a> {
             }
         }
         if !self.dry_run {
-            self.tell(state, from, was_away, &mut ended);
+            ended.outcome = Some(self.machine.outcome());
+            ended.took = self.machine.started.elapsed();
+            if self.rehearsal.is_none() {
+                self.tell(state, from, was_away, &mut ended);
+            }
         }
         ended
+    }
+
+    /// What it starts from.
+    fn served(&self) -> Arc<World> {
+        match &self.rehearsal {
+            Some(rehearsal) => Arc::clone(&rehearsal.world),
+            None => self.core.cell.world(),
+        }
+    }
+
+    /// Keeps what is ready in the rehearsal.
+    fn keep(&mut self, state: &mut State, ready: Ready, ended: &mut Ended) {
+        state.position = state.position.max(ready.position);
+        release(state, ended);
+        ended.outcome = Some(Outcome::Success);
+        ended.took = self.machine.started.elapsed();
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.keep(ready.world, std::mem::take(&mut ended.says), ended.anew);
+        }
     }
 
     /// Everything short of the point of no return. Whatever fails here, dropping what was made is the whole undo.
@@ -206,9 +261,9 @@ impl<'a> Reload<'a> {
         core.faults.at(Phase::Load)?;
         let allowance =
             Allowance { deadline, bytes_max: core.limits.compile_bytes_max, stop: self.stop.clone() };
-        let stale = if self.looks() { self.stale(&allowance).await? } else { Vec::new() };
-        let is_behind = self.looks() && !(stale.is_empty() && state.behind.is_empty());
-        let loaded = self.load(state, aim, is_behind, deadline, ended).await?;
+        let stale = if self.looks { self.stale(&allowance).await? } else { Vec::new() };
+        ended.with_besides = self.looks && !(stale.is_empty() && state.behind.is_empty());
+        let loaded = self.load(state, aim, deadline, ended).await?;
         ended.origins = Arc::clone(&loaded.origins);
         let Loaded { to, position, wanted, anew, retried, edit, .. } = loaded;
         let (edit, diff) = edit.unzip();
@@ -216,6 +271,7 @@ impl<'a> Reload<'a> {
         ended.anew = anew;
         ended.retried = retried;
         ended.is_copy = matches!(aim, Aim::Copy(_));
+        ended.keeps_quarantine = matches!(aim, Aim::Copy(_) | Aim::Rehearsed(_));
         if let Some(problems) = edit.as_ref().and_then(|edit| self.unknown_kinds(edit)) {
             return Err(problems.into());
         }
@@ -226,12 +282,12 @@ impl<'a> Reload<'a> {
         let mut valid = maker.validate(wanted).await?;
 
         self.next_phase(Phase::Diff)?;
-        let served = core.cell.world();
+        let served = self.served();
         let nobody = BTreeSet::new();
-        let behind = if self.looks() { &state.behind } else { &nobody };
+        let behind = if self.looks { &state.behind } else { &nobody };
         let plan = self.plan(&served, to, &valid, anew, diff, Besides { behind, stale: &stale });
         keep_planned(&mut valid, &plan, anew);
-        if core.keeper.is_some() {
+        if core.keeper.is_some() || self.rehearsal.is_some() {
             ended.says = valid.iter().map(|valid| valid.target.says()).collect();
         }
         ended.plan = Some(plan.clone());
@@ -251,8 +307,10 @@ impl<'a> Reload<'a> {
         }
 
         self.next_phase(Phase::Prepare)?;
-        // A dry run dials nobody and sends nobody a secret: it says of its components only that it did not try them.
-        let concerned = if self.dry_run { Vec::new() } else { core.components_of(&plan) };
+        // A dry run dials nobody and sends nobody a secret: it says of its components only that it did not try them. What is
+        // rehearsed is prepared once, when it is served.
+        let is_tried = !self.dry_run && self.rehearsal.is_none();
+        let concerned = if is_tried { core.components_of(&plan) } else { Vec::new() };
         let tried = parts::prepare(&concerned, &served, &world, deadline, &self.stop).await;
         ended.components = tried.times;
         let parts = tried.parts?;
@@ -322,15 +380,9 @@ impl<'a> Reload<'a> {
         Ok(())
     }
 
-    /// Whether the log is looked at because somebody wants what is there to be served, all of it. Then what does not hang
-    /// on a new revision is brought in too. An edit and a hint are about what they bring, and are not held up by the rest.
-    fn looks(&self) -> bool {
-        !self.is_edit && self.machine.trigger != Trigger::Notify
-    }
-
     /// The kinds whose snapshot is of something that is different now.
     async fn stale(&self, allowance: &Allowance) -> Result<Vec<KindName>, Problems> {
-        let (world, registry) = (self.core.cell.world(), self.core.registry.clone());
+        let (world, registry) = (self.served(), self.core.registry.clone());
         let blocked = self.workers.runaways().blocked();
         let look = move |work: &Work| {
             let mut stale = Vec::new();
@@ -351,7 +403,6 @@ impl<'a> Reload<'a> {
         &self,
         state: &mut State,
         aim: Aim<'_>,
-        is_behind: bool,
         deadline: Instant,
         ended: &mut Ended,
     ) -> Result<Loaded, Halt> {
@@ -381,7 +432,7 @@ impl<'a> Reload<'a> {
         if let Ok(loaded) = &loaded {
             state.trail.learn(state.position, &loaded.known);
         }
-        if let (Err(LoadError::NothingToDo(head, _)), true) = (&loaded, is_behind) {
+        if let (Err(LoadError::NothingToDo(head, _)), true) = (&loaded, ended.with_besides) {
             return Ok(Loaded::nothing(state.newest_served(), *head));
         }
         loaded.map_err(|error| match error {
@@ -646,10 +697,10 @@ fn left_out_after(state: &State, ended: &Ended, to: RevisionNumber) -> Arc<[Revi
 }
 
 /// Takes out of quarantine what was brought in anew: by the revision itself, tried again, or by a later one. Everything
-/// compiled anew leaves nothing out, unless it is the local copy.
+/// compiled anew leaves nothing out, unless that was decided before.
 fn release(state: &mut State, ended: &Ended) {
     match ended.anew {
-        _ if state.quarantine.is_empty() || ended.is_copy => {}
+        _ if state.quarantine.is_empty() || ended.keeps_quarantine => {}
         true => state.quarantine.clear(),
         false => {
             let origins: std::collections::HashMap<_, _> =

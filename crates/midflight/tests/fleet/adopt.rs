@@ -34,7 +34,11 @@ async fn a_restored_log_is_adopted_by_the_cli_and_by_the_api() {
     postgres.fail_over_to("noon", false);
     for url in [by_cli.url(), by_api.url()] {
         until_diverged(&ask, url).await;
-        assert_eq!(ask.recommended(url, 20).await, Some((lost, json!("send home"))), "it serves what it served");
+        assert_eq!(
+            ask.recommended(url, 20).await,
+            Some((lost, json!("send home"))),
+            "it serves what it served"
+        );
     }
     let (status, refused) = ask.put(by_cli.url(), "conditions/old", &condition(30), "").await.unwrap();
     assert_eq!((status, &refused["code"]), (409, &json!("log_diverged")), "{refused}");

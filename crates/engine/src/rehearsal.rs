@@ -1,0 +1,166 @@
+//! Goes through the log on a world that no reader sees, and serves in one swap what that comes to.
+//!
+//! The states in between may never have been served by anybody: of a log that was adopted they are earlier than what is
+//! served, and of a compacted log only some documents of the past are left.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use midflight_core::{Document, DocumentId, Outcome, ReloadEvent, RevisionNumber, Trigger};
+use midflight_live::World;
+use midflight_store::StoreError;
+use serde_json::Value;
+
+use crate::coordinator::Coordinator;
+use crate::ground::Ground;
+use crate::keeper::Says;
+use crate::load::{Aim, state_at};
+use crate::quarantine::Attempt;
+use crate::reload::is_refusal;
+use crate::status::State;
+
+/// What a rehearsal has come to.
+#[derive(Debug)]
+pub(crate) struct Rehearsal {
+    pub(crate) world: Arc<World>,
+    /// What each document says that is not as it was in the beginning; none when it is gone.
+    pub(crate) documents: BTreeMap<DocumentId, Option<Arc<Value>>>,
+    /// Whether it began with nothing, so that `documents` is all there is.
+    pub(crate) anew: bool,
+    /// The state at the first revision that can be read in full, which is read once.
+    at_first: Option<(RevisionNumber, Arc<[Document]>)>,
+}
+
+impl Rehearsal {
+    fn on(world: Arc<World>, anew: bool) -> Self {
+        Self { world, documents: BTreeMap::new(), anew, at_first: None }
+    }
+
+    /// Goes on from a world, in which these documents are not as they were before.
+    pub(crate) fn keep(&mut self, world: Arc<World>, says: Vec<Says>, anew: bool) {
+        if anew {
+            self.documents.clear();
+            self.anew = true;
+        }
+        self.world = world;
+        self.documents.extend(says);
+    }
+}
+
+/// The state at the first revision that can be read in full, and what of the world is not in it.
+pub(crate) struct AtFirst {
+    pub(crate) first: RevisionNumber,
+    pub(crate) documents: Arc<[Document]>,
+    pub(crate) gone: Vec<DocumentId>,
+}
+
+impl Coordinator {
+    /// Rehearses from nothing if the position is zero, else from what is served, and serves what that comes to. If the log
+    /// cannot be read to its head, or a component refuses, what is served stays, and so does the position. None when there
+    /// was nothing to try.
+    pub(crate) async fn rehearse(&mut self, trigger: Trigger, by: &str) -> Option<Arc<ReloadEvent>> {
+        let before = self.state.clone();
+        let anew = before.position == RevisionNumber::ZERO;
+        self.rehearsal = Some(Rehearsal::on(self.core.cell.world(), anew));
+        let gone_through = self.go_through(trigger, by, anew).await;
+        let rehearsal = self.rehearsal.take()?;
+        if let Err(error) = &gone_through {
+            self.state.store_error = Some(error.to_string());
+        }
+        let is_at_head = gone_through.is_ok_and(|head| self.state.position >= head);
+        let served = match is_at_head && !self.core.stop.is_cancelled() {
+            true => Some(self.reload(trigger, by, Aim::Rehearsed(&rehearsal)).await),
+            false => None,
+        };
+        if served.as_ref().is_some_and(crate::reload::Ended::is_live) {
+            self.vain = None;
+        } else {
+            self.forget_rehearsed(before);
+            if let Some(refused) = served.as_ref().filter(|served| served.is_refused()) {
+                self.vain = Some(Attempt::after(self.vain, refused.took));
+            }
+        }
+        served?.event
+    }
+
+    /// Goes to the head of the log, and answers which revision that was.
+    async fn go_through(
+        &mut self,
+        trigger: Trigger,
+        by: &str,
+        anew: bool,
+    ) -> Result<RevisionNumber, StoreError> {
+        let lowest = match self.state.position {
+            RevisionNumber::ZERO => RevisionNumber::new(1),
+            position => position.next().max(self.core.store.first().await?),
+        };
+        let mut base = self.newest_base(trigger, by, lowest).await;
+        if anew && base.is_none_or(is_refusal) {
+            // What is served may be of another history, of which nothing is to stay.
+            base = self.reload(trigger, by, Aim::At(RevisionNumber::ZERO)).await.outcome;
+        }
+        if let Some(outcome) = base.filter(|outcome| !outcome.is_live() && (anew || !is_refusal(*outcome))) {
+            let why = self.state.store_error.take();
+            return Err(StoreError::Unavailable(
+                why.unwrap_or_else(|| format!("the log was not read: {outcome}")),
+            ));
+        }
+        let head = self.state.desired;
+        self.step_to_head(trigger, by, None).await;
+        Ok(head)
+    }
+
+    /// Goes on as before a rehearsal that is not served, with what it found out about the log.
+    fn forget_rehearsed(&mut self, before: State) {
+        let now = &mut self.state;
+        *now = State {
+            desired: now.desired,
+            last_checked_at: now.last_checked_at,
+            store_error: now.store_error.take(),
+            diverged: now.diverged.take(),
+            last_refused: now.last_refused.take(),
+            last_reload: now.last_reload.take(),
+            ..before
+        };
+    }
+
+    /// Serves the newest state of the log from `lowest` on that passes as a whole, as far as it is looked for: from the head
+    /// 1, 2, 4, .. revisions back. Answers what the last attempt came to; none when there was none.
+    async fn newest_base(&mut self, trigger: Trigger, by: &str, lowest: RevisionNumber) -> Option<Outcome> {
+        let (head, mut back) = (self.state.desired.get(), 1);
+        let mut outcome = None;
+        while let Some(at) = head.checked_sub(back).map(RevisionNumber::new).filter(|at| *at >= lowest) {
+            if self.core.stop.is_cancelled() {
+                break;
+            }
+            let ended = self.reload(trigger, by, Aim::At(at)).await;
+            outcome = ended.outcome;
+            if !ended.is_refused() {
+                break;
+            }
+            back *= 2;
+        }
+        outcome
+    }
+
+    /// The state at the first revision that can be read in full, of which the documents are left that were not replaced
+    /// since; none when the next revision can be read.
+    pub(crate) async fn at_first(&mut self) -> Result<Option<AtFirst>, StoreError> {
+        let first = self.core.store.first().await?;
+        let Some(rehearsal) = self.rehearsal.as_mut().filter(|_| self.state.position.next() < first) else {
+            return Ok(None);
+        };
+        let documents = match &rehearsal.at_first {
+            Some((at, documents)) if *at == first => Arc::clone(documents),
+            _ => {
+                let documents: Arc<[Document]> = state_at(&*self.core.store, first).await?.into();
+                rehearsal.at_first.insert((first, documents)).1.clone()
+            }
+        };
+        let is_there = |id: &DocumentId| documents.binary_search_by(|one| one.id.cmp(id)).is_ok();
+        let ground = rehearsal.world.get::<Ground>(self.core.ground);
+        let served = ground.into_iter().flat_map(|ground| ground.documents.keys());
+        let gone = served.filter(|id| !is_there(id)).cloned().collect();
+        Ok(Some(AtFirst { first, documents, gone }))
+    }
+}
