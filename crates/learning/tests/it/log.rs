@@ -20,6 +20,8 @@ pub(crate) enum Way {
     Open,
     /// It refuses whatever is asked of it.
     Closed,
+    /// It takes no revision, as a database that is read-only.
+    ReadOnly,
     /// It does not answer until the way is another one.
     Silent,
     /// It does what it is asked for, and its answers are lost.
@@ -73,7 +75,11 @@ impl Store for Log {
     }
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
-        let appended = self.reach().await?.append(new).await?;
+        let log = self.reach().await?;
+        if *self.way.borrow() == Way::ReadOnly {
+            return Err(lost().into());
+        }
+        let appended = log.append(new).await?;
         Ok(self.back(appended)?)
     }
 

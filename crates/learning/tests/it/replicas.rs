@@ -87,12 +87,11 @@ async fn what_another_learned_meanwhile_is_in_the_way_of_nothing_else() {
 #[tokio::test]
 async fn one_that_cannot_write_answers_on_and_gets_what_the_others_learn() {
     let (fleet, one, two) = two().await;
-    two.log.set(Way::Closed);
+    two.log.set(Way::ReadOnly);
     assert_eq!(two.ask(QUERY).await.source, Source::Llm);
     until("the log to refuse it", async || (two.tried_to_learn() == 1).then_some(())).await;
     assert!(fleet.learned().await.is_empty());
     assert_eq!(one.ask(QUERY).await.source, Source::Llm);
-    // The hint brings the pattern along.
     two.until_learned(QUERY).await;
     assert_eq!((fleet.learned().await.len(), fleet.double.chats()), (1, 2));
 }
