@@ -119,10 +119,7 @@ impl State {
     /// Whether an edit can be made on the log's newest revision: it is the one that is served.
     pub(crate) fn compare_for_edit(&self, head: &LogHead) -> Result<(), LoadError> {
         // What the local copy leaves out is known only when all of the log was read.
-        if self.from_copy {
-            return Err(LoadError::Behind);
-        }
-        if head.number > self.position {
+        if self.from_copy || head.number > self.position {
             return Err(match &self.diverged {
                 Some(diverged) => LoadError::Diverged(Box::new(diverged.clone())),
                 None => LoadError::Behind,

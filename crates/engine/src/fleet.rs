@@ -64,7 +64,7 @@ pub(crate) struct Fleet {
     store: Arc<dyn Store>,
     say: Notify,
     changed: Notify,
-    heard: Mutex<Option<(Instant, Arc<[SeenReplica]>)>>,
+    heard: Mutex<Option<Heard>>,
 }
 
 impl Fleet {
@@ -180,8 +180,7 @@ impl Fleet {
         deadline: Instant,
     ) -> Result<Vec<(String, Ack)>, StoreError> {
         loop {
-            let alive = self.alive(store).await?;
-            let digests = self.digests(store, &alive).await?;
+            let (alive, digests) = self.alive(store).await?;
             let acks: Vec<_> = alive.iter().map(|seen| ack(&seen.replica, revision, &digests)).collect();
             let missing = acks.iter().any(|(_, ack)| *ack == Ack::Missing);
             if !missing || Instant::now() >= deadline {
@@ -211,25 +210,35 @@ impl Fleet {
         Ok(known)
     }
 
-    /// The replicas that are alive. However many wait, the store is asked once per look.
-    async fn alive(&self, store: &dyn Store) -> Result<Vec<SeenReplica>, StoreError> {
-        let mut alive = Vec::new();
+    /// The replicas that are alive, and the digests at what they applied. However many wait, the store is asked once per look.
+    async fn alive(&self, store: &dyn Store) -> Result<(Vec<SeenReplica>, Digests), StoreError> {
+        let (mut alive, mut digests) = (Vec::new(), Digests::new());
         if self.identity.has_others {
             let mut heard = self.heard.lock().await;
-            let fresh = heard.as_ref().filter(|(at, _)| at.elapsed() < LOOK);
-            let seen = match fresh {
-                Some((_, seen)) => Arc::clone(seen),
+            let heard = match heard.take().filter(|heard| heard.at.elapsed() < LOOK) {
+                Some(fresh) => heard.insert(fresh),
                 None => {
-                    let seen: Arc<[_]> = store.replicas(REMEMBERED).await?.into();
-                    *heard = Some((Instant::now(), Arc::clone(&seen)));
-                    seen
+                    let seen = store.replicas(REMEMBERED).await?;
+                    let digests = self.digests(store, &seen).await?;
+                    heard.insert(Heard { at: Instant::now(), seen, digests })
                 }
             };
-            alive.extend(seen.iter().filter(|one| one.age <= ALIVE).cloned());
+            alive.extend(heard.seen.iter().filter(|one| one.age <= ALIVE).cloned());
+            digests.clone_from(&heard.digests);
         }
         self.put_own(&mut alive);
-        Ok(alive)
+        let own = self.own();
+        digests.extend(own.applied_digest.filter(|_| !own.diverged).map(|digest| (own.applied, digest)));
+        Ok((alive, digests))
     }
+}
+
+/// What the store says of the replicas, and the digests of the log at what they applied.
+#[derive(Debug)]
+struct Heard {
+    at: Instant,
+    seen: Vec<SeenReplica>,
+    digests: Digests,
 }
 
 type Digests = BTreeMap<RevisionNumber, Digest>;

@@ -226,4 +226,12 @@ mod tests {
         state.release(|_, revision| revision.get() == 3);
         assert_eq!(state.newest_served().get(), 3);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_local_copy_leaves_out_stays_until_the_log_says_what_that_was() {
+        let mut state = state(Duration::ZERO);
+        state.expect_left_out(&[RevisionNumber::new(1)]);
+        state.release(|_, _| true);
+        assert_eq!(state.quarantine.keys().map(|revision| revision.get()).collect::<Vec<_>>(), [1]);
+    }
 }

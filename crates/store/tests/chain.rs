@@ -12,7 +12,7 @@ use midflight_store::{
 };
 use midflight_testkit::Postgres;
 use serde_json::json;
-use sqlx::SqlitePool;
+use sqlx::{Connection as _, PgConnection, SqlitePool};
 use tempfile::TempDir;
 
 fn postgres(url: &str) -> PostgresStore {
@@ -139,6 +139,37 @@ async fn a_postgres_log_of_before_gets_its_id_and_its_digests() {
     assert_eq!(postgres(&url).head().await.unwrap(), store.head().await.unwrap());
 }
 
+/// What a program of before appends, as the statement that it sends.
+const OLDER_APPEND: &str =
+    "SELECT taken, newest FROM midflight_append(0, 'old', '', 'manual', '2026-01-31T12:00:00Z',
+    '{rules}', '{a}', '{1}', '{NULL}', '{NULL}', '{\"{}\"}')";
+
+#[tokio::test]
+async fn a_revision_that_an_older_program_commits_during_the_upgrade_has_a_digest() {
+    let server = Postgres::shared();
+    let url = server.database();
+    older::postgres(&url, 2).await;
+    let mut older = PgConnection::connect(&url).await.unwrap();
+    let mut writing = older.begin().await.unwrap();
+    sqlx::query(OLDER_APPEND).execute(&mut *writing).await.unwrap();
+    let upgraded = tokio::spawn({
+        let store = postgres(&url);
+        async move {
+            store.head().await.unwrap();
+            store
+        }
+    });
+    let waits = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while Postgres::psql(&url, waits).unwrap() == "0" {
+        tokio::task::yield_now().await;
+    }
+    writing.commit().await.unwrap();
+    let store = upgraded.await.unwrap();
+    is_chained(&store, 1).await;
+    assert_eq!(append(&store, 2).await.number.get(), 2);
+}
+
 #[tokio::test]
 async fn in_postgres_rows_added_by_hand_have_their_digest_when_they_commit() {
     let server = Postgres::shared();
@@ -169,9 +200,7 @@ async fn in_postgres_a_program_of_before_appends_to_the_chain() {
     let url = server.database();
     let store = postgres(&url);
     store.head().await.unwrap();
-    let append = "SELECT taken, newest FROM midflight_append(0, 'old', '', 'manual', '2026-01-31T12:00:00Z',
-        '{rules}', '{a}', '{1}', '{NULL}', '{NULL}', '{\"{}\"}')";
-    assert_eq!(Postgres::psql(&url, append).unwrap(), "t|1");
+    assert_eq!(Postgres::psql(&url, OLDER_APPEND).unwrap(), "t|1");
     is_chained(&store, 1).await;
 }
 

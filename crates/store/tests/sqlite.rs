@@ -117,7 +117,7 @@ async fn a_file_that_was_copied_without_its_wal_says_so_and_one_that_was_closed_
         }
         copies.join("midflight.db")
     };
-    let store = open(&path).await.unwrap();
+    let store = SqliteStore::open(SqliteOptions::new(&path)).await.unwrap();
     let body = "x".repeat(100);
     for n in 0..3 {
         append(&store, &edit(n, &body)).await.unwrap();
@@ -133,6 +133,21 @@ async fn a_file_that_was_copied_without_its_wal_says_so_and_one_that_was_closed_
     store.close().await;
     let whole = open(&copy(&["midflight.db"])).await.unwrap();
     assert_eq!(whole.head().await.unwrap(), head, "what was closed in order needs no other file");
+}
+
+/// After a power loss such a log may have lost revisions, which must not keep it from being opened.
+#[tokio::test]
+async fn a_log_that_does_not_wait_for_the_disk_is_marked_when_it_is_closed() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    let mark = folder.path().join("midflight.db.head");
+    let options = SqliteOptions { durability: Durability::Process, ..SqliteOptions::new(&path) };
+    let store = SqliteStore::open(options).await.unwrap();
+    append(&store, &edit(0, "x")).await.unwrap();
+    assert!(!mark.exists());
+    store.close().await;
+    assert!(std::fs::read_to_string(&mark).unwrap().contains(" 1 "));
+    assert_eq!(open(&path).await.unwrap().head().await.unwrap().number.get(), 1);
 }
 
 #[tokio::test]

@@ -89,3 +89,15 @@ mod tests {
         assert!(backoff.next(Duration::from_secs(2)) <= Duration::from_millis(50));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Timing;
+
+    #[test]
+    fn a_server_that_hangs_is_noticed_within_a_second() {
+        let Timing { answer_ms_max, silence_ms_max, backoff_ms_max, .. } = Timing::default();
+        assert!(silence_ms_max + answer_ms_max <= 1000);
+        assert!(backoff_ms_max <= 1000, "and one that is back is connected to within a second");
+    }
+}

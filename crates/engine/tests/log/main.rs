@@ -3,5 +3,6 @@
 
 mod divergence;
 mod quarantine;
+mod rehearsal;
 #[path = "../support/mod.rs"]
 mod support;

@@ -261,7 +261,7 @@ fn revisions() -> impl Strategy<Value = Vec<Vec<(usize, Word)>>> {
     prop::collection::vec(prop::collection::vec((0..NAMES.len(), word()), 1..4), 1..9)
 }
 
-async fn ends(revisions: &[Vec<(usize, Word)>]) -> [(&'static str, Served); 3] {
+async fn ends(revisions: &[Vec<(usize, Word)>]) -> [(&'static str, Served); 4] {
     let folder = tempfile::tempdir().unwrap();
     let copy = || LastGoodFile::new(folder.path().join("copy"));
     let quiet = || Refresh { enabled: false, ..Refresh::default() };
@@ -269,17 +269,25 @@ async fn ends(revisions: &[Vec<(usize, Word)>]) -> [(&'static str, Served); 3] {
         builder.inline_work(true).last_good(copy());
     })
     .await;
+    let mut behind = None;
     for (number, revision) in revisions.iter().enumerate() {
         let changes: BTreeMap<_, _> =
             revision.iter().map(change).map(|change| (change.id.clone(), change)).collect();
         step_by_step.by_hand(changes.into_values()).await;
         step_by_step.engine.reload(Trigger::Notify, "a hint", false).await.unwrap();
+        if number == 1 {
+            // On a bus of its own, so that it stays behind.
+            behind = Some(Bench::with(step_by_step.store.clone(), |_, _| {}).await);
+        }
         if number == revisions.len() / 2 {
             step_by_step.engine.reload(Trigger::Schedule, "a schedule", true).await.unwrap();
         }
     }
     let at_once = step_by_step.beside().await;
     let ends = (served(&step_by_step), served(&at_once));
+    let behind = behind.as_ref().unwrap_or(&at_once);
+    behind.engine.reload(Trigger::Periodic, "a look", false).await.unwrap();
+    let from_behind = served(behind);
     step_by_step.engine.stop().await;
     let mut builder = Engine::builder(Arc::new(step_by_step.store.clone()), Arc::new(MemoryBus::new()));
     let slot = builder.kind(crate::support::Words);
@@ -287,7 +295,13 @@ async fn ends(revisions: &[Vec<(usize, Word)>]) -> [(&'static str, Served); 3] {
     let engine = builder.start().await.unwrap();
     let words = engine.live(slot).unwrap();
     let restarted = Bench { engine, words, store: step_by_step.store.clone(), bus: step_by_step.bus.clone() };
-    [("step by step", ends.0), ("at once", ends.1), ("from the copy", served(&restarted))]
+    let restarted = served(&restarted);
+    [
+        ("step by step", ends.0),
+        ("at once", ends.1),
+        ("from behind", from_behind),
+        ("from the copy", restarted),
+    ]
 }
 
 proptest! {

@@ -5,6 +5,10 @@
 -- Digests of a long log take a while.
 SET LOCAL statement_timeout = 0;
 
+-- A replica of an older version may be writing: a revision that it commits meanwhile would have no digest.
+SELECT midflight_lock();
+LOCK TABLE revisions, documents IN SHARE ROW EXCLUSIVE MODE;
+
 CREATE TABLE log_id (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     id  TEXT NOT NULL CHECK (id ~ '^[0-9a-f]{32}$')
@@ -29,11 +33,20 @@ CREATE TABLE edit_keys (
 
 CREATE INDEX edit_keys_by_revision ON edit_keys (revision);
 
--- The digest of a revision; that of the empty log for one that has none.
-CREATE FUNCTION midflight_chained(wanted bigint) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT COALESCE((SELECT digest FROM revision_digests WHERE number = wanted),
+-- The digest of a revision; that of the empty log for one that was compacted before there were digests. One that can be read
+-- has a digest.
+CREATE FUNCTION midflight_chained(wanted bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    sealed text := (SELECT digest FROM revision_digests WHERE number = wanted);
+BEGIN
+    IF sealed IS NULL AND wanted >= (SELECT value FROM meta WHERE key = 'first_revision')
+        AND EXISTS (SELECT 1 FROM revisions WHERE number = wanted)
+    THEN
+        RAISE data_corrupted USING MESSAGE = format('revision %s has no digest', wanted);
+    END IF;
+    RETURN COALESCE(sealed,
         (SELECT encode(sha256(convert_to(E'midflight log 1\n' || id || E'\n', 'UTF8')), 'hex') FROM log_id));
-$$;
+END $$;
 
 -- The digest of what the rows of a revision hold, after that parent.
 CREATE FUNCTION midflight_digest(wanted bigint, parent text) RETURNS text LANGUAGE sql STABLE AS $$

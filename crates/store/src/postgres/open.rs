@@ -144,6 +144,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_server_that_hangs_is_measured_within_a_second() {
+        let options = PostgresOptions::new("postgres://anna@db/log".parse().unwrap(), "r1");
+        assert!(options.probe_ms + options.answer_ms_max <= 1000);
+        assert!(2 * options.answer_ms_max <= 1000, "and while no connection is there, by one that is made");
+    }
+
+    #[test]
     fn a_password_is_not_shown() {
         let url: PostgresUrl = "postgres://anna:hunter2@db:77/log".parse().unwrap();
         let options = PostgresOptions::new(url, "r1");

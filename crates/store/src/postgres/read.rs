@@ -10,7 +10,7 @@ use crate::rows::body::off_the_road;
 use crate::rows::edit::Heads;
 use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
-use crate::rows::{self, Columns as _, chain, integer, number, signed};
+use crate::rows::{self, Columns as _, chain, integer, number, signed, without_gaps};
 use crate::{
     Appended, ChangedQuery, DocumentQuery, DocumentVersion, ListedRevision, Page, RevisionQuery, StoreError,
     StoredDocument,
@@ -178,7 +178,7 @@ pub(super) async fn since(
             *parent = appended.revision.digest;
             all.push(appended);
         }
-        Ok(all)
+        without_gaps(since, all)
     };
     off_the_road(asked, read).await?
 }

@@ -12,6 +12,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit, watch};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::failure::{failure, leaves_connection_whole};
@@ -43,6 +44,8 @@ pub(super) struct Sessions {
     idle: Mutex<Vec<Idle>>,
     /// Set once the schema is known to be up to date.
     migrated: OnceCell<()>,
+    /// What brings it up to date. It goes on when those who wait for it leave.
+    migration: tokio::sync::Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     pub(super) liveness: Liveness,
     /// For the probe, which must not keep the sessions.
     weak: Weak<Self>,
@@ -65,6 +68,7 @@ impl Sessions {
             permits: Semaphore::new(options.connections_max.max(1) as usize),
             idle: Mutex::default(),
             migrated: OnceCell::new(),
+            migration: tokio::sync::Mutex::default(),
             liveness: Liveness::new(options, changes),
             weak: Weak::clone(weak),
         })
@@ -78,19 +82,36 @@ impl Sessions {
 
     async fn up_to_date(&self) -> Result<Session<'_>, StoreError> {
         if !self.migrated.initialized() {
-            // The one who is at it may be waiting for a server that does not answer; whoever comes later than that has
-            // waited as long as for a statement.
-            let migrated = self.migrated.get_or_try_init(|| self.migrate());
+            // It may be waiting for a server that does not answer, or for a long log.
+            let migrated = self.migrated.get_or_try_init(|| self.migrated());
             let bound = self.connect_max + self.statement_max;
             timeout(bound, migrated).await.map_err(|_| self.silent("for its schema", bound))??;
         }
         self.connected().await
     }
 
+    /// Waits until the schema is up to date. Dropping the future leaves the migration running.
+    async fn migrated(&self) -> Result<(), StoreError> {
+        let mut migration = self.migration.lock().await;
+        let running = match &mut *migration {
+            Some(running) => running,
+            none => {
+                let sessions = self.weak.upgrade().ok_or_else(|| self.closed())?;
+                none.insert(tokio::spawn(async move { sessions.migrate().await }))
+            }
+        };
+        let done = running.await;
+        *migration = None;
+        // A runtime that was shut down took it along.
+        done.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the migration ended: {error}"))))
+    }
+
     async fn migrate(&self) -> Result<(), StoreError> {
         let mut session = self.connected().await?;
         let Some(mut connection) = session.connection.take() else { return Err(self.closed()) };
-        migrate(&mut connection).await?;
+        let bound = Duration::from_millis(self.upkeep_ms_max);
+        let migrated = timeout(bound, migrate(&mut connection)).await;
+        migrated.map_err(|_| self.silent("for its schema (upkeep_ms_max)", bound))??;
         session.connection = Some(connection);
         Ok(())
     }

@@ -10,7 +10,7 @@ pub(crate) mod replica;
 pub(crate) mod row;
 pub(crate) mod tally;
 
-use midflight_core::RevisionNumber;
+use midflight_core::{Appended, RevisionNumber};
 use sqlx::migrate::{MigrateError, Migrator};
 
 use crate::StoreError;
@@ -31,6 +31,18 @@ pub(crate) trait Columns {
 /// A value that was not put there by this program.
 pub(crate) fn corrupt(what: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(what.to_string())
+}
+
+/// Revisions after `since`, of which none is missing.
+pub(crate) fn without_gaps(since: RevisionNumber, all: Vec<Appended>) -> Result<Vec<Appended>, StoreError> {
+    let mut expected = since;
+    for one in &all {
+        expected = expected.next();
+        if one.revision.number != expected {
+            return Err(corrupt(format_args!("revision {expected} has no digest")));
+        }
+    }
+    Ok(all)
 }
 
 /// An integer of the database as a number of the log.

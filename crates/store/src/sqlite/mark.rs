@@ -16,7 +16,7 @@ fn path_of(log: &Path) -> PathBuf {
     PathBuf::from(format!("{}.head", log.display()))
 }
 
-/// Writes the mark. It comes after the commit and need not be on the disk: an older mark is a weaker one, and no lie.
+/// Writes the mark of a revision that is on the disk. The mark itself need not be: an older one is weaker, and still true.
 pub(super) async fn write(log: &Path, head: LogHead) {
     let path = path_of(log);
     let text = format!("{WORD} {} {} {}\n", head.log, head.number, head.digest);

@@ -71,6 +71,7 @@ pub struct SqliteStore {
     notes: SqlitePool,
     readers: SqlitePool,
     lock: Mutex<Option<Lock>>,
+    durability: Durability,
 }
 
 impl SqliteStore {
@@ -104,8 +105,11 @@ impl Store for SqliteStore {
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
         let appended = append::append(&self.writer, new).await?;
-        let Revision { number, digest, .. } = appended.revision;
-        mark::write(&self.path, new.expected_head.at(number, digest)).await;
+        // A mark may reach the disk before a revision for which nobody waits, and the log would seem cut after a power loss.
+        if self.durability == Durability::Machine {
+            let Revision { number, digest, .. } = appended.revision;
+            mark::write(&self.path, new.expected_head.at(number, digest)).await;
+        }
         Ok(appended)
     }
 
@@ -238,9 +242,14 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
+        let head = read::head(&self.readers).await;
         self.readers.close().await;
         self.notes.close().await;
+        // The last connection moves all revisions into the file, and waits for the disk.
         self.writer.close().await;
+        if let Ok(head) = head {
+            mark::write(&self.path, head).await;
+        }
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }

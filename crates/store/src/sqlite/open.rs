@@ -53,7 +53,14 @@ impl SqliteStore {
         MIGRATOR.run(&writer).await.map_err(|error| migration_failure(error, &MIGRATOR, failure))?;
         let notes = pool(1, connect.clone().synchronous(SqliteSynchronous::Normal)).await?;
         let readers = pool(READERS_MAX, connect.pragma("query_only", "true")).await?;
-        let store = Self { path: options.path, writer, notes, readers, lock: Mutex::new(Some(lock)) };
+        let store = Self {
+            path: options.path,
+            writer,
+            notes,
+            readers,
+            lock: Mutex::new(Some(lock)),
+            durability: options.durability,
+        };
         if let Err(error) = mark::check(&store).await {
             store.close().await;
             return Err(error);

@@ -12,7 +12,7 @@ use crate::query::PageBounds;
 use crate::rows::edit::Heads;
 use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
-use crate::rows::{self, Columns as _, corrupt, integer, number, signed};
+use crate::rows::{self, Columns as _, corrupt, integer, number, signed, without_gaps};
 use crate::{
     Appended, ChangedQuery, DocumentQuery, DocumentVersion, ListedRevision, Page, RevisionQuery, StoreError,
     StoredDocument, Token,
@@ -155,7 +155,7 @@ pub(super) async fn since(
         let parent = std::mem::replace(&mut parent, revision.digest);
         Ok(Appended { revision, documents, parent })
     });
-    appended.collect()
+    without_gaps(since, appended.collect::<Result<_, _>>()?)
 }
 
 /// Documents are asked for as one JSON array: any number of them is one statement.
