@@ -158,7 +158,9 @@ pub(crate) async fn confirm(
     let (now, digests) = store.digests(&[state.position, loaded.position, read]).await?;
     let digest = |place: usize| digests.get(place).copied().flatten();
     state.compare(&now, digest(0))?;
-    if loaded.head.is_some_and(|head| head.log != now.log || digest(2) != Some(head.digest)) {
+    // What was read may be an earlier state of the same history, if the log was put back only for a moment.
+    let is_earlier = loaded.anew && loaded.position < state.position;
+    if is_earlier || loaded.head.is_some_and(|head| head.log != now.log || digest(2) != Some(head.digest)) {
         return Err(changed_meanwhile().into());
     }
     let position = digest(1).map(|digest| now.at(loaded.position, digest));

@@ -291,7 +291,8 @@ impl Fleet {
                 "HR-1: {served:?} at revision {at} without {left_out:?} of {}",
                 histories.iter().map(|history| model::told(history)).collect::<Vec<_>>().join("\n--")
             );
-            assert!(at >= replica.served, "HR-3: {at} is served after {}", replica.served);
+            let last = || replica.engine.status().last_reload;
+            assert!(at >= replica.served, "HR-3: {at} is served after {}: {:#?}", replica.served, last());
             replica.served = at;
         }
         let told = self.told.lock().unwrap();
