@@ -9,7 +9,7 @@ use midflight_core::{
 use midflight_store::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::away::{Away, Missing};
+use crate::away::Away;
 use crate::core::Core;
 use crate::follower::{Bell, Ring};
 use crate::load::Aim;
@@ -19,6 +19,7 @@ use crate::quarantine::{Attempt, Quarantined};
 use crate::rehearsal::Rehearsal;
 use crate::reload::{Ended, Reload, is_refusal};
 use crate::requests::Turn;
+use crate::retrier::{Retried, Retrier};
 use crate::runaways::RUNAWAY_LIMIT;
 use crate::status::State;
 
@@ -75,6 +76,7 @@ impl Coordinator {
     pub(crate) async fn run(mut self) {
         let mut put_off = None;
         let mut away = Away::default();
+        let mut retrier = Retrier::default();
         let mut has_followed = false;
         loop {
             if put_off.is_none() && has_followed {
@@ -88,7 +90,8 @@ impl Coordinator {
                 put_off = self.serve(request).await;
                 continue;
             }
-            let look_again = away.look_again(self.missing());
+            let look_again =
+                away.look_again(self.state.store_error.is_some() || self.state.diverged.is_some());
             let next_due = next_due(self.state.next_due_at());
             tokio::select! {
                 biased;
@@ -101,6 +104,7 @@ impl Coordinator {
                     Some(request) => put_off = self.serve(request).await,
                     None => return,
                 },
+                retried = retrier.retried(&self.core, &self.state.behind) => self.adopt_components(retried).await,
                 () = look_again => self.answer(Ring::look(Trigger::Periodic)).await,
                 () = self.core.workers.runaways().ended() => {
                     // The kind of the work may get work again.
@@ -117,13 +121,18 @@ impl Coordinator {
         }
     }
 
-    /// What is to be looked for again without anybody asking.
-    fn missing(&self) -> Option<Missing> {
-        let is_unread = self.state.store_error.is_some() || self.state.diverged.is_some();
-        match (is_unread, self.state.behind.is_empty()) {
-            (true, _) => Some(Missing::Log),
-            (false, false) => Some(Missing::Component),
-            (false, true) => None,
+    /// Takes components into use that were behind, if they were prepared for what is served. Else they are released, and
+    /// tried again later.
+    async fn adopt_components(&mut self, retried: Retried) {
+        let (core, served) = (Arc::clone(&self.core), self.core.cell.world());
+        let is_current = |time: &midflight_core::ComponentTime| {
+            self.state.behind.contains(&time.name) && core.is_same_for(&time.name, &retried.world, &served)
+        };
+        if retried.tried.times.iter().all(is_current) {
+            let machine = Machine::new(Trigger::Periodic, ENGINE_AUTHOR.to_owned(), core.now());
+            let reload = Reload::new(&core, machine, &Aim::Nothing).with_components(retried.tried);
+            reload.run(&mut self.state, Aim::Nothing).await;
+            self.show();
         }
     }
 

@@ -19,6 +19,7 @@ use crate::history::History;
 use crate::keeper::Keeper;
 use crate::planner::Part;
 use crate::registry::Registry;
+use crate::retrier::RetryGate;
 use crate::workers::Workers;
 
 /// Reads the time. The engine takes it as a part so that a test can say what time it is.
@@ -53,6 +54,7 @@ pub(crate) struct Core {
     /// What every message of a reload goes through before anybody sees it.
     pub(crate) redact: Redact,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) retry_gate: RetryGate,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     /// What was replaced and waits for its grace to end.
@@ -88,6 +90,19 @@ impl Core {
     /// The same problems as they may be shown.
     pub(crate) fn redacted(&self, problems: &Problems) -> Problems {
         problems.map_messages(|message| (self.redact)(message))
+    }
+
+    /// Whether the kinds that concern a component are the same in both worlds.
+    pub(crate) fn is_same_for(&self, component: &str, one: &World, other: &World) -> bool {
+        let part = self.component_parts.iter().find(|part| part.name == component);
+        part.into_iter().flat_map(|part| &part.sections).all(|section| {
+            let slot = self.registry.get(&section.kind).map(|registered| registered.slot);
+            let snapshots = slot.map(|slot| (one.get_shared(slot), other.get_shared(slot)));
+            match snapshots {
+                Some((Some(one), Some(other))) => Arc::ptr_eq(&one, &other),
+                _ => true,
+            }
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -27,6 +27,7 @@ use crate::outcome::{Accepted, Refusal, Refused, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
 use crate::requests::Requests;
+use crate::retrier::RetryGate;
 use crate::schedule::{Agenda, Scheduled, Scheduler, Schedules};
 use crate::status::{EngineStatus, KindStatus, State, StoreStatus};
 use crate::workers::Workers;
@@ -185,6 +186,7 @@ impl EngineBuilder {
             enforce_checks: self.enforce_checks,
             redact: self.redact,
             faults: self.faults,
+            retry_gate: RetryGate::default(),
             stop: stop.clone(),
             tasks: tasks.clone(),
             retiring: TaskTracker::new(),

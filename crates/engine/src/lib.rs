@@ -33,6 +33,7 @@ mod registry;
 mod rehearsal;
 mod reload;
 mod requests;
+mod retrier;
 mod runaways;
 mod schedule;
 mod status;

@@ -38,6 +38,8 @@ pub(crate) enum Aim<'a> {
     Before { at_first: &'a AtFirst, upto: RevisionNumber, retry: bool },
     /// What a rehearsal came to.
     Rehearsed(&'a Rehearsal),
+    /// Nothing of the log: what is served, with components that were prepared beside it.
+    Nothing,
     /// An edit that is not in the log yet.
     Edit(&'a Edit),
 }
@@ -118,6 +120,7 @@ pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Resu
         Aim::At(revision) => load_at(store, state, revision).await,
         Aim::Before { at_first, upto, retry } => load_before(store, state, at_first, upto, retry).await,
         Aim::Rehearsed(rehearsal) => load_rehearsed(store, state, rehearsal).await,
+        Aim::Nothing => Ok(Loaded::new(state.newest_served(), None, Vec::new())),
         Aim::Edit(edit) => load_edit(store, state, edit).await,
     }
 }

@@ -1,5 +1,7 @@
 //! A reload under way: where it is, how long each phase took, and what it leaves behind.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use midflight_core::{Outcome, Phase, PhaseTime, Status, StatusEvent, Trigger, next_status};
 use tokio::time::Instant;
@@ -36,6 +38,11 @@ impl Machine {
 
     pub(crate) fn phases(&self) -> &[PhaseTime] {
         &self.phases
+    }
+
+    /// How long this replica has computed: all phases that have ended, but for reading the log.
+    pub(crate) fn computed(&self) -> Duration {
+        self.phases.iter().filter(|time| time.phase != Phase::Load).map(|time| time.took).sum()
     }
 
     /// Goes on as `event` says, keeping the time of the phase that it ends.

@@ -88,6 +88,13 @@ pub(crate) async fn prepare(
     Tried { parts: fatal.or(parts), times }
 }
 
+impl Default for Tried {
+    /// Nothing was to be prepared.
+    fn default() -> Self {
+        Self { parts: Ok(PreparedParts::default()), times: Vec::new() }
+    }
+}
+
 /// Groups components that share something exclusive, each group in order.
 fn lanes(components: &[Arc<dyn Component>]) -> Vec<Vec<usize>> {
     let mut lanes: Vec<Vec<usize>> = Vec::new();

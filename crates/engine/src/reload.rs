@@ -21,7 +21,7 @@ use crate::keeper::Says;
 use crate::load::{Aim, LoadError, Loaded, Origins, load};
 use crate::machine::Machine;
 use crate::outcome::{Accepted, Refusal, Refused};
-use crate::parts::{self, CommittedParts, PreparedParts};
+use crate::parts::{self, CommittedParts, PreparedParts, Tried};
 use crate::planner::{Planning, Target, plan};
 use crate::rehearsal::Rehearsal;
 use crate::status::{LastRefused, State};
@@ -37,7 +37,7 @@ pub(crate) struct Ended {
     pub(crate) event: Option<Arc<ReloadEvent>>,
     /// None for a dry run, and for one that has to begin again.
     pub(crate) outcome: Option<Outcome>,
-    /// How long it took; nothing for what has no outcome.
+    /// How long it computed, without the time in which the log was read; nothing for what has no outcome.
     pub(crate) took: Duration,
     pub(crate) refusal: Option<Refusal>,
     /// The log moved under it: follow, and try again.
@@ -125,6 +125,8 @@ pub(crate) struct Reload<'a> {
     looks: bool,
     /// What it is tried on instead of what is served.
     rehearsal: Option<&'a mut Rehearsal>,
+    /// Components that were prepared before.
+    tried: Option<Tried>,
     workers: &'a Workers,
     /// Cancels it, short of the point of no return.
     stop: CancellationToken,
@@ -154,9 +156,15 @@ impl<'a> Reload<'a> {
             dry_run: false,
             is_edit: matches!(aim, Aim::Edit(_)),
             rehearsal: None,
+            tried: None,
             workers: &core.workers,
             stop: core.stop.clone(),
         }
+    }
+
+    /// One for which these components were prepared already.
+    pub(crate) fn with_components(self, tried: Tried) -> Self {
+        Self { tried: Some(tried), ..self }
     }
 
     /// One that ends short of the point of no return, and is kept in the rehearsal.
@@ -222,7 +230,7 @@ impl<'a> Reload<'a> {
         }
         if !self.dry_run {
             ended.outcome = Some(self.machine.outcome());
-            ended.took = self.machine.started.elapsed();
+            ended.took = self.machine.computed();
             if self.rehearsal.is_none() {
                 self.tell(state, from, was_away, &mut ended);
             }
@@ -243,7 +251,7 @@ impl<'a> Reload<'a> {
         state.position = state.position.max(ready.position);
         release(state, ended);
         ended.outcome = Some(Outcome::Success);
-        ended.took = self.machine.started.elapsed();
+        ended.took = self.machine.computed();
         if let Some(rehearsal) = &mut self.rehearsal {
             rehearsal.keep(ready.world, std::mem::take(&mut ended.says), ended.anew);
         }
@@ -262,7 +270,7 @@ impl<'a> Reload<'a> {
         let allowance =
             Allowance { deadline, bytes_max: core.limits.compile_bytes_max, stop: self.stop.clone() };
         let stale = if self.looks { self.stale(&allowance).await? } else { Vec::new() };
-        ended.with_besides = self.looks && !(stale.is_empty() && state.behind.is_empty());
+        ended.with_besides = !stale.is_empty() || (self.tries_behind() && !state.behind.is_empty());
         let loaded = self.load(state, aim, deadline, ended).await?;
         ended.origins = Arc::clone(&loaded.origins);
         let Loaded { to, position, wanted, anew, retried, edit, .. } = loaded;
@@ -283,8 +291,9 @@ impl<'a> Reload<'a> {
 
         self.next_phase(Phase::Diff)?;
         let served = self.served();
-        let nobody = BTreeSet::new();
-        let behind = if self.looks { &state.behind } else { &nobody };
+        let prepared =
+            self.tried.iter().flat_map(|tried| &tried.times).map(|time| time.name.clone()).collect();
+        let behind = if self.tries_behind() { &state.behind } else { &prepared };
         let plan = self.plan(&served, to, &valid, anew, diff, Besides { behind, stale: &stale });
         keep_planned(&mut valid, &plan, anew);
         if core.keeper.is_some() || self.rehearsal.is_some() {
@@ -311,7 +320,14 @@ impl<'a> Reload<'a> {
         // rehearsed is prepared once, when it is served.
         let is_tried = !self.dry_run && self.rehearsal.is_none();
         let concerned = if is_tried { core.components_of(&plan) } else { Vec::new() };
-        let tried = parts::prepare(&concerned, &served, &world, deadline, &self.stop).await;
+        let tried = match self.tried.take() {
+            Some(tried) => tried,
+            None if concerned.is_empty() => Tried::default(),
+            None => {
+                let _gate = core.retry_gate.interrupt().await;
+                parts::prepare(&concerned, &served, &world, deadline, &self.stop).await
+            }
+        };
         ended.components = tried.times;
         let parts = tried.parts?;
         let compiles = plan.steps.iter().any(|step| matches!(step, Step::Compile { .. } | Step::Append));
@@ -378,6 +394,11 @@ impl<'a> Reload<'a> {
         core.let_go(old);
         self.machine.step(StatusEvent::Finished);
         Ok(())
+    }
+
+    /// Whether components that are behind are tried too. What nobody asked for leaves that to the retries beside the reloads.
+    fn tries_behind(&self) -> bool {
+        self.looks && self.machine.trigger != Trigger::Periodic
     }
 
     /// The kinds whose snapshot is of something that is different now.

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, Outcome, Owner, Phase, Precondition, RevisionNumber, Step, Trigger};
 use midflight_engine::testing::{fail_every_step, try_component, try_kind};
-use midflight_engine::{Criticality, Engine, Faults, Kind, Refusal};
+use midflight_engine::{Criticality, Engine, Faults, Kind, Limits, Refusal};
 use midflight_live::WorldBuilder;
 use midflight_store::{MemoryStore, Store};
 use pool::{Pool, PoolState};
@@ -358,6 +358,38 @@ async fn a_component_without_a_change_is_asked_at_the_start_and_one_that_was_lef
     assert_eq!(states(&replaced[0]), ["pool replaced"]);
     assert_eq!((behind(&bench), tried.in_use.load(Ordering::Relaxed)), (Vec::<String>::new(), 1));
     assert_eq!(look().await.unwrap().outcome, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn a_component_that_hangs_while_it_is_tried_again_holds_up_no_edit() {
+    let state = Arc::new(PoolState::default());
+    let given = Arc::clone(&state);
+    state.refuse.store(true, Ordering::Relaxed);
+    let bench = Bench::with(MemoryStore::new(), move |builder, slot| {
+        let criticality = Criticality::BestEffort;
+        let exclusive = vec!["port".to_owned()];
+        builder.component(Pool { criticality, exclusive, ..Pool::new(slot, &given) });
+        builder.limits(Limits { reload_ms_max: 3_600_000, ..Limits::default() });
+    })
+    .await;
+    state.hang.store(true, Ordering::Relaxed);
+    let edits = async {
+        state.hangs.notified().await;
+        for n in 0..100 {
+            bench.engine.apply(edit([put("other", &n.to_string())])).await.unwrap();
+        }
+        // An edit that concerns it takes its turn, and what hangs is released.
+        state.hang.store(false, Ordering::Relaxed);
+        bench.engine.apply(edit([put("pool/a", "1")])).await.unwrap();
+        assert_eq!(state.open.load(Ordering::Relaxed), 0, "neither attempt is in use");
+        state.refuse.store(false, Ordering::Relaxed);
+        let mut events = bench.engine.history().listen();
+        while !bench.engine.status().behind.is_empty() {
+            events.recv().await.unwrap();
+        }
+    };
+    tokio::time::timeout(midflight_testkit::DEADLINE, edits).await.unwrap();
+    assert_eq!(state.in_use.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

@@ -17,6 +17,10 @@ pub struct PoolState {
     pub in_use: AtomicU64,
     pub open: AtomicU64,
     pub refuse: AtomicBool,
+    /// Set while preparing is not to end.
+    pub hang: AtomicBool,
+    /// Notified when preparing hangs.
+    pub hangs: tokio::sync::Notify,
     pub unwell: AtomicBool,
     pub log: Mutex<Vec<String>>,
 }
@@ -70,6 +74,10 @@ impl Component for Pool {
         let size = new.get::<WordMap>(self.slot).map_or(0, |words| words.len() as u64);
         let opened = Opened::new(Arc::clone(&self.state), size);
         tokio::task::yield_now().await;
+        if self.state.hang.load(Ordering::Relaxed) {
+            self.state.hangs.notify_one();
+            std::future::pending::<()>().await;
+        }
         if self.state.refuse.load(Ordering::Relaxed) {
             return Err(Problem::new("no_answer", Pointer::root(), "the server does not answer").into());
         }
