@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use midflight_config::OperatorContents;
-use midflight_core::{Change, Digest, DocumentId, Edit, Owner, Pointer, Problems, Trigger};
+use midflight_core::{Change, Digest, DocumentId, Edit, Owner, Pointer, Problems, Trigger, cut_reason};
 use midflight_source::{ConfigText, FileProblem, parse_config};
 use serde_json::Value;
 
@@ -69,7 +69,7 @@ impl ConfigFile {
         change.body = Some(Arc::clone(text.body()));
         Edit {
             author: by.to_owned(),
-            reason: format!("as {} says", self.path.display()),
+            reason: cut_reason(format!("as {} says", self.path.display())),
             trigger,
             owner: Some(self.owner()),
             // The file is what its operator points at, so it may take back what was changed past it.

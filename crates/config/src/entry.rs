@@ -17,6 +17,8 @@ use crate::tree::{Origins, leaves};
 #[derive(Clone)]
 pub struct Entry {
     pub(crate) document: Option<Arc<Value>>,
+    /// The digest of the document, computed once: lists tell it of every config.
+    pub(crate) digest: Option<Digest>,
     /// With references as they are written, and secrets of other layers hidden.
     pub(crate) shown: Value,
     /// With what references give. It is never shown.
@@ -40,7 +42,7 @@ impl Entry {
     /// The digest of what the document says.
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {
-        self.document.as_deref().map(Digest::of_body)
+        self.digest
     }
 
     /// The value in effect: references as they are written, secrets that were given in another way as `***`.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
-use midflight_core::{Pointer, Problem, Problems, hint};
+use midflight_core::{Digest, Pointer, Problem, Problems, hint};
 use midflight_engine::Work;
 use serde_json::{Map, Value};
 
@@ -146,9 +146,10 @@ pub(crate) fn build_without(document: &Arc<Value>) -> Entry {
 
 fn entry(document: &Arc<Value>, draft: Draft, shown: Value, keys: &Arc<Keys>) -> Entry {
     let Draft { value: used, origins, masked, given, .. } = draft;
+    let digest = Some(Digest::of_body(document));
     let document = Some(Arc::clone(document));
     let (keys, writer) = (Arc::clone(keys), Writer::Log);
-    Entry { document, shown, used, origins, masked, given, writer, keys, typed: None }
+    Entry { document, digest, shown, used, origins, masked, given, writer, keys, typed: None }
 }
 
 /// A walk through a schema along its properties.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use midflight_core::{Pointer, Problem, Problems, hint};
+use midflight_core::{Digest, Pointer, Problem, Problems, hint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -274,7 +274,8 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         let Draft { value: used, origins, masked, given, .. } = draft;
         let typed: Arc<dyn Any + Send + Sync> = typed;
         let (document, keys) = (document.cloned(), Arc::new(keys));
-        Ok(Entry { document, shown, used, origins, masked, given, writer, keys, typed: Some(typed) })
+        let digest = document.as_deref().map(Digest::of_body);
+        Ok(Entry { document, digest, shown, used, origins, masked, given, writer, keys, typed: Some(typed) })
     }
 
     /// Which keys of a draft are secrets, before anything in it is resolved. A secret in an option or a map shows only in a

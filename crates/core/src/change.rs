@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::outcome::words;
-use crate::{DocumentId, Head, Owner, RevisionNumber, Trigger};
+use crate::{DocumentId, Head, Owner, Pointer, Problem, Problems, RevisionNumber, Trigger};
 
 words! {
     /// What happens to a document.
@@ -116,6 +116,24 @@ impl Change {
 /// The longest key of an edit, in bytes: a name of a webhook and the longest id of a request, with room.
 pub const KEY_BYTES_MAX: usize = 512;
 
+/// The longest reason of an edit, in bytes. 1,024: it is shown with every revision of a list, and what takes more belongs
+/// into a document.
+pub const REASON_BYTES_MAX: usize = 1024;
+/// The longest author of an edit, in bytes. 256: a name of a token, or of a part of a server with the name of what it reads.
+pub const AUTHOR_BYTES_MAX: usize = 256;
+
+/// A text as a reason: its beginning, if it has more than [`REASON_BYTES_MAX`] bytes. For reasons that a program makes; what a
+/// person writes is refused instead ([`Edit::check_texts`]).
+///
+/// ```
+/// assert_eq!(midflight_core::cut_reason("é".repeat(600)).len(), 1024);
+/// ```
+#[must_use]
+pub fn cut_reason(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(REASON_BYTES_MAX));
+    text
+}
+
 /// Changes that somebody wants made as one revision: all or none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edit {
@@ -137,6 +155,35 @@ pub struct Edit {
     /// Makes it at most one revision, however often and wherever it is asked for: an edit whose key the log has already
     /// changes nothing. 1 to [`KEY_BYTES_MAX`] bytes; none for an edit that counts each time.
     pub key: Option<String>,
+}
+
+impl Edit {
+    /// Whether its author and its reason are as short as they must be.
+    ///
+    /// # Errors
+    /// A problem at `/author` or `/reason`, which names the bound.
+    pub fn check_texts(&self) -> Result<(), Problems> {
+        check_texts(&self.author, &self.reason)
+    }
+}
+
+/// Whether an author and a reason are as short as they must be, of an edit or of what else is kept with both.
+///
+/// # Errors
+/// A problem at `/author` or `/reason`, which names the bound.
+pub fn check_texts(author: &str, reason: &str) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    for (key, text, bytes_max) in [("author", author, AUTHOR_BYTES_MAX), ("reason", reason, REASON_BYTES_MAX)]
+    {
+        let bytes = text.len();
+        if bytes > bytes_max {
+            let message = format!(
+                "{key} has {bytes} bytes and may have {bytes_max} ({key}_bytes_max); write a shorter one"
+            );
+            problems.add(Problem::new("text_too_long", Pointer::root().key(key), message));
+        }
+    }
+    problems.or(())
 }
 
 #[cfg(test)]
@@ -175,5 +222,33 @@ mod tests {
                 Some(part) => assert!(result.unwrap_err().contains(part), "{precondition:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_long_author_and_a_long_reason_are_named_with_their_bounds() {
+        let edit = |author: usize, reason: usize| Edit {
+            author: "a".repeat(author),
+            reason: "é".repeat(reason / 2),
+            trigger: Trigger::Manual,
+            owner: None,
+            take_over: false,
+            computed_at: None,
+            changes: Vec::new(),
+            key: None,
+        };
+        assert_eq!(edit(AUTHOR_BYTES_MAX, REASON_BYTES_MAX).check_texts(), Ok(()));
+        let problems = edit(AUTHOR_BYTES_MAX + 1, REASON_BYTES_MAX + 2).check_texts().unwrap_err();
+        let told: Vec<_> =
+            problems.iter().map(|problem| (problem.path.as_str(), &*problem.message)).collect();
+        assert_eq!(
+            told,
+            [
+                ("/author", "author has 257 bytes and may have 256 (author_bytes_max); write a shorter one"),
+                (
+                    "/reason",
+                    "reason has 1026 bytes and may have 1024 (reason_bytes_max); write a shorter one"
+                ),
+            ]
+        );
     }
 }

@@ -24,7 +24,10 @@ mod suggest;
 
 pub use body::{BODY_DEPTH_MAX, check_body};
 pub use chain::{LogHead, LogId, ParseLogIdError, RevisionHasher};
-pub use change::{Change, Edit, KEY_BYTES_MAX, Op, Precondition, PreconditionFailed};
+pub use change::{
+    AUTHOR_BYTES_MAX, Change, Edit, KEY_BYTES_MAX, Op, Precondition, PreconditionFailed, REASON_BYTES_MAX,
+    check_texts, cut_reason,
+};
 pub use diff::{Diff, DocumentDiff, Effect};
 pub use digest::{Digest, ParseDigestError, canonical_json};
 pub use document::{Document, Head, Owner};

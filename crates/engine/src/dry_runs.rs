@@ -31,22 +31,22 @@ pub(crate) struct Validations {
     /// None once the engine has stopped.
     waiting: Mutex<Option<Vec<ValidateReply>>>,
     asked: Notify,
-}
-
-impl Default for Validations {
-    fn default() -> Self {
-        Self { waiting: Mutex::new(Some(Vec::new())), asked: Notify::new() }
-    }
+    waiting_max: usize,
 }
 
 impl Validations {
-    /// Adds a caller, unless `waiting_max` wait already; those that are gone do not count.
-    pub(crate) fn ask(&self, reply: ValidateReply, waiting_max: usize) -> Result<(), Refusal> {
+    /// None yet, and at most `waiting_max` at a time.
+    pub(crate) fn new(waiting_max: usize) -> Self {
+        Self { waiting: Mutex::new(Some(Vec::new())), asked: Notify::new(), waiting_max }
+    }
+
+    /// Adds a caller, unless as many wait as may; those that are gone do not count.
+    pub(crate) fn ask(&self, reply: ValidateReply) -> Result<(), Refusal> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = waiting.as_mut().ok_or(Refusal::Stopping)?;
         waiting.retain(|reply| !reply.is_closed());
-        if waiting.len() >= waiting_max {
-            return Err(Refusal::Busy { queue_max: waiting_max });
+        if waiting.len() >= self.waiting_max {
+            return Err(Refusal::Busy { queue_max: self.waiting_max, bound: "validations_max" });
         }
         waiting.push(reply);
         self.asked.notify_one();

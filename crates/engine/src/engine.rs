@@ -366,19 +366,22 @@ impl Engine {
     /// go back by that. The reload event names who asked and why; if nothing of the log can be served, all stays as it was.
     ///
     /// # Errors
-    /// [`Refusal::Busy`] or [`Refusal::Stopping`]; how it ended is in its event.
+    /// [`Refusal::Invalid`] for a reason that is too long, [`Refusal::Busy`] or [`Refusal::Stopping`]; how it ended is in its
+    /// event.
     pub async fn adopt_log(&self, by: &str, reason: &str) -> Result<Arc<ReloadEvent>, Refusal> {
+        midflight_core::check_texts(by, reason).map_err(Refusal::Invalid)?;
         self.requests.adopt(&format!("{by}: {reason}")).await
     }
 
     /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload with `anew`
     /// does, and drops it: nothing that is served changes. All who ask while one waits its turn get its answer, and it ends
-    /// when they all are gone. Cost: compiles everything, beside reloads and edits.
+    /// when they all are gone. `by` is the caller, who may wait for a few at a time. Cost: compiles everything, beside reloads
+    /// and edits.
     ///
     /// # Errors
-    /// [`Refusal::Busy`], [`Refusal::Stopping`], or [`Refusal::Store`]. What does not hold is no error but the answer.
-    pub async fn validate(&self) -> Result<Validated, Refusal> {
-        self.requests.validate().await
+    /// [`Refusal::Busy`], [`Refusal::CallerBusy`], [`Refusal::Stopping`], or [`Refusal::Store`]. What does not hold is no error but the answer.
+    pub async fn validate(&self, by: &str) -> Result<Validated, Refusal> {
+        self.requests.validate(by).await
     }
 
     /// What is served, to keep.

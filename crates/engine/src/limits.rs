@@ -21,6 +21,10 @@ pub struct Limits {
     pub dry_runs_max: usize,
     /// How many of these may be one caller's. 8.
     pub dry_runs_per_caller_max: usize,
+    /// How many callers may wait for a validation. 256: all who wait when one begins get its answer.
+    pub validations_max: usize,
+    /// How many of these may be one caller's. 8.
+    pub validations_per_caller_max: usize,
     /// How many reload events are kept. 10,000.
     pub history_max: usize,
     /// How many threads may be lost to work of one kind that never ends before no more work of that kind is taken. 4.
@@ -40,6 +44,8 @@ impl Default for Limits {
             queue_per_caller_max: 256,
             dry_runs_max: 64,
             dry_runs_per_caller_max: 8,
+            validations_max: 256,
+            validations_per_caller_max: 8,
             history_max: 10_000,
             runaways_max: 4,
             changes_told_max: 1000,

@@ -39,16 +39,20 @@ pub enum Refusal {
     #[error("the edit was taken back: {0}")]
     RolledBack(Problems),
     /// Too much is waiting: come back later.
-    #[error("{queue_max} edits and reloads are waiting; try again in a moment")]
+    #[error("{queue_max} requests are waiting ({bound}); try again in a moment")]
     Busy {
         /// How many may wait.
         queue_max: usize,
+        /// The name of that bound, as `queue_max` or `dry_runs_max`.
+        bound: &'static str,
     },
     /// One caller has too much waiting: let it wait for its answers.
-    #[error("{per_caller_max} requests of this caller are waiting; wait for their answers")]
+    #[error("{per_caller_max} requests of this caller are waiting ({bound}); wait for their answers")]
     CallerBusy {
         /// How many of one caller may wait.
         per_caller_max: usize,
+        /// The name of that bound, as `queue_per_caller_max` or `dry_runs_per_caller_max`.
+        bound: &'static str,
     },
     /// The edit was computed from a state of the log that is not the newest any more: compute it again.
     #[error("the edit was computed from revision {computed_at} and the log is at revision {head}; try again")]

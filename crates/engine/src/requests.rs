@@ -17,6 +17,8 @@ use crate::outcome::{Accepted, Refusal, Refused, Validated};
 struct Callers {
     waiting: Mutex<HashMap<String, usize>>,
     per_caller_max: usize,
+    /// The name of that bound.
+    bound: &'static str,
 }
 
 /// One caller's place in a queue, until it is dropped.
@@ -26,11 +28,16 @@ pub(crate) struct Turn {
 }
 
 impl Callers {
+    fn new(per_caller_max: usize, bound: &'static str) -> Arc<Self> {
+        Arc::new(Self { waiting: Mutex::default(), per_caller_max, bound })
+    }
+
     fn take_turn(self: &Arc<Self>, caller: &str) -> Result<Turn, Refusal> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let count = waiting.entry(caller.to_owned()).or_default();
         if *count >= self.per_caller_max {
-            return Err(Refusal::CallerBusy { per_caller_max: self.per_caller_max });
+            let (per_caller_max, bound) = (self.per_caller_max, self.bound);
+            return Err(Refusal::CallerBusy { per_caller_max, bound });
         }
         *count += 1;
         Ok(Turn { callers: Arc::clone(self), caller: caller.to_owned() })
@@ -53,6 +60,8 @@ impl Drop for Turn {
 struct Queue<T> {
     queue: mpsc::Sender<T>,
     queue_max: usize,
+    /// The name of that bound.
+    bound: &'static str,
     callers: Arc<Callers>,
 }
 
@@ -60,26 +69,27 @@ struct Queue<T> {
 struct WeakQueue<T> {
     queue: mpsc::WeakSender<T>,
     queue_max: usize,
+    bound: &'static str,
     callers: Arc<Callers>,
 }
 
 impl<T> Clone for Queue<T> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), queue_max: self.queue_max, callers: Arc::clone(&self.callers) }
+        let Self { queue, queue_max, bound, callers } = self;
+        Self { queue: queue.clone(), queue_max: *queue_max, bound, callers: Arc::clone(callers) }
     }
 }
 
 impl<T> Queue<T> {
-    fn new(queue_max: usize, per_caller_max: usize) -> (Self, mpsc::Receiver<T>) {
+    fn new(queue_max: usize, bound: &'static str, callers: Arc<Callers>) -> (Self, mpsc::Receiver<T>) {
         let (queue, waiting) = mpsc::channel(queue_max);
-        let waiting_by_caller = Mutex::default();
-        let callers = Arc::new(Callers { waiting: waiting_by_caller, per_caller_max });
-        (Self { queue, queue_max, callers }, waiting)
+        (Self { queue, queue_max, bound, callers }, waiting)
     }
 
     fn send(&self, request: T) -> Result<(), Refusal> {
+        let (queue_max, bound) = (self.queue_max, self.bound);
         self.queue.try_send(request).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Refusal::Busy { queue_max: self.queue_max },
+            mpsc::error::TrySendError::Full(_) => Refusal::Busy { queue_max, bound },
             mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
         })
     }
@@ -88,6 +98,7 @@ impl<T> Queue<T> {
         WeakQueue {
             queue: self.queue.downgrade(),
             queue_max: self.queue_max,
+            bound: self.bound,
             callers: Arc::clone(&self.callers),
         }
     }
@@ -96,7 +107,8 @@ impl<T> Queue<T> {
 impl<T> WeakQueue<T> {
     fn upgrade(&self) -> Option<Queue<T>> {
         let queue = self.queue.upgrade()?;
-        Some(Queue { queue, queue_max: self.queue_max, callers: Arc::clone(&self.callers) })
+        let callers = Arc::clone(&self.callers);
+        Some(Queue { queue, queue_max: self.queue_max, bound: self.bound, callers })
     }
 }
 
@@ -106,6 +118,8 @@ pub(crate) struct Requests {
     changes: Queue<Request>,
     dry_runs: Queue<DryRun>,
     validations: Arc<Validations>,
+    /// Those who wait for a validation.
+    validators: Arc<Callers>,
 }
 
 /// The same for a part of the engine itself, which does not keep the coordinator running.
@@ -113,6 +127,7 @@ pub(crate) struct WeakRequests {
     changes: WeakQueue<Request>,
     dry_runs: WeakQueue<DryRun>,
     validations: Arc<Validations>,
+    validators: Arc<Callers>,
 }
 
 /// The other ends of the queues.
@@ -125,12 +140,15 @@ pub(crate) struct Waiting {
 impl Requests {
     /// Empty queues and their other ends.
     pub(crate) fn new(limits: &Limits) -> (Self, Waiting) {
-        let (changes, waiting) = Queue::new(limits.queue_max, limits.queue_per_caller_max);
-        let (dry_runs, waiting_dry_runs) = Queue::new(limits.dry_runs_max, limits.dry_runs_per_caller_max);
-        let validations = Arc::<Validations>::default();
+        let callers = Callers::new(limits.queue_per_caller_max, "queue_per_caller_max");
+        let (changes, waiting) = Queue::new(limits.queue_max, "queue_max", callers);
+        let callers = Callers::new(limits.dry_runs_per_caller_max, "dry_runs_per_caller_max");
+        let (dry_runs, waiting_dry_runs) = Queue::new(limits.dry_runs_max, "dry_runs_max", callers);
+        let validations = Arc::new(Validations::new(limits.validations_max));
+        let validators = Callers::new(limits.validations_per_caller_max, "validations_per_caller_max");
         let ends =
             Waiting { changes: waiting, dry_runs: waiting_dry_runs, validations: Arc::clone(&validations) };
-        (Self { changes, dry_runs, validations }, ends)
+        (Self { changes, dry_runs, validations, validators }, ends)
     }
 
     pub(crate) fn downgrade(&self) -> WeakRequests {
@@ -138,10 +156,12 @@ impl Requests {
             changes: self.changes.downgrade(),
             dry_runs: self.dry_runs.downgrade(),
             validations: Arc::clone(&self.validations),
+            validators: Arc::clone(&self.validators),
         }
     }
 
     pub(crate) async fn edit(&self, edit: Edit, wish: Wish) -> Result<Accepted, Refused> {
+        edit.check_texts().map_err(Refusal::Invalid)?;
         let turn = self.changes.callers.take_turn(&edit.author)?;
         let (reply, done) = oneshot::channel();
         self.changes.send(Request::Edit { edit: Box::new(edit), wish, reply, _turn: turn })?;
@@ -149,6 +169,7 @@ impl Requests {
     }
 
     pub(crate) async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
+        edit.check_texts().map_err(Refusal::Invalid)?;
         let turn = self.dry_runs.callers.take_turn(&edit.author)?;
         let (reply, done) = oneshot::channel();
         self.dry_runs.send(DryRun { edit: Box::new(edit), reply, _turn: turn })?;
@@ -174,9 +195,10 @@ impl Requests {
         done.await.map_err(|_| Refusal::Stopping)
     }
 
-    pub(crate) async fn validate(&self) -> Result<Validated, Refusal> {
+    pub(crate) async fn validate(&self, by: &str) -> Result<Validated, Refusal> {
+        let _turn = self.validators.take_turn(by)?;
         let (reply, done) = oneshot::channel();
-        self.validations.ask(reply, self.changes.queue_max)?;
+        self.validations.ask(reply)?;
         done.await.map_err(|_| Refusal::Stopping)?
     }
 }
@@ -188,6 +210,7 @@ impl WeakRequests {
             changes: self.changes.upgrade()?,
             dry_runs: self.dry_runs.upgrade()?,
             validations: Arc::clone(&self.validations),
+            validators: Arc::clone(&self.validators),
         })
     }
 }

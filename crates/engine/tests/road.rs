@@ -1,5 +1,7 @@
 //! The road of a change: edits, refusals, dry runs, followers, and what is left behind when any step fails.
 
+#[path = "road/contention.rs"]
+mod contention;
 #[path = "support/pool.rs"]
 mod pool;
 #[path = "road/runaways.rs"]
@@ -267,7 +269,10 @@ async fn reloads_that_wait_are_one_and_a_full_queue_says_so() {
     let many: Vec<_> = (0..64).map(|_| bench.engine.reload(Trigger::Manual, "me", false)).collect();
     let done = futures_util::future::join_all(many).await;
     let ids: std::collections::BTreeSet<_> = done.iter().flatten().map(|event| event.id).collect();
-    let busy = done.iter().filter(|one| matches!(one, Err(Refusal::Busy { queue_max: 8 }))).count();
+    let busy = done
+        .iter()
+        .filter(|one| matches!(one, Err(Refusal::Busy { queue_max: 8, bound: "queue_max" })))
+        .count();
     assert!(ids.len() <= 8 && busy > 0, "{} reloads, {busy} sent away", ids.len());
     assert!(held.await.unwrap().is_err());
 }

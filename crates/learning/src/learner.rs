@@ -191,7 +191,7 @@ impl Learner {
         changes.extend(deletions.iter().cloned());
         let edit = Edit {
             author: AUTHOR.to_owned(),
-            reason: format!("learned from {model}{evicted}"),
+            reason: midflight_core::cut_reason(format!("learned from {model}{evicted}")),
             trigger: Trigger::Learned,
             owner: None,
             take_over: false,

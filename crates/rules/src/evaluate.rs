@@ -22,7 +22,7 @@ pub(crate) struct Evaluator<'s, 'd> {
     memo: Vec<Option<Truth>>,
     /// How many conditions were asked.
     pub(crate) asked: usize,
-    work: &'d Work,
+    pub(crate) work: &'d Work,
     /// What was done since the budget was asked.
     steps: usize,
     /// Why a condition was not asked, and which; then nothing is answered.

@@ -7,13 +7,14 @@ use midflight_engine::Work;
 use serde_json::Value;
 
 use crate::evaluate::Evaluator;
-use crate::limits::{EXECUTE_MS_MAX, SEARCH_MS_MAX};
+use crate::limits::{EXECUTE_MS_MAX, PATTERN_RESULT_BYTES_MAX, SEARCH_MS_MAX};
 use crate::outcome::{Execution, RuleEvaluation, RuleOutcome};
 use crate::request::{ExecuteError, ExecuteRequest};
 use crate::rule::Rule;
 use crate::ruleset::Ruleset;
 use crate::snapshot::RulesSnapshot;
 use crate::status::RuleStatus;
+use crate::template::Unfilled;
 use crate::truth::Truth;
 use midflight_core::JsonType;
 use midflight_core::{clip, nearest};
@@ -21,6 +22,9 @@ use midflight_core::{clip, nearest};
 /// How many steps it is to look a chunk up in the index, and to execute a rule by its tree.
 const STEPS_PER_CHUNK: usize = 4;
 const STEPS_PER_RULE: usize = 8;
+/// What a rule is long in an answer, in bytes, beside its texts: where it matched, and where it is explained.
+const MATCHED_BYTES: usize = 24;
+const EVALUATION_BYTES: usize = 256;
 /// How many ids are compared with one that is unknown.
 const COMPARED_MAX: usize = 10_000;
 
@@ -63,7 +67,7 @@ impl RulesSnapshot {
     }
 
     /// Executes a ruleset on an input within a budget, which is asked before every search of a regular expression and every
-    /// few microseconds. It is past its deadline by one search at most.
+    /// few microseconds. It is past its deadline by one search at most. The answer is taken off its memory as it grows.
     ///
     /// # Errors
     /// As [`RulesSnapshot::execute`]. What did not end in time is no partial answer.
@@ -126,8 +130,11 @@ fn chosen<'s>(ruleset: &'s Ruleset, ids: &[String]) -> Result<Vec<&'s Arc<Rule>>
 }
 
 /// What is answered, as it grows rule by rule.
-struct Tally<'s> {
+struct Tally<'s, 'd> {
     ruleset: &'s Ruleset,
+    work: &'d Work,
+    /// What the action results may still write, in bytes.
+    pattern_left: usize,
     total: f64,
     pattern: String,
     /// How many rules the pattern covers so far.
@@ -135,10 +142,20 @@ struct Tally<'s> {
     matched: Vec<&'s str>,
 }
 
-impl<'s> Tally<'s> {
-    fn new(ruleset: &'s Ruleset) -> Self {
+/// Why a rule that holds is not counted as matched.
+enum NotAdded {
+    /// Its action result cannot be written out, and why.
+    Unwritten(Truth, String),
+    /// The answer is larger than it may be.
+    Stopped(ExecuteError),
+}
+
+impl<'s, 'd> Tally<'s, 'd> {
+    fn new(ruleset: &'s Ruleset, work: &'d Work) -> Result<Self, ExecuteError> {
+        spend(work, ruleset.active, &ruleset.id)?;
         let pattern = String::with_capacity(ruleset.active);
-        Self { ruleset, total: 0.0, pattern, covered: 0, matched: Vec::new() }
+        let pattern_left = PATTERN_RESULT_BYTES_MAX;
+        Ok(Self { ruleset, work, pattern_left, total: 0.0, pattern, covered: 0, matched: Vec::new() })
     }
 
     /// Covers the rules before `position` that did not match.
@@ -154,9 +171,19 @@ impl<'s> Tally<'s> {
     }
 
     /// Counts the rule at `position` as matched, if its action result can be written out.
-    fn add(&mut self, position: usize, rule: &'s Rule, data: &Value) -> Result<(), (Truth, String)> {
+    fn add(&mut self, position: usize, rule: &'s Rule, data: &Value) -> Result<(), NotAdded> {
         self.cover(position);
-        rule.action.fill(data, &mut self.pattern)?;
+        let left = self.pattern_left;
+        let filled = rule.action.fill(data, &mut self.pattern, &mut self.pattern_left);
+        filled.map_err(|unfilled| match unfilled {
+            Unfilled::Value(truth, why) => NotAdded::Unwritten(truth, why),
+            Unfilled::TooLong => NotAdded::Stopped(ExecuteError::PatternResultTooLong {
+                rule: rule.id.to_string(),
+                bytes_max: PATTERN_RESULT_BYTES_MAX,
+            }),
+        })?;
+        let written = left - self.pattern_left + rule.id.len() + MATCHED_BYTES;
+        spend(self.work, written, &rule.id).map_err(NotAdded::Stopped)?;
         self.covered += 1;
         // Kept in the range of a number, so that no answer has an infinite total.
         self.total = (self.total + rule.score()).clamp(f64::MIN, f64::MAX);
@@ -186,13 +213,18 @@ impl<'s> Tally<'s> {
     }
 }
 
+/// Takes what an answer grows by off the memory of its budget. `rule` is the one that it grows by.
+fn spend(work: &Work, bytes: usize, rule: &str) -> Result<(), ExecuteError> {
+    work.spend(bytes as u64).map_err(|why| ExecuteError::TooExpensive { rule: rule.to_owned(), why })
+}
+
 /// Executes all rules through the index.
 fn by_index<'s>(
     ruleset: &'s Ruleset,
     mut evaluator: Evaluator<'s, '_>,
     data: &Value,
 ) -> Result<Execution<'s>, ExecuteError> {
-    let mut tally = Tally::new(ruleset);
+    let mut tally = Tally::new(ruleset, evaluator.work)?;
     let mut start = 0;
     for chunk in &ruleset.chunks {
         let mut last = None;
@@ -212,7 +244,9 @@ fn by_index<'s>(
             }
             last = Some(position);
             // A match whose result cannot be written out counts as none, and `-` covers it.
-            let _written = tally.add(start + position, rule, data);
+            if let Err(NotAdded::Stopped(error)) = tally.add(start + position, rule, data) {
+                return Err(error);
+            }
         }
         start += chunk.rules.len();
         evaluator.step(STEPS_PER_CHUNK);
@@ -230,7 +264,7 @@ fn one_by_one<'s>(
     rules: impl Iterator<Item = &'s Arc<Rule>>,
     request: &ExecuteRequest<'_>,
 ) -> Result<Execution<'s>, ExecuteError> {
-    let mut tally = Tally::new(ruleset);
+    let mut tally = Tally::new(ruleset, evaluator.work)?;
     let mut evaluations = request.explain.then(Vec::new);
     let mut position = 0;
     for rule in rules {
@@ -242,10 +276,12 @@ fn one_by_one<'s>(
         };
         evaluator.step(STEPS_PER_RULE);
         evaluator.is_answered(rule)?;
-        if truth == Truth::True
-            && let Err((reason, words)) = tally.add(position, rule, request.data)
-        {
-            (truth, detail) = (reason, Some(words));
+        if truth == Truth::True {
+            match tally.add(position, rule, request.data) {
+                Ok(()) => {}
+                Err(NotAdded::Unwritten(reason, words)) => (truth, detail) = (reason, Some(words)),
+                Err(NotAdded::Stopped(error)) => return Err(error),
+            }
         }
         position += usize::from(!dropped);
         if let Some(evaluations) = &mut evaluations {
@@ -253,10 +289,19 @@ fn one_by_one<'s>(
                 detail = Some(evaluator.reason(rule, truth));
                 evaluator.is_answered(rule)?;
             }
-            evaluations.push(evaluation(rule, truth, detail));
+            let evaluation = evaluation(rule, truth, detail);
+            spend(evaluator.work, bytes(&evaluation), &rule.id)?;
+            evaluations.push(evaluation);
         }
     }
     Ok(tally.finish(position, evaluator.asked, evaluations))
+}
+
+/// About what an evaluation is long in an answer, in bytes.
+fn bytes(evaluation: &RuleEvaluation<'_>) -> usize {
+    let texts = [Some(evaluation.rule_id), evaluation.rule_name, evaluation.detail.as_deref()];
+    let texts: usize = texts.into_iter().flatten().map(str::len).sum();
+    EVALUATION_BYTES + texts + evaluation.condition.len()
 }
 
 fn evaluation(rule: &Rule, truth: Truth, detail: Option<String>) -> RuleEvaluation<'_> {

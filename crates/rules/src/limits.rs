@@ -8,6 +8,9 @@ pub const CONDITIONS_PER_RULE_MAX: usize = 1_000;
 pub const ATTRIBUTE_BYTES_MAX: usize = 256;
 /// The longest action result, in bytes.
 pub const ACTION_BYTES_MAX: usize = 256;
+/// How many bytes the action results of one execution may write together, beside those of a single character. 1 MiB: as
+/// long as the largest document, and far more than a pattern that is looked up.
+pub const PATTERN_RESULT_BYTES_MAX: usize = 1 << 20;
 /// The longest name, description or tag, in bytes.
 pub const TEXT_BYTES_MAX: usize = midflight_core::TEXT_BYTES_MAX;
 /// The longest regular expression, in bytes.

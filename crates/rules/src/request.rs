@@ -89,13 +89,25 @@ pub enum ExecuteError {
     },
     /// It was not done within its budget.
     #[error(
-        "the execution needs more time than it may have, at the rule {rule:?}; send less at once, or execute fewer rules"
+        "the execution needs more {} than it may have, at the rule {rule:?}; send less at once, or execute fewer rules",
+        needed(.why)
     )]
     TooExpensive {
         /// The rule at which it was interrupted.
         rule: String,
         /// Why.
         why: Interrupted,
+    },
+    /// The action results write too much out of the input.
+    #[error(
+        "the pattern result would have more than {bytes_max} bytes (pattern_result_bytes_max), at the rule {rule:?}; send \
+         shorter texts, or take the attribute out of its action_result"
+    )]
+    PatternResultTooLong {
+        /// The rule.
+        rule: String,
+        /// How long it may be.
+        bytes_max: usize,
     },
     /// The input has no attributes.
     #[error("data is an object, not {found}")]
@@ -107,6 +119,13 @@ pub enum ExecuteError {
 
 fn near(nearest: &Option<String>) -> String {
     nearest.as_ref().map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
+}
+
+fn needed(why: &Interrupted) -> &'static str {
+    match why {
+        Interrupted::Memory => "memory",
+        _ => "time",
+    }
 }
 
 impl ExecuteError {
@@ -121,6 +140,7 @@ impl ExecuteError {
             Self::RuleNotActive { .. } => "rule_not_active",
             Self::DataNotAnObject { .. } => "wrong_type",
             Self::TextTooLong { .. } => "text_too_long",
+            Self::PatternResultTooLong { .. } => "pattern_result_too_long",
             Self::TooExpensive { .. } => "too_expensive",
         }
     }
@@ -136,7 +156,9 @@ impl ExecuteError {
             Self::UnknownRule { position, .. } | Self::RuleNotActive { position, .. } => {
                 root.key("rule_ids").index(*position)
             }
-            Self::DataNotAnObject { .. } | Self::TooExpensive { .. } => root.key("data"),
+            Self::DataNotAnObject { .. } | Self::TooExpensive { .. } | Self::PatternResultTooLong { .. } => {
+                root.key("data")
+            }
             Self::TextTooLong { attribute, .. } => {
                 attribute.split('.').fold(root.key("data"), |place, part| place.key(part))
             }

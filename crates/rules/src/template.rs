@@ -19,6 +19,15 @@ pub(crate) enum Template {
     Filled(Arc<[Part]>),
 }
 
+/// Why a template was not filled. Nothing of it is written then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unfilled {
+    /// A value cannot be written out: [`Truth::Missing`] or [`Truth::WrongType`], and the reason.
+    Value(Truth, String),
+    /// It would be longer than what is left of the bound.
+    TooLong,
+}
+
 /// A piece of a template.
 #[derive(Debug)]
 pub(crate) enum Part {
@@ -51,19 +60,27 @@ impl Template {
         Ok(Self::Filled(parts.into()))
     }
 
-    /// Fills the template.
+    /// Fills the template, and takes what it writes off `bytes_left`. A single character is not counted: it is as long as
+    /// the `-` of a rule that did not match.
     ///
     /// # Errors
-    /// [`Truth::Missing`] or [`Truth::WrongType`] for the first value that cannot be written out, and the reason.
-    pub(crate) fn fill(&self, data: &Value, out: &mut String) -> Result<(), (Truth, String)> {
+    /// [`Unfilled::Value`] for the first value that cannot be written out, [`Unfilled::TooLong`] before anything is written
+    /// that is longer than `bytes_left`.
+    pub(crate) fn fill(
+        &self,
+        data: &Value,
+        out: &mut String,
+        bytes_left: &mut usize,
+    ) -> Result<(), Unfilled> {
         match self {
             Self::Letter(letter) => out.push(*letter),
-            Self::Fixed(text) => out.push_str(text),
+            Self::Fixed(text) => push(text, out, bytes_left)?,
             Self::Filled(parts) => {
-                let start = out.len();
+                let (start, left) = (out.len(), *bytes_left);
                 for part in parts.iter() {
-                    if let Err(reason) = part.fill(data, out) {
+                    if let Err(reason) = part.fill(data, out, bytes_left) {
                         out.truncate(start);
+                        *bytes_left = left;
                         return Err(reason);
                     }
                 }
@@ -71,6 +88,12 @@ impl Template {
         }
         Ok(())
     }
+}
+
+fn push(text: &str, out: &mut String, bytes_left: &mut usize) -> Result<(), Unfilled> {
+    *bytes_left = bytes_left.checked_sub(text.len()).ok_or(Unfilled::TooLong)?;
+    out.push_str(text);
+    Ok(())
 }
 
 fn add_text(parts: &mut Vec<Part>, text: &str) -> Result<(), String> {
@@ -84,28 +107,25 @@ fn add_text(parts: &mut Vec<Part>, text: &str) -> Result<(), String> {
 }
 
 impl Part {
-    fn fill(&self, data: &Value, out: &mut String) -> Result<(), (Truth, String)> {
+    fn fill(&self, data: &Value, out: &mut String, bytes_left: &mut usize) -> Result<(), Unfilled> {
         let path = match self {
-            Self::Text(text) => {
-                out.push_str(text);
-                return Ok(());
-            }
+            Self::Text(text) => return push(text, out, bytes_left),
             Self::Value(path) => path,
         };
         let name = path.as_str();
         match path.find(data) {
             None => {
-                return Err((Truth::Missing, format!("{name}, which action_result writes out, is missing")));
+                let reason = format!("{name}, which action_result writes out, is missing");
+                Err(Unfilled::Value(Truth::Missing, reason))
             }
-            Some(Value::String(text)) => out.push_str(text),
-            Some(value @ (Value::Number(_) | Value::Bool(_))) => out.push_str(&value.to_string()),
+            Some(Value::String(text)) => push(text, out, bytes_left),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => push(&value.to_string(), out, bytes_left),
             Some(value) => {
                 let found = JsonType::of(value).word();
                 let reason = format!("{name} is {found}, which action_result cannot write out");
-                return Err((Truth::WrongType, reason));
+                Err(Unfilled::Value(Truth::WrongType, reason))
             }
         }
-        Ok(())
     }
 }
 
@@ -117,8 +137,11 @@ mod tests {
     fn filled(text: &str) -> Result<String, Truth> {
         let data = json!({"a": {"b": 2.5}, "s": "text", "t": true, "n": null, "l": [1]});
         let mut out = String::from("-");
-        let result = Template::parse(text).unwrap().fill(&data, &mut out);
-        result.map(|()| out).map_err(|(truth, _)| truth)
+        let result = Template::parse(text).unwrap().fill(&data, &mut out, &mut 100);
+        result.map(|()| out).map_err(|unfilled| match unfilled {
+            Unfilled::Value(truth, _) => truth,
+            Unfilled::TooLong => panic!("{text} is too long"),
+        })
     }
 
     #[test]
@@ -129,6 +152,19 @@ mod tests {
         assert_eq!(filled("{{l}}"), Err(Truth::WrongType));
         assert_eq!(filled("{{n}}"), Err(Truth::WrongType));
         assert_eq!(filled("{single}"), Ok("-{single}".to_owned()));
+    }
+
+    #[test]
+    fn a_template_that_is_longer_than_what_is_left_writes_nothing() {
+        let data = json!({"s": "0123456789"});
+        let (mut out, mut left) = (String::from("-"), 25);
+        let mut fill = |text: &str| Template::parse(text).unwrap().fill(&data, &mut out, &mut left);
+        assert_eq!(fill("{{s}},{{s}},{{s}}"), Err(Unfilled::TooLong));
+        assert_eq!(fill("{{s}},{{s}}"), Ok(()));
+        assert_eq!(fill("abcde"), Err(Unfilled::TooLong));
+        assert_eq!(fill("abcd"), Ok(()));
+        assert_eq!(fill("Y"), Ok(()));
+        assert_eq!((out.as_str(), left), ("-0123456789,0123456789abcdY", 0));
     }
 
     #[test]

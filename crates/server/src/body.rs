@@ -1,6 +1,6 @@
 //! Reads request bodies: bounded in size and time, and with the place of whatever is wrong in them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,6 +16,7 @@ use crate::ServerLimits;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::byte_budget::HeldBytes;
+use crate::parsed_size;
 use crate::problem::{ApiError, Code};
 
 /// How much of a body past its bound is read all the same, in bytes.
@@ -36,7 +37,9 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         is_json(&request)?;
         let limits = ServerLimits::from_ref(state);
+        let occupied = request.extensions().get::<BodyBytes>().cloned();
         let bytes = receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
+        weigh(&bytes, &limits, occupied.as_ref()).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -56,11 +59,13 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let typed = is_json(&request);
         let limits = ServerLimits::from_ref(state);
+        let occupied = request.extensions().get::<BodyBytes>().cloned();
         let bytes = receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(None));
         }
         typed?;
+        weigh(&bytes, &limits, occupied.as_ref()).await?;
         parse(&bytes).map(|body| Self(Some(body)))
     }
 }
@@ -98,10 +103,9 @@ impl BodyBytes {
         Self(Arc::new(OfOne { app, caller, held: Mutex::default() }))
     }
 
-    async fn take(&self, bytes: usize) -> Result<(), ApiError> {
-        let more = self.0.app.bodies.take(&self.0.caller, bytes).await?;
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).add(more);
-        Ok(())
+    /// Occupies so many bytes in all: those of the body, and then those of what was parsed too.
+    pub(crate) async fn grow(&self, total: usize) -> Result<(), ApiError> {
+        self.0.app.bodies.grow(&self.0.caller, &self.0.held, total).await
     }
 }
 
@@ -160,7 +164,7 @@ async fn collect(
         if length <= bytes_max {
             // By what came, not by what was announced: a client that sends slowly occupies little.
             if let Some(occupied) = &occupied {
-                occupied.take(data.len()).await.map_err(Uncollected::Busy)?;
+                occupied.grow(length).await.map_err(Uncollected::Busy)?;
             }
             parts.push(data);
         } else {
@@ -178,6 +182,34 @@ async fn collect(
         [only] => Ok(Some(std::mem::take(only))),
         parts => Ok(Some(parts.concat().into())),
     }
+}
+
+/// Occupies what a JSON body needs once it is parsed, before it is.
+///
+/// # Errors
+/// `too_large` for more than `body_parsed_bytes_max`, `busy` when others occupy what it needs.
+pub(crate) async fn weigh(
+    bytes: &Bytes,
+    limits: &ServerLimits,
+    occupied: Option<&BodyBytes>,
+) -> Result<(), ApiError> {
+    let parsed = parsed_size::of_json(bytes);
+    fits_parsed(parsed, limits.body_parsed_bytes_max, "body_parsed_bytes_max")?;
+    match occupied {
+        Some(occupied) => occupied.grow(bytes.len() + parsed).await,
+        None => Ok(()),
+    }
+}
+
+/// Refuses a body that needs more than it may once it is parsed.
+pub(crate) fn fits_parsed(parsed: usize, bytes_max: usize, bound: &str) -> Result<(), ApiError> {
+    if parsed <= bytes_max {
+        return Ok(());
+    }
+    let detail = format!(
+        "the values of the body need about {parsed} bytes of memory and may need {bytes_max} ({bound}); send fewer at once"
+    );
+    Err(ApiError::new(Code::TooLarge, detail))
 }
 
 /// Parses JSON of a known shape. What is wrong is looked up in a second pass, so that what is right costs one.

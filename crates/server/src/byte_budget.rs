@@ -1,7 +1,7 @@
 //! How many bytes requests may occupy together. Callers without a token have one half of them and the others the other, so
 //! that the first cannot keep the second from reading and writing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,14 +50,56 @@ impl ByteBudget {
     /// # Errors
     /// `busy` when others still occupy them then.
     pub(crate) async fn take(&self, caller: &Caller, bytes: usize) -> Result<HeldBytes, ApiError> {
-        let half = match caller {
-            Caller::Anonymous => &self.anonymous,
-            Caller::Known { .. } => &self.known,
-        };
-        let permits = Arc::clone(half).acquire_many_owned(units(bytes).min(self.half));
+        let permits = Arc::clone(self.share(caller)).acquire_many_owned(units(bytes).min(self.half));
         match tokio::time::timeout(WAIT, permits).await {
             Ok(Ok(permit)) => Ok(HeldBytes(Some(permit))),
             Ok(Err(_)) | Err(_) => Err(self.busy()),
+        }
+    }
+
+    /// Occupies so many bytes in all, of which `held` has some already.
+    ///
+    /// # Errors
+    /// `busy`, as [`ByteBudget::take`]; then `held` has what it had.
+    pub(crate) async fn grow(
+        &self,
+        caller: &Caller,
+        held: &Mutex<HeldBytes>,
+        total: usize,
+    ) -> Result<(), ApiError> {
+        let has = held.lock().unwrap_or_else(PoisonError::into_inner).units();
+        // By the units of the sum: many small parts do not each occupy a whole one.
+        let missing = units(total).min(self.half).saturating_sub(has);
+        if missing > 0 {
+            let permits = Arc::clone(self.share(caller)).acquire_many_owned(missing);
+            let Ok(Ok(more)) = tokio::time::timeout(WAIT, permits).await else { return Err(self.busy()) };
+            held.lock().unwrap_or_else(PoisonError::into_inner).add(HeldBytes(Some(more)));
+        }
+        Ok(())
+    }
+
+    /// As [`ByteBudget::grow`], without waiting: for work that must not wait.
+    ///
+    /// # Errors
+    /// `busy` when others occupy what is missing.
+    pub(crate) fn grow_at_once(
+        &self,
+        caller: &Caller,
+        held: &mut HeldBytes,
+        total: usize,
+    ) -> Result<(), ApiError> {
+        let missing = units(total).min(self.half).saturating_sub(held.units());
+        if missing > 0 {
+            let more = Arc::clone(self.share(caller)).try_acquire_many_owned(missing);
+            held.add(HeldBytes(Some(more.map_err(|_| self.busy())?)));
+        }
+        Ok(())
+    }
+
+    fn share(&self, caller: &Caller) -> &Arc<Semaphore> {
+        match caller {
+            Caller::Anonymous => &self.anonymous,
+            Caller::Known { .. } => &self.known,
         }
     }
 
@@ -77,6 +119,18 @@ impl HeldBytes {
             (Some(held), Some(more)) => held.merge(more),
             (none @ None, more) => *none = more,
             (Some(_), None) => {}
+        }
+    }
+
+    fn units(&self) -> u32 {
+        self.0.as_ref().map_or(0, |permit| u32::try_from(permit.num_permits()).unwrap_or(u32::MAX))
+    }
+
+    /// Releases what is more than `bytes`.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        let surplus = self.units().saturating_sub(units(bytes));
+        if let Some(permit) = &mut self.0 {
+            drop(permit.split(surplus as usize));
         }
     }
 
@@ -122,5 +176,25 @@ mod tests {
         assert_eq!(&part[..], b"23");
         drop(part);
         budget.take(&Caller::Anonymous, 8 << 10).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn many_small_parts_occupy_no_more_than_their_sum() {
+        let budget = ByteBudget::new(16 << 10, 0, "test_bytes_max");
+        let held = Mutex::default();
+        for part in 1..=800 {
+            budget.grow(&Caller::Anonymous, &held, 10 * part).await.unwrap();
+        }
+        assert_eq!(held.lock().unwrap().units(), 8);
+        let mut more = HeldBytes::default();
+        assert_eq!(budget.grow_at_once(&Caller::Anonymous, &mut more, 1).unwrap_err().body().code, "busy");
+        held.lock().unwrap().shrink_to(3 << 10);
+        budget.grow_at_once(&Caller::Anonymous, &mut more, 5 << 10).unwrap();
+        assert_eq!((held.lock().unwrap().units(), more.units()), (3, 5));
+        more.shrink_to(0);
+        assert_eq!(more.units(), 0);
+        // More than there is gets all of it.
+        budget.grow(&Caller::Anonymous, &held, 1 << 20).await.unwrap();
+        assert_eq!(held.lock().unwrap().units(), 8);
     }
 }

@@ -7,7 +7,7 @@ use midflight_engine::Work;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::compute::TimeLimit;
+use crate::compute::{Share, TimeLimit};
 use crate::href;
 use crate::wire::DocumentDiffAnswer;
 
@@ -18,6 +18,9 @@ const NODES_MAX: usize = 2_000_000;
 const HERE_BYTES_MAX: usize = 32 << 10;
 /// How long the lines of one document may be compared. What is not done then is shown as removed and added.
 const TEXT_MAX: Duration = Duration::from_millis(200);
+/// How many bytes two versions of a document may have as lines together for a diff as text. 8 MiB: the largest documents with
+/// twice their length for the indents.
+const PRETTY_BYTES_MAX: usize = 8 << 20;
 /// What a diff without patch and text is long, in bytes, beside its name.
 const ENTRY_BYTES: usize = 96;
 
@@ -52,7 +55,7 @@ impl DiffMaker {
         if self.text {
             let (text, is_cut) = unified(diff, left);
             left -= text.len().min(left);
-            answer.text = Some(text);
+            answer.text = Some(text).filter(|text| !text.is_empty());
             if is_cut {
                 mark(&mut answer, diff);
             }
@@ -75,7 +78,10 @@ pub(crate) async fn of_edit(app: &App, diff: &Diff, text: bool) -> Vec<DocumentD
         shared.documents().iter().map(one).collect()
     };
     // The edit is made, and is answered whether or not its diff can be.
-    app.compute.run(limit, job).await.unwrap_or_else(|_| diff.documents().iter().map(marked).collect())
+    app.compute
+        .run(Share::Known, limit, job)
+        .await
+        .unwrap_or_else(|_| diff.documents().iter().map(marked).collect())
 }
 
 /// The diffs of an edit that was refused: only those that cost next to nothing are shown in full.
@@ -161,8 +167,14 @@ fn operation(op: PatchOp) -> Value {
     }
 }
 
-/// The diff as unified text of at most so many bytes, and whether lines at its end are missing.
+/// The diff as unified text of at most so many bytes, and whether lines at its end are missing. Of bodies that are too long
+/// to be written line by line there is none at all.
 fn unified(diff: &DocumentDiff, bytes_max: usize) -> (String, bool) {
+    let mut left = PRETTY_BYTES_MAX;
+    let bodies = [&diff.old, &diff.new].into_iter().flatten();
+    if !bodies.into_iter().all(|body| take_pretty(body, &mut left)) {
+        return (String::new(), true);
+    }
     let pretty = |body: Option<&Value>| body.map_or_else(String::new, |body| format!("{body:#}\n"));
     let (old, new) = (pretty(diff.old.as_deref()), pretty(diff.new.as_deref()));
     let id = diff.id.to_string();
@@ -175,6 +187,56 @@ fn unified(diff: &DocumentDiff, bytes_max: usize) -> (String, bool) {
     let end = text.get(..end).and_then(|kept| kept.rfind('\n')).map_or(0, |line| line + 1);
     text.truncate(end);
     (text, true)
+}
+
+/// Takes what a body is long when it is written line by line off `left`; false when it is longer.
+fn take_pretty(body: &Value, left: &mut usize) -> bool {
+    let bytes = pretty_bytes(body, *left);
+    *left = left.saturating_sub(bytes);
+    *left > 0
+}
+
+/// How long a value is with a line for each member and item, as JSON, or as YAML with a line for each line of a text; in
+/// bytes, counted up to `max`. It may be far longer than the value: each line is indented by two for each level. Texts are
+/// counted with all that may have to be escaped.
+pub(crate) fn pretty_bytes(value: &Value, max: usize) -> usize {
+    let text = |text: &str, depth: usize| {
+        let escaped = |byte: u8| match byte {
+            b'"' | b'\\' => 2,
+            b'\n' => 2 * depth + 4,
+            0..=0x1f => 6,
+            _ => 1,
+        };
+        2 + text.bytes().map(escaped).sum::<usize>()
+    };
+    let mut bytes = 0_usize;
+    let mut todo = vec![(value, 0_usize)];
+    while let Some((value, depth)) = todo.pop() {
+        let (lines, keys) = match value {
+            Value::Array(items) => {
+                todo.extend(items.iter().map(|item| (item, depth + 1)));
+                (items.len(), 0)
+            }
+            Value::Object(members) => {
+                todo.extend(members.values().map(|value| (value, depth + 1)));
+                (members.len(), members.keys().map(|key| text(key, depth) + 2).sum())
+            }
+            Value::String(value) => {
+                bytes += text(value, depth);
+                continue;
+            }
+            leaf => {
+                bytes += json_bytes(leaf, usize::MAX);
+                continue;
+            }
+        };
+        // The brackets; each line with its indent, comma and end; and the last bracket's indent.
+        bytes += 2 + keys + lines * (2 * depth + 4) + 2 * depth;
+        if bytes > max {
+            break;
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -198,6 +260,33 @@ mod tests {
         let mut maker = DiffMaker::new(8000, false);
         assert!(!maker.make(&long).truncated);
         assert!(maker.try_make(&long).is_none(), "the first took most of the bytes");
+    }
+
+    #[test]
+    fn a_text_that_would_be_far_longer_than_the_documents_is_left_out() {
+        let nested = |number: u32| {
+            let items = Value::from(vec![number; 100_000]);
+            (0..60).fold(items, |value, _| json!([value]))
+        };
+        let (old, new) = (nested(0), nested(1));
+        assert!(json_bytes(&old, usize::MAX) < 1 << 20 && pretty_bytes(&old, usize::MAX) > 11 << 20);
+        assert_eq!(unified(&diff(old.clone(), json!(1)), usize::MAX), (String::new(), true));
+        let answer = DiffMaker::new(1 << 20, true).make(&diff(old, new));
+        assert!(answer.truncated && answer.text.is_none());
+    }
+
+    #[test]
+    fn lengths_are_those_of_what_is_written() {
+        for value in [
+            json!([]),
+            json!({}),
+            json!([[], {}, [1, -2.5, null], "é"]),
+            json!({"a": {"b c": [true, {"d": "x"}]}, "e": []}),
+        ] {
+            let written = format!("{value:#}").len();
+            let bytes = pretty_bytes(&value, usize::MAX);
+            assert!(bytes >= written && bytes <= written + 8 * 4, "{bytes} for {written}: {value}");
+        }
     }
 
     #[test]

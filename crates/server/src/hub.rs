@@ -54,6 +54,9 @@ pub(crate) async fn run(app: App, mut reports: broadcast::Receiver<ReloadReport>
         };
         match report {
             Ok(report) => {
+                if report.event.trigger == Trigger::Adopt && report.event.outcome.is_live() {
+                    app.recent.adopted(report.event.id).await;
+                }
                 app.metrics.reloaded(&report);
                 app.hub.send(events(&app, &report));
             }

@@ -44,6 +44,7 @@ mod metrics;
 mod options;
 mod origin;
 mod params;
+mod parsed_size;
 mod patterns;
 mod place;
 mod problem;

@@ -11,7 +11,7 @@ use crate::byte_budget::HeldBytes;
 use crate::problem::ApiError;
 
 /// Up to this many bytes an answer is short: it is written where it is asked for, and not counted.
-const SHORT_BYTES_MAX: u64 = 64 << 10;
+pub(crate) const SHORT_BYTES_MAX: usize = 64 << 10;
 
 /// Occupies what a page of documents needs while it is made: the texts, and the answer that repeats them.
 pub(crate) async fn room_for_page(app: &App, caller: &Caller) -> Result<HeldBytes, ApiError> {
@@ -23,29 +23,46 @@ pub(crate) async fn room_for_document(app: &App, caller: &Caller) -> Result<Held
     app.answers.take(caller, app.engine.limits().body_bytes_max.saturating_mul(2)).await
 }
 
-/// Writes an answer that has about so many bytes, on another thread when that is long.
-pub(crate) async fn json<T, F>(bytes: u64, make: F) -> Result<Response, ApiError>
+/// Says that what an answer occupies is counted already.
+#[derive(Debug, Clone, Copy)]
+struct Counted;
+
+/// Writes an answer that has about so many bytes, on another thread when that is long. `room` is what was occupied to make
+/// it; the answer keeps of it what it is long, until its last byte is sent.
+pub(crate) async fn json<T, F>(bytes: u64, room: HeldBytes, make: F) -> Result<Response, ApiError>
 where
     T: Serialize,
     F: FnOnce() -> T + Send + 'static,
 {
     let write = move || serde_json::to_vec(&make());
-    let written = match bytes > SHORT_BYTES_MAX {
+    let written = match bytes > SHORT_BYTES_MAX as u64 {
         true => tokio::task::spawn_blocking(write).await.map_err(|error| ApiError::internal(&error))?,
         false => write(),
     };
     let written = written.map_err(|error| ApiError::internal(&error))?;
+    Ok(of_written(written, room))
+}
+
+/// An answer of JSON that was written into `room`.
+pub(crate) fn of_written(written: Vec<u8>, mut room: HeldBytes) -> Response {
+    room.shrink_to(written.len());
+    let body = Body::from(room.guard(written.into()));
     let kind = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, kind)], written).into_response())
+    let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
+    response.extensions_mut().insert(Counted);
+    response
 }
 
 /// Counts an answer until its last byte is sent, whoever made it. A read that finds no room is refused; a change was made,
 /// and is answered all the same: such an answer is bounded by itself.
 pub(crate) async fn counted(app: &App, caller: &Caller, method: &Method, response: Response) -> Response {
-    let length = response.body().size_hint().exact();
-    let Some(length) = length.filter(|length| *length > SHORT_BYTES_MAX) else { return response };
+    let length =
+        response.body().size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    let is_counted = response.extensions().get::<Counted>().is_some();
+    let Some(length) = length.filter(|length| *length > SHORT_BYTES_MAX && !is_counted) else {
+        return response;
+    };
     let is_read = *caller == Caller::Anonymous || *method == Method::GET;
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
     let held = match app.answers.take(caller, length).await {
         Err(busy) if is_read => return busy.into_response(),
         held => held.unwrap_or_default(),

@@ -19,10 +19,16 @@ const SHOWN_CHARS: usize = 40;
 pub struct ServerLimits {
     /// The largest body of a request, in bytes. 1 MiB: a request carries what a person edits or an input.
     pub body_bytes_max: usize,
+    /// How many bytes of memory the values of a body may need once it is parsed, in bytes, as estimated before. 32 MiB: 32
+    /// times the largest body. Usual documents and inputs need 3 to 20 times their text, and `{"":0}` over and over 100 times.
+    pub body_parsed_bytes_max: usize,
     /// The largest body of an import, in bytes. 64 MiB: a whole log's worth of documents at once.
     pub import_bytes_max: usize,
-    /// How many bytes the bodies of all requests may have together, in bytes; callers without a token may have half of them.
-    /// 128 MiB: a full import beside many small bodies. An import may always be received.
+    /// The same as `body_parsed_bytes_max` for an import, in bytes. 1 GiB: 16 times the largest import, and what usual documents
+    /// need in YAML.
+    pub import_parsed_bytes_max: usize,
+    /// How many bytes the bodies of all requests may have together, in bytes, as they come and as their values need; callers
+    /// without a token may have half of them. 128 MiB: a full import beside many small bodies. An import may always be received.
     pub bodies_bytes_max: usize,
     /// How many bytes of documents one answer may have, in bytes; lists end there and have a cursor. 4 MiB: several of the
     /// largest documents, or thousands of usual ones.
@@ -50,12 +56,18 @@ pub struct ServerLimits {
     pub execute_ms_max: u64,
     /// How long the patterns may take for a query, in ms. 1,000: they take some microseconds.
     pub classify_ms_max: u64,
+    /// How many bytes the answer of an execution or of a batch may have, in bytes. 16 MiB: a full batch with 1.6 KiB for
+    /// each input.
+    pub execution_bytes_max: usize,
     /// How long a batch may compute, in ms. 10,000: a full batch on a large ruleset takes a few seconds.
     pub batch_ms_max: u64,
     /// How many requests with a long computation may wait for a thread. 256: they are answered within seconds.
     pub compute_queue_max: usize,
     /// How many documents one restore may compare. 10,000.
     pub diff_documents_max: usize,
+    /// How many bytes of memory the bodies may need that one restore compares, in bytes, as estimated. 256 MiB: some ten
+    /// thousand usual documents, before and after.
+    pub restore_bytes_max: usize,
     /// How many bytes the diffs of one answer may have together, in bytes. 256 KiB: more than a person reads. The others are
     /// marked, and link to the versions.
     pub diff_bytes_max: usize,
@@ -71,7 +83,9 @@ impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             body_bytes_max: 1 << 20,
+            body_parsed_bytes_max: 32 << 20,
             import_bytes_max: 64 << 20,
+            import_parsed_bytes_max: 1 << 30,
             bodies_bytes_max: 128 << 20,
             answer_bytes_max: 4 << 20,
             answers_bytes_max: 128 << 20,
@@ -85,9 +99,11 @@ impl Default for ServerLimits {
             batch_items_max: 10_000,
             execute_ms_max: midflight_rules::limits::EXECUTE_MS_MAX,
             classify_ms_max: midflight_patterns::limits::CLASSIFY_MS_MAX,
+            execution_bytes_max: 16 << 20,
             batch_ms_max: 10_000,
             compute_queue_max: 256,
             diff_documents_max: 10_000,
+            restore_bytes_max: 256 << 20,
             diff_bytes_max: 256 << 10,
             diff_ms_max: 2_000,
             wait_ms_max: 60_000,

@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use midflight_core::{KindName, RevisionNumber};
+use midflight_core::{KindName, ReloadId, RevisionNumber};
 use midflight_store::{ListedRevision, RevisionQuery, Store, StoreError};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::wire::{CHANGES_SHOWN_MAX, RevisionAnswer, WatchedRevision};
 
@@ -40,9 +40,13 @@ impl From<&ListedRevision> for Summary {
     }
 }
 
-/// The newest revisions without a gap between them, oldest first.
+/// The newest revisions without a gap between them, oldest first, of the log that is followed.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<VecDeque<Arc<Summary>>>);
+pub(crate) struct Recent {
+    kept: Mutex<VecDeque<Arc<Summary>>>,
+    /// The reload that made this replica follow the log; 0 for the log that it began with.
+    adopted_by: watch::Sender<u64>,
+}
 
 impl Recent {
     /// Some of the revisions after `position`, oldest first, none left out; all up to `served` when those are kept.
@@ -53,7 +57,7 @@ impl Recent {
         served: RevisionNumber,
     ) -> Result<Vec<Arc<Summary>>, StoreError> {
         // Whoever comes while one reads waits, and finds it read.
-        let mut kept = self.0.lock().await;
+        let mut kept = self.kept.lock().await;
         let is_before = kept.front().is_some_and(|first| position.next() < first.number);
         if is_before {
             drop(kept);
@@ -88,9 +92,22 @@ async fn read(store: &dyn Store, position: RevisionNumber) -> Result<Vec<Arc<Sum
 }
 
 impl Recent {
-    /// Forgets all: the log is another one.
-    pub(crate) async fn clear(&self) {
-        self.0.lock().await.clear();
+    /// Changes when another log is followed than now.
+    pub(crate) fn adoptions(&self) -> watch::Receiver<u64> {
+        self.adopted_by.subscribe()
+    }
+
+    /// Forgets all: since that reload the log is another one. Whoever watches the one before is to end.
+    pub(crate) async fn adopted(&self, by: ReloadId) {
+        let mut kept = self.kept.lock().await;
+        let is_news = self.adopted_by.send_if_modified(|known| {
+            let is_news = *known < by.0;
+            *known = by.0.max(*known);
+            is_news
+        });
+        if is_news {
+            kept.clear();
+        }
     }
 }
 
@@ -146,7 +163,7 @@ mod tests {
                 assert_eq!(one.number, position.next());
                 position = one.number;
             }
-            assert!(recent.0.lock().await.len() <= KEPT_MAX);
+            assert!(recent.kept.lock().await.len() <= KEPT_MAX);
         }
     }
 

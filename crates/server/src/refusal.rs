@@ -45,8 +45,7 @@ impl From<Refusal> for ApiError {
             Refusal::Precondition(_) => Self::new(Code::PreconditionFailed, said),
             Refusal::Owned { .. } => Self::new(Code::Owned, format!("{said} (?take_over=true)")),
             Refusal::TooManyDocuments(_) => Self::new(Code::TooManyDocuments, said),
-            Refusal::Busy { .. } => Self::new(Code::Busy, format!("{said} (queue_max)")),
-            Refusal::CallerBusy { .. } => Self::new(Code::Busy, format!("{said} (queue_per_caller_max)")),
+            Refusal::Busy { .. } | Refusal::CallerBusy { .. } => Self::new(Code::Busy, said),
             Refusal::Contended { .. } | Refusal::Stale { .. } => Self::new(Code::Contended, said),
             Refusal::Stopping => Self::new(Code::Stopping, said),
             Refusal::Unknown { revision, why } => {

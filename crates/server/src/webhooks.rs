@@ -14,15 +14,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
-use midflight_core::{RevisionNumber, Trigger};
+use midflight_core::{REASON_BYTES_MAX, RevisionNumber, Trigger, cut_reason};
 use serde_json::json;
 use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::Author;
-use crate::body;
+use crate::body::{self, BodyBytes};
 use crate::config::{WebhookAction, WebhookSettings};
 use crate::log::changes;
 use crate::params::InPath;
@@ -34,6 +35,8 @@ use crate::write::{WriteParams, answer, submit};
 const TOLERANCE_S: i64 = 300;
 /// The longest id of a request, in bytes.
 const ID_BYTES_MAX: usize = 128;
+/// How many signatures one request may have. 10: a sender has two while it exchanges its secret.
+const SIGNATURES_MAX: usize = 10;
 /// How many ids are remembered. They are only needed for as long as their time would be taken.
 const HEARD_MAX: usize = 10_000;
 
@@ -89,6 +92,7 @@ pub(crate) async fn call(
         return Err(ApiError::new(Code::NotFound, format!("the config has no webhook {name:?}")));
     };
     let limits = app.limits;
+    let occupied = request.extensions().get::<BodyBytes>().cloned();
     let bytes =
         body::receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
     let id = verified(&hook, &headers, &bytes, Timestamp::now())?;
@@ -103,7 +107,10 @@ pub(crate) async fn call(
             let status = if report.is_live() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
             (status, Json(report.to_json())).into_response()
         }
-        WebhookAction::Apply => apply(&app, &hook, (&by, &mark), &bytes).await?,
+        WebhookAction::Apply => {
+            body::weigh(&bytes, &limits, occupied.as_ref()).await?;
+            apply(&app, &hook, (&by, &mark), &bytes).await?
+        }
     };
     // Only what was done is not done again: whoever was refused may send it once more.
     if response.status().is_success() {
@@ -134,7 +141,9 @@ async fn apply(
     hook.scope.allows(&changes).map_err(|why| ApiError::new(Code::Forbidden, format!("{by} {why}")))?;
     let reason = match request.reason.as_str() {
         "" => mark.to_owned(),
-        reason => format!("{reason} ({mark})"),
+        // One that is too long by itself is refused; the mark is in the key too.
+        reason if reason.len() > REASON_BYTES_MAX => reason.to_owned(),
+        reason => cut_reason(format!("{reason} ({mark})")),
     };
     let params = WriteParams::default().or_reason(reason);
     let mut edit = params.edit(Author(by.to_owned()), changes);
@@ -168,14 +177,22 @@ fn verified(
     if seconds.abs_diff(now.as_second()) > TOLERANCE_S.unsigned_abs() {
         return Err(refused("webhook-timestamp is more than five minutes off; look at the clocks"));
     }
-    let is_signed = signatures.split(' ').filter_map(|one| one.strip_prefix("v1,")).any(|one| {
-        let Ok(signature) = STANDARD.decode(one) else { return false };
-        let Some(mut mac) = mac(&hook.secret) else { return false };
+    // Before anything is computed: whoever sends this has proved nothing yet.
+    if signatures.split(' ').count() > SIGNATURES_MAX {
+        let detail = format!("webhook-signature takes at most {SIGNATURES_MAX} signatures (signatures_max)");
+        return Err(refused(&detail));
+    }
+    let signed = mac(&hook.secret).map(|mut mac| {
         for part in [id.as_bytes(), b".", sent.as_bytes(), b".", bytes] {
             mac.update(part);
         }
-        // In constant time.
-        mac.verify_slice(&signature).is_ok()
+        mac.finalize().into_bytes()
+    });
+    let is_signed = signed.is_some_and(|signed| {
+        let sent = signatures.split(' ').filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok());
+        // All are compared, each in constant time.
+        let equal = sent.map(|sent| sent.ct_eq(signed.as_slice()));
+        bool::from(equal.fold(Choice::from(0), |any, one| any | one))
     });
     if is_signed {
         Ok(id.to_owned())
@@ -236,6 +253,32 @@ mod tests {
         }
         let none = verified(&good, &HeaderMap::new(), body, Timestamp::UNIX_EPOCH);
         assert!(none.is_err_and(|error| error.body().detail.contains("webhook-id is missing")));
+    }
+
+    #[test]
+    fn a_request_with_more_signatures_than_it_may_have_is_refused() {
+        let hook = WebhookSettings {
+            secret: Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            action: WebhookAction::Reload,
+            scope: WebhookScope::default(),
+        };
+        let check = |others: usize| {
+            let mut headers = HeaderMap::new();
+            let others = "v1,AAAA ".repeat(others);
+            let signatures = format!("{others}v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+            for (name, value) in [
+                ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+                ("webhook-timestamp", "1614265330"),
+                ("webhook-signature", &signatures),
+            ] {
+                headers.insert(name, value.parse().unwrap());
+            }
+            let now = Timestamp::from_second(1_614_265_330).unwrap();
+            let verified = verified(&hook, &headers, br#"{"test": 2432232314}"#, now);
+            verified.map_err(|error| error.body().detail.clone())
+        };
+        assert!(check(SIGNATURES_MAX - 1).is_ok());
+        assert!(check(SIGNATURES_MAX).unwrap_err().contains("signatures_max"));
     }
 
     #[test]

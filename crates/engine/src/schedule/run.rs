@@ -212,7 +212,7 @@ async fn edit(
 fn edit_of(version: &DocumentVersion, changes: Vec<Change>) -> Edit {
     Edit {
         author: version.author.clone(),
-        reason: version.reason.clone(),
+        reason: midflight_core::cut_reason(version.reason.clone()),
         trigger: Trigger::Schedule,
         owner: None,
         take_over: false,

@@ -51,8 +51,14 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
                 while let Ok(Some(chunk)) = response.chunk().await {
                     for event in events.take(&chunk)? {
                         last = event.id.unwrap_or(last);
-                        if event.name == "revision" {
-                            show(output, &event.data)?;
+                        match event.name.as_str() {
+                            "revision" => show(output, &event.data)?,
+                            // The numbers are those of other revisions from here on.
+                            "log_adopted" => {
+                                let message = "the server follows another log from now on; begin again: watch --since 0";
+                                return Err(Failure::failed(message));
+                            }
+                            _ => {}
                         }
                     }
                 }

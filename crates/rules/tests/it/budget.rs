@@ -1,7 +1,9 @@
 //! What an execution may take: the length of texts that are matched, and the budget.
 
-use midflight_engine::Work;
-use midflight_rules::limits::REGEX_INPUT_BYTES_MAX;
+use std::time::{Duration, Instant};
+
+use midflight_engine::{Interrupted, Work};
+use midflight_rules::limits::{PATTERN_RESULT_BYTES_MAX, REGEX_INPUT_BYTES_MAX};
 use midflight_rules::{ExecuteError, ExecuteRequest, RulesSnapshot};
 use serde_json::{Value, json};
 
@@ -47,6 +49,52 @@ fn a_text_that_is_too_long_to_be_matched_is_an_error_that_names_rule_and_attribu
     }
     // The index leaves the rule out, so its text is not looked at.
     assert_eq!(execute(&snapshot, &data(9, 1 << 20), false, &work).as_deref(), Ok("-"));
+}
+
+/// Rules that write `note` out many times.
+fn writing(rules: usize) -> RulesSnapshot {
+    let conditions = json!({"item": condition("note", "not_equal", json!(""))});
+    let rule = json!({"conditions": conditions, "action_result": "{{note}}".repeat(30)});
+    let rules: Vec<_> = (0..rules).map(|n| (format!("r/{n}"), rule.clone())).collect();
+    let mut documents = vec![("r", json!({}))];
+    documents.extend(rules.iter().map(|(name, rule)| (name.as_str(), rule.clone())));
+    snapshot(&documents)
+}
+
+#[test]
+fn a_pattern_result_that_would_be_too_long_is_an_error_that_names_the_rule() {
+    let (snapshot, work) = (writing(4), Work::unbounded());
+    let data = |bytes: usize| json!({"note": "x".repeat(bytes)});
+    // Three rules fit, and the fourth does not.
+    let (fits, too_long) = (PATTERN_RESULT_BYTES_MAX / 120, PATTERN_RESULT_BYTES_MAX / 100);
+    for explain in [false, true] {
+        let written = execute(&snapshot, &data(fits), explain, &work).unwrap();
+        assert_eq!(written.len(), fits * 120);
+        let refused = execute(&snapshot, &data(too_long), explain, &work).unwrap_err();
+        assert_eq!((refused.code(), refused.path().as_str()), ("pattern_result_too_long", "/data"));
+        let told = refused.to_string();
+        assert!(told.contains("\"3\"") && told.contains("pattern_result_bytes_max"), "{told}");
+    }
+}
+
+#[test]
+fn an_answer_is_taken_off_the_memory_of_its_budget() {
+    let snapshot = writing(100);
+    let data = json!({"note": "x".repeat(10)});
+    let deadline = Instant::now() + Duration::from_secs(600);
+    // The action results have 30 KB, and an explanation of each rule some 300 bytes more.
+    for (explain, bytes, fits) in
+        [(false, 29_000, false), (false, 40_000, true), (true, 40_000, false), (true, 90_000, true)]
+    {
+        match execute(&snapshot, &data, explain, &Work::new(deadline, bytes)) {
+            Ok(_) => assert!(fits, "{bytes}"),
+            Err(error) => {
+                assert!(!fits && error.to_string().contains("more memory than it may have"), "{error}");
+                let memory = Interrupted::Memory;
+                assert!(matches!(error, ExecuteError::TooExpensive { why, .. } if why == memory));
+            }
+        }
+    }
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use axum::{Extension, Json};
 use midflight_config::{Entry, KeyDifference, SCHEMAS_FOLDER, differences};
 use midflight_core::{Change, Diff, DocumentId, DocumentName, RevisionNumber, Trigger, json_bytes};
 use midflight_store::{StoreError, StoredDocument};
@@ -15,12 +15,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::part::own_id;
 use crate::app::App;
-use crate::auth::Author;
+use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::compute::TimeLimit;
 use crate::diffs::DiffMaker;
 use crate::log::documents::{absent, put, read};
 use crate::log::stored;
+use crate::long_answer::{json, of_written, room_for_page};
 use crate::merge::{Absent, merge};
 use crate::params::{self, InPath, PageParams, Params, precondition};
 use crate::problem::{ApiError, Code, ProblemBody};
@@ -63,10 +64,11 @@ pub(crate) async fn list_configs(
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn get_config(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(name): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read(&app, &id(&name)?, &headers).await
+    read((&app, &caller), &id(&name)?, &headers).await
 }
 
 /// Puts a config: all of what it says.
@@ -116,13 +118,34 @@ pub(crate) async fn patch_config(
     responses((status = 200, body = EffectiveAnswer), (status = "default", body = ProblemBody)))]
 pub(crate) async fn get_effective(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(name): InPath<String>,
-) -> Result<Json<EffectiveAnswer>, ApiError> {
+) -> Result<Response, ApiError> {
     let id = id(&name)?;
+    if app.configs.load().get(&id.name).is_none() {
+        return Err(absent(&id));
+    }
+    let room = room_for_page(&app, &caller).await?;
+    let limit = TimeLimit { ms_max: app.limits.diff_ms_max, name: "diff_ms_max" };
+    let shared = app.clone();
+    let made = app.compute.run((&caller).into(), limit, move |_| effective(&shared, &name, &id));
+    Ok(of_written(made.await??, room))
+}
+
+/// A config in effect, as JSON of at most `answer_bytes_max`.
+fn effective(app: &App, name: &str, id: &DocumentId) -> Result<Vec<u8>, ApiError> {
     let configs = app.configs.load();
-    let entry = configs.get(&id.name).ok_or_else(|| absent(&id))?;
-    let restart = if id == own_id() { app.reloader.report().restart_required } else { Vec::new() };
-    Ok(Json(EffectiveAnswer::new(&name, entry, &restart, configs.world())))
+    let entry = configs.get(&id.name).ok_or_else(|| absent(id))?;
+    let restart = if *id == own_id() { app.reloader.report().restart_required } else { Vec::new() };
+    let bytes_max = app.limits.answer_bytes_max;
+    let answer = EffectiveAnswer::new(name, entry, &restart, configs.world(), bytes_max).ok_or_else(|| {
+        let detail = format!(
+            "the config in effect has more than {bytes_max} bytes with the paths of its keys (answer_bytes_max); read its \
+             document, or shorten its keys"
+        );
+        ApiError::new(Code::TooLarge, detail)
+    })?;
+    serde_json::to_vec(&answer).map_err(|error| ApiError::internal(&error))
 }
 
 /// Which states of a config to compare.
@@ -145,9 +168,10 @@ pub(crate) struct DiffParams {
     responses((status = 200, body = ConfigDiff), (status = "default", body = ProblemBody)))]
 pub(crate) async fn diff_config(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(name): InPath<String>,
     Params(params): Params<DiffParams>,
-) -> Result<Json<ConfigDiff>, ApiError> {
+) -> Result<Response, ApiError> {
     let id = id(&name)?;
     let store = app.engine.store();
     let revision = match params.revision {
@@ -157,14 +181,20 @@ pub(crate) async fn diff_config(
     let newest = store.document_at(&id, revision).await?.ok_or_else(|| absent(&id))?;
     let against = params.against.unwrap_or(newest.revision.get().saturating_sub(1));
     drop(newest);
+    // For both bodies while they are read and compared, and then for the answer.
+    let room = room_for_page(&app, &caller).await?;
     let old = stored(&app, &id, Some(RevisionNumber::new(against))).await?;
     let new = stored(&app, &id, Some(revision)).await?;
     let entry = app.configs.load().get(&id.name).cloned();
     let maker = DiffMaker::new(app.limits.diff_bytes_max, params.text);
     let limit = TimeLimit { ms_max: app.limits.diff_ms_max, name: "diff_ms_max" };
-    let compared = app.compute.run(limit, move |_| compare(id, old, new, entry.as_ref(), maker));
+    let compared =
+        app.compute.run((&caller).into(), limit, move |_| compare(id, old, new, entry.as_ref(), maker));
     let (changes, unlisted, document) = compared.await??;
-    Ok(Json(ConfigDiff { name, revision: revision.get(), against, changes, unlisted, document }))
+    let revision = revision.get();
+    let bytes = (KEY_CHANGES_BYTES_MAX + app.limits.diff_bytes_max) as u64;
+    let diff = move || ConfigDiff { name, revision, against, changes, unlisted, document };
+    json(bytes, room, diff).await
 }
 
 type Compared = (Vec<KeyChangeAnswer>, usize, Option<DocumentDiffAnswer>);

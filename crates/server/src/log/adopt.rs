@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use midflight_core::Outcome;
+use midflight_core::{Outcome, REASON_BYTES_MAX};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -11,9 +11,6 @@ use crate::auth::Author;
 use crate::body::JsonBody;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::ReloadAnswer;
-
-/// The longest reason, in bytes: it is kept in the reload event.
-const REASON_BYTES_MAX: usize = 1024;
 
 /// Why the log is adopted.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,7 +37,9 @@ pub(super) async fn adopt_log(
         return Err(ApiError::new(Code::InvalidBody, detail));
     }
     let event = app.engine.adopt_log(&author.0, reason).await?;
-    app.recent.clear().await;
+    if event.outcome.is_live() {
+        app.recent.adopted(event.id).await;
+    }
     match event.outcome {
         outcome if outcome.is_live() => Ok(Json(ReloadAnswer::from(&*event))),
         Outcome::LoadFailed => {

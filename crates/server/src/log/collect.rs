@@ -1,9 +1,15 @@
 //! Gathers documents from the log: every one under a prefix, or every one that two revisions differ in.
 
+use std::sync::{Arc, Mutex};
+
 use midflight_core::{Diff, DocumentId, KindName, RevisionNumber};
 use midflight_store::{ChangedQuery, DocumentQuery, StoreError, StoredDocument};
+use serde_json::Value;
 
 use crate::app::App;
+use crate::auth::Caller;
+use crate::byte_budget::HeldBytes;
+use crate::parsed_size;
 use crate::problem::{ApiError, Code};
 
 /// How many documents are read from the store at once.
@@ -72,9 +78,11 @@ pub(super) async fn changed(
     app.engine.store().changed(query).await
 }
 
-/// What differs from the state of the log at `from` to its state at `to`, in documents that `wanted` says yes to.
+/// What differs from the state of the log at `from` to its state at `to`, in documents that `wanted` says yes to. The bodies
+/// need at most `restore_bytes_max` together, and are counted in `held` as they are read.
 pub(super) async fn between(
-    app: &App,
+    (app, caller): (&App, &Caller),
+    held: &Mutex<HeldBytes>,
     from: RevisionNumber,
     to: RevisionNumber,
     wanted: impl Fn(&DocumentId) -> bool,
@@ -98,18 +106,28 @@ pub(super) async fn between(
         }
     }
     let mut documents = Vec::with_capacity(ids.len());
+    let (mut bytes, bytes_max) = (0, app.limits.restore_bytes_max);
     for id in ids {
         let (old, new) = (at(app, &id, from).await?, at(app, &id, to).await?);
+        if old == new {
+            continue;
+        }
+        // By what they need, not by what they are long: that may be a hundred times as much.
+        bytes += [&old, &new].into_iter().flatten().map(|body| parsed_size::of_value(body)).sum::<usize>();
+        if bytes > bytes_max {
+            let detail = format!(
+                "the documents that changed in between need more than {bytes_max} bytes of memory (restore_bytes_max); name a \
+                 kind, a document or a nearer revision"
+            );
+            return Err(ApiError::new(Code::TooLarge, detail));
+        }
+        app.bodies.grow(caller, held, bytes).await?;
         documents.push((id, old, new));
     }
     Ok(Diff::new(documents))
 }
 
-async fn at(
-    app: &App,
-    id: &DocumentId,
-    revision: RevisionNumber,
-) -> Result<Option<std::sync::Arc<serde_json::Value>>, StoreError> {
+async fn at(app: &App, id: &DocumentId, revision: RevisionNumber) -> Result<Option<Arc<Value>>, StoreError> {
     if revision == RevisionNumber::ZERO {
         return Ok(None);
     }

@@ -5,7 +5,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, Precondition};
-use midflight_store::{DocumentQuery, StoredDocument};
+use midflight_store::{DocumentQuery, DocumentVersion, StoredDocument};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -14,7 +14,7 @@ use super::collect::stored;
 use crate::app::App;
 use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
-use crate::long_answer::{json, room_for_page};
+use crate::long_answer::{json, room_for_document, room_for_page};
 use crate::params::{self, InPath, PageParams, Params, etag, precondition};
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{DocumentAnswer, DocumentList, VersionAnswer, VersionList, WriteAnswer};
@@ -56,7 +56,7 @@ pub(super) async fn list_documents(
         bytes_max: Some(app.limits.answer_bytes_max as u64),
         ..DocumentQuery::default()
     };
-    let _room = room_for_page(&app, &caller).await?;
+    let room = room_for_page(&app, &caller).await?;
     let page = app.engine.store().documents(query).await?;
     let known = app.engine.kinds();
     if page.items.is_empty() && !known.iter().any(|known| *known == kind) {
@@ -68,7 +68,7 @@ pub(super) async fn list_documents(
         items: page.items.iter().map(DocumentAnswer::from).collect(),
         next_cursor: page.next.map(|id| id.name.to_string()),
     };
-    json(bytes, list).await
+    json(bytes, room, list).await
 }
 
 /// Reads a document, or its versions when the path ends with `/versions`. A document whose own name ends so is reached
@@ -87,7 +87,7 @@ pub(super) async fn read_document(
             let page = page.map_err(|error| ApiError::new(Code::InvalidParameter, error.body_text()))?;
             list_versions(state, caller, InPath((kind, name.to_owned())), Params(page.0)).await
         }
-        None => get_document(state, InPath((kind, name)), headers).await,
+        None => get_document(state, caller, InPath((kind, name)), headers).await,
     }
 }
 
@@ -99,14 +99,19 @@ pub(super) async fn read_document(
         (status = "default", body = ProblemBody)))]
 pub(super) async fn get_document(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath((kind, name)): InPath<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read(&app, &params::document(&kind, &name)?, &headers).await
+    read((&app, &caller), &params::document(&kind, &name)?, &headers).await
 }
 
 /// The answer that is a document, or 404.
-pub(crate) async fn read(app: &App, id: &DocumentId, headers: &HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn read(
+    (app, caller): (&App, &Caller),
+    id: &DocumentId,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
     if let Some(known) = headers.get(header::IF_NONE_MATCH) {
         let head = app.engine.store().document_head(id).await?;
         let tag = head.filter(|head| !head.deleted).map(|head| etag(head.version));
@@ -114,9 +119,10 @@ pub(crate) async fn read(app: &App, id: &DocumentId, headers: &HeaderMap) -> Res
             return Ok((axum::http::StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
         }
     }
+    let room = room_for_document(app, caller).await?;
     let document = stored(app, id, None).await?.ok_or_else(|| absent(id))?;
     let tag = etag(document.version);
-    let answer = json(document.bytes(), move || DocumentAnswer::from(&document)).await?;
+    let answer = json(document.bytes(), room, move || DocumentAnswer::from(&document)).await?;
     Ok(([(header::ETAG, tag)], answer).into_response())
 }
 
@@ -140,17 +146,18 @@ pub(super) async fn list_versions(
     let before = page.number()?;
     let bytes_max = Some(app.limits.answer_bytes_max as u64);
     let limit = page.limit()?;
-    let _room = room_for_page(&app, &caller).await?;
+    let room = room_for_page(&app, &caller).await?;
     let versions = app.engine.store().versions(&id, before, limit, bytes_max).await?;
     if versions.items.is_empty() && before.is_none() {
         return Err(absent(&id));
     }
-    let bytes = versions.items.iter().map(|version| version.document.bytes()).sum();
+    let long = |version: &DocumentVersion| version.author.len() + version.reason.len();
+    let bytes = versions.items.iter().map(|version| version.document.bytes() + long(version) as u64).sum();
     let list = move || VersionList {
         items: versions.items.iter().map(VersionAnswer::from).collect(),
         next_cursor: versions.next.map(|version| version.to_string()),
     };
-    json(bytes, list).await
+    json(bytes, room, list).await
 }
 
 /// Puts a document: creates it (201), changes it, or finds it unchanged (200).

@@ -1,8 +1,10 @@
 //! Revisions: list, read, compare, and bring a state back.
 
+use std::sync::Mutex;
+
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use axum::{Extension, Json};
 use midflight_core::{Change, DocumentId, DocumentName, Edit, Precondition, RevisionNumber, Trigger};
 use midflight_engine::SCHEDULES;
 use midflight_store::{DocumentQuery, ListedRevision, RevisionQuery, StoreError, StoredDocument};
@@ -44,19 +46,31 @@ pub(super) struct ListParams {
     responses((status = 200, body = RevisionList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_revisions(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     Params(list): Params<ListParams>,
-) -> Result<Json<RevisionList>, ApiError> {
+) -> Result<Response, ApiError> {
     let query = RevisionQuery {
         kind: params::kind(list.kind.as_deref())?,
         before: params::number_cursor(list.cursor.as_deref())?.map(RevisionNumber::new),
         limit: params::limit(list.limit)?,
         changes_max: Some(CHANGES_LISTED_MAX),
     };
+    let room = room_for_page(&app, &caller).await?;
     let page = app.engine.store().revisions(query).await?;
-    Ok(Json(RevisionList {
+    let bytes = page.items.iter().map(listed_bytes).sum();
+    let list = move || RevisionList {
         items: page.items.iter().map(RevisionAnswer::from).collect(),
         next_cursor: page.next.map(|number| number.to_string()),
-    }))
+    };
+    json(bytes, room, list).await
+}
+
+/// About what a revision is long in a list, in bytes.
+fn listed_bytes(listed: &ListedRevision) -> u64 {
+    const ENTRY_BYTES: usize = 256;
+    let revision = &listed.revision;
+    let changes = revision.changes.iter().map(|change| change.id.name.as_str().len() + ENTRY_BYTES / 4);
+    (ENTRY_BYTES + revision.author.len() + revision.reason.len() + changes.sum::<usize>()) as u64
 }
 
 /// One entry of the log with the documents it made.
@@ -77,7 +91,7 @@ pub(super) async fn get_revision(
         ..DocumentQuery::default()
     };
     let listed = listed(&app, RevisionNumber::new(number)).await?;
-    let _room = room_for_page(&app, &caller).await?;
+    let room = room_for_page(&app, &caller).await?;
     let found = app.engine.store().documents(query).await?;
     let bytes = found.items.iter().map(StoredDocument::bytes).sum();
     let detail = move || RevisionDetail {
@@ -85,7 +99,7 @@ pub(super) async fn get_revision(
         documents: found.items.iter().map(DocumentAnswer::from).collect(),
         next_cursor: found.next.map(|id| id.to_string()),
     };
-    json(bytes, detail).await
+    json(bytes, room, detail).await
 }
 
 /// A revision that can be read in full.
@@ -136,19 +150,21 @@ pub(super) async fn diff_revisions(
     Extension(caller): Extension<Caller>,
     InPath(number): InPath<u64>,
     Params(params): Params<DiffParams>,
-) -> Result<Json<RevisionDiff>, ApiError> {
+) -> Result<Response, ApiError> {
     let limit = params::limit(Some(params.limit.unwrap_or(DOCUMENTS_DEFAULT)))?;
     let after = cursor(params.cursor.as_deref())?;
     let against = params.against.unwrap_or(number.saturating_sub(1));
     let range = (RevisionNumber::new(against), RevisionNumber::new(number));
-    let _room = room_for_document(&app, &caller).await?;
-    let Compared { documents, next } = compare::page(&app, range, after, limit, params.text).await?;
-    Ok(Json(RevisionDiff {
+    let room = room_for_document(&app, &caller).await?;
+    let Compared { documents, next } =
+        compare::page((&app, &caller), range, after, limit, params.text).await?;
+    let diff = move || RevisionDiff {
         against,
         revision: number,
         documents,
         next_cursor: next.map(|id| id.to_string()),
-    }))
+    };
+    json(app.limits.diff_bytes_max as u64, room, diff).await
 }
 
 /// What of a state to bring back.
@@ -175,6 +191,7 @@ pub(super) struct RestoreRequest {
 pub(super) async fn restore(
     author: Author,
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(number): InPath<u64>,
     Params(params): Params<WriteParams>,
     OptionalJsonBody(request): OptionalJsonBody<RestoreRequest>,
@@ -202,7 +219,10 @@ pub(super) async fn restore(
     let mut tries = ComputedTries::default();
     loop {
         let head = tries.head(&app).await?;
-        let back = between(&app, head, RevisionNumber::new(number), wanted).await?;
+        // What was read for a try that failed is not in use any more.
+        let held = Mutex::default();
+        let to = RevisionNumber::new(number);
+        let back = between((&app, &caller), &held, head, to, wanted).await?;
         // The conditions are for one that is scheduled: it is made on whatever the state is then.
         let unchanged = Precondition::UnchangedSince(head);
         let changes: Vec<Change> = back.changes().into_iter().map(|change| change.when(unchanged)).collect();

@@ -1,5 +1,7 @@
 //! Export and import: all documents as a YAML stream, and such a stream as one revision.
 
+use std::collections::VecDeque;
+
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -18,9 +20,11 @@ use utoipa::IntoParams;
 use super::lenient::{APPLIED, all_that_is_wrong, is_lenient, submit_what_holds};
 use crate::app::App;
 use crate::auth::{Author, Caller};
-use crate::body::{media_type, receive};
+use crate::body::{BodyBytes, fits_parsed, media_type, receive};
 use crate::byte_budget::HeldBytes;
+use crate::diffs::pretty_bytes;
 use crate::params::{self, Params};
+use crate::parsed_size;
 use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
 use crate::wire::WriteAnswer;
 use crate::write::{WriteParams, answer_without, submit};
@@ -29,8 +33,10 @@ use crate::write::{WriteParams, answer_without, submit};
 const PAGE: u32 = 500;
 /// How many bytes of bodies are read from the store at once.
 const PAGE_BYTES_MAX: u64 = 512 << 10;
-/// What one export occupies: the bodies of a page, and the same as YAML on its way out.
+/// What one export occupies: the bodies of a page, and a part of the same as YAML on its way out.
 const EXPORT_BYTES: usize = 2 << 20;
+/// After how many bytes of YAML a part is sent. A document that may be longer by itself occupies what it needs.
+const PART_BYTES_MAX: usize = 512 << 10;
 /// The header that says which revision an export is of.
 const REVISION: &str = "x-midflight-revision";
 
@@ -59,7 +65,9 @@ pub(super) async fn export(
         [(header::CONTENT_TYPE, "application/yaml".to_owned()), (REVISION.parse()?, at.to_string())];
     let _room = app.answers.take(&caller, EXPORT_BYTES).await?;
     let is_over = at == RevisionNumber::ZERO;
-    let exporter = Exporter { app, kind, at, after: None, has_written: false, is_over, _room };
+    let documents = VecDeque::new();
+    let exporter =
+        Exporter { app, caller, kind, at, after: None, documents, has_written: false, is_over, _room };
     let chunks = unfold(exporter, |mut exporter| async move {
         let chunk = exporter.next().await?;
         Some((chunk, exporter))
@@ -75,9 +83,12 @@ impl From<header::InvalidHeaderName> for ApiError {
 
 struct Exporter {
     app: App,
+    caller: Caller,
     kind: Option<KindName>,
     at: RevisionNumber,
     after: Option<DocumentId>,
+    /// What was read and is not written yet.
+    documents: VecDeque<StoredDocument>,
     has_written: bool,
     is_over: bool,
     /// What a page and its text occupy while the export goes on.
@@ -85,17 +96,50 @@ struct Exporter {
 }
 
 impl Exporter {
-    /// The text of the next page. An error cuts the connection, so nobody takes half an export for a whole one.
+    /// The next part of the text. An error cuts the connection, so nobody takes half an export for a whole one.
     async fn next(&mut self) -> Option<Result<Bytes, String>> {
         if self.is_over {
             return None;
         }
-        let page = self.page().await;
-        self.is_over |= page.is_err();
-        Some(page)
+        let part = self.part().await;
+        self.is_over |= part.is_err();
+        Some(part)
     }
 
-    async fn page(&mut self) -> Result<Bytes, String> {
+    async fn part(&mut self) -> Result<Bytes, String> {
+        if self.documents.is_empty() {
+            self.read().await?;
+        }
+        let mut room = HeldBytes::default();
+        let mut long_bytes_max = PART_BYTES_MAX;
+        let mut text = loop {
+            let mut documents = std::mem::take(&mut self.documents);
+            let turn = self.app.exports.acquire().await.map_err(|error| error.to_string())?;
+            let write = move || (yaml(&mut documents, long_bytes_max), documents);
+            let written = tokio::task::spawn_blocking(write).await;
+            drop(turn);
+            let (written, documents) = written.map_err(|error| error.to_string())?;
+            self.documents = documents;
+            match written? {
+                Written::Part(text) => break text,
+                Written::TooLong(bytes) => {
+                    let taken = self.app.answers.take(&self.caller, bytes).await;
+                    room = taken.map_err(|error| error.body().detail.clone())?;
+                    long_bytes_max = bytes;
+                }
+            }
+        };
+        if self.has_written && !text.is_empty() {
+            text.insert_str(0, "---\n");
+        }
+        self.has_written |= !text.is_empty();
+        self.is_over = self.after.is_none() && self.documents.is_empty();
+        room.shrink_to(text.len());
+        Ok(room.guard(text.into()))
+    }
+
+    /// Reads the next page.
+    async fn read(&mut self) -> Result<(), String> {
         let query = DocumentQuery {
             kind: self.kind.clone(),
             after: self.after.take(),
@@ -109,33 +153,42 @@ impl Exporter {
             // What waits for its time in one place is not to be done in another, nor once more from a copy.
             page.items.retain(|document| document.id.kind.as_str() != SCHEDULES);
         }
-        let turn = self.app.exports.acquire().await.map_err(|error| error.to_string())?;
-        let written = tokio::task::spawn_blocking(move || yaml(&page.items)).await;
-        drop(turn);
-        let mut text = written.map_err(|error| error.to_string())??;
-        if self.has_written && !text.is_empty() {
-            text.insert_str(0, "---\n");
-        }
-        self.has_written |= !text.is_empty();
         self.after = page.next;
-        self.is_over = self.after.is_none();
-        Ok(text.into())
+        self.documents = page.items.into();
+        Ok(())
     }
 }
 
-/// The documents as YAML, each parsed by itself.
-fn yaml(documents: &[StoredDocument]) -> Result<String, String> {
+/// What came of writing.
+#[derive(Debug, PartialEq)]
+enum Written {
+    /// The next part of the text.
+    Part(String),
+    /// The next document may need so many bytes, and nothing was written.
+    TooLong(usize),
+}
+
+/// The first of the documents as YAML, each parsed by itself, until they have `PART_BYTES_MAX`. One that may have more than
+/// `long_bytes_max` by itself is left: each line of it is indented by its depth, so it may be many times its body.
+fn yaml(documents: &mut VecDeque<StoredDocument>, long_bytes_max: usize) -> Result<Written, String> {
     let mut text = String::new();
-    for document in documents {
+    while let Some(document) = documents.front().filter(|_| text.len() < PART_BYTES_MAX) {
         let parsed = document.parse().map_err(|error| error.to_string())?;
-        let body = parsed.body.as_deref().map(|body| (&parsed.id, body));
-        let one = write_documents(body).map_err(|error| error.to_string())?;
-        if !text.is_empty() && !one.is_empty() {
-            text.push_str("---\n");
+        if let Some(body) = parsed.body.as_deref() {
+            let bytes = pretty_bytes(body, usize::MAX);
+            match text.is_empty() {
+                true if bytes > long_bytes_max => return Ok(Written::TooLong(bytes)),
+                false if bytes > PART_BYTES_MAX => break,
+                _ => {}
+            }
+            if !text.is_empty() {
+                text.push_str("---\n");
+            }
+            text.push_str(&write_documents([(&parsed.id, body)]).map_err(|error| error.to_string())?);
         }
-        text.push_str(&one);
+        documents.pop_front();
     }
-    Ok(text)
+    Ok(Written::Part(text))
 }
 
 /// Puts every document of a YAML stream (or of JSON) as one revision, or none of them with all that is wrong. With
@@ -157,7 +210,15 @@ pub(super) async fn import(
     let file = file_name(&request)?;
     let lenient = is_lenient(request.headers());
     let limits = app.limits;
+    let occupied = request.extensions().get::<BodyBytes>().cloned();
     let bytes = receive(request, limits.import_bytes_max, "import_bytes_max", limits.receive_ms_max).await?;
+    let weighed = bytes.clone();
+    let parsed = tokio::task::spawn_blocking(move || parsed_bytes(&weighed, file)).await;
+    let parsed = parsed.map_err(|error| ApiError::internal(&error))?;
+    fits_parsed(parsed, limits.import_parsed_bytes_max, "import_parsed_bytes_max")?;
+    if let Some(occupied) = &occupied {
+        occupied.grow(bytes.len() + parsed).await?;
+    }
     let parsed = tokio::task::spawn_blocking(move || read(&bytes, file)).await;
     let (text, changes) = parsed.map_err(|error| ApiError::internal(&error))??;
     let params = params.or_reason("import".to_owned());
@@ -206,6 +267,15 @@ fn file_name(request: &Request) -> Result<&'static str, ApiError> {
     }
 }
 
+/// About what the documents of an import need once they are parsed, in bytes.
+fn parsed_bytes(bytes: &[u8], file: &str) -> usize {
+    match file.ends_with(".json") {
+        true => parsed_size::of_json(bytes),
+        // What is no UTF-8 is refused when it is read.
+        false => std::str::from_utf8(bytes).map_or(0, parsed_size::of_yaml),
+    }
+}
+
 fn read(bytes: &Bytes, file: &'static str) -> Result<(String, Vec<Change>), ApiError> {
     let wrong = |problems: &[FileProblem]| {
         let mut error =
@@ -250,5 +320,43 @@ fn place(items: &mut [ProblemItem], text: &str, file: &str) {
     let (wanted, items): (Vec<_>, Vec<_>) = wanted.unzip();
     for (item, found) in items.into_iter().zip(locate_all(text, file, &wanted)) {
         (item.line, item.column) = found.unzip();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn stored(name: &str, body: &Value) -> StoredDocument {
+        StoredDocument {
+            id: DocumentId::new("rules", name).unwrap(),
+            version: 1,
+            revision: RevisionNumber::new(1),
+            owner: None,
+            body: Some(body.to_string().into()),
+        }
+    }
+
+    #[test]
+    fn a_long_document_is_a_part_by_itself_and_is_written_only_with_room() {
+        let long = (0..40).fold(Value::from(vec![0; 20_000]), |value, _| json!([value]));
+        let long = json!({ "deep": long, "text": "line\n".repeat(1000) });
+        let short = json!({"a": 1});
+        let mut documents: VecDeque<_> =
+            [stored("a", &short), stored("b", &long), stored("c", &short)].into_iter().collect();
+        let first = yaml(&mut documents, PART_BYTES_MAX).unwrap();
+        assert_eq!(first, Written::Part("kind: rules\nname: a\nbody:\n  a: 1\n".to_owned()));
+        let Written::TooLong(bytes) = yaml(&mut documents, PART_BYTES_MAX).unwrap() else {
+            panic!("it is long");
+        };
+        assert_eq!(documents.len(), 2);
+        let Written::Part(text) = yaml(&mut documents, bytes).unwrap() else { panic!("there is room") };
+        assert!(text.len() > PART_BYTES_MAX && text.len() <= bytes, "{} of {bytes}", text.len());
+        assert_eq!(documents.len(), 1);
+        let Written::Part(text) = yaml(&mut documents, PART_BYTES_MAX).unwrap() else {
+            panic!("it is short")
+        };
+        assert!(text.starts_with("kind: rules\nname: c\n") && documents.is_empty());
     }
 }

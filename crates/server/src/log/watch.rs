@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -15,7 +16,7 @@ use midflight_core::{KindName, RevisionNumber};
 use midflight_live::Changes;
 use midflight_store::StoreError;
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch as channel};
 use utoipa::IntoParams;
 
 use crate::app::App;
@@ -23,6 +24,9 @@ use crate::params::{self, Params};
 use crate::problem::{ApiError, Code, ProblemBody, items};
 use crate::recent::Summary;
 use crate::wire::WatchedRevision;
+
+/// How many revisions wait for one client to read them.
+const READY_MAX: usize = 64;
 
 /// Where to begin, and what to hear of.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -43,8 +47,9 @@ pub(super) struct WatchParams {
 /// that no longer are, since they are valid now or a later revision replaced their documents. It comes at the beginning
 /// too; a stream that begins without it is of a replica that leaves nothing out. A client that was cut
 /// off goes on with `Last-Event-ID` (browsers do by themselves) or `?since=`. The stream ends with an event `stopping`
-/// when the server stops, or `interrupted` when the log cannot be read; go on from the last id then. A number that was
-/// compacted away is answered with 410 and where to start again.
+/// when the server stops, or `interrupted` when the log cannot be read; go on from the last id then. It ends with
+/// `log_adopted` when the server follows another log from now on (`POST /api/v1/log/adopt`): the ids before are those of other
+/// revisions, so read everything again and begin without one. A number that was compacted away is answered with 410 and where to start again.
 #[utoipa::path(get, path = "/api/v1/watch", tag = "log",
     params(WatchParams, ("Last-Event-ID" = Option<String>, Header, description = "Goes before `since`")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
@@ -61,9 +66,10 @@ pub(super) async fn watch(
     let kind = params::kind(params.kind.as_deref())?;
     // Heard before looked, so that no change falls in between.
     let changes = app.engine.changes();
+    let adoptions = app.recent.adoptions();
     let position = start(&app, &params, &headers).await?;
     let served = app.engine.served();
-    let watcher = Watcher::new(app, kind, changes, position, served, permit);
+    let watcher = Watcher::new(app, kind, changes, position, served, adoptions, permit);
     let events = unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
@@ -93,6 +99,14 @@ async fn start(app: &App, params: &WatchParams, headers: &HeaderMap) -> Result<R
     }
 }
 
+/// What a watcher is to be sent.
+enum Ready {
+    /// A revision, and whether it is left out.
+    Revision(Arc<Summary>, bool),
+    /// What is left out changed.
+    Quarantine(Event),
+}
+
 struct Watcher {
     app: App,
     kind: Option<KindName>,
@@ -101,7 +115,10 @@ struct Watcher {
     position: RevisionNumber,
     /// The newest revision that was seen to be served.
     served: RevisionNumber,
-    ready: VecDeque<Event>,
+    /// Changes when this replica follows another log than this watcher.
+    adoptions: channel::Receiver<u64>,
+    /// What comes next. Events are made when they are taken, so that a client which does not read costs no copies.
+    ready: VecDeque<Ready>,
     /// What is left out, as this watcher knows it.
     quarantined: Vec<RevisionNumber>,
     over: bool,
@@ -116,19 +133,37 @@ impl Watcher {
         changes: Changes,
         position: RevisionNumber,
         served: RevisionNumber,
+        adoptions: channel::Receiver<u64>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (ready, quarantined) = (VecDeque::new(), Vec::new());
-        Self { app, kind, changes, position, served, ready, quarantined, over: false, _permit: permit }
+        Self {
+            app,
+            kind,
+            changes,
+            position,
+            served,
+            adoptions,
+            ready,
+            quarantined,
+            over: false,
+            _permit: permit,
+        }
     }
 
     async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(event);
-            }
             if self.over {
                 return None;
+            }
+            // What was read of the log that was followed before is of no use any more.
+            if self.adoptions.has_changed().unwrap_or_default() {
+                return Some(self.last("log_adopted"));
+            }
+            match self.ready.pop_front() {
+                Some(Ready::Revision(one, is_quarantined)) => return Some(self.event(&one, is_quarantined)),
+                Some(Ready::Quarantine(event)) => return Some(event),
+                None => {}
             }
             if let Err(error) = self.look().await {
                 tracing::warn!(%error, "a watcher was interrupted");
@@ -142,6 +177,7 @@ impl Watcher {
                     // What is live already is told before the stop is.
                     biased;
                     _ = self.changes.changed() => {}
+                    _ = self.adoptions.changed() => return Some(self.last("log_adopted")),
                     () = self.app.stopping.cancelled() => return Some(self.last("stopping")),
                 }
             } else if self.app.stopping.is_cancelled() {
@@ -155,7 +191,7 @@ impl Watcher {
         let world = self.app.engine.world();
         let (served, quarantined) = (world.revision(), world.quarantined());
         if served < self.served {
-            // Another log was adopted, whose revisions have the numbers of those that this watcher had.
+            // Another log is being adopted, whose revisions have the numbers of those that this watcher had.
             return Err(StoreError::NoSuchRevision { asked: self.served, head: served });
         }
         self.served = served;
@@ -164,11 +200,11 @@ impl Watcher {
             return Ok(());
         }
         let page = self.app.recent.since(&**self.app.engine.store(), self.position, served).await?;
-        for one in page.iter().filter(|one| one.number <= served) {
+        for one in page.into_iter().filter(|one| one.number <= served).take(READY_MAX) {
             self.position = one.number;
-            if self.is_wanted(one) {
+            if self.is_wanted(&one) {
                 let is_quarantined = quarantined.contains(&one.number);
-                self.ready.push_back(self.event(one, is_quarantined));
+                self.ready.push_back(Ready::Revision(one, is_quarantined));
             }
         }
         if self.position >= served {
@@ -190,7 +226,8 @@ impl Watcher {
             "quarantined": numbers(now),
             "released": numbers(&released),
         });
-        self.ready.push_back(Event::default().event("quarantine_changed").data(data.to_string()));
+        let event = Event::default().event("quarantine_changed").data(data.to_string());
+        self.ready.push_back(Ready::Quarantine(event));
     }
 
     fn event(&self, one: &Summary, is_quarantined: bool) -> Event {

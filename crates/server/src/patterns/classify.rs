@@ -24,13 +24,13 @@ pub(super) async fn classify(
     JsonBody(body): JsonBody<ClassifyBody>,
 ) -> Result<Json<ClassificationAnswer>, ApiError> {
     let began = Instant::now();
-    let asked_by = match caller {
+    let asked_by = match &caller {
         Caller::Anonymous => AskedBy::Anonymous,
         Caller::Known { .. } => AskedBy::Known,
     };
     let (query, profile) = (body.query, body.profile);
     let (query, looked) = match app.classifier.look(&query, profile.as_deref(), &brief()) {
-        Err(ClassifyError::TooExpensive { .. }) => look_long(&app, query, profile).await?,
+        Err(ClassifyError::TooExpensive { .. }) => look_long(&app, &caller, query, profile).await?,
         looked => (query, looked.map_err(|error| refused(&error))?),
     };
     let answer = app.classifier.answer(&query, looked, asked_by).await;
@@ -39,11 +39,16 @@ pub(super) async fn classify(
 }
 
 /// Looks at the patterns for longer than an async thread may.
-async fn look_long(app: &App, query: String, profile: Option<String>) -> Result<(String, Looked), ApiError> {
+async fn look_long(
+    app: &App,
+    caller: &Caller,
+    query: String,
+    profile: Option<String>,
+) -> Result<(String, Looked), ApiError> {
     let limit = TimeLimit { ms_max: app.limits.classify_ms_max, name: "classify_ms_max" };
     let classifier = app.classifier.clone();
     let look = move |work: &Work| (classifier.look(&query, profile.as_deref(), work), query);
-    let (looked, query) = app.compute.run(limit, look).await?;
+    let (looked, query) = app.compute.run(caller.into(), limit, look).await?;
     match looked {
         Err(ClassifyError::TooExpensive { .. }) => Err(limit.exceeded()),
         looked => Ok((query, looked.map_err(|error| refused(&error))?)),

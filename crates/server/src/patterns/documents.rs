@@ -1,5 +1,6 @@
 //! Single patterns: made, read, changed, approved, disabled.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -7,7 +8,7 @@ use midflight_core::{Change, Digest, DocumentId, Pointer, Precondition};
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::auth::Author;
+use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::log::documents::{delete, put, read};
 use crate::merge::{Absent, merge};
@@ -62,10 +63,11 @@ fn made_id(body: &Value) -> Result<DocumentId, ApiError> {
         (status = "default", body = ProblemBody)))]
 pub(super) async fn get_pattern(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(id): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read(&app, &id_of(&id)?, &headers).await
+    read((&app, &caller), &id_of(&id)?, &headers).await
 }
 
 /// Puts a pattern: the next query after the answer is classified with it.

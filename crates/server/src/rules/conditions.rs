@@ -1,15 +1,15 @@
 //! The catalogue of conditions that rules refer to by name.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use axum::{Extension, Json};
 use midflight_core::DocumentId;
 use serde_json::Value;
 
 use super::wire::{ConditionInfoAnswer, ConditionList};
 use crate::app::App;
-use crate::auth::Author;
+use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::log::documents::{delete, put, read};
 use crate::params::{InPath, PageParams, Params, document};
@@ -46,10 +46,11 @@ pub(super) async fn list_conditions(
     responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_condition(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(condition): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read(&app, &id(&app, &condition)?, &headers).await
+    read((&app, &caller), &id(&app, &condition)?, &headers).await
 }
 
 /// Puts a condition; every rule that names it follows.

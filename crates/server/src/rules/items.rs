@@ -1,15 +1,15 @@
 //! The rules of a ruleset.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use axum::{Extension, Json};
 use midflight_core::DocumentId;
 use serde_json::Value;
 
 use super::wire::{RuleInfoAnswer, RuleList};
 use crate::app::App;
-use crate::auth::Author;
+use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::log::documents::{delete, put, read};
 use crate::params::{InPath, PageParams, Params, document};
@@ -50,10 +50,11 @@ pub(super) async fn list_rules(
     responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_rule(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath((ruleset, rule)): InPath<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read(&app, &id(&app, &ruleset, &rule)?, &headers).await
+    read((&app, &caller), &id(&app, &ruleset, &rule)?, &headers).await
 }
 
 /// Puts a rule: the next execution after the answer uses it.

@@ -1,15 +1,15 @@
 //! Rulesets: list, read, put, and delete with all their rules.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use axum::{Extension, Json};
 use midflight_core::{Change, DocumentId, Precondition};
 use serde_json::Value;
 
 use super::wire::{RulesetInfoAnswer, RulesetList};
 use crate::app::App;
-use crate::auth::Author;
+use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::log::documents::{absent, put, read};
 use crate::log::every;
@@ -45,10 +45,11 @@ pub(super) async fn list_rulesets(
     responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_ruleset(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(ruleset): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read(&app, &id(&app, &ruleset)?, &headers).await
+    read((&app, &caller), &id(&app, &ruleset)?, &headers).await
 }
 
 /// Puts a ruleset; its rules stay.

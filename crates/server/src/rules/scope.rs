@@ -61,7 +61,7 @@ pub(super) async fn reload(
     let rule = named(body.rule_id.as_ref(), "rule_id")?;
     exist(&app, ruleset.as_deref(), rule.as_deref()).await?;
     if body.validate {
-        hold(&app).await?;
+        hold(&app, &author).await?;
     }
     let later = Later {
         not_before: params.not_before.as_deref(),
@@ -147,8 +147,8 @@ async fn exist(app: &App, ruleset: Option<&str>, rule: Option<&str>) -> Result<(
 }
 
 /// 422 when something in the log does not hold.
-async fn hold(app: &App) -> Result<(), ApiError> {
-    match app.engine.validate().await?.problems {
+async fn hold(app: &App, author: &Author) -> Result<(), ApiError> {
+    match app.engine.validate(&author.0).await?.problems {
         problems if problems.is_empty() => Ok(()),
         problems => Err(Refusal::Invalid(problems).into()),
     }

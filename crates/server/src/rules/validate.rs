@@ -16,10 +16,10 @@ use crate::problem::{ApiError, ProblemBody};
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/validate", tag = "hot-reload", security(("token" = [])),
     responses((status = 200, body = ValidationAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn validate(
-    _author: Author,
+    author: Author,
     State(app): State<App>,
 ) -> Result<Json<ValidationAnswer>, ApiError> {
-    let Validated { revision, documents, problems } = app.engine.validate().await?;
+    let Validated { revision, documents, problems } = app.engine.validate(&author.0).await?;
     let total_rules = documents.get(&app.rules_kind).copied().unwrap_or(0);
     let errors: Vec<_> = problems.iter().map(invalid).collect();
     let invalid_rules = errors.iter().map(|error| &error.rule_id).collect::<BTreeSet<_>>().len();

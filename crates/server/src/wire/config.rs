@@ -1,7 +1,7 @@
 //! Configs as they are told.
 
 use midflight_config::{Entry, Masked};
-use midflight_core::{DocumentName, Pointer};
+use midflight_core::{DocumentName, Pointer, json_bytes};
 use midflight_live::World;
 use serde::Serialize;
 use serde_json::Value;
@@ -87,23 +87,47 @@ pub struct EffectiveAnswer {
 }
 
 impl EffectiveAnswer {
-    pub(crate) fn new(name: &str, entry: &Entry, restart_required: &[Pointer], world: &World) -> Self {
-        let value_at = |path: &Pointer| entry.effective().pointer(path.as_str()).cloned().unwrap_or_default();
-        let keys = entry.origins().map(|(path, origin)| KeyAnswer {
-            path: path.as_str().to_owned(),
-            value: value_at(path),
-            origin: origin.to_string(),
-            takes: entry.takes(path).as_str(),
-        });
-        Self {
+    /// What a key is long in an answer, in bytes, beside its path, its origin and its value.
+    const KEY_BYTES: usize = 64;
+
+    /// The answer; none when it would have more than `bytes_max`. A path repeats every key that it goes through, so the
+    /// paths of a document may be far longer together than the document.
+    pub(crate) fn new(
+        name: &str,
+        entry: &Entry,
+        restart_required: &[Pointer],
+        world: &World,
+        bytes_max: usize,
+    ) -> Option<Self> {
+        let nothing = Value::Null;
+        let mut left = bytes_max.checked_sub(json_bytes(entry.effective(), bytes_max))?;
+        let mut take = |bytes: usize| {
+            left = left.checked_sub(bytes)?;
+            Some(())
+        };
+        let mut keys = Vec::new();
+        for (path, origin) in entry.origins() {
+            let value = entry.effective().pointer(path.as_str()).unwrap_or(&nothing);
+            let origin = origin.to_string();
+            take(Self::KEY_BYTES + path.as_str().len() + origin.len() + json_bytes(value, bytes_max))?;
+            let takes = entry.takes(path).as_str();
+            keys.push(KeyAnswer { path: path.as_str().to_owned(), value: value.clone(), origin, takes });
+        }
+        for masked in entry.masked() {
+            take(Self::KEY_BYTES + masked.path.as_str().len())?;
+        }
+        for path in restart_required {
+            take(path.as_str().len() + 3)?;
+        }
+        Some(Self {
             name: name.to_owned(),
             value: entry.effective().clone(),
-            keys: keys.collect(),
+            keys,
             masked: entry.masked().iter().map(MaskedAnswer::from).collect(),
             restart_required: restart_required.iter().map(|path| path.as_str().to_owned()).collect(),
             revision: world.revision().get(),
             quarantined: world.quarantined().into(),
-        }
+        })
     }
 }
 

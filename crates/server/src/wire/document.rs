@@ -1,6 +1,6 @@
 //! Documents and their versions.
 
-use midflight_core::Op;
+use midflight_core::{Op, cut_reason};
 use midflight_store::{DocumentVersion, StoredDocument};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -83,7 +83,7 @@ impl From<&DocumentVersion> for VersionAnswer {
             revision: version.document.revision.get(),
             op: if body.is_some() { Op::Put } else { Op::Delete }.as_str(),
             author: version.author.clone(),
-            reason: version.reason.clone(),
+            reason: cut_reason(version.reason.clone()),
             created_at: stamp(version.created_at),
             body: raw(body),
         }

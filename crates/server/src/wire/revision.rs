@@ -1,6 +1,6 @@
 //! Revisions: the entries of the log.
 
-use midflight_core::ChangeSummary;
+use midflight_core::{ChangeSummary, cut_reason};
 use midflight_store::ListedRevision;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -65,7 +65,7 @@ impl From<&ListedRevision> for RevisionAnswer {
         Self {
             number: revision.number.get(),
             author: revision.author.clone(),
-            reason: revision.reason.clone(),
+            reason: cut_reason(revision.reason.clone()),
             trigger: revision.trigger.as_str(),
             created_at: stamp(revision.created_at),
             changes: revision.changes.iter().map(ChangeAnswer::from).collect(),

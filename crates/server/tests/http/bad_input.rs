@@ -119,6 +119,65 @@ async fn bounds_that_are_set_are_named_when_they_are_met() {
 }
 
 #[tokio::test]
+async fn a_restore_of_more_than_may_be_compared_is_refused() {
+    let server = server_with(|options| options.limits.restore_bytes_max = 5000).await.with_loans().await;
+    let mut long = rule(18, 2.0);
+    long["description"] = json!("x".repeat(3000));
+    assert_eq!(server.put("/api/v1/rulesets/loans/rules/R2", &long).await.status, 201);
+    let back = server.post("/api/v1/revisions/2/restore", &json!({})).await.problem(413, "too_large");
+    assert!(back["detail"].as_str().unwrap().contains("5000 bytes of memory (restore_bytes_max)"), "{back}");
+    let preview = server.post("/api/v1/revisions/1/restore?dry_run=true", &json!({"name": "loans/R1"})).await;
+    assert_eq!(preview.ok()["diff"][0]["effect"], "remove");
+}
+
+#[tokio::test]
+async fn a_reason_that_is_too_long_is_refused_wherever_it_is_said() {
+    let server = server().await.with_loans().await;
+    let (fits, long) = ("x".repeat(1024), "x".repeat(1025));
+    let changes = json!([{"op": "put", "kind": "rules", "name": "cards", "body": {}}]);
+    for refused in [
+        server.put(&format!("{R1}?reason={long}"), &rule(20, 2.0)).await,
+        server.put(&format!("{R1}?reason={long}&dry_run=true"), &rule(20, 2.0)).await,
+        server.post("/api/v1/apply", &json!({"changes": changes, "reason": long})).await,
+        server.post("/api/v1/revisions/1/restore", &json!({ "reason": long })).await,
+    ] {
+        let refused = refused.problem(422, "invalid_document");
+        assert_eq!(refused["errors"][0]["path"], "/reason");
+        assert!(refused["errors"][0]["message"].as_str().unwrap().contains("1024 (reason_bytes_max)"));
+    }
+    server.put(&format!("{R1}?reason={fits}"), &rule(20, 2.0)).await.ok();
+    assert_eq!(server.get("/api/v1/revisions").await.json["items"][0]["reason"], fits);
+}
+
+#[tokio::test]
+async fn a_body_whose_values_need_far_more_memory_than_its_text_is_refused() {
+    let server = server_with(|options| {
+        options.limits.body_parsed_bytes_max = 100_000;
+        options.limits.import_parsed_bytes_max = 100_000;
+    })
+    .await
+    .with_loans()
+    .await;
+    let objects = |count: usize| format!("[{}]", vec!["{\"\":0}"; count].join(","));
+    let execute = async |count: usize| {
+        let body = format!("{{\"data\": {{\"age\": 30, \"more\": {}}}}}", objects(count));
+        let request = server.anonymous(Method::POST, "/api/v1/rules/execute");
+        answer(request.header("content-type", "application/json").body(body)).await
+    };
+    assert_eq!(execute(100).await.ok()["rules_matched"], 1);
+    let refused = execute(1000).await.problem(413, "too_large");
+    assert!(refused["detail"].as_str().unwrap().contains("body_parsed_bytes_max"), "{refused}");
+    raw(&server, "application/json", objects(1000)).await.problem(413, "too_large");
+    let import = async |kind: &str, body: String| {
+        let request = server.request(Method::POST, "/api/v1/import").header("content-type", kind);
+        answer(request.body(body)).await.problem(413, "too_large")
+    };
+    let json = import("application/json", objects(1000)).await;
+    assert!(json["detail"].as_str().unwrap().contains("import_parsed_bytes_max"), "{json}");
+    import("application/yaml", format!("kind: rules\nname: a\nbody:\n{}", "- a: 0\n".repeat(1000))).await;
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
     let server = server_with(|options| options.limits.receive_ms_max = 50).await;
     let mut connection = TcpStream::connect(server.running.address()).await.unwrap();

@@ -31,6 +31,25 @@ async fn reload(server: &Server) -> (u16, Value) {
 }
 
 #[tokio::test]
+async fn a_config_whose_paths_are_far_longer_than_its_document_is_not_written_out() {
+    let server = server_with(|options| options.limits.answer_bytes_max = 64 << 10).await;
+    let leaves: serde_json::Map<String, Value> = (0..100).map(|n| (n.to_string(), json!(n))).collect();
+    let shop = |key: usize| {
+        let mut body = json!({});
+        body["k".repeat(key)] = leaves.clone().into();
+        body
+    };
+    assert_eq!(server.put("/api/v1/config/shop", &shop(100)).await.status, 201);
+    let keys = server.get("/api/v1/config/shop/effective").await.ok()["keys"].clone();
+    assert_eq!(keys.as_array().unwrap().len(), 100);
+    server.put("/api/v1/config/shop", &shop(1000)).await.ok();
+    let refused = server.get("/api/v1/config/shop/effective").await.problem(413, "too_large");
+    assert!(refused["detail"].as_str().unwrap().contains("65536 bytes"), "{refused}");
+    assert!(server.get("/api/v1/config").await.ok()["items"][1]["digest"].is_string());
+    server.get("/api/v1/config/none/effective").await.problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn a_named_config_is_held_to_its_schema_patched_compared_and_taken_back() {
     let server = server().await;
     let schema = json!({"type": "object", "properties": {

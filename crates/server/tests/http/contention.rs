@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::future::join_all;
 use midflight_core::RevisionNumber;
 use midflight_store::{DocumentQuery, MemoryStore, Store};
 use reqwest::Method;
@@ -76,28 +75,6 @@ async fn a_validation_needs_a_token() {
     let path = "/api/v1/rules/hot-reload/validate";
     answer(server.anonymous(Method::POST, path)).await.problem(401, "unauthenticated");
     assert_eq!(answer(server.request(Method::POST, path)).await.ok()["valid"], true);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn validations_and_dry_runs_do_not_hold_up_an_edit() {
-    let server = Arc::new(server().await.with_loans().await);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let callers = (0..16).map(|_| {
-        let (server, is_over) = (Arc::clone(&server), Arc::clone(&is_over));
-        tokio::spawn(async move {
-            while !is_over.load(Ordering::Relaxed) {
-                server.post("/api/v1/rules/hot-reload/validate", &json!({})).await;
-                server.put("/api/v1/rulesets/loans/rules/R1?dry_run=true", &rule(20, 1.0)).await;
-            }
-        })
-    });
-    let callers: Vec<_> = callers.collect();
-    for points in 0..50 {
-        let put = server.put("/api/v1/rulesets/loans/rules/R1", &rule(18, f64::from(points))).await;
-        assert_eq!(put.status, 200, "{:#}", put.json);
-    }
-    is_over.store(true, Ordering::Relaxed);
-    join_all(callers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

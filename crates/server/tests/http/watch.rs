@@ -154,6 +154,24 @@ async fn a_watcher_hears_of_what_it_asked_for() {
 }
 
 #[tokio::test]
+async fn a_watcher_is_told_that_another_log_is_followed_even_if_that_is_as_long() {
+    let server = server().await.with_loans().await;
+    let mut behind = Stream::open(&server, "?since=0", None).await;
+    let mut up_to_date = Stream::open(&server, "", None).await;
+    let adopt = server.post("/api/v1/log/adopt", &json!({"reason": "a restored log"})).await;
+    assert_eq!(adopt.status, 200, "{}", adopt.json);
+    let last = ("log_adopted".to_owned(), None, json!({"position": 2}));
+    assert_eq!(up_to_date.next().await.unwrap(), last);
+    assert!(up_to_date.next().await.is_none());
+    // What was sent before is read before.
+    while let Some((name, ..)) = behind.next().await {
+        assert!(name == "revision" || name == "log_adopted", "{name}");
+    }
+    let mut again = Stream::open(&server, "?since=0", None).await;
+    assert_eq!((again.number().await, again.number().await), (1, 2));
+}
+
+#[tokio::test]
 async fn a_watch_that_cannot_begin_is_refused() {
     let server = server_with(|options| options.limits.watchers_max = 1).await.with_loans().await;
     server.get("/api/v1/watch?since=9").await.problem(404, "not_found");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midflight_core::{Change, Digest, DocumentId, Op, Owner, Pointer, Precondition};
+use midflight_core::{Change, Digest, DocumentId, Op, Owner, Pointer, Precondition, cut_reason};
 use midflight_store::{Store, StoreError};
 use serde_json::Value;
 
@@ -121,7 +121,7 @@ pub(super) fn reason(changes: &[Change], reading: &Reading, confirmed_by: Option
     if let Some(name) = confirmed_by {
         reason += &format!("; confirmed by {name}");
     }
-    reason
+    cut_reason(reason)
 }
 
 /// The contested documents as problems of their files.

@@ -33,6 +33,10 @@ macro_rules! bounds {
 bounds! {
     /// The largest body of a request, in bytes.
     body_bytes_max: usize => limits.body_bytes_max, "MIDFLIGHT_BODY_BYTES_MAX";
+    /// How many bytes of memory the values of a body may need, in bytes.
+    body_parsed_bytes_max: usize => limits.body_parsed_bytes_max, "MIDFLIGHT_BODY_PARSED_BYTES_MAX";
+    /// How many bytes of memory the values of an import may need, in bytes.
+    import_parsed_bytes_max: usize => limits.import_parsed_bytes_max, "MIDFLIGHT_IMPORT_PARSED_BYTES_MAX";
     /// The largest body of an import, in bytes.
     import_bytes_max: usize => limits.import_bytes_max, "MIDFLIGHT_IMPORT_BYTES_MAX";
     /// How many bytes the bodies of all requests may have together, in bytes.
@@ -66,6 +70,8 @@ bounds! {
     execute_ms_max: u64 => limits.execute_ms_max, "MIDFLIGHT_EXECUTE_MS_MAX";
     /// How long the patterns may take for a query, in ms.
     classify_ms_max: u64 => limits.classify_ms_max, "MIDFLIGHT_CLASSIFY_MS_MAX";
+    /// The largest answer of an execution or a batch, in bytes.
+    execution_bytes_max: usize => limits.execution_bytes_max, "MIDFLIGHT_EXECUTION_BYTES_MAX";
     /// How long a batch may compute, in ms.
     batch_ms_max: u64 => limits.batch_ms_max, "MIDFLIGHT_BATCH_MS_MAX";
     /// How many requests with a long computation may wait for a thread.
@@ -76,6 +82,8 @@ bounds! {
     diff_ms_max: u64 => limits.diff_ms_max, "MIDFLIGHT_DIFF_MS_MAX";
     /// How many documents a restore may compare.
     diff_documents_max: usize => limits.diff_documents_max, "MIDFLIGHT_DIFF_DOCUMENTS_MAX";
+    /// How many bytes of memory the bodies may need that a restore compares, in bytes.
+    restore_bytes_max: usize => limits.restore_bytes_max, "MIDFLIGHT_RESTORE_BYTES_MAX";
     /// How long a write may wait for its replicas, in ms.
     wait_ms_max: u64 => limits.wait_ms_max, "MIDFLIGHT_WAIT_MS_MAX";
     /// How long a stop waits for requests in flight, in ms.

@@ -3,6 +3,7 @@
 use midflight_rules::{Execution, RuleEvaluation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::wire::QuarantinedRevisions;
@@ -159,9 +160,10 @@ pub(crate) struct BatchSummary {
 
 /// The answer of a batch, computed from one revision.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct BatchAnswer<'s> {
+pub(crate) struct BatchAnswer {
     /// One per input, in order.
-    pub(crate) results: Vec<BatchItem<'s>>,
+    #[schema(value_type = Vec<BatchItem>)]
+    pub(crate) results: Vec<Box<RawValue>>,
     /// What they add up to.
     pub(crate) summary: BatchSummary,
     /// The same as `revision`.

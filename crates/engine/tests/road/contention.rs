@@ -1,0 +1,223 @@
+//! Dry runs and validations that take long hold up neither edits nor the follower, nor each other's callers without end.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use midflight_core::{Change, DocumentId, DocumentName, KindName, Problems, Trigger};
+use midflight_engine::{Interrupted, Kind, KindChange, Refusal, Work};
+use midflight_store::MemoryStore;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::support::{Bench, edit, put};
+
+/// Longer than anything here takes; a test that waits this long has failed.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A kind whose documents go on being read while the gate is closed, until they are interrupted.
+struct Gated {
+    is_closed: Arc<AtomicBool>,
+    /// None when a document begins to wait, and why it ended.
+    heard: mpsc::UnboundedSender<Option<Interrupted>>,
+}
+
+impl Kind for Gated {
+    type Document = ();
+    type Snapshot = usize;
+
+    fn name(&self) -> KindName {
+        KindName::new("gated").unwrap()
+    }
+
+    fn empty(&self) -> usize {
+        0
+    }
+
+    fn validate(&self, _: &DocumentName, _: &Value, work: &Work) -> Result<(), Problems> {
+        if self.is_closed.load(Ordering::Relaxed) {
+            self.heard.send(None).ok();
+        }
+        while self.is_closed.load(Ordering::Relaxed) {
+            if let Err(why) = work.go_on() {
+                self.heard.send(Some(why)).ok();
+                return Err(why.into());
+            }
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
+    fn compile(&self, before: &usize, changes: Vec<KindChange<()>>, _: &Work) -> Result<usize, Problems> {
+        Ok(before + changes.len())
+    }
+
+    fn answer(&self, snapshot: &usize, _: &Value) -> Result<Value, midflight_core::Problem> {
+        Ok(json!(snapshot))
+    }
+}
+
+struct Gate {
+    bench: Bench,
+    is_closed: Arc<AtomicBool>,
+    heard: mpsc::UnboundedReceiver<Option<Interrupted>>,
+}
+
+impl Gate {
+    async fn new() -> Self {
+        let is_closed = Arc::<AtomicBool>::default();
+        let (sender, heard) = mpsc::unbounded_channel();
+        let kind = Gated { is_closed: Arc::clone(&is_closed), heard: sender };
+        let bench = Bench::with(MemoryStore::new(), |builder, _| {
+            builder.kind(kind);
+        })
+        .await;
+        Self { bench, is_closed, heard }
+    }
+
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    async fn next(&mut self) -> Option<Interrupted> {
+        tokio::time::timeout(DEADLINE, self.heard.recv()).await.unwrap().unwrap()
+    }
+
+    /// An edit and what another wrote to the log go live, both within the deadline.
+    async fn others_pass(&self) {
+        let others = async {
+            self.bench.engine.apply(edit([put("a", "edited")])).await.unwrap();
+            self.bench.by_hand([put("b", "followed")]).await;
+            self.bench.engine.reload(Trigger::Notify, "another", false).await.unwrap();
+        };
+        tokio::time::timeout(DEADLINE, others).await.unwrap();
+        let texts = (self.bench.text("a"), self.bench.text("b"));
+        assert_eq!(texts, (Some("edited".to_owned()), Some("followed".to_owned())));
+    }
+}
+
+fn gated() -> Change {
+    Change::put(DocumentId::new("gated", "x").unwrap(), json!({}))
+}
+
+/// Begins to wait for a future that does not end at once.
+async fn begin<F: Future<Output: std::fmt::Debug> + Unpin>(future: &mut F) {
+    tokio::select! {
+        biased;
+        done = future => panic!("it is over: {done:?}"),
+        () = std::future::ready(()) => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_and_the_follower_pass_while_a_validation_does_not_end() {
+    let mut gate = Gate::new().await;
+    gate.bench.engine.apply(edit([gated()])).await.unwrap();
+    gate.close();
+    let engine = gate.bench.engine.clone();
+    let validation = tokio::spawn(async move { engine.validate("tester").await });
+    assert_eq!(gate.next().await, None);
+    gate.others_pass().await;
+    assert!(!validation.is_finished());
+    // Whoever is gone does not wait for it any more, so it ends.
+    validation.abort();
+    assert_eq!(gate.next().await, Some(Interrupted::Cancelled));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_and_the_follower_pass_while_a_dry_run_does_not_end() {
+    let mut gate = Gate::new().await;
+    gate.close();
+    let engine = gate.bench.engine.clone();
+    let dry_run = tokio::spawn(async move { engine.dry_run(edit([gated()])).await });
+    assert_eq!(gate.next().await, None);
+    gate.others_pass().await;
+    assert!(!dry_run.is_finished());
+    dry_run.abort();
+    assert_eq!(gate.next().await, Some(Interrupted::Cancelled));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_caller_does_not_fill_the_queue_of_dry_runs_nor_that_of_validations() {
+    let gate = Gate::new().await;
+    gate.close();
+    let engine = gate.bench.engine.clone();
+    let by = |name: &str| {
+        let mut edit = edit([put("a", "one"), gated()]);
+        edit.author = name.to_owned();
+        edit
+    };
+    let mut waiting: Vec<_> = (0..8).map(|_| Box::pin(engine.dry_run(by("anna")))).collect();
+    for one in &mut waiting {
+        begin(one).await;
+    }
+    let refused = engine.dry_run(by("anna")).await.unwrap_err();
+    assert!(matches!(refused.refusal, Refusal::CallerBusy { per_caller_max: 8, .. }), "{refused}");
+    assert!(refused.to_string().contains("(dry_runs_per_caller_max)"), "{refused}");
+    let mut other = pin!(engine.dry_run(by("ben")));
+    begin(&mut other).await;
+    // The place of one that is gone is free again.
+    drop(waiting.pop());
+    drop(waiting);
+    gate.is_closed.store(false, Ordering::Relaxed);
+    tokio::time::timeout(DEADLINE, other).await.unwrap().unwrap();
+    tokio::time::timeout(DEADLINE, engine.dry_run(by("anna"))).await.unwrap().unwrap();
+
+    engine.apply(edit([gated()])).await.unwrap();
+    gate.close();
+    let mut waiting: Vec<_> = (0..8).map(|_| Box::pin(engine.validate("anna"))).collect();
+    for one in &mut waiting {
+        begin(one).await;
+    }
+    let refused = engine.validate("anna").await.unwrap_err();
+    assert!(refused.to_string().contains("(validations_per_caller_max)"), "{refused}");
+    let mut other = pin!(engine.validate("ben"));
+    begin(&mut other).await;
+    gate.is_closed.store(false, Ordering::Relaxed);
+    tokio::time::timeout(DEADLINE, other).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_of_dry_runs_is_named() {
+    let mut gate = Gate::new().await;
+    gate.close();
+    let engine = gate.bench.engine.clone();
+    let by = |number: usize| {
+        let mut edit = edit([gated()]);
+        edit.author = format!("caller {number}");
+        edit
+    };
+    let mut first = Box::pin(engine.dry_run(by(0)));
+    begin(&mut first).await;
+    assert_eq!(gate.next().await, None);
+    let mut waiting: Vec<_> = (1..=64).map(|number| Box::pin(engine.dry_run(by(number)))).collect();
+    for one in &mut waiting {
+        begin(one).await;
+    }
+    let refused = engine.dry_run(by(65)).await.unwrap_err();
+    assert!(matches!(refused.refusal, Refusal::Busy { queue_max: 64, .. }), "{refused}");
+    assert!(refused.to_string().contains("(dry_runs_max)"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_reason_that_is_too_long_is_refused_on_every_road() {
+    let bench = Bench::new().await;
+    let mut long = edit([put("a", "one")]);
+    long.reason = "x".repeat(midflight_core::REASON_BYTES_MAX + 1);
+    for refused in [
+        bench.engine.apply(long.clone()).await.unwrap_err(),
+        bench.engine.apply_everywhere(long.clone()).await.unwrap_err(),
+        bench.engine.dry_run(long.clone()).await.unwrap_err(),
+    ] {
+        let problems = refused.refusal.problems().unwrap();
+        let told: Vec<_> = problems.iter().map(|problem| (problem.path.as_str(), &*problem.code)).collect();
+        assert_eq!(told, [("/reason", "text_too_long")]);
+        assert!(refused.to_string().contains("reason_bytes_max"), "{refused}");
+    }
+    assert!(bench.engine.adopt_log("anna", &long.reason).await.unwrap_err().problems().is_some());
+    long.reason.pop();
+    bench.engine.apply(long).await.unwrap();
+}
