@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::keys::{Keys, Takes};
 use crate::origin::{Masked, Origin};
+use crate::redactor::InUse;
 use crate::reference::{Given, Surroundings, Writer};
 use crate::tree::{Origins, leaves};
 
@@ -17,6 +18,8 @@ use crate::tree::{Origins, leaves};
 #[derive(Clone)]
 pub struct Entry {
     pub(crate) document: Option<Arc<Value>>,
+    /// That of the document.
+    pub(crate) digest: Option<Digest>,
     /// With references as they are written, and secrets of other layers hidden.
     pub(crate) shown: Value,
     /// With what references give. It is never shown.
@@ -28,6 +31,9 @@ pub struct Entry {
     pub(crate) writer: Writer,
     pub(crate) keys: Arc<Keys>,
     pub(crate) typed: Option<Arc<dyn Any + Send + Sync>>,
+    /// Keeps its secrets out of messages as long as it is there.
+    #[expect(dead_code, reason = "its being there is what keeps them hidden")]
+    pub(crate) in_use: InUse,
 }
 
 impl Entry {
@@ -37,10 +43,10 @@ impl Entry {
         self.document.as_ref()
     }
 
-    /// The digest of what the document says.
+    /// The digest of what the document says. Cost: none, it is computed when the config is made.
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {
-        self.document.as_deref().map(Digest::of_body)
+        self.digest
     }
 
     /// The value in effect: references as they are written, secrets that were given in another way as `***`.
