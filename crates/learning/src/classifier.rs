@@ -230,7 +230,8 @@ impl Classifier {
         let comparable = if unknown.key.is_empty() { &unknown.text } else { &unknown.key };
         let question: Question = (Arc::clone(&unknown.profile), comparable.clone());
         let may_teach = asked_by == AskedBy::Known || unknown.policy.learn_from == LearnFrom::Everyone;
-        let look = || shared.look_again(query, &unknown.profile);
+        // It waits for nothing, so that the LLM is asked even when this caller goes at once.
+        let look = || std::future::ready(shared.look_again(query, &unknown.profile));
         let opinion = match shared.flights.ask(&question, may_teach, look).await {
             Asked::Known(known) => return known,
             Asked::Answered(opinion) => opinion,
@@ -337,14 +338,10 @@ impl Shared {
         Answer::none(why, unknown.key, unknown.basis)
     }
 
-    /// Whether a query became known since its caller looked. It computes off the async threads.
-    async fn look_again(self: &Arc<Self>, query: &str, profile: &Arc<str>) -> Option<Answer> {
-        let (shared, query, profile) = (Arc::clone(self), query.to_owned(), Arc::clone(profile));
-        let look = move || {
-            let brief = Work::lasting(KNOWN_MAX).with_steps_of(KNOWN_STEP_MAX);
-            shared.look(&query, Some(&profile), &brief)
-        };
-        tokio::task::spawn_blocking(look).await.ok()?.ok()?.ok()
+    /// Whether a query became known since its caller looked.
+    fn look_again(&self, query: &str, profile: &str) -> Option<Answer> {
+        let brief = Work::lasting(KNOWN_MAX).with_steps_of(KNOWN_STEP_MAX);
+        self.look(query, Some(profile), &brief).ok()?.ok()
     }
 
     /// The answer that an opinion makes.
