@@ -238,11 +238,15 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         let told: Vec<_> = problems.iter().map(|problem| problem.path.clone()).collect();
         // What a reference did not give is no second problem.
         let is_new = |problem: &&Problem| !told.contains(&problem.path);
+        let new_of = |found: &Problems| {
+            let new: Problems = found.iter().filter(is_new).cloned().collect();
+            new.with_unlisted(found.unlisted())
+        };
         let pace = &mut making.pace;
         let typed = match parse::<T>(&mut draft, &self.defaults, &draft_keys, pace)? {
             Ok(typed) => Arc::new(typed),
             Err(found) => {
-                problems.append(found.iter().filter(is_new).cloned().collect());
+                problems.append(new_of(&found));
                 return Err(problems);
             }
         };
@@ -253,7 +257,7 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         let in_use = self.hide(&draft, &all_keys, pace)?;
         if let Some(check) = &self.check {
             let found = draft.with_origins(check(&typed));
-            problems.append(found.iter().filter(is_new).cloned().collect());
+            problems.append(new_of(&found));
         }
         problems.or(())?;
         if let Some(document) = document {

@@ -221,7 +221,8 @@ mod tests {
         });
         assert!(searched.iter().all(|(found, bytes)| !found && *bytes <= bytes_max), "{searched:?}");
         let last = &regexes[PARTS - 1];
-        let (kept, bytes) = (pool.place(last).0.lock().unwrap().len(), pool.bytes());
+        let kept = pool.place(last).0.lock().unwrap().len();
+        let bytes = pool.bytes();
         assert!(kept > 0 && bytes > bytes_max / 4, "{kept} {bytes}");
         pool.with(last, |cache| assert!(!last.search_with(cache, Input::new(&text))));
         assert_eq!(pool.place(last).0.lock().unwrap().len(), kept, "another thread takes what is there");
