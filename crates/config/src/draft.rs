@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use midflight_core::{Pointer, Problem, Problems};
+use midflight_engine::Interrupted;
 use serde_json::Value;
 
 use crate::REDACTED;
 use crate::keys::{Keys, is_under};
 use crate::origin::{Masked, Origin, Override};
-use crate::reference::{Given, Surroundings, Writer, has_reference, is_reference, resolve};
-use crate::tree::{Origins, keys_of, lay_over, leaves, put};
+use crate::pace::Pace;
+use crate::reference::{Given, Resolved, Surroundings, Writer, has_reference, is_reference, resolve};
+use crate::tree::{Origins, forget_under, keys_of, lay_over, leaves, put, scalars, texts_of, upwards};
 
 /// A config in the making.
 #[derive(Clone)]
@@ -23,6 +25,9 @@ pub(crate) struct Draft {
     /// The texts that were taken for a number or the like, should the text itself have been meant.
     pub(crate) texts: BTreeMap<Pointer, String>,
     pub(crate) given: Vec<Given>,
+    /// What references, variables and flags gave, each text as it was given: a number that is made of it may be written
+    /// in another way.
+    given_texts: Vec<(Pointer, String)>,
 }
 
 impl Draft {
@@ -37,23 +42,24 @@ impl Draft {
             written: BTreeMap::new(),
             texts: BTreeMap::new(),
             given: Vec::new(),
+            given_texts: Vec::new(),
         }
     }
 
     /// Lays the document over it.
-    pub(crate) fn say(&mut self, document: &Value) {
-        lay_over(&mut self.value, document, &Pointer::root(), &Origin::Document, &mut self.origins);
+    pub(crate) fn say(&mut self, document: &Value, pace: &mut Pace<'_>) -> Result<(), Interrupted> {
+        lay_over(&mut self.value, document, &Pointer::root(), &Origin::Document, &mut self.origins, pace)
     }
 
     /// The texts of the document that nothing covers and that refer to something. What another layer says is taken as it is.
-    fn references(&self) -> Vec<(Pointer, String)> {
+    fn references(&self, pace: &mut Pace<'_>) -> Result<Vec<(Pointer, String)>, Interrupted> {
         let mut texts = Vec::new();
-        texts_of(&self.value, &Pointer::root(), &mut |path, text| {
+        texts_of(&self.value, &Pointer::root(), pace, &mut |path, text| {
             if text.contains("${") && *self.origin(&path) == Origin::Document {
                 texts.push((path, text.to_owned()));
             }
-        });
-        texts
+        })?;
+        Ok(texts)
     }
 
     /// Resolves the references of the document; those of the log in secrets alone.
@@ -63,14 +69,17 @@ impl Draft {
         around: &dyn Surroundings,
         by: Writer,
         keys: &Keys,
-    ) -> Problems {
+        pace: &mut Pace<'_>,
+    ) -> Result<Problems, Interrupted> {
         let mut problems = Problems::default();
-        for (path, text) in self.references() {
+        for (path, text) in self.references(pace)? {
             if by == Writer::Log && has_reference(&text) && !keys.is_secret(&path) {
                 continue;
             }
+            // Reading a file takes as long as many other steps.
+            pace.long_step()?;
             match resolve(&text, around, by) {
-                Ok((resolved, given)) => {
+                Ok(Resolved { text: resolved, texts, given }) => {
                     let is_all = is_reference(&text);
                     let value = match is_all {
                         true => self.value_of(&path, &resolved, defaults.pointer(path.as_str())),
@@ -80,12 +89,13 @@ impl Draft {
                         *place = value;
                     }
                     self.given.extend(given);
+                    self.given_texts.extend(texts.into_iter().map(|given| (path.clone(), given)));
                     self.written.insert(path, text);
                 }
                 Err(why) => problems.add(Problem::new(REFERENCE, path, why)),
             }
         }
-        problems
+        Ok(problems)
     }
 
     /// What was resolved at places that turned out to be no secrets, as in a type whose shape hangs on its values.
@@ -94,19 +104,45 @@ impl Draft {
         open.map(|(path, _)| no_secret(path.clone())).collect()
     }
 
-    /// Every secret in it, as it is used. A URL without a password in it is none, unless it was given by a reference.
-    pub(crate) fn secrets(&self, keys: &Keys, secret: &mut impl FnMut(&str)) {
-        scalars(&self.value, &Pointer::root(), &mut |path, value| match value {
-            _ if !keys.is_secret(&path) => {}
-            Value::String(text) if is_open_url(text) && !self.written.contains_key(&path) => {}
-            Value::String(text) => secret(text),
-            Value::Number(number) => secret(&number.to_string()),
-            _ => {}
-        });
+    /// Every secret in it that is in no document: what references, variables and flags gave, as it was given and as it is
+    /// used, and the defaults of the program. A URL without a password in it is none, unless it was given by a reference.
+    /// What a document says beside its references is in the log for everybody to read.
+    pub(crate) fn secrets(
+        &self,
+        keys: &Keys,
+        pace: &mut Pace<'_>,
+        secret: &mut impl FnMut(&str),
+    ) -> Result<(), Interrupted> {
+        for (path, text) in &self.given_texts {
+            if keys.is_secret(path) && (self.written.contains_key(path) || !is_open_url(text)) {
+                secret(text);
+            }
+        }
+        scalars(&self.value, &Pointer::root(), pace, &mut |path, value| {
+            if value.is_null() || value.is_boolean() || !keys.is_secret(&path) {
+                return;
+            }
+            let written = upwards(&path).find_map(|path| self.written.get(&Pointer::parse(path)));
+            let is_given = written.is_some_and(|text| is_reference(text));
+            if !is_given && *self.origin(&path) == Origin::Document {
+                return;
+            }
+            match value {
+                Value::String(text) if is_given || !is_open_url(text) => secret(text),
+                Value::Number(number) => secret(&number.to_string()),
+                _ => {}
+            }
+        })
     }
 
     /// Lays variables and flags over it.
-    pub(crate) fn cover(&mut self, document: Option<&Value>, overrides: &[Override], defaults: &Value) {
+    pub(crate) fn cover(
+        &mut self,
+        document: Option<&Value>,
+        overrides: &[Override],
+        defaults: &Value,
+        pace: &mut Pace<'_>,
+    ) -> Result<(), Interrupted> {
         for cover in overrides {
             let value = self.value_of(&cover.path, &cover.text, defaults.pointer(cover.path.as_str()));
             let said = document.and_then(|document| document.pointer(cover.path.as_str()));
@@ -116,10 +152,12 @@ impl Draft {
                 self.masked.push(Masked { path: cover.path.clone(), by: cover.origin.clone() });
             }
             if put(&mut self.value, &cover.path, value) {
-                self.origins.retain(|path, _| !is_under(path, &cover.path));
+                forget_under(&mut self.origins, &cover.path, pace)?;
                 self.origins.insert(cover.path.clone(), cover.origin.clone());
+                self.given_texts.push((cover.path.clone(), cover.text.clone()));
             }
         }
+        Ok(())
     }
 
     /// A text as the value that belongs where the defaults have `like`. Where they have none it is what it looks like, and
@@ -145,7 +183,7 @@ impl Draft {
     }
 
     /// The value as it may be shown.
-    pub(crate) fn shown(&self, keys: &Keys) -> Value {
+    pub(crate) fn shown(&self, keys: &Keys, pace: &mut Pace<'_>) -> Result<Value, Interrupted> {
         let mut shown = self.value.clone();
         for (path, text) in &self.written {
             if let Some(place) = shown.pointer_mut(path.as_str()) {
@@ -153,15 +191,18 @@ impl Draft {
             }
         }
         let mut secrets = Vec::new();
-        scalars(&shown, &Pointer::root(), &mut |path, value| {
+        scalars(&shown, &Pointer::root(), pace, &mut |path, value| {
             let is_empty = value.is_null() || value.as_str().is_some_and(str::is_empty);
+            if is_empty || !keys.is_secret(&path) {
+                return;
+            }
             // A reference that nobody resolved here, or that was put back as it is written.
             let is_reference =
-                *self.origin(&path) == Origin::Document && value.as_str().is_some_and(has_reference);
-            if keys.is_secret(&path) && !is_reference && !is_empty {
+                value.as_str().is_some_and(has_reference) && *self.origin(&path) == Origin::Document;
+            if !is_reference {
                 secrets.push(path);
             }
-        });
+        })?;
         for path in secrets {
             let place = shown.pointer_mut(path.as_str());
             // A URL without a password in it hides nothing.
@@ -169,7 +210,7 @@ impl Draft {
                 *place = Value::String(REDACTED.to_owned());
             }
         }
-        shown
+        Ok(shown)
     }
 
     /// Whether what stands at a place must not be quoted.
@@ -196,9 +237,8 @@ impl Draft {
 
     /// Where a value comes from: the nearest layer above a place.
     pub(crate) fn origin(&self, path: &Pointer) -> Cow<'_, Origin> {
-        let above = self.origins.iter().filter(|(known, _)| is_under(path, known));
-        let nearest = above.max_by_key(|(known, _)| known.as_str().len());
-        nearest.map_or(Cow::Owned(Origin::Document), |(_, origin)| Cow::Borrowed(origin))
+        let nearest = upwards(path).find_map(|path| self.origins.get(&Pointer::parse(path)));
+        nearest.map_or(Cow::Owned(Origin::Document), Cow::Borrowed)
     }
 }
 
@@ -208,32 +248,55 @@ const REFERENCE: &str = "reference";
 /// The class of the problem that a document has a secret written out in it. What such a document says is not to be repeated.
 pub const LITERAL_SECRET: &str = "literal_secret";
 
-/// Refuses secrets that are written out in a document, which the log keeps for ever.
-pub(crate) fn refuse_literal_secrets(document: &Value, keys: &Keys) -> Problems {
-    let mut problems = Problems::default();
-    texts_of(document, &Pointer::root(), &mut |path, text| {
-        if keys.is_secret(&path) && !text.is_empty() && !has_reference(text) && !is_open_url(text) {
-            let key = keys_of(&path).last().unwrap_or_default();
-            let message = format!(
-                "{key} is a secret, and what is written in a document stays in the log: write ${{env:NAME}} or \
-                 ${{file:PATH}}, or set it by a variable"
-            );
-            problems.add(Problem::new(LITERAL_SECRET, path, message));
+/// Finds the secrets that are written out in a document.
+pub(crate) fn literal_secrets(
+    document: &Value,
+    keys: &Keys,
+    pace: &mut Pace<'_>,
+    secret: &mut impl FnMut(Pointer, &str),
+) -> Result<(), Interrupted> {
+    texts_of(document, &Pointer::root(), pace, &mut |path, text| {
+        if !text.is_empty() && keys.is_secret(&path) && !has_reference(text) && !is_open_url(text) {
+            secret(path, text);
         }
-    });
-    problems
+    })
+}
+
+/// Refuses secrets that are written out in a document, which the log keeps for ever.
+pub(crate) fn refuse_literal_secrets(
+    document: &Value,
+    keys: &Keys,
+    pace: &mut Pace<'_>,
+) -> Result<Problems, Interrupted> {
+    let mut problems = Problems::default();
+    literal_secrets(document, keys, pace, &mut |path, _| problems.add(literal_secret(path)))?;
+    Ok(problems)
+}
+
+/// The problem that a secret is written out at a place of a document.
+pub(crate) fn literal_secret(path: Pointer) -> Problem {
+    let key = keys_of(&path).last().unwrap_or_default();
+    let message = format!(
+        "{key} is a secret, and what is written in a document stays in the log: write ${{env:NAME}} or ${{file:PATH}}, or \
+         set it by a variable"
+    );
+    Problem::new(LITERAL_SECRET, path, message)
 }
 
 /// Refuses references that stand in no secret, also where another layer covers them here. Whatever is no secret is shown to
 /// whoever asks, and would show what it refers to.
-pub(crate) fn refuse_open_references(document: &Value, keys: &Keys) -> Problems {
+pub(crate) fn refuse_open_references(
+    document: &Value,
+    keys: &Keys,
+    pace: &mut Pace<'_>,
+) -> Result<Problems, Interrupted> {
     let mut problems = Problems::default();
-    texts_of(document, &Pointer::root(), &mut |path, text| {
+    texts_of(document, &Pointer::root(), pace, &mut |path, text| {
         if text.contains("${") && has_reference(text) && !keys.is_secret(&path) {
             problems.add(no_secret(path));
         }
-    });
-    problems
+    })?;
+    Ok(problems)
 }
 
 /// A URL that has no password in it.
@@ -248,28 +311,6 @@ fn no_secret(path: Pointer) -> Problem {
     let message = "only a secret may refer to a variable or a file, and this is none: write the value itself, or set it by a \
                    variable or a flag where the process is started";
     Problem::new(REFERENCE, path, message)
-}
-
-/// Every text in a value, in lists too.
-pub(crate) fn texts_of(value: &Value, at: &Pointer, text: &mut impl FnMut(Pointer, &str)) {
-    scalars(value, at, &mut |path, value| {
-        if let Value::String(it) = value {
-            text(path, it);
-        }
-    });
-}
-
-/// Everything in a value that is neither a list nor an object.
-fn scalars(value: &Value, at: &Pointer, scalar: &mut impl FnMut(Pointer, &Value)) {
-    match value {
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, item)| scalars(item, &at.index(i), scalar));
-        }
-        Value::Object(members) => {
-            members.iter().for_each(|(key, value)| scalars(value, &at.key(key), scalar));
-        }
-        value => scalar(at.clone(), value),
-    }
 }
 
 #[cfg(test)]

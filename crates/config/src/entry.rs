@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::keys::{Keys, Takes};
 use crate::origin::{Masked, Origin};
+use crate::redactor::InUse;
 use crate::reference::{Given, Surroundings, Writer};
 use crate::tree::{Origins, leaves};
 
@@ -30,6 +31,9 @@ pub struct Entry {
     pub(crate) writer: Writer,
     pub(crate) keys: Arc<Keys>,
     pub(crate) typed: Option<Arc<dyn Any + Send + Sync>>,
+    /// Keeps its secrets out of messages as long as it is there.
+    #[expect(dead_code, reason = "its being there is what keeps them hidden")]
+    pub(crate) in_use: InUse,
 }
 
 impl Entry {
@@ -39,7 +43,7 @@ impl Entry {
         self.document.as_ref()
     }
 
-    /// The digest of what the document says.
+    /// The digest of what the document says. Cost: none, it is computed when the config is made.
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {
         self.digest

@@ -1,6 +1,10 @@
 //! What is declared of the keys of a config: what becomes of a change, and which values nobody is shown.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use midflight_core::Pointer;
+
+use crate::tree::upwards;
 
 /// What becomes of a changed value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,17 +38,19 @@ impl Takes {
 /// What is declared of keys, each for all that lies under it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Keys {
-    takes: Vec<(Pointer, Takes)>,
-    secrets: Vec<Pointer>,
+    /// By the text of the pointer.
+    takes: BTreeMap<String, Takes>,
+    /// The texts of the pointers.
+    secrets: BTreeSet<String>,
 }
 
 impl Keys {
-    pub(crate) fn declare(&mut self, path: Pointer, takes: Takes) {
-        self.takes.push((path, takes));
+    pub(crate) fn declare(&mut self, path: &Pointer, takes: Takes) {
+        self.takes.insert(path.as_str().to_owned(), takes);
     }
 
-    pub(crate) fn keep_secret(&mut self, path: Pointer) {
-        self.secrets.push(path);
+    pub(crate) fn keep_secret(&mut self, path: &Pointer) {
+        self.secrets.insert(path.as_str().to_owned());
     }
 
     /// Keeps secret what is secret there too.
@@ -54,12 +60,11 @@ impl Keys {
 
     /// The nearest declaration above a key, itself included.
     pub(crate) fn takes(&self, path: &Pointer) -> Takes {
-        let above = self.takes.iter().filter(|(declared, _)| is_under(path, declared));
-        above.max_by_key(|(declared, _)| declared.as_str().len()).map_or_else(Takes::default, |it| it.1)
+        upwards(path).find_map(|path| self.takes.get(path)).copied().unwrap_or_default()
     }
 
     pub(crate) fn is_secret(&self, path: &Pointer) -> bool {
-        self.secrets.iter().any(|secret| is_under(path, secret))
+        !self.secrets.is_empty() && upwards(path).any(|path| self.secrets.contains(path))
     }
 }
 
@@ -75,9 +80,9 @@ mod tests {
     #[test]
     fn the_nearest_declaration_holds() {
         let mut keys = Keys::default();
-        keys.declare(Pointer::parse("/server"), Takes::Restart);
-        keys.declare(Pointer::parse("/server/limits"), Takes::Live);
-        keys.keep_secret(Pointer::parse("/db/password"));
+        keys.declare(&Pointer::parse("/server"), Takes::Restart);
+        keys.declare(&Pointer::parse("/server/limits"), Takes::Live);
+        keys.keep_secret(&Pointer::parse("/db/password"));
         let takes = |path: &str| keys.takes(&Pointer::parse(path)).as_str();
         assert_eq!(
             [takes("/server/port"), takes("/server/limits/body"), takes("/serverless"), takes("")],

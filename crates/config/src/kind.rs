@@ -10,8 +10,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::entry::Entry;
+use crate::limits::CONFIG_REGEX_BYTES_MAX;
+use crate::pace::Pace;
 use crate::reference::Surroundings;
-use crate::schema::{Schema, build_without};
+use crate::schema::{Schema, build_without, check_paths};
 use crate::shape::{AnyShape, Shape};
 use crate::snapshot::Configs;
 
@@ -51,12 +53,12 @@ impl Config {
         work: &Work,
     ) -> Result<Option<Entry>, Problems> {
         if let Some(shape) = self.shapes.get(name) {
-            return shape.build(document, &*self.around).map(Some);
+            return shape.build_within(document, &*self.around, work).map(Some);
         }
         let Some(document) = document else { return Ok(None) };
         match next.schemas.get(name) {
             Some(schema) => schema.build(document, work).map(Some),
-            None => Ok(Some(build_without(document))),
+            None => Ok(Some(build_without(document, work)?)),
         }
     }
 }
@@ -86,15 +88,16 @@ impl Kind for Config {
         Configs::default()
     }
 
-    fn validate(&self, name: &DocumentName, body: &Value, _: &Work) -> Result<ConfigDocument, Problems> {
+    fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<ConfigDocument, Problems> {
         let Some(of) = name.as_str().strip_prefix(SCHEMAS_FOLDER) else {
+            check_paths(body, &mut Pace::new(work))?;
             return Ok(ConfigDocument::Values(Arc::new(body.clone())));
         };
         if self.shapes.keys().any(|shape| shape.as_str() == of) {
             let message = format!("the config {of} is this program's own, which has its schema built in");
             return Err(Problem::new("invalid_schema", Pointer::root(), message).into());
         }
-        let schema = Schema::new(Arc::new(body.clone()))?;
+        let schema = Schema::new(Arc::new(body.clone()), work)?;
         Ok(ConfigDocument::Schema(SchemaDocument(Arc::new(schema))))
     }
 
@@ -107,12 +110,14 @@ impl Kind for Config {
         let mut next = previous.clone();
         let mut documents: BTreeMap<DocumentName, Option<Arc<Value>>> = BTreeMap::new();
         let mut anew: BTreeSet<DocumentName> = BTreeSet::new();
+        let mut put_schemas = Vec::new();
         for change in changes {
             work.go_on()?;
             let of = change.name.as_str().strip_prefix(SCHEMAS_FOLDER);
             let of = of.and_then(|name| DocumentName::new(name).ok());
             match (of, change.document) {
                 (Some(of), Some(ConfigDocument::Schema(schema))) => {
+                    put_schemas.push((change.name, schema.0.regex_bytes));
                     next.schemas.insert(of.clone(), schema.0);
                     anew.insert(of);
                 }
@@ -134,7 +139,7 @@ impl Kind for Config {
             let document = document();
             documents.entry(name).or_insert(document);
         }
-        let mut problems = Problems::default();
+        let mut problems = check_regexes(&next, &put_schemas);
         for (name, document) in documents {
             work.go_on()?;
             match self.build(&name, document.as_ref(), &next, work) {
@@ -190,8 +195,53 @@ impl Kind for Config {
     }
 }
 
+/// Refuses the schemas with regular expressions that were put when all schemas have too many of them.
+fn check_regexes(next: &Configs, put: &[(DocumentName, usize)]) -> Problems {
+    if put.iter().all(|(_, bytes)| *bytes == 0) {
+        return Problems::default();
+    }
+    let bytes: usize = next.schemas.values().map(|schema| schema.regex_bytes).sum();
+    if bytes <= CONFIG_REGEX_BYTES_MAX {
+        return Problems::default();
+    }
+    let message = format!(
+        "the regular expressions of all schemas take {bytes} bytes when compiled and may take {CONFIG_REGEX_BYTES_MAX} \
+         (config_regex_bytes_max); lower their counted repetitions, or delete schemas that nothing needs"
+    );
+    let problem = Problem::new("too_many", Pointer::root(), message);
+    let with_regexes = put.iter().filter(|(_, bytes)| *bytes > 0);
+    with_regexes.map(|(name, _)| problem.clone().in_document(&id(name))).collect()
+}
+
 fn id(name: &DocumentName) -> DocumentId {
     #[expect(clippy::expect_used, reason = "the name is written here, and a test makes one")]
     let kind = KindName::new("config").expect("is the name of a kind");
     DocumentId { kind, name: name.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_expressions_of_all_schemas_take_so_much_memory_and_no_more() {
+        let (kind, work) = (Config::new(()), Work::unbounded());
+        let change = |name: &str, regex_bytes: usize| {
+            let mut schema = Schema::new(Arc::new(json!({})), &work).unwrap();
+            schema.regex_bytes = regex_bytes;
+            let document = Some(ConfigDocument::Schema(SchemaDocument(Arc::new(schema))));
+            KindChange { name: DocumentName::new(name).unwrap(), document }
+        };
+        let half = CONFIG_REGEX_BYTES_MAX / 2;
+        let full = vec![change("schemas/a", half), change("schemas/b", half)];
+        let full = kind.compile(&kind.empty(), full, &work).unwrap();
+        let more = vec![change("schemas/c", 1), change("schemas/d", 0)];
+        let refused = kind.compile(&full, more, &work).unwrap_err();
+        assert_eq!(refused.count(), 1);
+        let told = refused.to_string();
+        assert!(told.starts_with("config/schemas/c at the root: "), "{told}");
+        assert!(told.contains("(config_regex_bytes_max)"), "{told}");
+        kind.compile(&full, vec![change("schemas/d", 0)], &work).unwrap();
+        kind.compile(&full, vec![change("schemas/a", 0), change("schemas/c", half)], &work).unwrap();
+    }
 }

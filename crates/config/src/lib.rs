@@ -15,6 +15,7 @@ mod kind;
 pub mod limits;
 mod operator;
 mod origin;
+mod pace;
 mod parse;
 mod redactor;
 mod reference;

@@ -34,9 +34,13 @@ impl OperatorContents {
     /// Whether a document is the operator's.
     #[must_use]
     pub fn wrote(&self, body: &Value) -> bool {
+        self.wrote_digest(Digest::of_body(body))
+    }
+
+    /// Whether the document with this digest is the operator's.
+    pub(crate) fn wrote_digest(&self, body: Digest) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let contents = [known.newest, known.in_effect];
-        contents.iter().any(Option::is_some) && contents.contains(&Some(Digest::of_body(body)))
+        [known.newest, known.in_effect].contains(&Some(body))
     }
 }
 

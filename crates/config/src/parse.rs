@@ -1,11 +1,13 @@
 //! From a value to a type of serde's, with every problem on the way and not only the first.
 
 use midflight_core::{Pointer, Problem, Problems, hint};
+use midflight_engine::Interrupted;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::draft::Draft;
 use crate::keys::Keys;
+use crate::pace::Pace;
 use crate::tree::{put, take_out};
 
 /// How many problems of one value are looked for.
@@ -16,11 +18,12 @@ pub(crate) fn parse<T: DeserializeOwned>(
     draft: &mut Draft,
     defaults: &Value,
     keys: &Keys,
-) -> Result<T, Problems> {
-    match parse_mended(draft, defaults, keys) {
+    pace: &mut Pace<'_>,
+) -> Result<Result<T, Problems>, Interrupted> {
+    Ok(match parse_mended(draft, defaults, keys, pace)? {
         (Some(parsed), problems) => problems.or(parsed),
         (None, problems) => Err(problems),
-    }
+    })
 }
 
 /// The same, with what the value comes to where all that does not fit is replaced by its default or left out; none when
@@ -29,20 +32,28 @@ pub(crate) fn parse_mended<T: DeserializeOwned>(
     draft: &mut Draft,
     defaults: &Value,
     keys: &Keys,
-) -> (Option<T>, Problems) {
+    pace: &mut Pace<'_>,
+) -> Result<(Option<T>, Problems), Interrupted> {
     let mut problems = Problems::default();
     // A copy that is mended where it does not fit, so that what is wrong behind that shows too.
     let mut mended = draft.value.clone();
     for _ in 0..PROBLEMS_MAX {
+        pace.long_step()?;
         let mut unknown = Vec::new();
         let mut track = serde_path_to_error::Track::new();
         let tracked = serde_path_to_error::Deserializer::new(&mended, &mut track);
         let parsed = serde_ignored::deserialize(tracked, |path| unknown.push(pointer_of(&path)));
         match parsed {
             Ok(parsed) => {
-                let problem = |path| unknown_key(path, defaults, &[]);
-                unknown.into_iter().map(problem).for_each(|problem| problems.add(problem));
-                return (Some(parsed), problems);
+                for path in unknown {
+                    pace.step()?;
+                    // Past the bound it is only counted; its text would be made for nothing.
+                    problems.add(match problems.count() < Problems::LISTED_MAX {
+                        true => unknown_key(path, defaults, &[]),
+                        false => Problem::new("unknown_key", path, ""),
+                    });
+                }
+                return Ok((Some(parsed), problems));
             }
             Err(error) => {
                 let path = place_of(&track.path());
@@ -61,7 +72,7 @@ pub(crate) fn parse_mended<T: DeserializeOwned>(
             }
         }
     }
-    (None, problems)
+    Ok((None, problems))
 }
 
 /// What serde says, in our words, and the place to mend.

@@ -117,17 +117,26 @@ pub(crate) fn is_reference(text: &str) -> bool {
     matches!(parts(text).as_deref(), Ok([Part::Reference(_)]))
 }
 
+/// A text with what its references give.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Resolved<'a> {
+    pub(crate) text: Cow<'a, str>,
+    /// What each reference gave.
+    pub(crate) texts: Vec<String>,
+    pub(crate) given: Vec<Given>,
+}
+
 /// The text with what its references give, and what that was.
 pub(crate) fn resolve<'a>(
     text: &'a str,
     around: &dyn Surroundings,
     by: Writer,
-) -> Result<(Cow<'a, str>, Vec<Given>), String> {
+) -> Result<Resolved<'a>, String> {
     let parts = parts(text)?;
     if let [Part::Literal(literal)] = parts.as_slice() {
-        return Ok((Cow::Borrowed(literal), Vec::new()));
+        return Ok(Resolved { text: Cow::Borrowed(literal), texts: Vec::new(), given: Vec::new() });
     }
-    let (mut resolved, mut given) = (String::new(), Vec::new());
+    let (mut resolved, mut texts, mut given) = (String::new(), Vec::new(), Vec::new());
     for part in parts {
         match part {
             Part::Literal(literal) => resolved += literal,
@@ -135,10 +144,11 @@ pub(crate) fn resolve<'a>(
                 let text = source.read(around, by)?;
                 given.push(Given { digest: Digest::of_bytes(text.as_bytes()), source });
                 resolved += &text;
+                texts.push(text);
             }
         }
     }
-    Ok((Cow::Owned(resolved), given))
+    Ok(Resolved { text: Cow::Owned(resolved), texts, given })
 }
 
 /// Takes a text apart. `$${` is a `${` that refers to nothing.
@@ -195,7 +205,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expect: Result<&str, &str>) {
-        let resolved = resolve(text, &Some2, Writer::Operator).map(|(text, _)| text.into_owned());
+        let resolved = resolve(text, &Some2, Writer::Operator).map(|it| it.text.into_owned());
         match (resolved, expect) {
             (Ok(text), Ok(expect)) => assert_eq!(text, expect),
             (Err(why), Err(expect)) => assert!(why.contains(expect), "{why}"),
@@ -219,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_a_writer_may_not_refer_to_is_said_by_its_name() {
-        let refused = resolve("${env:HOST}", &Some2, Writer::Log).map(|(text, _)| text.into_owned());
+        let refused = resolve("${env:HOST}", &Some2, Writer::Log).map(|it| it.text.into_owned());
         assert_eq!(refused, Err("the variable HOST cannot be read: it is not allowed here".to_owned()));
     }
 
@@ -231,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_reference_is_stale_when_it_gives_something_else() {
-        let (_, given) = resolve("${env:HOST}${file:/run/pw}", &Some2, Writer::Operator).unwrap();
+        let Resolved { given, .. } = resolve("${env:HOST}${file:/run/pw}", &Some2, Writer::Operator).unwrap();
         assert!(given.iter().all(|given| !given.is_stale(&Some2, Writer::Operator)));
         assert!(given.iter().all(|given| given.is_stale(&(), Writer::Operator)));
     }

@@ -2,30 +2,32 @@
 
 mod cost;
 mod graph;
+mod patterns;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use midflight_core::{Digest, Pointer, Problem, Problems, hint};
-use midflight_engine::Work;
+use midflight_engine::{Interrupted, Work};
 use serde_json::{Map, Value};
 
 use self::cost::{Stop, check_places, cost};
 use self::graph::Graph;
-
+use self::patterns::{REGEX_BYTES_MAX, cache_bytes_max, regex_bytes};
 use crate::draft::{Draft, refuse_literal_secrets};
 use crate::entry::Entry;
 use crate::keys::{Keys, Takes};
+use crate::limits::CONFIG_PATHS_BYTES_MAX;
+use crate::pace::Pace;
+use crate::redactor::InUse;
 use crate::reference::{Writer, has_reference};
+use crate::tree::paths_bytes;
 
 /// How deep a schema is read for defaults and declarations. What refers to itself ends here.
 const DEPTH_MAX: usize = 32;
 /// How many keys the defaults and declarations of a schema are read of.
 const KEYS_MAX: usize = 10_000;
-/// How large the regular expressions of a schema may become, in bytes.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 /// How much of an error's text is told, in characters: it quotes the value, which may be large.
 const ERROR_CHARS_MAX: usize = 500;
 /// The keyword that declares what becomes of a change.
@@ -43,6 +45,8 @@ pub(crate) struct Schema {
     schema: Arc<Value>,
     defaults: Value,
     keys: Arc<Keys>,
+    /// How much memory its regular expressions take, in bytes.
+    pub(crate) regex_bytes: usize,
 }
 
 impl Schema {
@@ -50,11 +54,15 @@ impl Schema {
     ///
     /// # Errors
     /// Also when validating by it could take long whatever the config: a few references can be a great many evaluations.
-    pub(crate) fn new(schema: Arc<Value>) -> Result<Self, Problems> {
-        let graph = Graph::read(&schema)?;
+    /// And when it takes more memory than its bound or than the budget has.
+    pub(crate) fn new(schema: Arc<Value>, work: &Work) -> Result<Self, Problems> {
+        let mut graph = Graph::read(&schema)?;
         check_places(&graph)?;
-        let patterns = PatternOptions::regex().size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX);
-        let options = jsonschema::options().with_pattern_options(patterns).offline();
+        let patterns = std::mem::take(&mut graph.patterns);
+        let regex_bytes = regex_bytes(&patterns, work)?;
+        let options = PatternOptions::regex().size_limit(REGEX_BYTES_MAX);
+        let options = options.dfa_size_limit(cache_bytes_max(patterns.len()));
+        let options = jsonschema::options().with_pattern_options(options).offline();
         let validator = options.build(&schema).map_err(|error| {
             let path = Pointer::parse(error.instance_path().as_str());
             Problem::new("invalid_schema", path, format!("is no JSON Schema: {error}"))
@@ -65,20 +73,23 @@ impl Schema {
         let keys = Arc::new(reading.keys);
         reading.problems.or(())?;
         let defaults = if defaults.is_object() { defaults } else { Entry::nothing() };
-        Ok(Self { validator, graph, defaults, keys, schema })
+        check_paths(&defaults, &mut Pace::new(work))?;
+        Ok(Self { validator, graph, defaults, keys, schema, regex_bytes })
     }
 
     /// Makes the config of a document. References stay as they are: they are resolved where the config is used.
     ///
     /// The validator cannot be interrupted, so what it takes is estimated before, within the budget.
     pub(crate) fn build(&self, document: &Arc<Value>, work: &Work) -> Result<Entry, Problems> {
-        let mut problems = refuse_literal_secrets(document, &self.keys);
+        let mut pace = Pace::new(work);
+        let mut problems = refuse_literal_secrets(document, &self.keys, &mut pace)?;
         let mut draft = Draft::new(&self.defaults);
-        draft.say(document);
-        unknown_keys(&draft.value, &self.schema, &self.schema, &Pointer::root(), 0, &mut problems);
+        draft.say(document, &mut pace)?;
+        let mut unknown = UnknownKeys { root: &self.schema, problems: &mut problems, pace: &mut pace };
+        unknown.find(&draft.value, &self.schema, &Pointer::root(), 0)?;
         self.validate(&draft.value, work, &mut problems)?;
         problems.or(())?;
-        let shown = draft.shown(&self.keys);
+        let shown = draft.shown(&self.keys, &mut pace)?;
         Ok(entry(document, draft, shown, &self.keys))
     }
 
@@ -136,20 +147,36 @@ fn cut(message: String) -> String {
 }
 
 /// Makes the config of a document that has no schema.
-pub(crate) fn build_without(document: &Arc<Value>) -> Entry {
+pub(crate) fn build_without(document: &Arc<Value>, work: &Work) -> Result<Entry, Interrupted> {
     let keys = Arc::default();
     let mut draft = Draft::new(&Entry::nothing());
-    draft.say(document);
+    draft.say(document, &mut Pace::new(work))?;
     let shown = draft.value.clone();
-    entry(document, draft, shown, &keys)
+    Ok(entry(document, draft, shown, &keys))
+}
+
+/// Refuses a config whose places take too much memory.
+///
+/// # Errors
+/// `too_large`; that the budget has ended.
+pub(crate) fn check_paths(value: &Value, pace: &mut Pace<'_>) -> Result<(), Problems> {
+    let bytes = paths_bytes(value, 0, pace)?;
+    if bytes <= CONFIG_PATHS_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "the places of the values take {bytes} bytes and may take {CONFIG_PATHS_BYTES_MAX} (config_paths_bytes_max); use \
+         shorter keys, nest less, or split the config"
+    );
+    Err(Problem::new("too_large", Pointer::root(), message).into())
 }
 
 fn entry(document: &Arc<Value>, draft: Draft, shown: Value, keys: &Arc<Keys>) -> Entry {
     let Draft { value: used, origins, masked, given, .. } = draft;
     let digest = Some(Digest::of_body(document));
     let document = Some(Arc::clone(document));
-    let (keys, writer) = (Arc::clone(keys), Writer::Log);
-    Entry { document, digest, shown, used, origins, masked, given, writer, keys, typed: None }
+    let (keys, writer, in_use) = (Arc::clone(keys), Writer::Log, InUse::default());
+    Entry { document, digest, shown, used, origins, masked, given, writer, keys, typed: None, in_use }
 }
 
 /// A walk through a schema along its properties.
@@ -168,10 +195,10 @@ impl Reading<'_> {
             return Value::Null;
         }
         if schema.get("writeOnly") == Some(&Value::Bool(true)) {
-            self.keys.keep_secret(at.clone());
+            self.keys.keep_secret(at);
         }
         match schema.get(TAKES).map(|word| word.as_str().and_then(Takes::of_word)) {
-            Some(Some(takes)) => self.keys.declare(at.clone(), takes),
+            Some(Some(takes)) => self.keys.declare(at, takes),
             Some(None) => {
                 let message = "write \"live\", \"restart\" or \"ignored\"";
                 self.problems.add(Problem::new("invalid_schema", of.key(TAKES), message));
@@ -215,42 +242,55 @@ fn target<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
 }
 
 /// Tells of every key that no schema knows, with what may have been meant.
-fn unknown_keys(
-    value: &Value,
-    schema: &Value,
-    root: &Value,
-    at: &Pointer,
-    depth: usize,
-    problems: &mut Problems,
-) {
-    let Some(members) = value.as_object().filter(|_| depth <= DEPTH_MAX) else { return };
-    let schema = target(schema, root);
-    let Some(known) = schema.get("properties").and_then(Value::as_object) else { return };
-    // Keys may be known by other means than a list; then the validator alone judges.
-    let others = [
-        "additionalProperties",
-        "patternProperties",
-        "unevaluatedProperties",
-        "allOf",
-        "anyOf",
-        "oneOf",
-        "if",
-    ];
-    let is_open = others.iter().any(|keyword| match schema.get(*keyword) {
-        Some(Value::Bool(open)) => *open,
-        Some(_) => true,
-        None => false,
-    });
-    let names: BTreeSet<&str> = known.keys().map(String::as_str).collect();
-    for (key, value) in members {
-        match known.get(key) {
-            Some(schema) => unknown_keys(value, schema, root, &at.key(key), depth + 1, problems),
-            None if is_open => {}
-            None => {
-                let message = format!("there is no key {key:?} here{}", hint(key, names.iter().copied()));
-                problems.add(Problem::new("unknown_key", at.key(key), message));
+struct UnknownKeys<'a, 'w> {
+    root: &'a Value,
+    problems: &'a mut Problems,
+    pace: &'a mut Pace<'w>,
+}
+
+impl UnknownKeys<'_, '_> {
+    fn find(&mut self, value: &Value, schema: &Value, at: &Pointer, depth: usize) -> Result<(), Interrupted> {
+        let Some(members) = value.as_object().filter(|_| depth <= DEPTH_MAX) else { return Ok(()) };
+        let root = self.root;
+        let schema = target(schema, root);
+        let Some(known) = schema.get("properties").and_then(Value::as_object) else { return Ok(()) };
+        // Keys may be known by other means than a list; then the validator alone judges.
+        let others = [
+            "additionalProperties",
+            "patternProperties",
+            "unevaluatedProperties",
+            "allOf",
+            "anyOf",
+            "oneOf",
+            "if",
+        ];
+        let is_open = others.iter().any(|keyword| match schema.get(*keyword) {
+            Some(Value::Bool(open)) => *open,
+            Some(_) => true,
+            None => false,
+        });
+        for (key, value) in members {
+            self.pace.step()?;
+            match known.get(key) {
+                Some(schema) => self.find(value, schema, &at.key(key), depth + 1)?,
+                None if is_open => {}
+                None => self.add(key, known, at)?,
             }
         }
+        Ok(())
+    }
+
+    fn add(&mut self, key: &str, known: &Map<String, Value>, at: &Pointer) -> Result<(), Interrupted> {
+        // Past the bound it is only counted: what was meant is looked for among thousands of names.
+        if self.problems.count() >= Problems::LISTED_MAX {
+            self.problems.add(Problem::new("unknown_key", Pointer::root(), ""));
+            return Ok(());
+        }
+        self.pace.long_step()?;
+        let hint = hint(key, known.keys().map(String::as_str));
+        let message = format!("there is no key {key:?} here{hint}");
+        self.problems.add(Problem::new("unknown_key", at.key(key), message));
+        Ok(())
     }
 }
 

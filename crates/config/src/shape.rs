@@ -1,29 +1,33 @@
 //! A config that a program reads as a type of its own: plain serde types, and what is declared of their keys.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use midflight_core::{Digest, Pointer, Problem, Problems, hint};
+use midflight_engine::{Interrupted, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::REDACTED;
-use crate::draft::{Draft, refuse_literal_secrets, refuse_open_references, texts_of};
+use crate::draft::{Draft, literal_secret, literal_secrets, refuse_literal_secrets, refuse_open_references};
 use crate::entry::Entry;
 use crate::keys::{Keys, Takes};
+use crate::limits::CONFIG_SECRETS_MAX;
 use crate::operator::OperatorContents;
 use crate::origin::{Origin, Override};
+use crate::pace::Pace;
 use crate::parse::{parse, parse_mended};
-use crate::redactor::Redactor;
+use crate::redactor::{InUse, Redactor};
 use crate::reference::{Surroundings, Writer};
-use crate::tree::leaves;
+use crate::tree::{leaves, texts_of};
 
-/// The shortest secret that is taken out of messages, in bytes. A shorter one is part of too many words, and would make every
-/// message unreadable.
-const REDACTED_BYTES_MIN: usize = 4;
+/// Of how many secrets that are written out in a document more is told than that they are. Past it nothing else is looked
+/// for, since a message could quote them: as many as are listed.
+const LITERALS_MAX: usize = Problems::LISTED_MAX;
 
 /// What is asked of a value beyond its type.
 type Check<T> = Arc<dyn Fn(&T) -> Problems + Send + Sync>;
@@ -83,7 +87,7 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
             if let Some(place) = defaults.pointer_mut(path.as_str()) {
                 *place = Value::String(String::new());
             }
-            keys.keep_secret(path);
+            keys.keep_secret(&path);
         }
         let (overrides, wrong) = (Vec::new(), Problems::default());
         let (redactor, operator) = (Redactor::default(), OperatorContents::default());
@@ -93,21 +97,21 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
     /// Declares that a key and what lies under it are in effect after the next start only. `path` is a JSON Pointer.
     #[must_use]
     pub fn restart(mut self, path: &str) -> Self {
-        self.keys.declare(Pointer::parse(path), Takes::Restart);
+        self.keys.declare(&Pointer::parse(path), Takes::Restart);
         self
     }
 
     /// Declares that a key and what lies under it have no effect in this program.
     #[must_use]
     pub fn ignored(mut self, path: &str) -> Self {
-        self.keys.declare(Pointer::parse(path), Takes::Ignored);
+        self.keys.declare(&Pointer::parse(path), Takes::Ignored);
         self
     }
 
     /// Declares a key a secret: documents may only refer to it, and nobody is shown it.
     #[must_use]
     pub fn secret(mut self, path: &str) -> Self {
-        self.keys.keep_secret(Pointer::parse(path));
+        self.keys.keep_secret(&Pointer::parse(path));
         self
     }
 
@@ -118,7 +122,8 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         self
     }
 
-    /// Sets what learns every secret of the values that are made, so that messages can be kept free of them.
+    /// Sets what learns every secret that references, variables, flags and the operator's file give, so that messages can be
+    /// kept free of them. What an editor's document has written out is refused, and is not learned.
     #[must_use]
     pub fn redacted_by(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
@@ -200,104 +205,162 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         }
     }
 
-    /// The layers in one value, the keys with the secrets among them, and what is wrong so far.
-    fn draft(
-        &self,
-        document: Option<&Value>,
-        around: &dyn Surroundings,
-        by: Writer,
-    ) -> (Draft, Keys, Problems) {
-        let mut draft = Draft::new(&self.defaults);
-        let mut problems = self.wrong.clone();
-        if let Some(document) = document {
-            draft.say(document);
-        }
-        let mut of_document = self.keys_in(&draft);
-        draft.cover(document, &self.overrides, &self.defaults);
-        let keys = self.keys_in(&draft);
-        // What a variable covers here is a secret all the same.
-        of_document.keep_secrets_of(&keys);
-        if let Some(document) = document {
-            problems.append(refuse_literal_secrets(document, &of_document));
-            if by == Writer::Log {
-                problems.append(refuse_open_references(document, &of_document));
-            }
-        }
-        problems.append(draft.resolve(&self.defaults, around, by, &keys));
-        draft.secrets(&keys, &mut |secret| {
-            if secret.len() >= REDACTED_BYTES_MIN {
-                self.redactor.hide(secret);
-            }
-        });
-        (draft, keys, problems)
-    }
-
     /// Makes the config of a document, or of everything else alone.
     ///
     /// # Errors
     /// All that is wrong with it, each problem with its path and without a secret.
     pub fn build(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems> {
-        self.make(document, around).map_err(|problems| self.redactor.problems(&problems))
+        self.build_within(document, around, &Work::unbounded())
     }
 
-    fn make(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems> {
-        let writer = match document {
-            Some(document) if self.operator.wrote(document) => Writer::Operator,
+    /// The same within a budget.
+    ///
+    /// # Errors
+    /// As [`Shape::build`]; and that the budget has ended.
+    pub fn build_within(
+        &self,
+        document: Option<&Arc<Value>>,
+        around: &dyn Surroundings,
+        work: &Work,
+    ) -> Result<Entry, Problems> {
+        let mut making = Making { around, pace: Pace::new(work), literals: Vec::new() };
+        let made = self.make(document, &mut making);
+        made.map_err(|problems| self.redactor.problems_without(&making.literals, &problems))
+    }
+
+    fn make(&self, document: Option<&Arc<Value>>, making: &mut Making<'_, '_>) -> Result<Entry, Problems> {
+        let digest = document.map(|document| Digest::of_body(document));
+        let writer = match digest {
+            Some(digest) if self.operator.wrote_digest(digest) => Writer::Operator,
             _ => Writer::Log,
         };
-        let (mut draft, keys, mut problems) = self.draft(document.map(|it| &**it), around, writer);
+        let (mut draft, draft_keys, mut problems) = self.draft(document.map(|it| &**it), writer, making)?;
         let told: Vec<_> = problems.iter().map(|problem| problem.path.clone()).collect();
         // What a reference did not give is no second problem.
         let is_new = |problem: &&Problem| !told.contains(&problem.path);
-        let typed = match parse::<T>(&mut draft, &self.defaults, &keys) {
-            Ok(typed) => {
-                if let Some(check) = &self.check {
-                    let found = draft.with_origins(check(&typed));
-                    problems.append(found.iter().filter(is_new).cloned().collect());
-                }
-                Arc::new(typed)
-            }
+        let new_of = |found: &Problems| {
+            let new: Problems = found.iter().filter(is_new).cloned().collect();
+            new.with_unlisted(found.unlisted())
+        };
+        let pace = &mut making.pace;
+        let typed = match parse::<T>(&mut draft, &self.defaults, &draft_keys, pace)? {
+            Ok(typed) => Arc::new(typed),
             Err(found) => {
-                problems.append(found.iter().filter(is_new).cloned().collect());
+                problems.append(new_of(&found));
                 return Err(problems);
             }
         };
+        let keys = self.keys_of(&typed, pace)?;
+        // A list that a reference gave may have secrets in it that did not show before.
+        let mut all_keys = keys.clone();
+        all_keys.keep_secrets_of(&draft_keys);
+        let in_use = self.hide(&draft, &all_keys, pace)?;
+        if let Some(check) = &self.check {
+            let found = draft.with_origins(check(&typed));
+            problems.append(new_of(&found));
+        }
         problems.or(())?;
-        let keys = self.keys_of(&typed);
         if let Some(document) = document {
-            refuse_literal_secrets(document, &keys).or(())?;
+            refuse_literal_secrets(document, &keys, pace)?.or(())?;
         }
         if writer == Writer::Log {
             draft.resolved_openly(&keys).or(())?;
         }
-        let shown = draft.shown(&keys);
+        let shown = draft.shown(&keys, pace)?;
         let Draft { value: used, origins, masked, given, .. } = draft;
         let typed: Arc<dyn Any + Send + Sync> = typed;
         let (document, keys) = (document.cloned(), Arc::new(keys));
-        let digest = document.as_deref().map(Digest::of_body);
-        Ok(Entry { document, digest, shown, used, origins, masked, given, writer, keys, typed: Some(typed) })
+        let typed = Some(typed);
+        Ok(Entry { document, digest, shown, used, origins, masked, given, writer, keys, typed, in_use })
+    }
+
+    /// The layers in one value, the keys with the secrets among them, and what is wrong so far.
+    fn draft(
+        &self,
+        document: Option<&Value>,
+        by: Writer,
+        making: &mut Making<'_, '_>,
+    ) -> Result<(Draft, Keys, Problems), Problems> {
+        let Making { around, pace, literals } = making;
+        let mut draft = Draft::new(&self.defaults);
+        let mut problems = self.wrong.clone();
+        if let Some(document) = document {
+            draft.say(document, pace)?;
+        }
+        let mut of_document = self.keys_in(&draft, pace)?;
+        draft.cover(document, &self.overrides, &self.defaults, pace)?;
+        let keys = self.keys_in(&draft, pace)?;
+        // What a variable covers here is a secret all the same.
+        of_document.keep_secrets_of(&keys);
+        if let Some(document) = document {
+            literal_secrets(document, &of_document, pace, &mut |path, text| {
+                problems.add(literal_secret(path));
+                if literals.len() <= LITERALS_MAX {
+                    literals.push(text.to_owned());
+                }
+            })?;
+            if by == Writer::Operator {
+                // The operator may use it elsewhere.
+                self.redactor.hide_in_use(literals.iter().map(String::as_str));
+            }
+            if literals.len() > LITERALS_MAX {
+                return Err(problems);
+            }
+            if by == Writer::Log {
+                problems.append(refuse_open_references(document, &of_document, pace)?);
+            }
+        }
+        problems.append(draft.resolve(&self.defaults, *around, by, &keys, pace)?);
+        self.hide(&draft, &keys, pace)?;
+        Ok((draft, keys, problems))
+    }
+
+    /// Keeps the secrets of a draft out of messages.
+    fn hide(&self, draft: &Draft, keys: &Keys, pace: &mut Pace<'_>) -> Result<InUse, Problems> {
+        let mut secrets = BTreeSet::new();
+        draft.secrets(keys, pace, &mut |secret| {
+            if secrets.len() <= CONFIG_SECRETS_MAX {
+                secrets.insert(secret.to_owned());
+            }
+        })?;
+        if secrets.len() > CONFIG_SECRETS_MAX {
+            let message = format!(
+                "it is given more than {CONFIG_SECRETS_MAX} secrets (config_secrets_max); split the config, or give one secret \
+                 to several keys"
+            );
+            return Err(Problem::new("too_many_secrets", Pointer::root(), message).into());
+        }
+        Ok(self.redactor.hide_in_use(secrets.iter().map(String::as_str)))
     }
 
     /// Which keys of a draft are secrets, before anything in it is resolved. A secret in an option or a map shows only in a
     /// value, so one is made in which references are the texts that they are written as.
-    fn keys_in(&self, draft: &Draft) -> Keys {
-        match parse_mended::<T>(&mut draft.clone(), &self.defaults, &self.keys) {
-            (Some(typed), _) => self.keys_of(&typed),
-            (None, _) => self.keys.clone(),
+    fn keys_in(&self, draft: &Draft, pace: &mut Pace<'_>) -> Result<Keys, Interrupted> {
+        match parse_mended::<T>(&mut draft.clone(), &self.defaults, &self.keys, pace)? {
+            (Some(typed), _) => self.keys_of(&typed, pace),
+            (None, _) => Ok(self.keys.clone()),
         }
     }
 
     /// What is declared of keys, with the secrets that only a whole value shows, as in an option that the default leaves out.
-    fn keys_of(&self, typed: &T) -> Keys {
+    fn keys_of(&self, typed: &T, pace: &mut Pace<'_>) -> Result<Keys, Interrupted> {
         let mut keys = self.keys.clone();
         let value = serde_json::to_value(typed).unwrap_or_default();
-        texts_of(&value, &Pointer::root(), &mut |path, text| {
+        texts_of(&value, &Pointer::root(), pace, &mut |path, text| {
             if text == REDACTED {
-                keys.keep_secret(path);
+                keys.keep_secret(&path);
             }
-        });
-        keys
+        })?;
+        Ok(keys)
     }
+}
+
+/// What a config is made with.
+struct Making<'a, 'w> {
+    around: &'a dyn Surroundings,
+    pace: Pace<'w>,
+    /// The secrets that are written out in the document, which is refused for them.
+    literals: Vec<String>,
 }
 
 impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Default for Shape<T> {
@@ -314,11 +377,21 @@ impl<T> fmt::Debug for Shape<T> {
 
 /// [`Shape`] without its type.
 pub(crate) trait AnyShape: Send + Sync {
-    fn build(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems>;
+    fn build_within(
+        &self,
+        document: Option<&Arc<Value>>,
+        around: &dyn Surroundings,
+        work: &Work,
+    ) -> Result<Entry, Problems>;
 }
 
 impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> AnyShape for Shape<T> {
-    fn build(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems> {
-        Self::build(self, document, around)
+    fn build_within(
+        &self,
+        document: Option<&Arc<Value>>,
+        around: &dyn Surroundings,
+        work: &Work,
+    ) -> Result<Entry, Problems> {
+        Self::build_within(self, document, around, work)
     }
 }

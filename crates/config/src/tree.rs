@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use midflight_core::Pointer;
+use midflight_engine::Interrupted;
 use serde_json::{Map, Value};
 
-use crate::keys::is_under;
 use crate::origin::Origin;
+use crate::pace::Pace;
 
 /// Which layer each leaf comes from.
 pub(crate) type Origins = BTreeMap<Pointer, Origin>;
@@ -21,8 +22,79 @@ pub(crate) fn leaves(value: &Value, at: &Pointer, leaf: &mut impl FnMut(Pointer,
     }
 }
 
-/// Lays `over` on `base`: members of objects one by one, everything else as a whole. A null says nothing.
-pub(crate) fn lay_over(base: &mut Value, over: &Value, at: &Pointer, origin: &Origin, origins: &mut Origins) {
+/// Everything in a value that is neither a list nor an object, with its place.
+pub(crate) fn scalars(
+    value: &Value,
+    at: &Pointer,
+    pace: &mut Pace<'_>,
+    scalar: &mut impl FnMut(Pointer, &Value),
+) -> Result<(), Interrupted> {
+    match value {
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.try_for_each(|(i, item)| scalars(item, &at.index(i), pace, scalar))
+        }
+        Value::Object(members) => {
+            members.iter().try_for_each(|(key, value)| scalars(value, &at.key(key), pace, scalar))
+        }
+        value => {
+            pace.step()?;
+            scalar(at.clone(), value);
+            Ok(())
+        }
+    }
+}
+
+/// How many bytes the places of everything in a value take, each written by itself, where `above` are those of the value.
+pub(crate) fn paths_bytes(value: &Value, above: usize, pace: &mut Pace<'_>) -> Result<usize, Interrupted> {
+    pace.step()?;
+    let mut total = above;
+    match value {
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                let digits = i.checked_ilog10().unwrap_or_default() as usize + 1;
+                total = total.saturating_add(paths_bytes(item, above + 1 + digits, pace)?);
+            }
+        }
+        Value::Object(members) => {
+            for (key, value) in members {
+                let escapes = key.bytes().filter(|byte| matches!(byte, b'~' | b'/')).count();
+                total = total.saturating_add(paths_bytes(value, above + 1 + key.len() + escapes, pace)?);
+            }
+        }
+        _ => {}
+    }
+    Ok(total)
+}
+
+/// Every text in a value, in lists too.
+pub(crate) fn texts_of(
+    value: &Value,
+    at: &Pointer,
+    pace: &mut Pace<'_>,
+    text: &mut impl FnMut(Pointer, &str),
+) -> Result<(), Interrupted> {
+    scalars(value, at, pace, &mut |path, value| {
+        if let Value::String(it) = value {
+            text(path, it);
+        }
+    })
+}
+
+/// Lays `over` on `base`: members of objects one by one, everything else as a whole. A null says nothing. Cost: that of
+/// `over` and of what it covers, whatever else `base` has.
+pub(crate) fn lay_over(
+    base: &mut Value,
+    over: &Value,
+    at: &Pointer,
+    origin: &Origin,
+    origins: &mut Origins,
+    pace: &mut Pace<'_>,
+) -> Result<(), Interrupted> {
+    pace.step()?;
+    if base.is_null() && over.as_object().is_some_and(|over| !over.is_empty()) {
+        *base = Value::Object(Map::new());
+    }
     match (base, over) {
         (_, Value::Null) => {}
         (Value::Object(base), Value::Object(over)) if !over.is_empty() => {
@@ -30,19 +102,38 @@ pub(crate) fn lay_over(base: &mut Value, over: &Value, at: &Pointer, origin: &Or
             origins.remove(at);
             for (key, value) in over {
                 let base = base.entry(key).or_insert(Value::Null);
-                lay_over(base, value, &at.key(key), origin, origins);
+                lay_over(base, value, &at.key(key), origin, origins, pace)?;
             }
         }
-        (base @ Value::Null, Value::Object(over)) if !over.is_empty() => {
-            *base = Value::Object(Map::new());
-            lay_over(base, &Value::Object(over.clone()), at, origin, origins);
-        }
         (base, over) => {
-            origins.retain(|path, _| !is_under(path, at));
+            forget_under(origins, at, pace)?;
             *base = over.clone();
             leaves(over, at, &mut |path, _| drop(origins.insert(path, origin.clone())));
         }
     }
+    Ok(())
+}
+
+/// Forgets the origins of a place and of all that lies under it. Cost: that of what is forgotten.
+pub(crate) fn forget_under(
+    origins: &mut Origins,
+    at: &Pointer,
+    pace: &mut Pace<'_>,
+) -> Result<(), Interrupted> {
+    origins.remove(at);
+    // The places under it are those that begin with it and a slash; the character after the slash is the zero.
+    let [first, end] = ["/", "0"].map(|end| Pointer::parse(&format!("{at}{end}")));
+    while let Some((path, _)) = origins.range(&first..&end).next() {
+        pace.step()?;
+        let path = path.clone();
+        origins.remove(&path);
+    }
+    Ok(())
+}
+
+/// A place and every place above it, the nearest first.
+pub(crate) fn upwards(path: &Pointer) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path.as_str()), |path| path.rsplit_once('/').map(|(above, _)| above))
 }
 
 /// Puts a value at a place, and objects where there are none on the way. False when something else is in the way.
@@ -78,7 +169,61 @@ fn unescape(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use midflight_engine::Work;
     use serde_json::json;
+
+    fn document_origins(paths: &[&str]) -> Origins {
+        paths.iter().map(|path| (Pointer::parse(path), Origin::Document)).collect()
+    }
+
+    #[test]
+    fn only_what_lies_under_a_place_is_forgotten() {
+        let work = Work::unbounded();
+        let all = ["/a", "/a!", "/a-b/c", "/a/b", "/a/b/c", "/a/~1", "/a/\u{10ffff}", "/a0", "/ab", "/b"];
+        let mut origins = document_origins(&all);
+        forget_under(&mut origins, &Pointer::parse("/a"), &mut Pace::new(&work)).unwrap();
+        assert_eq!(origins, document_origins(&["/a!", "/a-b/c", "/a0", "/ab", "/b"]));
+        forget_under(&mut origins, &Pointer::root(), &mut Pace::new(&work)).unwrap();
+        assert_eq!(origins, Origins::new());
+    }
+
+    #[test]
+    fn the_bytes_of_all_places_are_counted() {
+        let work = Work::unbounded();
+        let value = json!({"a/~": {"b": vec![0; 11]}, "c": null});
+        let mut places = vec!["/a~1~0", "/a~1~0/b", "/c"].iter().map(|it| it.len()).sum::<usize>();
+        scalars(&value["a/~"]["b"], &Pointer::parse("/a~1~0/b"), &mut Pace::new(&work), &mut |path, _| {
+            places += path.as_str().len();
+        })
+        .unwrap();
+        assert_eq!(paths_bytes(&value, 0, &mut Pace::new(&work)), Ok(places));
+    }
+
+    #[test]
+    fn a_place_has_all_places_above_it() {
+        let place = Pointer::parse("/a/b~1c/0");
+        assert_eq!(upwards(&place).collect::<Vec<_>>(), ["/a/b~1c/0", "/a/b~1c", "/a", ""]);
+        assert_eq!(upwards(&Pointer::root()).collect::<Vec<_>>(), [""]);
+    }
+
+    #[test]
+    fn laying_a_large_document_takes_a_step_for_each_leaf_and_can_be_interrupted() {
+        let keys = 130_000_u64;
+        let over: Value = (0..keys).map(|n| (format!("k{n}"), json!(n))).collect::<Map<_, _>>().into();
+        let work = Work::unbounded();
+        let (mut base, mut origins) = (json!({}), Origins::new());
+        let mut pace = Pace::new(&work);
+        for _ in 0..2 {
+            lay_over(&mut base, &over, &Pointer::root(), &Origin::Document, &mut origins, &mut pace).unwrap();
+        }
+        assert_eq!((pace.steps(), origins.len() as u64), (2 * (keys + 1), keys));
+        forget_under(&mut origins, &Pointer::root(), &mut pace).unwrap();
+        assert_eq!(pace.steps(), 3 * keys + 2);
+        work.cancel();
+        let (mut base, mut pace) = (json!({}), Pace::new(&work));
+        let laid = lay_over(&mut base, &over, &Pointer::root(), &Origin::Document, &mut origins, &mut pace);
+        assert_eq!((laid, pace.steps()), (Err(Interrupted::Cancelled), 1_000));
+    }
 
     #[test]
     fn a_layer_covers_what_it_says_and_nothing_else() {
@@ -87,7 +232,9 @@ mod tests {
         let mut origins = Origins::new();
         leaves(&base, &Pointer::root(), &mut |path, _| drop(origins.insert(path, Origin::Default)));
         let over = json!({"log": {"level": "debug", "format": null}, "tags": ["c"], "extra": {"x/y": 1}, "db": {"host": "h"}});
-        lay_over(&mut base, &over, &Pointer::root(), &Origin::Document, &mut origins);
+        let work = Work::unbounded();
+        let mut pace = Pace::new(&work);
+        lay_over(&mut base, &over, &Pointer::root(), &Origin::Document, &mut origins, &mut pace).unwrap();
         assert_eq!(
             base,
             json!({"log": {"level": "debug", "format": "text"}, "tags": ["c"], "extra": {"x/y": 1}, "db": {"host": "h"}})

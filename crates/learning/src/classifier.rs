@@ -16,17 +16,20 @@ use tokio_util::task::TaskTracker;
 
 use crate::answer::{Answer, Source};
 use crate::ask::{Opined, Opinion, Silence, ask};
-use crate::flights::{Boarded, Flights, Going, Question, Ticket};
+use crate::flights::{Asked, Flights, Question, Ticket};
 use crate::flush::Flusher;
 use crate::learner::{Job, Learned, Learner};
 use crate::lesson::{Draft, Lesson};
 use crate::rates::Rates;
 use crate::usage::{Counter, Counting};
 
-/// How long the patterns may take to say, while equal questions wait, that a query became known meanwhile.
+/// How long the patterns may take to say, while equal questions wait, that a query became known meanwhile. 2 ms: it takes
+/// some microseconds, and the LLM is asked when it takes longer.
 const KNOWN_MAX: Duration = Duration::from_millis(2);
-/// How long one search of theirs may take then in the worst case.
+/// How long one search of theirs may take then in the worst case. 10 ms: nearly all take a hundredth of that.
 const KNOWN_STEP_MAX: Duration = Duration::from_millis(10);
+/// What is told of a question that nobody asks any more.
+const GIVEN_UP: &str = "the question was given up";
 /// How long a stop waits for a log that does not answer.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
@@ -226,17 +229,18 @@ impl Classifier {
         // By its key, under which it will be learned; a query without one is what it is.
         let comparable = if unknown.key.is_empty() { &unknown.text } else { &unknown.key };
         let question: Question = (Arc::clone(&unknown.profile), comparable.clone());
-        let brief = Work::lasting(KNOWN_MAX).with_steps_of(KNOWN_STEP_MAX);
-        let known = || shared.look(query, Some(&unknown.profile), &brief).ok().and_then(Result::ok);
         let may_teach = asked_by == AskedBy::Known || unknown.policy.learn_from == LearnFrom::Everyone;
-        let going = match shared.flights.board(question, may_teach, known) {
-            Err(known) => return known,
-            Ok(Boarded::Full) => {
+        // It waits for nothing, so that the LLM is asked even when this caller goes at once.
+        let look = || std::future::ready(shared.look_again(query, &unknown.profile));
+        let opinion = match shared.flights.ask(&question, may_teach, look).await {
+            Asked::Known(known) => return known,
+            Asked::Answered(opinion) => opinion,
+            Asked::Full => {
                 return shared
                     .unanswered("too many questions wait for the LLM; ask again in a moment", unknown);
             }
-            Ok(Boarded::Joined(going)) => going,
-            Ok(Boarded::First(mut ticket, going)) => {
+            Asked::GivenUp => Err(Silence::asked(GIVEN_UP)),
+            Asked::First(mut ticket, going) => {
                 match shared.allow_call(&unknown) {
                     Ok(()) => {
                         let (shared, prompt) = (Arc::clone(shared), Arc::clone(&unknown.prompt));
@@ -247,10 +251,10 @@ impl Classifier {
                     }
                     Err(silence) => ticket.answer(Err(silence)),
                 }
-                going
+                going.await.unwrap_or_else(|_| Err(Silence::asked(GIVEN_UP)))
             }
         };
-        shared.opined(going, unknown).await
+        shared.opined(opinion, unknown)
     }
 
     /// What this replica answered and learned since it started.
@@ -334,9 +338,14 @@ impl Shared {
         Answer::none(why, unknown.key, unknown.basis)
     }
 
-    /// The answer that an opinion makes, when it is there.
-    async fn opined(&self, going: Going<Opinion>, unknown: Unknown) -> Answer {
-        let opinion = going.await.unwrap_or_else(|_| Err(Silence::asked("the question was given up")));
+    /// Whether a query became known since its caller looked.
+    fn look_again(&self, query: &str, profile: &str) -> Option<Answer> {
+        let brief = Work::lasting(KNOWN_MAX).with_steps_of(KNOWN_STEP_MAX);
+        self.look(query, Some(profile), &brief).ok()?.ok()
+    }
+
+    /// The answer that an opinion makes.
+    fn opined(&self, opinion: Opinion, unknown: Unknown) -> Answer {
         let silence = match opinion {
             Ok(opined) => match unknown.prompt.category(&opined.category) {
                 Some(category) => {

@@ -33,14 +33,31 @@ struct Flight<A: Clone> {
 /// The answer to come; an error when whoever asked is gone without one.
 pub(crate) type Going<A> = Shared<oneshot::Receiver<A>>;
 
+/// How often a question is put again when whoever asked it is gone without an answer.
+const TRIES_MAX: usize = 3;
+
 /// What a question finds.
-pub(crate) enum Boarded<A: Clone> {
+enum Boarded<A: Clone> {
     /// Somebody asked it already.
     Joined(Going<A>),
     /// It is to be asked now.
     First(Ticket<A>, Going<A>),
     /// Too many others are being asked.
     Full,
+}
+
+/// What becomes of a question.
+pub(crate) enum Asked<A: Clone, K> {
+    /// It need not be asked: it became known meanwhile.
+    Known(K),
+    /// Somebody asked it already, and this was the answer.
+    Answered(A),
+    /// It is to be asked now.
+    First(Ticket<A>, Going<A>),
+    /// Too many others are being asked.
+    Full,
+    /// Those who asked it are gone without an answer.
+    GivenUp,
 }
 
 /// The right to ask. While it is there, equal questions wait for its answer; dropping it lets the next one ask anew.
@@ -57,25 +74,50 @@ impl<A: Clone> Flights<A> {
         Arc::new(Self { board: Mutex::new(board), questions_max })
     }
 
-    /// Joins those who ask the same, or is the first. `may_teach` says whether the answer may be learned as far as this
-    /// caller is concerned; of all that wait one such caller is enough. `known` is asked under the lock: what was answered
-    /// and learned between the caller's own look and now need not be asked again.
-    pub(crate) fn board<K>(
+    /// Waits with those who ask the same, or is the first to ask. `may_teach` says whether the answer may be learned as far
+    /// as this caller is concerned; of all that wait one such caller is enough.
+    ///
+    /// `look` says whether the question became known: what was answered and learned between the caller's own look and now
+    /// need not be asked again. It is called without a lock. The first has its ticket by then, so nobody else asks the same
+    /// meanwhile, and what was learned before is found.
+    pub(crate) async fn ask<K, L: Future<Output = Option<K>>>(
         self: &Arc<Self>,
-        question: Question,
+        question: &Question,
         may_teach: bool,
-        known: impl FnOnce() -> Option<K>,
-    ) -> Result<Boarded<A>, K> {
-        let mut board = self.lock();
-        if let Some(joined) = board.going.get(&question) {
-            joined.may_teach.fetch_or(may_teach, Ordering::Relaxed);
-            return Ok(Boarded::Joined(joined.going.clone()));
+        look: impl Fn() -> L,
+    ) -> Asked<A, K> {
+        for _ in 0..TRIES_MAX {
+            match self.board(question, may_teach) {
+                Boarded::First(ticket, going) => {
+                    return match look().await {
+                        // Those who wait look themselves when the ticket is dropped.
+                        Some(known) => Asked::Known(known),
+                        None => Asked::First(ticket, going),
+                    };
+                }
+                Boarded::Full => return look().await.map_or(Asked::Full, Asked::Known),
+                Boarded::Joined(going) => {
+                    if let Ok(answer) = going.await {
+                        return Asked::Answered(answer);
+                    }
+                    if let Some(known) = look().await {
+                        return Asked::Known(known);
+                    }
+                }
+            }
         }
-        if let Some(known) = known() {
-            return Err(known);
+        Asked::GivenUp
+    }
+
+    /// Joins those who ask the same, or is the first.
+    fn board(self: &Arc<Self>, question: &Question, may_teach: bool) -> Boarded<A> {
+        let mut board = self.lock();
+        if let Some(joined) = board.going.get(question) {
+            joined.may_teach.fetch_or(may_teach, Ordering::Relaxed);
+            return Boarded::Joined(joined.going.clone());
         }
         if board.asking >= self.questions_max {
-            return Ok(Boarded::Full);
+            return Boarded::Full;
         }
         let (answer, to_come) = oneshot::channel();
         let to_come = to_come.shared();
@@ -83,8 +125,9 @@ impl<A: Clone> Flights<A> {
         let flight = Flight { going: to_come.clone(), may_teach: Arc::clone(&may_teach) };
         board.going.insert(question.clone(), flight);
         board.asking += 1;
+        let question = question.clone();
         let ticket = Ticket { flights: Arc::clone(self), question, answer: Some(answer), may_teach };
-        Ok(Boarded::First(ticket, to_come))
+        Boarded::First(ticket, to_come)
     }
 
     /// How many have no answer yet.
@@ -135,7 +178,7 @@ mod tests {
     }
 
     fn board(flights: &Arc<Flights<u32>>, text: &str) -> Boarded<u32> {
-        flights.board(question(text), false, || None::<()>).unwrap_or(Boarded::Full)
+        flights.board(&question(text), false)
     }
 
     #[tokio::test]
@@ -149,8 +192,8 @@ mod tests {
         let Boarded::Joined(late) = board(&flights, "a") else { panic!("it asks although it is not over") };
         assert_eq!(late.await, Ok(7));
         assert!(!ticket.may_teach());
-        let teacher = flights.board(question("a"), true, || None::<()>);
-        assert!(matches!(teacher, Ok(Boarded::Joined(_))) && ticket.may_teach(), "one who may is enough");
+        let teacher = flights.board(&question("a"), true);
+        assert!(matches!(teacher, Boarded::Joined(_)) && ticket.may_teach(), "one who may is enough");
         let other = board(&flights, "b");
         assert!(matches!(other, Boarded::First(..)), "what has its answer is in nobody's way");
         assert_eq!(flights.asking(), 1);
@@ -166,6 +209,44 @@ mod tests {
         drop(ticket);
         assert!(first.await.is_err());
         assert!(matches!(board(&flights, "a"), Boarded::First(..)));
-        assert_eq!(flights.board(question("a"), true, || Some("known")).err(), Some("known"));
+    }
+
+    #[tokio::test]
+    async fn nobody_is_held_up_while_one_looks_and_those_who_wait_find_what_became_known() {
+        let flights = Flights::<u32>::new(2);
+        let (found, to_find) = oneshot::channel::<u32>();
+        let to_find = to_find.shared();
+        let (a, b) = (question("a"), question("b"));
+        let look = || to_find.clone().map(Result::ok);
+        let mut first = Box::pin(flights.ask(&a, false, look));
+        let mut second = Box::pin(flights.ask(&a, false, look));
+        assert!((&mut first).now_or_never().is_none(), "it looks");
+        assert!((&mut second).now_or_never().is_none(), "it waits for the first");
+        assert_eq!(flights.asking(), 1);
+        let other = flights.ask(&b, false, || async { None::<u32> }).now_or_never();
+        assert!(matches!(other, Some(Asked::First(..))), "another question waits for nobody");
+        let full = flights.ask(&question("c"), false, || async { Some(3) }).now_or_never();
+        assert!(matches!(full, Some(Asked::Known(3))), "what is known needs no place");
+        found.send(7).unwrap();
+        assert!(matches!(first.await, Asked::Known(7)));
+        assert!(matches!(second.await, Asked::Known(7)));
+        drop(other);
+        assert_eq!((flights.asking(), flights.lock().going.len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn one_of_those_who_wait_asks_when_the_first_is_gone() {
+        let flights = Flights::<u32>::new(1);
+        let a = question("a");
+        let Boarded::First(ticket, _) = flights.board(&a, false) else { panic!("it is not the first") };
+        let unknown = || async { None::<u32> };
+        let mut second = Box::pin(flights.ask(&a, false, unknown));
+        let mut third = Box::pin(flights.ask(&a, false, unknown));
+        assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
+        drop(ticket);
+        let Asked::First(mut ticket, _) = second.await else { panic!("nobody asks") };
+        assert!((&mut third).now_or_never().is_none(), "it waits for the new one");
+        ticket.answer(5);
+        assert!(matches!(third.await, Asked::Answered(5)));
     }
 }

@@ -34,6 +34,8 @@ struct Compiler<'a> {
     problems: Problems,
     work: &'a Work,
     moves: BTreeMap<Arc<str>, Moves>,
+    /// How many bytes the compiled regular expressions of a profile may take.
+    regex_bytes_max: usize,
 }
 
 /// What becomes of the patterns of a profile.
@@ -55,8 +57,18 @@ pub(crate) fn compile(
     changes: Vec<KindChange<PatternsDocument>>,
     work: &Work,
 ) -> Result<PatternsSnapshot, Problems> {
-    let mut compiler =
-        Compiler { next: previous.clone(), problems: Problems::default(), work, moves: BTreeMap::new() };
+    compile_within(previous, changes, work, PROFILE_REGEX_BYTES_MAX)
+}
+
+/// The same with another bound than [`PROFILE_REGEX_BYTES_MAX`].
+fn compile_within(
+    previous: &PatternsSnapshot,
+    changes: Vec<KindChange<PatternsDocument>>,
+    work: &Work,
+    regex_bytes_max: usize,
+) -> Result<PatternsSnapshot, Problems> {
+    let (next, problems, moves) = (previous.clone(), Problems::default(), BTreeMap::new());
+    let mut compiler = Compiler { next, problems, work, moves, regex_bytes_max };
     let mut changed = ChangedProfiles::default();
     let mut patterns = Vec::new();
     let mut beside = Vec::new();
@@ -261,15 +273,15 @@ impl Compiler<'_> {
         if !added.iter().any(|pattern| has_regex(pattern)) {
             return;
         }
-        let bytes = index.regex_bytes();
+        let (bytes, bytes_max) = (index.regex_bytes(), self.regex_bytes_max);
         let message = if index.has_too_many_regexes() {
             format!(
                 "the profile {profile:?} has more than {REGEXES_MAX} regexes; write some as contains or word"
             )
-        } else if bytes > PROFILE_REGEX_BYTES_MAX {
+        } else if bytes > bytes_max {
             format!(
                 "the regexes of the profile {profile:?} take {bytes} bytes when compiled and may take \
-                 {PROFILE_REGEX_BYTES_MAX} (profile_regex_bytes_max); repeat less in them, or write some as contains or word"
+                 {bytes_max} (profile_regex_bytes_max); repeat less in them, or write some as contains or word"
             )
         } else {
             return;
@@ -351,7 +363,36 @@ fn place_of(said: &Said, number: usize) -> Pointer {
 
 #[cfg(test)]
 mod tests {
+    use midflight_engine::Kind;
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::Patterns;
+
+    #[test]
+    fn the_expressions_of_a_profile_take_so_much_memory_and_no_more() {
+        let work = Work::unbounded();
+        let compiled = |previous: &PatternsSnapshot, name: &str, body: &Value, regex_bytes_max| {
+            let name = DocumentName::new(name).unwrap();
+            let document = Some(Patterns.validate(&name, body, &work).unwrap());
+            compile_within(previous, vec![KindChange { name, document }], &work, regex_bytes_max)
+        };
+        let regex = |text: &str| json!({"pattern": text, "match": "regex", "category": "A"});
+        let excluding = json!({"pattern": "b", "match": "contains", "category": "A", "exclusion": "[a-z]"});
+        let literal = json!({"pattern": "b", "match": "contains", "category": "A"});
+        let first = compiled(&Patterns.empty(), "p1", &regex("[a-z]{100}"), usize::MAX).unwrap();
+        let bytes = first.indexes.values().map(|index| index.regex_bytes()).sum::<usize>();
+        assert!(bytes > 100, "{bytes}");
+        assert!(compiled(&Patterns.empty(), "p1", &regex("[a-z]{100}"), bytes).is_ok());
+        for body in [regex("[0-9]"), excluding] {
+            let refused = compiled(&first, "p2", &body, bytes).unwrap_err();
+            assert_eq!(refused.count(), 1);
+            let told = refused.to_string();
+            assert!(told.starts_with("patterns/p2 at the root: "), "{told}");
+            assert!(told.contains(&format!("{bytes} (profile_regex_bytes_max)")), "{told}");
+        }
+        assert!(compiled(&first, "p2", &literal, 0).is_ok(), "patterns without expressions are no matter");
+    }
 
     #[test]
     fn the_kinds_name_is_one() {

@@ -1,28 +1,66 @@
-//! The caches of searches that a thread keeps.
+//! The caches of searches that the process keeps.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use regex_automata::meta::Cache;
 
 use crate::BoundedRegex;
 
-/// The most memory of the caches that one thread keeps for all expressions, in bytes. 16 MiB: those of some hundred
-/// expressions in common use.
-pub const CACHES_BYTES_MAX: usize = 16 << 20;
+/// The most memory of the caches that the process keeps for all expressions and all threads, in bytes. 64 MiB: those of some
+/// four hundred expressions in common use. A search that runs has one more, which belongs to it alone.
+pub const CACHES_BYTES_MAX: usize = 64 << 20;
 
-thread_local! {
-    static CACHES: RefCell<Caches> = RefCell::new(Caches::new(CACHES_BYTES_MAX));
-}
+/// Into how many parts the caches are divided, so that threads seldom wait for each other.
+const PARTS: usize = 16;
 
-/// Searches with the cache of an expression.
+static POOL: LazyLock<Pool> = LazyLock::new(|| Pool::new(CACHES_BYTES_MAX));
+
+/// Searches with a cache of an expression.
 pub(crate) fn with<T>(regex: &BoundedRegex, search: impl FnOnce(&mut Cache) -> T) -> T {
-    CACHES.with_borrow_mut(|caches| caches.with(regex, search))
+    POOL.with(regex, search)
 }
 
-struct Caches {
-    kept: HashMap<u64, Kept, BuildHasherDefault<IdHasher>>,
+/// The caches of all threads, by the expression. A search takes one out and puts it back, so no thread keeps any.
+struct Pool {
+    parts: [Mutex<Part>; PARTS],
+}
+
+impl Pool {
+    fn new(bytes_max: usize) -> Self {
+        Self { parts: std::array::from_fn(|_| Mutex::new(Part::new(bytes_max / PARTS))) }
+    }
+
+    fn with<T>(&self, regex: &BoundedRegex, search: impl FnOnce(&mut Cache) -> T) -> T {
+        let (part, id) = self.place(regex);
+        let taken = lock(part).take(id);
+        let mut cache = taken.unwrap_or_else(|| regex.create_cache());
+        let found = search(&mut cache);
+        let bytes = cache.memory_usage() + size_of::<Kept>();
+        let forgotten = lock(part).put(id, cache, bytes);
+        // Dropped where nobody waits for it.
+        drop(forgotten);
+        found
+    }
+
+    /// The part in which the caches of an expression are, and by which number. Ids are counted up, so they spread by
+    /// themselves.
+    fn place(&self, regex: &BoundedRegex) -> (&Mutex<Part>, u64) {
+        let parts = PARTS as u64;
+        #[expect(clippy::cast_possible_truncation, reason = "the remainder is less than the number of parts")]
+        let part = (regex.id() % parts) as usize;
+        (&self.parts[part], regex.id() / parts)
+    }
+}
+
+fn lock(part: &Mutex<Part>) -> MutexGuard<'_, Part> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Part {
+    /// Those of an expression, the one that was used last at the end; as many as there were searches at the same time.
+    kept: HashMap<u64, Vec<Kept>, BuildHasherDefault<IdHasher>>,
     bytes: usize,
     bytes_max: usize,
     /// Counts searches, to know which cache was used last.
@@ -35,35 +73,42 @@ struct Kept {
     used: u64,
 }
 
-impl Caches {
+impl Part {
     fn new(bytes_max: usize) -> Self {
         Self { kept: HashMap::default(), bytes: 0, bytes_max, clock: 0 }
     }
 
-    fn with<T>(&mut self, regex: &BoundedRegex, search: impl FnOnce(&mut Cache) -> T) -> T {
-        self.clock += 1;
-        let kept = self.kept.entry(regex.id());
-        let kept = kept.or_insert_with(|| Kept { cache: regex.create_cache(), bytes: 0, used: 0 });
-        kept.used = self.clock;
-        let found = search(&mut kept.cache);
-        let bytes = kept.cache.memory_usage() + size_of::<Kept>();
-        self.bytes = self.bytes - kept.bytes + bytes;
-        kept.bytes = bytes;
-        if self.bytes > self.bytes_max {
-            self.forget();
-        }
-        found
+    /// Takes out a cache of an expression.
+    fn take(&mut self, id: u64) -> Option<Cache> {
+        let kept = self.kept.get_mut(&id)?.pop()?;
+        self.bytes -= kept.bytes;
+        Some(kept.cache)
     }
 
-    /// Drops the half of the caches that was used longest ago.
+    /// Puts in a cache of an expression; what is forgotten for it is to be dropped.
+    fn put(&mut self, id: u64, cache: Cache, bytes: usize) -> Vec<Kept> {
+        self.clock += 1;
+        self.bytes += bytes;
+        self.kept.entry(id).or_default().push(Kept { cache, bytes, used: self.clock });
+        if self.bytes > self.bytes_max { self.forget() } else { Vec::new() }
+    }
+
+    /// Takes out the half of the caches that was used longest ago; all, where there is one.
     #[cold]
-    fn forget(&mut self) {
-        let mut used: Vec<u64> = self.kept.values().map(|kept| kept.used).collect();
+    fn forget(&mut self) -> Vec<Kept> {
+        let mut used: Vec<u64> = self.kept.values().flatten().map(|kept| kept.used).collect();
         let half = used.len() / 2;
         let (_, middle, _) = used.select_nth_unstable(half);
         let middle = *middle;
-        self.kept.retain(|_, kept| kept.used > middle);
-        self.bytes = self.kept.values().map(|kept| kept.bytes).sum();
+        let mut forgotten = Vec::new();
+        self.kept.retain(|_, kept| {
+            // They are in the order of their use.
+            let old = kept.partition_point(|kept| kept.used <= middle);
+            forgotten.extend(kept.drain(..old));
+            !kept.is_empty()
+        });
+        self.bytes = self.kept.values().flatten().map(|kept| kept.bytes).sum();
+        forgotten
     }
 }
 
@@ -88,12 +133,33 @@ impl Hasher for IdHasher {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use regex_automata::Input;
 
     use super::*;
     use crate::RegexLimits;
 
-    /// Expressions of which each is in many states while it reads the text.
+    impl Pool {
+        fn bytes(&self) -> usize {
+            self.parts.iter().map(|part| part.lock().unwrap().bytes).sum()
+        }
+    }
+
+    impl Part {
+        fn len(&self) -> usize {
+            self.kept.values().map(Vec::len).sum()
+        }
+
+        fn search(&mut self, regex: &BoundedRegex, text: &str) {
+            let mut cache = self.take(regex.id()).unwrap_or_else(|| regex.create_cache());
+            assert!(!regex.search_with(&mut cache, Input::new(text)));
+            let bytes = cache.memory_usage() + size_of::<Kept>();
+            self.put(regex.id(), cache, bytes);
+        }
+    }
+
+    /// Expressions whose caches grow with what they search.
     fn expressions(count: usize) -> (Vec<BoundedRegex>, String) {
         let limits = RegexLimits { case_insensitive: true, compiled_bytes_max: 1 << 20, nesting_max: 64 };
         let regexes = (0..count).map(|_| BoundedRegex::new("[13579][0-9]{9}[^0-9]", limits).unwrap());
@@ -104,27 +170,61 @@ mod tests {
     fn many_expressions_take_no_more_memory_than_the_bound() {
         const BYTES_MAX: usize = 256 << 10;
         let (regexes, text) = expressions(30);
-        let mut caches = Caches::new(BYTES_MAX);
+        let mut part = Part::new(BYTES_MAX);
         let mut largest = 0;
         for regex in &regexes {
-            caches.with(regex, |cache| assert!(!regex.search_with(cache, Input::new(&text))));
-            assert!(caches.bytes <= BYTES_MAX, "{} bytes", caches.bytes);
-            assert_eq!(caches.bytes, caches.kept.values().map(|kept| kept.bytes).sum::<usize>());
-            largest = largest.max(caches.bytes);
+            part.search(regex, &text);
+            assert!(part.bytes <= BYTES_MAX, "{} bytes", part.bytes);
+            assert_eq!(part.bytes, part.kept.values().flatten().map(|kept| kept.bytes).sum::<usize>());
+            largest = largest.max(part.bytes);
         }
         assert!(largest > BYTES_MAX / 2, "they take more than the bound together: {largest}");
-        assert!(caches.kept.len() < regexes.len(), "so some were dropped");
+        assert!(part.len() < regexes.len(), "so some were dropped");
     }
 
     #[test]
     fn the_cache_that_was_used_last_is_kept() {
         let (regexes, text) = expressions(8);
-        let mut caches = Caches::new(usize::MAX);
-        for regex in &regexes {
-            caches.with(regex, |cache| regex.search_with(cache, Input::new(&text)));
-        }
-        caches.forget();
-        assert_eq!(caches.kept.len(), 3);
-        assert!(regexes[5..].iter().all(|regex| caches.kept.contains_key(&regex.id())));
+        let mut part = Part::new(usize::MAX);
+        regexes.iter().for_each(|regex| part.search(regex, &text));
+        assert_eq!(part.forget().len(), 5);
+        assert_eq!(part.len(), 3);
+        assert!(regexes[5..].iter().all(|regex| part.kept.contains_key(&regex.id())));
+        part.search(&regexes[7], &text);
+        assert_eq!(part.len(), 3, "it is used again");
+    }
+
+    #[test]
+    fn many_threads_take_no_more_memory_than_the_bound_and_keep_nothing() {
+        const THREADS: usize = 24;
+        let (regexes, text) = expressions(PARTS);
+        let mut alone = Part::new(usize::MAX);
+        alone.search(&regexes[0], &text);
+        // A third of what they would take if each thread kept its own.
+        let bytes_max = alone.bytes * PARTS * THREADS / 3;
+        let pool = Pool::new(bytes_max);
+        let together = Barrier::new(THREADS);
+        let search = || {
+            let searched = regexes.iter().map(|regex| {
+                let found = pool.with(regex, |cache| {
+                    // Every thread has a cache of the same expression at once, so none is shared.
+                    together.wait();
+                    regex.search_with(cache, Input::new(&text))
+                });
+                (found, pool.bytes())
+            });
+            searched.collect::<Vec<_>>()
+        };
+        let searched: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(search)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(searched.iter().all(|(found, bytes)| !found && *bytes <= bytes_max), "{searched:?}");
+        let last = &regexes[PARTS - 1];
+        let kept = pool.place(last).0.lock().unwrap().len();
+        let bytes = pool.bytes();
+        assert!(kept > 0 && bytes > bytes_max / 4, "{kept} {bytes}");
+        pool.with(last, |cache| assert!(!last.search_with(cache, Input::new(&text))));
+        assert_eq!(pool.place(last).0.lock().unwrap().len(), kept, "another thread takes what is there");
     }
 }

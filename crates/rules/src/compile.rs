@@ -53,6 +53,8 @@ struct Compiler<'a> {
     next: RulesSnapshot,
     problems: Problems,
     work: &'a Work,
+    /// How many bytes the compiled regular expressions of a ruleset may take.
+    regex_bytes_max: usize,
 }
 
 /// Makes the next snapshot. Cost follows the changes and the rules that use a changed condition.
@@ -64,7 +66,18 @@ pub(crate) fn compile(
     changes: Vec<KindChange<RulesDocument>>,
     work: &Work,
 ) -> Result<RulesSnapshot, Problems> {
-    let mut compiler = Compiler { next: previous.clone(), problems: Problems::default(), work };
+    compile_within(previous, changes, work, RULESET_REGEX_BYTES_MAX)
+}
+
+/// The same with another bound than [`RULESET_REGEX_BYTES_MAX`].
+fn compile_within(
+    previous: &RulesSnapshot,
+    changes: Vec<KindChange<RulesDocument>>,
+    work: &Work,
+    regex_bytes_max: usize,
+) -> Result<RulesSnapshot, Problems> {
+    let mut compiler =
+        Compiler { next: previous.clone(), problems: Problems::default(), work, regex_bytes_max };
     let mut changes = compiler.sorted(changes);
     let gone_conditions = compiler.change_conditions(&mut changes);
     let gone_rulesets = compiler.change_rulesets(&mut changes);
@@ -206,11 +219,12 @@ impl Compiler<'_> {
             }
         }
         let ruleset = editor.finish();
-        if adds_regexes && ruleset.regex_bytes() > RULESET_REGEX_BYTES_MAX {
+        if adds_regexes && ruleset.regex_bytes() > self.regex_bytes_max {
             let message = format!(
-                "the regular expressions of the ruleset take {} bytes when compiled and may take {RULESET_REGEX_BYTES_MAX} \
+                "the regular expressions of the ruleset take {} bytes when compiled and may take {} \
                  (ruleset_regex_bytes_max); lower their counted repetitions, or split the ruleset",
-                ruleset.regex_bytes()
+                ruleset.regex_bytes(),
+                self.regex_bytes_max
             );
             self.add_to(id, Problem::new("too_many", Pointer::root(), message));
         }
@@ -327,7 +341,42 @@ fn some_of(names: impl Iterator<Item = String>, count: usize, noun: &str) -> Str
 
 #[cfg(test)]
 mod tests {
+    use midflight_engine::Kind;
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::Rules;
+
+    #[test]
+    fn the_expressions_of_a_ruleset_take_so_much_memory_and_no_more() {
+        let work = Work::unbounded();
+        let compiled = |previous: &RulesSnapshot, documents: &[(&str, Value)], regex_bytes_max| {
+            let change = |(name, body): &(&str, Value)| {
+                let name = DocumentName::new(name).unwrap();
+                let document = Some(Rules.validate(&name, body, &work).unwrap());
+                KindChange { name, document }
+            };
+            compile_within(previous, documents.iter().map(change).collect(), &work, regex_bytes_max)
+        };
+        let rule = |expression: &str| {
+            let item = json!({"attribute": "a", "operator": "regex_search", "constant": expression});
+            json!({"conditions": {"item": item}})
+        };
+        let first = [("r", json!({})), ("r/1", rule("[a-z]{100}"))];
+        let first = compiled(&Rules.empty(), &first, usize::MAX).unwrap();
+        let bytes = first.rulesets.values().map(|ruleset| ruleset.regex_bytes()).sum::<usize>();
+        assert!(bytes > 100, "{bytes}");
+        // The same expression is there once.
+        assert!(compiled(&first, &[("r/2", rule("[a-z]{100}"))], bytes).is_ok());
+        let refused = compiled(&first, &[("r/2", rule("[a-z]"))], bytes).unwrap_err();
+        assert_eq!(refused.count(), 1);
+        let told = refused.to_string();
+        assert!(told.starts_with("rules/r at the root: "), "{told}");
+        assert!(told.contains(&format!("may take {bytes} (ruleset_regex_bytes_max)")), "{told}");
+        // Rules without expressions are no matter.
+        let item = json!({"attribute": "a", "operator": "equal", "constant": 1});
+        assert!(compiled(&first, &[("r/2", json!({"conditions": {"item": item}}))], 0).is_ok());
+    }
 
     #[test]
     fn the_kinds_name_is_one() {

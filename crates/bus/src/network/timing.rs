@@ -88,11 +88,6 @@ mod tests {
         assert_eq!(bounds, [50, 100, 200, 400, 800, 1000, 1000, 1000, 1000]);
         assert!(backoff.next(Duration::from_secs(2)) <= Duration::from_millis(50));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Timing;
 
     #[test]
     fn a_server_that_hangs_is_noticed_within_a_second() {

@@ -18,6 +18,8 @@ const BYTES_PER_STEP: u64 = 64;
 /// The subschemas that a schema can evaluate. The first is the schema itself.
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
+    /// Its regular expressions, each with its place.
+    pub(crate) patterns: Vec<(Pointer, Box<str>)>,
 }
 
 /// A subschema.
@@ -103,7 +105,7 @@ struct Reading<'r, 's> {
     anchors: HashMap<&'r str, Vec<usize>>,
     /// Dynamic references: the node, which of its edges, and the name.
     dynamic: Vec<(usize, usize, String)>,
-    regexes: usize,
+    patterns: Vec<(Pointer, Box<str>)>,
     paths_bytes: usize,
 }
 
@@ -131,7 +133,7 @@ impl Graph {
             waiting: Vec::new(),
             anchors: HashMap::new(),
             dynamic: Vec::new(),
-            regexes: 0,
+            patterns: Vec::new(),
             paths_bytes: 0,
         };
         reading.node(schema, &Arc::new(base), draft, Pointer::root)?;
@@ -139,7 +141,7 @@ impl Graph {
             reading.read(next)?;
         }
         reading.link_dynamic();
-        Ok(Self { nodes: reading.nodes })
+        Ok(Self { nodes: reading.nodes, patterns: reading.patterns })
     }
 }
 
@@ -273,23 +275,25 @@ impl<'r> Reading<'r, '_> {
     /// Notes what a keyword costs beside the subschemas that it evaluates.
     fn note(&mut self, node: usize, key: &str, value: &Value, place: Pointer) -> Result<(), Problem> {
         let entry = &mut self.nodes[node];
-        let regexes = match key {
-            "pattern" => 1,
-            "patternProperties" => value.as_object().map_or(0, Map::len),
-            _ => 0,
+        let patterns: Vec<&str> = match key {
+            "pattern" => value.as_str().into_iter().collect(),
+            "patternProperties" => {
+                value.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect()
+            }
+            _ => Vec::new(),
         };
         entry.tracks |= matches!(key, "unevaluatedProperties" | "unevaluatedItems");
         entry.compares_items |= key == "uniqueItems" && *value == Value::Bool(true);
         entry.matches_texts |= matches!(key, "pattern" | "format" | "contentEncoding" | "contentMediaType");
-        entry.key_patterns += if key == "patternProperties" { regexes as u64 } else { 0 };
+        entry.key_patterns += if key == "patternProperties" { patterns.len() as u64 } else { 0 };
         entry.own += match key {
             "enum" | "const" | "required" | "dependentRequired" | "dependencies" => 1 + size(value),
             "title" | "description" | "default" | "examples" | "$comment" | "$id" | "$schema" | "$anchor"
             | "$defs" | "definitions" => 0,
             _ => 1,
         };
-        self.regexes += regexes;
-        if self.regexes > SCHEMA_REGEXES_MAX {
+        self.patterns.extend(patterns.into_iter().map(|pattern| (place.clone(), pattern.into())));
+        if self.patterns.len() > SCHEMA_REGEXES_MAX {
             let message = format!(
                 "the schema has more than {SCHEMA_REGEXES_MAX} regular expressions (schema_regexes_max); join some with |"
             );

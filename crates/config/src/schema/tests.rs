@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 
 use super::cost::{Cost, Stop, check_places, cost};
 use super::graph::Graph;
-use crate::limits::{ERROR_EVALUATIONS_MAX, SCHEMA_EVALUATIONS_MAX};
+use super::patterns::{REGEX_BYTES_MAX, cache_bytes_max, regex_bytes};
+use crate::limits::{
+    ERROR_EVALUATIONS_MAX, SCHEMA_EVALUATIONS_MAX, SCHEMA_REGEX_BYTES_MAX, SCHEMA_REGEXES_MAX,
+};
 
 /// A keyword that is always valid, and counts how often it is asked.
 struct Counting(Arc<AtomicU64>);
@@ -228,4 +231,25 @@ fn a_long_text_is_not_matched_with_an_expression_and_the_budget_is_asked() {
     work.cancel();
     let many = Value::Array(vec![json!("x"); 10_000]);
     assert!(matches!(cost(&graph, &many, &work), Err(Stop::Interrupted(_))));
+}
+
+#[test]
+fn the_expressions_of_a_schema_take_so_much_memory_and_no_more() {
+    let work = Work::unbounded();
+    let pattern = |n: usize| format!("[a-c]{{{}}}", 6_000 + n);
+    let read = |count: usize, text: &dyn Fn(usize) -> String| {
+        let properties: serde_json::Map<String, Value> =
+            (0..count).map(|n| (format!("p{n:03}"), json!({"pattern": text(n)}))).collect();
+        Graph::read(&json!({ "properties": properties })).unwrap().patterns
+    };
+    let one = regex_bytes(&read(1, &pattern), &work).unwrap();
+    assert!((100_000..REGEX_BYTES_MAX * 2).contains(&one), "{one}");
+    assert_eq!(regex_bytes(&read(100, &|_| pattern(0)), &work), Ok(one), "equal ones count once");
+    let refused = regex_bytes(&read(SCHEMA_REGEX_BYTES_MAX / one + 1, &pattern), &work).unwrap_err();
+    let problem = refused.iter().next().unwrap();
+    assert!(problem.code == "schema_too_large" && problem.path.as_str().ends_with("/pattern"), "{problem}");
+    assert!(problem.message.contains("(schema_regex_bytes_max)"), "{problem}");
+    for count in [0, 1, 16, 17, SCHEMA_REGEXES_MAX] {
+        assert!(cache_bytes_max(count) * count <= SCHEMA_REGEX_BYTES_MAX, "{count}");
+    }
 }
