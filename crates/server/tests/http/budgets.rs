@@ -69,8 +69,6 @@ async fn a_query_that_is_long_is_answered_from_the_pool() {
     let (server, query) = with_slow_patterns(server, 60).await;
     let refused = server.post("/api/v1/patterns/classify", &query).await.problem(422, "too_expensive");
     assert!(refused["detail"].as_str().unwrap().contains("0 ms (classify_ms_max)"));
-    let short = server.post("/api/v1/patterns/classify", &json!({"query": "ciao"})).await;
-    assert_eq!((short.status.as_u16(), &short.json["source"]), (200, &json!("none")));
 }
 
 /// 100 rules of a ruleset, which an explanation names one by one.
