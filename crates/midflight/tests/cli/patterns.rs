@@ -30,7 +30,7 @@ fn a_server_is_there_before_its_llm_and_asks_it_once_it_is() {
     let llm = LlmDouble::start();
     llm.classify_by(|_| ("OTHER", 0.5));
     // Whether it is there, a server asks before it uses it.
-    llm.next(std::iter::repeat_n(LlmDoes::Says(503, "", String::new()), 2));
+    llm.next(std::iter::repeat_n(LlmDoes::Says(503, "", String::new()), 10_000));
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.yaml");
     std::fs::write(&config, format!("llm: {{base_url: '{}', model: double}}\n", llm.base_url())).unwrap();
@@ -38,6 +38,7 @@ fn a_server_is_there_before_its_llm_and_asks_it_once_it_is() {
     let ask = || server.run(&["classify", "is there a moon", "--output", "json"]);
     let first = ask();
     assert!(first.contains("\"source\": \"none\"") && first.contains("came up yet"), "{first}");
+    llm.next([]);
     wait_for("the LLM", || ask().contains("\"source\": \"llm\"").then_some(()));
 }
 
