@@ -191,7 +191,7 @@ mod tests {
     fn the_bytes_of_all_places_are_counted() {
         let work = Work::unbounded();
         let value = json!({"a/~": {"b": vec![0; 11]}, "c": null});
-        let mut places = vec!["/a~1~0", "/a~1~0/b", "/c"].iter().map(|it| it.len()).sum::<usize>();
+        let mut places = ["/a~1~0", "/a~1~0/b", "/c"].iter().map(|it| it.len()).sum::<usize>();
         scalars(&value["a/~"]["b"], &Pointer::parse("/a~1~0/b"), &mut Pace::new(&work), &mut |path, _| {
             places += path.as_str().len();
         })

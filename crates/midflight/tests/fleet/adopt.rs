@@ -65,7 +65,8 @@ async fn a_restored_log_is_adopted_by_the_cli_and_by_the_api() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_is_adopted_only_with_a_reason_and_a_token() {
-    let log = Postgres::shared().database();
+    let postgres = Postgres::shared();
+    let log = postgres.database();
     let server = serve(&flags(&log, "postgres"));
     let ask = Asker::new();
     let (status, refused) = ask.post(server.url(), "/api/v1/log/adopt", &json!({ "reason": " " })).await;
