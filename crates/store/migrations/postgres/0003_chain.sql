@@ -9,6 +9,10 @@ SET LOCAL statement_timeout = 0;
 SELECT midflight_lock();
 LOCK TABLE revisions, documents IN SHARE ROW EXCLUSIVE MODE;
 
+-- The first documents of each of many revisions are read by it, in their order.
+DROP INDEX documents_by_revision;
+CREATE INDEX documents_by_revision ON documents (revision, place);
+
 CREATE TABLE log_id (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     id  TEXT NOT NULL CHECK (id ~ '^[0-9a-f]{32}$')

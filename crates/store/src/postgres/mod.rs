@@ -157,11 +157,11 @@ impl Store for PostgresStore {
         &self,
         query: RevisionQuery,
     ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
-        read::revisions(&mut self.sessions().session().await?, query).await
+        read::revisions(&mut self.sessions().page().await?, query).await
     }
 
     async fn changed(&self, query: ChangedQuery) -> Result<Page<DocumentId, DocumentId>, StoreError> {
-        read::changed(&mut self.sessions().session().await?, query).await
+        read::changed(&mut self.sessions().page().await?, query).await
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
@@ -177,11 +177,11 @@ impl Store for PostgresStore {
     }
 
     async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
-        read::documents(&mut self.sessions().session().await?, query).await
+        read::documents(&mut self.sessions().page().await?, query).await
     }
 
     async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {
-        read::document_at(&mut self.sessions().session().await?, id, at).await
+        read::document_at(&mut self.sessions().page().await?, id, at).await
     }
 
     async fn versions(
@@ -191,7 +191,7 @@ impl Store for PostgresStore {
         limit: u32,
         bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
-        read::versions(&mut self.sessions().session().await?, id, before, PageBounds::new(limit, bytes_max))
+        read::versions(&mut self.sessions().page().await?, id, before, PageBounds::new(limit, bytes_max))
             .await
     }
 
@@ -219,7 +219,7 @@ impl Store for PostgresStore {
     }
 
     async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
-        event::select(&mut self.sessions().session().await?, &self.replica, query).await
+        event::select(&mut self.sessions().page().await?, &self.replica, query).await
     }
 
     async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
@@ -265,7 +265,7 @@ impl Store for PostgresStore {
     }
 
     async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
-        tally::select(&mut self.sessions().session().await?, query).await
+        tally::select(&mut self.sessions().page().await?, query).await
     }
 
     async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {

@@ -43,6 +43,10 @@ pub struct PostgresOptions {
     /// The most connections at the same time; whoever comes then waits for one. 10 unless told. The replica that leads
     /// has one more, and so does the probe.
     pub connections_max: u32,
+    /// The most pages that are read at the same time: revisions, documents, versions, events and tallies. Later ones wait, so
+    /// that readers occupy neither all connections nor the whole server, and edits and new revisions go on. Always less than
+    /// [`Self::connections_max`] if that is more than one. 2 by default.
+    pub page_reads_max: u32,
     /// The longest that a call waits for a connection, a new one made included, in milliseconds. 5,000 unless told.
     pub connect_ms_max: u64,
     /// The longest that a statement takes, in milliseconds; PostgreSQL ends it then, and one second later it is given up
@@ -104,6 +108,7 @@ impl PostgresOptions {
             url,
             replica: replica.to_owned(),
             connections_max: 10,
+            page_reads_max: 2,
             connect_ms_max: 5_000,
             statement_ms_max: 10_000,
             upkeep_ms_max: 600_000,

@@ -41,6 +41,8 @@ pub(super) struct Sessions {
     upkeep_ms_max: u64,
     /// One for each connection that there may be.
     permits: Semaphore,
+    /// One for each page that may be read at the same time.
+    pages: Semaphore,
     idle: Mutex<Vec<Idle>>,
     /// Set once the schema is known to be up to date.
     migrated: OnceCell<()>,
@@ -66,6 +68,7 @@ impl Sessions {
             statement_max: Duration::from_millis(options.statement_ms_max),
             upkeep_ms_max: options.upkeep_ms_max,
             permits: Semaphore::new(options.connections_max.max(1) as usize),
+            pages: Semaphore::new(options.page_reads_max.min(options.connections_max.saturating_sub(1)).max(1) as usize),
             idle: Mutex::default(),
             migrated: OnceCell::new(),
             migration: tokio::sync::Mutex::default(),
@@ -78,6 +81,16 @@ impl Sessions {
     pub(super) async fn session(&self) -> Result<Session<'_>, StoreError> {
         self.liveness.watch(&self.weak);
         self.liveness.unless_silent(self.up_to_date()).await
+    }
+
+    /// The same for a page, which waits while others are read.
+    pub(super) async fn page(&self) -> Result<Session<'_>, StoreError> {
+        let turn = timeout(self.statement_max, self.pages.acquire()).await;
+        let turn = turn.map_err(|_| self.silent("for a turn (page_reads_max)", self.statement_max))?;
+        let turn = turn.map_err(|_| self.closed())?;
+        let mut session = self.session().await?;
+        session.page = Some(turn);
+        Ok(session)
     }
 
     async fn up_to_date(&self) -> Result<Session<'_>, StoreError> {
@@ -121,7 +134,14 @@ impl Sessions {
             let permit = self.permits.acquire().await.map_err(|_| self.closed())?;
             let connection = Some(self.connection().await?);
             let patience = Duration::ZERO;
-            Ok(Session { sessions: self, connection, in_transaction: false, patience, _permit: permit })
+            Ok(Session {
+                sessions: self,
+                connection,
+                in_transaction: false,
+                patience,
+                _permit: permit,
+                page: None,
+            })
         });
         connected.await.map_err(|_| self.silent("for a connection", self.connect_max))?
     }
@@ -167,6 +187,7 @@ impl Sessions {
     /// Closes every connection that nobody has, and the others when they come back.
     pub(super) fn close(&self) {
         self.permits.close();
+        self.pages.close();
         self.liveness.stop();
         self.idle().clear();
     }
@@ -197,6 +218,8 @@ pub(super) struct Session<'a> {
     /// How long a statement under way is waited for after the server was found to be silent.
     patience: Duration,
     _permit: SemaphorePermit<'a>,
+    /// Its turn, if it reads a page.
+    page: Option<SemaphorePermit<'a>>,
 }
 
 impl Session<'_> {
