@@ -70,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) answers: ByteBudget,
     /// A place for each export that parses documents.
     pub(crate) exports: Semaphore,
+    /// One restore at a time: what it compares is in memory.
+    pub(crate) restores: Semaphore,
     /// The turns of patches of one document.
     pub(crate) merge_turns: MergeTurns,
     /// A place for each watcher of the log.

@@ -138,6 +138,7 @@ impl Service {
                 "answers_bytes_max",
             ),
             exports: Semaphore::new(EXPORTS_AT_ONCE),
+            restores: Semaphore::new(1),
             directories: directories.iter().map(DirectorySource::handle).collect(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),

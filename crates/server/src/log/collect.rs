@@ -1,14 +1,12 @@
 //! Gathers documents from the log: every one under a prefix, or every one that two revisions differ in.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use midflight_core::{Diff, DocumentId, KindName, RevisionNumber};
 use midflight_store::{ChangedQuery, DocumentQuery, StoreError, StoredDocument};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::auth::Caller;
-use crate::byte_budget::HeldBytes;
 use crate::parsed_size;
 use crate::problem::{ApiError, Code};
 
@@ -79,10 +77,9 @@ pub(super) async fn changed(
 }
 
 /// What differs from the state of the log at `from` to its state at `to`, in documents that `wanted` says yes to. The bodies
-/// need at most `restore_bytes_max` together, and are counted in `held` as they are read.
+/// need at most `restore_bytes_max` together.
 pub(super) async fn between(
-    (app, caller): (&App, &Caller),
-    held: &Mutex<HeldBytes>,
+    app: &App,
     from: RevisionNumber,
     to: RevisionNumber,
     wanted: impl Fn(&DocumentId) -> bool,
@@ -121,7 +118,6 @@ pub(super) async fn between(
             );
             return Err(ApiError::new(Code::TooLarge, detail));
         }
-        app.bodies.grow(caller, held, bytes).await?;
         documents.push((id, old, new));
     }
     Ok(Diff::new(documents))

@@ -1,6 +1,6 @@
 //! Revisions: list, read, compare, and bring a state back.
 
-use std::sync::Mutex;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
@@ -25,6 +25,8 @@ use crate::wire::{
 };
 use crate::write::{ComputedTries, WriteParams, answer};
 
+/// How long a restore waits for another one to be computed.
+const RESTORE_WAIT: Duration = Duration::from_secs(2);
 /// How many documents of a revision or of a diff a page has unless asked.
 const DOCUMENTS_DEFAULT: u32 = 500;
 
@@ -191,7 +193,6 @@ pub(super) struct RestoreRequest {
 pub(super) async fn restore(
     author: Author,
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
     InPath(number): InPath<u64>,
     Params(params): Params<WriteParams>,
     OptionalJsonBody(request): OptionalJsonBody<RestoreRequest>,
@@ -216,18 +217,24 @@ pub(super) async fn restore(
         reason => reason.to_owned(),
     };
     let params = params.or_reason(reason);
+    let turn = tokio::time::timeout(RESTORE_WAIT, app.restores.acquire()).await;
+    let turn = turn.map_err(|_| {
+        ApiError::new(
+            Code::Busy,
+            "another restore is computed, and there is one at a time; try again in a moment",
+        )
+    })?;
     let mut tries = ComputedTries::default();
     loop {
         let head = tries.head(&app).await?;
-        // What was read for a try that failed is not in use any more.
-        let held = Mutex::default();
         let to = RevisionNumber::new(number);
-        let back = between((&app, &caller), &held, head, to, wanted).await?;
+        let back = between(&app, head, to, wanted).await?;
         // The conditions are for one that is scheduled: it is made on whatever the state is then.
         let unchanged = Precondition::UnchangedSince(head);
         let changes: Vec<Change> = back.changes().into_iter().map(|change| change.when(unchanged)).collect();
         let edit = Edit { trigger: Trigger::Manual, ..params.edit(author.clone(), changes) };
         if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
+            drop(turn);
             return Ok(answer(&app, &params, submitted).await);
         }
     }

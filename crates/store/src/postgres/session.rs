@@ -68,7 +68,9 @@ impl Sessions {
             statement_max: Duration::from_millis(options.statement_ms_max),
             upkeep_ms_max: options.upkeep_ms_max,
             permits: Semaphore::new(options.connections_max.max(1) as usize),
-            pages: Semaphore::new(options.page_reads_max.min(options.connections_max.saturating_sub(1)).max(1) as usize),
+            pages: Semaphore::new(
+                options.page_reads_max.min(options.connections_max.saturating_sub(1)).max(1) as usize,
+            ),
             idle: Mutex::default(),
             migrated: OnceCell::new(),
             migration: tokio::sync::Mutex::default(),
