@@ -66,6 +66,10 @@ pub(crate) struct Shared {
     pub(crate) redactor: Redactor,
     /// What the bodies of requests occupy.
     pub(crate) bodies: ByteBudget,
+    /// The same of small ones, which nearly all are.
+    pub(crate) small_bodies: ByteBudget,
+    /// The same of imports, which are so large and take so long that nothing else is to wait for them.
+    pub(crate) imports: ByteBudget,
     /// What long answers occupy.
     pub(crate) answers: ByteBudget,
     /// A place for each export that parses documents.

@@ -1,6 +1,7 @@
 //! Reads request bodies: bounded in size and time, and with the place of whatever is wrong in them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -21,6 +22,8 @@ use crate::problem::{ApiError, Code};
 
 /// How much of a body past its bound is read all the same, in bytes.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;
+/// Up to this many bytes, as they come and as their values need, a body is small: it waits for no larger one.
+pub(crate) const SMALL_BYTES_MAX: usize = 64 << 10;
 
 /// A JSON body of a known shape, at most `body_bytes_max` long.
 #[derive(Debug)]
@@ -96,16 +99,32 @@ struct OfOne {
     app: App,
     caller: Caller,
     held: Mutex<HeldBytes>,
+    /// What it occupies while it is small.
+    small: Mutex<HeldBytes>,
+    is_import: AtomicBool,
 }
 
 impl BodyBytes {
     pub(crate) fn new(app: App, caller: Caller) -> Self {
-        Self(Arc::new(OfOne { app, caller, held: Mutex::default() }))
+        let (held, small) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(OfOne { app, caller, held, small, is_import: AtomicBool::new(false) }))
+    }
+
+    /// Counts it among imports from now on, for which other bodies do not wait. Nothing of it was received yet.
+    pub(crate) fn count_as_import(&self) {
+        self.0.is_import.store(true, Ordering::Relaxed);
     }
 
     /// Occupies so many bytes in all: those of the body, and then those of what was parsed too.
     pub(crate) async fn grow(&self, total: usize) -> Result<(), ApiError> {
-        self.0.app.bodies.grow(&self.0.caller, &self.0.held, total).await
+        let OfOne { app, caller, held, small, is_import } = &*self.0;
+        if total <= SMALL_BYTES_MAX {
+            return app.small_bodies.grow(caller, small, total).await;
+        }
+        let budget = if is_import.load(Ordering::Relaxed) { &app.imports } else { &app.bodies };
+        budget.grow(caller, held, total).await?;
+        small.lock().unwrap_or_else(PoisonError::into_inner).shrink_to(0);
+        Ok(())
     }
 }
 

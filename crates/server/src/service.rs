@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Shared};
 use crate::backend::Backend;
+use crate::body::SMALL_BYTES_MAX;
 use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
 use crate::config::{
@@ -131,7 +132,13 @@ impl Service {
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: Recent::default(),
             merge_turns: MergeTurns::default(),
-            bodies: ByteBudget::new(limits.bodies_bytes_max, limits.import_bytes_max, "bodies_bytes_max"),
+            bodies: ByteBudget::new(
+                limits.bodies_bytes_max,
+                limits.body_parsed_bytes_max,
+                "bodies_bytes_max",
+            ),
+            small_bodies: ByteBudget::new(limits.bodies_bytes_max / 4, SMALL_BYTES_MAX, "bodies_bytes_max"),
+            imports: ByteBudget::new(limits.bodies_bytes_max, limits.import_bytes_max, "bodies_bytes_max"),
             answers: ByteBudget::new(
                 limits.answers_bytes_max,
                 limits.answer_bytes_max.saturating_mul(2),

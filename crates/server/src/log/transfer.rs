@@ -211,6 +211,9 @@ pub(super) async fn import(
     let lenient = is_lenient(request.headers());
     let limits = app.limits;
     let occupied = request.extensions().get::<BodyBytes>().cloned();
+    if let Some(occupied) = &occupied {
+        occupied.count_as_import();
+    }
     let bytes = receive(request, limits.import_bytes_max, "import_bytes_max", limits.receive_ms_max).await?;
     let weighed = bytes.clone();
     let parsed = tokio::task::spawn_blocking(move || parsed_bytes(&weighed, file)).await;

@@ -5,12 +5,16 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::{Extension, Json};
 use midflight_core::DocumentId;
+use midflight_engine::Work;
+use midflight_live::Live;
+use midflight_rules::RulesSnapshot;
 use serde_json::Value;
 
 use super::wire::{RuleInfoAnswer, RuleList};
 use crate::app::App;
 use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
+use crate::compute::{Share, TimeLimit};
 use crate::log::documents::{delete, put, read};
 use crate::params::{InPath, PageParams, Params, document};
 use crate::problem::{ApiError, Code, ProblemBody};
@@ -24,23 +28,37 @@ use crate::write::WriteParams;
     responses((status = 200, body = RuleList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_rules(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     InPath(ruleset): InPath<String>,
     Params(page): Params<PageParams>,
 ) -> Result<Json<RuleList>, ApiError> {
     let (limit, skip) = (page.limit()? as usize, page.number()?.unwrap_or(0) as usize);
-    let snapshot = app.rules.load();
+    let rules = app.rules.clone();
+    // All rules of the ruleset are put in order for each page: that takes milliseconds of many thousands.
+    let time = TimeLimit { ms_max: app.limits.execute_ms_max, name: "execute_ms_max" };
+    let list = move |_: &Work| list(&rules, ruleset, skip, limit);
+    app.compute.run(Share::from(&caller), time, list).await?.map(Json)
+}
+
+fn list(
+    rules: &Live<RulesSnapshot>,
+    ruleset: String,
+    skip: usize,
+    limit: usize,
+) -> Result<RuleList, ApiError> {
+    let snapshot = rules.load();
     let unknown = || ApiError::new(Code::NotFound, format!("there is no ruleset {ruleset:?}"));
     let rules = snapshot.rules(&ruleset).ok_or_else(unknown)?;
     let total = rules.len();
     let items: Vec<_> = rules.into_iter().skip(skip).take(limit).map(RuleInfoAnswer::from).collect();
     let end = skip.saturating_add(items.len());
-    Ok(Json(RuleList {
+    Ok(RuleList {
         items,
         next_cursor: (end < total).then(|| end.to_string()),
         ruleset,
         revision: snapshot.revision().get(),
         quarantined: snapshot.quarantined().into(),
-    }))
+    })
 }
 
 /// A rule's document.

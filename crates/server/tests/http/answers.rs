@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{DEADLINE, Server, answer, server, server_with};
+use crate::support::{DEADLINE, Server, answer, rule, server, server_with};
 
 /// A config of about so many bytes, whose values are all different from those of another seed.
 fn numbers(seed: u64, bytes: usize) -> Value {
@@ -139,7 +139,7 @@ async fn a_client_that_does_not_read_is_left_and_what_it_occupied_is_free_again(
 async fn bodies_are_bounded_together() {
     let server = server_with(|options| {
         options.limits.bodies_bytes_max = 0;
-        options.limits.import_bytes_max = 1 << 20;
+        options.limits.body_parsed_bytes_max = 1 << 20;
     })
     .await
     .with_loans()
@@ -166,6 +166,44 @@ async fn bodies_are_bounded_together() {
         while answer(server.anonymous(Method::POST, execute).json(&body)).await.status != 200 {}
     });
     again.await.unwrap();
+}
+
+/// Sends the head of a request with a token, and the beginning of its body.
+async fn begun(server: &Server, path: &str, kind: &str) -> TcpStream {
+    let mut stream = raw(server).await;
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: {kind}\r\n\
+         content-length: {}\r\n\r\n",
+        server.token,
+        1 << 20
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; 800_000]).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn an_edit_waits_for_no_import_and_for_no_larger_body() {
+    let server = server_with(|options| {
+        options.limits.bodies_bytes_max = 1 << 20;
+        options.limits.import_bytes_max = 1 << 20;
+        options.limits.body_parsed_bytes_max = 1 << 20;
+    })
+    .await
+    .with_loans()
+    .await;
+    let slow = [
+        begun(&server, "/api/v1/import", "application/yaml").await,
+        begun(&server, "/api/v1/apply", "application/json").await,
+    ];
+    // Once they occupy what there is for each, a second one of the same finds nothing.
+    let large = json!({"changes": [{"op": "put", "kind": "rules", "name": "loans", "body": {"description": "x".repeat(300_000)}}]});
+    let full = tokio::time::timeout(DEADLINE, async {
+        while server.post("/api/v1/apply?dry_run=true", &large).await.status != 503 {}
+    });
+    full.await.unwrap();
+    server.put("/api/v1/rulesets/loans/rules/R1", &rule(21, 2.0)).await.ok();
+    drop(slow);
 }
 
 #[tokio::test]
