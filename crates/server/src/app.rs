@@ -23,7 +23,7 @@ use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
 use crate::config::{Settings, own_id};
 use crate::hub::Hub;
-use crate::merge::MergeTurns;
+use crate::merge_turns::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::webhooks::Heard;

@@ -11,7 +11,8 @@ use midflight_store::{LastGoodFile, PostgresStore, SqliteOptions, SqliteStore, S
 
 use crate::config::Settings;
 use crate::data_dir::DataDir;
-use crate::{BusPlace, ServeError, ServeOptions, StorePlace};
+use crate::error::ServeError;
+use crate::{BusPlace, ServeOptions, StorePlace};
 
 /// How long to wait before a log that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);

@@ -123,7 +123,7 @@ fn summary(app: &App, report: &ReloadReport) -> Value {
         "trigger": reload.trigger.as_str(),
         "revision": reload.to.get(),
         "documents_changed": reload.documents_changed,
-        "errors": crate::problem::items(&reload.problems),
+        "errors": crate::wire::items(&reload.problems),
     })
 }
 

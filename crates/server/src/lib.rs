@@ -27,10 +27,12 @@ mod compute;
 mod config;
 mod data_dir;
 mod descriptors;
+mod diff_maker;
 mod diffs;
 mod directories;
 mod docs;
 mod edge;
+mod error;
 mod first_key;
 mod health;
 mod href;
@@ -40,6 +42,7 @@ mod later;
 mod log;
 mod long_answer;
 mod merge;
+mod merge_turns;
 mod metrics;
 mod options;
 mod origin;
@@ -66,9 +69,11 @@ pub use config::{
     OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction,
     WebhookScope, WebhookSettings,
 };
+pub use error::ServeError;
 pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
 pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};
-pub use problem::{ApiError, Code, ProblemBody, ProblemItem};
+pub use problem::{ApiError, Code, ProblemBody};
 pub use routes::openapi;
 pub use service::Service;
-pub use start::{Running, ServeError, start, start_on};
+pub use start::{Running, start, start_on};
+pub use wire::ProblemItem;

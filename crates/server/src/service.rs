@@ -19,6 +19,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::ServeOptions;
 use crate::app::{App, Shared};
 use crate::backend::Backend;
 use crate::byte_budget::ByteBudget;
@@ -28,13 +29,13 @@ use crate::config::{
 };
 use crate::data_dir::DataDir;
 use crate::edge::Edge;
+use crate::error::ServeError;
 use crate::hub::{self, Hub};
 use crate::keys::Keys;
-use crate::merge::MergeTurns;
+use crate::merge_turns::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::webhooks::Heard;
-use crate::{ServeError, ServeOptions};
 
 /// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
 const EXPORTS_AT_ONCE: usize = 2;

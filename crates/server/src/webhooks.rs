@@ -25,7 +25,7 @@ use crate::app::App;
 use crate::auth::Author;
 use crate::body::{self, BodyBytes};
 use crate::config::{WebhookAction, WebhookSettings};
-use crate::log::changes;
+use crate::log::apply::changes;
 use crate::params::InPath;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{ApplyRequest, WriteAnswer};

@@ -16,8 +16,8 @@ use crate::auth::Author;
 use crate::diffs::of_edit;
 use crate::later::{Later, Planned};
 use crate::params::etag;
-use crate::problem::{ApiError, Code, ProblemItem};
-use crate::wire::{Ack, PlanAnswer, WriteAnswer, Written, ms};
+use crate::problem::{ApiError, Code};
+use crate::wire::{Ack, PlanAnswer, ProblemItem, WriteAnswer, Written, ms};
 
 /// How often an edit is computed when the log moves under it.
 const COMPUTED_TRIES_MAX: u32 = 16;

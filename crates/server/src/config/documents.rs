@@ -13,14 +13,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::part::own_id;
+use super::id::own_id;
 use crate::app::App;
 use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::compute::TimeLimit;
-use crate::diffs::DiffMaker;
+use crate::diff_maker::DiffMaker;
+use crate::log::collect::stored;
 use crate::log::documents::{absent, put, read};
-use crate::log::stored;
 use crate::long_answer::{json, of_written, room_for_page};
 use crate::merge::{Absent, merge};
 use crate::params::{self, InPath, PageParams, Params, precondition};

@@ -3,6 +3,7 @@
 mod documents;
 mod exchange;
 mod hints_redis;
+mod id;
 mod log_database;
 mod own;
 mod part;
@@ -20,18 +21,20 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::wire::{ConfigEffects, MaskedAnswer};
 
+pub use id::OWN_CONFIG;
 pub use own::OwnConfig;
 pub use scope::WebhookScope;
 pub use settings::{
-    BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
-    RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction, WebhookSettings,
+    BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, RedisSettings,
+    ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction, WebhookSettings,
 };
 
 pub(crate) use exchange::Exchanged;
 pub(crate) use hints_redis::HintsRedis;
+pub(crate) use id::own_id;
 pub(crate) use log_database::LogDatabase;
 pub(crate) use own::settings;
-pub(crate) use part::{Part, llm_place, log_place, own_id};
+pub(crate) use part::{Part, llm_place, log_place};
 pub(crate) use starting::{boot, left_out, try_again};
 
 /// The routes of configs.

@@ -17,8 +17,8 @@ use crate::byte_budget::HeldBytes;
 use crate::compute::{TimeLimit, brief};
 use crate::long_answer::of_written;
 use crate::params::InPath;
-use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
-use crate::wire::ms;
+use crate::problem::{ApiError, Code, ProblemBody};
+use crate::wire::{ProblemItem, ms};
 
 /// What most answers fit into, in bytes.
 const ANSWER_BYTES: usize = 2048;

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Ack, ConfigEffects, PlannedAnswer};
-use crate::problem::ProblemItem;
+use super::config::ConfigEffects;
+use super::problem::ProblemItem;
+use super::replica::Ack;
+use super::schedule::PlannedAnswer;
 
 /// What happens to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
