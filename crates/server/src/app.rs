@@ -26,6 +26,7 @@ use crate::hub::Hub;
 use crate::merge_turns::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
+use crate::sorts::DocumentSorts;
 use crate::webhooks::Heard;
 use crate::{HotReloadSettings, ServerLimits};
 
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
     pub(crate) hub: Hub,
+    /// What each document is, by its name.
+    pub(crate) sorts: DocumentSorts,
     pub(crate) limits: ServerLimits,
     /// Runs what takes too long for the async threads.
     pub(crate) compute: ComputePool,

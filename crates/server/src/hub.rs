@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
 use jiff::Timestamp;
-use midflight_core::{DocumentName, Effect, Trigger};
+use midflight_core::{DocumentId, Effect, Trigger};
 use midflight_engine::ReloadReport;
-use midflight_patterns::{LEARNING_FOLDER, PROFILES_FOLDER, PROMPTS_FOLDER};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::app::App;
+use crate::sorts::DocumentSorts;
 use crate::wire::{ms, stamp};
 
 /// The events of one reload, ready to be sent.
@@ -86,18 +86,11 @@ fn events(app: &App, report: &ReloadReport) -> Vec<Utf8Bytes> {
         return Vec::new();
     }
     let revision = report.event.to.get();
-    let mut events: Vec<_> = report
-        .changes
-        .iter()
-        .map(|(id, effect)| {
-            let (sort, data) = describe(id.kind.as_str(), &id.name, revision);
-            event(&format!("{sort}_{}", past(*effect)), &data)
-        })
-        .collect();
+    let mut events: Vec<_> =
+        report.changes.iter().map(|(id, effect)| changed(&app.sorts, id, *effect, revision)).collect();
     let rules = app.rules_kind.as_str();
-    let removed = |name: &DocumentName| sort_of_rule(name) == "rule";
-    let took_rules_away =
-        report.changes.iter().any(|(id, effect)| *effect == Effect::Remove && removed(&id.name));
+    let is_rule = |id: &DocumentId| id.kind == app.rules_kind && app.sorts.of(id).word == "rule";
+    let took_rules_away = report.changes.iter().any(|(id, effect)| *effect == Effect::Remove && is_rule(id));
     if took_rules_away && app.rules.load().rule_count() == 0 {
         events.push(event("registry_cleared", &json!({ "revision": revision })));
     }
@@ -127,50 +120,14 @@ fn summary(app: &App, report: &ReloadReport) -> Value {
     })
 }
 
-/// The word for the sort of a document, and the data of its event.
-fn describe(kind: &str, name: &DocumentName, revision: u64) -> (String, Value) {
-    let mut data = json!({ "kind": kind, "name": name.as_str(), "revision": revision });
-    let sort = match kind {
-        "rules" => sort_of_rule(name),
-        "patterns" => sort_of_pattern(name),
-        _ if name.is_check() => "check",
-        kind => kind.strip_suffix('s').unwrap_or(kind),
-    };
-    if kind != "rules" {
-        return (sort.to_owned(), data);
-    }
-    let mut segments = name.segments();
-    let (first, second) = (segments.next().unwrap_or_default(), segments.next());
-    let ids = match (sort, second) {
-        ("rule", Some(rule)) => vec![("ruleset_id", first), ("rule_id", rule)],
-        ("condition", Some(condition)) => vec![("condition_id", condition)],
-        ("check", Some(check)) => vec![("check_id", check)],
-        _ => vec![("ruleset_id", first)],
-    };
+/// The event of one document.
+fn changed(sorts: &DocumentSorts, id: &DocumentId, effect: Effect, revision: u64) -> Utf8Bytes {
+    let sort = sorts.of(id);
+    let mut data = json!({ "kind": id.kind.as_str(), "name": id.name.as_str(), "revision": revision });
     if let Some(members) = data.as_object_mut() {
-        members.extend(ids.into_iter().map(|(key, id)| (key.to_owned(), Value::from(id))));
+        members.extend(sort.ids.iter().map(|(key, id)| (key.clone().into_owned(), Value::from(*id))));
     }
-    (sort.to_owned(), data)
-}
-
-fn sort_of_rule(name: &DocumentName) -> &'static str {
-    let mut segments = name.segments();
-    match (segments.next(), segments.next()) {
-        _ if name.is_check() => "check",
-        (Some("conditions"), Some(_)) => "condition",
-        (_, Some(_)) => "rule",
-        _ => "ruleset",
-    }
-}
-
-fn sort_of_pattern(name: &DocumentName) -> &'static str {
-    match name.segments().next() {
-        _ if name.is_check() => "check",
-        Some(PROFILES_FOLDER) => "profile",
-        Some(LEARNING_FOLDER) => "learning",
-        Some(PROMPTS_FOLDER) => "prompt",
-        _ => "pattern",
-    }
+    event(&format!("{}_{}", sort.word, past(effect)), &data)
 }
 
 fn past(effect: Effect) -> &'static str {
@@ -178,28 +135,5 @@ fn past(effect: Effect) -> &'static str {
         Effect::Add => "added",
         Effect::Change => "updated",
         Effect::Remove => "removed",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn documents_are_named_as_the_seed_names_them() {
-        for (kind, name, sort, id) in [
-            ("rules", "loans", "ruleset", "ruleset_id"),
-            ("rules", "loans/R1", "rule", "rule_id"),
-            ("rules", "conditions/c1", "condition", "condition_id"),
-            ("rules", "checks/young", "check", "check_id"),
-            ("patterns", "p1", "pattern", "name"),
-            ("patterns", "profiles/it", "profile", "name"),
-            ("patterns", "checks/x", "check", "name"),
-            ("config", "main", "config", "name"),
-        ] {
-            let (found, data) = describe(kind, &DocumentName::new(name).unwrap(), 7);
-            assert_eq!(found, sort);
-            assert!(data.get(id).is_some(), "{data}");
-        }
     }
 }

@@ -56,6 +56,7 @@ mod refusal;
 mod routes;
 mod rules;
 mod service;
+mod sorts;
 mod start;
 mod webhooks;
 pub mod wire;

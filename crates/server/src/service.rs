@@ -35,6 +35,7 @@ use crate::keys::Keys;
 use crate::merge_turns::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
+use crate::sorts::DocumentSorts;
 use crate::webhooks::Heard;
 
 /// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
@@ -120,6 +121,7 @@ impl Service {
             tokens,
             metrics: Metrics::new(),
             hub: Hub::new(limits.websocket_clients_max, limits.websocket_queue_max),
+            sorts: DocumentSorts::new(engine.schemas()),
             compute: ComputePool::new(limits.compute_queue_max),
             limits,
             hot_reload: options.hot_reload,
