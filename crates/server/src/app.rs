@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use midflight_app::Reloader;
 use midflight_components::Llm;
-use midflight_config::{Configs, Redactor};
+use midflight_config::Configs;
 use midflight_core::KindName;
 use midflight_engine::Engine;
 use midflight_learning::Classifier;
@@ -22,7 +22,8 @@ use crate::backend::Backend;
 use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
 use crate::config::{Settings, own_id};
-use crate::hub::Hub;
+use crate::events::broadcaster::EventBroadcaster;
+use crate::kind::Kinds;
 use crate::merge_turns::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
@@ -34,13 +35,16 @@ use crate::{HotReloadSettings, ServerLimits};
 #[derive(Clone)]
 pub(crate) struct App(Arc<Shared>);
 
+/// Takes secrets out of a text.
+pub(crate) type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 /// The parts of an [`App`].
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) rules: Live<RulesSnapshot>,
     pub(crate) configs: Live<Configs>,
     /// Takes every trigger of the server's own config.
-    pub(crate) reloader: Reloader,
+    pub(crate) reloader: Arc<Reloader>,
     /// The requests of webhooks that were taken.
     pub(crate) webhooks: Heard,
     /// The client of the LLM, if the config says one.
@@ -51,7 +55,9 @@ pub(crate) struct Shared {
     pub(crate) rules_kind: KindName,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
-    pub(crate) hub: Hub,
+    pub(crate) events: EventBroadcaster,
+    /// The server sides of the kinds.
+    pub(crate) kinds: Kinds,
     /// What each document is, by its name.
     pub(crate) sorts: DocumentSorts,
     pub(crate) limits: ServerLimits,
@@ -66,7 +72,7 @@ pub(crate) struct Shared {
     /// Whether reads need a token even so.
     pub(crate) requires_token: bool,
     /// Takes the secrets of the config out of what is told.
-    pub(crate) redactor: Redactor,
+    pub(crate) redact: Redact,
     /// What the bodies of requests occupy.
     pub(crate) bodies: ByteBudget,
     /// What long answers occupy.

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::{ApiError, Code};
-use crate::{config, directories, docs, health, log, metrics, patterns, rules, webhooks};
+use crate::{config, directories, docs, events, health, kinds, log, metrics, patterns, rules, webhooks};
 
 fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -20,6 +20,7 @@ fn all() -> OpenApiRouter<App> {
         .merge(config::routes())
         .merge(webhooks::routes())
         .merge(directories::routes())
+        .merge(events::routes())
         .merge(health::routes())
         .routes(routes!(metrics::scrape))
         .merge(docs::routes())
@@ -38,6 +39,7 @@ pub fn openapi() -> OpenApi {
         ))
         .license(Some(utoipa::openapi::LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
         .build();
+    kinds::document(&mut document);
     let token =
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, `mf_...`")).build();
     document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));

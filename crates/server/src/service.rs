@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ServeOptions;
-use crate::app::{App, Shared};
+use crate::app::{App, Redact, Shared};
 use crate::backend::Backend;
 use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
@@ -30,8 +30,10 @@ use crate::config::{
 use crate::data_dir::DataDir;
 use crate::edge::Edge;
 use crate::error::ServeError;
-use crate::hub::{self, Hub};
+use crate::events;
+use crate::events::broadcaster::EventBroadcaster;
 use crate::keys::Keys;
+use crate::kinds::kinds;
 use crate::merge_turns::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
@@ -91,7 +93,9 @@ impl Service {
         let patterns = builder.kind(Patterns);
         let own = Config::new(options.config.around()).with(own_id().name, options.config.shape());
         let redactor = options.config.redactor.clone();
-        builder.redact(move |text| redactor.redact(text).into_owned());
+        let redact: Redact = Arc::new(move |text| redactor.redact(text).into_owned());
+        let redacted = Arc::clone(&redact);
+        builder.redact(move |text| redacted(text));
         let part = Part(builder.kind(own));
         add_components(&mut builder, &backend, options, part);
         let place = llm_place(move |world| part.of(world)?.llm.clone());
@@ -104,9 +108,11 @@ impl Service {
         let configs = engine.live(part.0).ok_or(ServeError::Composition)?;
         refuse_bad_config(&engine, &configs, options.config.file.is_some()).await?;
         let reloader = boot.follow(&engine, configs.clone(), options.config.file_options)?;
+        let reloader = Arc::new(reloader);
         let directories = crate::directories::start(&engine, &options.watch, options.directory).await?;
         let learning = LearningOptions::new(replica_id.clone());
         let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), learning);
+        let kinds = kinds(rules.clone(), classifier.clone(), Arc::clone(&reloader));
         let limits = options.limits;
         let reports = engine.history().listen();
         let app = App::new(Shared {
@@ -120,7 +126,8 @@ impl Service {
             rules_kind: Kind::name(&Rules),
             tokens,
             metrics: Metrics::new(),
-            hub: Hub::new(limits.websocket_clients_max, limits.websocket_queue_max),
+            events: EventBroadcaster::new(limits.websocket_clients_max, limits.websocket_queue_max),
+            kinds,
             sorts: DocumentSorts::new(engine.schemas()),
             compute: ComputePool::new(limits.compute_queue_max),
             limits,
@@ -130,7 +137,7 @@ impl Service {
             started_at: Timestamp::now(),
             is_on_loopback: address.ip().is_loopback(),
             requires_token: options.require_token,
-            redactor: options.config.redactor.clone(),
+            redact,
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: Recent::default(),
             merge_turns: MergeTurns::default(),
@@ -146,7 +153,7 @@ impl Service {
             tasks: TaskTracker::new(),
             engine,
         });
-        app.tasks.spawn(hub::run(app.clone(), reports));
+        app.tasks.spawn(events::run::run(app.clone(), reports));
         app.tasks.spawn(upkeep(app.clone()));
         app.tasks.spawn(keys.follow(app.clone(), is_there));
         if options.config.file.is_none() {
@@ -201,8 +208,7 @@ impl Service {
         if tokio::time::timeout(drain, self.app.tasks.wait()).await.is_err() {
             tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
         }
-        // What was learned and counted goes into the log and beside it, as long as they take it.
-        self.app.classifier.stop().await;
+        self.app.kinds.stop().await;
         self.app.engine.stop().await;
         self.app.engine.store().close().await;
         // Now another server may have the folder.

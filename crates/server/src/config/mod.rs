@@ -1,5 +1,6 @@
 //! Configs over HTTP, and the server's own.
 
+mod api;
 mod documents;
 mod exchange;
 mod hints_redis;
@@ -12,14 +13,10 @@ mod scope;
 mod settings;
 mod starting;
 
-use midflight_config::{Masked, differences};
-use midflight_core::Diff;
-use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::wire::{ConfigEffects, MaskedAnswer};
 
 pub use id::OWN_CONFIG;
 pub use own::OwnConfig;
@@ -29,6 +26,7 @@ pub use settings::{
     ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction, WebhookSettings,
 };
 
+pub(crate) use api::ConfigApi;
 pub(crate) use exchange::Exchanged;
 pub(crate) use hints_redis::HintsRedis;
 pub(crate) use id::own_id;
@@ -47,18 +45,4 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(documents::rollback_config))
         .routes(routes!(reload::reload))
         .routes(routes!(reload::health))
-}
-
-/// What of an edit of the server's own config is not in effect; none for an edit of anything else.
-pub(crate) fn effects(app: &App, diff: &Diff) -> Option<ConfigEffects> {
-    let edited = diff.get(&own_id())?;
-    let report = app.reloader.report();
-    let nothing = Value::Null;
-    let said =
-        differences(edited.old.as_deref().unwrap_or(&nothing), edited.new.as_deref().unwrap_or(&nothing));
-    let is_said = |masked: &&Masked| said.iter().any(|change| change.path == masked.path);
-    Some(ConfigEffects {
-        masked: report.masked.iter().filter(is_said).map(MaskedAnswer::from).collect(),
-        restart_required: report.restart_required.iter().map(|path| path.as_str().to_owned()).collect(),
-    })
 }

@@ -1,5 +1,6 @@
 //! The patterns over HTTP: documents, classification, feedback, how they do, and the reload of the originals.
 
+mod api;
 mod classify;
 mod documents;
 mod feedback;
@@ -12,6 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+
+pub(crate) use api::PatternsApi;
 
 /// The routes of the patterns.
 pub(crate) fn routes() -> OpenApiRouter<App> {

@@ -1,19 +1,21 @@
 //! The rules over HTTP: rulesets, rules and conditions as documents, execution, and the seed's hot-reload endpoints.
 
+mod api;
 mod conditions;
 mod execute;
-pub(crate) mod hot_reload;
+mod hot_reload;
 mod items;
 mod rulesets;
 mod scope;
-mod socket;
 mod validate;
-pub(crate) mod wire;
+mod wire;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+
+pub(crate) use api::RulesApi;
 
 /// The routes of the rules.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -35,5 +37,4 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(scope::reload_rule))
         .routes(routes!(scope::reload_ruleset))
         .routes(routes!(validate::validate))
-        .routes(routes!(socket::socket))
 }

@@ -11,12 +11,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-use super::hot_reload::{ended_at, reload_count};
 use super::wire::{FilteredBy, ReloadBody, ReloadDone};
 use crate::app::App;
 use crate::auth::Author;
 use crate::body::OptionalJsonBody;
+use crate::events::run::reloaded;
 use crate::later::Later;
+use crate::monitoring_status::{ended_at, reload_count};
 use crate::params::{InPath, Params, document};
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{ReloadAnswer, WriteAnswer, ms, stamp};
@@ -156,6 +157,10 @@ async fn hold(app: &App, author: &Author) -> Result<(), ApiError> {
 
 async fn run(app: &App, author: Author, anew: bool, filtered_by: FilteredBy) -> Result<Response, ApiError> {
     let event = app.engine.reload(Trigger::Manual, &author.0, anew).await?;
+    if event.outcome.is_live() && !event.kinds.contains(&app.rules_kind) {
+        // Compatible clients wait for it, also when nothing changed.
+        app.events.send(&[reloaded(&app.kinds, &app.rules_kind, &event)]);
+    }
     let rules = app.rules.load();
     let done = ReloadDone {
         status: if event.outcome.is_live() { "success" } else { "failed" },
