@@ -2,16 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRef;
-use midflight_app::Reloader;
 use midflight_components::Llm;
 use midflight_config::Configs;
-use midflight_core::KindName;
 use midflight_engine::Engine;
 use midflight_learning::Classifier;
 use midflight_live::Live;
-use midflight_patterns::PatternsSnapshot;
-use midflight_rules::RulesSnapshot;
 use midflight_source::DirectoryHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -21,14 +16,14 @@ use crate::auth::Tokens;
 use crate::backend::Backend;
 use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
-use crate::config::{Settings, own_id};
+use crate::config::id::own_id;
+use crate::config::settings::Settings;
 use crate::events::broadcaster::EventBroadcaster;
 use crate::kind::Kinds;
 use crate::merge_turns::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::sorts::DocumentSorts;
-use crate::webhooks::Heard;
 use crate::{HotReloadSettings, ServerLimits};
 
 /// What every handler shares. Cloning it gives another handle on the same.
@@ -41,18 +36,11 @@ pub(crate) type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
 /// The parts of an [`App`].
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    pub(crate) rules: Live<RulesSnapshot>,
     pub(crate) configs: Live<Configs>,
-    /// Takes every trigger of the server's own config.
-    pub(crate) reloader: Arc<Reloader>,
-    /// The requests of webhooks that were taken.
-    pub(crate) webhooks: Heard,
     /// The client of the LLM, if the config says one.
     pub(crate) llm: Llm,
-    pub(crate) patterns: Live<PatternsSnapshot>,
     /// Classifies queries, and learns of what it is answered.
     pub(crate) classifier: Classifier,
-    pub(crate) rules_kind: KindName,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
     pub(crate) events: EventBroadcaster,
@@ -110,11 +98,5 @@ impl std::ops::Deref for App {
     type Target = Shared;
     fn deref(&self) -> &Shared {
         &self.0
-    }
-}
-
-impl FromRef<App> for ServerLimits {
-    fn from_ref(app: &App) -> Self {
-        app.limits
     }
 }

@@ -9,7 +9,7 @@ use midflight_bus::{
 };
 use midflight_store::{LastGoodFile, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError};
 
-use crate::config::Settings;
+use crate::config::settings::Settings;
 use crate::data_dir::DataDir;
 use crate::error::ServeError;
 use crate::{BusPlace, ServeOptions, StorePlace};

@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
+use utoipa_axum::router::OpenApiRouter;
 
+use crate::app::App;
 use crate::events::event::Event;
 use crate::problem::ApiError;
 use crate::sorts::DocumentSorts;
@@ -26,6 +28,11 @@ pub(crate) type Members = Map<String, Value>;
 pub(crate) trait KindApi: Send + Sync + 'static {
     /// The kind.
     fn kind(&self) -> KindName;
+
+    /// Its own routes, beside those that every kind has.
+    fn routes(&self, _: &App) -> OpenApiRouter<App> {
+        OpenApiRouter::new()
+    }
 
     /// Members of the data of `KIND_reloaded` and `KIND_reload_failed`.
     fn summary(&self) -> Members {
@@ -48,11 +55,7 @@ pub(crate) trait KindApi: Send + Sync + 'static {
     }
 
     /// Adds the members of [`KindApi::effects`] and [`KindApi::health`] to the answers in the OpenAPI document.
-    fn document(_: &mut OpenApi)
-    where
-        Self: Sized,
-    {
-    }
+    fn document(&self, _: &mut OpenApi) {}
 
     /// Stops what the kind runs. The engine and the store still answer, and no request is answered any more.
     async fn stop(&self) {}

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use jiff::Timestamp;
 use midflight_app::{Boot, Reloader};
 use midflight_components::Llm;
 use midflight_config::{Config, Configs};
 use midflight_core::Trigger;
-use midflight_engine::{Engine, EngineBuilder, Identity, Kind};
+use midflight_engine::{Engine, EngineBuilder, Identity};
 use midflight_learning::{Classifier, LearningOptions};
 use midflight_live::Live;
 use midflight_patterns::Patterns;
@@ -18,6 +19,7 @@ use midflight_source::DirectorySource;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use utoipa::openapi::OpenApi;
 
 use crate::ServeOptions;
 use crate::app::{App, Redact, Shared};
@@ -37,8 +39,8 @@ use crate::kinds::kinds;
 use crate::merge_turns::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
+use crate::routes::router;
 use crate::sorts::DocumentSorts;
-use crate::webhooks::Heard;
 
 /// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
 const EXPORTS_AT_ONCE: usize = 2;
@@ -48,6 +50,10 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// Everything that answers, but for the socket it answers on; [`crate::start`] puts it behind one.
 pub struct Service {
     app: App,
+    routes: Router,
+    openapi: OpenApi,
+    reloader: Arc<Reloader>,
+    llm: Llm,
     first_token: Option<String>,
     directories: Mutex<Vec<DirectorySource>>,
     data_dir: Mutex<Option<DataDir>>,
@@ -112,18 +118,13 @@ impl Service {
         let directories = crate::directories::start(&engine, &options.watch, options.directory).await?;
         let learning = LearningOptions::new(replica_id.clone());
         let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), learning);
-        let kinds = kinds(rules.clone(), classifier.clone(), Arc::clone(&reloader));
+        let kinds = kinds(rules, patterns, classifier.clone(), Arc::clone(&reloader));
         let limits = options.limits;
         let reports = engine.history().listen();
         let app = App::new(Shared {
-            rules,
             configs,
-            reloader,
-            llm,
-            patterns,
+            llm: llm.clone(),
             classifier,
-            webhooks: Heard::default(),
-            rules_kind: Kind::name(&Rules),
             tokens,
             metrics: Metrics::new(),
             events: EventBroadcaster::new(limits.websocket_clients_max, limits.websocket_queue_max),
@@ -159,12 +160,14 @@ impl Service {
         if options.config.file.is_none() {
             app.tasks.spawn(try_again(app.clone(), options.config.clone()));
         }
-        Ok(Self { app, first_token, directories: Mutex::new(directories), data_dir })
+        let (routes, openapi) = router(app.clone());
+        let directories = Mutex::new(directories);
+        Ok(Self { app, routes, openapi, reloader, llm, first_token, directories, data_dir })
     }
 
     /// What answers requests.
     pub(crate) fn edge(&self) -> Edge {
-        Edge::new(self.app.clone())
+        Edge::new(self.app.clone(), self.routes.clone())
     }
 
     /// The engine behind the routes.
@@ -173,16 +176,22 @@ impl Service {
         &self.app.engine
     }
 
+    /// The OpenAPI document of this server, with the routes of its kinds.
+    #[must_use]
+    pub fn openapi(&self) -> &OpenApi {
+        &self.openapi
+    }
+
     /// Takes every trigger of the server's own config.
     #[must_use]
     pub fn reloader(&self) -> &Reloader {
-        &self.app.reloader
+        &self.reloader
     }
 
     /// The client of the LLM, which follows the config; its calls answer that none is configured when none is.
     #[must_use]
     pub fn llm(&self) -> &Llm {
-        &self.app.llm
+        &self.llm
     }
 
     /// The admin's token, if this start made it and no file holds it. Nothing else will ever tell it.
@@ -199,7 +208,7 @@ impl Service {
     /// Stops: directories first, so that nothing new is wanted, then the engine, then the store.
     pub async fn stop(&self) {
         self.begin_stop();
-        self.app.reloader.stop().await;
+        self.reloader.stop().await;
         for directory in self.directories.lock().await.drain(..) {
             directory.stop().await;
         }

@@ -10,9 +10,14 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::app::ConfigApp;
 use super::id::own_id;
 use super::starting::left_out;
+use super::{documents, reload, webhooks};
+use crate::app::App;
 use crate::kind::{KindApi, KindHealth, Members, describe, members_of};
 use crate::wire::{ConfigEffects, MaskedAnswer};
 
@@ -54,6 +59,10 @@ impl KindApi for ConfigApi {
         own_id().kind
     }
 
+    fn routes(&self, app: &App) -> OpenApiRouter<App> {
+        routes().with_state(ConfigApp::new(app.clone(), Arc::clone(&self.reloader)))
+    }
+
     fn effects(&self, diff: &Diff) -> Members {
         members_of(&ConfigMembers { config: self.effects_of(diff) }).unwrap_or_default()
     }
@@ -69,7 +78,20 @@ impl KindApi for ConfigApi {
         KindHealth { degraded: wrong.into_iter().collect(), ..KindHealth::default() }
     }
 
-    fn document(document: &mut OpenApi) {
+    fn document(&self, document: &mut OpenApi) {
         describe::<ConfigMembers>(document, "WriteAnswer");
     }
+}
+
+/// The routes of configs and of webhooks.
+fn routes() -> OpenApiRouter<ConfigApp> {
+    OpenApiRouter::new()
+        .routes(routes!(documents::list_configs))
+        .routes(routes!(documents::get_config, documents::put_config, documents::patch_config))
+        .routes(routes!(documents::get_effective))
+        .routes(routes!(documents::diff_config))
+        .routes(routes!(documents::rollback_config))
+        .routes(routes!(reload::reload))
+        .routes(routes!(reload::health))
+        .routes(routes!(webhooks::call))
 }

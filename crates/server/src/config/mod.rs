@@ -1,22 +1,19 @@
 //! Configs over HTTP, and the server's own.
 
 mod api;
+mod app;
 mod documents;
 mod exchange;
 mod hints_redis;
-mod id;
+pub(crate) mod id;
 mod log_database;
-mod own;
+pub(crate) mod own;
 mod part;
 mod reload;
 mod scope;
-mod settings;
+pub(crate) mod settings;
 mod starting;
-
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
-
-use crate::app::App;
+mod webhooks;
 
 pub use id::OWN_CONFIG;
 pub use own::OwnConfig;
@@ -34,15 +31,3 @@ pub(crate) use log_database::LogDatabase;
 pub(crate) use own::settings;
 pub(crate) use part::{Part, llm_place, log_place};
 pub(crate) use starting::{boot, left_out, try_again};
-
-/// The routes of configs.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(documents::list_configs))
-        .routes(routes!(documents::get_config, documents::put_config, documents::patch_config))
-        .routes(routes!(documents::get_effective))
-        .routes(routes!(documents::diff_config))
-        .routes(routes!(documents::rollback_config))
-        .routes(routes!(reload::reload))
-        .routes(routes!(reload::health))
-}

@@ -8,8 +8,13 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::app::RulesApp;
 use super::wire::RegistryAnswer;
+use super::{conditions, execute, hot_reload, items, rulesets, scope, validate};
+use crate::app::App;
 use crate::events::event::Event;
 use crate::kind::{KindApi, KindHealth, Members, describe, members_of};
 use crate::monitoring_status::last_reload_time;
@@ -52,6 +57,10 @@ impl KindApi for RulesApi {
         Rules.name()
     }
 
+    fn routes(&self, app: &App) -> OpenApiRouter<App> {
+        routes().with_state(RulesApp::new(app.clone(), self.rules.clone()))
+    }
+
     fn summary(&self) -> Members {
         let rules = self.rules.load();
         let summary =
@@ -81,8 +90,30 @@ impl KindApi for RulesApi {
         }
     }
 
-    fn document(document: &mut OpenApi) {
+    fn document(&self, document: &mut OpenApi) {
         describe::<RulesChecks>(document, "Checks");
         describe::<RulesHealth>(document, "HotReloadHealth");
     }
+}
+
+/// The routes of the rules.
+fn routes() -> OpenApiRouter<RulesApp> {
+    OpenApiRouter::new()
+        .routes(routes!(rulesets::list_rulesets))
+        .routes(routes!(rulesets::get_ruleset, rulesets::put_ruleset, rulesets::delete_ruleset))
+        .routes(routes!(items::list_rules))
+        .routes(routes!(items::get_rule, items::put_rule, items::delete_rule))
+        .routes(routes!(conditions::list_conditions))
+        .routes(routes!(conditions::get_condition, conditions::put_condition, conditions::delete_condition))
+        .routes(routes!(execute::execute))
+        .routes(routes!(execute::execute_ruleset))
+        .routes(routes!(execute::batch))
+        .routes(routes!(hot_reload::status))
+        .routes(routes!(hot_reload::history))
+        .routes(routes!(hot_reload::start_monitoring))
+        .routes(routes!(hot_reload::stop_monitoring))
+        .routes(routes!(scope::reload))
+        .routes(routes!(scope::reload_rule))
+        .routes(routes!(scope::reload_ruleset))
+        .routes(routes!(validate::validate))
 }

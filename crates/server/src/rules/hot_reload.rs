@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use midflight_engine::Refresh;
 
+use super::app::RulesApp;
 use super::wire::{HotReloadStatus, MonitoringAnswer, RegistryAnswer};
-use crate::app::App;
 use crate::auth::Author;
 use crate::log::reloads::{ReloadParams, page};
 use crate::monitoring_status::{MonitoringStatus, last_reload_time};
@@ -18,7 +18,7 @@ use crate::wire::ReloadList;
 /// The state of hot reloading.
 #[utoipa::path(get, path = "/api/v1/rules/hot-reload/status", tag = "hot-reload",
     responses((status = 200, body = HotReloadStatus), (status = "default", body = ProblemBody)))]
-pub(super) async fn status(State(app): State<App>) -> Json<HotReloadStatus> {
+pub(super) async fn status(State(app): State<RulesApp>) -> Json<HotReloadStatus> {
     let status = app.engine.status();
     let registry = RegistryAnswer::new(&app.rules.load(), last_reload_time(&status));
     Json(HotReloadStatus::new(MonitoringStatus::new(&app, &status), registry))
@@ -28,7 +28,7 @@ pub(super) async fn status(State(app): State<App>) -> Json<HotReloadStatus> {
 #[utoipa::path(get, path = "/api/v1/rules/hot-reload/history", tag = "hot-reload", params(ReloadParams),
     responses((status = 200, body = ReloadList), (status = "default", body = ProblemBody)))]
 pub(super) async fn history(
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Params(params): Params<ReloadParams>,
 ) -> Result<Json<ReloadList>, ApiError> {
     page(&app, &params).map(Json)
@@ -38,7 +38,7 @@ pub(super) async fn history(
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/monitoring/start", tag = "hot-reload",
     security(("token" = [])),
     responses((status = 200, body = MonitoringAnswer), (status = "default", body = ProblemBody)))]
-pub(super) async fn start_monitoring(_author: Author, State(app): State<App>) -> Json<MonitoringAnswer> {
+pub(super) async fn start_monitoring(_author: Author, State(app): State<RulesApp>) -> Json<MonitoringAnswer> {
     Json(switch(&app, true))
 }
 
@@ -46,11 +46,11 @@ pub(super) async fn start_monitoring(_author: Author, State(app): State<App>) ->
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/monitoring/stop", tag = "hot-reload",
     security(("token" = [])),
     responses((status = 200, body = MonitoringAnswer), (status = "default", body = ProblemBody)))]
-pub(super) async fn stop_monitoring(_author: Author, State(app): State<App>) -> Json<MonitoringAnswer> {
+pub(super) async fn stop_monitoring(_author: Author, State(app): State<RulesApp>) -> Json<MonitoringAnswer> {
     Json(switch(&app, false))
 }
 
-fn switch(app: &App, enabled: bool) -> MonitoringAnswer {
+fn switch(app: &RulesApp, enabled: bool) -> MonitoringAnswer {
     let seconds = app.hot_reload.interval_seconds;
     app.engine.set_refresh(Refresh { enabled, period: Duration::from_secs(seconds) });
     MonitoringAnswer {
