@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
+use bytes::Bytes;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,11 +22,11 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 
 /// The OpenAPI document as it is sent; made once, since it never changes while the server runs.
 #[derive(Clone)]
-pub(crate) struct Document(Arc<Result<String, String>>);
+pub(crate) struct Document(Result<Bytes, Arc<str>>);
 
 impl Document {
     pub(crate) fn new(document: &OpenApi) -> Self {
-        Self(Arc::new(document.to_json().map_err(|error| error.to_string())))
+        Self(document.to_json().map(Bytes::from).map_err(|error| error.to_string().into()))
     }
 }
 
@@ -38,8 +39,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/openapi.json", tag = "docs",
     responses((status = 200, body = serde_json::Value), (status = "default", body = ProblemBody)))]
 async fn document(Extension(document): Extension<Document>) -> Result<impl IntoResponse, ApiError> {
-    let document = Result::as_ref(&document.0).map_err(|error| ApiError::internal(error))?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], document.clone()))
+    let document = document.0.map_err(|error| ApiError::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document))
 }
 
 /// A page that shows the OpenAPI document and tries calls.

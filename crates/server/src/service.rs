@@ -99,7 +99,7 @@ impl Service {
         let patterns = builder.kind(Patterns);
         let own = Config::new(options.config.around()).with(own_id().name, options.config.shape());
         let redactor = options.config.redactor.clone();
-        let redact: Redact = Arc::new(move |text| redactor.redact(text).into_owned());
+        let redact: Redact = Arc::new(move |text: &str| redactor.redact(text).into_owned());
         let redacted = Arc::clone(&redact);
         builder.redact(move |text| redacted(text));
         let part = Part(builder.kind(own));

@@ -144,7 +144,8 @@ mod tests {
             components: Vec::new(),
             problems: Problems::default(),
         };
-        let changes: Vec<_> = changes.iter().map(|(id, effect)| (id.parse().unwrap(), *effect)).collect();
+        let changes: Vec<(DocumentId, _)> =
+            changes.iter().map(|(id, effect)| (id.parse().unwrap(), *effect)).collect();
         let report = ReloadReport { event: Arc::new(reload), changes: changes.into() };
         let kinds = Kinds::new(vec![Arc::new(Tools)]);
         let mut found = events(&kinds, &DocumentSorts::new(Vec::new()), &report);
