@@ -140,8 +140,70 @@ pub struct KindChange<D> {
 pub struct DocumentSchema {
     /// A word for the sort, as `rule`.
     pub title: &'static str,
-    /// The names it holds for, as `{ruleset}/{rule_id}`.
+    /// The names it holds for, as `{ruleset}/{rule_id}`: segments as in a name, of which those in braces are variables.
     pub names: &'static str,
     /// The schema (JSON Schema 2020-12).
     pub schema: Value,
+}
+
+impl DocumentSchema {
+    /// The variables of [`Self::names`] with their values in a name, in order; none for a name of another sort. A variable
+    /// is one segment of the name, so a name with more or fewer segments is of another sort.
+    ///
+    /// ```
+    /// # use midflight_core::DocumentName;
+    /// # use midflight_engine::DocumentSchema;
+    /// let rule = DocumentSchema { title: "rule", names: "{ruleset}/{rule_id}", schema: true.into() };
+    /// let name = DocumentName::new("loans/R1")?;
+    /// assert_eq!(rule.ids(&name), Some(vec![("ruleset", "loans"), ("rule_id", "R1")]));
+    /// assert_eq!(rule.ids(&DocumentName::new("loans")?), None);
+    /// # Ok::<_, midflight_core::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn ids<'n>(&self, name: &'n DocumentName) -> Option<Vec<(&'static str, &'n str)>> {
+        let (mut sort, mut segments) = (self.names.split('/'), name.segments());
+        let mut ids = Vec::new();
+        loop {
+            match (sort.next(), segments.next()) {
+                (None, None) => return Some(ids),
+                (Some(expected), Some(segment)) => match variable(expected) {
+                    Some(variable) => ids.push((variable, segment)),
+                    None if expected == segment => {}
+                    None => return None,
+                },
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// The name of the variable that a segment of [`DocumentSchema::names`] is; none when it is literal.
+fn variable(segment: &'static str) -> Option<&'static str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_a_sort_say_what_the_segments_of_a_name_are() {
+        let schema = |names| DocumentSchema { title: "sort", names, schema: Value::Null };
+        let table: [(&'static str, &str, Option<&[(&str, &str)]>); 10] = [
+            ("{ruleset}", "loans", Some(&[("ruleset", "loans")])),
+            ("{ruleset}", "loans/R1", None),
+            ("{ruleset}/{rule_id}", "loans/R1", Some(&[("ruleset", "loans"), ("rule_id", "R1")])),
+            ("{ruleset}/{rule_id}", "loans", None),
+            ("{ruleset}/{rule_id}", "loans/R1/x", None),
+            ("conditions/{condition_id}", "conditions/C1", Some(&[("condition_id", "C1")])),
+            ("conditions/{condition_id}", "condition/C1", None),
+            ("conditions/{condition_id}", "conditions", None),
+            ("settings", "settings", Some(&[])),
+            ("settings", "setting", None),
+        ];
+        for (names, name, expected) in table {
+            let document = DocumentName::new(name).unwrap();
+            assert_eq!(schema(names).ids(&document).as_deref(), expected, "{names} {name}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ pub(crate) fn schemas() -> Vec<DocumentSchema> {
     vec![
         DocumentSchema { title: "pattern", names: "{pattern}", schema: pattern() },
         DocumentSchema { title: "profile", names: "profiles/{profile}", schema: profile() },
-        DocumentSchema { title: "learning policy", names: "learning/{profile}", schema: learning() },
+        DocumentSchema { title: "learning", names: "learning/{profile}", schema: learning() },
         DocumentSchema { title: "prompt", names: "prompts/{profile}", schema: prompt() },
     ]
 }

@@ -2,16 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRef;
-use midflight_app::Reloader;
 use midflight_components::Llm;
-use midflight_config::{Configs, Redactor};
-use midflight_core::KindName;
+use midflight_config::Configs;
 use midflight_engine::Engine;
 use midflight_learning::Classifier;
 use midflight_live::Live;
-use midflight_patterns::PatternsSnapshot;
-use midflight_rules::RulesSnapshot;
 use midflight_source::DirectoryHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -21,36 +16,38 @@ use crate::auth::Tokens;
 use crate::backend::Backend;
 use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
-use crate::config::{Settings, own_id};
-use crate::hub::Hub;
-use crate::merge::MergeTurns;
+use crate::config::id::own_id;
+use crate::config::settings::Settings;
+use crate::events::broadcaster::EventBroadcaster;
+use crate::kind::Kinds;
+use crate::merge_turns::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
-use crate::webhooks::Heard;
+use crate::sorts::DocumentSorts;
 use crate::{HotReloadSettings, ServerLimits};
 
 /// What every handler shares. Cloning it gives another handle on the same.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Shared>);
 
+/// Takes secrets out of a text.
+pub(crate) type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 /// The parts of an [`App`].
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    pub(crate) rules: Live<RulesSnapshot>,
     pub(crate) configs: Live<Configs>,
-    /// Takes every trigger of the server's own config.
-    pub(crate) reloader: Reloader,
-    /// The requests of webhooks that were taken.
-    pub(crate) webhooks: Heard,
     /// The client of the LLM, if the config says one.
     pub(crate) llm: Llm,
-    pub(crate) patterns: Live<PatternsSnapshot>,
     /// Classifies queries, and learns of what it is answered.
     pub(crate) classifier: Classifier,
-    pub(crate) rules_kind: KindName,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
-    pub(crate) hub: Hub,
+    pub(crate) events: EventBroadcaster,
+    /// The server sides of the kinds.
+    pub(crate) kinds: Kinds,
+    /// What each document is, by its name.
+    pub(crate) sorts: DocumentSorts,
     pub(crate) limits: ServerLimits,
     /// Runs what takes too long for the async threads.
     pub(crate) compute: ComputePool,
@@ -63,7 +60,7 @@ pub(crate) struct Shared {
     /// Whether reads need a token even so.
     pub(crate) requires_token: bool,
     /// Takes the secrets of the config out of what is told.
-    pub(crate) redactor: Redactor,
+    pub(crate) redact: Redact,
     /// What the bodies of requests occupy.
     pub(crate) bodies: ByteBudget,
     /// The same of small ones, which nearly all are.
@@ -107,11 +104,5 @@ impl std::ops::Deref for App {
     type Target = Shared;
     fn deref(&self) -> &Shared {
         &self.0
-    }
-}
-
-impl FromRef<App> for ServerLimits {
-    fn from_ref(app: &App) -> Self {
-        app.limits
     }
 }

@@ -9,9 +9,10 @@ use midflight_bus::{
 };
 use midflight_store::{LastGoodFile, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError};
 
-use crate::config::Settings;
+use crate::config::settings::Settings;
 use crate::data_dir::DataDir;
-use crate::{BusPlace, ServeError, ServeOptions, StorePlace};
+use crate::error::ServeError;
+use crate::{BusPlace, ServeOptions, StorePlace};
 
 /// How long to wait before a log that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);

@@ -33,13 +33,13 @@ impl<S, T> FromRequest<S> for JsonBody<T>
 where
     S: Send + Sync,
     T: DeserializeOwned,
-    ServerLimits: FromRef<S>,
+    App: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         is_json(&request)?;
-        let limits = ServerLimits::from_ref(state);
+        let limits = App::from_ref(state).limits;
         let occupied = request.extensions().get::<BodyBytes>().cloned();
         let bytes = receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
         weigh(&bytes, &limits, occupied.as_ref()).await?;
@@ -55,13 +55,13 @@ impl<S, T> FromRequest<S> for OptionalJsonBody<T>
 where
     S: Send + Sync,
     T: DeserializeOwned,
-    ServerLimits: FromRef<S>,
+    App: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let typed = is_json(&request);
-        let limits = ServerLimits::from_ref(state);
+        let limits = App::from_ref(state).limits;
         let occupied = request.extensions().get::<BodyBytes>().cloned();
         let bytes = receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
         if bytes.iter().all(u8::is_ascii_whitespace) {

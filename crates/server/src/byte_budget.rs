@@ -10,6 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::auth::Caller;
 use crate::problem::{ApiError, Code};
 
+/// Up to this many bytes an answer is short: it is written where it is asked for, and not counted.
+pub(crate) const SHORT_BYTES_MAX: usize = 64 << 10;
+
 /// What one permit stands for, in bytes.
 const UNIT: usize = 1024;
 /// How long a request waits for bytes before it is refused: others release theirs within milliseconds, unless their

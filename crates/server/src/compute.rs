@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::auth::Caller;
-use crate::long_answer::SHORT_BYTES_MAX;
+use crate::byte_budget::SHORT_BYTES_MAX;
 use crate::problem::{ApiError, Code};
 
 /// How long a computation may take on an async thread. Longer ones go to the pool.

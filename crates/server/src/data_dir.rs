@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use midflight_store::LastGoodFile;
 
-use crate::ServeError;
+use crate::error::ServeError;
 
 /// The longest name of a replica, in bytes.
 const REPLICA_ID_BYTES_MAX: usize = 128;

@@ -1,16 +1,18 @@
 //! The documentation that the server carries with it: the OpenAPI document, a page that shows it, the error pages.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
+use axum::Extension;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
+use bytes::Bytes;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::params::InPath;
 use crate::problem::{ApiError, Code, ProblemBody};
-use crate::routes::openapi;
 
 /// The page; it needs nothing but `/openapi.json`.
 const PAGE: &str = include_str!("page.html");
@@ -18,9 +20,15 @@ const PAGE: &str = include_str!("page.html");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The document as it is sent; made once, for it never changes while the program runs.
-static DOCUMENT: LazyLock<Result<String, String>> =
-    LazyLock::new(|| openapi().to_json().map_err(|error| error.to_string()));
+/// The OpenAPI document as it is sent; made once, since it never changes while the server runs.
+#[derive(Clone)]
+pub(crate) struct Document(Result<Bytes, Arc<str>>);
+
+impl Document {
+    pub(crate) fn new(document: &OpenApi) -> Self {
+        Self(document.to_json().map(Bytes::from).map_err(|error| error.to_string().into()))
+    }
+}
 
 /// The routes of the documentation.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -30,9 +38,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 /// The OpenAPI document.
 #[utoipa::path(get, path = "/openapi.json", tag = "docs",
     responses((status = 200, body = serde_json::Value), (status = "default", body = ProblemBody)))]
-async fn document() -> Result<impl IntoResponse, ApiError> {
-    let document = DOCUMENT.as_ref().map_err(|error| ApiError::internal(error))?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], document.as_str()))
+async fn document(Extension(document): Extension<Document>) -> Result<impl IntoResponse, ApiError> {
+    let document = document.0.map_err(|error| ApiError::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document))
 }
 
 /// A page that shows the OpenAPI document and tries calls.

@@ -15,7 +15,6 @@ use crate::body::BodyBytes;
 use crate::long_answer::counted;
 use crate::origin::{came_by_proxy, check_host, check_origin};
 use crate::problem::ApiError;
-use crate::routes;
 
 /// What a probe or a scraper asks without a token, wherever the server listens. None of it is in the documents.
 const OPEN: [&str; 4] = ["/health/live", "/health/ready", "/health/reload", "/metrics"];
@@ -30,8 +29,8 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    pub(crate) fn new(app: App) -> Self {
-        Self { routes: routes::router(app.clone()), app }
+    pub(crate) fn new(app: App, routes: Router) -> Self {
+        Self { app, routes }
     }
 
     /// Turns a request into one with a [`Caller`] and answers it, or refuses it.

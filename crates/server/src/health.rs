@@ -5,19 +5,19 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use midflight_bus::BusStatus;
-use midflight_config::Redactor;
 use midflight_core::Outcome;
 use midflight_engine::EngineStatus;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::App;
-use crate::config::{left_out, own_id};
+use crate::app::{App, Redact};
 use crate::directories;
-use crate::rules::hot_reload::now;
-use crate::rules::wire::RegistryAnswer;
+use crate::kind::{KindHealth, Members, add_to, members_of};
+use crate::monitoring_status::MonitoringStatus;
+use crate::problem::ApiError;
 use crate::wire::{QuarantinedRevisions, StoreAnswer, ms};
 
 /// The routes of health.
@@ -84,8 +84,6 @@ async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
 struct Checks {
     /// The log is looked at from time to time.
     monitoring_active: bool,
-    /// There is at least one rule.
-    registry_has_rules: bool,
     /// All that was seen of the log is served. An edit that was refused is not in the log and does not count here.
     last_reload_successful: bool,
 }
@@ -106,8 +104,6 @@ struct HotReloadHealth {
     reload_count: u64,
     /// `success`, or how it ended.
     last_reload_status: Option<&'static str>,
-    /// What is served.
-    registry: RegistryAnswer,
     /// The checks.
     checks: Checks,
     /// Whether the log answers and was looked at within `HOT_RELOAD_MAX_AGE_SECONDS`.
@@ -155,7 +151,7 @@ struct BusAnswer {
 }
 
 impl BusAnswer {
-    fn new(status: BusStatus, redactor: &Redactor) -> Self {
+    fn new(status: BusStatus, redact: &Redact) -> Self {
         Self {
             name: status.name,
             address: status.address,
@@ -165,7 +161,7 @@ impl BusAnswer {
             published: status.published,
             heard: status.heard,
             ignored: status.ignored,
-            last_error: status.last_error.map(|error| redactor.redact(&error).into_owned()),
+            last_error: status.last_error.map(|error| redact(&error)),
         }
     }
 }
@@ -207,13 +203,6 @@ fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<S
         let (name, since) = (source.name, source.since.elapsed().as_millis());
         wrong.push(format!("no hints by {name} for {since} ms; hints come by {others}; {looked}"));
     }
-    if let Some((revision, left_out)) = left_out(status) {
-        wrong.push(format!(
-            "{} of revision {revision} is not in effect here, and an earlier version or the defaults are: {}",
-            own_id(),
-            left_out.problems
-        ));
-    }
     if !status.failed_checks.is_empty() {
         wrong.push(format!("checks fail on what is served from the local copy: {}", status.failed_checks));
     }
@@ -225,8 +214,9 @@ fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<S
 /// unhealthy as in the seed; probes that route requests should ask `/health/ready`.
 #[utoipa::path(get, path = "/health/hot-reload", tag = "health",
     responses((status = 200, body = HotReloadHealth), (status = 503, body = HotReloadHealth)))]
-async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth>) {
-    let (now, status) = (now(&app), app.engine.status());
+async fn hot_reload(State(app): State<App>) -> Result<(StatusCode, Json<Members>), ApiError> {
+    let status = app.engine.status();
+    let now = MonitoringStatus::new(&app, &status);
     let succeeded = status
         .last_reload
         .as_ref()
@@ -239,14 +229,16 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         || "the log was not looked at yet".to_owned(),
         |ago| format!("the log was last looked at {ago:.0} ms ago"),
     );
+    let mut kinds = app.kinds.health(&status);
     let mut degraded = degraded(&status, &sources, &looked);
+    degraded.extend(kinds.iter_mut().flat_map(|kind| std::mem::take(&mut kind.degraded)));
     degraded.extend(directories::degraded(&app.directories));
     let checks = Checks {
         monitoring_active: now.monitoring_active,
-        registry_has_rules: now.registry.rule_count > 0,
         last_reload_successful: succeeded && status.quarantined.is_empty(),
     };
-    let healthy = checks.monitoring_active && checks.registry_has_rules && checks.last_reload_successful;
+    let healthy =
+        checks.monitoring_active && checks.last_reload_successful && kinds.iter().all(KindHealth::passes);
     let answer = HotReloadHealth {
         status: match (healthy, degraded.is_empty()) {
             (true, true) => "healthy",
@@ -258,7 +250,6 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         last_reload: now.last_reload_time,
         reload_count: now.reload_count,
         last_reload_status: now.last_reload_status,
-        registry: now.registry,
         checks,
         fresh: now.fresh,
         last_looked_ms,
@@ -266,9 +257,16 @@ async fn hot_reload(State(app): State<App>) -> (StatusCode, Json<HotReloadHealth
         store_available: status.store.available,
         store: StoreAnswer::from(&status.store),
         from_copy: status.from_copy,
-        bus: BusAnswer::new(bus.status(), &app.redactor),
-        hint_sources: sources.into_iter().map(|source| BusAnswer::new(source, &app.redactor)).collect(),
+        bus: BusAnswer::new(bus.status(), &app.redact),
+        hint_sources: sources.into_iter().map(|source| BusAnswer::new(source, &app.redact)).collect(),
         degraded,
     };
-    (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer))
+    let mut answer = members_of(&answer)?;
+    for kind in kinds {
+        if let Some(Value::Object(checks)) = answer.get_mut("checks") {
+            add_to(checks, kind.checks);
+        }
+        add_to(&mut answer, kind.members);
+    }
+    Ok((if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer)))
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use midflight_store::{Store, StoreError};
 
-use crate::ServeError;
 use crate::app::App;
 use crate::auth::{Tokens, admin, known};
+use crate::error::ServeError;
 use crate::first_key::FirstKey;
 
 /// How soon the keys of a store that was away at the start are asked for again.

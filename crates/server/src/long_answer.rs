@@ -7,11 +7,8 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::byte_budget::HeldBytes;
+use crate::byte_budget::{HeldBytes, SHORT_BYTES_MAX};
 use crate::problem::ApiError;
-
-/// Up to this many bytes an answer is short: it is written where it is asked for, and not counted.
-pub(crate) const SHORT_BYTES_MAX: usize = 64 << 10;
 
 /// Occupies what a page of documents needs while it is made: the texts, and the answer that repeats them.
 pub(crate) async fn room_for_page(app: &App, caller: &Caller) -> Result<HeldBytes, ApiError> {

@@ -1,11 +1,8 @@
 //! Changes some members of a document: a JSON Merge Patch (RFC 7396), made on what the document says now.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-
 use axum::response::Response;
 use midflight_core::{Change, Document, DocumentId, Precondition};
 use serde_json::{Map, Value};
-use tokio::sync::{Mutex, MutexGuard};
 
 use crate::app::App;
 use crate::auth::Author;
@@ -16,8 +13,6 @@ use crate::write::{WriteParams, answer, submit};
 /// How often a patch is made again when other replicas change the document meanwhile. Each time, one of them made its
 /// change, so this many changes in a row would have to be faster.
 const TRIES_MAX: u32 = 64;
-/// How many documents can be patched at once in this process.
-const TURNS: usize = 64;
 
 /// What becomes of a patch of a document that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,26 +21,6 @@ pub(crate) enum Absent {
     Made,
     /// 404.
     Refused,
-}
-
-/// The turns of patches in this process: those of one document are made one after the other, so that they do not have to
-/// be repeated for each other.
-#[derive(Debug)]
-pub(crate) struct MergeTurns([Mutex<()>; TURNS]);
-
-impl Default for MergeTurns {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| Mutex::new(())))
-    }
-}
-
-impl MergeTurns {
-    async fn of(&self, id: &DocumentId) -> Option<MutexGuard<'_, ()>> {
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        let place = usize::try_from(hasher.finish() % TURNS as u64).unwrap_or_default();
-        Some(self.0.get(place)?.lock().await)
-    }
 }
 
 /// Makes the edit that a patch is, under the precondition that the caller asked for. The append always carries the version

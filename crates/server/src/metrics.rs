@@ -298,7 +298,7 @@ impl Metrics {
 
     fn render(&self, app: &App) -> String {
         let (status, bus) = (app.engine.status(), app.backend.buses.bus.status());
-        let clients = app.limits.websocket_clients_max.saturating_sub(app.hub.places.available_permits());
+        let clients = app.limits.websocket_clients_max.saturating_sub(app.events.places.available_permits());
         let (llm, calls) = (app.llm.status(), app.llm.counts());
         let blocked = app.directories.iter().filter(|directory| directory.status().blocked).count();
         let truth = |holds: bool| if holds { 1.0 } else { 0.0 };

@@ -9,7 +9,7 @@ use midflight_engine::Refresh;
 use midflight_source::DirectoryOptions;
 use midflight_store::Durability;
 
-use crate::config::OwnConfig;
+use crate::config::own::OwnConfig;
 
 /// The longest name and value of the variables below that an error repeats.
 const SHOWN_CHARS: usize = 40;

@@ -2,9 +2,11 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Pointer, Problem, Problems};
+use midflight_core::{Pointer, Problems};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::wire::{DocumentDiffAnswer, ProblemItem, items};
 
 /// Declares the codes once: variant, word, status, title.
 macro_rules! codes {
@@ -120,49 +122,6 @@ codes! {
     Internal => "internal", INTERNAL_SERVER_ERROR, "Something went wrong in the server";
 }
 
-/// One thing that is wrong, and where.
-#[derive(Debug, Clone, Default, Serialize, ToSchema)]
-pub struct ProblemItem {
-    /// A JSON Pointer into the body, or into the body of `document`.
-    pub path: String,
-    /// What is wrong and how to mend it.
-    pub message: String,
-    /// The class of the problem, as `unknown_field`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The document it is in, as `rules/loans/R1`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub document: Option<String>,
-    /// For an import, the line, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// For an import, the column, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<u64>,
-}
-
-impl From<&Problem> for ProblemItem {
-    fn from(problem: &Problem) -> Self {
-        Self {
-            path: problem.path.as_str().to_owned(),
-            message: problem.message.clone(),
-            code: Some(problem.code.to_string()),
-            document: problem.document.as_ref().map(ToString::to_string),
-            ..Self::default()
-        }
-    }
-}
-
-/// The listed problems as they go over the wire.
-pub(crate) fn items(problems: &Problems) -> Vec<ProblemItem> {
-    let listed = problems.iter().map(ProblemItem::from);
-    let more = (problems.unlisted() > 0).then(|| {
-        let message = format!("and {} more problems that are not listed", problems.unlisted());
-        ProblemItem { message, code: Some("unlisted".to_owned()), ..ProblemItem::default() }
-    });
-    listed.chain(more).collect()
-}
-
 /// The body of every error answer (`application/problem+json`, RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProblemBody {
@@ -182,7 +141,7 @@ pub struct ProblemBody {
     pub errors: Vec<ProblemItem>,
     /// What the edit would have changed, if it came that far.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub diff: Option<Vec<crate::wire::DocumentDiffAnswer>>,
+    pub diff: Option<Vec<DocumentDiffAnswer>>,
     /// The reload that refused it, in `/api/v1/reloads`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reload_id: Option<u64>,

@@ -6,7 +6,7 @@ use midflight_engine::{Refusal, Refused};
 use midflight_patterns::DUPLICATE_PATTERN;
 use midflight_store::StoreError;
 
-use crate::diffs::of_refused;
+use crate::diff_maker::of_refused;
 use crate::problem::{ApiError, Code};
 
 impl From<Refused> for ApiError {

@@ -1,34 +1,32 @@
 //! The router: every route, the layers around them, and the OpenAPI document that comes with them.
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
+use axum::{Extension, Router};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::docs::Document;
 use crate::problem::{ApiError, Code};
-use crate::{config, directories, docs, health, log, metrics, patterns, rules, webhooks};
+use crate::{directories, docs, events, health, log, metrics};
 
-fn all() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+/// The routes that every kind has, and those of the kinds.
+fn all(app: &App) -> OpenApiRouter<App> {
+    let generic = OpenApiRouter::new()
         .merge(log::routes())
-        .merge(rules::routes())
-        .merge(patterns::routes())
-        .merge(config::routes())
-        .merge(webhooks::routes())
         .merge(directories::routes())
+        .merge(events::routes())
         .merge(health::routes())
         .routes(routes!(metrics::scrape))
-        .merge(docs::routes())
+        .merge(docs::routes());
+    app.kinds.iter().fold(generic, |routes, kind| routes.merge(kind.routes(app)))
 }
 
-/// The OpenAPI document of this version of the server.
-#[must_use]
-pub fn openapi() -> OpenApi {
-    let mut document = all().into_openapi();
+/// Makes the OpenAPI document complete.
+fn complete(app: &App, mut document: OpenApi) -> OpenApi {
     document.info = InfoBuilder::new()
         .title("Midflight")
         .version(env!("CARGO_PKG_VERSION"))
@@ -38,21 +36,25 @@ pub fn openapi() -> OpenApi {
         ))
         .license(Some(utoipa::openapi::LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
         .build();
+    app.kinds.iter().for_each(|kind| kind.document(&mut document));
     let token =
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, `mf_...`")).build();
     document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
     document
 }
 
-/// Every route.
-pub(crate) fn router(app: App) -> Router {
-    let (routes, _) = all().split_for_parts();
-    routes
+/// Every route, and the OpenAPI document of them.
+pub(crate) fn router(app: App) -> (Router, OpenApi) {
+    let (routes, document) = all(&app).split_for_parts();
+    let document = complete(&app, document);
+    let routes = routes
         .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
         // Bodies are bounded where they are read, each by the bound it has.
         .layer(DefaultBodyLimit::disable())
-        .with_state(app)
+        .layer(Extension(Document::new(&document)))
+        .with_state(app);
+    (routes, document)
 }
 
 async fn no_such_path() -> ApiError {

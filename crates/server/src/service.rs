@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use jiff::Timestamp;
 use midflight_app::{Boot, Reloader};
 use midflight_components::Llm;
 use midflight_config::{Config, Configs};
 use midflight_core::Trigger;
-use midflight_engine::{Engine, EngineBuilder, Identity, Kind};
+use midflight_engine::{Engine, EngineBuilder, Identity};
 use midflight_learning::{Classifier, LearningOptions};
 use midflight_live::Live;
 use midflight_patterns::Patterns;
@@ -18,8 +19,10 @@ use midflight_source::DirectorySource;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use utoipa::openapi::OpenApi;
 
-use crate::app::{App, Shared};
+use crate::ServeOptions;
+use crate::app::{App, Redact, Shared};
 use crate::backend::Backend;
 use crate::body::SMALL_BYTES_MAX;
 use crate::byte_budget::ByteBudget;
@@ -29,13 +32,16 @@ use crate::config::{
 };
 use crate::data_dir::DataDir;
 use crate::edge::Edge;
-use crate::hub::{self, Hub};
+use crate::error::ServeError;
+use crate::events;
+use crate::events::broadcaster::EventBroadcaster;
 use crate::keys::Keys;
-use crate::merge::MergeTurns;
+use crate::kinds::kinds;
+use crate::merge_turns::MergeTurns;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
-use crate::webhooks::Heard;
-use crate::{ServeError, ServeOptions};
+use crate::routes::router;
+use crate::sorts::DocumentSorts;
 
 /// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
 const EXPORTS_AT_ONCE: usize = 2;
@@ -45,6 +51,10 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// Everything that answers, but for the socket it answers on; [`crate::start`] puts it behind one.
 pub struct Service {
     app: App,
+    routes: Router,
+    openapi: OpenApi,
+    reloader: Arc<Reloader>,
+    llm: Llm,
     first_token: Option<String>,
     directories: Mutex<Vec<DirectorySource>>,
     data_dir: Mutex<Option<DataDir>>,
@@ -90,7 +100,9 @@ impl Service {
         let patterns = builder.kind(Patterns);
         let own = Config::new(options.config.around()).with(own_id().name, options.config.shape());
         let redactor = options.config.redactor.clone();
-        builder.redact(move |text| redactor.redact(text).into_owned());
+        let redact: Redact = Arc::new(move |text: &str| redactor.redact(text).into_owned());
+        let redacted = Arc::clone(&redact);
+        builder.redact(move |text| redacted(text));
         let part = Part(builder.kind(own));
         add_components(&mut builder, &backend, options, part);
         let place = llm_place(move |world| part.of(world)?.llm.clone());
@@ -103,23 +115,22 @@ impl Service {
         let configs = engine.live(part.0).ok_or(ServeError::Composition)?;
         refuse_bad_config(&engine, &configs, options.config.file.is_some()).await?;
         let reloader = boot.follow(&engine, configs.clone(), options.config.file_options)?;
+        let reloader = Arc::new(reloader);
         let directories = crate::directories::start(&engine, &options.watch, options.directory).await?;
         let learning = LearningOptions::new(replica_id.clone());
         let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), learning);
+        let kinds = kinds(rules, patterns, classifier.clone(), Arc::clone(&reloader));
         let limits = options.limits;
         let reports = engine.history().listen();
         let app = App::new(Shared {
-            rules,
             configs,
-            reloader,
-            llm,
-            patterns,
+            llm: llm.clone(),
             classifier,
-            webhooks: Heard::default(),
-            rules_kind: Kind::name(&Rules),
             tokens,
             metrics: Metrics::new(),
-            hub: Hub::new(limits.websocket_clients_max, limits.websocket_queue_max),
+            events: EventBroadcaster::new(limits.websocket_clients_max, limits.websocket_queue_max),
+            kinds,
+            sorts: DocumentSorts::new(engine.schemas()),
             compute: ComputePool::new(limits.compute_queue_max),
             limits,
             hot_reload: options.hot_reload,
@@ -128,7 +139,7 @@ impl Service {
             started_at: Timestamp::now(),
             is_on_loopback: address.ip().is_loopback(),
             requires_token: options.require_token,
-            redactor: options.config.redactor.clone(),
+            redact,
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: Recent::default(),
             merge_turns: MergeTurns::default(),
@@ -151,18 +162,20 @@ impl Service {
             tasks: TaskTracker::new(),
             engine,
         });
-        app.tasks.spawn(hub::run(app.clone(), reports));
+        app.tasks.spawn(events::run::run(app.clone(), reports));
         app.tasks.spawn(upkeep(app.clone()));
         app.tasks.spawn(keys.follow(app.clone(), is_there));
         if options.config.file.is_none() {
             app.tasks.spawn(try_again(app.clone(), options.config.clone()));
         }
-        Ok(Self { app, first_token, directories: Mutex::new(directories), data_dir })
+        let (routes, openapi) = router(app.clone());
+        let directories = Mutex::new(directories);
+        Ok(Self { app, routes, openapi, reloader, llm, first_token, directories, data_dir })
     }
 
     /// What answers requests.
     pub(crate) fn edge(&self) -> Edge {
-        Edge::new(self.app.clone())
+        Edge::new(self.app.clone(), self.routes.clone())
     }
 
     /// The engine behind the routes.
@@ -171,16 +184,22 @@ impl Service {
         &self.app.engine
     }
 
+    /// The OpenAPI document of this server, with the routes of its kinds.
+    #[must_use]
+    pub fn openapi(&self) -> &OpenApi {
+        &self.openapi
+    }
+
     /// Takes every trigger of the server's own config.
     #[must_use]
     pub fn reloader(&self) -> &Reloader {
-        &self.app.reloader
+        &self.reloader
     }
 
     /// The client of the LLM, which follows the config; its calls answer that none is configured when none is.
     #[must_use]
     pub fn llm(&self) -> &Llm {
-        &self.app.llm
+        &self.llm
     }
 
     /// The admin's token, if this start made it and no file holds it. Nothing else will ever tell it.
@@ -197,7 +216,7 @@ impl Service {
     /// Stops: directories first, so that nothing new is wanted, then the engine, then the store.
     pub async fn stop(&self) {
         self.begin_stop();
-        self.app.reloader.stop().await;
+        self.reloader.stop().await;
         for directory in self.directories.lock().await.drain(..) {
             directory.stop().await;
         }
@@ -206,8 +225,7 @@ impl Service {
         if tokio::time::timeout(drain, self.app.tasks.wait()).await.is_err() {
             tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
         }
-        // What was learned and counted goes into the log and beside it, as long as they take it.
-        self.app.classifier.stop().await;
+        self.app.kinds.stop().await;
         self.app.engine.stop().await;
         self.app.engine.store().close().await;
         // Now another server may have the folder.

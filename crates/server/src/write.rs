@@ -14,10 +14,11 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::auth::Author;
 use crate::diffs::of_edit;
+use crate::kind::{Members, add_to, members_of};
 use crate::later::{Later, Planned};
 use crate::params::etag;
-use crate::problem::{ApiError, Code, ProblemItem};
-use crate::wire::{Ack, PlanAnswer, WriteAnswer, Written, ms};
+use crate::problem::{ApiError, Code};
+use crate::wire::{Ack, PlanAnswer, ProblemItem, WriteAnswer, Written, ms};
 
 /// How often an edit is computed when the log moves under it.
 const COMPUTED_TRIES_MAX: u32 = 16;
@@ -322,13 +323,27 @@ pub(crate) async fn answer_without(
                 [only] if !only.deleted => Some(etag(only.version)),
                 _ => None,
             };
-            let mut response = (status, Json(answer)).into_response();
+            let effects = if params.dry_run { Members::new() } else { app.kinds.effects(&accepted.diff) };
+            let mut response = match with_effects(answer, effects) {
+                Ok(answer) => (status, answer).into_response(),
+                Err(error) => return error.into_response(),
+            };
             if let Some(tag) = tag {
                 response.headers_mut().insert(header::ETAG, tag);
             }
             response
         }
     }
+}
+
+/// The answer to a write with what kinds say of it.
+fn with_effects(answer: WriteAnswer, effects: Members) -> Result<Response, ApiError> {
+    if effects.is_empty() {
+        return Ok(Json(answer).into_response());
+    }
+    let mut answer = members_of(&answer)?;
+    add_to(&mut answer, effects);
+    Ok(Json(answer).into_response())
 }
 
 /// What the scheduled edit would change, and the revision that schedules it.
@@ -375,7 +390,6 @@ fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
         reload_id: None,
         reload_time_ms: None,
         acks: (params.wait == Wait::All).then(missing),
-        config: None,
         schedule: None,
         skipped: Vec::new(),
     }
@@ -407,7 +421,6 @@ async fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Optio
         reload_id: accepted.event.as_ref().map(|event| event.id.0),
         reload_time_ms: accepted.event.as_ref().map(|event| ms(event.took)),
         acks: heard.map(|heard| heard.acks),
-        config: (!params.dry_run).then(|| crate::config::effects(app, &accepted.diff)).flatten(),
         schedule: None,
         skipped: Vec::new(),
     }

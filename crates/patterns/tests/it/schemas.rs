@@ -22,7 +22,7 @@ pub(crate) fn by_schema(name: &str, body: &Value) -> bool {
     let title = match name.split_once('/') {
         None => "pattern",
         Some(("profiles", _)) => "profile",
-        Some(("learning", _)) => "learning policy",
+        Some(("learning", _)) => "learning",
         Some(_) => "prompt",
     };
     VALIDATORS.iter().find(|(it, _)| *it == title).unwrap().1.is_valid(body)

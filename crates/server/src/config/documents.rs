@@ -13,14 +13,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::part::own_id;
-use crate::app::App;
+use super::app::ConfigApp;
+use super::id::own_id;
 use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::compute::TimeLimit;
-use crate::diffs::DiffMaker;
+use crate::diff_maker::DiffMaker;
+use crate::log::collect::stored;
 use crate::log::documents::{absent, put, read};
-use crate::log::stored;
 use crate::long_answer::{json, of_written, room_for_page};
 use crate::merge::{Absent, merge};
 use crate::params::{self, InPath, PageParams, Params, precondition};
@@ -38,7 +38,7 @@ const KEY_CHANGES_BYTES_MAX: usize = 256 << 10;
 #[utoipa::path(get, path = "/api/v1/config", tag = "config", params(PageParams),
     responses((status = 200, body = ConfigList), (status = "default", body = ProblemBody)))]
 pub(crate) async fn list_configs(
-    State(app): State<App>,
+    State(app): State<ConfigApp>,
     Params(page): Params<PageParams>,
 ) -> Result<Json<ConfigList>, ApiError> {
     let limit = page.limit()? as usize;
@@ -63,7 +63,7 @@ pub(crate) async fn list_configs(
     responses((status = 200, body = DocumentAnswer), (status = 304, description = "Unchanged"),
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn get_config(
-    State(app): State<App>,
+    State(app): State<ConfigApp>,
     Extension(caller): Extension<Caller>,
     InPath(name): InPath<String>,
     headers: HeaderMap,
@@ -81,7 +81,7 @@ pub(crate) async fn get_config(
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(crate) async fn put_config(
     author: Author,
-    State(app): State<App>,
+    State(app): State<ConfigApp>,
     InPath(name): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
@@ -99,7 +99,7 @@ pub(crate) async fn put_config(
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(crate) async fn patch_config(
     author: Author,
-    State(app): State<App>,
+    State(app): State<ConfigApp>,
     InPath(name): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
@@ -117,7 +117,7 @@ pub(crate) async fn patch_config(
     params(("name" = String, Path, description = "The config")),
     responses((status = 200, body = EffectiveAnswer), (status = "default", body = ProblemBody)))]
 pub(crate) async fn get_effective(
-    State(app): State<App>,
+    State(app): State<ConfigApp>,
     Extension(caller): Extension<Caller>,
     InPath(name): InPath<String>,
 ) -> Result<Response, ApiError> {
@@ -133,7 +133,7 @@ pub(crate) async fn get_effective(
 }
 
 /// A config in effect, as JSON of at most `answer_bytes_max`.
-fn effective(app: &App, name: &str, id: &DocumentId) -> Result<Vec<u8>, ApiError> {
+fn effective(app: &ConfigApp, name: &str, id: &DocumentId) -> Result<Vec<u8>, ApiError> {
     let configs = app.configs.load();
     let entry = configs.get(&id.name).ok_or_else(|| absent(id))?;
     let restart = if *id == own_id() { app.reloader.report().restart_required } else { Vec::new() };
@@ -167,7 +167,7 @@ pub(crate) struct DiffParams {
     params(("name" = String, Path, description = "The config"), DiffParams),
     responses((status = 200, body = ConfigDiff), (status = "default", body = ProblemBody)))]
 pub(crate) async fn diff_config(
-    State(app): State<App>,
+    State(app): State<ConfigApp>,
     Extension(caller): Extension<Caller>,
     InPath(name): InPath<String>,
     Params(params): Params<DiffParams>,
@@ -259,7 +259,7 @@ pub(crate) struct RollbackRequest {
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn rollback_config(
     author: Author,
-    State(app): State<App>,
+    State(app): State<ConfigApp>,
     InPath(name): InPath<String>,
     Params(params): Params<WriteParams>,
     JsonBody(request): JsonBody<RollbackRequest>,

@@ -9,7 +9,7 @@ use midflight_config::{OperatorContents, Origin, Redactor, Shape};
 use midflight_source::FileOptions;
 use serde_json::Value;
 
-use super::part::own_id;
+use super::id::own_id;
 use super::settings::Settings;
 use crate::{BusPlace, StorePlace};
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use midflight_components::{LlmSettings, LogSettings as Logged, Place};
 use midflight_config::{Config, Configs};
-use midflight_core::{DocumentId, DocumentName, KindName, Pointer};
+use midflight_core::{DocumentId, Pointer};
 use midflight_engine::{KindSlot, Section};
 use midflight_live::World;
 
-use super::settings::{OWN_CONFIG, Settings};
+use super::id::own_id;
+use super::settings::Settings;
 
 /// How the server's own parts find its config in a world.
 #[derive(Debug, Clone, Copy)]
@@ -17,15 +18,6 @@ pub(crate) struct Part(pub(crate) KindSlot<Config>);
 impl Part {
     pub(crate) fn of(self, world: &World) -> Option<Arc<Settings>> {
         world.get::<Configs>(self.0.slot())?.typed(&own_id().name)
-    }
-}
-
-/// The server's own config.
-#[expect(clippy::expect_used, reason = "the names are written here, and a test makes one")]
-pub(crate) fn own_id() -> DocumentId {
-    DocumentId {
-        kind: KindName::new("config").expect("is the name of a kind"),
-        name: DocumentName::new(OWN_CONFIG).expect("is the name of a document"),
     }
 }
 

@@ -7,7 +7,7 @@ use midflight_app::Report;
 use midflight_core::Trigger;
 use serde_json::Value;
 
-use crate::app::App;
+use super::app::ConfigApp;
 use crate::auth::Author;
 use crate::problem::ProblemBody;
 
@@ -16,7 +16,7 @@ use crate::problem::ProblemBody;
 /// content it is about. However many ask at once, one look after the last of them answers all.
 #[utoipa::path(post, path = "/-/reload", tag = "config", security(("token" = [])),
     responses((status = 200, body = Value), (status = 422, body = Value), (status = "default", body = ProblemBody)))]
-pub(crate) async fn reload(author: Author, State(app): State<App>) -> (StatusCode, Json<Value>) {
+pub(crate) async fn reload(author: Author, State(app): State<ConfigApp>) -> (StatusCode, Json<Value>) {
     let report = app.reloader.reload(Trigger::Manual, &author.0).await;
     told(&report, StatusCode::UNPROCESSABLE_ENTITY)
 }
@@ -26,7 +26,7 @@ pub(crate) async fn reload(author: Author, State(app): State<App>) -> (StatusCod
 /// refuses a bad edit goes on serving, and restarting it would change that.
 #[utoipa::path(get, path = "/health/reload", tag = "health",
     responses((status = 200, body = Value), (status = 503, body = Value)))]
-pub(crate) async fn health(State(app): State<App>) -> (StatusCode, Json<Value>) {
+pub(crate) async fn health(State(app): State<ConfigApp>) -> (StatusCode, Json<Value>) {
     told(&app.reloader.report(), StatusCode::SERVICE_UNAVAILABLE)
 }
 

@@ -5,7 +5,7 @@ use midflight_engine::SCHEDULES;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::part::own_id;
+use super::id::own_id;
 
 /// How many patterns a scope may have. 100: a person reads them.
 const PATTERNS_MAX: usize = 100;

@@ -14,9 +14,6 @@ use serde::{Deserialize, Serialize};
 use super::scope::WebhookScope;
 use crate::{BusPlace, StorePlace};
 
-/// The name of a server's own config among all.
-pub const OWN_CONFIG: &str = "midflight";
-
 /// What a server is to do. Times are in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -10,11 +10,11 @@ use midflight_engine::{EngineStatus, Quarantined};
 use midflight_store::{Store, StoreError};
 use serde_json::Value;
 
+use super::id::own_id;
 use super::own::OwnConfig;
-use super::part::own_id;
-use crate::ServeError;
 use crate::app::App;
 use crate::backend::Backend;
+use crate::error::ServeError;
 
 /// How many earlier versions of the document are tried at a start. A start that needs more begins with the defaults.
 const VERSIONS_MAX: usize = 100;

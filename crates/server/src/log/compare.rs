@@ -9,7 +9,7 @@ use super::collect::{changed, stored};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::compute::TimeLimit;
-use crate::diffs::{DiffMaker, marked, marked_unread};
+use crate::diff_maker::{DiffMaker, marked, marked_unread};
 use crate::problem::{ApiError, Code};
 use crate::wire::DocumentDiffAnswer;
 

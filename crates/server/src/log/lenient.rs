@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use midflight_core::{DocumentId, Edit, Problems};
 
 use crate::app::App;
-use crate::problem::{ApiError, Code, ProblemItem};
+use crate::problem::{ApiError, Code};
+use crate::wire::ProblemItem;
 use crate::write::{Submitted, WriteParams, submit};
 
 /// How often an edit is tried with less; each time at least one document less, and up to a hundred.

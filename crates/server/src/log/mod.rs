@@ -1,8 +1,8 @@
 //! The log over HTTP: documents, revisions, reloads, replicas, and the stream of what changes.
 
 mod adopt;
-mod apply;
-mod collect;
+pub(crate) mod apply;
+pub(crate) mod collect;
 mod compare;
 pub(crate) mod documents;
 mod lenient;
@@ -19,9 +19,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-
-pub(crate) use apply::changes;
-pub(crate) use collect::{every, stored};
 
 /// The documents' own paths, whose names may have slashes, so the router gets them as one wildcard.
 #[derive(OpenApi)]

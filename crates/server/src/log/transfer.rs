@@ -22,11 +22,11 @@ use crate::app::App;
 use crate::auth::{Author, Caller};
 use crate::body::{BodyBytes, fits_parsed, media_type, receive};
 use crate::byte_budget::HeldBytes;
-use crate::diffs::pretty_bytes;
+use crate::diff_maker::pretty_bytes;
 use crate::params::{self, Params};
 use crate::parsed_size;
-use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
-use crate::wire::WriteAnswer;
+use crate::problem::{ApiError, Code, ProblemBody};
+use crate::wire::{ProblemItem, WriteAnswer};
 use crate::write::{WriteParams, answer_without, submit};
 
 /// How many documents are read from the store at once.

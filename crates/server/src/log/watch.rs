@@ -21,9 +21,9 @@ use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::params::{self, Params};
-use crate::problem::{ApiError, Code, ProblemBody, items};
+use crate::problem::{ApiError, Code, ProblemBody};
 use crate::recent::Summary;
-use crate::wire::WatchedRevision;
+use crate::wire::{WatchedRevision, items};
 
 /// How many revisions wait for one client to read them.
 const READY_MAX: usize = 64;

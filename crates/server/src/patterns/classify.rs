@@ -8,8 +8,8 @@ use midflight_engine::Work;
 use midflight_learning::{AskedBy, Looked};
 use midflight_patterns::ClassifyError;
 
+use super::app::PatternsApp;
 use super::wire::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
-use crate::app::App;
 use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::compute::{TimeLimit, brief};
@@ -20,7 +20,7 @@ use crate::problem::{ApiError, Code, ProblemBody};
     responses((status = 200, body = ClassificationAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn classify(
     Extension(caller): Extension<Caller>,
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     JsonBody(body): JsonBody<ClassifyBody>,
 ) -> Result<Json<ClassificationAnswer>, ApiError> {
     let began = Instant::now();
@@ -40,7 +40,7 @@ pub(super) async fn classify(
 
 /// Looks at the patterns for longer than an async thread may.
 async fn look_long(
-    app: &App,
+    app: &PatternsApp,
     caller: &Caller,
     query: String,
     profile: Option<String>,
@@ -59,7 +59,7 @@ async fn look_long(
 #[utoipa::path(post, path = "/api/v1/patterns/normalize", tag = "patterns", request_body = NormalizeBody,
     responses((status = 200, body = NormalizedAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn normalize(
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     JsonBody(body): JsonBody<NormalizeBody>,
 ) -> Result<Json<NormalizedAnswer>, ApiError> {
     let patterns = app.patterns.load();

@@ -7,7 +7,7 @@ use axum::response::Response;
 use midflight_core::{Change, Digest, DocumentId, Pointer, Precondition};
 use serde_json::{Value, json};
 
-use crate::app::App;
+use super::app::PatternsApp;
 use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::log::documents::{delete, put, read};
@@ -27,7 +27,7 @@ const KIND: &str = "patterns";
         (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
 pub(super) async fn create_pattern(
     author: Author,
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     Params(params): Params<WriteParams>,
     JsonBody(mut body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
@@ -62,7 +62,7 @@ fn made_id(body: &Value) -> Result<DocumentId, ApiError> {
     responses((status = 200, body = DocumentAnswer), (status = 304, description = "Unchanged"),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn get_pattern(
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     Extension(caller): Extension<Caller>,
     InPath(id): InPath<String>,
     headers: HeaderMap,
@@ -81,7 +81,7 @@ pub(super) async fn get_pattern(
         (status = "default", body = ProblemBody)))]
 pub(super) async fn put_pattern(
     author: Author,
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     InPath(id): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
@@ -99,7 +99,7 @@ pub(super) async fn put_pattern(
         (status = "default", body = ProblemBody)))]
 pub(super) async fn delete_pattern(
     author: Author,
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     InPath(id): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
@@ -114,7 +114,7 @@ pub(super) async fn delete_pattern(
         (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
 pub(super) async fn approve(
     author: Author,
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     InPath(id): InPath<String>,
     Params(params): Params<WriteParams>,
 ) -> Result<Response, ApiError> {
@@ -128,7 +128,7 @@ pub(super) async fn approve(
         (status = "default", body = ProblemBody)))]
 pub(super) async fn disable(
     author: Author,
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     InPath(id): InPath<String>,
     Params(params): Params<WriteParams>,
 ) -> Result<Response, ApiError> {
@@ -136,7 +136,7 @@ pub(super) async fn disable(
 }
 
 async fn set_status(
-    app: &App,
+    app: &PatternsApp,
     author: Author,
     id: &str,
     params: WriteParams,

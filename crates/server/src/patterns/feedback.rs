@@ -5,9 +5,9 @@ use axum::extract::State;
 use midflight_core::Pointer;
 use midflight_learning::{Feedback, FeedbackError};
 
+use super::app::PatternsApp;
 use super::classify::refused;
 use super::wire::{FeedbackBody, FeedbackDone, FeedbackWord};
-use crate::app::App;
 use crate::auth::Author;
 use crate::body::JsonBody;
 use crate::problem::{ApiError, Code, ProblemBody};
@@ -18,7 +18,7 @@ use crate::problem::{ApiError, Code, ProblemBody};
     responses((status = 200, body = FeedbackDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn feedback(
     author: Author,
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     JsonBody(body): JsonBody<FeedbackBody>,
 ) -> Result<Json<FeedbackDone>, ApiError> {
     let FeedbackBody { query, profile, feedback_type, corrected_category } = body;

@@ -9,8 +9,8 @@ use midflight_patterns::{CreatedBy, Match, Pattern, PatternStatus, PatternsSnaps
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::app::PatternsApp;
 use super::wire::{PatternItem, PatternList};
-use crate::app::App;
 use crate::params::{self, Params};
 use crate::problem::{ApiError, Code, ProblemBody};
 
@@ -52,7 +52,7 @@ struct Filter {
 #[utoipa::path(get, path = "/api/v1/patterns", tag = "patterns", params(PatternParams),
     responses((status = 200, body = PatternList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_patterns(
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     Params(params): Params<PatternParams>,
 ) -> Result<Json<PatternList>, ApiError> {
     let limit = params::limit(params.limit)? as usize;

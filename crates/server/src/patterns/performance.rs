@@ -5,8 +5,8 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::app::PatternsApp;
 use super::wire::PerformanceAnswer;
-use crate::app::App;
 use crate::params::{self, Params};
 use crate::problem::{ApiError, ProblemBody};
 
@@ -24,7 +24,7 @@ pub(super) struct PerformanceParams {
 #[utoipa::path(get, path = "/api/v1/patterns/performance", tag = "patterns", params(PerformanceParams),
     responses((status = 200, body = PerformanceAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn performance(
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     Params(params): Params<PerformanceParams>,
 ) -> Result<Json<PerformanceAnswer>, ApiError> {
     let limit = params::limit(params.limit)? as usize;

@@ -12,8 +12,8 @@ use midflight_engine::Kind as _;
 use midflight_patterns::Patterns;
 use serde_json::Value;
 
+use super::app::PatternsApp;
 use super::wire::{HotReloadMetrics, ReloadPatterns, ReloadedPatterns};
-use crate::app::App;
 use crate::auth::Author;
 use crate::body::OptionalJsonBody;
 use crate::log::documents::absent;
@@ -31,7 +31,7 @@ const HEARD_MAX: Duration = Duration::from_secs(5);
         (status = 503, body = ReloadedPatterns), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload(
     author: Author,
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     OptionalJsonBody(body): OptionalJsonBody<ReloadPatterns>,
 ) -> Result<Response, ApiError> {
     run(&app, &author, body.unwrap_or_default()).await
@@ -44,13 +44,13 @@ pub(super) async fn reload(
         (status = 503, body = ReloadedPatterns), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload_as_before(
     author: Author,
-    State(app): State<App>,
+    State(app): State<PatternsApp>,
     OptionalJsonBody(body): OptionalJsonBody<ReloadPatterns>,
 ) -> Result<Response, ApiError> {
     run(&app, &author, body.unwrap_or_default()).await
 }
 
-async fn run(app: &App, author: &Author, body: ReloadPatterns) -> Result<Response, ApiError> {
+async fn run(app: &PatternsApp, author: &Author, body: ReloadPatterns) -> Result<Response, ApiError> {
     let pattern_id = match &body.pattern_id {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) => Some(id.clone()),
@@ -110,7 +110,7 @@ async fn run(app: &App, author: &Author, body: ReloadPatterns) -> Result<Respons
 /// How reloads of patterns go, and what comes of queries, since this replica started.
 #[utoipa::path(get, path = "/api/v1/patterns/hot-reload/metrics", tag = "patterns",
     responses((status = 200, body = HotReloadMetrics), (status = "default", body = ProblemBody)))]
-pub(super) async fn metrics(State(app): State<App>) -> Json<HotReloadMetrics> {
+pub(super) async fn metrics(State(app): State<PatternsApp>) -> Json<HotReloadMetrics> {
     let kind = Patterns.name();
     let of_patterns = |event: &midflight_core::ReloadEvent| event.kinds.contains(&kind);
     let history = app.engine.history();

@@ -7,8 +7,8 @@ use axum::{Extension, Json};
 use midflight_core::DocumentId;
 use serde_json::Value;
 
+use super::app::RulesApp;
 use super::wire::{ConditionInfoAnswer, ConditionList};
-use crate::app::App;
 use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::log::documents::{delete, put, read};
@@ -21,7 +21,7 @@ use crate::write::WriteParams;
 #[utoipa::path(get, path = "/api/v1/conditions", tag = "rules", params(PageParams),
     responses((status = 200, body = ConditionList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_conditions(
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Params(page): Params<PageParams>,
 ) -> Result<Json<ConditionList>, ApiError> {
     let limit = page.limit()? as usize;
@@ -45,7 +45,7 @@ pub(super) async fn list_conditions(
     params(("condition_id" = String, Path, description = "The condition")),
     responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_condition(
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Extension(caller): Extension<Caller>,
     InPath(condition): InPath<String>,
     headers: HeaderMap,
@@ -63,7 +63,7 @@ pub(super) async fn get_condition(
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn put_condition(
     author: Author,
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     InPath(condition): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
@@ -81,7 +81,7 @@ pub(super) async fn put_condition(
         (status = "default", body = ProblemBody)))]
 pub(super) async fn delete_condition(
     author: Author,
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     InPath(condition): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
@@ -89,6 +89,6 @@ pub(super) async fn delete_condition(
     delete(&app, author, id(&app, &condition)?, &params, &headers).await
 }
 
-fn id(app: &App, condition: &str) -> Result<DocumentId, ApiError> {
-    document(app.rules_kind.as_str(), &format!("conditions/{}", super::items::segment(condition)?))
+fn id(app: &RulesApp, condition: &str) -> Result<DocumentId, ApiError> {
+    document(app.kind.as_str(), &format!("conditions/{}", super::items::segment(condition)?))
 }

@@ -9,16 +9,16 @@ use midflight_engine::{Interrupted, Work};
 use midflight_rules::{ExecuteError, ExecuteRequest, RulesSnapshot};
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::app::RulesApp;
 use super::wire::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
-use crate::app::App;
 use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::byte_budget::HeldBytes;
 use crate::compute::{TimeLimit, brief};
 use crate::long_answer::of_written;
 use crate::params::InPath;
-use crate::problem::{ApiError, Code, ProblemBody, ProblemItem};
-use crate::wire::ms;
+use crate::problem::{ApiError, Code, ProblemBody};
+use crate::wire::{ProblemItem, ms};
 
 /// What most answers fit into, in bytes.
 const ANSWER_BYTES: usize = 2048;
@@ -34,7 +34,7 @@ const ROOM_STEP_BYTES: usize = 256 << 10;
 #[utoipa::path(post, path = "/api/v1/rules/execute", tag = "rules", request_body = ExecuteBody,
     responses((status = 200, body = ExecutionAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn execute(
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Extension(caller): Extension<Caller>,
     JsonBody(body): JsonBody<ExecuteBody>,
 ) -> Result<Response, ApiError> {
@@ -47,7 +47,7 @@ pub(super) async fn execute(
     params(("ruleset" = String, Path, description = "The ruleset")),
     responses((status = 200, body = ExecutionAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn execute_ruleset(
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Extension(caller): Extension<Caller>,
     InPath(ruleset): InPath<String>,
     JsonBody(body): JsonBody<ExecuteBody>,
@@ -61,7 +61,7 @@ pub(super) async fn execute_ruleset(
 
 /// Executes on this thread if that is brief, else in the pool.
 async fn run(
-    app: App,
+    app: RulesApp,
     caller: Caller,
     ruleset: Option<String>,
     body: ExecuteBody,
@@ -92,7 +92,7 @@ async fn run(
 }
 
 /// What so many executions occupy, in bytes, unless the texts of their rules are long; never more than what may be written.
-fn expected_bytes(app: &App, ruleset: Option<&str>, executions: usize, explain: bool) -> usize {
+fn expected_bytes(app: &RulesApp, ruleset: Option<&str>, executions: usize, explain: bool) -> usize {
     let rules = app.rules.load();
     let ruleset = ruleset.or_else(|| rules.default_ruleset()).and_then(|id| rules.ruleset(id));
     let active = ruleset.map_or(0, |ruleset| ruleset.active_rules);
@@ -102,14 +102,14 @@ fn expected_bytes(app: &App, ruleset: Option<&str>, executions: usize, explain: 
 }
 
 /// The error of an execution that its budget ended.
-fn interrupted(app: &App, why: Interrupted, limit: TimeLimit) -> ApiError {
+fn interrupted(app: &RulesApp, why: Interrupted, limit: TimeLimit) -> ApiError {
     match why {
         Interrupted::Memory => too_large(app),
         _ => limit.exceeded(),
     }
 }
 
-fn too_large(app: &App) -> ApiError {
+fn too_large(app: &RulesApp) -> ApiError {
     let detail = format!(
         "the answer has more than {} bytes (execution_bytes_max); send fewer inputs at once, name the rules, or leave \
          explain out",
@@ -119,7 +119,7 @@ fn too_large(app: &App) -> ApiError {
 }
 
 /// Whether so many rules are executed that it would only be begun on an async thread.
-fn is_long(app: &App, ruleset: Option<&str>, body: &ExecuteBody) -> bool {
+fn is_long(app: &RulesApp, ruleset: Option<&str>, body: &ExecuteBody) -> bool {
     /// So many are executed through the index in about a millisecond, and explained, which looks at each.
     const RULES_MAX: usize = 200_000;
     const EXPLAINED_MAX: usize = 500;
@@ -137,7 +137,12 @@ enum Unanswered {
 }
 
 /// The answer of one execution, written before the snapshot that it borrows from is let go.
-fn written(app: &App, ruleset: Option<&str>, body: &ExecuteBody, work: &Work) -> Result<Vec<u8>, Unanswered> {
+fn written(
+    app: &RulesApp,
+    ruleset: Option<&str>,
+    body: &ExecuteBody,
+    work: &Work,
+) -> Result<Vec<u8>, Unanswered> {
     let request = ExecuteRequest {
         ruleset,
         data: &body.data,
@@ -162,7 +167,7 @@ fn written(app: &App, ruleset: Option<&str>, body: &ExecuteBody, work: &Work) ->
 #[utoipa::path(post, path = "/api/v1/rules/batch", tag = "rules", request_body = BatchBody,
     responses((status = 200, body = BatchAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn batch(
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Extension(caller): Extension<Caller>,
     JsonBody(body): JsonBody<BatchBody>,
 ) -> Result<Response, ApiError> {
@@ -183,7 +188,7 @@ pub(super) async fn batch(
 
 /// The results of a batch as they are written, and the room that they occupy.
 struct Batch {
-    app: App,
+    app: RulesApp,
     caller: Caller,
     room: HeldBytes,
     results: Vec<Box<RawValue>>,

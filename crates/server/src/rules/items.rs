@@ -10,8 +10,8 @@ use midflight_live::Live;
 use midflight_rules::RulesSnapshot;
 use serde_json::Value;
 
+use super::app::RulesApp;
 use super::wire::{RuleInfoAnswer, RuleList};
-use crate::app::App;
 use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::compute::{Share, TimeLimit};
@@ -27,7 +27,7 @@ use crate::write::WriteParams;
     params(("ruleset" = String, Path, description = "The ruleset"), PageParams),
     responses((status = 200, body = RuleList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_rules(
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Extension(caller): Extension<Caller>,
     InPath(ruleset): InPath<String>,
     Params(page): Params<PageParams>,
@@ -67,7 +67,7 @@ fn list(
         ("rule_id" = String, Path, description = "The rule")),
     responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_rule(
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Extension(caller): Extension<Caller>,
     InPath((ruleset, rule)): InPath<(String, String)>,
     headers: HeaderMap,
@@ -86,7 +86,7 @@ pub(super) async fn get_rule(
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn put_rule(
     author: Author,
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     InPath((ruleset, rule)): InPath<(String, String)>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
@@ -105,7 +105,7 @@ pub(super) async fn put_rule(
         (status = "default", body = ProblemBody)))]
 pub(super) async fn delete_rule(
     author: Author,
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     InPath((ruleset, rule)): InPath<(String, String)>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
@@ -113,9 +113,9 @@ pub(super) async fn delete_rule(
     delete(&app, author, id(&app, &ruleset, &rule)?, &params, &headers).await
 }
 
-fn id(app: &App, ruleset: &str, rule: &str) -> Result<DocumentId, ApiError> {
+fn id(app: &RulesApp, ruleset: &str, rule: &str) -> Result<DocumentId, ApiError> {
     let name = format!("{}/{}", segment(ruleset)?, segment(rule)?);
-    document(app.rules_kind.as_str(), &name)
+    document(app.kind.as_str(), &name)
 }
 
 /// One part of a name: an escaped slash in an address must not reach another sort of document.

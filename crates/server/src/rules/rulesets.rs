@@ -7,12 +7,12 @@ use axum::{Extension, Json};
 use midflight_core::{Change, DocumentId, Precondition};
 use serde_json::Value;
 
+use super::app::RulesApp;
 use super::wire::{RulesetInfoAnswer, RulesetList};
-use crate::app::App;
 use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
+use crate::log::collect::every;
 use crate::log::documents::{absent, put, read};
-use crate::log::every;
 use crate::params::{InPath, PageParams, Params, document, precondition};
 use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{DocumentAnswer, WriteAnswer};
@@ -22,7 +22,7 @@ use crate::write::{ComputedTries, WriteParams, answer};
 #[utoipa::path(get, path = "/api/v1/rulesets", tag = "rules", params(PageParams),
     responses((status = 200, body = RulesetList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_rulesets(
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Params(page): Params<PageParams>,
 ) -> Result<Json<RulesetList>, ApiError> {
     let limit = page.limit()? as usize;
@@ -44,7 +44,7 @@ pub(super) async fn list_rulesets(
     params(("ruleset" = String, Path, description = "The ruleset")),
     responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_ruleset(
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Extension(caller): Extension<Caller>,
     InPath(ruleset): InPath<String>,
     headers: HeaderMap,
@@ -62,7 +62,7 @@ pub(super) async fn get_ruleset(
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn put_ruleset(
     author: Author,
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     InPath(ruleset): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
@@ -80,7 +80,7 @@ pub(super) async fn put_ruleset(
         (status = "default", body = ProblemBody)))]
 pub(super) async fn delete_ruleset(
     author: Author,
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     InPath(ruleset): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
@@ -97,7 +97,7 @@ pub(super) async fn delete_ruleset(
         }
         let mut changes = vec![Change::delete(id.clone()).when(asked)];
         if is_there {
-            let rules = every(&app, &app.rules_kind, &format!("{ruleset}/"), head).await?;
+            let rules = every(&app, &app.kind, &format!("{ruleset}/"), head).await?;
             let unchanged = Precondition::UnchangedSince(head);
             changes.extend(rules.into_iter().map(|rule| Change::delete(rule).when(unchanged)));
         }
@@ -109,6 +109,6 @@ pub(super) async fn delete_ruleset(
 }
 
 /// The document of a ruleset.
-pub(super) fn id(app: &App, ruleset: &str) -> Result<DocumentId, ApiError> {
-    document(app.rules_kind.as_str(), super::items::segment(ruleset)?)
+pub(super) fn id(app: &RulesApp, ruleset: &str) -> Result<DocumentId, ApiError> {
+    document(app.kind.as_str(), super::items::segment(ruleset)?)
 }

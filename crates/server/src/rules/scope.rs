@@ -11,12 +11,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-use super::hot_reload::{ended_at, reload_count};
+use super::app::RulesApp;
 use super::wire::{FilteredBy, ReloadBody, ReloadDone};
-use crate::app::App;
 use crate::auth::Author;
 use crate::body::OptionalJsonBody;
+use crate::events::run::reloaded;
 use crate::later::Later;
+use crate::monitoring_status::{ended_at, reload_count};
 use crate::params::{InPath, Params, document};
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{ReloadAnswer, WriteAnswer, ms, stamp};
@@ -52,7 +53,7 @@ pub(super) struct LaterParams {
         (status = 422, body = ReloadDone), (status = 503, body = ReloadDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload(
     author: Author,
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     Params(params): Params<LaterParams>,
     OptionalJsonBody(body): OptionalJsonBody<ReloadBody>,
 ) -> Result<Response, ApiError> {
@@ -87,7 +88,7 @@ pub(super) async fn reload(
     responses((status = 200, body = ReloadDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload_rule(
     author: Author,
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     InPath(rule): InPath<String>,
 ) -> Result<Response, ApiError> {
     exist(&app, None, Some(&rule)).await?;
@@ -100,7 +101,7 @@ pub(super) async fn reload_rule(
     responses((status = 200, body = ReloadDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload_ruleset(
     author: Author,
-    State(app): State<App>,
+    State(app): State<RulesApp>,
     InPath(ruleset): InPath<String>,
 ) -> Result<Response, ApiError> {
     exist(&app, Some(&ruleset), None).await?;
@@ -121,8 +122,8 @@ fn named(value: Option<&Value>, field: &str) -> Result<Option<String>, ApiError>
 }
 
 /// 404 when what is named is not in the log.
-async fn exist(app: &App, ruleset: Option<&str>, rule: Option<&str>) -> Result<(), ApiError> {
-    let kind = app.rules_kind.as_str();
+async fn exist(app: &RulesApp, ruleset: Option<&str>, rule: Option<&str>) -> Result<(), ApiError> {
+    let kind = app.kind.as_str();
     let candidates: Vec<DocumentId> = match (ruleset, rule) {
         (None, None) => return Ok(()),
         (Some(ruleset), None) => vec![document(kind, ruleset)?],
@@ -147,15 +148,24 @@ async fn exist(app: &App, ruleset: Option<&str>, rule: Option<&str>) -> Result<(
 }
 
 /// 422 when something in the log does not hold.
-async fn hold(app: &App, author: &Author) -> Result<(), ApiError> {
+async fn hold(app: &RulesApp, author: &Author) -> Result<(), ApiError> {
     match app.engine.validate(&author.0).await?.problems {
         problems if problems.is_empty() => Ok(()),
         problems => Err(Refusal::Invalid(problems).into()),
     }
 }
 
-async fn run(app: &App, author: Author, anew: bool, filtered_by: FilteredBy) -> Result<Response, ApiError> {
+async fn run(
+    app: &RulesApp,
+    author: Author,
+    anew: bool,
+    filtered_by: FilteredBy,
+) -> Result<Response, ApiError> {
     let event = app.engine.reload(Trigger::Manual, &author.0, anew).await?;
+    if event.outcome.is_live() && !event.kinds.contains(&app.kind) {
+        // Compatible clients wait for it, also when nothing changed.
+        app.events.send(&[reloaded(&app.kinds, &app.kind, &event)]);
+    }
     let rules = app.rules.load();
     let done = ReloadDone {
         status: if event.outcome.is_live() { "success" } else { "failed" },

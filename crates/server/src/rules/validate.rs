@@ -7,8 +7,8 @@ use axum::extract::State;
 use midflight_core::Problem;
 use midflight_engine::Validated;
 
+use super::app::RulesApp;
 use super::wire::{InvalidRule, ValidationAnswer};
-use crate::app::App;
 use crate::auth::Author;
 use crate::problem::{ApiError, ProblemBody};
 
@@ -17,10 +17,10 @@ use crate::problem::{ApiError, ProblemBody};
     responses((status = 200, body = ValidationAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn validate(
     author: Author,
-    State(app): State<App>,
+    State(app): State<RulesApp>,
 ) -> Result<Json<ValidationAnswer>, ApiError> {
     let Validated { revision, documents, problems } = app.engine.validate(&author.0).await?;
-    let total_rules = documents.get(&app.rules_kind).copied().unwrap_or(0);
+    let total_rules = documents.get(&app.kind).copied().unwrap_or(0);
     let errors: Vec<_> = problems.iter().map(invalid).collect();
     let invalid_rules = errors.iter().map(|error| &error.rule_id).collect::<BTreeSet<_>>().len();
     Ok(Json(ValidationAnswer {

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{DocumentDiffAnswer, QuarantinedRevisions};
+use super::edit::DocumentDiffAnswer;
+use super::quarantined::QuarantinedRevisions;
 
 /// A config in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]

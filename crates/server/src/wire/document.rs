@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::stamp;
+use super::time::stamp;
 
 /// A document as the log has it now.
 #[derive(Debug, Clone, Serialize, ToSchema)]

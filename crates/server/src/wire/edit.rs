@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Ack, ConfigEffects, PlannedAnswer};
-use crate::problem::ProblemItem;
+use super::problem::ProblemItem;
+use super::replica::Ack;
+use super::schedule::PlannedAnswer;
 
 /// What happens to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -160,9 +161,6 @@ pub struct WriteAnswer {
     /// With `wait=all`: what every replica that is alive says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acks: Option<Vec<Ack>>,
-    /// For an edit of this server's own config: what of it is not in effect, and why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub config: Option<ConfigEffects>,
     /// Of what is scheduled: under which name, and when it is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<PlannedAnswer>,

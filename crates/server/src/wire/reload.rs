@@ -7,8 +7,8 @@ use midflight_engine::Statistics;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ms, stamp};
-use crate::problem::{ProblemItem, items};
+use super::problem::{ProblemItem, items};
+use super::time::{ms, stamp};
 
 /// How long one phase took.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -9,7 +9,7 @@ use midflight_store::SeenReplica;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ms, stamp};
+use super::time::{ms, stamp};
 
 /// What a replica says of a revision.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -5,8 +5,10 @@ use midflight_store::ListedRevision;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{DocumentAnswer, DocumentDiffAnswer, stamp};
-use crate::problem::ProblemItem;
+use super::document::DocumentAnswer;
+use super::edit::DocumentDiffAnswer;
+use super::problem::ProblemItem;
+use super::time::stamp;
 
 /// How many changes of each revision a list shows.
 pub(crate) const CHANGES_LISTED_MAX: u32 = 20;

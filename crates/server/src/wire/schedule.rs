@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::stamp;
+use super::time::stamp;
 
 /// A schedule that was made.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -7,8 +7,10 @@ use midflight_engine::{EngineStatus, KindStatus, LastRefused, Quarantined, Store
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{DirectoryAnswer, ReloadAnswer, ms, stamp};
-use crate::problem::{ProblemItem, items};
+use super::directory::DirectoryAnswer;
+use super::problem::{ProblemItem, items};
+use super::reload::ReloadAnswer;
+use super::time::{ms, stamp};
 
 /// How one kind is served.
 #[derive(Debug, Clone, Serialize, ToSchema)]

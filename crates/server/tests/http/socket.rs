@@ -89,6 +89,34 @@ async fn every_change_is_told_in_the_seeds_words() {
 }
 
 #[tokio::test]
+async fn events_are_about_their_own_kind_alone() {
+    let server = server().await;
+    let mut client = Client::open(&server, None).await;
+    let profile = "/api/v1/documents/patterns/profiles/it";
+    server.put(profile, &json!({"language": "it"})).await;
+    let (added, profile_added) = client.event().await;
+    let ids = ["kind", "name", "profile_id"].map(|key| profile_added[key].clone());
+    assert_eq!((added.as_str(), ids), ("profile_added", ["patterns", "profiles/it", "it"].map(Value::from)));
+    let (reloaded, data) = client.event().await;
+    assert_eq!((reloaded.as_str(), data.get("rules_loaded")), ("patterns_reloaded", None));
+    // There are no rules, but none was removed.
+    server.delete(profile).await.ok();
+    assert_eq!(client.event().await.0, "profile_removed");
+    assert_eq!(client.event().await.0, "patterns_reloaded");
+    // Reloads that change nothing and are not asked of the rules are no reloads of rules.
+    server.post("/api/v1/patterns/reload", &json!({})).await.ok();
+    server.post("/-/reload", &json!({})).await.ok();
+    // The engine's own kind has no server side.
+    let later = "/api/v1/rulesets/loans?not_before=2999-01-01T00:00:00Z&schedule_id=spring";
+    assert_eq!(server.put(later, &json!({})).await.status, 202);
+    let (added, data) = client.event().await;
+    assert_eq!((added.as_str(), &data["schedule_id"]), ("schedule_added", &json!("spring")));
+    let (reloaded, data) = client.event().await;
+    assert_eq!((reloaded.as_str(), data.get("rules_loaded")), ("schedules_reloaded", None));
+    assert_eq!((&data["status"], &data["documents_changed"]), (&json!("success"), &json!(1)));
+}
+
+#[tokio::test]
 async fn clients_may_ask_and_are_bounded() {
     let server = server_with(|options| options.limits.websocket_clients_max = 1).await;
     let mut client = Client::open(&server, None).await;

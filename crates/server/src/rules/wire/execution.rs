@@ -6,9 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::wire::QuarantinedRevisions;
-
-use crate::problem::ProblemItem;
+use crate::wire::{ProblemItem, QuarantinedRevisions};
 
 /// An input to execute.
 #[derive(Debug, Clone, Deserialize, ToSchema)]

@@ -1,9 +1,12 @@
 //! The shapes of the seed: status, reload, validation, monitoring.
 
+use midflight_live::Loaded;
+use midflight_rules::RulesSnapshot;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::monitoring_status::MonitoringStatus;
 use crate::wire::{QuarantinedRevisions, ReloadAnswer};
 
 /// What is served, in the seed's words.
@@ -19,6 +22,18 @@ pub(crate) struct RegistryAnswer {
     pub(crate) version: u64,
     /// When the last reload ended; null before the first.
     pub(crate) last_reload: Option<String>,
+}
+
+impl RegistryAnswer {
+    pub(crate) fn new(rules: &Loaded<RulesSnapshot>, last_reload: Option<String>) -> Self {
+        Self {
+            rule_count: rules.rule_count(),
+            ruleset_count: rules.ruleset_count(),
+            condition_count: rules.condition_count(),
+            version: rules.revision().get(),
+            last_reload,
+        }
+    }
 }
 
 /// The state of hot reloading, in the seed's words.
@@ -52,6 +67,27 @@ pub(crate) struct HotReloadStatus {
     pub(crate) fresh: bool,
     /// What `HOT_RELOAD_MAX_AGE_SECONDS` says.
     pub(crate) max_age_seconds: u64,
+}
+
+impl HotReloadStatus {
+    pub(crate) fn new(status: MonitoringStatus, registry: RegistryAnswer) -> Self {
+        Self {
+            monitoring_active: status.monitoring_active,
+            auto_reload_enabled: status.auto_reload_enabled,
+            reload_interval_seconds: status.reload_interval_seconds,
+            validation_enabled: status.validation_enabled,
+            last_check_time: status.last_check_time,
+            last_reload_time: status.last_reload_time,
+            last_reload_status: status.last_reload_status,
+            reload_count: status.reload_count,
+            registry,
+            revision: status.revision,
+            quarantined: status.quarantined,
+            desired_revision: status.desired_revision,
+            fresh: status.fresh,
+            max_age_seconds: status.max_age_seconds,
+        }
+    }
 }
 
 /// What to reload. A reload always serves one whole position of the log, so what is named here must exist and is

@@ -12,9 +12,11 @@ use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::hot_reload::now;
+use super::broadcaster::Batch;
+use super::event::Event;
 use crate::app::App;
-use crate::hub::{Batch, event};
+use crate::kind::add_to;
+use crate::monitoring_status::MonitoringStatus;
 use crate::problem::{ApiError, Code, ProblemBody};
 
 /// The longest message of a client, in bytes: it has two short ones to send.
@@ -43,7 +45,7 @@ pub(super) async fn socket(
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.map_err(|error| ApiError::new(Code::InvalidHeader, error.body_text()))?;
     let max = app.limits.websocket_clients_max;
-    let place = app.hub.places.clone().try_acquire_owned().map_err(|_| {
+    let place = app.events.places.clone().try_acquire_owned().map_err(|_| {
         let detail = format!("{max} clients are connected (websocket_clients_max); come back later");
         ApiError::new(Code::Busy, detail)
     })?;
@@ -52,7 +54,7 @@ pub(super) async fn socket(
     Ok(upgrade.on_upgrade(move |socket| {
         tasks.track_future(async move {
             // Heard before the status is told, so that nothing falls in between.
-            let batches = app.hub.listen();
+            let batches = app.events.listen();
             let client = Client { socket, app };
             client.run(batches).await;
             drop(place);
@@ -132,16 +134,21 @@ impl Client {
 
     fn answer(&self, text: &str) -> Utf8Bytes {
         match serde_json::from_str(text) {
-            Ok(Asked::Ping) => event("pong", &json!({})),
+            Ok(Asked::Ping) => Event::new("pong", json!({})).to_message(),
             Ok(Asked::Status) => self.status(),
             Err(error) => {
                 let message = format!("send {{\"type\":\"ping\"}} or {{\"type\":\"status\"}}: {error}");
-                event("error", &json!({ "message": message }))
+                Event::new("error", json!({ "message": message })).to_message()
             }
         }
     }
 
     fn status(&self) -> Utf8Bytes {
-        event("status", &json!(now(&self.app)))
+        let status = self.app.engine.status();
+        let mut data = json!(MonitoringStatus::new(&self.app, &status));
+        if let Some(members) = data.as_object_mut() {
+            self.app.kinds.health(&status).into_iter().for_each(|kind| add_to(members, kind.members));
+        }
+        Event::new("status", data).to_message()
     }
 }

@@ -18,14 +18,12 @@ use midflight_core::{REASON_BYTES_MAX, RevisionNumber, Trigger, cut_reason};
 use serde_json::json;
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-use crate::app::App;
+use super::app::ConfigApp;
+use super::settings::{WebhookAction, WebhookSettings};
 use crate::auth::Author;
 use crate::body::{self, BodyBytes};
-use crate::config::{WebhookAction, WebhookSettings};
-use crate::log::changes;
+use crate::log::apply::changes;
 use crate::params::InPath;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{ApplyRequest, WriteAnswer};
@@ -39,11 +37,6 @@ const ID_BYTES_MAX: usize = 128;
 const SIGNATURES_MAX: usize = 10;
 /// How many ids are remembered. They are only needed for as long as their time would be taken.
 const HEARD_MAX: usize = 10_000;
-
-/// The routes of webhooks.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(call))
-}
 
 /// The requests that were taken in the time in which they could come again.
 #[derive(Debug, Default)]
@@ -83,7 +76,7 @@ impl Heard {
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn call(
-    State(app): State<App>,
+    State(app): State<ConfigApp>,
     InPath(name): InPath<String>,
     headers: HeaderMap,
     request: Request,
@@ -131,7 +124,7 @@ fn repeated(revision: Option<RevisionNumber>) -> Response {
 /// Makes the edit of a request. Its id is kept with the revision, in one transaction, so of several that come at once, to
 /// whichever replicas, one is made.
 async fn apply(
-    app: &App,
+    app: &ConfigApp,
     hook: &WebhookSettings,
     (by, mark): (&str, &str),
     bytes: &[u8],

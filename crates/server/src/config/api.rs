@@ -1,0 +1,97 @@
+//! What the server's answers and health have for configs: what of its own config is not in effect.
+
+use std::sync::Arc;
+
+use midflight_app::Reloader;
+use midflight_config::{Masked, differences};
+use midflight_core::{Diff, KindName};
+use midflight_engine::EngineStatus;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::app::ConfigApp;
+use super::id::own_id;
+use super::starting::left_out;
+use super::{documents, reload, webhooks};
+use crate::app::App;
+use crate::kind::{KindApi, KindHealth, Members, describe, members_of};
+use crate::wire::{ConfigEffects, MaskedAnswer};
+
+/// The server side of configs.
+pub(crate) struct ConfigApi {
+    reloader: Arc<Reloader>,
+}
+
+/// A member of the answer to an edit.
+#[derive(Debug, Serialize, ToSchema)]
+struct ConfigMembers {
+    /// For an edit of this server's own config: what of it is not in effect, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<ConfigEffects>,
+}
+
+impl ConfigApi {
+    pub(crate) fn new(reloader: Arc<Reloader>) -> Self {
+        Self { reloader }
+    }
+
+    /// What of an edit of the server's own config is not in effect; none for an edit of anything else.
+    fn effects_of(&self, diff: &Diff) -> Option<ConfigEffects> {
+        let edited = diff.get(&own_id())?;
+        let report = self.reloader.report();
+        let nothing = Value::Null;
+        let said =
+            differences(edited.old.as_deref().unwrap_or(&nothing), edited.new.as_deref().unwrap_or(&nothing));
+        let is_said = |masked: &&Masked| said.iter().any(|change| change.path == masked.path);
+        Some(ConfigEffects {
+            masked: report.masked.iter().filter(is_said).map(MaskedAnswer::from).collect(),
+            restart_required: report.restart_required.iter().map(|path| path.as_str().to_owned()).collect(),
+        })
+    }
+}
+
+impl KindApi for ConfigApi {
+    fn kind(&self) -> KindName {
+        own_id().kind
+    }
+
+    fn routes(&self, app: &App) -> OpenApiRouter<App> {
+        routes().with_state(ConfigApp::new(app.clone(), Arc::clone(&self.reloader)))
+    }
+
+    fn effects(&self, diff: &Diff) -> Members {
+        members_of(&ConfigMembers { config: self.effects_of(diff) }).unwrap_or_default()
+    }
+
+    fn health(&self, status: &EngineStatus) -> KindHealth {
+        let wrong = left_out(status).map(|(revision, left_out)| {
+            format!(
+                "{} of revision {revision} is not in effect here, and an earlier version or the defaults are: {}",
+                own_id(),
+                left_out.problems
+            )
+        });
+        KindHealth { degraded: wrong.into_iter().collect(), ..KindHealth::default() }
+    }
+
+    fn document(&self, document: &mut OpenApi) {
+        describe::<ConfigMembers>(document, "WriteAnswer");
+    }
+}
+
+/// The routes of configs and of webhooks.
+fn routes() -> OpenApiRouter<ConfigApp> {
+    OpenApiRouter::new()
+        .routes(routes!(documents::list_configs))
+        .routes(routes!(documents::get_config, documents::put_config, documents::patch_config))
+        .routes(routes!(documents::get_effective))
+        .routes(routes!(documents::diff_config))
+        .routes(routes!(documents::rollback_config))
+        .routes(routes!(reload::reload))
+        .routes(routes!(reload::health))
+        .routes(routes!(webhooks::call))
+}

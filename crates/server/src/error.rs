@@ -1,0 +1,62 @@
+//! Why a server does not start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use midflight_store::StoreError;
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    /// The data folder cannot be made.
+    #[error("cannot use the folder {}", .0.display())]
+    DataDir(PathBuf, #[source] std::io::Error),
+    /// Another server has the data folder.
+    #[error("the folder {} is in use by another server; stop that one, or give this one another --data-dir", .0.display())]
+    DataDirInUse(PathBuf),
+    /// The config is not valid, or cannot be followed.
+    #[error(transparent)]
+    Config(#[from] midflight_app::AppError),
+    /// The config that the log says does not hold here.
+    #[error("the config does not hold: {0}")]
+    OwnConfig(midflight_core::Problems),
+    /// A place that the config names is none.
+    #[error("{0}")]
+    Place(String),
+    /// What was to carry the hints cannot.
+    #[error(transparent)]
+    Bus(#[from] midflight_bus::BusError),
+    /// Hints were to go through the database of a log that is in none.
+    #[error(
+        "hints can go through PostgreSQL only when the log is there: give --store postgres://..., or another --bus"
+    )]
+    BusWithoutDatabase,
+    /// A name that no replica can have.
+    #[error("{0:?} is no name of a replica: it takes 1 to 128 ASCII letters, digits and . _ : -")]
+    ReplicaId(String),
+    /// The file with the admin's token cannot be read or made.
+    #[error("cannot use the token file {}", .0.display())]
+    TokenFile(PathBuf, #[source] std::io::Error),
+    /// The ready file cannot be written.
+    #[error("cannot write the ready file {}", .0.display())]
+    ReadyFile(PathBuf, #[source] std::io::Error),
+    /// The log does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine does not start on the log.
+    #[error(transparent)]
+    Engine(#[from] midflight_engine::StartError),
+    /// A watched directory cannot be watched.
+    #[error(transparent)]
+    Source(#[from] midflight_source::SourceError),
+    /// The operating system gives no randomness for a token.
+    #[error("the system gives no randomness: {0}")]
+    Randomness(getrandom::Error),
+    /// The parts do not fit: a defect of this program.
+    #[error("the engine does not know the kind it was built with; please report it")]
+    Composition,
+}

@@ -1,0 +1,151 @@
+//! The server side of a kind: what the answers, the events and the health of the server have for it beside what they have
+//! for every kind.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use midflight_core::{Diff, KindName};
+use midflight_engine::{EngineStatus, ReloadReport};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa::openapi::{OpenApi, RefOr, Schema};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+use crate::events::event::Event;
+use crate::problem::ApiError;
+use crate::sorts::DocumentSorts;
+
+/// Members of a JSON object.
+pub(crate) type Members = Map<String, Value>;
+
+/// The server side of a kind. Only [`KindApi::kind`] is required: documents, schemas, events, export, import, history and
+/// health are there for a kind without a server side too.
+///
+/// The common mistake is to answer a member that the generic answer has already: that one stays, and the kind's is dropped.
+#[async_trait]
+pub(crate) trait KindApi: Send + Sync + 'static {
+    /// The kind.
+    fn kind(&self) -> KindName;
+
+    /// Its own routes, beside those that every kind has.
+    fn routes(&self, _: &App) -> OpenApiRouter<App> {
+        OpenApiRouter::new()
+    }
+
+    /// Members of the data of `KIND_reloaded` and `KIND_reload_failed`.
+    fn summary(&self) -> Members {
+        Members::new()
+    }
+
+    /// Events of a reload that went live, beside the one for each document and `KIND_reloaded`.
+    fn events(&self, _: &ReloadReport, _: &DocumentSorts) -> Vec<Event> {
+        Vec::new()
+    }
+
+    /// Members of the answer to an edit that was made: what it did or left undone beside the documents.
+    fn effects(&self, _: &Diff) -> Members {
+        Members::new()
+    }
+
+    /// What the kind adds to the health of hot reloading.
+    fn health(&self, _: &EngineStatus) -> KindHealth {
+        KindHealth::default()
+    }
+
+    /// Adds the members of [`KindApi::effects`] and [`KindApi::health`] to the answers in the OpenAPI document.
+    fn document(&self, _: &mut OpenApi) {}
+
+    /// Stops what the kind runs. The engine and the store still answer, and no request is answered any more.
+    async fn stop(&self) {}
+}
+
+/// What a kind adds to the health of hot reloading.
+#[derive(Debug, Default)]
+pub(crate) struct KindHealth {
+    /// Members of `checks`, each true or false; one that is not true makes the replica unhealthy.
+    pub(crate) checks: Members,
+    /// What is wrong although what is served goes on being served.
+    pub(crate) degraded: Vec<String>,
+    /// Members of the answer; also of the WebSocket's `status`.
+    pub(crate) members: Members,
+}
+
+impl KindHealth {
+    /// Whether every check passes.
+    pub(crate) fn passes(&self) -> bool {
+        self.checks.values().all(|check| *check == Value::Bool(true))
+    }
+}
+
+/// The kinds that have a server side.
+pub(crate) struct Kinds(Vec<Arc<dyn KindApi>>);
+
+impl Kinds {
+    pub(crate) fn new(kinds: Vec<Arc<dyn KindApi>>) -> Self {
+        Self(kinds)
+    }
+
+    /// Each of them, always in the same order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn KindApi> {
+        self.0.iter().map(|kind| &**kind)
+    }
+
+    /// The server side of a kind, if it has one.
+    pub(crate) fn of(&self, kind: &KindName) -> Option<&dyn KindApi> {
+        self.iter().find(|known| known.kind() == *kind)
+    }
+
+    /// What an edit that was made comes to beside the documents.
+    pub(crate) fn effects(&self, diff: &Diff) -> Members {
+        let mut effects = Members::new();
+        self.iter().for_each(|kind| add_to(&mut effects, kind.effects(diff)));
+        effects
+    }
+
+    /// What each of them adds to the health.
+    pub(crate) fn health(&self, status: &EngineStatus) -> Vec<KindHealth> {
+        self.iter().map(|kind| kind.health(status)).collect()
+    }
+
+    /// Stops what they run, one after the other.
+    pub(crate) async fn stop(&self) {
+        for kind in &self.0 {
+            kind.stop().await;
+        }
+    }
+}
+
+/// Adds members to an answer. One that the answer has already stays.
+pub(crate) fn add_to(answer: &mut Members, members: Members) {
+    for (name, value) in members {
+        answer.entry(name).or_insert(value);
+    }
+}
+
+/// The members of an answer.
+///
+/// # Errors
+/// `internal` when it is no JSON object: a defect.
+pub(crate) fn members_of(answer: &impl Serialize) -> Result<Members, ApiError> {
+    match serde_json::to_value(answer) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(ApiError::internal(&"an answer is no JSON object")),
+        Err(error) => Err(ApiError::internal(&error)),
+    }
+}
+
+/// Adds the members of `T` to the schema of an answer in the OpenAPI document, and the schemas that they refer to.
+pub(crate) fn describe<T: ToSchema>(document: &mut OpenApi, answer: &str) {
+    let schemas = &mut document.components.get_or_insert_default().schemas;
+    let mut referred = Vec::new();
+    T::schemas(&mut referred);
+    schemas.extend(referred);
+    if let (RefOr::T(Schema::Object(added)), Some(RefOr::T(Schema::Object(schema)))) =
+        (T::schema(), schemas.get_mut(answer))
+    {
+        schema.properties.extend(added.properties);
+        schema.required.extend(added.required);
+    }
+}
