@@ -189,7 +189,8 @@ mod tests {
     #[test]
     fn the_names_of_a_sort_say_what_the_segments_of_a_name_are() {
         let schema = |names| DocumentSchema { title: "sort", names, schema: Value::Null };
-        let table: [(&'static str, &str, Option<&[(&str, &str)]>); 10] = [
+        type Ids = Option<&'static [(&'static str, &'static str)]>;
+        let table: [(&'static str, &str, Ids); 10] = [
             ("{ruleset}", "loans", Some(&[("ruleset", "loans")])),
             ("{ruleset}", "loans/R1", None),
             ("{ruleset}/{rule_id}", "loans/R1", Some(&[("ruleset", "loans"), ("rule_id", "R1")])),

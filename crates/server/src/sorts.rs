@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn the_sort_and_the_ids_of_a_document_come_from_its_name() {
         let sorts = sorts();
-        let table: [(&str, &str, &[(&str, &str)]); 22] = [
+        type Ids = &'static [(&'static str, &'static str)];
+        let table: [(&str, &str, Ids); 22] = [
             ("rules/loans", "ruleset", &[("ruleset_id", "loans")]),
             ("rules/loans/R1", "rule", &[("ruleset_id", "loans"), ("rule_id", "R1")]),
             ("rules/conditions/c1", "condition", &[("condition_id", "c1")]),
