@@ -70,7 +70,7 @@ async fn a_log_is_adopted_only_with_a_reason_and_a_token() {
     let server = serve(&flags(&log, "postgres"));
     let ask = Asker::new();
     let (status, refused) = ask.post(server.url(), "/api/v1/log/adopt", &json!({ "reason": " " })).await;
-    assert_eq!((status, &refused["code"]), (400, &json!("invalid_body")), "{refused}");
+    assert_eq!((status, &refused["code"]), (422, &json!("invalid_body")), "{refused}");
     let mut adopt = Command::new(binary());
     adopt.env("MIDFLIGHT_URL", server.url()).env_remove("MIDFLIGHT_TOKEN");
     let refused = adopt.args(["log", "adopt", "--reason", REASON]).output().unwrap();
