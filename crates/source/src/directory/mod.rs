@@ -56,7 +56,7 @@ pub enum SourceError {
 ///   to the log, and what is served is served. The problems are logged once and are in [`DirectoryStatus`].
 /// - A directory that is not there deletes nothing. Deletions of everything, or of more than a share of it, wait until
 ///   they are confirmed ([`DirectoryOptions::allow_empty`], [`DirectoryOptions::loss_percent_max`],
-///   [`DirectorySource::confirm_loss`]): an unmounted volume looks like an empty directory.
+///   [`DirectoryHandle::confirm_loss`]): an unmounted volume looks like an empty directory.
 /// - It takes documents that belong to nobody, never those that belong to somebody else, and deletes only its own.
 ///   What was taken over from it on purpose it leaves so until the file says something new of it. Documents that are
 ///   left alone are reported, and the rest goes on.
