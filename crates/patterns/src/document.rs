@@ -62,7 +62,7 @@ pub(crate) fn named(name: &DocumentName) -> Result<Named<'_>, Problem> {
         _ => bad(
             "bad_name",
             format!(
-                "{name} is no name here; write {{pattern}}, profiles/{{profile}}, learning/{{profile}} or prompts/{{profile}}"
+                "invalid name {name}: expected {{pattern}}, profiles/{{profile}}, learning/{{profile}} or prompts/{{profile}}"
             ),
         ),
     }

@@ -36,7 +36,7 @@ pub enum ServeError {
     )]
     BusWithoutDatabase,
     /// A name that no replica can have.
-    #[error("{0:?} is no name of a replica: it takes 1 to 128 ASCII letters, digits and . _ : -")]
+    #[error("invalid replica name {0:?}: use 1-128 of A-Z a-z 0-9 . _ : -")]
     ReplicaId(String),
     /// The file with the admin's token cannot be read or made.
     #[error("cannot use the token file {}", .0.display())]

@@ -47,11 +47,11 @@ struct ReadyAnswer {
     revision: u64,
     /// Revisions up to `revision` that are left out on this replica.
     quarantined: QuarantinedRevisions,
-    /// Whether the log answers; what is served goes on being served without it.
+    /// Whether the log answers. Without it the current revision is served.
     store_available: bool,
-    /// Whether the log is another than the one that was followed; what is served goes on being served.
+    /// Whether the log is another than the one that was followed. The current revision is served.
     log_diverged: bool,
-    /// The kinds whose changes are refused here, and why. What is served of them goes on being served.
+    /// The kinds whose changes are refused here, and why. Their current revision is served.
     degraded: Vec<String>,
 }
 

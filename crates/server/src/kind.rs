@@ -66,7 +66,7 @@ pub(crate) trait KindApi: Send + Sync + 'static {
 pub(crate) struct KindHealth {
     /// Members of `checks`, each true or false; one that is not true makes the replica unhealthy.
     pub(crate) checks: Members,
-    /// What is wrong although what is served goes on being served.
+    /// What is wrong while the current revision is served.
     pub(crate) degraded: Vec<String>,
     /// Members of the answer; also of the WebSocket's `status`.
     pub(crate) members: Members,

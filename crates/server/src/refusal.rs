@@ -78,20 +78,21 @@ impl ApiError {
             Self::new(code, detail)
         };
         match error {
-            StoreError::Unavailable(_) | StoreError::InUse(_) => {
-                logged(Code::StoreUnavailable, "what is served goes on being served; try again in a moment")
-            }
+            StoreError::Unavailable(_) | StoreError::InUse(_) => logged(
+                Code::StoreUnavailable,
+                "log unavailable; keeping current revision; try again in a moment",
+            ),
             StoreError::Full(_) => logged(
                 Code::StoreFull,
-                "free disk space, or compact the log; what is served goes on being served",
+                "log full; keeping current revision; free disk space, or compact the log",
             ),
-            StoreError::ReadOnly(_) => {
-                logged(Code::StoreReadOnly, "what is served goes on being served, and nothing can be changed")
+            StoreError::ReadOnly(_) => logged(
+                Code::StoreReadOnly,
+                "log is read-only; keeping current revision; nothing can be changed",
+            ),
+            StoreError::Corrupt(_) => {
+                logged(Code::StoreCorrupt, "log corrupt; keeping current revision; check the file of the log")
             }
-            StoreError::Corrupt(_) => logged(
-                Code::StoreCorrupt,
-                "what is served goes on being served; a person must look at the file of the log",
-            ),
             StoreError::Compacted { first, .. } => {
                 let mut api = Self::new(Code::Compacted, error.to_string());
                 api.body_mut().first_revision = Some(first.get());

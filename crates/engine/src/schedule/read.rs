@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
             fields.wrong(
                 "unknown_field",
                 key,
-                &format!("there is no such field; there is {}", known.join(", ")),
+                &format!("unknown field; expected one of: {}", known.join(", ")),
             );
         }
         fields

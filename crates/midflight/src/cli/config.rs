@@ -227,6 +227,6 @@ fn check(args: CheckArgs) -> Result<(), Failure> {
     let mut config = OwnConfig::new(Some(args.file));
     config.variables(Process::variables());
     config.settings().map_err(|error| Failure::failed(error.to_string()))?;
-    talk("it holds");
+    talk("valid");
     Ok(())
 }

@@ -106,7 +106,7 @@ fn revision(status: &Value) -> Finding {
     let (wanted, served) = (text(status, "desired_revision"), text(status, "served_revision"));
     let left_out = status.get("quarantined").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     if status.get("store_available").and_then(Value::as_bool) == Some(false) {
-        finding("log", Verdict::Bad, format!("out of reach; revision {served} goes on being served"))
+        finding("log", Verdict::Bad, format!("log unavailable; serving revision {served}"))
     } else if let Some(first) = left_out.first() {
         let told = format!("revision {} is left out: {}", text(first, "revision"), problems(first));
         finding(

@@ -37,10 +37,7 @@ impl Output {
     }
 
     /// Prints bytes as they are.
-    #[expect(
-        clippy::unused_self,
-        reason = "whoever prints data holds an Output, so that no other road leads to stdout"
-    )]
+    #[expect(clippy::unused_self, reason = "only a command with an Output writes to stdout")]
     pub(super) fn raw(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {

@@ -39,7 +39,7 @@ fn quoted(table: &str) -> Result<String, Failure> {
     let parts: Vec<_> = table.split('.').collect();
     let is_name = |part: &&str| !part.is_empty() && !part.contains('\0');
     if parts.len() > 2 || !parts.iter().all(is_name) {
-        return Err(Failure::usage(format!("--table {table:?} is no name; write table or schema.table")));
+        return Err(Failure::usage(format!("invalid --table {table:?}: expected TABLE or SCHEMA.TABLE")));
     }
     let quoted: Vec<_> = parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
     Ok(quoted.join("."))

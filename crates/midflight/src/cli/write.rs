@@ -98,9 +98,9 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
     match (dry_run, outcome.as_str()) {
         (true, "unchanged") => talk("nothing would change"),
         (true, _) => talk(&tried(answer)),
-        (false, "unchanged") => talk("nothing to change: it is so already"),
+        (false, "unchanged") => talk("unchanged"),
         (false, "scheduled") => talk(&scheduled(answer)),
-        (false, "queued") => talk("it goes on without you; look with `midflight history`"),
+        (false, "queued") => talk("still running; see `midflight history`"),
         (false, "pending" | "partial") => return Err(not_everywhere(answer)),
         (false, _) => talk(&format!("revision {} is live{}", text(answer, "revision"), everywhere(answer))),
     }
@@ -111,10 +111,10 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
 fn tried(answer: &Value) -> String {
     let untried = answer.get("not_tried").and_then(Value::as_array).into_iter().flatten();
     let untried: Vec<_> = untried.filter_map(Value::as_str).collect();
-    let held = "it holds; nothing was changed (dry run)";
+    let valid = "valid (dry run; nothing changed)";
     match untried.is_empty() {
-        true => held.to_owned(),
-        false => printable(&format!("{held}; components that were not tried: {}", untried.join(", "))),
+        true => valid.to_owned(),
+        false => printable(&format!("{valid}; components not tried: {}", untried.join(", "))),
     }
 }
 

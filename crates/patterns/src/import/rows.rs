@@ -26,7 +26,7 @@ pub fn rows(text: &str, profile: &str, order: Option<i64>) -> Result<Imported, I
         }
     }
     if counted > 0 {
-        imported.note(format!("{counted} rows were used before; their counts begin anew"));
+        imported.note(format!("{counted} rows have use counts; counts are not imported and start at 0"));
     }
     Ok(imported)
 }
@@ -100,7 +100,7 @@ mod tests {
         assert!(imported.bad[0].why.contains("has no category"), "{:?}", imported.bad);
         assert_eq!(imported.documents[2].0.as_str(), "prompts-2", "the folder of that name is no pattern");
         assert_eq!(imported.bad[1].why, "the row \"x\" has no number as its confidence; write one");
-        assert_eq!(imported.notes, ["2 rows were used before; their counts begin anew"]);
+        assert_eq!(imported.notes, ["2 rows have use counts; counts are not imported and start at 0"]);
         assert!(rows("{}", "it", None).is_err());
     }
 }
