@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use midflight_core::{Outcome, ReloadEvent};
 use midflight_engine::EngineStatus;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::wire::{QuarantinedRevisions, stamp};
 
-/// The state of hot reloading, as it is the same for every kind.
-#[derive(Debug, Clone, Serialize)]
+/// The state of hot reloading. Kinds add members to it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = HotReloadStatus)]
 pub(crate) struct MonitoringStatus {
     /// Whether the log is looked at from time to time without being told.
     pub(crate) monitoring_active: bool,

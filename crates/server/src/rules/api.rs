@@ -39,11 +39,17 @@ struct RulesChecks {
     registry_has_rules: bool,
 }
 
-/// A member of the health.
+/// A member of the health, and of the state of hot reloading.
 #[derive(Debug, Serialize, ToSchema)]
-struct RulesHealth {
+pub(super) struct RulesHealth {
     /// What is served.
     registry: RegistryAnswer,
+}
+
+impl RulesHealth {
+    pub(super) fn new(rules: &Live<RulesSnapshot>, status: &EngineStatus) -> Self {
+        Self { registry: RegistryAnswer::new(&rules.load(), last_reload_time(status)) }
+    }
 }
 
 impl RulesApi {
@@ -81,18 +87,19 @@ impl KindApi for RulesApi {
     }
 
     fn health(&self, status: &EngineStatus) -> KindHealth {
-        let registry = RegistryAnswer::new(&self.rules.load(), last_reload_time(status));
-        let checks = RulesChecks { registry_has_rules: registry.rule_count > 0 };
+        let health = RulesHealth::new(&self.rules, status);
+        let checks = RulesChecks { registry_has_rules: health.registry.rule_count > 0 };
         KindHealth {
             checks: members_of(&checks).unwrap_or_default(),
             degraded: Vec::new(),
-            members: members_of(&RulesHealth { registry }).unwrap_or_default(),
+            members: members_of(&health).unwrap_or_default(),
         }
     }
 
     fn document(&self, document: &mut OpenApi) {
         describe::<RulesChecks>(document, "Checks");
         describe::<RulesHealth>(document, "HotReloadHealth");
+        describe::<RulesHealth>(document, "HotReloadStatus");
     }
 }
 

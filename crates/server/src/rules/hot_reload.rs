@@ -6,22 +6,25 @@ use axum::Json;
 use axum::extract::State;
 use midflight_engine::Refresh;
 
+use super::api::RulesHealth;
 use super::app::RulesApp;
-use super::wire::{HotReloadStatus, MonitoringAnswer, RegistryAnswer};
+use super::wire::MonitoringAnswer;
 use crate::auth::Author;
+use crate::kind::{Members, add_to, members_of};
 use crate::log::reloads::{ReloadParams, page};
-use crate::monitoring_status::{MonitoringStatus, last_reload_time};
+use crate::monitoring_status::MonitoringStatus;
 use crate::params::Params;
 use crate::problem::{ApiError, ProblemBody};
 use crate::wire::ReloadList;
 
 /// The state of hot reloading.
 #[utoipa::path(get, path = "/api/v1/rules/hot-reload/status", tag = "hot-reload",
-    responses((status = 200, body = HotReloadStatus), (status = "default", body = ProblemBody)))]
-pub(super) async fn status(State(app): State<RulesApp>) -> Json<HotReloadStatus> {
+    responses((status = 200, body = MonitoringStatus), (status = "default", body = ProblemBody)))]
+pub(super) async fn status(State(app): State<RulesApp>) -> Result<Json<Members>, ApiError> {
     let status = app.engine.status();
-    let registry = RegistryAnswer::new(&app.rules.load(), last_reload_time(&status));
-    Json(HotReloadStatus::new(MonitoringStatus::new(&app, &status), registry))
+    let mut answer = members_of(&MonitoringStatus::new(&app, &status))?;
+    add_to(&mut answer, members_of(&RulesHealth::new(&app.rules, &status))?);
+    Ok(Json(answer))
 }
 
 /// The reloads of this replica, newest first.

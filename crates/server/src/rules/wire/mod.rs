@@ -9,6 +9,5 @@ pub(crate) use list::{
     ConditionInfoAnswer, ConditionList, RuleInfoAnswer, RuleList, RulesetInfoAnswer, RulesetList,
 };
 pub(crate) use seed::{
-    FilteredBy, HotReloadStatus, InvalidRule, MonitoringAnswer, RegistryAnswer, ReloadBody, ReloadDone,
-    ValidationAnswer,
+    FilteredBy, InvalidRule, MonitoringAnswer, RegistryAnswer, ReloadBody, ReloadDone, ValidationAnswer,
 };

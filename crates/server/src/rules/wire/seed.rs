@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::monitoring_status::MonitoringStatus;
 use crate::wire::{QuarantinedRevisions, ReloadAnswer};
 
 /// What is served, in the seed's words.
@@ -32,60 +31,6 @@ impl RegistryAnswer {
             condition_count: rules.condition_count(),
             version: rules.revision().get(),
             last_reload,
-        }
-    }
-}
-
-/// The state of hot reloading, in the seed's words.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct HotReloadStatus {
-    /// Whether the log is looked at from time to time without being told.
-    pub(crate) monitoring_active: bool,
-    /// What `HOT_RELOAD_ENABLED` says.
-    pub(crate) auto_reload_enabled: bool,
-    /// How often.
-    pub(crate) reload_interval_seconds: u64,
-    /// Whether stored checks are asked.
-    pub(crate) validation_enabled: bool,
-    /// When the log was last looked at.
-    pub(crate) last_check_time: Option<String>,
-    /// When the last reload ended.
-    pub(crate) last_reload_time: Option<String>,
-    /// `success`, or how it ended.
-    pub(crate) last_reload_status: Option<&'static str>,
-    /// How many reloads there were, over restarts too.
-    pub(crate) reload_count: u64,
-    /// What is served.
-    pub(crate) registry: RegistryAnswer,
-    /// The revision that is served.
-    pub(crate) revision: u64,
-    /// Revisions up to `revision` that are left out on this replica.
-    pub(crate) quarantined: QuarantinedRevisions,
-    /// The newest revision known to be in the log.
-    pub(crate) desired_revision: u64,
-    /// Whether the log answers and was looked at within `max_age_seconds`.
-    pub(crate) fresh: bool,
-    /// What `HOT_RELOAD_MAX_AGE_SECONDS` says.
-    pub(crate) max_age_seconds: u64,
-}
-
-impl HotReloadStatus {
-    pub(crate) fn new(status: MonitoringStatus, registry: RegistryAnswer) -> Self {
-        Self {
-            monitoring_active: status.monitoring_active,
-            auto_reload_enabled: status.auto_reload_enabled,
-            reload_interval_seconds: status.reload_interval_seconds,
-            validation_enabled: status.validation_enabled,
-            last_check_time: status.last_check_time,
-            last_reload_time: status.last_reload_time,
-            last_reload_status: status.last_reload_status,
-            reload_count: status.reload_count,
-            registry,
-            revision: status.revision,
-            quarantined: status.quarantined,
-            desired_revision: status.desired_revision,
-            fresh: status.fresh,
-            max_age_seconds: status.max_age_seconds,
         }
     }
 }
