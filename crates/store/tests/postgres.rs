@@ -565,6 +565,37 @@ async fn each_replica_reads_its_own_reload_events() {
     assert_eq!(by(&replicas[1]).await, pairs([2, 1], "two"));
 }
 
+/// Readers of pages that do not end leave connections to edits and to followers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_do_not_occupy_all_connections() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let few = PostgresOptions { connections_max: 2, connect_ms_max: 1_000, ..options(&url) };
+    let store = Arc::new(PostgresStore::new(few));
+    append(&*store, "a", json!({})).await.unwrap();
+    let mut holding = sqlx::PgConnection::connect(&url).await.unwrap();
+    let mut lock = holding.begin().await.unwrap();
+    sqlx::query("LOCK TABLE reload_events IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let pages: Vec<_> = (0..8)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.events(EventQuery { limit: 9, ..EventQuery::default() }).await })
+        })
+        .collect();
+    let waits = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while Postgres::psql(&url, waits).unwrap() == "0" {
+        tokio::task::yield_now().await;
+    }
+    for n in 0..50 {
+        append(&*store, "a", json!({ "n": n })).await.unwrap();
+    }
+    lock.commit().await.unwrap();
+    for page in pages {
+        in_time(page).await.unwrap().unwrap();
+    }
+}
+
 /// Waits until a store leads.
 async fn leads(store: &PostgresStore) -> Box<dyn midflight_store::Lead> {
     in_time(async {
