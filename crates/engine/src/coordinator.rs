@@ -55,7 +55,7 @@ pub(crate) struct Coordinator {
     /// What reloads are tried on instead of what is served, while that is so.
     pub(crate) rehearsal: Option<Rehearsal>,
     /// The last rehearsal, if it was refused.
-    pub(crate) vain: Option<Attempt>,
+    pub(crate) refused_rehearsal: Option<Attempt>,
 }
 
 impl Coordinator {
@@ -66,7 +66,7 @@ impl Coordinator {
         bell: Arc<Bell>,
     ) -> Self {
         let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        Self { core, state, shown, requests, bell, rehearsal: None, vain: None }
+        Self { core, state, shown, requests, bell, rehearsal: None, refused_rehearsal: None }
     }
 
     /// Runs until the engine stops. What still waits then is told so by its closed channel.

@@ -50,7 +50,7 @@ impl Coordinator {
         change: Option<&Appended>,
     ) -> Arc<ReloadEvent> {
         let is_by_itself = matches!(trigger, Trigger::Notify | Trigger::Periodic);
-        if is_by_itself && self.vain.is_some_and(|vain| vain.rests()) {
+        if is_by_itself && self.refused_rehearsal.is_some_and(|refused| refused.rests()) {
             return self.event(None);
         }
         let next = self.state.position.next();
@@ -65,7 +65,8 @@ impl Coordinator {
         }
         match self.core.store.first().await {
             Ok(first) if self.state.position == RevisionNumber::ZERO || next < first => {
-                let is_early = self.vain.is_some_and(|vain| vain.next_at() > Instant::now());
+                let is_early =
+                    self.refused_rehearsal.is_some_and(|refused| refused.next_at() > Instant::now());
                 let rehearsed = match is_by_itself && is_early {
                     true => None,
                     false => self.rehearse(trigger, by).await,

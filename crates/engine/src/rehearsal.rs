@@ -73,11 +73,11 @@ impl Coordinator {
             false => None,
         };
         if served.as_ref().is_some_and(crate::reload::Ended::is_live) {
-            self.vain = None;
+            self.refused_rehearsal = None;
         } else {
             self.forget_rehearsed(before);
             if let Some(refused) = served.as_ref().filter(|served| served.is_refused()) {
-                self.vain = Some(Attempt::after(self.vain, refused.took));
+                self.refused_rehearsal = Some(Attempt::after(self.refused_rehearsal, refused.took));
             }
         }
         served?.event

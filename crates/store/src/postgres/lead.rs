@@ -43,7 +43,10 @@ pub(super) async fn lead(
         Ok(is_leader.then_some(session))
     });
     let taken = taken.await.map_err(|_| {
-        StoreError::Unavailable(format!("it did not say for {} ms who leads", within.as_millis()))
+        StoreError::Unavailable(format!(
+            "timed out after {} ms asking which replica leads",
+            within.as_millis()
+        ))
     })?;
     let session = taken.map_err(failure)?;
     Ok(session.map(|session| Box::new(PostgresLead { session: Some(session) }) as Box<dyn Lead>))

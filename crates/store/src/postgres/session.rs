@@ -200,7 +200,7 @@ impl Sessions {
 
     fn silent(&self, what: &str, bound: Duration) -> StoreError {
         let ms = bound.as_millis();
-        StoreError::Unavailable(format!("{} was asked in vain {what} for {ms} ms", self.address))
+        StoreError::Unavailable(format!("{}: timed out after {ms} ms waiting {what}", self.address))
     }
 }
 
