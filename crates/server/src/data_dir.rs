@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(again.replica_id(Some("r1")).unwrap(), "r1");
         for wrong in ["", "a b", "a\n", &"x".repeat(129)] {
             let refused = again.replica_id(Some(wrong)).unwrap_err();
-            assert!(refused.to_string().contains("letters"), "{refused}");
+            assert!(refused.to_string().contains("use 1-128 of"), "{refused}");
         }
         std::fs::write(folder.path().join("replica-id"), "\n").unwrap();
         assert!(again.replica_id(None).is_err());
