@@ -1,10 +1,10 @@
 //! The reloads of this replica: a bounded list in memory, kept in the store on the side, told to those who listen.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use midflight_core::{DocumentId, Effect, Outcome, ReloadEvent, ReloadId, Trigger};
+use midflight_core::{DocumentId, Effect, KindName, Outcome, ReloadEvent, ReloadId, Trigger};
 use midflight_store::{EventQuery, Store, StoreError};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
@@ -30,7 +30,12 @@ pub struct ReloadReport {
     pub event: Arc<ReloadEvent>,
     /// What became of which document; cut at `changes_told_max`, the event has the true count.
     pub changes: Arc<[(DocumentId, Effect)]>,
+    /// How many documents of each kind it changed: all of them, where `changes` is cut.
+    pub changed: BTreeMap<KindName, usize>,
 }
+
+/// Called with every report.
+type Observer = Box<dyn Fn(&ReloadReport) + Send + Sync>;
 
 /// Counts and times of the reloads that history holds.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -67,6 +72,7 @@ fn locked(kept: &Kept) -> MutexGuard<'_, VecDeque<Arc<ReloadEvent>>> {
 pub struct History {
     kept: Kept,
     max: usize,
+    observers: RwLock<Vec<Observer>>,
     listeners: broadcast::Sender<ReloadReport>,
     unwritten: mpsc::Sender<Arc<ReloadEvent>>,
 }
@@ -85,7 +91,7 @@ impl History {
         let (unwritten, events) = mpsc::channel(UNWRITTEN_MAX);
         let listeners = broadcast::Sender::new(LISTENER_LAG_MAX);
         let writer = Writer { store, events, kept: Arc::clone(&kept), max, numbering };
-        (Self { kept, max, listeners, unwritten }, writer)
+        (Self { kept, max, observers: RwLock::default(), listeners, unwritten }, writer)
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Arc<ReloadEvent>>> {
@@ -108,8 +114,17 @@ impl History {
         if self.unwritten.try_send(Arc::clone(&report.event)).is_err() {
             tracing::warn!(reload = %report.event.id, "the store is too slow for reload events; kept in memory only");
         }
+        let observers = self.observers.read().unwrap_or_else(PoisonError::into_inner);
+        observers.iter().for_each(|observer| observer(&report));
+        drop(observers);
         // Nobody listening is no fault.
         drop(self.listeners.send(report));
+    }
+
+    /// Calls `observer` with every reload from now on, before the next one begins: none is missed, as a slow listener may. It
+    /// is called by what reloads, so it must be quick, and it must not own the engine.
+    pub fn observe(&self, observer: impl Fn(&ReloadReport) + Send + Sync + 'static) {
+        self.observers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(observer));
     }
 
     /// Hears every reload from now on.

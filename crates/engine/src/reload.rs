@@ -1,6 +1,6 @@
 //! The road that every change takes: an edit, a hint followed, a start, a dry run, a way back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -677,7 +677,11 @@ impl<'a> Reload<'a> {
             if concerns_log || outcome.is_live() {
                 state.last_reload = Some(Arc::clone(&event));
             }
-            core.history.add(ReloadReport { event: Arc::clone(&event), changes: told });
+            let mut changed = BTreeMap::new();
+            if outcome == Outcome::Success {
+                changes.iter().for_each(|change| *changed.entry(change.id.kind.clone()).or_default() += 1);
+            }
+            core.history.add(ReloadReport { event: Arc::clone(&event), changes: told, changed });
         }
         ended.event = Some(event);
     }

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use midflight_components::Llm;
 use midflight_config::Configs;
 use midflight_engine::Engine;
-use midflight_learning::Classifier;
 use midflight_live::Live;
 use midflight_source::DirectoryHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Tokens;
 use crate::backend::Backend;
 use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
@@ -21,9 +18,11 @@ use crate::config::settings::Settings;
 use crate::events::broadcaster::EventBroadcaster;
 use crate::kind::Kinds;
 use crate::merge_turns::MergeTurns;
-use crate::metrics::Metrics;
+use crate::metrics::registry::MetricsRegistry;
+use crate::metrics::scrape::ReplicaMetrics;
 use crate::recent::Recent;
 use crate::sorts::DocumentSorts;
+use crate::tokens::Tokens;
 use crate::{HotReloadSettings, ServerLimits};
 
 /// What every handler shares. Cloning it gives another handle on the same.
@@ -37,12 +36,9 @@ pub(crate) type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) configs: Live<Configs>,
-    /// The client of the LLM, if the config says one.
-    pub(crate) llm: Llm,
-    /// Classifies queries, and learns of what it is answered.
-    pub(crate) classifier: Classifier,
     pub(crate) tokens: Tokens,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: MetricsRegistry,
+    pub(crate) replica_metrics: ReplicaMetrics,
     pub(crate) events: EventBroadcaster,
     /// The server sides of the kinds.
     pub(crate) kinds: Kinds,

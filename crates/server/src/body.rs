@@ -15,9 +15,9 @@ use serde_path_to_error::Segment;
 
 use crate::ServerLimits;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::byte_budget::HeldBytes;
 use crate::parsed_size;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code};
 
 /// How much of a body past its bound is read all the same, in bytes.
@@ -97,7 +97,7 @@ pub(crate) struct BodyBytes(Arc<OfOne>);
 
 struct OfOne {
     app: App,
-    caller: Caller,
+    principal: Principal,
     held: Mutex<HeldBytes>,
     /// What it occupies while it is small.
     small: Mutex<HeldBytes>,
@@ -105,9 +105,9 @@ struct OfOne {
 }
 
 impl BodyBytes {
-    pub(crate) fn new(app: App, caller: Caller) -> Self {
+    pub(crate) fn new(app: App, principal: Principal) -> Self {
         let (held, small) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(OfOne { app, caller, held, small, is_import: AtomicBool::new(false) }))
+        Self(Arc::new(OfOne { app, principal, held, small, is_import: AtomicBool::new(false) }))
     }
 
     /// Counts it among imports from now on, for which other bodies do not wait. Nothing of it was received yet.
@@ -117,12 +117,12 @@ impl BodyBytes {
 
     /// Occupies so many bytes in all: those of the body, and then those of what was parsed too.
     pub(crate) async fn grow(&self, total: usize) -> Result<(), ApiError> {
-        let OfOne { app, caller, held, small, is_import } = &*self.0;
+        let OfOne { app, principal, held, small, is_import } = &*self.0;
         if total <= SMALL_BYTES_MAX {
-            return app.small_bodies.grow(caller, small, total).await;
+            return app.small_bodies.grow(principal, small, total).await;
         }
         let budget = if is_import.load(Ordering::Relaxed) { &app.imports } else { &app.bodies };
-        budget.grow(caller, held, total).await?;
+        budget.grow(principal, held, total).await?;
         small.lock().unwrap_or_else(PoisonError::into_inner).shrink_to(0);
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::auth::Caller;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code};
 
 /// Up to this many bytes an answer is short: it is written where it is asked for, and not counted.
@@ -52,8 +52,8 @@ impl ByteBudget {
     ///
     /// # Errors
     /// `busy` when others still occupy them then.
-    pub(crate) async fn take(&self, caller: &Caller, bytes: usize) -> Result<HeldBytes, ApiError> {
-        let permits = Arc::clone(self.share(caller)).acquire_many_owned(units(bytes).min(self.half));
+    pub(crate) async fn take(&self, principal: &Principal, bytes: usize) -> Result<HeldBytes, ApiError> {
+        let permits = Arc::clone(self.share(principal)).acquire_many_owned(units(bytes).min(self.half));
         match tokio::time::timeout(WAIT, permits).await {
             Ok(Ok(permit)) => Ok(HeldBytes(Some(permit))),
             Ok(Err(_)) | Err(_) => Err(self.busy()),
@@ -66,7 +66,7 @@ impl ByteBudget {
     /// `busy`, as [`ByteBudget::take`]; then `held` has what it had.
     pub(crate) async fn grow(
         &self,
-        caller: &Caller,
+        principal: &Principal,
         held: &Mutex<HeldBytes>,
         total: usize,
     ) -> Result<(), ApiError> {
@@ -74,7 +74,7 @@ impl ByteBudget {
         // By the units of the sum: many small parts do not each occupy a whole one.
         let missing = units(total).min(self.half).saturating_sub(has);
         if missing > 0 {
-            let permits = Arc::clone(self.share(caller)).acquire_many_owned(missing);
+            let permits = Arc::clone(self.share(principal)).acquire_many_owned(missing);
             let Ok(Ok(more)) = tokio::time::timeout(WAIT, permits).await else { return Err(self.busy()) };
             held.lock().unwrap_or_else(PoisonError::into_inner).add(HeldBytes(Some(more)));
         }
@@ -87,23 +87,20 @@ impl ByteBudget {
     /// `busy` when others occupy what is missing.
     pub(crate) fn grow_at_once(
         &self,
-        caller: &Caller,
+        principal: &Principal,
         held: &mut HeldBytes,
         total: usize,
     ) -> Result<(), ApiError> {
         let missing = units(total).min(self.half).saturating_sub(held.units());
         if missing > 0 {
-            let more = Arc::clone(self.share(caller)).try_acquire_many_owned(missing);
+            let more = Arc::clone(self.share(principal)).try_acquire_many_owned(missing);
             held.add(HeldBytes(Some(more.map_err(|_| self.busy())?)));
         }
         Ok(())
     }
 
-    fn share(&self, caller: &Caller) -> &Arc<Semaphore> {
-        match caller {
-            Caller::Anonymous => &self.anonymous,
-            Caller::Known { .. } => &self.known,
-        }
+    fn share(&self, principal: &Principal) -> &Arc<Semaphore> {
+        if principal.is_anonymous() { &self.anonymous } else { &self.known }
     }
 
     fn busy(&self) -> ApiError {
@@ -161,43 +158,44 @@ fn units(bytes: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Role;
+    use crate::principal::{Role, TokenId};
 
     #[tokio::test]
     async fn bytes_are_shared_and_come_back_when_the_last_part_is_dropped() {
         let budget = ByteBudget::new(16 << 10, 4 << 10, "test_bytes_max");
-        let known = Caller::Known { name: "anna".into(), role: Role::Admin };
-        let held = budget.take(&Caller::Anonymous, 8 << 10).await.unwrap();
-        let refused = budget.take(&Caller::Anonymous, 1).await.unwrap_err();
+        let nobody = Principal::anonymous();
+        let known = Principal::with_token("anna", Role::Admin, TokenId::of(&blake3::hash(b"token")));
+        let held = budget.take(&nobody, 8 << 10).await.unwrap();
+        let refused = budget.take(&nobody, 1).await.unwrap_err();
         assert_eq!(refused.body().code, "busy");
         assert!(refused.body().detail.contains("test_bytes_max"), "{}", refused.body().detail);
         budget.take(&known, 8 << 10).await.unwrap();
         let bytes = held.guard(Bytes::from_static(b"0123456789"));
         let part = bytes.slice(2..4);
         drop(bytes);
-        budget.take(&Caller::Anonymous, 1).await.unwrap_err();
+        budget.take(&nobody, 1).await.unwrap_err();
         assert_eq!(&part[..], b"23");
         drop(part);
-        budget.take(&Caller::Anonymous, 8 << 10).await.unwrap();
+        budget.take(&nobody, 8 << 10).await.unwrap();
     }
 
     #[tokio::test]
     async fn many_small_parts_occupy_no_more_than_their_sum() {
         let budget = ByteBudget::new(16 << 10, 0, "test_bytes_max");
-        let held = Mutex::default();
+        let (nobody, held) = (Principal::anonymous(), Mutex::default());
         for part in 1..=800 {
-            budget.grow(&Caller::Anonymous, &held, 10 * part).await.unwrap();
+            budget.grow(&nobody, &held, 10 * part).await.unwrap();
         }
         assert_eq!(held.lock().unwrap().units(), 8);
         let mut more = HeldBytes::default();
-        assert_eq!(budget.grow_at_once(&Caller::Anonymous, &mut more, 1).unwrap_err().body().code, "busy");
+        assert_eq!(budget.grow_at_once(&nobody, &mut more, 1).unwrap_err().body().code, "busy");
         held.lock().unwrap().shrink_to(3 << 10);
-        budget.grow_at_once(&Caller::Anonymous, &mut more, 5 << 10).unwrap();
+        budget.grow_at_once(&nobody, &mut more, 5 << 10).unwrap();
         assert_eq!((held.lock().unwrap().units(), more.units()), (3, 5));
         more.shrink_to(0);
         assert_eq!(more.units(), 0);
         // More than there is gets all of it.
-        budget.grow(&Caller::Anonymous, &held, 1 << 20).await.unwrap();
+        budget.grow(&nobody, &held, 1 << 20).await.unwrap();
         assert_eq!(held.lock().unwrap().units(), 8);
     }
 }

@@ -8,8 +8,8 @@ use midflight_engine::Work;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use crate::auth::Caller;
 use crate::byte_budget::SHORT_BYTES_MAX;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code};
 
 /// How long a computation may take on an async thread. Longer ones go to the pool.
@@ -57,12 +57,9 @@ pub(crate) enum Share {
     Known,
 }
 
-impl From<&Caller> for Share {
-    fn from(caller: &Caller) -> Self {
-        match caller {
-            Caller::Anonymous => Self::Anonymous,
-            Caller::Known { .. } => Self::Known,
-        }
+impl From<&Principal> for Share {
+    fn from(principal: &Principal) -> Self {
+        if principal.is_anonymous() { Self::Anonymous } else { Self::Known }
     }
 }
 

@@ -8,18 +8,19 @@ use midflight_engine::Engine;
 use midflight_source::{
     DirectoryHandle, DirectoryOptions, DirectorySource, DirectoryStatus, FileProblem, HeldLoss, SourceError,
 };
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::auth::Author;
 use crate::body::JsonBody;
+use crate::principal::Permission::Operate;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
+use crate::routes::Routes;
 use crate::wire::{ConfirmLossBody, DirectoryAnswer, DirectoryProblem, HeldLossAnswer, stamp};
 
 /// The routes of watched directories.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(confirm_loss))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().at(Operate, routes!(confirm_loss))
 }
 
 /// Starts to watch; each directory is in step with the log when this returns.
@@ -38,10 +39,9 @@ pub(crate) async fn start(
 /// Lets a watched directory delete the documents it has lost, once, however many they are. Only the replica that watches
 /// it can do so.
 #[utoipa::path(post, path = "/api/v1/directories/confirm-loss", tag = "log", request_body = ConfirmLossBody,
-    security(("token" = [])),
     responses((status = 200, body = DirectoryAnswer), (status = "default", body = ProblemBody)))]
 async fn confirm_loss(
-    author: Author,
+    principal: Principal,
     State(app): State<App>,
     JsonBody(body): JsonBody<ConfirmLossBody>,
 ) -> Result<Json<DirectoryAnswer>, ApiError> {
@@ -58,7 +58,7 @@ async fn confirm_loss(
         );
         return Err(ApiError::new(Code::NotFound, detail));
     };
-    Ok(Json(answer(&handle.confirm_loss(&author.0).await)))
+    Ok(Json(answer(&handle.confirm_loss(principal.name()).await)))
 }
 
 /// The state of every directory, for the status page.

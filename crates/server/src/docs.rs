@@ -7,12 +7,13 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse};
 use bytes::Bytes;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::params::InPath;
+use crate::principal::Permission::Read;
 use crate::problem::{ApiError, Code, ProblemBody};
+use crate::routes::Routes;
 
 /// The page; it needs nothing but `/openapi.json`.
 const PAGE: &str = include_str!("page.html");
@@ -31,8 +32,8 @@ impl Document {
 }
 
 /// The routes of the documentation.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(document)).routes(routes!(page)).routes(routes!(error_page))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().at(Read, routes!(document)).at(Read, routes!(page)).at(Read, routes!(error_page))
 }
 
 /// The OpenAPI document.

@@ -10,16 +10,11 @@ use futures_util::FutureExt as _;
 use tower::ServiceExt as _;
 
 use crate::app::App;
-use crate::auth::{Caller, unauthenticated};
 use crate::body::BodyBytes;
 use crate::long_answer::counted;
 use crate::origin::{came_by_proxy, check_host, check_origin};
+use crate::principal::Access;
 use crate::problem::ApiError;
-
-/// What a probe or a scraper asks without a token, wherever the server listens. None of it is in the documents.
-const OPEN: [&str; 4] = ["/health/live", "/health/ready", "/health/reload", "/metrics"];
-/// What is open since every request is signed.
-const SIGNED: &str = "/api/v1/webhooks/";
 
 /// The routes, and the one way to them. Cheap to clone.
 #[derive(Clone)]
@@ -33,16 +28,17 @@ impl Edge {
         Self { app, routes }
     }
 
-    /// Turns a request into one with a [`Caller`] and answers it, or refuses it.
+    /// Says of a request who sends it, and answers it, or refuses it.
     pub(crate) async fn answer(self, mut request: Request) -> Response {
-        let caller = match caller(&self.app, &request) {
-            Ok(caller) => caller,
+        let access = match access(&self.app, &request) {
+            Ok(access) => access,
             Err(error) => return error.into_response(),
         };
+        let principal = access.principal().clone();
         // What the body occupies is free again when the request is answered.
-        let body = BodyBytes::new(self.app.clone(), caller.clone());
+        let body = BodyBytes::new(self.app.clone(), principal.clone());
         let method = request.method().clone();
-        request.extensions_mut().insert(caller.clone());
+        request.extensions_mut().insert(access);
         request.extensions_mut().insert(body.clone());
         // Handlers share nothing that a panic could leave half changed: they read snapshots and send edits.
         let response = match AssertUnwindSafe(self.routes.oneshot(request)).catch_unwind().await {
@@ -51,7 +47,7 @@ impl Edge {
             Err(panic) => panicked(&*panic),
         };
         drop(body);
-        counted(&self.app, &caller, &method, response).await
+        counted(&self.app, &principal, &method, response).await
     }
 }
 
@@ -61,32 +57,23 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
     ApiError::internal(&format!("a handler panicked: {said}")).into_response()
 }
 
-fn caller(app: &App, request: &Request) -> Result<Caller, ApiError> {
+/// Who sends a request, and whether it needs a token to read here.
+fn access(app: &App, request: &Request) -> Result<Access, ApiError> {
     let (headers, uri) = (request.headers(), request.uri());
     // Without a token nothing can be read that a page of another origin could be after.
     if app.is_on_loopback && !app.requires_token {
         check_host(headers, uri)?;
     }
     check_origin(headers, uri)?;
-    let caller = app.tokens.caller(headers)?;
-    let is_probe = OPEN.contains(&uri.path()) || uri.path().starts_with(SIGNED);
-    if caller == Caller::Anonymous && !is_probe {
-        closed(app, request)?;
-    }
-    Ok(caller)
-}
-
-/// Refuses to read to whoever has no token, unless they are on this machine for all that is known.
-fn closed(app: &App, request: &Request) -> Result<(), ApiError> {
-    let why = match app.is_on_loopback {
-        _ if app.requires_token => "this server was started with --require-token",
-        false => "this server can be reached from other machines",
+    let closed = match app.is_on_loopback {
+        _ if app.requires_token => Some("this server was started with --require-token"),
+        false => Some("this server can be reached from other machines"),
         true if came_by_proxy(request) => {
-            "this request came through a proxy, so it may be of another machine"
+            Some("this request came through a proxy, so it may be of another machine")
         }
-        true => return Ok(()),
+        true => None,
     };
-    Err(unauthenticated(why))
+    Ok(Access::new(app.tokens.principal(headers)?, closed))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use midflight_store::{Store, StoreError};
 
-use crate::auth::{Tokens, admin, fresh_token, is_token};
 use crate::error::ServeError;
+use crate::tokens::{Tokens, admin, fresh_token, is_token};
 
 /// Where the admin's token comes from.
 pub(crate) enum FirstKey {

@@ -10,19 +10,20 @@ use midflight_engine::EngineStatus;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::{App, Redact};
 use crate::directories;
 use crate::kind::{KindHealth, Members, add_to, members_of};
 use crate::monitoring_status::MonitoringStatus;
+use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
+use crate::routes::Routes;
 use crate::wire::{QuarantinedRevisions, StoreAnswer, ms};
 
 /// The routes of health.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).routes(routes!(hot_reload))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().at(Open, routes!(live)).at(Open, routes!(ready)).at(Read, routes!(hot_reload))
 }
 
 /// Whether the process answers.

@@ -10,11 +10,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::events::event::Event;
 use crate::problem::ApiError;
+use crate::routes::Routes;
 use crate::sorts::DocumentSorts;
 
 /// Members of a JSON object.
@@ -30,8 +30,8 @@ pub(crate) trait KindApi: Send + Sync + 'static {
     fn kind(&self) -> KindName;
 
     /// Its own routes, beside those that every kind has.
-    fn routes(&self, _: &App) -> OpenApiRouter<App> {
-        OpenApiRouter::new()
+    fn routes(&self, _: &App) -> Routes<App> {
+        Routes::new()
     }
 
     /// Members of the data of `KIND_reloaded` and `KIND_reload_failed`.
@@ -53,6 +53,9 @@ pub(crate) trait KindApi: Send + Sync + 'static {
     fn health(&self, _: &EngineStatus) -> KindHealth {
         KindHealth::default()
     }
+
+    /// Brings the metrics up to date that it does not count as things happen. Called before each scrape.
+    fn metrics(&self) {}
 
     /// Adds the members of [`KindApi::effects`] and [`KindApi::health`] to the answers in the OpenAPI document.
     fn document(&self, _: &mut OpenApi) {}

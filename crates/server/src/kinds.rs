@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use midflight_app::Reloader;
+use midflight_components::Llm;
+use midflight_engine::Engine;
 use midflight_learning::Classifier;
 use midflight_live::Live;
 use midflight_patterns::PatternsSnapshot;
@@ -10,19 +12,25 @@ use midflight_rules::RulesSnapshot;
 
 use crate::config::ConfigApi;
 use crate::kind::Kinds;
+use crate::metrics::registry::MetricsRegistry;
 use crate::patterns::PatternsApi;
 use crate::rules::RulesApi;
 
 /// Their server sides, made of what runs.
-pub(crate) fn kinds(
-    rules: Live<RulesSnapshot>,
-    patterns: Live<PatternsSnapshot>,
-    classifier: Classifier,
-    reloader: Arc<Reloader>,
-) -> Kinds {
+pub(crate) fn kinds(engine: &Engine, registry: &MetricsRegistry, running: Running) -> Kinds {
+    let Running { rules, patterns, classifier, llm, reloader } = running;
     Kinds::new(vec![
-        Arc::new(RulesApi::new(rules)),
-        Arc::new(PatternsApi::new(patterns, classifier)),
+        Arc::new(RulesApi::new(engine, rules, registry)),
+        Arc::new(PatternsApi::new(patterns, classifier, llm, registry)),
         Arc::new(ConfigApi::new(reloader)),
     ])
+}
+
+/// What the kinds run.
+pub(crate) struct Running {
+    pub(crate) rules: Live<RulesSnapshot>,
+    pub(crate) patterns: Live<PatternsSnapshot>,
+    pub(crate) classifier: Classifier,
+    pub(crate) llm: Llm,
+    pub(crate) reloader: Arc<Reloader>,
 }

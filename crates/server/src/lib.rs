@@ -19,7 +19,6 @@
 
 mod accept;
 mod app;
-mod auth;
 mod backend;
 mod body;
 mod byte_budget;
@@ -53,19 +52,21 @@ mod params;
 mod parsed_size;
 mod patterns;
 mod place;
+mod principal;
 mod problem;
 mod recent;
 mod refusal;
+mod router;
 mod routes;
 mod rules;
 mod service;
 mod sorts;
 mod start;
+mod tokens;
 pub mod wire;
 mod write;
 mod write_idle;
 
-pub use auth::{Caller, Role};
 pub use backend::Backend;
 pub use config::{
     BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
@@ -75,6 +76,7 @@ pub use config::{
 pub use error::ServeError;
 pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
 pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};
+pub use principal::{Permission, Principal, Role, TokenId};
 pub use problem::{ApiError, Code, ProblemBody};
 pub use service::Service;
 pub use start::{Running, start, start_on};

@@ -6,18 +6,18 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::auth::Caller;
 use crate::byte_budget::{HeldBytes, SHORT_BYTES_MAX};
+use crate::principal::Principal;
 use crate::problem::ApiError;
 
 /// Occupies what a page of documents needs while it is made: the texts, and the answer that repeats them.
-pub(crate) async fn room_for_page(app: &App, caller: &Caller) -> Result<HeldBytes, ApiError> {
-    app.answers.take(caller, app.limits.answer_bytes_max.saturating_mul(2)).await
+pub(crate) async fn room_for_page(app: &App, principal: &Principal) -> Result<HeldBytes, ApiError> {
+    app.answers.take(principal, app.limits.answer_bytes_max.saturating_mul(2)).await
 }
 
 /// Occupies what one document needs while it is read and written.
-pub(crate) async fn room_for_document(app: &App, caller: &Caller) -> Result<HeldBytes, ApiError> {
-    app.answers.take(caller, app.engine.limits().body_bytes_max.saturating_mul(2)).await
+pub(crate) async fn room_for_document(app: &App, principal: &Principal) -> Result<HeldBytes, ApiError> {
+    app.answers.take(principal, app.engine.limits().body_bytes_max.saturating_mul(2)).await
 }
 
 /// Says that what an answer occupies is counted already.
@@ -52,15 +52,20 @@ pub(crate) fn of_written(written: Vec<u8>, mut room: HeldBytes) -> Response {
 
 /// Counts an answer until its last byte is sent, whoever made it. A read that finds no room is refused; a change was made,
 /// and is answered all the same: such an answer is bounded by itself.
-pub(crate) async fn counted(app: &App, caller: &Caller, method: &Method, response: Response) -> Response {
+pub(crate) async fn counted(
+    app: &App,
+    principal: &Principal,
+    method: &Method,
+    response: Response,
+) -> Response {
     let length =
         response.body().size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     let is_counted = response.extensions().get::<Counted>().is_some();
     let Some(length) = length.filter(|length| *length > SHORT_BYTES_MAX && !is_counted) else {
         return response;
     };
-    let is_read = *caller == Caller::Anonymous || *method == Method::GET;
-    let held = match app.answers.take(caller, length).await {
+    let is_read = principal.is_anonymous() || *method == Method::GET;
+    let held = match app.answers.take(principal, length).await {
         Err(busy) if is_read => return busy.into_response(),
         held => held.unwrap_or_default(),
     };

@@ -5,8 +5,8 @@ use midflight_core::{Change, Document, DocumentId, Precondition};
 use serde_json::{Map, Value};
 
 use crate::app::App;
-use crate::auth::Author;
 use crate::log::documents::absent;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code};
 use crate::write::{WriteParams, answer, submit};
 
@@ -27,7 +27,7 @@ pub(crate) enum Absent {
 /// that the patch was made on, so no change that was acknowledged meanwhile is lost.
 pub(crate) async fn merge(
     app: &App,
-    author: Author,
+    principal: &Principal,
     id: &DocumentId,
     params: &WriteParams,
     patch: &Value,
@@ -38,7 +38,7 @@ pub(crate) async fn merge(
     let _turn = if params.is_short() { app.merge_turns.of(id).await } else { None };
     for _ in 0..TRIES_MAX {
         let change = patched(app, id, patch, asked, if_absent).await?;
-        match submit(app, params, params.edit(author.clone(), vec![change])).await {
+        match submit(app, params, params.edit(principal, vec![change])).await {
             // The document was changed by somebody else. Whether the caller's own precondition still holds is seen
             // when it is read again.
             Err(error) if is_lost_race(&error) => {}

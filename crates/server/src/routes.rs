@@ -1,66 +1,95 @@
-//! The router: every route, the layers around them, and the OpenAPI document that comes with them.
+//! Routes, each with the permission that it needs.
 
-use axum::extract::DefaultBodyLimit;
-use axum::http::Method;
-use axum::{Extension, Router};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{InfoBuilder, OpenApi};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::MethodRouter;
+use utoipa::openapi::path::{Operation, PathItem, Paths};
+use utoipa::openapi::{OpenApi, SecurityRequirement};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::app::App;
-use crate::docs::Document;
-use crate::problem::{ApiError, Code};
-use crate::{directories, docs, events, health, log, metrics};
+use crate::principal::{Access, Permission};
+use crate::problem::ApiError;
 
-/// The routes that every kind has, and those of the kinds.
-fn all(app: &App) -> OpenApiRouter<App> {
-    let generic = OpenApiRouter::new()
-        .merge(log::routes())
-        .merge(directories::routes())
-        .merge(events::routes())
-        .merge(health::routes())
-        .routes(routes!(metrics::scrape))
-        .merge(docs::routes());
-    app.kinds.iter().fold(generic, |routes, kind| routes.merge(kind.routes(app)))
+/// Routes with their operations in the OpenAPI document. None can be added without saying what permission it needs.
+pub(crate) struct Routes<S = App>(OpenApiRouter<S>);
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// None.
+    pub(crate) fn new() -> Self {
+        Self(OpenApiRouter::new())
+    }
+
+    /// Adds the handlers of one path that need a permission, as `routes!` gives them. Two calls may add methods to one path.
+    pub(crate) fn at(
+        self,
+        permission: Permission,
+        (schemas, mut paths, router): UtoipaMethodRouter<S>,
+    ) -> Self {
+        need(permission, &mut paths);
+        Self(self.0.routes((schemas, paths, guarded(permission, router))))
+    }
+
+    /// Adds the handlers of a path that axum writes in another way than OpenAPI, as `{*name}`, with the operations that describe
+    /// them.
+    pub(crate) fn wildcard(
+        self,
+        permission: Permission,
+        path: &str,
+        router: MethodRouter<S>,
+        mut described: OpenApi,
+    ) -> Self {
+        need(permission, &mut described.paths);
+        let mut routes = self.0.route(path, guarded(permission, router));
+        routes.get_openapi_mut().merge(described);
+        Self(routes)
+    }
+
+    /// Adds other routes.
+    pub(crate) fn merge(self, other: Self) -> Self {
+        Self(self.0.merge(other.0))
+    }
+
+    /// Gives the handlers what they share.
+    pub(crate) fn with_state<T: Clone + Send + Sync + 'static>(self, state: S) -> Routes<T> {
+        Routes(self.0.with_state(state))
+    }
+
+    /// The router, and the OpenAPI document of its routes.
+    pub(crate) fn into_router(self) -> OpenApiRouter<S> {
+        self.0
+    }
 }
 
-/// Makes the OpenAPI document complete.
-fn complete(app: &App, mut document: OpenApi) -> OpenApi {
-    document.info = InfoBuilder::new()
-        .title("Midflight")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(
-            "Changes what a running service does, in milliseconds, on every replica, with no request lost. Errors \
-             are problem documents (RFC 9457); each `code` has a page under /docs/errors/.",
-        ))
-        .license(Some(utoipa::openapi::LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
-        .build();
-    app.kinds.iter().for_each(|kind| kind.document(&mut document));
-    let token =
-        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, `mf_...`")).build();
-    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
-    document
+/// Puts the check of a permission before handlers. A method that the path does not have is still answered 405.
+fn guarded<S: Clone + Send + Sync + 'static>(
+    permission: Permission,
+    router: MethodRouter<S>,
+) -> MethodRouter<S> {
+    router.route_layer(from_fn_with_state(permission, permitted))
 }
 
-/// Every route, and the OpenAPI document of them.
-pub(crate) fn router(app: App) -> (Router, OpenApi) {
-    let (routes, document) = all(&app).split_for_parts();
-    let document = complete(&app, document);
-    let routes = routes
-        .fallback(no_such_path)
-        .method_not_allowed_fallback(method_not_allowed)
-        // Bodies are bounded where they are read, each by the bound it has.
-        .layer(DefaultBodyLimit::disable())
-        .layer(Extension(Document::new(&document)))
-        .with_state(app);
-    (routes, document)
+async fn permitted(
+    State(permission): State<Permission>,
+    access: Access,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    access.check(permission)?;
+    Ok(next.run(request).await)
 }
 
-async fn no_such_path() -> ApiError {
-    ApiError::new(Code::NoSuchPath, "see /docs for the paths there are")
+/// Says in the OpenAPI document that operations need a token.
+fn need(permission: Permission, paths: &mut Paths) {
+    if permission.needs_token() {
+        for operation in paths.paths.values_mut().flat_map(operations) {
+            operation.security = Some(vec![SecurityRequirement::new("token", [] as [&str; 0])]);
+        }
+    }
 }
 
-async fn method_not_allowed(method: Method) -> ApiError {
-    ApiError::new(Code::MethodNotAllowed, format!("this path does not take {method}; see /docs"))
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
+    [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
 }

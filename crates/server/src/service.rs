@@ -36,11 +36,13 @@ use crate::error::ServeError;
 use crate::events;
 use crate::events::broadcaster::EventBroadcaster;
 use crate::keys::Keys;
-use crate::kinds::kinds;
+use crate::kinds::{Running, kinds};
 use crate::merge_turns::MergeTurns;
-use crate::metrics::Metrics;
+use crate::metrics;
+use crate::metrics::registry::MetricsRegistry;
+use crate::metrics::scrape::ReplicaMetrics;
 use crate::recent::Recent;
-use crate::routes::router;
+use crate::router::router;
 use crate::sorts::DocumentSorts;
 
 /// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
@@ -119,15 +121,18 @@ impl Service {
         let directories = crate::directories::start(&engine, &options.watch, options.directory).await?;
         let learning = LearningOptions::new(replica_id.clone());
         let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), learning);
-        let kinds = kinds(rules, patterns, classifier.clone(), Arc::clone(&reloader));
+        let metrics = MetricsRegistry::new();
+        let running =
+            Running { rules, patterns, classifier, llm: llm.clone(), reloader: Arc::clone(&reloader) };
+        let kinds = kinds(&engine, &metrics, running);
+        metrics::reloads::count(&engine, &metrics);
         let limits = options.limits;
         let reports = engine.history().listen();
         let app = App::new(Shared {
             configs,
-            llm: llm.clone(),
-            classifier,
             tokens,
-            metrics: Metrics::new(),
+            replica_metrics: ReplicaMetrics::new(&metrics),
+            metrics,
             events: EventBroadcaster::new(limits.websocket_clients_max, limits.websocket_queue_max),
             kinds,
             sorts: DocumentSorts::new(engine.schemas()),

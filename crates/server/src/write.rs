@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
-use crate::auth::Author;
 use crate::diffs::of_edit;
 use crate::kind::{Members, add_to, members_of};
 use crate::later::{Later, Planned};
 use crate::params::etag;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code};
 use crate::wire::{Ack, PlanAnswer, ProblemItem, WriteAnswer, Written, ms};
 
@@ -105,9 +105,9 @@ impl WriteParams {
     }
 
     /// The edit that these changes make.
-    pub(crate) fn edit(&self, author: Author, changes: Vec<Change>) -> Edit {
+    pub(crate) fn edit(&self, principal: &Principal, changes: Vec<Change>) -> Edit {
         Edit {
-            author: author.0,
+            author: principal.name().to_owned(),
             reason: self.reason.clone(),
             trigger: Trigger::ApiUpdate,
             owner: None,
@@ -241,14 +241,14 @@ impl ComputedTries {
 /// Schedules a reload.
 pub(crate) async fn submit_reload(
     app: &App,
-    author: Author,
+    principal: &Principal,
     reason: String,
     later: Later<'_>,
     repeat: bool,
 ) -> Result<Submitted, ApiError> {
     let planned = later.plan(What::Reload { repeat })?;
     let params = WriteParams { reason, ..WriteParams::default() };
-    let made = make(app, &params, params.edit(author, vec![planned.put()])).await?;
+    let made = make(app, &params, params.edit(principal, vec![planned.put()])).await?;
     Ok(Submitted::Scheduled(Box::new(Waiting { planned, tried: None, made })))
 }
 

@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::app::ConfigApp;
@@ -19,6 +18,8 @@ use super::starting::left_out;
 use super::{documents, reload, webhooks};
 use crate::app::App;
 use crate::kind::{KindApi, KindHealth, Members, describe, members_of};
+use crate::principal::Permission::{Edit, Open, Operate, Read, Signed};
+use crate::routes::Routes;
 use crate::wire::{ConfigEffects, MaskedAnswer};
 
 /// The server side of configs.
@@ -59,7 +60,7 @@ impl KindApi for ConfigApi {
         own_id().kind
     }
 
-    fn routes(&self, app: &App) -> OpenApiRouter<App> {
+    fn routes(&self, app: &App) -> Routes<App> {
         routes().with_state(ConfigApp::new(app.clone(), Arc::clone(&self.reloader)))
     }
 
@@ -84,14 +85,15 @@ impl KindApi for ConfigApi {
 }
 
 /// The routes of configs and of webhooks.
-fn routes() -> OpenApiRouter<ConfigApp> {
-    OpenApiRouter::new()
-        .routes(routes!(documents::list_configs))
-        .routes(routes!(documents::get_config, documents::put_config, documents::patch_config))
-        .routes(routes!(documents::get_effective))
-        .routes(routes!(documents::diff_config))
-        .routes(routes!(documents::rollback_config))
-        .routes(routes!(reload::reload))
-        .routes(routes!(reload::health))
-        .routes(routes!(webhooks::call))
+fn routes() -> Routes<ConfigApp> {
+    Routes::new()
+        .at(Read, routes!(documents::list_configs))
+        .at(Read, routes!(documents::get_config))
+        .at(Edit, routes!(documents::put_config, documents::patch_config))
+        .at(Read, routes!(documents::get_effective))
+        .at(Read, routes!(documents::diff_config))
+        .at(Operate, routes!(documents::rollback_config))
+        .at(Operate, routes!(reload::reload))
+        .at(Open, routes!(reload::health))
+        .at(Signed, routes!(webhooks::call))
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::{Extension, Json};
 use midflight_config::{Entry, KeyDifference, SCHEMAS_FOLDER, differences};
 use midflight_core::{Change, Diff, DocumentId, DocumentName, RevisionNumber, Trigger, json_bytes};
 use midflight_store::{StoreError, StoredDocument};
@@ -15,7 +15,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::app::ConfigApp;
 use super::id::own_id;
-use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::compute::TimeLimit;
 use crate::diff_maker::DiffMaker;
@@ -24,6 +23,7 @@ use crate::log::documents::{absent, put, read};
 use crate::long_answer::{json, of_written, room_for_page};
 use crate::merge::{Absent, merge};
 use crate::params::{self, InPath, PageParams, Params, precondition};
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{
     ConfigDiff, ConfigItem, ConfigList, DocumentAnswer, DocumentDiffAnswer, EffectiveAnswer, KeyChangeAnswer,
@@ -64,11 +64,11 @@ pub(crate) async fn list_configs(
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn get_config(
     State(app): State<ConfigApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(name): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read((&app, &caller), &id(&name)?, &headers).await
+    read((&app, &principal), &id(&name)?, &headers).await
 }
 
 /// Puts a config: all of what it says.
@@ -76,29 +76,29 @@ pub(crate) async fn get_config(
     params(("name" = String, Path, description = "The config"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value, security(("token" = [])),
+    request_body = Value,
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(crate) async fn put_config(
-    author: Author,
+    principal: Principal,
     State(app): State<ConfigApp>,
     InPath(name): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
-    put(&app, author, id(&name)?, &params, &headers, body).await
+    put(&app, &principal, id(&name)?, &params, &headers, body).await
 }
 
 /// Changes some keys of a config: a JSON Merge Patch (RFC 7396), in which null takes a key away.
 #[utoipa::path(patch, path = "/api/v1/config/{name}", tag = "config",
     params(("name" = String, Path, description = "The config"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
-    request_body = Value, security(("token" = [])),
+    request_body = Value,
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(crate) async fn patch_config(
-    author: Author,
+    principal: Principal,
     State(app): State<ConfigApp>,
     InPath(name): InPath<String>,
     Params(params): Params<WriteParams>,
@@ -109,7 +109,7 @@ pub(crate) async fn patch_config(
         return Err(ApiError::new(Code::InvalidBody, "a merge patch of a config is an object (RFC 7396)"));
     }
     let asked = precondition(&headers)?;
-    merge(&app, author, &id(&name)?, &params, &patch, asked, Absent::Made).await
+    merge(&app, &principal, &id(&name)?, &params, &patch, asked, Absent::Made).await
 }
 
 /// A config in effect: every layer in one, and where each value comes from. Secrets are not shown.
@@ -118,17 +118,17 @@ pub(crate) async fn patch_config(
     responses((status = 200, body = EffectiveAnswer), (status = "default", body = ProblemBody)))]
 pub(crate) async fn get_effective(
     State(app): State<ConfigApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(name): InPath<String>,
 ) -> Result<Response, ApiError> {
     let id = id(&name)?;
     if app.configs.load().get(&id.name).is_none() {
         return Err(absent(&id));
     }
-    let room = room_for_page(&app, &caller).await?;
+    let room = room_for_page(&app, &principal).await?;
     let limit = TimeLimit { ms_max: app.limits.diff_ms_max, name: "diff_ms_max" };
     let shared = app.clone();
-    let made = app.compute.run((&caller).into(), limit, move |_| effective(&shared, &name, &id));
+    let made = app.compute.run((&principal).into(), limit, move |_| effective(&shared, &name, &id));
     Ok(of_written(made.await??, room))
 }
 
@@ -168,7 +168,7 @@ pub(crate) struct DiffParams {
     responses((status = 200, body = ConfigDiff), (status = "default", body = ProblemBody)))]
 pub(crate) async fn diff_config(
     State(app): State<ConfigApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(name): InPath<String>,
     Params(params): Params<DiffParams>,
 ) -> Result<Response, ApiError> {
@@ -182,14 +182,14 @@ pub(crate) async fn diff_config(
     let against = params.against.unwrap_or(newest.revision.get().saturating_sub(1));
     drop(newest);
     // For both bodies while they are read and compared, and then for the answer.
-    let room = room_for_page(&app, &caller).await?;
+    let room = room_for_page(&app, &principal).await?;
     let old = stored(&app, &id, Some(RevisionNumber::new(against))).await?;
     let new = stored(&app, &id, Some(revision)).await?;
     let entry = app.configs.load().get(&id.name).cloned();
     let maker = DiffMaker::new(app.limits.diff_bytes_max, params.text);
     let limit = TimeLimit { ms_max: app.limits.diff_ms_max, name: "diff_ms_max" };
     let compared =
-        app.compute.run((&caller).into(), limit, move |_| compare(id, old, new, entry.as_ref(), maker));
+        app.compute.run((&principal).into(), limit, move |_| compare(id, old, new, entry.as_ref(), maker));
     let (changes, unlisted, document) = compared.await??;
     let revision = revision.get();
     let bytes = (KEY_CHANGES_BYTES_MAX + app.limits.diff_bytes_max) as u64;
@@ -254,11 +254,11 @@ pub(crate) struct RollbackRequest {
 /// Brings a config back to what it said at a revision, as a new revision.
 #[utoipa::path(post, path = "/api/v1/config/{name}/rollback", tag = "config",
     params(("name" = String, Path, description = "The config"), WriteParams),
-    request_body = RollbackRequest, security(("token" = [])),
+    request_body = RollbackRequest,
     responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn rollback_config(
-    author: Author,
+    principal: Principal,
     State(app): State<ConfigApp>,
     InPath(name): InPath<String>,
     Params(params): Params<WriteParams>,
@@ -275,7 +275,7 @@ pub(crate) async fn rollback_config(
         let detail = format!("{id} was not there at revision {}", request.revision);
         ApiError::new(Code::NotFound, detail)
     })?;
-    let mut edit = params.edit(author, vec![Change::put(id, Value::clone(&then))]);
+    let mut edit = params.edit(&principal, vec![Change::put(id, Value::clone(&then))]);
     edit.trigger = Trigger::Manual;
     let submitted = submit(&app, &params, edit).await?;
     Ok(answer(&app, &params, submitted).await)

@@ -8,16 +8,16 @@ use midflight_core::Trigger;
 use serde_json::Value;
 
 use super::app::ConfigApp;
-use crate::auth::Author;
+use crate::principal::Principal;
 use crate::problem::ProblemBody;
 
 /// Looks what the config of this server is to be, at the log, and at whatever documents refer to, and brings it about. 200 when
 /// all of it is in effect, 422 when it is refused or was taken back; the body says what and why, and by its hash which
 /// content it is about. However many ask at once, one look after the last of them answers all.
-#[utoipa::path(post, path = "/-/reload", tag = "config", security(("token" = [])),
+#[utoipa::path(post, path = "/-/reload", tag = "config",
     responses((status = 200, body = Value), (status = 422, body = Value), (status = "default", body = ProblemBody)))]
-pub(crate) async fn reload(author: Author, State(app): State<ConfigApp>) -> (StatusCode, Json<Value>) {
-    let report = app.reloader.reload(Trigger::Manual, &author.0).await;
+pub(crate) async fn reload(principal: Principal, State(app): State<ConfigApp>) -> (StatusCode, Json<Value>) {
+    let report = app.reloader.reload(Trigger::Manual, principal.name()).await;
     told(&report, StatusCode::UNPROCESSABLE_ENTITY)
 }
 

@@ -21,10 +21,10 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use super::app::ConfigApp;
 use super::settings::{WebhookAction, WebhookSettings};
-use crate::auth::Author;
 use crate::body::{self, BodyBytes};
 use crate::log::apply::changes;
 use crate::params::InPath;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{ApplyRequest, WriteAnswer};
 use crate::write::{WriteParams, answer, submit};
@@ -139,7 +139,7 @@ async fn apply(
         reason => cut_reason(format!("{reason} ({mark})")),
     };
     let params = WriteParams::default().or_reason(reason);
-    let mut edit = params.edit(Author(by.to_owned()), changes);
+    let mut edit = params.edit(&Principal::signer(by), changes);
     edit.trigger = Trigger::Webhook;
     edit.key = Some(mark.to_owned());
     let submitted = submit(app, &params, edit).await?;

@@ -5,12 +5,13 @@ pub(crate) mod event;
 pub(crate) mod run;
 mod socket;
 
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::principal::Permission::Read;
+use crate::routes::Routes;
 
 /// The routes of events.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(socket::socket))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().at(Read, routes!(socket::socket))
 }

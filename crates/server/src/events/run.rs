@@ -24,7 +24,6 @@ pub(crate) async fn run(app: App, mut reports: broadcast::Receiver<ReloadReport>
                 if report.event.trigger == Trigger::Adopt && report.event.outcome.is_live() {
                     app.recent.adopted(report.event.id).await;
                 }
-                app.metrics.reloaded(&report);
                 app.events.send(&events(&app.kinds, &app.sorts, &report));
             }
             Err(RecvError::Lagged(missed)) => {
@@ -100,6 +99,7 @@ fn past(effect: Effect) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -146,7 +146,8 @@ mod tests {
         };
         let changes: Vec<(DocumentId, _)> =
             changes.iter().map(|(id, effect)| (id.parse().unwrap(), *effect)).collect();
-        let report = ReloadReport { event: Arc::new(reload), changes: changes.into() };
+        let report =
+            ReloadReport { event: Arc::new(reload), changes: changes.into(), changed: BTreeMap::new() };
         let kinds = Kinds::new(vec![Arc::new(Tools)]);
         let mut found = events(&kinds, &DocumentSorts::new(Vec::new()), &report);
         for event in &mut found {

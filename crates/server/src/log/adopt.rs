@@ -7,8 +7,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::auth::Author;
 use crate::body::JsonBody;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::ReloadAnswer;
 
@@ -24,10 +24,9 @@ pub(super) struct AdoptRequest {
 /// revision may go back. It is for a log that was restored or lost revisions (`log_diverged`), and is done on each replica.
 /// The reload event has the trigger `adopt`. If nothing of the log can be served, all stays as it was.
 #[utoipa::path(post, path = "/api/v1/log/adopt", tag = "log", request_body = AdoptRequest,
-    security(("token" = [])),
     responses((status = 200, body = ReloadAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn adopt_log(
-    author: Author,
+    principal: Principal,
     State(app): State<App>,
     JsonBody(request): JsonBody<AdoptRequest>,
 ) -> Result<Json<ReloadAnswer>, ApiError> {
@@ -36,7 +35,7 @@ pub(super) async fn adopt_log(
         let detail = format!("reason takes 1 to {REASON_BYTES_MAX} bytes (reason_bytes_max): say why");
         return Err(ApiError::new(Code::InvalidBody, detail));
     }
-    let event = app.engine.adopt_log(&author.0, reason).await?;
+    let event = app.engine.adopt_log(principal.name(), reason).await?;
     if event.outcome.is_live() {
         app.recent.adopted(event.id).await;
     }

@@ -8,27 +8,26 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::auth::Author;
 use crate::body::JsonBody;
 use crate::params::Params;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{ApplyRequest, ChangeRequest, OpWord, WriteAnswer};
 use crate::write::{WriteParams, answer, submit};
 
 /// Makes several changes, across kinds, as one revision: all or none.
 #[utoipa::path(post, path = "/api/v1/apply", tag = "log", params(WriteParams), request_body = ApplyRequest,
-    security(("token" = [])),
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn apply(
-    author: Author,
+    principal: Principal,
     State(app): State<App>,
     Params(params): Params<WriteParams>,
     JsonBody(request): JsonBody<ApplyRequest>,
 ) -> Result<Response, ApiError> {
     let changes = changes(request.changes)?;
     let params = params.or_reason(request.reason);
-    let submitted = submit(&app, &params, params.edit(author, changes)).await?;
+    let submitted = submit(&app, &params, params.edit(&principal, changes)).await?;
     Ok(answer(&app, &params, submitted).await)
 }
 
@@ -78,10 +77,9 @@ pub(super) struct CompactAnswer {
 
 /// Forgets what was before a revision. The current state stays, and so does the state at that revision.
 #[utoipa::path(post, path = "/api/v1/compact", tag = "log", request_body = CompactRequest,
-    security(("token" = [])),
     responses((status = 200, body = CompactAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn compact(
-    _author: Author,
+    _: Principal,
     State(app): State<App>,
     JsonBody(request): JsonBody<CompactRequest>,
 ) -> Result<Json<CompactAnswer>, ApiError> {

@@ -7,9 +7,9 @@ use midflight_store::{StoreError, StoredDocument};
 
 use super::collect::{changed, stored};
 use crate::app::App;
-use crate::auth::Caller;
 use crate::compute::TimeLimit;
 use crate::diff_maker::{DiffMaker, marked, marked_unread};
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code};
 use crate::wire::DocumentDiffAnswer;
 
@@ -31,7 +31,7 @@ enum One {
 /// Compares documents from after that one on, until the page has `limit` of them or `diff_bytes_max`, or `diff_ms_max` are
 /// over. At least one document is compared.
 pub(super) async fn page(
-    (app, caller): (&App, &Caller),
+    (app, principal): (&App, &Principal),
     (from, to): (RevisionNumber, RevisionNumber),
     mut after: Option<DocumentId>,
     limit: u32,
@@ -50,7 +50,7 @@ pub(super) async fn page(
             }
             let pair = (stored(app, &id, Some(from)).await?, stored(app, &id, Some(to)).await?);
             looked += 1;
-            match compare((app, caller), &mut maker, &id, pair, documents.is_empty()).await? {
+            match compare((app, principal), &mut maker, &id, pair, documents.is_empty()).await? {
                 One::Equal => {}
                 One::Differs(answer) => documents.push(answer),
                 One::Full => return Ok(Compared { documents, next: after }),
@@ -64,7 +64,7 @@ pub(super) async fn page(
 }
 
 async fn compare(
-    (app, caller): (&App, &Caller),
+    (app, principal): (&App, &Principal),
     maker: &mut DiffMaker,
     id: &DocumentId,
     (old, new): (Option<StoredDocument>, Option<StoredDocument>),
@@ -79,7 +79,7 @@ async fn compare(
     let (old_bytes, new_bytes) = (bytes(&old), bytes(&new));
     let (mut made_by, of) = (*maker, id.clone());
     let limit = TimeLimit { ms_max: app.limits.diff_ms_max, name: "diff_ms_max" };
-    let done = app.compute.run(caller.into(), limit, move |_| {
+    let done = app.compute.run(principal.into(), limit, move |_| {
         let body = |document: Option<StoredDocument>| {
             let parsed = document.map(|document| document.parse()).transpose()?;
             Ok::<_, StoreError>(parsed.and_then(|document| document.body))

@@ -1,6 +1,5 @@
 //! Documents of any kind: list, read, put, delete, and their versions.
 
-use axum::Extension;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -12,10 +11,10 @@ use utoipa::IntoParams;
 
 use super::collect::stored;
 use crate::app::App;
-use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::long_answer::{json, room_for_document, room_for_page};
 use crate::params::{self, InPath, PageParams, Params, etag, precondition};
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{DocumentAnswer, DocumentList, VersionAnswer, VersionList, WriteAnswer};
 use crate::write::{WriteParams, answer, submit};
@@ -42,7 +41,7 @@ pub(super) struct ListParams {
     responses((status = 200, body = DocumentList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_documents(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(kind): InPath<String>,
     Params(list): Params<ListParams>,
 ) -> Result<Response, ApiError> {
@@ -56,7 +55,7 @@ pub(super) async fn list_documents(
         bytes_max: Some(app.limits.answer_bytes_max as u64),
         ..DocumentQuery::default()
     };
-    let room = room_for_page(&app, &caller).await?;
+    let room = room_for_page(&app, &principal).await?;
     let page = app.engine.store().documents(query).await?;
     let known = app.engine.kinds();
     if page.items.is_empty() && !known.iter().any(|known| *known == kind) {
@@ -75,7 +74,7 @@ pub(super) async fn list_documents(
 /// with its last slash escaped (`%2F`).
 pub(super) async fn read_document(
     state: State<App>,
-    caller: Extension<Caller>,
+    principal: Principal,
     OriginalUri(uri): OriginalUri,
     InPath((kind, name)): InPath<(String, String)>,
     headers: HeaderMap,
@@ -85,9 +84,9 @@ pub(super) async fn read_document(
         Some(name) => {
             let page = axum::extract::Query::<PageParams>::try_from_uri(&uri);
             let page = page.map_err(|error| ApiError::new(Code::InvalidParameter, error.body_text()))?;
-            list_versions(state, caller, InPath((kind, name.to_owned())), Params(page.0)).await
+            list_versions(state, principal, InPath((kind, name.to_owned())), Params(page.0)).await
         }
-        None => get_document(state, caller, InPath((kind, name)), headers).await,
+        None => get_document(state, principal, InPath((kind, name)), headers).await,
     }
 }
 
@@ -99,16 +98,16 @@ pub(super) async fn read_document(
         (status = "default", body = ProblemBody)))]
 pub(super) async fn get_document(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath((kind, name)): InPath<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read((&app, &caller), &params::document(&kind, &name)?, &headers).await
+    read((&app, &principal), &params::document(&kind, &name)?, &headers).await
 }
 
 /// The answer that is a document, or 404.
 pub(crate) async fn read(
-    (app, caller): (&App, &Caller),
+    (app, principal): (&App, &Principal),
     id: &DocumentId,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -119,7 +118,7 @@ pub(crate) async fn read(
             return Ok((axum::http::StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
         }
     }
-    let room = room_for_document(app, caller).await?;
+    let room = room_for_document(app, principal).await?;
     let document = stored(app, id, None).await?.ok_or_else(|| absent(id))?;
     let tag = etag(document.version);
     let answer = json(document.bytes(), room, move || DocumentAnswer::from(&document)).await?;
@@ -138,7 +137,7 @@ pub(crate) fn absent(id: &DocumentId) -> ApiError {
     responses((status = 200, body = VersionList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_versions(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath((kind, name)): InPath<(String, String)>,
     Params(page): Params<PageParams>,
 ) -> Result<Response, ApiError> {
@@ -146,7 +145,7 @@ pub(super) async fn list_versions(
     let before = page.number()?;
     let bytes_max = Some(app.limits.answer_bytes_max as u64);
     let limit = page.limit()?;
-    let room = room_for_page(&app, &caller).await?;
+    let room = room_for_page(&app, &principal).await?;
     let versions = app.engine.store().versions(&id, before, limit, bytes_max).await?;
     if versions.items.is_empty() && before.is_none() {
         return Err(absent(&id));
@@ -166,31 +165,31 @@ pub(super) async fn list_versions(
         WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value, security(("token" = [])),
+    request_body = Value,
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn put_document(
-    author: Author,
+    principal: Principal,
     State(app): State<App>,
     InPath((kind, name)): InPath<(String, String)>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
-    put(&app, author, params::document(&kind, &name)?, &params, &headers, body).await
+    put(&app, &principal, params::document(&kind, &name)?, &params, &headers, body).await
 }
 
 /// Puts a document under the preconditions of the headers.
 pub(crate) async fn put(
     app: &App,
-    author: Author,
+    principal: &Principal,
     id: DocumentId,
     params: &WriteParams,
     headers: &HeaderMap,
     body: Value,
 ) -> Result<Response, ApiError> {
     let change = Change::put(id, body).when(precondition(headers)?);
-    let submitted = submit(app, params, params.edit(author, vec![change])).await?;
+    let submitted = submit(app, params, params.edit(principal, vec![change])).await?;
     Ok(answer(app, params, submitted).await)
 }
 
@@ -199,23 +198,22 @@ pub(crate) async fn put(
     params(("kind" = String, Path, description = "The kind"), ("name" = String, Path, description = "The name"),
         WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
-    security(("token" = [])),
     responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn delete_document(
-    author: Author,
+    principal: Principal,
     State(app): State<App>,
     InPath((kind, name)): InPath<(String, String)>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    delete(&app, author, params::document(&kind, &name)?, &params, &headers).await
+    delete(&app, &principal, params::document(&kind, &name)?, &params, &headers).await
 }
 
 /// Deletes a document under the preconditions of the headers; 404 when it is not there.
 pub(crate) async fn delete(
     app: &App,
-    author: Author,
+    principal: &Principal,
     id: DocumentId,
     params: &WriteParams,
     headers: &HeaderMap,
@@ -226,6 +224,6 @@ pub(crate) async fn delete(
         head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
     }
     let change = Change::delete(id.clone()).when(asked);
-    let submitted = submit(app, params, params.edit(author, vec![change])).await?;
+    let submitted = submit(app, params, params.edit(principal, vec![change])).await?;
     Ok(answer(app, params, submitted).await)
 }

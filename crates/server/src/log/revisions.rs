@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use midflight_core::{Change, DocumentId, DocumentName, Edit, Precondition, RevisionNumber, Trigger};
@@ -14,10 +13,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::collect::between;
 use super::compare::{self, Compared};
 use crate::app::App;
-use crate::auth::{Author, Caller};
 use crate::body::OptionalJsonBody;
 use crate::long_answer::{json, room_for_document, room_for_page};
 use crate::params::{self, InPath, PageParams, Params};
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{
     CHANGES_LISTED_MAX, CHANGES_SHOWN_MAX, DocumentAnswer, RevisionAnswer, RevisionDetail, RevisionDiff,
@@ -48,7 +47,7 @@ pub(super) struct ListParams {
     responses((status = 200, body = RevisionList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_revisions(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     Params(list): Params<ListParams>,
 ) -> Result<Response, ApiError> {
     let query = RevisionQuery {
@@ -57,7 +56,7 @@ pub(super) async fn list_revisions(
         limit: params::limit(list.limit)?,
         changes_max: Some(CHANGES_LISTED_MAX),
     };
-    let room = room_for_page(&app, &caller).await?;
+    let room = room_for_page(&app, &principal).await?;
     let page = app.engine.store().revisions(query).await?;
     let bytes = page.items.iter().map(listed_bytes).sum();
     let list = move || RevisionList {
@@ -81,7 +80,7 @@ fn listed_bytes(listed: &ListedRevision) -> u64 {
     responses((status = 200, body = RevisionDetail), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_revision(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(number): InPath<u64>,
     Params(page): Params<PageParams>,
 ) -> Result<Response, ApiError> {
@@ -93,7 +92,7 @@ pub(super) async fn get_revision(
         ..DocumentQuery::default()
     };
     let listed = listed(&app, RevisionNumber::new(number)).await?;
-    let room = room_for_page(&app, &caller).await?;
+    let room = room_for_page(&app, &principal).await?;
     let found = app.engine.store().documents(query).await?;
     let bytes = found.items.iter().map(StoredDocument::bytes).sum();
     let detail = move || RevisionDetail {
@@ -149,7 +148,7 @@ pub(super) struct DiffParams {
     responses((status = 200, body = RevisionDiff), (status = "default", body = ProblemBody)))]
 pub(super) async fn diff_revisions(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(number): InPath<u64>,
     Params(params): Params<DiffParams>,
 ) -> Result<Response, ApiError> {
@@ -157,9 +156,9 @@ pub(super) async fn diff_revisions(
     let after = cursor(params.cursor.as_deref())?;
     let against = params.against.unwrap_or(number.saturating_sub(1));
     let range = (RevisionNumber::new(against), RevisionNumber::new(number));
-    let room = room_for_document(&app, &caller).await?;
+    let room = room_for_document(&app, &principal).await?;
     let Compared { documents, next } =
-        compare::page((&app, &caller), range, after, limit, params.text).await?;
+        compare::page((&app, &principal), range, after, limit, params.text).await?;
     let diff = move || RevisionDiff {
         against,
         revision: number,
@@ -187,11 +186,11 @@ pub(super) struct RestoreRequest {
 /// Appends a revision that brings the state at a revision back, or a part of it.
 #[utoipa::path(post, path = "/api/v1/revisions/{number}/restore", tag = "log",
     params(("number" = u64, Path, description = "The revision to go back to"), WriteParams),
-    request_body = RestoreRequest, security(("token" = [])),
+    request_body = RestoreRequest,
     responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn restore(
-    author: Author,
+    principal: Principal,
     State(app): State<App>,
     InPath(number): InPath<u64>,
     Params(params): Params<WriteParams>,
@@ -232,7 +231,7 @@ pub(super) async fn restore(
         // The conditions are for one that is scheduled: it is made on whatever the state is then.
         let unchanged = Precondition::UnchangedSince(head);
         let changes: Vec<Change> = back.changes().into_iter().map(|change| change.when(unchanged)).collect();
-        let edit = Edit { trigger: Trigger::Manual, ..params.edit(author.clone(), changes) };
+        let edit = Edit { trigger: Trigger::Manual, ..params.edit(&principal, changes) };
         if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
             drop(turn);
             return Ok(answer(&app, &params, submitted).await);

@@ -8,8 +8,8 @@ use midflight_engine::{Scheduled, schedule_id};
 
 use super::documents;
 use crate::app::App;
-use crate::auth::Author;
 use crate::params::{InPath, PageParams, Params};
+use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{ScheduleAnswer, ScheduleList, WriteAnswer};
 use crate::write::WriteParams;
@@ -55,17 +55,16 @@ pub(super) async fn get_schedule(
 #[utoipa::path(delete, path = "/api/v1/schedules/{id}", tag = "log",
     params(("id" = String, Path, description = "The schedule"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
-    security(("token" = [])),
     responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn cancel_schedule(
-    author: Author,
+    principal: Principal,
     State(app): State<App>,
     InPath(name): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    documents::delete(&app, author, schedule_id(&name)?, &params, &headers).await
+    documents::delete(&app, &principal, schedule_id(&name)?, &params, &headers).await
 }
 
 /// A schedule with who made it; none when it was done or cancelled in this moment.

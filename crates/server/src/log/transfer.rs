@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header;
@@ -19,12 +18,12 @@ use utoipa::IntoParams;
 
 use super::lenient::{APPLIED, all_that_is_wrong, is_lenient, submit_what_holds};
 use crate::app::App;
-use crate::auth::{Author, Caller};
 use crate::body::{BodyBytes, fits_parsed, media_type, receive};
 use crate::byte_budget::HeldBytes;
 use crate::diff_maker::pretty_bytes;
 use crate::params::{self, Params};
 use crate::parsed_size;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{ProblemItem, WriteAnswer};
 use crate::write::{WriteParams, answer_without, submit};
@@ -56,18 +55,18 @@ pub(super) struct ExportParams {
         (status = "default", body = ProblemBody)))]
 pub(super) async fn export(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     Params(params): Params<ExportParams>,
 ) -> Result<Response, ApiError> {
     let kind = params::kind(params.kind.as_deref())?;
     let at = app.engine.store().head().await?.number;
     let headers =
         [(header::CONTENT_TYPE, "application/yaml".to_owned()), (REVISION.parse()?, at.to_string())];
-    let _room = app.answers.take(&caller, EXPORT_BYTES).await?;
+    let _room = app.answers.take(&principal, EXPORT_BYTES).await?;
     let is_over = at == RevisionNumber::ZERO;
     let documents = VecDeque::new();
     let exporter =
-        Exporter { app, caller, kind, at, after: None, documents, has_written: false, is_over, _room };
+        Exporter { app, principal, kind, at, after: None, documents, has_written: false, is_over, _room };
     let chunks = unfold(exporter, |mut exporter| async move {
         let chunk = exporter.next().await?;
         Some((chunk, exporter))
@@ -83,7 +82,7 @@ impl From<header::InvalidHeaderName> for ApiError {
 
 struct Exporter {
     app: App,
-    caller: Caller,
+    principal: Principal,
     kind: Option<KindName>,
     at: RevisionNumber,
     after: Option<DocumentId>,
@@ -123,7 +122,7 @@ impl Exporter {
             match written? {
                 Written::Part(text) => break text,
                 Written::TooLong(bytes) => {
-                    let taken = self.app.answers.take(&self.caller, bytes).await;
+                    let taken = self.app.answers.take(&self.principal, bytes).await;
                     room = taken.map_err(|error| error.body().detail.clone())?;
                     long_bytes_max = bytes;
                 }
@@ -198,11 +197,10 @@ fn yaml(documents: &mut VecDeque<StoredDocument>, long_bytes_max: usize) -> Resu
         ("Prefer" = Option<String>, Header, description = "`handling=lenient`: leave out what does not hold")),
     request_body(content = String, content_type = "application/yaml",
         description = "Documents `{kind, name, body}`, separated by `---`; or the same as JSON"),
-    security(("token" = [])),
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn import(
-    author: Author,
+    principal: Principal,
     State(app): State<App>,
     Params(params): Params<WriteParams>,
     request: Request,
@@ -225,7 +223,7 @@ pub(super) async fn import(
     let parsed = tokio::task::spawn_blocking(move || read(&bytes, file)).await;
     let (text, changes) = parsed.map_err(|error| ApiError::internal(&error))??;
     let params = params.or_reason("import".to_owned());
-    let edit = params.edit(author, changes);
+    let edit = params.edit(&principal, changes);
     let submitted = match lenient {
         true => submit_what_holds(&app, &params, edit).await,
         false => match submit(&app, &params, edit.clone()).await {

@@ -1,28 +1,37 @@
 //! The server side of the patterns.
 
 use async_trait::async_trait;
+use midflight_components::Llm;
 use midflight_core::KindName;
 use midflight_engine::Kind;
 use midflight_learning::Classifier;
 use midflight_live::Live;
 use midflight_patterns::{Patterns, PatternsSnapshot};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::app::PatternsApp;
+use super::app::{PatternsApp, PatternsParts};
+use super::metrics::PatternsMetrics;
 use super::{classify, documents, feedback, list, performance, reload};
 use crate::app::App;
 use crate::kind::KindApi;
+use crate::metrics::registry::MetricsRegistry;
+use crate::principal::Permission::{Edit, Execute, Operate, Read};
+use crate::routes::Routes;
 
 /// The server side of the patterns.
 pub(crate) struct PatternsApi {
-    patterns: Live<PatternsSnapshot>,
-    classifier: Classifier,
+    parts: PatternsParts,
 }
 
 impl PatternsApi {
-    pub(crate) fn new(patterns: Live<PatternsSnapshot>, classifier: Classifier) -> Self {
-        Self { patterns, classifier }
+    pub(crate) fn new(
+        patterns: Live<PatternsSnapshot>,
+        classifier: Classifier,
+        llm: Llm,
+        registry: &MetricsRegistry,
+    ) -> Self {
+        let metrics = PatternsMetrics::new(registry);
+        Self { parts: PatternsParts { patterns, classifier, llm, metrics } }
     }
 }
 
@@ -32,28 +41,34 @@ impl KindApi for PatternsApi {
         Patterns.name()
     }
 
-    fn routes(&self, app: &App) -> OpenApiRouter<App> {
-        routes().with_state(PatternsApp::new(app.clone(), self.patterns.clone()))
+    fn routes(&self, app: &App) -> Routes<App> {
+        routes().with_state(PatternsApp::new(app.clone(), self.parts.clone()))
+    }
+
+    fn metrics(&self) {
+        self.parts.metrics.refresh(&self.parts.classifier, &self.parts.llm);
     }
 
     /// Writes what was learned and counted into the log and beside it, as long as they take it.
     async fn stop(&self) {
-        self.classifier.stop().await;
+        self.parts.classifier.stop().await;
     }
 }
 
 /// The routes of the patterns.
-fn routes() -> OpenApiRouter<PatternsApp> {
-    OpenApiRouter::new()
-        .routes(routes!(classify::classify))
-        .routes(routes!(classify::normalize))
-        .routes(routes!(feedback::feedback))
-        .routes(routes!(reload::reload))
-        .routes(routes!(reload::reload_as_before))
-        .routes(routes!(reload::metrics))
-        .routes(routes!(performance::performance))
-        .routes(routes!(list::list_patterns, documents::create_pattern))
-        .routes(routes!(documents::get_pattern, documents::put_pattern, documents::delete_pattern))
-        .routes(routes!(documents::approve))
-        .routes(routes!(documents::disable))
+fn routes() -> Routes<PatternsApp> {
+    Routes::new()
+        .at(Execute, routes!(classify::classify))
+        .at(Execute, routes!(classify::normalize))
+        .at(Edit, routes!(feedback::feedback))
+        .at(Operate, routes!(reload::reload))
+        .at(Operate, routes!(reload::reload_as_before))
+        .at(Read, routes!(reload::metrics))
+        .at(Read, routes!(performance::performance))
+        .at(Read, routes!(list::list_patterns))
+        .at(Edit, routes!(documents::create_pattern))
+        .at(Read, routes!(documents::get_pattern))
+        .at(Edit, routes!(documents::put_pattern, documents::delete_pattern))
+        .at(Edit, routes!(documents::approve))
+        .at(Edit, routes!(documents::disable))
 }

@@ -2,53 +2,50 @@
 
 use std::time::Instant;
 
+use axum::Json;
 use axum::extract::State;
-use axum::{Extension, Json};
 use midflight_engine::Work;
 use midflight_learning::{AskedBy, Looked};
 use midflight_patterns::ClassifyError;
 
 use super::app::PatternsApp;
 use super::wire::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
-use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::compute::{TimeLimit, brief};
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 
 /// Classifies a query: by the patterns that are live, and what nothing matches by the LLM, if there is one.
 #[utoipa::path(post, path = "/api/v1/patterns/classify", tag = "patterns", request_body = ClassifyBody,
     responses((status = 200, body = ClassificationAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn classify(
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     State(app): State<PatternsApp>,
     JsonBody(body): JsonBody<ClassifyBody>,
 ) -> Result<Json<ClassificationAnswer>, ApiError> {
     let began = Instant::now();
-    let asked_by = match &caller {
-        Caller::Anonymous => AskedBy::Anonymous,
-        Caller::Known { .. } => AskedBy::Known,
-    };
+    let asked_by = if principal.is_anonymous() { AskedBy::Anonymous } else { AskedBy::Known };
     let (query, profile) = (body.query, body.profile);
-    let (query, looked) = match app.classifier.look(&query, profile.as_deref(), &brief()) {
-        Err(ClassifyError::TooExpensive { .. }) => look_long(&app, &caller, query, profile).await?,
+    let (query, looked) = match app.parts.classifier.look(&query, profile.as_deref(), &brief()) {
+        Err(ClassifyError::TooExpensive { .. }) => look_long(&app, &principal, query, profile).await?,
         looked => (query, looked.map_err(|error| refused(&error))?),
     };
-    let answer = app.classifier.answer(&query, looked, asked_by).await;
-    app.metrics.classified(answer.source, answer.llm_used, began.elapsed());
+    let answer = app.parts.classifier.answer(&query, looked, asked_by).await;
+    app.parts.metrics.classified(answer.source, answer.llm_used, began.elapsed());
     Ok(Json(ClassificationAnswer::new(answer, began.elapsed())))
 }
 
 /// Looks at the patterns for longer than an async thread may.
 async fn look_long(
     app: &PatternsApp,
-    caller: &Caller,
+    principal: &Principal,
     query: String,
     profile: Option<String>,
 ) -> Result<(String, Looked), ApiError> {
     let limit = TimeLimit { ms_max: app.limits.classify_ms_max, name: "classify_ms_max" };
-    let classifier = app.classifier.clone();
+    let classifier = app.parts.classifier.clone();
     let look = move |work: &Work| (classifier.look(&query, profile.as_deref(), work), query);
-    let (looked, query) = app.compute.run(caller.into(), limit, look).await?;
+    let (looked, query) = app.compute.run(principal.into(), limit, look).await?;
     match looked {
         Err(ClassifyError::TooExpensive { .. }) => Err(limit.exceeded()),
         looked => Ok((query, looked.map_err(|error| refused(&error))?)),
@@ -62,7 +59,7 @@ pub(super) async fn normalize(
     State(app): State<PatternsApp>,
     JsonBody(body): JsonBody<NormalizeBody>,
 ) -> Result<Json<NormalizedAnswer>, ApiError> {
-    let patterns = app.patterns.load();
+    let patterns = app.parts.patterns.load();
     let normalized = patterns.normalize(&body.query, body.profile.as_deref());
     let normalized = normalized.map_err(|error| refused(&error))?;
     Ok(Json(NormalizedAnswer {

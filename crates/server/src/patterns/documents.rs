@@ -1,6 +1,5 @@
 //! Single patterns: made, read, changed, approved, disabled.
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -8,11 +7,11 @@ use midflight_core::{Change, Digest, DocumentId, Pointer, Precondition};
 use serde_json::{Value, json};
 
 use super::app::PatternsApp;
-use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::log::documents::{delete, put, read};
 use crate::merge::{Absent, merge};
 use crate::params::{InPath, Params, document};
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{DocumentAnswer, WriteAnswer};
 use crate::write::{WriteParams, answer, submit};
@@ -22,11 +21,10 @@ const KIND: &str = "patterns";
 
 /// Makes a pattern. Its id is the member `id`, or one made of what it says; a pattern that is there is not changed (412).
 #[utoipa::path(post, path = "/api/v1/patterns", tag = "patterns", params(WriteParams), request_body = Value,
-    security(("token" = [])),
     responses((status = 201, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
 pub(super) async fn create_pattern(
-    author: Author,
+    principal: Principal,
     State(app): State<PatternsApp>,
     Params(params): Params<WriteParams>,
     JsonBody(mut body): JsonBody<Value>,
@@ -41,7 +39,7 @@ pub(super) async fn create_pattern(
         }
     };
     let change = Change::put(id, body).when(Precondition::Absent);
-    let submitted = submit(&app, &params, params.edit(author, vec![change])).await?;
+    let submitted = submit(&app, &params, params.edit(&principal, vec![change])).await?;
     Ok(answer(&app, &params, submitted).await)
 }
 
@@ -63,11 +61,11 @@ fn made_id(body: &Value) -> Result<DocumentId, ApiError> {
         (status = "default", body = ProblemBody)))]
 pub(super) async fn get_pattern(
     State(app): State<PatternsApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(id): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read((&app, &caller), &id_of(&id)?, &headers).await
+    read((&app, &principal), &id_of(&id)?, &headers).await
 }
 
 /// Puts a pattern: the next query after the answer is classified with it.
@@ -75,76 +73,75 @@ pub(super) async fn get_pattern(
     params(("id" = String, Path, description = "The pattern"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value, security(("token" = [])),
+    request_body = Value,
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = 409, body = ProblemBody),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn put_pattern(
-    author: Author,
+    principal: Principal,
     State(app): State<PatternsApp>,
     InPath(id): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
-    put(&app, author, id_of(&id)?, &params, &headers, body).await
+    put(&app, &principal, id_of(&id)?, &params, &headers, body).await
 }
 
 /// Deletes a pattern.
 #[utoipa::path(delete, path = "/api/v1/patterns/{id}", tag = "patterns",
     params(("id" = String, Path, description = "The pattern"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
-    security(("token" = [])),
     responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn delete_pattern(
-    author: Author,
+    principal: Principal,
     State(app): State<PatternsApp>,
     InPath(id): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    delete(&app, author, id_of(&id)?, &params, &headers).await
+    delete(&app, &principal, id_of(&id)?, &params, &headers).await
 }
 
 /// Lets a pattern answer.
 #[utoipa::path(post, path = "/api/v1/patterns/{id}/approve", tag = "patterns",
-    params(("id" = String, Path, description = "The pattern"), WriteParams), security(("token" = [])),
+    params(("id" = String, Path, description = "The pattern"), WriteParams),
     responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
 pub(super) async fn approve(
-    author: Author,
+    principal: Principal,
     State(app): State<PatternsApp>,
     InPath(id): InPath<String>,
     Params(params): Params<WriteParams>,
 ) -> Result<Response, ApiError> {
-    set_status(&app, author, &id, params, "approved").await
+    set_status(&app, &principal, &id, params, "approved").await
 }
 
 /// Takes a pattern out of use: the next query after the answer is not classified with it, on any replica.
 #[utoipa::path(post, path = "/api/v1/patterns/{id}/disable", tag = "patterns",
-    params(("id" = String, Path, description = "The pattern"), WriteParams), security(("token" = [])),
+    params(("id" = String, Path, description = "The pattern"), WriteParams),
     responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn disable(
-    author: Author,
+    principal: Principal,
     State(app): State<PatternsApp>,
     InPath(id): InPath<String>,
     Params(params): Params<WriteParams>,
 ) -> Result<Response, ApiError> {
-    set_status(&app, author, &id, params, "disabled").await
+    set_status(&app, &principal, &id, params, "disabled").await
 }
 
 async fn set_status(
     app: &PatternsApp,
-    author: Author,
+    principal: &Principal,
     id: &str,
     params: WriteParams,
     status: &str,
 ) -> Result<Response, ApiError> {
     let params = params.or_reason(status.to_owned());
     let patch = json!({ "status": status });
-    merge(app, author, &id_of(id)?, &params, &patch, Precondition::None, Absent::Refused).await
+    merge(app, principal, &id_of(id)?, &params, &patch, Precondition::None, Absent::Refused).await
 }
 
 /// The document of a pattern; its id has no slash, so that it reaches nothing else.

@@ -8,16 +8,15 @@ use midflight_learning::{Feedback, FeedbackError};
 use super::app::PatternsApp;
 use super::classify::refused;
 use super::wire::{FeedbackBody, FeedbackDone, FeedbackWord};
-use crate::auth::Author;
 use crate::body::JsonBody;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 
 /// Counts for the pattern that answers the query whether it is right; a correction becomes a pattern.
 #[utoipa::path(post, path = "/api/v1/patterns/feedback", tag = "patterns", request_body = FeedbackBody,
-    security(("token" = [])),
     responses((status = 200, body = FeedbackDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn feedback(
-    author: Author,
+    principal: Principal,
     State(app): State<PatternsApp>,
     JsonBody(body): JsonBody<FeedbackBody>,
 ) -> Result<Json<FeedbackDone>, ApiError> {
@@ -33,7 +32,7 @@ pub(super) async fn feedback(
         (FeedbackWord::Correction, None) => return wrong("a correction names the corrected_category"),
         (_, Some(_)) => return wrong("corrected_category goes with feedback_type correction"),
     };
-    let done = app.classifier.feedback(&query, profile.as_deref(), feedback, &author.0).await;
+    let done = app.parts.classifier.feedback(&query, profile.as_deref(), feedback, principal.name()).await;
     match done {
         Ok(done) => Ok(Json(FeedbackDone::from(done))),
         Err(FeedbackError::Classify(error)) => Err(refused(&error)),

@@ -64,13 +64,13 @@ pub(super) async fn list_patterns(
         profile: params.profile,
         q: params.q.map(|q| q.to_lowercase()),
     };
-    let patterns = app.patterns.snapshot();
+    let patterns = app.parts.patterns.snapshot();
     let (revision, quarantined) = (patterns.revision().get(), patterns.quarantined().into());
     let cursor = params.cursor;
     // Among a million, those that are wanted may be far apart; other requests must not wait for them.
     let found = tokio::task::spawn_blocking(move || page(&patterns, &filter, cursor.as_deref(), limit)).await;
     let (mut items, ids, next_cursor) = found.map_err(|error| ApiError::internal(&error))?;
-    let usage = app.classifier.usage(&ids).await?;
+    let usage = app.parts.classifier.usage(&ids).await?;
     for item in &mut items {
         item.count(usage.get(&item.id).copied().unwrap_or_default());
     }

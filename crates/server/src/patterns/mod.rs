@@ -6,6 +6,7 @@ mod classify;
 mod documents;
 mod feedback;
 mod list;
+mod metrics;
 mod performance;
 mod reload;
 mod wire;

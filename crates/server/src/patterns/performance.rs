@@ -29,7 +29,7 @@ pub(super) async fn performance(
 ) -> Result<Json<PerformanceAnswer>, ApiError> {
     let limit = params::limit(params.limit)? as usize;
     // So that what was counted here a moment ago is in it.
-    app.classifier.flush().await;
-    let performance = app.classifier.performance(limit).await?;
+    app.parts.classifier.flush().await;
+    let performance = app.parts.classifier.performance(limit).await?;
     Ok(Json(performance.into()))
 }

@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use super::app::PatternsApp;
 use super::wire::{HotReloadMetrics, ReloadPatterns, ReloadedPatterns};
-use crate::auth::Author;
 use crate::body::OptionalJsonBody;
 use crate::log::documents::absent;
 use crate::params::document;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{Ack, ReloadAnswer, ms, stamp};
 
@@ -26,31 +26,31 @@ const HEARD_MAX: Duration = Duration::from_secs(5);
 
 /// Has every replica look at the log, and tells which of them serve it. A pattern that is named must be there.
 #[utoipa::path(post, path = "/api/v1/patterns/reload", tag = "patterns",
-    request_body(content = Option<ReloadPatterns>), security(("token" = [])),
+    request_body(content = Option<ReloadPatterns>),
     responses((status = 200, body = ReloadedPatterns), (status = 422, body = ReloadedPatterns),
         (status = 503, body = ReloadedPatterns), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload(
-    author: Author,
+    principal: Principal,
     State(app): State<PatternsApp>,
     OptionalJsonBody(body): OptionalJsonBody<ReloadPatterns>,
 ) -> Result<Response, ApiError> {
-    run(&app, &author, body.unwrap_or_default()).await
+    run(&app, &principal, body.unwrap_or_default()).await
 }
 
 /// The same under the path of the originals.
 #[utoipa::path(post, path = "/api/milhena/patterns/reload", tag = "patterns",
-    request_body(content = Option<ReloadPatterns>), security(("token" = [])),
+    request_body(content = Option<ReloadPatterns>),
     responses((status = 200, body = ReloadedPatterns), (status = 422, body = ReloadedPatterns),
         (status = 503, body = ReloadedPatterns), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload_as_before(
-    author: Author,
+    principal: Principal,
     State(app): State<PatternsApp>,
     OptionalJsonBody(body): OptionalJsonBody<ReloadPatterns>,
 ) -> Result<Response, ApiError> {
-    run(&app, &author, body.unwrap_or_default()).await
+    run(&app, &principal, body.unwrap_or_default()).await
 }
 
-async fn run(app: &PatternsApp, author: &Author, body: ReloadPatterns) -> Result<Response, ApiError> {
+async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> Result<Response, ApiError> {
     let pattern_id = match &body.pattern_id {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) => Some(id.clone()),
@@ -62,7 +62,7 @@ async fn run(app: &PatternsApp, author: &Author, body: ReloadPatterns) -> Result
         let head = app.engine.store().document_head(&id).await?;
         head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
     }
-    let event = app.engine.reload(Trigger::Manual, &author.0, false).await?;
+    let event = app.engine.reload(Trigger::Manual, principal.name(), false).await?;
     let world = app.engine.world();
     let revision = world.revision();
     let mut replicas = vec![Ack::here(&app.replica_id, &event)];
@@ -98,7 +98,7 @@ async fn run(app: &PatternsApp, author: &Author, body: ReloadPatterns) -> Result
         pattern_id: body.pattern_id,
         replicas,
         outcome: event.outcome.as_str(),
-        patterns: app.patterns.load().pattern_count(),
+        patterns: app.parts.patterns.load().pattern_count(),
         revision: revision.get(),
         quarantined: world.quarantined().into(),
         reload_time_ms: ms(event.took),
@@ -117,7 +117,7 @@ pub(super) async fn metrics(State(app): State<PatternsApp>) -> Json<HotReloadMet
     let status = app.engine.status();
     let last = history.select(1, of_patterns);
     let bus = app.backend.buses.bus.status();
-    let patterns = app.patterns.load();
+    let patterns = app.parts.patterns.load();
     Json(HotReloadMetrics {
         patterns: patterns.pattern_count(),
         categories: patterns.categories().map(|(name, count)| (name.to_owned(), count)).collect(),
@@ -128,7 +128,7 @@ pub(super) async fn metrics(State(app): State<PatternsApp>) -> Json<HotReloadMet
         reconnects: bus.reconnects,
         reloads: history.statistics(of_patterns).into(),
         last_reload: last.first().map(|event| ReloadAnswer::from(&**event)),
-        classifications: app.classifier.counts().into(),
-        llm: app.llm.status().map(|status| (status, app.llm.counts()).into()),
+        classifications: app.parts.classifier.counts().into(),
+        llm: app.parts.llm.status().map(|status| (status, app.parts.llm.counts()).into()),
     })
 }

@@ -1,28 +1,32 @@
 //! What the server's events and health have for the rules.
 
 use midflight_core::{DocumentId, Effect, KindName};
-use midflight_engine::{EngineStatus, Kind, ReloadReport};
+use midflight_engine::{Engine, EngineStatus, Kind, ReloadReport};
 use midflight_live::Live;
 use midflight_rules::{Rules, RulesSnapshot};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::app::RulesApp;
+use super::metrics::RulesMetrics;
 use super::wire::RegistryAnswer;
 use super::{conditions, execute, hot_reload, items, rulesets, scope, validate};
 use crate::app::App;
 use crate::events::event::Event;
 use crate::kind::{KindApi, KindHealth, Members, describe, members_of};
+use crate::metrics::registry::MetricsRegistry;
 use crate::monitoring_status::last_reload_time;
+use crate::principal::Permission::{Edit, Execute, Operate, Read};
+use crate::routes::Routes;
 use crate::sorts::DocumentSorts;
 
 /// The server side of the rules.
 pub(crate) struct RulesApi {
     rules: Live<RulesSnapshot>,
+    metrics: RulesMetrics,
 }
 
 /// Members of `rules_reloaded` and `rules_reload_failed`.
@@ -53,8 +57,8 @@ impl RulesHealth {
 }
 
 impl RulesApi {
-    pub(crate) fn new(rules: Live<RulesSnapshot>) -> Self {
-        Self { rules }
+    pub(crate) fn new(engine: &Engine, rules: Live<RulesSnapshot>, registry: &MetricsRegistry) -> Self {
+        Self { rules, metrics: RulesMetrics::start(Rules.name(), engine, registry) }
     }
 }
 
@@ -63,8 +67,8 @@ impl KindApi for RulesApi {
         Rules.name()
     }
 
-    fn routes(&self, app: &App) -> OpenApiRouter<App> {
-        routes().with_state(RulesApp::new(app.clone(), self.rules.clone()))
+    fn routes(&self, app: &App) -> Routes<App> {
+        routes().with_state(RulesApp::new(app.clone(), self.rules.clone(), self.metrics.clone()))
     }
 
     fn summary(&self) -> Members {
@@ -104,23 +108,26 @@ impl KindApi for RulesApi {
 }
 
 /// The routes of the rules.
-fn routes() -> OpenApiRouter<RulesApp> {
-    OpenApiRouter::new()
-        .routes(routes!(rulesets::list_rulesets))
-        .routes(routes!(rulesets::get_ruleset, rulesets::put_ruleset, rulesets::delete_ruleset))
-        .routes(routes!(items::list_rules))
-        .routes(routes!(items::get_rule, items::put_rule, items::delete_rule))
-        .routes(routes!(conditions::list_conditions))
-        .routes(routes!(conditions::get_condition, conditions::put_condition, conditions::delete_condition))
-        .routes(routes!(execute::execute))
-        .routes(routes!(execute::execute_ruleset))
-        .routes(routes!(execute::batch))
-        .routes(routes!(hot_reload::status))
-        .routes(routes!(hot_reload::history))
-        .routes(routes!(hot_reload::start_monitoring))
-        .routes(routes!(hot_reload::stop_monitoring))
-        .routes(routes!(scope::reload))
-        .routes(routes!(scope::reload_rule))
-        .routes(routes!(scope::reload_ruleset))
-        .routes(routes!(validate::validate))
+fn routes() -> Routes<RulesApp> {
+    Routes::new()
+        .at(Read, routes!(rulesets::list_rulesets))
+        .at(Read, routes!(rulesets::get_ruleset))
+        .at(Edit, routes!(rulesets::put_ruleset, rulesets::delete_ruleset))
+        .at(Read, routes!(items::list_rules))
+        .at(Read, routes!(items::get_rule))
+        .at(Edit, routes!(items::put_rule, items::delete_rule))
+        .at(Read, routes!(conditions::list_conditions))
+        .at(Read, routes!(conditions::get_condition))
+        .at(Edit, routes!(conditions::put_condition, conditions::delete_condition))
+        .at(Execute, routes!(execute::execute))
+        .at(Execute, routes!(execute::execute_ruleset))
+        .at(Execute, routes!(execute::batch))
+        .at(Read, routes!(hot_reload::status))
+        .at(Read, routes!(hot_reload::history))
+        .at(Operate, routes!(hot_reload::start_monitoring))
+        .at(Operate, routes!(hot_reload::stop_monitoring))
+        .at(Operate, routes!(scope::reload))
+        .at(Operate, routes!(scope::reload_rule))
+        .at(Operate, routes!(scope::reload_ruleset))
+        .at(Operate, routes!(validate::validate))
 }

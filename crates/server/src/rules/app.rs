@@ -6,6 +6,7 @@ use midflight_engine::Kind;
 use midflight_live::Live;
 use midflight_rules::{Rules, RulesSnapshot};
 
+use super::metrics::RulesMetrics;
 use crate::app::App;
 
 /// What the handlers of the rules share: what every handler does, and the rules.
@@ -14,11 +15,12 @@ pub(crate) struct RulesApp {
     app: App,
     pub(super) kind: KindName,
     pub(super) rules: Live<RulesSnapshot>,
+    pub(super) rules_metrics: RulesMetrics,
 }
 
 impl RulesApp {
-    pub(super) fn new(app: App, rules: Live<RulesSnapshot>) -> Self {
-        Self { app, kind: Rules.name(), rules }
+    pub(super) fn new(app: App, rules: Live<RulesSnapshot>, rules_metrics: RulesMetrics) -> Self {
+        Self { app, kind: Rules.name(), rules, rules_metrics }
     }
 }
 

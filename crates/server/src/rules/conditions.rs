@@ -1,18 +1,18 @@
 //! The catalogue of conditions that rules refer to by name.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::{Extension, Json};
 use midflight_core::DocumentId;
 use serde_json::Value;
 
 use super::app::RulesApp;
 use super::wire::{ConditionInfoAnswer, ConditionList};
-use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::log::documents::{delete, put, read};
 use crate::params::{InPath, PageParams, Params, document};
+use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{DocumentAnswer, WriteAnswer};
 use crate::write::WriteParams;
@@ -46,11 +46,11 @@ pub(super) async fn list_conditions(
     responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_condition(
     State(app): State<RulesApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(condition): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read((&app, &caller), &id(&app, &condition)?, &headers).await
+    read((&app, &principal), &id(&app, &condition)?, &headers).await
 }
 
 /// Puts a condition; every rule that names it follows.
@@ -58,35 +58,34 @@ pub(super) async fn get_condition(
     params(("condition_id" = String, Path, description = "The condition"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value, security(("token" = [])),
+    request_body = Value,
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn put_condition(
-    author: Author,
+    principal: Principal,
     State(app): State<RulesApp>,
     InPath(condition): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
-    put(&app, author, id(&app, &condition)?, &params, &headers, body).await
+    put(&app, &principal, id(&app, &condition)?, &params, &headers, body).await
 }
 
 /// Deletes a condition; refused while a rule names it.
 #[utoipa::path(delete, path = "/api/v1/conditions/{condition_id}", tag = "rules",
     params(("condition_id" = String, Path, description = "The condition"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
-    security(("token" = [])),
     responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn delete_condition(
-    author: Author,
+    principal: Principal,
     State(app): State<RulesApp>,
     InPath(condition): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    delete(&app, author, id(&app, &condition)?, &params, &headers).await
+    delete(&app, &principal, id(&app, &condition)?, &params, &headers).await
 }
 
 fn id(app: &RulesApp, condition: &str) -> Result<DocumentId, ApiError> {

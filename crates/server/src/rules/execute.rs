@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use midflight_engine::{Interrupted, Work};
@@ -11,12 +10,12 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::app::RulesApp;
 use super::wire::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
-use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::byte_budget::HeldBytes;
 use crate::compute::{TimeLimit, brief};
 use crate::long_answer::of_written;
 use crate::params::InPath;
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{ProblemItem, ms};
 
@@ -35,11 +34,11 @@ const ROOM_STEP_BYTES: usize = 256 << 10;
     responses((status = 200, body = ExecutionAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn execute(
     State(app): State<RulesApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     JsonBody(body): JsonBody<ExecuteBody>,
 ) -> Result<Response, ApiError> {
     let ruleset = body.ruleset.clone();
-    run(app, caller, ruleset, body).await
+    run(app, principal, ruleset, body).await
 }
 
 /// Executes the ruleset that the path names.
@@ -48,7 +47,7 @@ pub(super) async fn execute(
     responses((status = 200, body = ExecutionAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn execute_ruleset(
     State(app): State<RulesApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(ruleset): InPath<String>,
     JsonBody(body): JsonBody<ExecuteBody>,
 ) -> Result<Response, ApiError> {
@@ -56,13 +55,13 @@ pub(super) async fn execute_ruleset(
         let detail = "the path and the body name two rulesets; leave it out of the body";
         return Err(ApiError::new(Code::InvalidBody, detail));
     }
-    run(app, caller, Some(ruleset), body).await
+    run(app, principal, Some(ruleset), body).await
 }
 
 /// Executes on this thread if that is brief, else in the pool.
 async fn run(
     app: RulesApp,
-    caller: Caller,
+    principal: Principal,
     ruleset: Option<String>,
     body: ExecuteBody,
 ) -> Result<Response, ApiError> {
@@ -76,10 +75,10 @@ async fn run(
     let limit = TimeLimit { ms_max: app.limits.execute_ms_max, name: "execute_ms_max" };
     let bytes_max = app.limits.execution_bytes_max;
     let expected = expected_bytes(&app, ruleset.as_deref(), 1, body.explain || body.dry_run);
-    let mut room = app.answers.take(&caller, expected).await?;
+    let mut room = app.answers.take(&principal, expected).await?;
     let shared = app.clone();
     let execute = move |work: &Work| written(&shared, ruleset.as_deref(), &body, work);
-    let written = app.compute.run_within((&caller).into(), limit, bytes_max, execute).await?;
+    let written = app.compute.run_within((&principal).into(), limit, bytes_max, execute).await?;
     let written = written.map_err(|unanswered| match unanswered {
         Unanswered::Interrupted(why) => interrupted(&app, why, limit),
         Unanswered::Refused(error) => error,
@@ -87,7 +86,7 @@ async fn run(
     if written.len() > bytes_max {
         return Err(too_large(&app));
     }
-    app.answers.grow_at_once(&caller, &mut room, written.len())?;
+    app.answers.grow_at_once(&principal, &mut room, written.len())?;
     Ok(of_written(written, room))
 }
 
@@ -156,7 +155,7 @@ fn written(
         error => Unanswered::Refused(refused(&error)),
     })?;
     let answer = ExecutionAnswer::new(execution, ms(began.elapsed()), rules.world());
-    app.metrics.executed(began.elapsed());
+    app.rules_metrics.executed(began.elapsed());
     let mut written = Vec::with_capacity(ANSWER_BYTES);
     let done = serde_json::to_writer(&mut written, &answer);
     done.map_err(|error| Unanswered::Refused(ApiError::internal(&error)))?;
@@ -168,7 +167,7 @@ fn written(
     responses((status = 200, body = BatchAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn batch(
     State(app): State<RulesApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     JsonBody(body): JsonBody<BatchBody>,
 ) -> Result<Response, ApiError> {
     let (found, max) = (body.data_list.len(), app.limits.batch_items_max);
@@ -179,9 +178,9 @@ pub(super) async fn batch(
     // A large batch takes long; other requests must not wait for it.
     let limit = TimeLimit { ms_max: app.limits.batch_ms_max, name: "batch_ms_max" };
     let expected = expected_bytes(&app, body.ruleset.as_deref(), found, body.explain || body.dry_run);
-    let room = app.answers.take(&caller, expected.max(COPIES * ROOM_STEP_BYTES)).await?;
-    let (share, bytes_max) = ((&caller).into(), app.limits.execution_bytes_max);
-    let mut run = Batch { app: app.clone(), caller, room, results: Vec::with_capacity(found), bytes: 0 };
+    let room = app.answers.take(&principal, expected.max(COPIES * ROOM_STEP_BYTES)).await?;
+    let (share, bytes_max) = ((&principal).into(), app.limits.execution_bytes_max);
+    let mut run = Batch { app: app.clone(), principal, room, results: Vec::with_capacity(found), bytes: 0 };
     let job = move |work: &Work| run.execute(&body, limit, work).map(|written| of_written(written, run.room));
     app.compute.run_within(share, limit, bytes_max, job).await?
 }
@@ -189,7 +188,7 @@ pub(super) async fn batch(
 /// The results of a batch as they are written, and the room that they occupy.
 struct Batch {
     app: RulesApp,
-    caller: Caller,
+    principal: Principal,
     room: HeldBytes,
     results: Vec<Box<RawValue>>,
     /// How many bytes the results have.
@@ -237,7 +236,7 @@ impl Batch {
             }
         }
         summary.execution_time_ms = ms(began.elapsed());
-        self.app.metrics.executed(began.elapsed());
+        self.app.rules_metrics.executed(began.elapsed());
         let revision = rules.revision().get();
         let quarantined = rules.quarantined().into();
         let results = std::mem::take(&mut self.results);
@@ -255,7 +254,7 @@ impl Batch {
             return Err(too_large(&self.app));
         }
         let room = self.bytes.next_multiple_of(ROOM_STEP_BYTES).saturating_mul(COPIES);
-        self.app.answers.grow_at_once(&self.caller, &mut self.room, room)?;
+        self.app.answers.grow_at_once(&self.principal, &mut self.room, room)?;
         self.results.push(written);
         Ok(())
     }

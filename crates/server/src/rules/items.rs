@@ -1,9 +1,9 @@
 //! The rules of a ruleset.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::{Extension, Json};
 use midflight_core::DocumentId;
 use midflight_engine::Work;
 use midflight_live::Live;
@@ -12,11 +12,11 @@ use serde_json::Value;
 
 use super::app::RulesApp;
 use super::wire::{RuleInfoAnswer, RuleList};
-use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::compute::{Share, TimeLimit};
 use crate::log::documents::{delete, put, read};
 use crate::params::{InPath, PageParams, Params, document};
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{DocumentAnswer, WriteAnswer};
 use crate::write::WriteParams;
@@ -28,7 +28,7 @@ use crate::write::WriteParams;
     responses((status = 200, body = RuleList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_rules(
     State(app): State<RulesApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(ruleset): InPath<String>,
     Params(page): Params<PageParams>,
 ) -> Result<Json<RuleList>, ApiError> {
@@ -37,7 +37,7 @@ pub(super) async fn list_rules(
     // All rules of the ruleset are put in order for each page: that takes milliseconds of many thousands.
     let time = TimeLimit { ms_max: app.limits.execute_ms_max, name: "execute_ms_max" };
     let list = move |_: &Work| list(&rules, ruleset, skip, limit);
-    app.compute.run(Share::from(&caller), time, list).await?.map(Json)
+    app.compute.run(Share::from(&principal), time, list).await?.map(Json)
 }
 
 fn list(
@@ -68,11 +68,11 @@ fn list(
     responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_rule(
     State(app): State<RulesApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath((ruleset, rule)): InPath<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read((&app, &caller), &id(&app, &ruleset, &rule)?, &headers).await
+    read((&app, &principal), &id(&app, &ruleset, &rule)?, &headers).await
 }
 
 /// Puts a rule: the next execution after the answer uses it.
@@ -81,18 +81,18 @@ pub(super) async fn get_rule(
         ("rule_id" = String, Path, description = "The rule"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value, security(("token" = [])),
+    request_body = Value,
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn put_rule(
-    author: Author,
+    principal: Principal,
     State(app): State<RulesApp>,
     InPath((ruleset, rule)): InPath<(String, String)>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
-    put(&app, author, id(&app, &ruleset, &rule)?, &params, &headers, body).await
+    put(&app, &principal, id(&app, &ruleset, &rule)?, &params, &headers, body).await
 }
 
 /// Deletes a rule.
@@ -100,17 +100,16 @@ pub(super) async fn put_rule(
     params(("ruleset" = String, Path, description = "The ruleset"),
         ("rule_id" = String, Path, description = "The rule"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
-    security(("token" = [])),
     responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn delete_rule(
-    author: Author,
+    principal: Principal,
     State(app): State<RulesApp>,
     InPath((ruleset, rule)): InPath<(String, String)>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    delete(&app, author, id(&app, &ruleset, &rule)?, &params, &headers).await
+    delete(&app, &principal, id(&app, &ruleset, &rule)?, &params, &headers).await
 }
 
 fn id(app: &RulesApp, ruleset: &str, rule: &str) -> Result<DocumentId, ApiError> {

@@ -6,6 +6,7 @@ mod conditions;
 mod execute;
 mod hot_reload;
 mod items;
+mod metrics;
 mod rulesets;
 mod scope;
 mod validate;

@@ -1,19 +1,19 @@
 //! Rulesets: list, read, put, and delete with all their rules.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::{Extension, Json};
 use midflight_core::{Change, DocumentId, Precondition};
 use serde_json::Value;
 
 use super::app::RulesApp;
 use super::wire::{RulesetInfoAnswer, RulesetList};
-use crate::auth::{Author, Caller};
 use crate::body::JsonBody;
 use crate::log::collect::every;
 use crate::log::documents::{absent, put, read};
 use crate::params::{InPath, PageParams, Params, document, precondition};
+use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{DocumentAnswer, WriteAnswer};
 use crate::write::{ComputedTries, WriteParams, answer};
@@ -45,11 +45,11 @@ pub(super) async fn list_rulesets(
     responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_ruleset(
     State(app): State<RulesApp>,
-    Extension(caller): Extension<Caller>,
+    principal: Principal,
     InPath(ruleset): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read((&app, &caller), &id(&app, &ruleset)?, &headers).await
+    read((&app, &principal), &id(&app, &ruleset)?, &headers).await
 }
 
 /// Puts a ruleset; its rules stay.
@@ -57,29 +57,28 @@ pub(super) async fn get_ruleset(
     params(("ruleset" = String, Path, description = "The ruleset"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value, security(("token" = [])),
+    request_body = Value,
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn put_ruleset(
-    author: Author,
+    principal: Principal,
     State(app): State<RulesApp>,
     InPath(ruleset): InPath<String>,
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
-    put(&app, author, id(&app, &ruleset)?, &params, &headers, body).await
+    put(&app, &principal, id(&app, &ruleset)?, &params, &headers, body).await
 }
 
 /// Deletes a ruleset and all its rules as one revision.
 #[utoipa::path(delete, path = "/api/v1/rulesets/{ruleset}", tag = "rules",
     params(("ruleset" = String, Path, description = "The ruleset"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
-    security(("token" = [])),
     responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn delete_ruleset(
-    author: Author,
+    principal: Principal,
     State(app): State<RulesApp>,
     InPath(ruleset): InPath<String>,
     Params(params): Params<WriteParams>,
@@ -101,7 +100,7 @@ pub(super) async fn delete_ruleset(
             let unchanged = Precondition::UnchangedSince(head);
             changes.extend(rules.into_iter().map(|rule| Change::delete(rule).when(unchanged)));
         }
-        let edit = params.edit(author.clone(), changes);
+        let edit = params.edit(&principal, changes);
         if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
             return Ok(answer(&app, &params, submitted).await);
         }

@@ -13,12 +13,12 @@ use utoipa::IntoParams;
 
 use super::app::RulesApp;
 use super::wire::{FilteredBy, ReloadBody, ReloadDone};
-use crate::auth::Author;
 use crate::body::OptionalJsonBody;
 use crate::events::run::reloaded;
 use crate::later::Later;
 use crate::monitoring_status::{ended_at, reload_count};
 use crate::params::{InPath, Params, document};
+use crate::principal::Principal;
 use crate::problem::{ApiError, Code, ProblemBody};
 use crate::wire::{ReloadAnswer, WriteAnswer, ms, stamp};
 use crate::write::{WriteParams, answer, submit_reload};
@@ -48,11 +48,11 @@ pub(super) struct LaterParams {
 
 /// Looks at the log and serves what it holds.
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/reload", tag = "hot-reload", params(LaterParams),
-    request_body(content = Option<ReloadBody>), security(("token" = [])),
+    request_body(content = Option<ReloadBody>),
     responses((status = 200, body = ReloadDone), (status = 202, body = WriteAnswer),
         (status = 422, body = ReloadDone), (status = 503, body = ReloadDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload(
-    author: Author,
+    principal: Principal,
     State(app): State<RulesApp>,
     Params(params): Params<LaterParams>,
     OptionalJsonBody(body): OptionalJsonBody<ReloadBody>,
@@ -62,7 +62,7 @@ pub(super) async fn reload(
     let rule = named(body.rule_id.as_ref(), "rule_id")?;
     exist(&app, ruleset.as_deref(), rule.as_deref()).await?;
     if body.validate {
-        hold(&app, &author).await?;
+        hold(&app, &principal).await?;
     }
     let later = Later {
         not_before: params.not_before.as_deref(),
@@ -72,40 +72,40 @@ pub(super) async fn reload(
         schedule_id: params.schedule_id.as_deref(),
     };
     if later.is_said() || params.repeat {
-        let submitted = submit_reload(&app, author, params.reason, later, params.repeat).await?;
+        let submitted = submit_reload(&app, &principal, params.reason, later, params.repeat).await?;
         return Ok(answer(&app, &WriteParams::default(), submitted).await);
     }
     let filter = FilteredBy {
         ruleset_id: body.ruleset_id.unwrap_or(Value::Null),
         rule_id: body.rule_id.unwrap_or(Value::Null),
     };
-    run(&app, author, body.force, filter).await
+    run(&app, &principal, body.force, filter).await
 }
 
 /// The same, after seeing that the rule exists: its id, or `ruleset%2Frule` where two rulesets have one of that id.
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/reload/rule/{rule_id}", tag = "hot-reload",
-    params(("rule_id" = String, Path, description = "The rule")), security(("token" = [])),
+    params(("rule_id" = String, Path, description = "The rule")),
     responses((status = 200, body = ReloadDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload_rule(
-    author: Author,
+    principal: Principal,
     State(app): State<RulesApp>,
     InPath(rule): InPath<String>,
 ) -> Result<Response, ApiError> {
     exist(&app, None, Some(&rule)).await?;
-    run(&app, author, false, FilteredBy { ruleset_id: Value::Null, rule_id: rule.into() }).await
+    run(&app, &principal, false, FilteredBy { ruleset_id: Value::Null, rule_id: rule.into() }).await
 }
 
 /// The same, after seeing that the ruleset exists.
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/reload/ruleset/{ruleset_id}", tag = "hot-reload",
-    params(("ruleset_id" = String, Path, description = "The ruleset")), security(("token" = [])),
+    params(("ruleset_id" = String, Path, description = "The ruleset")),
     responses((status = 200, body = ReloadDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload_ruleset(
-    author: Author,
+    principal: Principal,
     State(app): State<RulesApp>,
     InPath(ruleset): InPath<String>,
 ) -> Result<Response, ApiError> {
     exist(&app, Some(&ruleset), None).await?;
-    run(&app, author, false, FilteredBy { ruleset_id: ruleset.into(), rule_id: Value::Null }).await
+    run(&app, &principal, false, FilteredBy { ruleset_id: ruleset.into(), rule_id: Value::Null }).await
 }
 
 /// The seed's ids are numbers in one client and text in another.
@@ -148,8 +148,8 @@ async fn exist(app: &RulesApp, ruleset: Option<&str>, rule: Option<&str>) -> Res
 }
 
 /// 422 when something in the log does not hold.
-async fn hold(app: &RulesApp, author: &Author) -> Result<(), ApiError> {
-    match app.engine.validate(&author.0).await?.problems {
+async fn hold(app: &RulesApp, principal: &Principal) -> Result<(), ApiError> {
+    match app.engine.validate(principal.name()).await?.problems {
         problems if problems.is_empty() => Ok(()),
         problems => Err(Refusal::Invalid(problems).into()),
     }
@@ -157,11 +157,11 @@ async fn hold(app: &RulesApp, author: &Author) -> Result<(), ApiError> {
 
 async fn run(
     app: &RulesApp,
-    author: Author,
+    principal: &Principal,
     anew: bool,
     filtered_by: FilteredBy,
 ) -> Result<Response, ApiError> {
-    let event = app.engine.reload(Trigger::Manual, &author.0, anew).await?;
+    let event = app.engine.reload(Trigger::Manual, principal.name(), anew).await?;
     if event.outcome.is_live() && !event.kinds.contains(&app.kind) {
         // Compatible clients wait for it, also when nothing changed.
         app.events.send(&[reloaded(&app.kinds, &app.kind, &event)]);

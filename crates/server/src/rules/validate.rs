@@ -9,17 +9,17 @@ use midflight_engine::Validated;
 
 use super::app::RulesApp;
 use super::wire::{InvalidRule, ValidationAnswer};
-use crate::auth::Author;
+use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
 
 /// Whether all that the log holds is valid by itself and together, and keeps its checks. What is served stays as it is.
-#[utoipa::path(post, path = "/api/v1/rules/hot-reload/validate", tag = "hot-reload", security(("token" = [])),
+#[utoipa::path(post, path = "/api/v1/rules/hot-reload/validate", tag = "hot-reload",
     responses((status = 200, body = ValidationAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn validate(
-    author: Author,
+    principal: Principal,
     State(app): State<RulesApp>,
 ) -> Result<Json<ValidationAnswer>, ApiError> {
-    let Validated { revision, documents, problems } = app.engine.validate(&author.0).await?;
+    let Validated { revision, documents, problems } = app.engine.validate(principal.name()).await?;
     let total_rules = documents.get(&app.kind).copied().unwrap_or(0);
     let errors: Vec<_> = problems.iter().map(invalid).collect();
     let invalid_rules = errors.iter().map(|error| &error.rule_id).collect::<BTreeSet<_>>().len();

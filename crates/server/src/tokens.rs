@@ -1,9 +1,7 @@
-//! Who calls: from a request's token to a [`Caller`]. Roles, JWT and sessions come here and nowhere else.
+//! From a request's token to its [`Principal`]. JWT and sessions come here and nowhere else.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,65 +9,13 @@ use jiff::Timestamp;
 use midflight_store::{Store, StoreError, Token};
 use subtle::ConstantTimeEq;
 
+use crate::principal::{ADMIN, Principal, Role, TokenId};
 use crate::problem::{ApiError, Code};
 
 /// What every token of ours begins with, so that a leaked one can be searched for.
 const TOKEN_PREFIX: &str = "mf_";
-/// The name of the first token, and so the author of what it changes.
-pub(crate) const ADMIN: &str = "admin";
-
-/// What a caller may do. Only admins exist so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Everything.
-    Admin,
-}
-
-impl Role {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// Whoever sent a request, as far as is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Caller {
-    /// Nobody in particular: there was no token.
-    Anonymous,
-    /// The holder of a token.
-    Known {
-        /// The token's name: the author of what it changes.
-        name: String,
-        /// What it may do.
-        role: Role,
-    },
-}
-
-/// The caller of a request that changes something. A handler that takes this cannot be reached without a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Author(pub(crate) String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Author {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        match parts.extensions.get::<Caller>() {
-            Some(Caller::Known { name, role: Role::Admin }) => Ok(Self(name.clone())),
-            _ => Err(unauthenticated("this changes something")),
-        }
-    }
-}
-
-/// The error for a request without a token where one is needed.
-pub(crate) fn unauthenticated(why: &str) -> ApiError {
-    let detail = format!("{why}: send the header `Authorization: Bearer mf_...`");
-    ApiError::new(Code::Unauthenticated, detail)
-}
-
 /// Tokens by their hash, each with its holder.
-pub(crate) type Known = Vec<(blake3::Hash, Caller)>;
+pub(crate) type Known = Vec<(blake3::Hash, Principal)>;
 
 /// Every token that is known. Other replicas may make new ones, so they are read again from time to time.
 #[derive(Debug)]
@@ -97,30 +43,29 @@ impl Tokens {
     ///
     /// # Errors
     /// 401 for a token that is not known; having none is no error here.
-    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    pub(crate) fn principal(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
         let Some(value) = headers.get(header::AUTHORIZATION) else {
-            return Ok(Caller::Anonymous);
+            return Ok(Principal::anonymous());
         };
         let text = value.to_str().unwrap_or_default();
         let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let hash = blake3::hash(token.map_or("", |(_, token)| token.trim()).as_bytes());
         let mut found = None;
         let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
-        for (known, caller) in &*known {
+        for (known, principal) in &*known {
             // All are compared, each in constant time, so that the time says nothing about any of them.
             if bool::from(known.as_bytes().ct_eq(hash.as_bytes())) {
-                found = Some(caller);
+                found = Some(principal);
             }
         }
         found.cloned().ok_or_else(|| ApiError::new(Code::Unauthenticated, "the token is not known"))
     }
 }
 
-/// The holder of a token of the store, if it is one that this program can know.
-pub(crate) fn known(token: &Token) -> Option<(blake3::Hash, Caller)> {
+/// The holder of a token of the store, if its hash can be read. A role that this program does not know has no permissions.
+pub(crate) fn known(token: &Token) -> Option<(blake3::Hash, Principal)> {
     let hash = blake3::Hash::from_hex(&token.hash).ok()?;
-    (token.role == Role::Admin.as_str())
-        .then(|| (hash, Caller::Known { name: token.name.clone(), role: Role::Admin }))
+    Some((hash, Principal::with_token(&token.name, Role::of_word(&token.role), TokenId::of(&hash))))
 }
 
 /// Makes a token of 256 random bits.
@@ -142,7 +87,7 @@ pub(crate) fn is_token(text: &str) -> bool {
 pub(crate) fn admin(token: &str) -> Token {
     Token {
         name: ADMIN.to_owned(),
-        role: Role::Admin.as_str().to_owned(),
+        role: ADMIN.to_owned(),
         hash: blake3::hash(token.as_bytes()).to_hex().to_string(),
         created_at: Timestamp::now(),
     }
@@ -163,16 +108,16 @@ mod tests {
         store.put_token(&admin(&new)).await.unwrap();
         assert!(!format!("{:?}", store.tokens().await.unwrap()).contains(&new));
         let tokens = Tokens::new(Tokens::read(&store).await.unwrap());
-        let caller = |value: &str| {
+        let principal = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-            tokens.caller(&headers).map_err(|error| error.body().code)
+            tokens.principal(&headers).map_err(|error| error.body().code)
         };
-        let admin = Caller::Known { name: ADMIN.to_owned(), role: Role::Admin };
-        assert_eq!(caller(&format!("bearer {new}")), Ok(admin));
+        let admin = principal(&format!("bearer {new}")).unwrap();
+        assert_eq!((admin.name(), admin.role()), (ADMIN, Role::Admin));
         for wrong in [format!("Bearer {old}"), format!("Basic {new}"), new.clone(), "Bearer ".to_owned()] {
-            assert_eq!(caller(&wrong), Err("unauthenticated"), "{wrong}");
+            assert_eq!(principal(&wrong), Err("unauthenticated"), "{wrong}");
         }
-        assert_eq!(tokens.caller(&HeaderMap::new()).ok(), Some(Caller::Anonymous));
+        assert_eq!(tokens.principal(&HeaderMap::new()).ok(), Some(Principal::anonymous()));
     }
 }

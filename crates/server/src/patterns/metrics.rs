@@ -1,0 +1,93 @@
+//! What is counted of the patterns, and of the LLM that is asked about what they do not know.
+
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Unit};
+use midflight_components::{BreakerState, Llm};
+use midflight_learning::{Classifier, Source};
+use midflight_patterns::NotLearned;
+
+use crate::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, label, set_truth};
+
+/// The metrics of the patterns. Cloning gives another handle on the same.
+#[derive(Clone)]
+pub(super) struct PatternsMetrics {
+    classifications: [Counter; Source::ALL.len()],
+    classification_time: Histogram,
+    learned: Counter,
+    not_learned: Vec<Counter>,
+    llm_available: Gauge,
+    llm_calls: Counter,
+    llm_failures: Counter,
+    llm_rate_limited: Counter,
+}
+
+impl PatternsMetrics {
+    pub(super) fn new(registry: &MetricsRegistry) -> Self {
+        let counter = |name, help| registry.counter(name, help, Vec::new());
+        Self {
+            classifications: Source::ALL.map(|source| {
+                registry.counter(
+                    "midflight_classifications",
+                    "Queries that were classified, by where the answer comes from",
+                    label("source", source.as_str()),
+                )
+            }),
+            classification_time: registry.histogram(
+                "midflight_classification_time_seconds",
+                "Time of each query that no LLM was asked about, in seconds",
+                Unit::Seconds,
+                EXECUTION_SECONDS,
+                Vec::new(),
+            ),
+            learned: counter("midflight_patterns_learned", "Patterns that were learned here"),
+            not_learned: NotLearned::REASONS
+                .into_iter()
+                .map(|reason| {
+                    registry.counter(
+                        "midflight_patterns_not_learned",
+                        "Answers of the LLM that were not learned here, by reason",
+                        label("reason", reason),
+                    )
+                })
+                .collect(),
+            llm_available: registry.gauge(
+                "midflight_llm_available",
+                "1 while an LLM is configured and is not left alone for having failed",
+                Vec::new(),
+            ),
+            llm_calls: counter("midflight_llm_calls", "Calls of the LLM"),
+            llm_failures: counter("midflight_llm_failures", "Calls of the LLM that it did not answer"),
+            llm_rate_limited: counter(
+                "midflight_llm_rate_limited",
+                "Queries that the LLM was not asked about, since it was called often enough",
+            ),
+        }
+    }
+
+    /// Counts a query that was classified; its time too, unless it is mostly that of an LLM.
+    pub(super) fn classified(&self, source: Source, llm_used: bool, took: Duration) {
+        if let Some(place) = Source::ALL.iter().position(|known| *known == source) {
+            self.classifications[place].increment(1);
+        }
+        if !llm_used {
+            self.classification_time.record(took.as_secs_f64());
+        }
+    }
+
+    /// Takes over what the classifier and the client of the LLM count themselves.
+    pub(super) fn refresh(&self, classifier: &Classifier, llm: &Llm) {
+        let (learning, calls) = (classifier.counts(), llm.counts());
+        self.learned.absolute(learning.learned);
+        for (counter, count) in self.not_learned.iter().zip(learning.not_learned) {
+            counter.absolute(count);
+        }
+        set_truth(
+            &self.llm_available,
+            llm.status().is_some_and(|status| status.breaker != BreakerState::Open),
+        );
+        self.llm_calls.absolute(calls.calls);
+        self.llm_failures.absolute(calls.failed);
+        self.llm_rate_limited.absolute(learning.llm_rate_limited);
+    }
+}
