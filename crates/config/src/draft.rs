@@ -245,9 +245,6 @@ impl Draft {
 /// The class of the problem that a reference gives nothing, or stands where none may.
 const REFERENCE: &str = "reference";
 
-/// The class of the problem that a document has a secret written out in it. What such a document says is not to be repeated.
-pub const LITERAL_SECRET: &str = "literal_secret";
-
 /// Finds the secrets that are written out in a document.
 pub(crate) fn literal_secrets(
     document: &Value,
@@ -280,7 +277,7 @@ pub(crate) fn literal_secret(path: Pointer) -> Problem {
         "{key} is a secret, and what is written in a document stays in the log: write ${{env:NAME}} or ${{file:PATH}}, or \
          set it by a variable"
     );
-    Problem::new(LITERAL_SECRET, path, message)
+    Problem::new(Problem::LITERAL_SECRET, path, message)
 }
 
 /// Refuses references that stand in no secret, also where another layer covers them here. Whatever is no secret is shown to

@@ -25,7 +25,6 @@ mod shape;
 mod snapshot;
 mod tree;
 
-pub use draft::LITERAL_SECRET;
 pub use entry::{Entry, KeyChange, KeyDifference, differences};
 pub use keys::Takes;
 pub use kind::{Config, ConfigDocument, SCHEMAS_FOLDER};

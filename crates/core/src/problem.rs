@@ -62,6 +62,10 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The class of the problem that a document has a secret written out in it. What such a document says is not to be
+    /// repeated.
+    pub const LITERAL_SECRET: &'static str = "literal_secret";
+
     /// A problem at `path` of a document that the caller will name.
     #[must_use]
     pub fn new(code: impl Into<Cow<'static, str>>, path: Pointer, message: impl Into<String>) -> Self {

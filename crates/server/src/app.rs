@@ -1,20 +1,17 @@
 //! What every handler shares: the engine, the live rules, and the bounds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use midflight_config::Configs;
+use midflight_bus::Bus;
 use midflight_engine::Engine;
-use midflight_live::Live;
 use midflight_source::DirectoryHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backend::Backend;
 use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
-use crate::config::id::own_id;
-use crate::config::settings::Settings;
 use crate::events::broadcaster::EventBroadcaster;
 use crate::kind::Kinds;
 use crate::merge_turns::MergeTurns;
@@ -32,10 +29,21 @@ pub(crate) struct App(Arc<Shared>);
 /// Takes secrets out of a text.
 pub(crate) type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
+/// What is said at a scrape of the metrics.
+pub(crate) type Scrape = Arc<dyn Fn() -> ScrapeSettings + Send + Sync>;
+
+/// How metrics are shown.
+#[derive(Debug, Clone, Default)]
+pub struct ScrapeSettings {
+    /// Whether they are.
+    pub enabled: bool,
+    /// Labels that every sample gets.
+    pub labels: BTreeMap<String, String>,
+}
+
 /// The parts of an [`App`].
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    pub(crate) configs: Live<Configs>,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: MetricsRegistry,
     pub(crate) replica_metrics: ReplicaMetrics,
@@ -49,7 +57,12 @@ pub(crate) struct Shared {
     pub(crate) compute: ComputePool,
     pub(crate) hot_reload: HotReloadSettings,
     pub(crate) replica_id: String,
-    pub(crate) backend: Backend,
+    /// Carries the hints that the log moved.
+    pub(crate) bus: Arc<dyn Bus>,
+    /// Whether other replicas follow the log too.
+    pub(crate) is_shared: bool,
+    /// What the scrape of the metrics is told at that moment.
+    pub(crate) scrape: Scrape,
     pub(crate) started_at: jiff::Timestamp,
     /// Whether it listens on loopback, where a caller who did not come through a proxy is on this machine and may read.
     pub(crate) is_on_loopback: bool,
@@ -85,14 +98,6 @@ pub(crate) struct Shared {
 impl App {
     pub(crate) fn new(shared: Shared) -> Self {
         Self(Arc::new(shared))
-    }
-}
-
-impl App {
-    /// The server's own config, as it is served.
-    pub(crate) fn settings(&self) -> Arc<Settings> {
-        // It was there at the start, and a revision without it does not go live.
-        self.configs.load().typed(&own_id().name).unwrap_or_default()
     }
 }
 

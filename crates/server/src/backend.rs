@@ -9,9 +9,9 @@ use midflight_bus::{
 };
 use midflight_store::{LastGoodFile, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError};
 
-use crate::config::settings::Settings;
 use crate::data_dir::DataDir;
 use crate::error::ServeError;
+use crate::own::settings::Settings;
 use crate::{BusPlace, ServeOptions, StorePlace};
 
 /// How long to wait before a log that did not answer is asked again.

@@ -16,9 +16,10 @@ use serde_path_to_error::Segment;
 use crate::ServerLimits;
 use crate::app::App;
 use crate::byte_budget::HeldBytes;
+use crate::code::Code;
 use crate::parsed_size;
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code};
+use crate::problem::ApiError;
 
 /// How much of a body past its bound is read all the same, in bytes.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;
@@ -86,7 +87,7 @@ fn is_json(request: &Request) -> Result<(), ApiError> {
         Some(kind) => {
             let kind: String = kind.chars().take(80).collect();
             let detail = format!("the body is {kind}; send JSON with `Content-Type: application/json`");
-            Err(ApiError::new(Code::UnsupportedMediaType, detail))
+            Err(ApiError::new(Code::UNSUPPORTED_MEDIA_TYPE, detail))
         }
     }
 }
@@ -145,7 +146,7 @@ pub(crate) async fn receive(
 ) -> Result<Bytes, ApiError> {
     let too_large = || {
         let detail = format!("the body is larger than {bytes_max} bytes ({bound}); send less at once");
-        ApiError::new(Code::TooLarge, detail)
+        ApiError::new(Code::TOO_LARGE, detail)
     };
     let stated = request.headers().get(header::CONTENT_LENGTH);
     let stated = stated.and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
@@ -158,12 +159,12 @@ pub(crate) async fn receive(
         Ok(Ok(Some(bytes))) => Ok(bytes),
         Ok(Ok(None)) => Err(too_large()),
         Ok(Err(Uncollected::Cut)) => {
-            Err(ApiError::new(Code::MalformedBody, "the body ended before it was complete"))
+            Err(ApiError::new(Code::MALFORMED_BODY, "the body ended before it was complete"))
         }
         Ok(Err(Uncollected::Busy(busy))) => Err(busy),
         Err(_) => {
             let detail = format!("the body did not come within {receive_ms_max} ms (receive_ms_max)");
-            Err(ApiError::new(Code::TooSlow, detail))
+            Err(ApiError::new(Code::TOO_SLOW, detail))
         }
     }
 }
@@ -228,7 +229,7 @@ pub(crate) fn fits_parsed(parsed: usize, bytes_max: usize, bound: &str) -> Resul
     let detail = format!(
         "the values of the body need about {parsed} bytes of memory and may need {bytes_max} ({bound}); send fewer at once"
     );
-    Err(ApiError::new(Code::TooLarge, detail))
+    Err(ApiError::new(Code::TOO_LARGE, detail))
 }
 
 /// Parses JSON of a known shape. What is wrong is looked up in a second pass, so that what is right costs one.
@@ -239,14 +240,14 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> ApiError {
     if !error.is_data() {
         let detail = format!("the body is not JSON: {error}");
-        return ApiError::new(Code::MalformedBody, detail);
+        return ApiError::new(Code::MALFORMED_BODY, detail);
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let path = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
         Ok(_) => Pointer::root(),
         Err(placed) => pointer(placed.path()),
     };
-    ApiError::new(Code::InvalidBody, format!("the body has the wrong shape: {error}"))
+    ApiError::new(Code::INVALID_BODY, format!("the body has the wrong shape: {error}"))
         .at(&path, error.to_string())
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::code::Code;
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code};
+use crate::problem::ApiError;
 
 /// Up to this many bytes an answer is short: it is written where it is asked for, and not counted.
 pub(crate) const SHORT_BYTES_MAX: usize = 64 << 10;
@@ -108,7 +109,7 @@ impl ByteBudget {
             "other requests occupy the {} bytes that there are for them ({}); try again in a moment",
             self.bytes_max, self.name
         );
-        ApiError::new(Code::Busy, detail)
+        ApiError::new(Code::BUSY, detail)
     }
 }
 

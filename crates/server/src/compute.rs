@@ -9,8 +9,9 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::byte_budget::SHORT_BYTES_MAX;
+use crate::code::Code;
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code};
+use crate::problem::ApiError;
 
 /// How long a computation may take on an async thread. Longer ones go to the pool.
 const BRIEF: Duration = Duration::from_millis(2);
@@ -37,7 +38,7 @@ impl TimeLimit {
     pub(crate) fn exceeded(self) -> ApiError {
         let Self { ms_max, name } = self;
         let detail = format!("the request needs more than {ms_max} ms ({name}); ask for less at once");
-        ApiError::new(Code::TooExpensive, detail)
+        ApiError::new(Code::TOO_EXPENSIVE, detail)
     }
 }
 
@@ -179,7 +180,7 @@ impl Slots {
              moment",
             self.queue_max
         );
-        ApiError::new(Code::Busy, detail)
+        ApiError::new(Code::BUSY, detail)
     }
 }
 

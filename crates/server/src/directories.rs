@@ -12,9 +12,10 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::body::JsonBody;
+use crate::code::Code;
 use crate::principal::Permission::Operate;
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 use crate::routes::Routes;
 use crate::wire::{ConfirmLossBody, DirectoryAnswer, DirectoryProblem, HeldLossAnswer, stamp};
 
@@ -56,7 +57,7 @@ async fn confirm_loss(
             midflight_core::clip(&body.dir),
             if dirs.is_empty() { "none".to_owned() } else { dirs.join(", ") }
         );
-        return Err(ApiError::new(Code::NotFound, detail));
+        return Err(ApiError::new(Code::NOT_FOUND, detail));
     };
     Ok(Json(answer(&handle.confirm_loss(principal.name()).await)))
 }

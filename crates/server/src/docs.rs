@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
 use bytes::Bytes;
@@ -10,9 +11,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::code::Code;
 use crate::params::InPath;
 use crate::principal::Permission::Read;
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 use crate::routes::Routes;
 
 /// The page; it needs nothing but `/openapi.json`.
@@ -56,8 +58,11 @@ async fn page() -> impl IntoResponse {
     params(("code" = String, Path, description = "The `code` of a problem document")),
     responses((status = 200, body = String, content_type = "text/markdown"),
         (status = "default", body = ProblemBody)))]
-async fn error_page(InPath(code): InPath<String>) -> Result<impl IntoResponse, ApiError> {
-    let known = Code::ALL.iter().find(|known| known.as_str() == code);
-    let known = known.ok_or_else(|| ApiError::new(Code::NotFound, "there is no such error code"))?;
+async fn error_page(
+    State(app): State<App>,
+    InPath(code): InPath<String>,
+) -> Result<impl IntoResponse, ApiError> {
+    let known = app.kinds.codes().find(|known| known.as_str() == code);
+    let known = known.ok_or_else(|| ApiError::new(Code::NOT_FOUND, "there is no such error code"))?;
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], known.page()))
 }

@@ -222,7 +222,7 @@ async fn hot_reload(State(app): State<App>) -> Result<(StatusCode, Json<Members>
         .last_reload
         .as_ref()
         .is_none_or(|event| event.outcome.is_live() || event.outcome == Outcome::LoadFailed);
-    let bus = &app.backend.buses.bus;
+    let bus = &app.bus;
     let sources = bus.sources();
     let last_looked_ms =
         status.last_checked_at.map(|at| ms(Timestamp::now().duration_since(at).unsigned_abs()));

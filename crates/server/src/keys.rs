@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use midflight_bus::Seal;
 use midflight_store::{Store, StoreError};
 
 use crate::app::App;
@@ -39,21 +40,27 @@ impl Keys {
     }
 
     /// Keeps the keys in step with the store's until the server stops. `is_kept` says whether the store has the token of
-    /// the file already.
-    pub(crate) async fn follow(self, app: App, mut is_kept: bool) {
+    /// the file already, and `period` how often they are read again.
+    pub(crate) async fn follow(
+        self,
+        app: App,
+        seal: Seal,
+        mut is_kept: bool,
+        period: impl Fn() -> Duration + Send + 'static,
+    ) {
         loop {
             tokio::select! {
-                turned = self.turn(&app, is_kept) => match turned {
+                turned = self.turn(&app, &seal, is_kept) => match turned {
                     Ok(()) => is_kept = true,
                     Err(error) => tracing::debug!(%error, "the keys cannot be read for now"),
                 },
                 () = app.stopping.cancelled() => return,
             }
-            if is_kept && !app.backend.is_shared() {
+            if is_kept && !app.is_shared {
                 return;
             }
             // Other replicas may change them.
-            let pause = if is_kept { Duration::from_millis(app.settings().cache.ttl_ms) } else { ASK_AGAIN };
+            let pause = if is_kept { period() } else { ASK_AGAIN };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = app.stopping.cancelled() => return,
@@ -61,15 +68,15 @@ impl Keys {
         }
     }
 
-    async fn turn(&self, app: &App, is_kept: bool) -> Result<(), StoreError> {
-        let backend = &app.backend;
-        if !backend.seal.is_known() {
-            backend.seal.know(backend.store.hint_key().await?);
+    async fn turn(&self, app: &App, seal: &Seal, is_kept: bool) -> Result<(), StoreError> {
+        let store = &**app.engine.store();
+        if !seal.is_known() {
+            seal.know(store.hint_key().await?);
         }
         if !is_kept {
-            self.first.keep_late(&*backend.store).await?;
+            self.first.keep_late(store).await?;
         }
-        app.tokens.know(Tokens::read(&*backend.store).await?);
+        app.tokens.know(Tokens::read(store).await?);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use midflight_core::{Diff, KindName};
+use midflight_core::{Diff, KindName, Problems};
 use midflight_engine::{EngineStatus, ReloadReport};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 use crate::app::App;
+use crate::code::Code;
 use crate::events::event::Event;
 use crate::problem::ApiError;
 use crate::routes::Routes;
@@ -49,6 +50,16 @@ pub(crate) trait KindApi: Send + Sync + 'static {
         Members::new()
     }
 
+    /// The code of its own for an edit that was refused for these problems; else it is `invalid_document`.
+    fn refusal(&self, _: &Problems) -> Option<Code> {
+        None
+    }
+
+    /// The codes of its own, for their pages.
+    fn codes(&self) -> &'static [Code] {
+        &[]
+    }
+
     /// What the kind adds to the health of hot reloading.
     fn health(&self, _: &EngineStatus) -> KindHealth {
         KindHealth::default()
@@ -62,6 +73,15 @@ pub(crate) trait KindApi: Send + Sync + 'static {
 
     /// Stops what the kind runs. The engine and the store still answer, and no request is answered any more.
     async fn stop(&self) {}
+}
+
+/// A kind without anything of its own.
+pub(crate) struct Plain(pub(crate) KindName);
+
+impl KindApi for Plain {
+    fn kind(&self) -> KindName {
+        self.0.clone()
+    }
 }
 
 /// What a kind adds to the health of hot reloading.
@@ -98,6 +118,11 @@ impl Kinds {
     /// The server side of a kind, if it has one.
     pub(crate) fn of(&self, kind: &KindName) -> Option<&dyn KindApi> {
         self.iter().find(|known| known.kind() == *kind)
+    }
+
+    /// Every code that an answer can carry.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = Code> {
+        Code::ALL.iter().chain(self.iter().flat_map(KindApi::codes)).copied()
     }
 
     /// What an edit that was made comes to beside the documents.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use midflight_core::{Change, DocumentId, Precondition};
 use midflight_engine::{Schedule, What, WindowText, schedule_id};
 
-use crate::problem::{ApiError, Code};
+use crate::code::Code;
+use crate::problem::ApiError;
 use crate::wire::{PlannedAnswer, stamp};
 
 /// When something is to be done, as the parameters of an address say it.
@@ -38,12 +39,12 @@ impl Later<'_> {
     pub(crate) fn plan(self, what: What) -> Result<Planned, ApiError> {
         if self.window.is_none() && (self.time_zone.is_some() || self.window_ms.is_some()) {
             let detail = "time_zone and window_ms say more of a window; write window, as 0 3 * * *";
-            return Err(ApiError::new(Code::InvalidParameter, detail));
+            return Err(ApiError::new(Code::INVALID_PARAMETER, detail));
         }
         let (time_zone, length_ms) = (self.time_zone, self.window_ms);
         let window = self.window.map(|cron| WindowText { cron, time_zone, length_ms });
         let schedule = Schedule::new(what, self.not_before, window).map_err(|problems| {
-            ApiError::new(Code::InvalidParameter, format!("it cannot be scheduled: {problems}"))
+            ApiError::new(Code::INVALID_PARAMETER, format!("it cannot be scheduled: {problems}"))
                 .with(&problems)
         })?;
         let made_up;
@@ -57,7 +58,7 @@ impl Later<'_> {
         let planned = Planned { id: schedule_id(name)?, schedule };
         match planned.id.name.is_check() || planned.next_at().is_none() {
             true => {
-                Err(ApiError::new(Code::InvalidParameter, "that time never comes, or the name is a check's"))
+                Err(ApiError::new(Code::INVALID_PARAMETER, "that time never comes, or the name is a check's"))
             }
             false => Ok(planned),
         }

@@ -22,8 +22,8 @@ mod app;
 mod backend;
 mod body;
 mod byte_budget;
+mod code;
 mod compute;
-mod config;
 mod data_dir;
 mod descriptors;
 mod diff_maker;
@@ -48,9 +48,9 @@ mod metrics;
 mod monitoring_status;
 mod options;
 mod origin;
+mod own;
 mod params;
 mod parsed_size;
-mod patterns;
 mod place;
 mod principal;
 mod problem;
@@ -58,8 +58,8 @@ mod recent;
 mod refusal;
 mod router;
 mod routes;
-mod rules;
 mod service;
+mod setup;
 mod sorts;
 mod start;
 mod tokens;
@@ -68,16 +68,21 @@ mod write;
 mod write_idle;
 
 pub use backend::Backend;
-pub use config::{
+pub use code::Code;
+pub use error::ServeError;
+pub use kinds::config::wire as config_wire;
+pub use kinds::patterns::limits::PatternsLimits;
+pub use kinds::rules::limits::RulesLimits;
+pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
+pub use own::{
     BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
     OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction,
     WebhookScope, WebhookSettings,
 };
-pub use error::ServeError;
-pub use options::{HotReloadSettings, ServeOptions, ServerLimits, SettingError};
 pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};
 pub use principal::{Permission, Principal, Role, TokenId};
-pub use problem::{ApiError, Code, ProblemBody};
+pub use problem::{ApiError, ProblemBody};
 pub use service::Service;
+pub use setup::{KindSetup, MakeApi, Started};
 pub use start::{Running, start, start_on};
 pub use wire::ProblemItem;

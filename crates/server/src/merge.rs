@@ -5,9 +5,10 @@ use midflight_core::{Change, Document, DocumentId, Precondition};
 use serde_json::{Map, Value};
 
 use crate::app::App;
+use crate::code::Code;
 use crate::log::documents::absent;
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code};
+use crate::problem::ApiError;
 use crate::write::{WriteParams, answer, submit};
 
 /// How often a patch is made again when other replicas change the document meanwhile. Each time, one of them made its
@@ -46,11 +47,11 @@ pub(crate) async fn merge(
         }
     }
     let detail = format!("{id} was changed {TRIES_MAX} times while the patch was made; send it again");
-    Err(ApiError::new(Code::Contended, detail))
+    Err(ApiError::new(Code::CONTENDED, detail))
 }
 
 fn is_lost_race(error: &ApiError) -> bool {
-    let lost = [Code::PreconditionFailed, Code::Contended];
+    let lost = [Code::PRECONDITION_FAILED, Code::CONTENDED];
     lost.iter().any(|code| error.body().code == code.as_str())
 }
 
@@ -67,7 +68,7 @@ async fn patched(
     let head = newest.as_ref().map(Document::head);
     asked
         .check(id, head.as_ref())
-        .map_err(|failed| ApiError::new(Code::PreconditionFailed, failed.to_string()))?;
+        .map_err(|failed| ApiError::new(Code::PRECONDITION_FAILED, failed.to_string()))?;
     let now = newest.filter(|document| document.body.is_some());
     if now.is_none() && if_absent == Absent::Refused {
         return Err(absent(id));

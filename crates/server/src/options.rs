@@ -9,7 +9,10 @@ use midflight_engine::Refresh;
 use midflight_source::DirectoryOptions;
 use midflight_store::Durability;
 
-use crate::config::own::OwnConfig;
+use crate::kinds::patterns::limits::PatternsLimits;
+use crate::kinds::rules::limits::RulesLimits;
+use crate::own::OwnConfig;
+use crate::setup::KindSetup;
 
 /// The longest name and value of the variables below that an error repeats.
 const SHOWN_CHARS: usize = 40;
@@ -51,17 +54,6 @@ pub struct ServerLimits {
     pub websocket_send_ms_max: u64,
     /// How many watchers of the log (SSE) may be connected. 1,000: each reads from the store at every revision.
     pub watchers_max: usize,
-    /// How many inputs one batch may have. 10,000.
-    pub batch_items_max: usize,
-    /// How long an execution of rules may compute, in ms. 1,000: it takes some microseconds.
-    pub execute_ms_max: u64,
-    /// How long the patterns may take for a query, in ms. 1,000: they take some microseconds.
-    pub classify_ms_max: u64,
-    /// How many bytes the answer of an execution or of a batch may have, in bytes. 16 MiB: a full batch with 1.6 KiB for
-    /// each input.
-    pub execution_bytes_max: usize,
-    /// How long a batch may compute, in ms. 10,000: a full batch on a large ruleset takes a few seconds.
-    pub batch_ms_max: u64,
     /// How many requests with a long computation may wait for a thread. 256: they are answered within seconds.
     pub compute_queue_max: usize,
     /// How many documents one restore may compare. 10,000.
@@ -97,11 +89,6 @@ impl Default for ServerLimits {
             websocket_queue_max: 256,
             websocket_send_ms_max: 30_000,
             watchers_max: 1_000,
-            batch_items_max: 10_000,
-            execute_ms_max: midflight_rules::limits::EXECUTE_MS_MAX,
-            classify_ms_max: midflight_patterns::limits::CLASSIFY_MS_MAX,
-            execution_bytes_max: 16 << 20,
-            batch_ms_max: 10_000,
             compute_queue_max: 256,
             diff_documents_max: 10_000,
             restore_bytes_max: 256 << 20,
@@ -236,6 +223,12 @@ pub struct ServeOptions {
     pub labels: BTreeMap<String, String>,
     /// The bounds of the HTTP edge.
     pub limits: ServerLimits,
+    /// What it refuses to go past when it executes rules.
+    pub rules: RulesLimits,
+    /// What it refuses to go past when it classifies queries.
+    pub patterns: PatternsLimits,
+    /// Kinds that the program adds to those that every server has.
+    pub kinds: Vec<KindSetup>,
     /// The bounds of the engine.
     pub engine_limits: midflight_engine::Limits,
     /// The settings of the seed.
@@ -260,6 +253,9 @@ impl ServeOptions {
             replica_id: None,
             labels: BTreeMap::new(),
             limits: ServerLimits::default(),
+            rules: RulesLimits::default(),
+            patterns: PatternsLimits::default(),
+            kinds: Vec::new(),
             engine_limits: midflight_engine::Limits::default(),
             hot_reload: HotReloadSettings::default(),
         }

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Uri, Version, header};
 
-use crate::problem::{ApiError, Code};
+use crate::code::Code;
+use crate::problem::ApiError;
 
 /// Refuses a Host that is neither this machine nor an address, while reads are open to whoever reaches the server.
 ///
@@ -21,7 +22,7 @@ pub(crate) fn check_host(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError>
         return Ok(());
     }
     let detail = "a server on loopback answers to localhost and to addresses only; call it by one of them";
-    Err(ApiError::new(Code::ForeignHost, detail))
+    Err(ApiError::new(Code::FOREIGN_HOST, detail))
 }
 
 /// What proxies add to a request, in lower case. Those that begin with a word of [`FORWARDED`] count too.
@@ -54,7 +55,7 @@ pub(crate) fn check_origin(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiErro
         (Some(origin), Some(host)) if origin.eq_ignore_ascii_case(host) => Ok(()),
         _ => {
             let detail = "web pages may only call the server that they came from";
-            Err(ApiError::new(Code::ForeignOrigin, detail))
+            Err(ApiError::new(Code::FOREIGN_ORIGIN, detail))
         }
     }
 }

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use crate::problem::{ApiError, Code};
+use crate::code::Code;
+use crate::problem::ApiError;
 
 /// How many items a page has unless asked.
 const LIMIT_DEFAULT: u32 = 50;
@@ -27,7 +28,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
         query.map(|Query(query)| Self(query)).map_err(|rejection| {
             let text = rejection.body_text();
             let said = text.split_once(": ").map_or(text.as_str(), |(_, said)| said);
-            ApiError::new(Code::InvalidParameter, said)
+            ApiError::new(Code::INVALID_PARAMETER, said)
         })
     }
 }
@@ -42,7 +43,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let path = Path::<T>::from_request_parts(parts, state).await;
         let wrong = |error: axum::extract::rejection::PathRejection| {
-            ApiError::new(Code::InvalidName, error.body_text())
+            ApiError::new(Code::INVALID_NAME, error.body_text())
         };
         path.map(|Path(path)| Self(path)).map_err(wrong)
     }
@@ -65,14 +66,14 @@ pub(crate) fn limit(asked: Option<u32>) -> Result<u32, ApiError> {
         limit @ 1..=LIMIT_MAX => Ok(limit),
         limit => {
             let detail = format!("limit is {limit}; it goes from 1 to {LIMIT_MAX}");
-            Err(ApiError::new(Code::InvalidParameter, detail))
+            Err(ApiError::new(Code::INVALID_PARAMETER, detail))
         }
     }
 }
 
 /// A cursor that is a number.
 pub(crate) fn number_cursor(cursor: Option<&str>) -> Result<Option<u64>, ApiError> {
-    let wrong = |_| ApiError::new(Code::InvalidParameter, "cursor is not one that this list gave");
+    let wrong = |_| ApiError::new(Code::INVALID_PARAMETER, "cursor is not one that this list gave");
     cursor.map(str::parse).transpose().map_err(wrong)
 }
 
@@ -100,7 +101,7 @@ impl PageParams {
 
 /// A kind to filter by.
 pub(crate) fn kind(kind: Option<&str>) -> Result<Option<KindName>, ApiError> {
-    let wrong = |error: midflight_core::NameError| ApiError::new(Code::InvalidParameter, error.to_string());
+    let wrong = |error: midflight_core::NameError| ApiError::new(Code::INVALID_PARAMETER, error.to_string());
     kind.map(KindName::new).transpose().map_err(wrong)
 }
 
@@ -109,7 +110,7 @@ pub(crate) fn word<T: std::str::FromStr>(word: Option<&str>, name: &str) -> Resu
 where
     T::Err: std::fmt::Display,
 {
-    let wrong = |error: T::Err| ApiError::new(Code::InvalidParameter, format!("{name}: {error}"));
+    let wrong = |error: T::Err| ApiError::new(Code::INVALID_PARAMETER, format!("{name}: {error}"));
     word.map(str::parse).transpose().map_err(wrong)
 }
 
@@ -118,7 +119,7 @@ where
 /// # Errors
 /// 400 when they are malformed, or both are there.
 pub(crate) fn precondition(headers: &HeaderMap) -> Result<Precondition, ApiError> {
-    let wrong = |detail: &str| Err(ApiError::new(Code::InvalidHeader, detail));
+    let wrong = |detail: &str| Err(ApiError::new(Code::INVALID_HEADER, detail));
     let text =
         |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or("?").trim());
     match (text(header::IF_MATCH), text(header::IF_NONE_MATCH)) {

@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use crate::problem::{ApiError, Code};
+use crate::code::Code;
+use crate::problem::ApiError;
 
 /// What a route needs its caller to be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,14 +187,14 @@ impl Access {
             self.principal.name(),
             permission.as_str()
         );
-        Err(ApiError::new(Code::Forbidden, detail))
+        Err(ApiError::new(Code::FORBIDDEN, detail))
     }
 }
 
 /// The error for a request without a token where one is needed.
 fn unauthenticated(why: &str) -> ApiError {
     let detail = format!("{why}: send the header `Authorization: Bearer mf_...`");
-    ApiError::new(Code::Unauthenticated, detail)
+    ApiError::new(Code::UNAUTHENTICATED, detail)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Access {

@@ -1,20 +1,36 @@
 //! What the engine and the store refuse, as the caller sees it.
 
-use midflight_config::LITERAL_SECRET;
-use midflight_core::{NameError, Problems};
+use midflight_core::{NameError, Problem, Problems};
 use midflight_engine::{Refusal, Refused};
-use midflight_patterns::DUPLICATE_PATTERN;
 use midflight_store::StoreError;
 
+use crate::code::Code;
 use crate::diff_maker::of_refused;
-use crate::problem::{ApiError, Code};
+use crate::kind::Kinds;
+use crate::problem::ApiError;
+
+/// The answer to an edit that was refused: with the code that a kind has for these problems, if one has.
+pub(crate) fn refused(kinds: &Kinds, refused: Refused) -> ApiError {
+    let own = match &refused.refusal {
+        Refusal::Invalid(problems) => {
+            let first = problems.iter().next().map_or_else(String::new, ToString::to_string);
+            kinds.iter().find_map(|kind| kind.refusal(problems)).map(|code| (code, first))
+        }
+        _ => None,
+    };
+    let error = ApiError::from(refused);
+    match own {
+        Some((code, first)) => error.with_code(code, first),
+        None => error,
+    }
+}
 
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let has_secret = refused
             .refusal
             .problems()
-            .is_some_and(|problems| problems.iter().any(|problem| problem.code == LITERAL_SECRET));
+            .is_some_and(|problems| problems.iter().any(|problem| problem.code == Problem::LITERAL_SECRET));
         let mut error = Self::from(refused.refusal);
         let body = error.body_mut();
         body.diff = refused.diff.as_ref().filter(|_| !has_secret).map(of_refused);
@@ -28,32 +44,26 @@ impl From<Refusal> for ApiError {
         let said = refusal.to_string();
         let listed = |code, detail: &str, problems: &Problems| Self::new(code, detail).with(problems);
         match &refusal {
-            Refusal::Invalid(problems)
-                if problems.iter().all(|problem| problem.code == DUPLICATE_PATTERN) =>
-            {
-                let first = problems.iter().next().map_or_else(String::new, ToString::to_string);
-                listed(Code::DuplicatePattern, &first, problems)
-            }
             Refusal::Invalid(problems) => {
                 let detail = format!("{} found; nothing was changed", counted(problems.count()));
-                listed(Code::InvalidDocument, &detail, problems)
+                listed(Code::INVALID_DOCUMENT, &detail, problems)
             }
-            Refusal::Rejected(problems) => listed(Code::Rejected, "nothing was changed", problems),
+            Refusal::Rejected(problems) => listed(Code::REJECTED, "nothing was changed", problems),
             Refusal::RolledBack(problems) => {
-                listed(Code::RolledBack, "what was served is served again", problems)
+                listed(Code::ROLLED_BACK, "what was served is served again", problems)
             }
-            Refusal::Precondition(_) => Self::new(Code::PreconditionFailed, said),
-            Refusal::Owned { .. } => Self::new(Code::Owned, format!("{said} (?take_over=true)")),
-            Refusal::TooManyDocuments(_) => Self::new(Code::TooManyDocuments, said),
-            Refusal::Busy { .. } | Refusal::CallerBusy { .. } => Self::new(Code::Busy, said),
-            Refusal::Contended { .. } | Refusal::Stale { .. } => Self::new(Code::Contended, said),
-            Refusal::Stopping => Self::new(Code::Stopping, said),
+            Refusal::Precondition(_) => Self::new(Code::PRECONDITION_FAILED, said),
+            Refusal::Owned { .. } => Self::new(Code::OWNED, format!("{said} (?take_over=true)")),
+            Refusal::TooManyDocuments(_) => Self::new(Code::TOO_MANY_DOCUMENTS, said),
+            Refusal::Busy { .. } | Refusal::CallerBusy { .. } => Self::new(Code::BUSY, said),
+            Refusal::Contended { .. } | Refusal::Stale { .. } => Self::new(Code::CONTENDED, said),
+            Refusal::Stopping => Self::new(Code::STOPPING, said),
             Refusal::Unknown { revision, why } => {
                 tracing::warn!(%revision, why, "it is not known whether the log took an edit");
                 let detail = format!("look whether it is revision {revision} before sending it again");
-                Self::new(Code::OutcomeUnknown, detail)
+                Self::new(Code::OUTCOME_UNKNOWN, detail)
             }
-            Refusal::LogDiverged(_) => Self::new(Code::LogDiverged, said),
+            Refusal::LogDiverged(_) => Self::new(Code::LOG_DIVERGED, said),
             Refusal::Store(error) => Self::of_store(error),
             _ => Self::internal(&said),
         }
@@ -79,26 +89,27 @@ impl ApiError {
         };
         match error {
             StoreError::Unavailable(_) | StoreError::InUse(_) => logged(
-                Code::StoreUnavailable,
+                Code::STORE_UNAVAILABLE,
                 "log unavailable; keeping current revision; try again in a moment",
             ),
             StoreError::Full(_) => logged(
-                Code::StoreFull,
+                Code::STORE_FULL,
                 "log full; keeping current revision; free disk space, or compact the log",
             ),
             StoreError::ReadOnly(_) => logged(
-                Code::StoreReadOnly,
+                Code::STORE_READ_ONLY,
                 "log is read-only; keeping current revision; nothing can be changed",
             ),
-            StoreError::Corrupt(_) => {
-                logged(Code::StoreCorrupt, "log corrupt; keeping current revision; check the file of the log")
-            }
+            StoreError::Corrupt(_) => logged(
+                Code::STORE_CORRUPT,
+                "log corrupt; keeping current revision; check the file of the log",
+            ),
             StoreError::Compacted { first, .. } => {
-                let mut api = Self::new(Code::Compacted, error.to_string());
+                let mut api = Self::new(Code::COMPACTED, error.to_string());
                 api.body_mut().first_revision = Some(first.get());
                 api
             }
-            StoreError::NoSuchRevision { .. } => Self::new(Code::NotFound, error.to_string()),
+            StoreError::NoSuchRevision { .. } => Self::new(Code::NOT_FOUND, error.to_string()),
             other => Self::internal(other),
         }
     }
@@ -106,7 +117,7 @@ impl ApiError {
 
 impl From<NameError> for ApiError {
     fn from(error: NameError) -> Self {
-        Self::new(Code::InvalidName, error.to_string())
+        Self::new(Code::INVALID_NAME, error.to_string())
     }
 }
 

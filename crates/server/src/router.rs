@@ -8,10 +8,11 @@ use utoipa::openapi::{InfoBuilder, OpenApi};
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::code::Code;
 use crate::docs::Document;
 use crate::principal::Access;
 use crate::principal::Permission::{Open, Read};
-use crate::problem::{ApiError, Code};
+use crate::problem::ApiError;
 use crate::routes::Routes;
 use crate::{directories, docs, events, health, log, metrics};
 
@@ -61,10 +62,10 @@ pub(crate) fn router(app: App) -> (Router, OpenApi) {
 
 async fn no_such_path(access: Access) -> Result<(), ApiError> {
     access.check(Read)?;
-    Err(ApiError::new(Code::NoSuchPath, "see /docs for the paths there are"))
+    Err(ApiError::new(Code::NO_SUCH_PATH, "see /docs for the paths there are"))
 }
 
 async fn method_not_allowed(access: Access, method: Method) -> Result<(), ApiError> {
     access.check(Read)?;
-    Err(ApiError::new(Code::MethodNotAllowed, format!("this path does not take {method}; see /docs")))
+    Err(ApiError::new(Code::METHOD_NOT_ALLOWED, format!("this path does not take {method}; see /docs")))
 }

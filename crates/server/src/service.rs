@@ -8,13 +8,10 @@ use axum::Router;
 use jiff::Timestamp;
 use midflight_app::{Boot, Reloader};
 use midflight_components::Llm;
-use midflight_config::{Config, Configs};
+use midflight_config::Configs;
 use midflight_core::Trigger;
 use midflight_engine::{Engine, EngineBuilder, Identity};
-use midflight_learning::{Classifier, LearningOptions};
 use midflight_live::Live;
-use midflight_patterns::Patterns;
-use midflight_rules::Rules;
 use midflight_source::DirectorySource;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -22,27 +19,30 @@ use tokio_util::task::TaskTracker;
 use utoipa::openapi::OpenApi;
 
 use crate::ServeOptions;
-use crate::app::{App, Redact, Shared};
+use crate::app::{App, Redact, Scrape, ScrapeSettings, Shared};
 use crate::backend::Backend;
 use crate::body::SMALL_BYTES_MAX;
 use crate::byte_budget::ByteBudget;
 use crate::compute::ComputePool;
-use crate::config::{
-    Exchanged, HintsRedis, LogDatabase, Part, left_out, llm_place, log_place, own_id, try_again,
-};
 use crate::data_dir::DataDir;
 use crate::edge::Edge;
 use crate::error::ServeError;
 use crate::events;
 use crate::events::broadcaster::EventBroadcaster;
 use crate::keys::Keys;
-use crate::kinds::{Running, kinds};
+use crate::kind::Kinds;
+use crate::kinds::{Around, kinds};
 use crate::merge_turns::MergeTurns;
 use crate::metrics;
 use crate::metrics::registry::MetricsRegistry;
 use crate::metrics::scrape::ReplicaMetrics;
+use crate::own::{
+    Exchanged, HintsRedis, LogDatabase, MetricsSettings, Part, Settings, left_out, log_place, own_id,
+    try_again,
+};
 use crate::recent::Recent;
 use crate::router::router;
+use crate::setup::Started;
 use crate::sorts::DocumentSorts;
 
 /// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
@@ -98,38 +98,29 @@ impl Service {
         if let Some(file) = last_good {
             builder.last_good(file);
         }
-        let slot = builder.kind(Rules);
-        let patterns = builder.kind(Patterns);
-        let own = Config::new(options.config.around()).with(own_id().name, options.config.shape());
+        let around = Around::new(options, replica_id.clone());
+        let makers: Vec<_> = kinds(options, &around).iter().map(|kind| kind.add(&mut builder)).collect();
+        let own = *around.own.get().ok_or(ServeError::Composition)?;
+        add_components(&mut builder, &backend, options, own);
         let redactor = options.config.redactor.clone();
         let redact: Redact = Arc::new(move |text: &str| redactor.redact(text).into_owned());
         let redacted = Arc::clone(&redact);
         builder.redact(move |text| redacted(text));
-        let part = Part(builder.kind(own));
-        add_components(&mut builder, &backend, options, part);
-        let place = llm_place(move |world| part.of(world)?.llm.clone());
-        let (llm_part, llm) = Llm::new(place);
-        // A server is there without its LLM; one that is wrong from now on is refused.
-        builder.component(llm_part.may_come_later());
         let engine = builder.start().await?;
-        let rules = engine.live(slot).ok_or(ServeError::Composition)?;
-        let patterns = engine.live(patterns).ok_or(ServeError::Composition)?;
-        let configs = engine.live(part.0).ok_or(ServeError::Composition)?;
+        let configs = engine.live(own.0).ok_or(ServeError::Composition)?;
         refuse_bad_config(&engine, &configs, options.config.file.is_some()).await?;
-        let reloader = boot.follow(&engine, configs.clone(), options.config.file_options)?;
-        let reloader = Arc::new(reloader);
+        let reloader = Arc::new(boot.follow(&engine, configs.clone(), options.config.file_options)?);
+        around.reloader.get_or_init(|| Arc::clone(&reloader));
         let directories = crate::directories::start(&engine, &options.watch, options.directory).await?;
-        let learning = LearningOptions::new(replica_id.clone());
-        let classifier = Classifier::start(engine.clone(), patterns.clone(), llm.clone(), learning);
         let metrics = MetricsRegistry::new();
-        let running =
-            Running { rules, patterns, classifier, llm: llm.clone(), reloader: Arc::clone(&reloader) };
-        let kinds = kinds(&engine, &metrics, running);
         metrics::reloads::count(&engine, &metrics);
+        let started = Started { engine: &engine, metrics: &metrics };
+        let kinds: Option<Vec<_>> = makers.into_iter().map(|make| make(&started)).collect();
+        let kinds = Kinds::new(kinds.ok_or(ServeError::Composition)?);
+        let llm = around.llm.get().ok_or(ServeError::Composition)?.clone();
         let limits = options.limits;
         let reports = engine.history().listen();
         let app = App::new(Shared {
-            configs,
             tokens,
             replica_metrics: ReplicaMetrics::new(&metrics),
             metrics,
@@ -140,7 +131,9 @@ impl Service {
             limits,
             hot_reload: options.hot_reload,
             replica_id,
-            backend,
+            bus: Arc::clone(&backend.buses.bus),
+            is_shared: backend.is_shared(),
+            scrape: scrape_settings(configs.clone()),
             started_at: Timestamp::now(),
             is_on_loopback: address.ip().is_loopback(),
             requires_token: options.require_token,
@@ -169,7 +162,8 @@ impl Service {
         });
         app.tasks.spawn(events::run::run(app.clone(), reports));
         app.tasks.spawn(upkeep(app.clone()));
-        app.tasks.spawn(keys.follow(app.clone(), is_there));
+        let period = move || Duration::from_millis(served(&configs).cache.ttl_ms);
+        app.tasks.spawn(keys.follow(app.clone(), backend.seal.clone(), is_there, period));
         if options.config.file.is_none() {
             app.tasks.spawn(try_again(app.clone(), options.config.clone()));
         }
@@ -279,6 +273,19 @@ async fn refuse_bad_config(
     }
     engine.stop().await;
     Err(left_out.map_or(ServeError::Composition, |(_, it)| ServeError::OwnConfig(it.problems.clone())))
+}
+
+/// The server's own config, as it is served.
+fn served(configs: &Live<Configs>) -> Arc<Settings> {
+    // It was there at the start, and a revision without it does not go live.
+    configs.load().typed(&own_id().name).unwrap_or_default()
+}
+
+fn scrape_settings(configs: Live<Configs>) -> Scrape {
+    Arc::new(move || {
+        let MetricsSettings { enabled, labels, .. } = served(&configs).metrics.clone();
+        ScrapeSettings { enabled, labels }
+    })
 }
 
 async fn upkeep(app: App) {

@@ -9,9 +9,9 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{boot, settings};
 use crate::error::ServeError;
 use crate::first_key::replace_private;
+use crate::own::{boot, settings};
 use crate::{Backend, ServeOptions, Service, accept};
 
 /// A server that answers.

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use midflight_store::{Store, StoreError, Token};
 use subtle::ConstantTimeEq;
 
+use crate::code::Code;
 use crate::principal::{ADMIN, Principal, Role, TokenId};
-use crate::problem::{ApiError, Code};
+use crate::problem::ApiError;
 
 /// What every token of ours begins with, so that a leaked one can be searched for.
 const TOKEN_PREFIX: &str = "mf_";
@@ -58,7 +59,7 @@ impl Tokens {
                 found = Some(principal);
             }
         }
-        found.cloned().ok_or_else(|| ApiError::new(Code::Unauthenticated, "the token is not known"))
+        found.cloned().ok_or_else(|| ApiError::new(Code::UNAUTHENTICATED, "the token is not known"))
     }
 }
 

@@ -12,12 +12,14 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::code::Code;
 use crate::diffs::of_edit;
 use crate::kind::{Members, add_to, members_of};
 use crate::later::{Later, Planned};
 use crate::params::etag;
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code};
+use crate::problem::ApiError;
+use crate::refusal::refused;
 use crate::wire::{Ack, PlanAnswer, ProblemItem, WriteAnswer, Written, ms};
 
 /// How often an edit is computed when the log moves under it.
@@ -230,7 +232,7 @@ impl ComputedTries {
         edit: Edit,
     ) -> Result<Option<Submitted>, ApiError> {
         match submit(app, params, Edit { computed_at: Some(head), ..edit }).await {
-            Err(error) if error.body().code == Code::Contended.as_str() && self.0 < COMPUTED_TRIES_MAX => {
+            Err(error) if error.body().code == Code::CONTENDED.as_str() && self.0 < COMPUTED_TRIES_MAX => {
                 Ok(None)
             }
             submitted => submitted.map(Some),
@@ -257,9 +259,12 @@ async fn make(app: &App, params: &WriteParams, edit: Edit) -> Result<Submitted, 
     let wait_ms_max = app.limits.wait_ms_max;
     if params.timeout_ms.is_some_and(|timeout| timeout > wait_ms_max) {
         let detail = format!("timeout_ms is at most {wait_ms_max} (wait_ms_max)");
-        return Err(ApiError::new(Code::InvalidParameter, detail));
+        return Err(ApiError::new(Code::INVALID_PARAMETER, detail));
     }
-    let done = |accepted: Result<Accepted, Refused>| Ok(Submitted::Done(Box::new(accepted?), None));
+    let done = |accepted: Result<Accepted, Refused>| match accepted {
+        Ok(accepted) => Ok(Submitted::Done(Box::new(accepted), None)),
+        Err(refusal) => Err(refused(&app.kinds, refusal)),
+    };
     if params.dry_run {
         return done(app.engine.dry_run(edit).await);
     }

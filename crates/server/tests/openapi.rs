@@ -34,8 +34,9 @@ async fn the_committed_document_is_up_to_date() {
     assert!(committed == made, "run: UPDATE_OPENAPI=1 cargo test -p midflight-server --test openapi");
 }
 
-#[test]
-fn every_code_has_a_page_and_every_page_a_code() {
+#[tokio::test]
+async fn every_code_has_a_page_and_every_page_a_code() {
+    let codes = codes().await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
     let mut pages: Vec<_> = std::fs::read_dir(folder)
         .unwrap()

@@ -15,9 +15,10 @@ use tokio::sync::broadcast::error::RecvError;
 use super::broadcaster::Batch;
 use super::event::Event;
 use crate::app::App;
+use crate::code::Code;
 use crate::kind::add_to;
 use crate::monitoring_status::MonitoringStatus;
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 
 /// The longest message of a client, in bytes: it has two short ones to send.
 const MESSAGE_BYTES_MAX: usize = 4096;
@@ -43,11 +44,11 @@ pub(super) async fn socket(
     State(app): State<App>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let upgrade = upgrade.map_err(|error| ApiError::new(Code::InvalidHeader, error.body_text()))?;
+    let upgrade = upgrade.map_err(|error| ApiError::new(Code::INVALID_HEADER, error.body_text()))?;
     let max = app.limits.websocket_clients_max;
     let place = app.events.places.clone().try_acquire_owned().map_err(|_| {
         let detail = format!("{max} clients are connected (websocket_clients_max); come back later");
-        ApiError::new(Code::Busy, detail)
+        ApiError::new(Code::BUSY, detail)
     })?;
     let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
     let tasks = app.tasks.clone();

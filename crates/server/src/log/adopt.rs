@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::JsonBody;
+use crate::code::Code;
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 use crate::wire::ReloadAnswer;
 
 /// Why the log is adopted.
@@ -33,7 +34,7 @@ pub(super) async fn adopt_log(
     let reason = request.reason.trim();
     if reason.is_empty() || reason.len() > REASON_BYTES_MAX {
         let detail = format!("reason takes 1 to {REASON_BYTES_MAX} bytes (reason_bytes_max): say why");
-        return Err(ApiError::new(Code::InvalidBody, detail));
+        return Err(ApiError::new(Code::INVALID_BODY, detail));
     }
     let event = app.engine.adopt_log(principal.name(), reason).await?;
     if event.outcome.is_live() {
@@ -42,11 +43,11 @@ pub(super) async fn adopt_log(
     match event.outcome {
         outcome if outcome.is_live() => Ok(Json(ReloadAnswer::from(&*event))),
         Outcome::LoadFailed => {
-            Err(ApiError::new(Code::StoreUnavailable, "the log cannot be read; nothing was changed"))
+            Err(ApiError::new(Code::STORE_UNAVAILABLE, "the log cannot be read; nothing was changed"))
         }
         _ => {
             let detail = "nothing of the log can be served here; nothing was changed";
-            Err(ApiError::new(Code::Rejected, detail).with(&event.problems))
+            Err(ApiError::new(Code::REJECTED, detail).with(&event.problems))
         }
     }
 }

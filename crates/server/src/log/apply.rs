@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::JsonBody;
+use crate::code::Code;
 use crate::params::Params;
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{ApplyRequest, ChangeRequest, OpWord, WriteAnswer};
 use crate::write::{WriteParams, answer, submit};
 
@@ -35,7 +36,7 @@ pub(super) async fn apply(
 pub(crate) fn changes(requests: Vec<ChangeRequest>) -> Result<Vec<Change>, ApiError> {
     let root = Pointer::root().key("changes");
     let mut wrong =
-        ApiError::new(Code::InvalidBody, "some changes have the wrong shape; nothing was changed");
+        ApiError::new(Code::INVALID_BODY, "some changes have the wrong shape; nothing was changed");
     let mut changes = Vec::with_capacity(requests.len());
     for (place, request) in requests.into_iter().enumerate() {
         match change(request, &root.index(place)) {

@@ -7,8 +7,9 @@ use midflight_store::{ChangedQuery, DocumentQuery, StoreError, StoredDocument};
 use serde_json::Value;
 
 use crate::app::App;
+use crate::code::Code;
 use crate::parsed_size;
-use crate::problem::{ApiError, Code};
+use crate::problem::ApiError;
 
 /// How many documents are read from the store at once.
 const PAGE: u32 = 500;
@@ -95,7 +96,7 @@ pub(super) async fn between(
                 "more than {max} documents changed in between (diff_documents_max); name a kind, a document or a \
                  nearer revision"
             );
-            return Err(ApiError::new(Code::TooLarge, detail));
+            return Err(ApiError::new(Code::TOO_LARGE, detail));
         }
         after = page.next;
         if after.is_none() {
@@ -116,7 +117,7 @@ pub(super) async fn between(
                 "the documents that changed in between need more than {bytes_max} bytes of memory (restore_bytes_max); name a \
                  kind, a document or a nearer revision"
             );
-            return Err(ApiError::new(Code::TooLarge, detail));
+            return Err(ApiError::new(Code::TOO_LARGE, detail));
         }
         documents.push((id, old, new));
     }

@@ -7,10 +7,11 @@ use midflight_store::{StoreError, StoredDocument};
 
 use super::collect::{changed, stored};
 use crate::app::App;
+use crate::code::Code;
 use crate::compute::TimeLimit;
 use crate::diff_maker::{DiffMaker, marked, marked_unread};
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code};
+use crate::problem::ApiError;
 use crate::wire::DocumentDiffAnswer;
 
 /// One page of a comparison.
@@ -94,7 +95,7 @@ async fn compare(
     });
     let (one, made_by) = match done.await {
         // It is one document that takes so long, so asking for less would not help: it is only said to differ.
-        Err(error) if error.body().code == Code::TooExpensive.as_str() => {
+        Err(error) if error.body().code == Code::TOO_EXPENSIVE.as_str() => {
             return Ok(One::Differs(marked_unread(id, old_bytes, new_bytes)));
         }
         done => done??,

@@ -12,10 +12,11 @@ use utoipa::IntoParams;
 use super::collect::stored;
 use crate::app::App;
 use crate::body::JsonBody;
+use crate::code::Code;
 use crate::long_answer::{json, room_for_document, room_for_page};
 use crate::params::{self, InPath, PageParams, Params, etag, precondition};
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{DocumentAnswer, DocumentList, VersionAnswer, VersionList, WriteAnswer};
 use crate::write::{WriteParams, answer, submit};
 
@@ -60,7 +61,7 @@ pub(super) async fn list_documents(
     let known = app.engine.kinds();
     if page.items.is_empty() && !known.iter().any(|known| *known == kind) {
         let detail = format!("unknown kind {kind:?}; expected one of: {}", known.join(", "));
-        return Err(ApiError::new(Code::NotFound, detail));
+        return Err(ApiError::new(Code::NOT_FOUND, detail));
     }
     let bytes = page.items.iter().map(StoredDocument::bytes).sum();
     let list = move || DocumentList {
@@ -83,7 +84,7 @@ pub(super) async fn read_document(
     match of_versions {
         Some(name) => {
             let page = axum::extract::Query::<PageParams>::try_from_uri(&uri);
-            let page = page.map_err(|error| ApiError::new(Code::InvalidParameter, error.body_text()))?;
+            let page = page.map_err(|error| ApiError::new(Code::INVALID_PARAMETER, error.body_text()))?;
             list_versions(state, principal, InPath((kind, name.to_owned())), Params(page.0)).await
         }
         None => get_document(state, principal, InPath((kind, name)), headers).await,
@@ -127,7 +128,7 @@ pub(crate) async fn read(
 
 /// The error for a document that is not there.
 pub(crate) fn absent(id: &DocumentId) -> ApiError {
-    ApiError::new(Code::NotFound, format!("there is no document {id}"))
+    ApiError::new(Code::NOT_FOUND, format!("there is no document {id}"))
 }
 
 /// The versions of a document, newest first; deletions are versions too.

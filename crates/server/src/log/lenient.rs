@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use midflight_core::{DocumentId, Edit, Problems};
 
 use crate::app::App;
-use crate::problem::{ApiError, Code};
+use crate::code::Code;
+use crate::problem::ApiError;
 use crate::wire::ProblemItem;
 use crate::write::{Submitted, WriteParams, submit};
 
@@ -52,7 +53,7 @@ pub(super) async fn all_that_is_wrong(
 ) -> ApiError {
     let bad = bad_documents(&error);
     edit.changes.retain(|change| !bad.contains(&change.id));
-    let is_all = error.body().code != Code::InvalidDocument.as_str()
+    let is_all = error.body().code != Code::INVALID_DOCUMENT.as_str()
         || error.body().errors.len() > Problems::LISTED_MAX
         || edit.changes.is_empty();
     if is_all || bad.is_empty() || bad.iter().any(others_need) {
@@ -98,13 +99,13 @@ async fn what_holds(
         skipped.extend(error.body().errors.iter().filter(of_bad).cloned());
     }
     let detail = format!("more than {TRIES_MAX} times some documents did not hold; look at them first");
-    (Err(ApiError::new(Code::InvalidDocument, detail)), skipped)
+    (Err(ApiError::new(Code::INVALID_DOCUMENT, detail)), skipped)
 }
 
 /// The documents in which the problems of a refused edit are.
 fn bad_documents(error: &ApiError) -> BTreeSet<DocumentId> {
     let is_about_documents =
-        [Code::InvalidDocument, Code::DuplicatePattern].iter().any(|code| code.as_str() == error.body().code);
+        [Code::INVALID_DOCUMENT.as_str(), "duplicate_pattern"].contains(&error.body().code);
     let documents = error.body().errors.iter().filter_map(document);
     if is_about_documents { documents.collect() } else { BTreeSet::new() }
 }

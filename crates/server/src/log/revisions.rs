@@ -14,10 +14,11 @@ use super::collect::between;
 use super::compare::{self, Compared};
 use crate::app::App;
 use crate::body::OptionalJsonBody;
+use crate::code::Code;
 use crate::long_answer::{json, room_for_document, room_for_page};
 use crate::params::{self, InPath, PageParams, Params};
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{
     CHANGES_LISTED_MAX, CHANGES_SHOWN_MAX, DocumentAnswer, RevisionAnswer, RevisionDetail, RevisionDiff,
     RevisionList, WriteAnswer,
@@ -121,7 +122,7 @@ async fn listed(app: &App, asked: RevisionNumber) -> Result<ListedRevision, ApiE
 
 /// A cursor that is a document.
 fn cursor(text: Option<&str>) -> Result<Option<DocumentId>, ApiError> {
-    let wrong = |_| ApiError::new(Code::InvalidParameter, "cursor is not one that this list gave");
+    let wrong = |_| ApiError::new(Code::INVALID_PARAMETER, "cursor is not one that this list gave");
     text.map(str::parse).transpose().map_err(wrong)
 }
 
@@ -219,7 +220,7 @@ pub(super) async fn restore(
     let turn = tokio::time::timeout(RESTORE_WAIT, app.restores.acquire()).await;
     let turn = turn.map_err(|_| {
         ApiError::new(
-            Code::Busy,
+            Code::BUSY,
             "another restore is computed, and there is one at a time; try again in a moment",
         )
     })?;

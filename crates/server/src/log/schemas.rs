@@ -8,9 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::code::Code;
 use crate::href::escaped;
 use crate::params::InPath;
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 
 /// A sort of document.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,7 +60,7 @@ pub(super) async fn get_schema(
     let mut schemas = app.engine.schemas().into_iter();
     let found = schemas.find(|(of, schema)| *of == kind && schema.title == title);
     let (_, schema) = found.ok_or_else(|| {
-        ApiError::new(Code::NotFound, "there is no such schema; /api/v1/schemas lists them")
+        ApiError::new(Code::NOT_FOUND, "there is no such schema; /api/v1/schemas lists them")
     })?;
     Ok(([(header::CONTENT_TYPE, "application/schema+json")], schema.schema.to_string()))
 }

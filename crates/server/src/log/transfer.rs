@@ -20,11 +20,12 @@ use super::lenient::{APPLIED, all_that_is_wrong, is_lenient, submit_what_holds};
 use crate::app::App;
 use crate::body::{BodyBytes, fits_parsed, media_type, receive};
 use crate::byte_budget::HeldBytes;
+use crate::code::Code;
 use crate::diff_maker::pretty_bytes;
 use crate::params::{self, Params};
 use crate::parsed_size;
 use crate::principal::Principal;
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{ProblemItem, WriteAnswer};
 use crate::write::{WriteParams, answer_without, submit};
 
@@ -263,7 +264,7 @@ fn file_name(request: &Request) -> Result<&'static str, ApiError> {
             let kind: String = kind.chars().take(80).collect();
             let detail =
                 format!("the body is {kind}; send `Content-Type: application/yaml` or `application/json`");
-            Err(ApiError::new(Code::UnsupportedMediaType, detail))
+            Err(ApiError::new(Code::UNSUPPORTED_MEDIA_TYPE, detail))
         }
     }
 }
@@ -280,12 +281,12 @@ fn parsed_bytes(bytes: &[u8], file: &str) -> usize {
 fn read(bytes: &Bytes, file: &'static str) -> Result<(String, Vec<Change>), ApiError> {
     let wrong = |problems: &[FileProblem]| {
         let mut error =
-            ApiError::new(Code::MalformedBody, "the documents cannot be read; nothing was changed");
+            ApiError::new(Code::MALFORMED_BODY, "the documents cannot be read; nothing was changed");
         error.body_mut().errors = problems.iter().map(item).collect();
         error
     };
     let text = std::str::from_utf8(bytes)
-        .map_err(|error| ApiError::new(Code::MalformedBody, format!("the body is not UTF-8: {error}")))?;
+        .map_err(|error| ApiError::new(Code::MALFORMED_BODY, format!("the body is not UTF-8: {error}")))?;
     let documents = parse_documents(text, file).map_err(|problems| wrong(&problems))?;
     let twice = duplicates(&documents);
     if !twice.is_empty() {

@@ -20,8 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, watch as channel};
 use utoipa::IntoParams;
 
 use crate::app::App;
+use crate::code::Code;
 use crate::params::{self, Params};
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::problem::{ApiError, ProblemBody};
 use crate::recent::Summary;
 use crate::wire::{WatchedRevision, items};
 
@@ -61,7 +62,7 @@ pub(super) async fn watch(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let max = app.limits.watchers_max;
     let permit = app.watchers.clone().try_acquire_owned().map_err(|_| {
-        ApiError::new(Code::Busy, format!("{max} watchers are connected (watchers_max); come back later"))
+        ApiError::new(Code::BUSY, format!("{max} watchers are connected (watchers_max); come back later"))
     })?;
     let kind = params::kind(params.kind.as_deref())?;
     // Heard before looked, so that no change falls in between.
@@ -81,7 +82,7 @@ async fn start(app: &App, params: &WatchParams, headers: &HeaderMap) -> Result<R
     let last = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or("?")) {
         None | Some("") => None,
         Some(id) => {
-            let wrong = |_| ApiError::new(Code::InvalidHeader, "Last-Event-ID is the number of a revision");
+            let wrong = |_| ApiError::new(Code::INVALID_HEADER, "Last-Event-ID is the number of a revision");
             Some(id.parse::<u64>().map_err(wrong)?)
         }
     };

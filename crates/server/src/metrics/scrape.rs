@@ -9,7 +9,8 @@ use metrics::{Counter, Gauge, Label};
 
 use super::registry::{MetricsRegistry, set_truth};
 use crate::app::App;
-use crate::problem::{ApiError, Code, ProblemBody};
+use crate::code::Code;
+use crate::problem::{ApiError, ProblemBody};
 
 /// What is read of the engine, the bus, the sockets and the directories when the metrics are asked for.
 pub(crate) struct ReplicaMetrics {
@@ -96,7 +97,7 @@ impl ReplicaMetrics {
     }
 
     fn refresh(&self, app: &App) {
-        let (status, bus) = (app.engine.status(), app.backend.buses.bus.status());
+        let (status, bus) = (app.engine.status(), app.bus.status());
         set_truth(&self.monitoring, status.refresh.enabled);
         self.served.set(status.served.get() as f64);
         self.desired.set(status.desired.get() as f64);
@@ -151,10 +152,10 @@ fn labelled(text: &str, labels: &BTreeMap<String, String>) -> String {
     responses((status = 200, body = String, content_type = "text/plain; version=0.0.4"),
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn scrape(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
-    let settings = app.settings();
-    if !settings.metrics.enabled {
+    let settings = (app.scrape)();
+    if !settings.enabled {
         let detail = "the metrics are switched off by the config (metrics.enabled)";
-        return Err(ApiError::new(Code::NotFound, detail));
+        return Err(ApiError::new(Code::NOT_FOUND, detail));
     }
     app.replica_metrics.refresh(&app);
     for kind in app.engine.status().kinds {
@@ -164,7 +165,7 @@ pub(crate) async fn scrape(State(app): State<App>) -> Result<impl IntoResponse, 
             .set(kind.documents as f64);
     }
     app.kinds.iter().for_each(|kind| kind.metrics());
-    let text = labelled(&app.metrics.render(), &settings.metrics.labels);
+    let text = labelled(&app.metrics.render(), &settings.labels);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
 }
 

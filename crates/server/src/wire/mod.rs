@@ -1,6 +1,5 @@
 //! The types on the wire: twins of the domain's types, so that neither binds the other.
 
-mod config;
 mod directory;
 mod document;
 mod edit;
@@ -13,10 +12,6 @@ mod schedule;
 mod status;
 mod time;
 
-pub use config::{
-    ConfigDiff, ConfigEffects, ConfigItem, ConfigList, EffectiveAnswer, KeyAnswer, KeyChangeAnswer,
-    MaskedAnswer,
-};
 pub(crate) use directory::ConfirmLossBody;
 pub use directory::{DirectoryAnswer, DirectoryProblem, HeldLossAnswer};
 pub use document::{DocumentAnswer, DocumentList, VersionAnswer, VersionList};

@@ -99,7 +99,7 @@ async fn paths_and_methods_that_are_not_there_are_problems_too() {
 #[tokio::test]
 async fn bounds_that_are_set_are_named_when_they_are_met() {
     let server = server_with(|options| {
-        options.limits.batch_items_max = 2;
+        options.rules.batch_items_max = 2;
         options.limits.import_bytes_max = 64;
         options.engine_limits.documents_max = 2;
         options.limits.diff_documents_max = 1;

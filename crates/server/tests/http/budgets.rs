@@ -41,7 +41,7 @@ async fn with_slow_patterns(server: Server, count: usize) -> (Server, Value) {
 
 #[tokio::test]
 async fn a_query_that_takes_too_long_is_refused_and_the_next_is_answered() {
-    let server = server_with(|options| options.limits.classify_ms_max = 1).await;
+    let server = server_with(|options| options.patterns.classify_ms_max = 1).await;
     let (server, query) = with_slow_patterns(server, 60).await;
     let first = json!({"pattern": "ciao", "category": "GREETING", "order": 1});
     assert_eq!(server.put("/api/v1/patterns/ciao", &first).await.status, 201);
@@ -60,12 +60,12 @@ async fn a_query_that_takes_too_long_is_refused_and_the_next_is_answered() {
 /// What an async thread may do is not bounded by `classify_ms_max`; the pool is.
 #[tokio::test]
 async fn a_query_that_is_long_is_answered_from_the_pool() {
-    let server = server_with(|options| options.limits.classify_ms_max = 60_000).await;
+    let server = server_with(|options| options.patterns.classify_ms_max = 60_000).await;
     let (server, query) = with_slow_patterns(server, 3).await;
     let answer = server.post("/api/v1/patterns/classify", &query).await;
     assert_eq!((answer.status.as_u16(), &answer.json["source"]), (200, &json!("none")));
 
-    let server = server_with(|options| options.limits.classify_ms_max = 0).await;
+    let server = server_with(|options| options.patterns.classify_ms_max = 0).await;
     let (server, query) = with_slow_patterns(server, 60).await;
     let refused = server.post("/api/v1/patterns/classify", &query).await.problem(422, "too_expensive");
     assert!(refused["detail"].as_str().unwrap().contains("0 ms (classify_ms_max)"));
@@ -82,7 +82,7 @@ async fn with_many_rules(server: Server) -> Server {
 
 #[tokio::test]
 async fn an_answer_of_executions_that_would_be_too_long_is_refused() {
-    let server = server_with(|options| options.limits.execution_bytes_max = 100_000).await;
+    let server = server_with(|options| options.rules.execution_bytes_max = 100_000).await;
     let server = with_many_rules(server).await;
     let inputs = |count: usize| vec![json!({"age": 1000}); count];
     let batch = async |count: usize, explain: bool| {
@@ -99,7 +99,7 @@ async fn an_answer_of_executions_that_would_be_too_long_is_refused() {
     let one = server.post("/api/v1/rules/execute", &execute).await.ok();
     assert_eq!(one["rule_evaluations"].as_array().unwrap().len(), 100);
 
-    let server = server_with(|options| options.limits.execution_bytes_max = 10_000).await;
+    let server = server_with(|options| options.rules.execution_bytes_max = 10_000).await;
     let server = with_many_rules(server).await;
     // So many evaluations do not fit into what is executed on an async thread either.
     let long = json!({"data": {"age": "x".repeat(40)}, "explain": true});
@@ -118,7 +118,7 @@ async fn what_a_batch_occupied_is_free_when_it_is_answered_or_refused() {
     let server = server_with(|options| {
         options.limits.answer_bytes_max = 0;
         options.limits.answers_bytes_max = 2 << 20;
-        options.limits.execution_bytes_max = 300_000;
+        options.rules.execution_bytes_max = 300_000;
     })
     .await;
     let server = with_many_rules(server).await;
@@ -133,7 +133,7 @@ async fn what_a_batch_occupied_is_free_when_it_is_answered_or_refused() {
 
 #[tokio::test]
 async fn a_batch_that_takes_too_long_is_refused_as_a_whole() {
-    let server = server_with(|options| options.limits.batch_ms_max = 0).await.with_loans().await;
+    let server = server_with(|options| options.rules.batch_ms_max = 0).await.with_loans().await;
     let answer = server.post("/api/v1/rules/batch", &json!({"data_list": [{"age": 20}, {"age": 10}]})).await;
     assert_eq!((answer.status.as_u16(), &answer.json["code"]), (422, &json!("too_expensive")));
     assert!(answer.json["detail"].as_str().unwrap().contains("batch_ms_max"));

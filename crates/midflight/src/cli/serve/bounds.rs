@@ -65,15 +65,15 @@ bounds! {
     /// The fewest deleted documents to which that share applies. 10 by default.
     watch_loss_documents_min: usize => directory.loss_documents_min, "MIDFLIGHT_WATCH_LOSS_DOCUMENTS_MIN";
     /// How many inputs a batch may have.
-    batch_items_max: usize => limits.batch_items_max, "MIDFLIGHT_BATCH_ITEMS_MAX";
+    batch_items_max: usize => rules.batch_items_max, "MIDFLIGHT_BATCH_ITEMS_MAX";
     /// How long an execution of rules may compute, in ms.
-    execute_ms_max: u64 => limits.execute_ms_max, "MIDFLIGHT_EXECUTE_MS_MAX";
+    execute_ms_max: u64 => rules.execute_ms_max, "MIDFLIGHT_EXECUTE_MS_MAX";
     /// How long the patterns may take for a query, in ms.
-    classify_ms_max: u64 => limits.classify_ms_max, "MIDFLIGHT_CLASSIFY_MS_MAX";
+    classify_ms_max: u64 => patterns.classify_ms_max, "MIDFLIGHT_CLASSIFY_MS_MAX";
     /// The largest answer of an execution or a batch, in bytes.
-    execution_bytes_max: usize => limits.execution_bytes_max, "MIDFLIGHT_EXECUTION_BYTES_MAX";
+    execution_bytes_max: usize => rules.execution_bytes_max, "MIDFLIGHT_EXECUTION_BYTES_MAX";
     /// How long a batch may compute, in ms.
-    batch_ms_max: u64 => limits.batch_ms_max, "MIDFLIGHT_BATCH_MS_MAX";
+    batch_ms_max: u64 => rules.batch_ms_max, "MIDFLIGHT_BATCH_MS_MAX";
     /// How many requests with a long computation may wait for a thread.
     compute_queue_max: usize => limits.compute_queue_max, "MIDFLIGHT_COMPUTE_QUEUE_MAX";
     /// How many bytes the diffs of an answer may have together, in bytes.

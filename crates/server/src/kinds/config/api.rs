@@ -1,0 +1,111 @@
+//! What the server's answers and health have for configs: what of its own config is not in effect.
+
+use std::sync::Arc;
+
+use midflight_config::{Config, Masked, differences};
+use midflight_core::{Diff, KindName};
+use midflight_engine::EngineStatus;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::routes;
+
+use super::app::{ConfigApp, ConfigParts};
+use super::wire::{ConfigEffects, MaskedAnswer};
+use super::{documents, reload, webhooks};
+use crate::app::App;
+use crate::kind::{KindApi, KindHealth, Members, describe, members_of};
+use crate::kinds::Around;
+use crate::own::{Part, left_out, own_id};
+use crate::principal::Permission::{Edit, Open, Operate, Read, Signed};
+use crate::routes::Routes;
+use crate::setup::KindSetup;
+
+/// Adds configs to a server, with the server's own among them.
+pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
+    let around = Arc::clone(around);
+    KindSetup::new(move |builder| {
+        let own = &around.own_config;
+        let slot = builder.kind(Config::new(own.around()).with(own_id().name, own.shape()));
+        around.own.get_or_init(|| Part(slot));
+        let around = Arc::clone(&around);
+        Box::new(move |started| {
+            let configs = started.engine.live(slot)?;
+            let reloader = Arc::clone(around.reloader.get()?);
+            Some(Arc::new(ConfigApi { parts: ConfigParts { configs, reloader, webhooks: Arc::default() } }))
+        })
+    })
+}
+
+/// The server side of configs.
+pub(super) struct ConfigApi {
+    parts: ConfigParts,
+}
+
+/// A member of the answer to an edit.
+#[derive(Debug, Serialize, ToSchema)]
+struct ConfigMembers {
+    /// For an edit of this server's own config: what of it is not in effect, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<ConfigEffects>,
+}
+
+impl ConfigApi {
+    /// What of an edit of the server's own config is not in effect; none for an edit of anything else.
+    fn effects_of(&self, diff: &Diff) -> Option<ConfigEffects> {
+        let edited = diff.get(&own_id())?;
+        let report = self.parts.reloader.report();
+        let nothing = Value::Null;
+        let said =
+            differences(edited.old.as_deref().unwrap_or(&nothing), edited.new.as_deref().unwrap_or(&nothing));
+        let is_said = |masked: &&Masked| said.iter().any(|change| change.path == masked.path);
+        Some(ConfigEffects {
+            masked: report.masked.iter().filter(is_said).map(MaskedAnswer::from).collect(),
+            restart_required: report.restart_required.iter().map(|path| path.as_str().to_owned()).collect(),
+        })
+    }
+}
+
+impl KindApi for ConfigApi {
+    fn kind(&self) -> KindName {
+        own_id().kind
+    }
+
+    fn routes(&self, app: &App) -> Routes<App> {
+        routes().with_state(ConfigApp::new(app.clone(), self.parts.clone()))
+    }
+
+    fn effects(&self, diff: &Diff) -> Members {
+        members_of(&ConfigMembers { config: self.effects_of(diff) }).unwrap_or_default()
+    }
+
+    fn health(&self, status: &EngineStatus) -> KindHealth {
+        let wrong = left_out(status).map(|(revision, left_out)| {
+            format!(
+                "{} of revision {revision} is not in effect here, and an earlier version or the defaults are: {}",
+                own_id(),
+                left_out.problems
+            )
+        });
+        KindHealth { degraded: wrong.into_iter().collect(), ..KindHealth::default() }
+    }
+
+    fn document(&self, document: &mut OpenApi) {
+        describe::<ConfigMembers>(document, "WriteAnswer");
+    }
+}
+
+/// The routes of configs and of webhooks.
+fn routes() -> Routes<ConfigApp> {
+    Routes::new()
+        .at(Read, routes!(documents::list_configs))
+        .at(Read, routes!(documents::get_config))
+        .at(Edit, routes!(documents::put_config, documents::patch_config))
+        .at(Read, routes!(documents::get_effective))
+        .at(Read, routes!(documents::diff_config))
+        .at(Operate, routes!(documents::rollback_config))
+        .at(Operate, routes!(reload::reload))
+        .at(Open, routes!(reload::health))
+        .at(Signed, routes!(webhooks::call))
+}

@@ -1,0 +1,10 @@
+//! Configs over HTTP: documents, what is in effect, reloads, and webhooks.
+
+mod api;
+mod app;
+mod documents;
+mod reload;
+mod webhooks;
+pub mod wire;
+
+pub(super) use api::setup;

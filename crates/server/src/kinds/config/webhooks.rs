@@ -1,0 +1,286 @@
+//! Webhooks: signed requests by which other systems ask for a reload or make an edit.
+//!
+//! The signature is that of the Standard Webhooks specification (1.0.0, `v1`): HMAC-SHA256 of `ID.TIMESTAMP.BODY` in the
+//! headers `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use jiff::Timestamp;
+use midflight_core::{REASON_BYTES_MAX, RevisionNumber, Trigger, cut_reason};
+use serde_json::json;
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq as _};
+
+use super::app::ConfigApp;
+use crate::body::{self, BodyBytes};
+use crate::code::Code;
+use crate::log::apply::changes;
+use crate::own::settings::{WebhookAction, WebhookSettings};
+use crate::params::InPath;
+use crate::principal::Principal;
+use crate::problem::{ApiError, ProblemBody};
+use crate::wire::{ApplyRequest, WriteAnswer};
+use crate::write::{WriteParams, answer, submit};
+
+/// How far the time of a request may be from ours, in seconds.
+const TOLERANCE_S: i64 = 300;
+/// The longest id of a request, in bytes.
+const ID_BYTES_MAX: usize = 128;
+/// How many signatures one request may have. 10: a sender has two while it exchanges its secret.
+const SIGNATURES_MAX: usize = 10;
+/// How many ids are remembered. They are only needed for as long as their time would be taken.
+const HEARD_MAX: usize = 10_000;
+
+/// The requests that were taken in the time in which they could come again.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    ids: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Heard {
+    fn has(&self, id: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).ids.contains(id)
+    }
+
+    fn keep(&self, id: String) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.ids.insert(id.clone()) {
+            inner.order.push_back(id);
+        }
+        while inner.order.len() > HEARD_MAX {
+            let oldest = inner.order.pop_front().unwrap_or_default();
+            inner.ids.remove(&oldest);
+        }
+    }
+}
+
+/// Takes a signed request of another system: it reloads, or with the body of `/api/v1/apply` makes an edit, as the config
+/// says (`webhooks.NAME`). A request that comes again is answered `repeated` and does nothing.
+#[utoipa::path(post, path = "/api/v1/webhooks/{name}", tag = "config",
+    params(("name" = String, Path, description = "The webhook, as the config names it"),
+        ("webhook-id" = String, Header, description = "Unique for each request"),
+        ("webhook-timestamp" = String, Header, description = "Seconds since 1970, at most five minutes off"),
+        ("webhook-signature" = String, Header, description = "`v1,` and the HMAC-SHA256 in base64")),
+    request_body = ApplyRequest,
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = "default", body = ProblemBody)))]
+pub(crate) async fn call(
+    State(app): State<ConfigApp>,
+    InPath(name): InPath<String>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let Some(hook) = app.parts.settings().webhooks.get(&name).cloned() else {
+        return Err(ApiError::new(Code::NOT_FOUND, format!("the config has no webhook {name:?}")));
+    };
+    let limits = app.limits;
+    let occupied = request.extensions().get::<BodyBytes>().cloned();
+    let bytes =
+        body::receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
+    let id = verified(&hook, &headers, &bytes, Timestamp::now())?;
+    let by = format!("webhook:{name}");
+    let mark = format!("{by} {id}");
+    if app.parts.webhooks.has(&mark) {
+        return Ok(repeated(app.engine.store().revision_of_key(&mark).await?));
+    }
+    let response = match hook.action {
+        WebhookAction::Reload => {
+            let report = app.parts.reloader.reload(Trigger::Webhook, &by).await;
+            let status = if report.is_live() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            (status, Json(report.to_json())).into_response()
+        }
+        WebhookAction::Apply => {
+            body::weigh(&bytes, &limits, occupied.as_ref()).await?;
+            apply(&app, &hook, (&by, &mark), &bytes).await?
+        }
+    };
+    // Only what was done is not done again: whoever was refused may send it once more.
+    if response.status().is_success() {
+        app.parts.webhooks.keep(mark);
+    }
+    Ok(response)
+}
+
+/// What is answered to a request that was taken before, with the revision that it became.
+fn repeated(revision: Option<RevisionNumber>) -> Response {
+    let mut answer = json!({"outcome": "repeated"});
+    if let Some(revision) = revision {
+        answer["revision"] = revision.get().into();
+    }
+    Json(answer).into_response()
+}
+
+/// Makes the edit of a request. Its id is kept with the revision, in one transaction, so of several that come at once, to
+/// whichever replicas, one is made.
+async fn apply(
+    app: &ConfigApp,
+    hook: &WebhookSettings,
+    (by, mark): (&str, &str),
+    bytes: &[u8],
+) -> Result<Response, ApiError> {
+    let request: ApplyRequest = body::parse(bytes)?;
+    let changes = changes(request.changes)?;
+    hook.scope.allows(&changes).map_err(|why| ApiError::new(Code::FORBIDDEN, format!("{by} {why}")))?;
+    let reason = match request.reason.as_str() {
+        "" => mark.to_owned(),
+        // One that is too long by itself is refused; the mark is in the key too.
+        reason if reason.len() > REASON_BYTES_MAX => reason.to_owned(),
+        reason => cut_reason(format!("{reason} ({mark})")),
+    };
+    let params = WriteParams::default().or_reason(reason);
+    let mut edit = params.edit(&Principal::signer(by), changes);
+    edit.trigger = Trigger::Webhook;
+    edit.key = Some(mark.to_owned());
+    let submitted = submit(app, &params, edit).await?;
+    match submitted.repeats() {
+        Some(revision) => Ok(repeated(Some(revision))),
+        None => Ok(answer(app, &params, submitted).await),
+    }
+}
+
+/// The id of a request that whoever has the secret signed, not long ago.
+fn verified(
+    hook: &WebhookSettings,
+    headers: &HeaderMap,
+    bytes: &[u8],
+    now: Timestamp,
+) -> Result<String, ApiError> {
+    let refused = |detail: &str| ApiError::new(Code::UNAUTHENTICATED, detail);
+    let header = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.ok_or_else(|| refused(&format!("the header {name} is missing; sign as Standard Webhooks says")))
+    };
+    let (id, sent, signatures) =
+        (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
+    if id.is_empty() || id.len() > ID_BYTES_MAX {
+        return Err(refused("webhook-id takes 1 to 128 characters"));
+    }
+    let seconds: i64 = sent.parse().map_err(|_| refused("webhook-timestamp takes seconds since 1970"))?;
+    if seconds.abs_diff(now.as_second()) > TOLERANCE_S.unsigned_abs() {
+        return Err(refused("webhook-timestamp is more than five minutes off; look at the clocks"));
+    }
+    // Before anything is computed: whoever sends this has proved nothing yet.
+    if signatures.split(' ').count() > SIGNATURES_MAX {
+        let detail = format!("webhook-signature takes at most {SIGNATURES_MAX} signatures (signatures_max)");
+        return Err(refused(&detail));
+    }
+    let signed = mac(&hook.secret).map(|mut mac| {
+        for part in [id.as_bytes(), b".", sent.as_bytes(), b".", bytes] {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes()
+    });
+    let is_signed = signed.is_some_and(|signed| {
+        let sent = signatures.split(' ').filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok());
+        // All are compared, each in constant time.
+        let equal = sent.map(|sent| sent.ct_eq(signed.as_slice()));
+        bool::from(equal.fold(Choice::from(0), |any, one| any | one))
+    });
+    if is_signed {
+        Ok(id.to_owned())
+    } else {
+        Err(refused("the signature is not that of this webhook's secret"))
+    }
+}
+
+/// What signs with a secret: `whsec_` and its bytes in base64, or the text itself.
+fn mac(secret: &midflight_config::Secret) -> Option<Hmac<Sha256>> {
+    let text = secret.expose();
+    let key = match text.strip_prefix("whsec_") {
+        Some(encoded) => STANDARD.decode(encoded).ok()?,
+        None => text.as_bytes().to_vec(),
+    };
+    Hmac::new_from_slice(&key).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::own::WebhookScope;
+    use midflight_config::Secret;
+
+    /// The example of the specification's own documents.
+    #[test]
+    fn a_signature_holds_for_its_secret_its_time_and_its_body_alone() {
+        let hook = |secret: &str| WebhookSettings {
+            secret: Secret::new(secret),
+            action: WebhookAction::Reload,
+            scope: WebhookScope::default(),
+        };
+        let good = hook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let (id, sent, body) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", br#"{"test": 2432232314}"#);
+        let signature = "v0,x v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        let check = |hook: &WebhookSettings, id: &str, sent: &str, body: &[u8], late: i64| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in
+                [("webhook-id", id), ("webhook-timestamp", sent), ("webhook-signature", signature)]
+            {
+                headers.insert(name, value.parse().unwrap());
+            }
+            let now = Timestamp::from_second(1_614_265_330 + late).unwrap();
+            verified(hook, &headers, body, now).map_err(|error| error.body().detail.clone())
+        };
+        assert_eq!(check(&good, id, sent, body, 299), Ok(id.to_owned()));
+        for wrong in [
+            check(&good, id, sent, body, 301),
+            check(&good, id, sent, body, -301),
+            check(&good, "msg_other", sent, body, 0),
+            check(&good, id, "1614265331", body, 0),
+            check(&good, id, "now", body, 0),
+            check(&good, id, sent, b"{}", 0),
+            check(&hook("whsec_AAAA"), id, sent, body, 0),
+            check(&hook("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), id, sent, body, 0),
+        ] {
+            assert!(wrong.is_err(), "{wrong:?}");
+        }
+        let none = verified(&good, &HeaderMap::new(), body, Timestamp::UNIX_EPOCH);
+        assert!(none.is_err_and(|error| error.body().detail.contains("webhook-id is missing")));
+    }
+
+    #[test]
+    fn a_request_with_more_signatures_than_it_may_have_is_refused() {
+        let hook = WebhookSettings {
+            secret: Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            action: WebhookAction::Reload,
+            scope: WebhookScope::default(),
+        };
+        let check = |others: usize| {
+            let mut headers = HeaderMap::new();
+            let others = "v1,AAAA ".repeat(others);
+            let signatures = format!("{others}v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+            for (name, value) in [
+                ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+                ("webhook-timestamp", "1614265330"),
+                ("webhook-signature", &signatures),
+            ] {
+                headers.insert(name, value.parse().unwrap());
+            }
+            let now = Timestamp::from_second(1_614_265_330).unwrap();
+            let verified = verified(&hook, &headers, br#"{"test": 2432232314}"#, now);
+            verified.map_err(|error| error.body().detail.clone())
+        };
+        assert!(check(SIGNATURES_MAX - 1).is_ok());
+        assert!(check(SIGNATURES_MAX).unwrap_err().contains("signatures_max"));
+    }
+
+    #[test]
+    fn what_was_heard_is_remembered_to_a_bound() {
+        let heard = Heard::default();
+        for n in 0..=HEARD_MAX {
+            heard.keep(n.to_string());
+        }
+        assert!(!heard.has("0") && heard.has("1") && heard.has(&HEARD_MAX.to_string()));
+    }
+}

@@ -1,0 +1,49 @@
+//! What the handlers of the patterns share.
+
+use axum::extract::FromRef;
+use midflight_components::Llm;
+use midflight_learning::Classifier;
+use midflight_live::Live;
+use midflight_patterns::PatternsSnapshot;
+
+use super::limits::PatternsLimits;
+use super::metrics::PatternsMetrics;
+use crate::app::App;
+
+/// What the server side of the patterns is made of.
+#[derive(Clone)]
+pub(super) struct PatternsParts {
+    pub(super) patterns: Live<PatternsSnapshot>,
+    /// Classifies queries, and learns of what it is answered.
+    pub(super) classifier: Classifier,
+    /// The client of the LLM, if the config says one.
+    pub(super) llm: Llm,
+    pub(super) metrics: PatternsMetrics,
+    pub(super) limits: PatternsLimits,
+}
+
+/// What the handlers of the patterns share: what every handler does, and the patterns.
+#[derive(Clone)]
+pub(crate) struct PatternsApp {
+    app: App,
+    pub(super) parts: PatternsParts,
+}
+
+impl PatternsApp {
+    pub(super) fn new(app: App, parts: PatternsParts) -> Self {
+        Self { app, parts }
+    }
+}
+
+impl std::ops::Deref for PatternsApp {
+    type Target = App;
+    fn deref(&self) -> &App {
+        &self.app
+    }
+}
+
+impl FromRef<PatternsApp> for App {
+    fn from_ref(app: &PatternsApp) -> Self {
+        app.app.clone()
+    }
+}

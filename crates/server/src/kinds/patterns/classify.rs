@@ -1,0 +1,82 @@
+//! Classification: one load of what is served per query.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use midflight_engine::Work;
+use midflight_learning::{AskedBy, Looked};
+use midflight_patterns::ClassifyError;
+
+use super::app::PatternsApp;
+use super::wire::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
+use crate::body::JsonBody;
+use crate::code::Code;
+use crate::compute::{TimeLimit, brief};
+use crate::principal::Principal;
+use crate::problem::{ApiError, ProblemBody};
+
+/// Classifies a query: by the patterns that are live, and what nothing matches by the LLM, if there is one.
+#[utoipa::path(post, path = "/api/v1/patterns/classify", tag = "patterns", request_body = ClassifyBody,
+    responses((status = 200, body = ClassificationAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn classify(
+    principal: Principal,
+    State(app): State<PatternsApp>,
+    JsonBody(body): JsonBody<ClassifyBody>,
+) -> Result<Json<ClassificationAnswer>, ApiError> {
+    let began = Instant::now();
+    let asked_by = if principal.is_anonymous() { AskedBy::Anonymous } else { AskedBy::Known };
+    let (query, profile) = (body.query, body.profile);
+    let (query, looked) = match app.parts.classifier.look(&query, profile.as_deref(), &brief()) {
+        Err(ClassifyError::TooExpensive { .. }) => look_long(&app, &principal, query, profile).await?,
+        looked => (query, looked.map_err(|error| refused(&error))?),
+    };
+    let answer = app.parts.classifier.answer(&query, looked, asked_by).await;
+    app.parts.metrics.classified(answer.source, answer.llm_used, began.elapsed());
+    Ok(Json(ClassificationAnswer::new(answer, began.elapsed())))
+}
+
+/// Looks at the patterns for longer than an async thread may.
+async fn look_long(
+    app: &PatternsApp,
+    principal: &Principal,
+    query: String,
+    profile: Option<String>,
+) -> Result<(String, Looked), ApiError> {
+    let limit = TimeLimit { ms_max: app.parts.limits.classify_ms_max, name: "classify_ms_max" };
+    let classifier = app.parts.classifier.clone();
+    let look = move |work: &Work| (classifier.look(&query, profile.as_deref(), work), query);
+    let (looked, query) = app.compute.run(principal.into(), limit, look).await?;
+    match looked {
+        Err(ClassifyError::TooExpensive { .. }) => Err(limit.exceeded()),
+        looked => Ok((query, looked.map_err(|error| refused(&error))?)),
+    }
+}
+
+/// The key of a query: what exact patterns compare.
+#[utoipa::path(post, path = "/api/v1/patterns/normalize", tag = "patterns", request_body = NormalizeBody,
+    responses((status = 200, body = NormalizedAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn normalize(
+    State(app): State<PatternsApp>,
+    JsonBody(body): JsonBody<NormalizeBody>,
+) -> Result<Json<NormalizedAnswer>, ApiError> {
+    let patterns = app.parts.patterns.load();
+    let normalized = patterns.normalize(&body.query, body.profile.as_deref());
+    let normalized = normalized.map_err(|error| refused(&error))?;
+    Ok(Json(NormalizedAnswer {
+        normalized,
+        revision: patterns.revision().get(),
+        quarantined: patterns.quarantined().into(),
+    }))
+}
+
+/// A query that cannot be classified.
+pub(super) fn refused(error: &ClassifyError) -> ApiError {
+    let code = match error {
+        ClassifyError::UnknownProfile { .. } => Code::NOT_FOUND,
+        ClassifyError::TooLong { .. } => Code::TOO_LARGE,
+        ClassifyError::TooExpensive { .. } => Code::TOO_EXPENSIVE,
+        _ => Code::INVALID_INPUT,
+    };
+    ApiError::new(code, error.to_string())
+}

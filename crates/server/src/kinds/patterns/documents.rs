@@ -1,0 +1,155 @@
+//! Single patterns: made, read, changed, approved, disabled.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use midflight_core::{Change, Digest, DocumentId, Pointer, Precondition};
+use serde_json::{Value, json};
+
+use super::app::PatternsApp;
+use crate::body::JsonBody;
+use crate::code::Code;
+use crate::log::documents::{delete, put, read};
+use crate::merge::{Absent, merge};
+use crate::params::{InPath, Params, document};
+use crate::principal::Principal;
+use crate::problem::{ApiError, ProblemBody};
+use crate::wire::{DocumentAnswer, WriteAnswer};
+use crate::write::{WriteParams, answer, submit};
+
+/// The kind of the documents.
+const KIND: &str = "patterns";
+
+/// Makes a pattern. Its id is the member `id`, or one made of what it says; a pattern that is there is not changed (412).
+#[utoipa::path(post, path = "/api/v1/patterns", tag = "patterns", params(WriteParams), request_body = Value,
+    responses((status = 201, body = WriteAnswer), (status = 202, body = WriteAnswer),
+        (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
+pub(super) async fn create_pattern(
+    principal: Principal,
+    State(app): State<PatternsApp>,
+    Params(params): Params<WriteParams>,
+    JsonBody(mut body): JsonBody<Value>,
+) -> Result<Response, ApiError> {
+    let id = match body.as_object_mut().and_then(|members| members.remove("id")) {
+        None | Some(Value::Null) => made_id(&body)?,
+        Some(Value::String(id)) => id_of(&id)?,
+        Some(Value::Number(number)) => id_of(&number.to_string())?,
+        Some(_) => {
+            let error = ApiError::new(Code::INVALID_BODY, "id is a string or a number");
+            return Err(error.at(&Pointer::root().key("id"), "is neither a string nor a number"));
+        }
+    };
+    let change = Change::put(id, body).when(Precondition::Absent);
+    let submitted = submit(&app, &params, params.edit(&principal, vec![change])).await?;
+    Ok(answer(&app, &params, submitted).await)
+}
+
+/// A name that says what the pattern says, and that another pattern hardly has.
+fn made_id(body: &Value) -> Result<DocumentId, ApiError> {
+    let first = body.get("any_of").and_then(|texts| texts.get(0));
+    let text = body.get("pattern").or(first).and_then(Value::as_str).unwrap_or_default();
+    // One that says of the same text that it is something else has another name, so that it is told which one it contradicts.
+    let said = ["profile", "match", "pattern", "any_of", "max_words", "exclusion", "category"];
+    let said = said.map(|key| body.get(key));
+    let digest = Digest::of_body(&json!(said)).to_string();
+    id_of(&format!("{}-{}", midflight_patterns::import::readable(text), &digest[..8]))
+}
+
+/// A pattern's document.
+#[utoipa::path(get, path = "/api/v1/patterns/{id}", tag = "patterns",
+    params(("id" = String, Path, description = "The pattern")),
+    responses((status = 200, body = DocumentAnswer), (status = 304, description = "Unchanged"),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn get_pattern(
+    State(app): State<PatternsApp>,
+    principal: Principal,
+    InPath(id): InPath<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    read((&app, &principal), &id_of(&id)?, &headers).await
+}
+
+/// Puts a pattern: the next query after the answer is classified with it.
+#[utoipa::path(put, path = "/api/v1/patterns/{id}", tag = "patterns",
+    params(("id" = String, Path, description = "The pattern"), WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
+    request_body = Value,
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer), (status = 409, body = ProblemBody),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn put_pattern(
+    principal: Principal,
+    State(app): State<PatternsApp>,
+    InPath(id): InPath<String>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response, ApiError> {
+    put(&app, &principal, id_of(&id)?, &params, &headers, body).await
+}
+
+/// Deletes a pattern.
+#[utoipa::path(delete, path = "/api/v1/patterns/{id}", tag = "patterns",
+    params(("id" = String, Path, description = "The pattern"), WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
+    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn delete_pattern(
+    principal: Principal,
+    State(app): State<PatternsApp>,
+    InPath(id): InPath<String>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    delete(&app, &principal, id_of(&id)?, &params, &headers).await
+}
+
+/// Lets a pattern answer.
+#[utoipa::path(post, path = "/api/v1/patterns/{id}/approve", tag = "patterns",
+    params(("id" = String, Path, description = "The pattern"), WriteParams),
+    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
+        (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
+pub(super) async fn approve(
+    principal: Principal,
+    State(app): State<PatternsApp>,
+    InPath(id): InPath<String>,
+    Params(params): Params<WriteParams>,
+) -> Result<Response, ApiError> {
+    set_status(&app, &principal, &id, params, "approved").await
+}
+
+/// Takes a pattern out of use: the next query after the answer is not classified with it, on any replica.
+#[utoipa::path(post, path = "/api/v1/patterns/{id}/disable", tag = "patterns",
+    params(("id" = String, Path, description = "The pattern"), WriteParams),
+    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn disable(
+    principal: Principal,
+    State(app): State<PatternsApp>,
+    InPath(id): InPath<String>,
+    Params(params): Params<WriteParams>,
+) -> Result<Response, ApiError> {
+    set_status(&app, &principal, &id, params, "disabled").await
+}
+
+async fn set_status(
+    app: &PatternsApp,
+    principal: &Principal,
+    id: &str,
+    params: WriteParams,
+    status: &str,
+) -> Result<Response, ApiError> {
+    let params = params.or_reason(status.to_owned());
+    let patch = json!({ "status": status });
+    merge(app, principal, &id_of(id)?, &params, &patch, Precondition::None, Absent::Refused).await
+}
+
+/// The document of a pattern; its id has no slash, so that it reaches nothing else.
+fn id_of(id: &str) -> Result<DocumentId, ApiError> {
+    if id.contains('/') {
+        let detail = format!("{id:?} is no id of a pattern: it has a slash; see /api/v1/documents/patterns");
+        return Err(ApiError::new(Code::INVALID_NAME, detail));
+    }
+    document(KIND, id)
+}

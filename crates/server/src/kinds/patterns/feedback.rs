@@ -1,0 +1,43 @@
+//! What people say of an answer.
+
+use axum::Json;
+use axum::extract::State;
+use midflight_core::Pointer;
+use midflight_learning::{Feedback, FeedbackError};
+
+use super::app::PatternsApp;
+use super::classify::refused;
+use super::wire::{FeedbackBody, FeedbackDone, FeedbackWord};
+use crate::body::JsonBody;
+use crate::code::Code;
+use crate::principal::Principal;
+use crate::problem::{ApiError, ProblemBody};
+
+/// Counts for the pattern that answers the query whether it is right; a correction becomes a pattern.
+#[utoipa::path(post, path = "/api/v1/patterns/feedback", tag = "patterns", request_body = FeedbackBody,
+    responses((status = 200, body = FeedbackDone), (status = "default", body = ProblemBody)))]
+pub(super) async fn feedback(
+    principal: Principal,
+    State(app): State<PatternsApp>,
+    JsonBody(body): JsonBody<FeedbackBody>,
+) -> Result<Json<FeedbackDone>, ApiError> {
+    let FeedbackBody { query, profile, feedback_type, corrected_category } = body;
+    let wrong = |detail: &str| {
+        let place = Pointer::root().key("corrected_category");
+        Err(ApiError::new(Code::INVALID_BODY, detail).at(&place, detail))
+    };
+    let feedback = match (feedback_type, corrected_category) {
+        (FeedbackWord::Positive, None) => Feedback::Positive,
+        (FeedbackWord::Negative, None) => Feedback::Negative,
+        (FeedbackWord::Correction, Some(category)) => Feedback::Correction(category),
+        (FeedbackWord::Correction, None) => return wrong("a correction names the corrected_category"),
+        (_, Some(_)) => return wrong("corrected_category goes with feedback_type correction"),
+    };
+    let done = app.parts.classifier.feedback(&query, profile.as_deref(), feedback, principal.name()).await;
+    match done {
+        Ok(done) => Ok(Json(FeedbackDone::from(done))),
+        Err(FeedbackError::Classify(error)) => Err(refused(&error)),
+        Err(FeedbackError::Refused(refusal)) => Err(crate::refusal::refused(&app.kinds, *refusal)),
+        Err(error) => Err(ApiError::new(Code::INVALID_INPUT, error.to_string())),
+    }
+}

@@ -1,0 +1,15 @@
+//! The patterns over HTTP: documents, classification, feedback, how they do, and the reload of the originals.
+
+mod api;
+mod app;
+mod classify;
+mod documents;
+mod feedback;
+pub(crate) mod limits;
+mod list;
+mod metrics;
+mod performance;
+mod reload;
+mod wire;
+
+pub(super) use api::setup;

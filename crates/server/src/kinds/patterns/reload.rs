@@ -1,0 +1,131 @@
+//! The reload of the originals: this replica and all others look at the log, and say whether they serve it.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use midflight_bus::Hint;
+use midflight_core::{Outcome, Trigger};
+use midflight_engine::Kind as _;
+use midflight_patterns::Patterns;
+use serde_json::Value;
+
+use super::app::PatternsApp;
+use super::wire::{HotReloadMetrics, ReloadPatterns, ReloadedPatterns};
+use crate::body::OptionalJsonBody;
+use crate::code::Code;
+use crate::log::documents::absent;
+use crate::params::document;
+use crate::principal::Principal;
+use crate::problem::{ApiError, ProblemBody};
+use crate::wire::{Ack, ReloadAnswer, ms, stamp};
+
+/// How long the other replicas have to say that they serve it.
+const HEARD_MAX: Duration = Duration::from_secs(5);
+
+/// Has every replica look at the log, and tells which of them serve it. A pattern that is named must be there.
+#[utoipa::path(post, path = "/api/v1/patterns/reload", tag = "patterns",
+    request_body(content = Option<ReloadPatterns>),
+    responses((status = 200, body = ReloadedPatterns), (status = 422, body = ReloadedPatterns),
+        (status = 503, body = ReloadedPatterns), (status = "default", body = ProblemBody)))]
+pub(super) async fn reload(
+    principal: Principal,
+    State(app): State<PatternsApp>,
+    OptionalJsonBody(body): OptionalJsonBody<ReloadPatterns>,
+) -> Result<Response, ApiError> {
+    run(&app, &principal, body.unwrap_or_default()).await
+}
+
+/// The same under the path of the originals.
+#[utoipa::path(post, path = "/api/milhena/patterns/reload", tag = "patterns",
+    request_body(content = Option<ReloadPatterns>),
+    responses((status = 200, body = ReloadedPatterns), (status = 422, body = ReloadedPatterns),
+        (status = 503, body = ReloadedPatterns), (status = "default", body = ProblemBody)))]
+pub(super) async fn reload_as_before(
+    principal: Principal,
+    State(app): State<PatternsApp>,
+    OptionalJsonBody(body): OptionalJsonBody<ReloadPatterns>,
+) -> Result<Response, ApiError> {
+    run(&app, &principal, body.unwrap_or_default()).await
+}
+
+async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> Result<Response, ApiError> {
+    let pattern_id = match &body.pattern_id {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) => Some(id.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        Some(_) => return Err(ApiError::new(Code::INVALID_BODY, "pattern_id is a string, a number or null")),
+    };
+    if let Some(pattern) = &pattern_id {
+        let id = document("patterns", pattern)?;
+        let head = app.engine.store().document_head(&id).await?;
+        head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
+    }
+    let event = app.engine.reload(Trigger::Manual, principal.name(), false).await?;
+    let world = app.engine.world();
+    let revision = world.revision();
+    let mut replicas = vec![Ack::here(&app.replica_id, &event)];
+    if app.is_shared {
+        // The others look too, and say what they serve. That they cannot be told delays them and loses nothing.
+        if let Err(error) =
+            app.bus.publish(Hint { head: revision, said: None, change: None, awaited: true }).await
+        {
+            tracing::warn!(%error, "the other replicas will look by their period");
+        }
+        let acks = app.engine.acks(revision, HEARD_MAX).await?;
+        replicas.extend(acks.into_iter().filter(|(id, _)| *id != app.replica_id).map(Ack::from));
+    }
+    let subscribers = replicas.iter().filter(|replica| replica.ack).count();
+    let success = subscribers == replicas.len();
+    let status = match event.outcome {
+        outcome if outcome.is_live() => StatusCode::OK,
+        Outcome::LoadFailed | Outcome::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let message = match success {
+        true => format!("every replica serves revision {revision}"),
+        false => format!("{subscribers} of {} replicas serve revision {revision}", replicas.len()),
+    };
+    let answer = ReloadedPatterns {
+        success,
+        message,
+        subscribers,
+        pattern_id: body.pattern_id,
+        replicas,
+        outcome: event.outcome.as_str(),
+        patterns: app.parts.patterns.load().pattern_count(),
+        revision: revision.get(),
+        quarantined: world.quarantined().into(),
+        reload_time_ms: ms(event.took),
+        timestamp: stamp(event.started_at),
+    };
+    Ok((status, Json(answer)).into_response())
+}
+
+/// How reloads of patterns go, and what comes of queries, since this replica started.
+#[utoipa::path(get, path = "/api/v1/patterns/hot-reload/metrics", tag = "patterns",
+    responses((status = 200, body = HotReloadMetrics), (status = "default", body = ProblemBody)))]
+pub(super) async fn metrics(State(app): State<PatternsApp>) -> Json<HotReloadMetrics> {
+    let kind = Patterns.name();
+    let of_patterns = |event: &midflight_core::ReloadEvent| event.kinds.contains(&kind);
+    let history = app.engine.history();
+    let status = app.engine.status();
+    let last = history.select(1, of_patterns);
+    let bus = app.bus.status();
+    let patterns = app.parts.patterns.load();
+    Json(HotReloadMetrics {
+        patterns: patterns.pattern_count(),
+        categories: patterns.categories().map(|(name, count)| (name.to_owned(), count)).collect(),
+        revision: patterns.revision().get(),
+        quarantined: patterns.quarantined().into(),
+        desired_revision: status.desired.get(),
+        listening: bus.connected,
+        reconnects: bus.reconnects,
+        reloads: history.statistics(of_patterns).into(),
+        last_reload: last.first().map(|event| ReloadAnswer::from(&**event)),
+        classifications: app.parts.classifier.counts().into(),
+        llm: app.parts.llm.status().map(|status| (status, app.parts.llm.counts()).into()),
+    })
+}

@@ -1,0 +1,141 @@
+//! The server side of the rules.
+
+use std::sync::Arc;
+
+use midflight_core::{DocumentId, Effect, KindName};
+use midflight_engine::{EngineStatus, Kind, ReloadReport};
+use midflight_live::Live;
+use midflight_rules::{Rules, RulesSnapshot};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::routes;
+
+use super::app::{RulesApp, RulesParts};
+use super::limits::RulesLimits;
+use super::metrics::RulesMetrics;
+use super::wire::RegistryAnswer;
+use super::{conditions, execute, hot_reload, items, rulesets, scope, validate};
+use crate::app::App;
+use crate::events::event::Event;
+use crate::kind::{KindApi, KindHealth, Members, describe, members_of};
+use crate::monitoring_status::last_reload_time;
+use crate::principal::Permission::{Edit, Execute, Operate, Read};
+use crate::routes::Routes;
+use crate::setup::KindSetup;
+use crate::sorts::DocumentSorts;
+
+/// Adds the rules to a server.
+pub(crate) fn setup(limits: RulesLimits) -> KindSetup {
+    KindSetup::new(move |builder| {
+        let slot = builder.kind(Rules);
+        Box::new(move |started| {
+            let (kind, rules) = (Rules.name(), started.engine.live(slot)?);
+            let metrics = RulesMetrics::start(kind.clone(), started.engine, started.metrics);
+            Some(Arc::new(RulesApi { parts: RulesParts { kind, rules, metrics, limits } }))
+        })
+    })
+}
+
+/// The server side of the rules.
+pub(super) struct RulesApi {
+    parts: RulesParts,
+}
+
+/// Members of `rules_reloaded` and `rules_reload_failed`.
+#[derive(Debug, Serialize)]
+struct RulesSummary {
+    rules_loaded: usize,
+    rulesets_loaded: usize,
+}
+
+/// A check of the health.
+#[derive(Debug, Serialize, ToSchema)]
+struct RulesChecks {
+    /// There is at least one rule.
+    registry_has_rules: bool,
+}
+
+/// A member of the health, and of the state of hot reloading.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RulesHealth {
+    /// What is served.
+    registry: RegistryAnswer,
+}
+
+impl RulesHealth {
+    pub(super) fn new(rules: &Live<RulesSnapshot>, status: &EngineStatus) -> Self {
+        Self { registry: RegistryAnswer::new(&rules.load(), last_reload_time(status)) }
+    }
+}
+
+impl KindApi for RulesApi {
+    fn kind(&self) -> KindName {
+        Rules.name()
+    }
+
+    fn routes(&self, app: &App) -> Routes<App> {
+        routes().with_state(RulesApp::new(app.clone(), self.parts.clone()))
+    }
+
+    fn summary(&self) -> Members {
+        let rules = self.parts.rules.load();
+        let summary =
+            RulesSummary { rules_loaded: rules.rule_count(), rulesets_loaded: rules.ruleset_count() };
+        members_of(&summary).unwrap_or_default()
+    }
+
+    /// `registry_cleared` when the last rule was removed.
+    fn events(&self, report: &ReloadReport, sorts: &DocumentSorts) -> Vec<Event> {
+        let kind = self.kind();
+        let is_rule = |id: &DocumentId| id.kind == kind && sorts.of(id).word == "rule";
+        let mut changes = report.changes.iter();
+        let is_removed = changes.any(|(id, effect)| *effect == Effect::Remove && is_rule(id));
+        if !is_removed || self.parts.rules.load().rule_count() > 0 {
+            return Vec::new();
+        }
+        vec![Event::new("registry_cleared", json!({ "revision": report.event.to.get() }))]
+    }
+
+    fn health(&self, status: &EngineStatus) -> KindHealth {
+        let health = RulesHealth::new(&self.parts.rules, status);
+        let checks = RulesChecks { registry_has_rules: health.registry.rule_count > 0 };
+        KindHealth {
+            checks: members_of(&checks).unwrap_or_default(),
+            degraded: Vec::new(),
+            members: members_of(&health).unwrap_or_default(),
+        }
+    }
+
+    fn document(&self, document: &mut OpenApi) {
+        describe::<RulesChecks>(document, "Checks");
+        describe::<RulesHealth>(document, "HotReloadHealth");
+        describe::<RulesHealth>(document, "HotReloadStatus");
+    }
+}
+
+/// The routes of the rules.
+fn routes() -> Routes<RulesApp> {
+    Routes::new()
+        .at(Read, routes!(rulesets::list_rulesets))
+        .at(Read, routes!(rulesets::get_ruleset))
+        .at(Edit, routes!(rulesets::put_ruleset, rulesets::delete_ruleset))
+        .at(Read, routes!(items::list_rules))
+        .at(Read, routes!(items::get_rule))
+        .at(Edit, routes!(items::put_rule, items::delete_rule))
+        .at(Read, routes!(conditions::list_conditions))
+        .at(Read, routes!(conditions::get_condition))
+        .at(Edit, routes!(conditions::put_condition, conditions::delete_condition))
+        .at(Execute, routes!(execute::execute))
+        .at(Execute, routes!(execute::execute_ruleset))
+        .at(Execute, routes!(execute::batch))
+        .at(Read, routes!(hot_reload::status))
+        .at(Read, routes!(hot_reload::history))
+        .at(Operate, routes!(hot_reload::start_monitoring))
+        .at(Operate, routes!(hot_reload::stop_monitoring))
+        .at(Operate, routes!(scope::reload))
+        .at(Operate, routes!(scope::reload_rule))
+        .at(Operate, routes!(scope::reload_ruleset))
+        .at(Operate, routes!(validate::validate))
+}

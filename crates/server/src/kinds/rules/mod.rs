@@ -1,0 +1,16 @@
+//! The rules over HTTP: rulesets, rules and conditions as documents, execution, and the seed's hot-reload endpoints.
+
+mod api;
+mod app;
+mod conditions;
+mod execute;
+mod hot_reload;
+mod items;
+pub(crate) mod limits;
+mod metrics;
+mod rulesets;
+mod scope;
+mod validate;
+mod wire;
+
+pub(super) use api::setup;

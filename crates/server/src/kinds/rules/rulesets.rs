@@ -1,0 +1,113 @@
+//! Rulesets: list, read, put, and delete with all their rules.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use midflight_core::{Change, DocumentId, Precondition};
+use serde_json::Value;
+
+use super::app::RulesApp;
+use super::wire::{RulesetInfoAnswer, RulesetList};
+use crate::body::JsonBody;
+use crate::log::collect::every;
+use crate::log::documents::{absent, put, read};
+use crate::params::{InPath, PageParams, Params, document, precondition};
+use crate::principal::Principal;
+use crate::problem::{ApiError, ProblemBody};
+use crate::wire::{DocumentAnswer, WriteAnswer};
+use crate::write::{ComputedTries, WriteParams, answer};
+
+/// The rulesets that are served, by id, with their counts.
+#[utoipa::path(get, path = "/api/v1/rulesets", tag = "rules", params(PageParams),
+    responses((status = 200, body = RulesetList), (status = "default", body = ProblemBody)))]
+pub(super) async fn list_rulesets(
+    State(app): State<RulesApp>,
+    Params(page): Params<PageParams>,
+) -> Result<Json<RulesetList>, ApiError> {
+    let limit = page.limit()? as usize;
+    let rules = app.parts.rules.load();
+    let after = rules.rulesets().filter(|ruleset| page.text().is_none_or(|cursor| ruleset.id > cursor));
+    let mut items: Vec<_> = after.take(limit + 1).map(RulesetInfoAnswer::from).collect();
+    let more = items.len() > limit;
+    items.truncate(limit);
+    Ok(Json(RulesetList {
+        next_cursor: items.last().filter(|_| more).map(|last| last.ruleset.clone()),
+        items,
+        revision: rules.revision().get(),
+        quarantined: rules.quarantined().into(),
+    }))
+}
+
+/// A ruleset's document.
+#[utoipa::path(get, path = "/api/v1/rulesets/{ruleset}", tag = "rules",
+    params(("ruleset" = String, Path, description = "The ruleset")),
+    responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn get_ruleset(
+    State(app): State<RulesApp>,
+    principal: Principal,
+    InPath(ruleset): InPath<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    read((&app, &principal), &id(&app, &ruleset)?, &headers).await
+}
+
+/// Puts a ruleset; its rules stay.
+#[utoipa::path(put, path = "/api/v1/rulesets/{ruleset}", tag = "rules",
+    params(("ruleset" = String, Path, description = "The ruleset"), WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
+    request_body = Value,
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn put_ruleset(
+    principal: Principal,
+    State(app): State<RulesApp>,
+    InPath(ruleset): InPath<String>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response, ApiError> {
+    put(&app, &principal, id(&app, &ruleset)?, &params, &headers, body).await
+}
+
+/// Deletes a ruleset and all its rules as one revision.
+#[utoipa::path(delete, path = "/api/v1/rulesets/{ruleset}", tag = "rules",
+    params(("ruleset" = String, Path, description = "The ruleset"), WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
+    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn delete_ruleset(
+    principal: Principal,
+    State(app): State<RulesApp>,
+    InPath(ruleset): InPath<String>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let id = id(&app, &ruleset)?;
+    let asked = precondition(&headers)?;
+    let mut tries = ComputedTries::default();
+    loop {
+        let head = tries.head(&app).await?;
+        let now = app.engine.store().document_at(&id, head).await?;
+        let is_there = now.is_some_and(|document| document.body.is_some());
+        if !is_there && asked == Precondition::None {
+            return Err(absent(&id));
+        }
+        let mut changes = vec![Change::delete(id.clone()).when(asked)];
+        if is_there {
+            let rules = every(&app, &app.parts.kind, &format!("{ruleset}/"), head).await?;
+            let unchanged = Precondition::UnchangedSince(head);
+            changes.extend(rules.into_iter().map(|rule| Change::delete(rule).when(unchanged)));
+        }
+        let edit = params.edit(&principal, changes);
+        if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
+            return Ok(answer(&app, &params, submitted).await);
+        }
+    }
+}
+
+/// The document of a ruleset.
+pub(super) fn id(app: &RulesApp, ruleset: &str) -> Result<DocumentId, ApiError> {
+    document(app.parts.kind.as_str(), super::items::segment(ruleset)?)
+}
