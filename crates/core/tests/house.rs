@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["config", "rules", "patterns", "tools", "modules", "source"],
     &["components"],
     &["app", "learning"],
+    &["http"],
     &["server", "sidecar"],
     &["midflight"],
     // Outside the house: they may look into every room, and no room knows them.
@@ -48,9 +49,12 @@ const PRIVATE: &[(&str, &[&str])] = &[
     ("regex-automata", &["regexes"]),
     ("redis", &["bus", "components"]),
     ("async-nats", &["bus"]),
-    ("axum", &["server"]),
+    ("axum", &["http", "server"]),
     ("notify", &["source"]),
 ];
+
+/// Rooms that lie below `http` and that it must not know beside the kinds: it serves whatever kinds a server has.
+const UNKNOWN_TO_HTTP: &[&str] = &["app", "components", "learning"];
 
 fn crates_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate lies in the folder of crates").to_owned()
@@ -138,6 +142,48 @@ fn every_arrow_points_down() {
                 let homes = homes.join(" and ");
                 wrong.push(format!("{room} depends on {library}, which is the business of {homes}"));
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The kinds: rooms that depend on the engine and have a type that is one.
+fn kinds() -> Vec<String> {
+    let is_kind = |(room, depends): &(String, Vec<String>)| {
+        let mut files = Vec::new();
+        sources(&crates_folder().join(room).join("src"), &mut files);
+        let uses_engine = depends.iter().any(|name| name == "midflight-engine");
+        uses_engine
+            && files.iter().any(|file| code(file).lines().any(|line| line.starts_with("impl Kind for ")))
+    };
+    rooms().into_iter().filter(is_kind).map(|(room, _)| room).collect()
+}
+
+#[test]
+fn the_edge_knows_no_kind() {
+    let kinds = kinds();
+    for kind in ["config", "patterns", "rules"] {
+        assert!(kinds.iter().any(|found| found == kind), "{kind} is not found among {kinds:?}");
+    }
+    let mut wrong = Vec::new();
+    for depends in rooms().get("http").into_iter().flatten().filter_map(|name| room_of(name)) {
+        if kinds.iter().any(|kind| kind == depends) || UNKNOWN_TO_HTTP.contains(&depends) {
+            wrong.push(format!(
+                "http depends on {depends}: take what it needs from KindApi, or as an argument"
+            ));
+        }
+    }
+    let mut files = Vec::new();
+    sources(&crates_folder().join("http/src"), &mut files);
+    assert!(!files.is_empty(), "http has sources");
+    for file in files {
+        let code = code(&file);
+        for kind in &kinds {
+            let named = [format!("\"{kind}\""), format!("/{kind}"), format!("midflight_{kind}")];
+            let found = named.iter().filter(|word| code.contains(word.as_str()));
+            wrong.extend(
+                found.map(|word| format!("{} has {word}: a kind's own side says it", file.display())),
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -6,7 +6,7 @@ use std::path::Path;
 use midflight_store::{Store, StoreError};
 
 use crate::error::ServeError;
-use crate::tokens::{Tokens, admin, fresh_token, is_token};
+use midflight_http::tokens::{Tokens, admin, fresh_token, is_token};
 
 /// Where the admin's token comes from.
 pub(crate) enum FirstKey {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use midflight_bus::Seal;
 use midflight_store::{Store, StoreError};
 
-use crate::app::App;
 use crate::error::ServeError;
 use crate::first_key::FirstKey;
-use crate::tokens::{Tokens, admin, known};
+use midflight_http::app::App;
+use midflight_http::tokens::{Tokens, admin, known};
 
 /// How soon the keys of a store that was away at the start are asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);

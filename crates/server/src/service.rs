@@ -4,57 +4,37 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use jiff::Timestamp;
 use midflight_app::{Boot, Reloader};
 use midflight_components::Llm;
 use midflight_config::Configs;
 use midflight_core::Trigger;
 use midflight_engine::{Engine, EngineBuilder, Identity};
+use midflight_http::app::{App, Parts, Redact, Scrape, ScrapeSettings};
+use midflight_http::code::Code;
+use midflight_http::edge::Edge;
+use midflight_http::kind::Kinds;
+use midflight_http::metrics::registry::MetricsRegistry;
+use midflight_http::setup::Started;
 use midflight_live::Live;
 use midflight_source::DirectorySource;
-use tokio::sync::{Mutex, Semaphore};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::sync::Mutex;
 use utoipa::openapi::OpenApi;
 
 use crate::ServeOptions;
-use crate::app::{App, Redact, Scrape, ScrapeSettings, Shared};
 use crate::backend::Backend;
-use crate::body::SMALL_BYTES_MAX;
-use crate::byte_budget::ByteBudget;
-use crate::compute::ComputePool;
 use crate::data_dir::DataDir;
-use crate::edge::Edge;
 use crate::error::ServeError;
-use crate::events;
-use crate::events::broadcaster::EventBroadcaster;
 use crate::keys::Keys;
-use crate::kind::Kinds;
 use crate::kinds::{Around, kinds};
-use crate::merge_turns::MergeTurns;
-use crate::metrics;
-use crate::metrics::registry::MetricsRegistry;
-use crate::metrics::scrape::ReplicaMetrics;
 use crate::own::{
     Exchanged, HintsRedis, LogDatabase, MetricsSettings, Part, Settings, left_out, log_place, own_id,
     try_again,
 };
-use crate::recent::Recent;
-use crate::router::router;
-use crate::setup::Started;
-use crate::sorts::DocumentSorts;
-
-/// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
-const EXPORTS_AT_ONCE: usize = 2;
-/// How often recorded times are folded into their summaries.
-const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Everything that answers, but for the socket it answers on; [`crate::start`] puts it behind one.
 pub struct Service {
     app: App,
-    routes: Router,
-    openapi: OpenApi,
+    edge: Edge,
     reloader: Arc<Reloader>,
     llm: Llm,
     first_token: Option<String>,
@@ -111,70 +91,49 @@ impl Service {
         refuse_bad_config(&engine, &configs, options.config.file.is_some()).await?;
         let reloader = Arc::new(boot.follow(&engine, configs.clone(), options.config.file_options)?);
         around.reloader.get_or_init(|| Arc::clone(&reloader));
-        let directories = crate::directories::start(&engine, &options.watch, options.directory).await?;
+        let mut directories = Vec::with_capacity(options.watch.len());
+        for dir in &options.watch {
+            // Each is in step with the log when this returns.
+            directories.push(DirectorySource::start(engine.clone(), dir.clone(), options.directory).await?);
+        }
         let metrics = MetricsRegistry::new();
-        metrics::reloads::count(&engine, &metrics);
         let started = Started { engine: &engine, metrics: &metrics };
         let kinds: Option<Vec<_>> = makers.into_iter().map(|make| make(&started)).collect();
         let kinds = Kinds::new(kinds.ok_or(ServeError::Composition)?);
         let llm = around.llm.get().ok_or(ServeError::Composition)?.clone();
-        let limits = options.limits;
-        let reports = engine.history().listen();
-        let app = App::new(Shared {
-            tokens,
-            replica_metrics: ReplicaMetrics::new(&metrics),
-            metrics,
-            events: EventBroadcaster::new(limits.websocket_clients_max, limits.websocket_queue_max),
+        let app = App::start(Parts {
+            engine,
             kinds,
-            sorts: DocumentSorts::new(engine.schemas()),
-            compute: ComputePool::new(limits.compute_queue_max),
-            limits,
-            hot_reload: options.hot_reload,
-            replica_id,
+            metrics,
+            tokens,
             bus: Arc::clone(&backend.buses.bus),
             is_shared: backend.is_shared(),
-            scrape: scrape_settings(configs.clone()),
-            started_at: Timestamp::now(),
-            is_on_loopback: address.ip().is_loopback(),
+            directories: directories.iter().map(DirectorySource::handle).collect(),
+            limits: options.limits,
+            hot_reload: options.hot_reload,
+            replica_id,
+            address,
             requires_token: options.require_token,
             redact,
-            watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
-            recent: Recent::default(),
-            merge_turns: MergeTurns::default(),
-            bodies: ByteBudget::new(
-                limits.bodies_bytes_max,
-                limits.body_parsed_bytes_max,
-                "bodies_bytes_max",
-            ),
-            small_bodies: ByteBudget::new(limits.bodies_bytes_max / 4, SMALL_BYTES_MAX, "bodies_bytes_max"),
-            imports: ByteBudget::new(limits.bodies_bytes_max, limits.import_bytes_max, "bodies_bytes_max"),
-            answers: ByteBudget::new(
-                limits.answers_bytes_max,
-                limits.answer_bytes_max.saturating_mul(2),
-                "answers_bytes_max",
-            ),
-            exports: Semaphore::new(EXPORTS_AT_ONCE),
-            restores: Semaphore::new(1),
-            directories: directories.iter().map(DirectorySource::handle).collect(),
-            stopping: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            engine,
+            scrape: scrape_settings(configs.clone()),
         });
-        app.tasks.spawn(events::run::run(app.clone(), reports));
-        app.tasks.spawn(upkeep(app.clone()));
         let period = move || Duration::from_millis(served(&configs).cache.ttl_ms);
         app.tasks.spawn(keys.follow(app.clone(), backend.seal.clone(), is_there, period));
         if options.config.file.is_none() {
             app.tasks.spawn(try_again(app.clone(), options.config.clone()));
         }
-        let (routes, openapi) = router(app.clone());
-        let directories = Mutex::new(directories);
-        Ok(Self { app, routes, openapi, reloader, llm, first_token, directories, data_dir })
+        let edge = Edge::new(&app);
+        Ok(Self { app, edge, reloader, llm, first_token, directories: Mutex::new(directories), data_dir })
     }
 
     /// What answers requests.
     pub(crate) fn edge(&self) -> Edge {
-        Edge::new(self.app.clone(), self.routes.clone())
+        self.edge.clone()
+    }
+
+    /// The codes that errors of this server can carry, those of its kinds among them.
+    pub fn codes(&self) -> impl Iterator<Item = Code> {
+        self.app.kinds.codes()
     }
 
     /// The engine behind the routes.
@@ -186,7 +145,7 @@ impl Service {
     /// The OpenAPI document of this server, with the routes of its kinds.
     #[must_use]
     pub fn openapi(&self) -> &OpenApi {
-        &self.openapi
+        self.edge.openapi()
     }
 
     /// Takes every trigger of the server's own config.
@@ -209,7 +168,7 @@ impl Service {
 
     /// Tells watchers and sockets that the service stops. Requests are still answered.
     pub fn begin_stop(&self) {
-        self.app.stopping.cancel();
+        self.app.begin_stop();
     }
 
     /// Stops: directories first, so that nothing new is wanted, then the engine, then the store.
@@ -219,12 +178,7 @@ impl Service {
         for directory in self.directories.lock().await.drain(..) {
             directory.stop().await;
         }
-        self.app.tasks.close();
-        let drain = Duration::from_millis(self.app.limits.drain_ms_max);
-        if tokio::time::timeout(drain, self.app.tasks.wait()).await.is_err() {
-            tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
-        }
-        self.app.kinds.stop().await;
+        self.app.stop().await;
         self.app.engine.stop().await;
         self.app.engine.store().close().await;
         // Now another server may have the folder.
@@ -286,13 +240,4 @@ fn scrape_settings(configs: Live<Configs>) -> Scrape {
         let MetricsSettings { enabled, labels, .. } = served(&configs).metrics.clone();
         ScrapeSettings { enabled, labels }
     })
-}
-
-async fn upkeep(app: App) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(UPKEEP) => app.metrics.upkeep(),
-            () = app.stopping.cancelled() => return,
-        }
-    }
 }

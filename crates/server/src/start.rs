@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::error::ServeError;
 use crate::first_key::replace_private;
 use crate::own::{boot, settings};
-use crate::{Backend, ServeOptions, Service, accept};
+use crate::{Backend, ServeOptions, Service};
+use midflight_http::accept;
+use midflight_http::descriptors::allowed_connections;
 
 /// A server that answers.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
 /// # Errors
 /// As [`start`].
 pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Running, ServeError> {
-    options.limits.connections_max = crate::descriptors::allowed_connections(options.limits.connections_max);
+    options.limits.connections_max = allowed_connections(options.limits.connections_max);
     let is_there = backend.ready().await?;
     let boot = boot(&options.config, &backend, is_there).await?;
     if is_there {

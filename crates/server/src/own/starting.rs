@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use super::id::own_id;
 use super::own::OwnConfig;
-use crate::app::App;
 use crate::backend::Backend;
 use crate::error::ServeError;
+use midflight_http::app::App;
 
 /// How many earlier versions of the document are tried at a start. A start that needs more begins with the defaults.
 const VERSIONS_MAX: usize = 100;

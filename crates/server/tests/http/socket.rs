@@ -10,10 +10,10 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::{DEADLINE, Server, answer, rule, server, server_with};
 
-struct Client(WebSocketStream<TcpStream>);
+pub(crate) struct Client(WebSocketStream<TcpStream>);
 
 impl Client {
-    async fn open(server: &Server, receive_bytes: Option<u32>) -> Self {
+    pub(crate) async fn open(server: &Server, receive_bytes: Option<u32>) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if let Some(bytes) = receive_bytes {
             socket.set_recv_buffer_size(bytes).unwrap();
@@ -30,7 +30,7 @@ impl Client {
         next.ok()
     }
 
-    async fn event(&mut self) -> (String, Value) {
+    pub(crate) async fn event(&mut self) -> (String, Value) {
         let Some(Message::Text(text)) = self.next().await else { panic!("no event") };
         let event: Value = serde_json::from_str(&text).unwrap();
         assert!(event["timestamp"].is_string());

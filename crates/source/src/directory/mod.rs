@@ -158,7 +158,7 @@ impl DirectorySource {
 
     /// Reads every file now, tries again what was refused, and answers how things stand afterwards.
     pub async fn sync_now(&self) -> DirectoryStatus {
-        self.handle.ask(None).await
+        self.handle.sync_now().await
     }
 
     /// Stops watching. What the directory put into the log stays. Takes milliseconds, or as long as an edit that is
@@ -176,6 +176,11 @@ impl DirectoryHandle {
     #[must_use]
     pub fn status(&self) -> DirectoryStatus {
         self.status.borrow().clone()
+    }
+
+    /// Reads every file now, tries again what was refused, and answers how things stand afterwards.
+    pub async fn sync_now(&self) -> DirectoryStatus {
+        self.ask(None).await
     }
 
     /// Reads every file now and makes the deletions that are found, however many they are. Returns the status

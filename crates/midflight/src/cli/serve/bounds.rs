@@ -49,6 +49,8 @@ bounds! {
     write_idle_ms_max: u64 => limits.write_idle_ms_max, "MIDFLIGHT_WRITE_IDLE_MS_MAX";
     /// How long a request may take to come, in ms.
     receive_ms_max: u64 => limits.receive_ms_max, "MIDFLIGHT_RECEIVE_MS_MAX";
+    /// How long a request may take to be answered, in ms.
+    request_ms_max: u64 => limits.request_ms_max, "MIDFLIGHT_REQUEST_MS_MAX";
     /// How many connections may be open.
     connections_max: usize => limits.connections_max, "MIDFLIGHT_CONNECTIONS_MAX";
     /// How many WebSocket clients may be connected.

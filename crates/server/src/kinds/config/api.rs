@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use midflight_config::{Config, Masked, differences};
-use midflight_core::{Diff, KindName};
+use midflight_core::{Diff, KindName, Trigger};
 use midflight_engine::EngineStatus;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,13 +15,14 @@ use utoipa_axum::routes;
 use super::app::{ConfigApp, ConfigParts};
 use super::wire::{ConfigEffects, MaskedAnswer};
 use super::{documents, reload, webhooks};
-use crate::app::App;
-use crate::kind::{KindApi, KindHealth, Members, describe, members_of};
 use crate::kinds::Around;
 use crate::own::{Part, left_out, own_id};
-use crate::principal::Permission::{Edit, Open, Operate, Read, Signed};
-use crate::routes::Routes;
-use crate::setup::KindSetup;
+use midflight_http::app::App;
+use midflight_http::kind::{KindApi, KindHealth, Members, Reread, describe, members_of};
+use midflight_http::principal::Permission::{Open, Operate, Read, Signed};
+use midflight_http::principal::Principal;
+use midflight_http::routes::Routes;
+use midflight_http::setup::KindSetup;
 
 /// Adds configs to a server, with the server's own among them.
 pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
@@ -67,6 +69,7 @@ impl ConfigApi {
     }
 }
 
+#[async_trait]
 impl KindApi for ConfigApi {
     fn kind(&self) -> KindName {
         own_id().kind
@@ -91,6 +94,16 @@ impl KindApi for ConfigApi {
         KindHealth { degraded: wrong.into_iter().collect(), ..KindHealth::default() }
     }
 
+    async fn reread(&self, principal: &Principal) -> Vec<Reread> {
+        let report = self.parts.reloader.reload(Trigger::Manual, principal.name()).await;
+        vec![Reread {
+            source: own_id().to_string(),
+            is_live: report.is_live(),
+            outcome: report.status.as_str(),
+            problems: report.problems.iter().map(ToString::to_string).collect(),
+        }]
+    }
+
     fn document(&self, document: &mut OpenApi) {
         describe::<ConfigMembers>(document, "WriteAnswer");
     }
@@ -100,8 +113,7 @@ impl KindApi for ConfigApi {
 fn routes() -> Routes<ConfigApp> {
     Routes::new()
         .at(Read, routes!(documents::list_configs))
-        .at(Read, routes!(documents::get_config))
-        .at(Edit, routes!(documents::put_config, documents::patch_config))
+        .merge(documents::CONFIG.routes())
         .at(Read, routes!(documents::get_effective))
         .at(Read, routes!(documents::diff_config))
         .at(Operate, routes!(documents::rollback_config))

@@ -8,8 +8,8 @@ use midflight_config::Configs;
 use midflight_live::Live;
 
 use super::webhooks::Heard;
-use crate::app::App;
 use crate::own::{Settings, own_id};
+use midflight_http::app::App;
 
 /// What the server side of configs is made of.
 #[derive(Clone)]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use midflight_config::{Entry, KeyDifference, SCHEMAS_FOLDER, differences};
 use midflight_core::{Change, Diff, DocumentId, DocumentName, RevisionNumber, Trigger, json_bytes};
@@ -15,20 +14,20 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::app::ConfigApp;
 use super::wire::{ConfigDiff, ConfigItem, ConfigList, EffectiveAnswer, KeyChangeAnswer};
-use crate::body::JsonBody;
-use crate::code::Code;
-use crate::compute::TimeLimit;
-use crate::diff_maker::DiffMaker;
-use crate::log::collect::stored;
-use crate::log::documents::{absent, put, read};
-use crate::long_answer::{json, of_written, room_for_page};
-use crate::merge::{Absent, merge};
 use crate::own::own_id;
-use crate::params::{self, InPath, PageParams, Params, precondition};
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{DocumentAnswer, DocumentDiffAnswer, WriteAnswer};
-use crate::write::{WriteParams, answer, submit};
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::compute::TimeLimit;
+use midflight_http::diff_maker::DiffMaker;
+use midflight_http::log::collect::stored;
+use midflight_http::log::documents::absent;
+use midflight_http::long_answer::{json, of_written, room_for_page};
+use midflight_http::params::{self, InPath, PageParams, Params};
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::resource::Resource;
+use midflight_http::wire::{DocumentDiffAnswer, WriteAnswer};
+use midflight_http::write::{WriteParams, answer, submit};
 
 /// How many bytes the keys that a diff lists may have together.
 const KEY_CHANGES_BYTES_MAX: usize = 256 << 10;
@@ -56,60 +55,21 @@ pub(crate) async fn list_configs(
     }))
 }
 
-/// A config's document.
-#[utoipa::path(get, path = "/api/v1/config/{name}", tag = "config",
-    params(("name" = String, Path, description = "The config; slashes in its name as %2F")),
-    responses((status = 200, body = DocumentAnswer), (status = 304, description = "Unchanged"),
-        (status = "default", body = ProblemBody)))]
-pub(crate) async fn get_config(
-    State(app): State<ConfigApp>,
-    principal: Principal,
-    InPath(name): InPath<String>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    read((&app, &principal), &id(&name)?, &headers).await
-}
-
-/// Puts a config: all of what it says.
-#[utoipa::path(put, path = "/api/v1/config/{name}", tag = "config",
-    params(("name" = String, Path, description = "The config"), WriteParams,
-        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value,
-    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
-        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
-pub(crate) async fn put_config(
-    principal: Principal,
-    State(app): State<ConfigApp>,
-    InPath(name): InPath<String>,
-    Params(params): Params<WriteParams>,
-    headers: HeaderMap,
-    JsonBody(body): JsonBody<Value>,
-) -> Result<Response, ApiError> {
-    put(&app, &principal, id(&name)?, &params, &headers, body).await
-}
-
-/// Changes some keys of a config: a JSON Merge Patch (RFC 7396), in which null takes a key away.
-#[utoipa::path(patch, path = "/api/v1/config/{name}", tag = "config",
-    params(("name" = String, Path, description = "The config"), WriteParams,
-        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
-    request_body = Value,
-    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
-        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
-pub(crate) async fn patch_config(
-    principal: Principal,
-    State(app): State<ConfigApp>,
-    InPath(name): InPath<String>,
-    Params(params): Params<WriteParams>,
-    headers: HeaderMap,
-    JsonBody(patch): JsonBody<Value>,
-) -> Result<Response, ApiError> {
-    if !patch.is_object() {
-        return Err(ApiError::new(Code::INVALID_BODY, "a merge patch of a config is an object (RFC 7396)"));
-    }
-    let asked = precondition(&headers)?;
-    merge(&app, &principal, &id(&name)?, &params, &patch, asked, Absent::Made).await
-}
+/// A config.
+pub(super) const CONFIG: Resource = Resource {
+    path: "/api/v1/config/{name}",
+    variables: &[("name", "The config; slashes in its name as %2F")],
+    id: |values| id(values.first().copied().unwrap_or_default()),
+    tag: "config",
+    noun: "config",
+    get: Some("A config's document."),
+    put: Some("Puts a config: all of what it says."),
+    patch: Some(
+        "Changes some keys of a config: a JSON Merge Patch (RFC 7396), in which null takes a key away.",
+    ),
+    delete: None,
+    conflicts: false,
+};
 
 /// A config in effect: every layer in one, and where each value comes from. Secrets are not shown.
 #[utoipa::path(get, path = "/api/v1/config/{name}/effective", tag = "config",

@@ -8,8 +8,8 @@ use midflight_core::Trigger;
 use serde_json::Value;
 
 use super::app::ConfigApp;
-use crate::principal::Principal;
-use crate::problem::ProblemBody;
+use midflight_http::principal::Principal;
+use midflight_http::problem::ProblemBody;
 
 /// Looks what the config of this server is to be, at the log, and at whatever documents refer to, and brings it about. 200 when
 /// all of it is in effect, 422 when it is refused or was taken back; the body says what and why, and by its hash which

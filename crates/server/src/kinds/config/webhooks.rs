@@ -20,15 +20,15 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::app::ConfigApp;
-use crate::body::{self, BodyBytes};
-use crate::code::Code;
-use crate::log::apply::changes;
 use crate::own::settings::{WebhookAction, WebhookSettings};
-use crate::params::InPath;
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{ApplyRequest, WriteAnswer};
-use crate::write::{WriteParams, answer, submit};
+use midflight_http::body::{self, BodyBytes};
+use midflight_http::code::Code;
+use midflight_http::log::apply::changes;
+use midflight_http::params::InPath;
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::wire::{ApplyRequest, WriteAnswer};
+use midflight_http::write::{WriteParams, answer, submit};
 
 /// How far the time of a request may be from ours, in seconds.
 const TOLERANCE_S: i64 = 300;

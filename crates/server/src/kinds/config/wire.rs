@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::wire::{DocumentDiffAnswer, QuarantinedRevisions};
+use midflight_http::wire::{DocumentDiffAnswer, QuarantinedRevisions};
 
 /// A config in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]

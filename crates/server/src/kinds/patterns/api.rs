@@ -14,14 +14,14 @@ use utoipa_axum::routes;
 use super::app::{PatternsApp, PatternsParts};
 use super::metrics::PatternsMetrics;
 use super::{classify, documents, feedback, list, performance, reload};
-use crate::app::App;
-use crate::code::Code;
-use crate::kind::KindApi;
 use crate::kinds::Around;
 use crate::own::llm_place;
-use crate::principal::Permission::{Edit, Execute, Operate, Read};
-use crate::routes::Routes;
-use crate::setup::KindSetup;
+use midflight_http::app::App;
+use midflight_http::code::Code;
+use midflight_http::kind::KindApi;
+use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
+use midflight_http::routes::Routes;
+use midflight_http::setup::KindSetup;
 
 /// Another pattern has the same text.
 const DUPLICATE_PATTERN: Code = Code::new(
@@ -103,8 +103,7 @@ fn routes() -> Routes<PatternsApp> {
         .at(Read, routes!(performance::performance))
         .at(Read, routes!(list::list_patterns))
         .at(Edit, routes!(documents::create_pattern))
-        .at(Read, routes!(documents::get_pattern))
-        .at(Edit, routes!(documents::put_pattern, documents::delete_pattern))
+        .merge(documents::PATTERN.routes())
         .at(Edit, routes!(documents::approve))
         .at(Edit, routes!(documents::disable))
 }

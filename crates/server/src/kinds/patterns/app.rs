@@ -8,7 +8,7 @@ use midflight_patterns::PatternsSnapshot;
 
 use super::limits::PatternsLimits;
 use super::metrics::PatternsMetrics;
-use crate::app::App;
+use midflight_http::app::App;
 
 /// What the server side of the patterns is made of.
 #[derive(Clone)]

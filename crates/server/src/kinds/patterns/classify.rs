@@ -10,11 +10,11 @@ use midflight_patterns::ClassifyError;
 
 use super::app::PatternsApp;
 use super::wire::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
-use crate::body::JsonBody;
-use crate::code::Code;
-use crate::compute::{TimeLimit, brief};
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::compute::{TimeLimit, brief};
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
 
 /// Classifies a query: by the patterns that are live, and what nothing matches by the LLM, if there is one.
 #[utoipa::path(post, path = "/api/v1/patterns/classify", tag = "patterns", request_body = ClassifyBody,

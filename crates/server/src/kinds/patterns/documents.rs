@@ -1,21 +1,20 @@
 //! Single patterns: made, read, changed, approved, disabled.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use midflight_core::{Change, Digest, DocumentId, Pointer, Precondition};
 use serde_json::{Value, json};
 
 use super::app::PatternsApp;
-use crate::body::JsonBody;
-use crate::code::Code;
-use crate::log::documents::{delete, put, read};
-use crate::merge::{Absent, merge};
-use crate::params::{InPath, Params, document};
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{DocumentAnswer, WriteAnswer};
-use crate::write::{WriteParams, answer, submit};
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::merge::{Absent, merge};
+use midflight_http::params::{InPath, Params, document};
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::resource::Resource;
+use midflight_http::wire::WriteAnswer;
+use midflight_http::write::{WriteParams, answer, submit};
 
 /// The kind of the documents.
 const KIND: &str = "patterns";
@@ -55,55 +54,19 @@ fn made_id(body: &Value) -> Result<DocumentId, ApiError> {
     id_of(&format!("{}-{}", midflight_patterns::import::readable(text), &digest[..8]))
 }
 
-/// A pattern's document.
-#[utoipa::path(get, path = "/api/v1/patterns/{id}", tag = "patterns",
-    params(("id" = String, Path, description = "The pattern")),
-    responses((status = 200, body = DocumentAnswer), (status = 304, description = "Unchanged"),
-        (status = "default", body = ProblemBody)))]
-pub(super) async fn get_pattern(
-    State(app): State<PatternsApp>,
-    principal: Principal,
-    InPath(id): InPath<String>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    read((&app, &principal), &id_of(&id)?, &headers).await
-}
-
-/// Puts a pattern: the next query after the answer is classified with it.
-#[utoipa::path(put, path = "/api/v1/patterns/{id}", tag = "patterns",
-    params(("id" = String, Path, description = "The pattern"), WriteParams,
-        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value,
-    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
-        (status = 202, body = WriteAnswer), (status = 409, body = ProblemBody),
-        (status = "default", body = ProblemBody)))]
-pub(super) async fn put_pattern(
-    principal: Principal,
-    State(app): State<PatternsApp>,
-    InPath(id): InPath<String>,
-    Params(params): Params<WriteParams>,
-    headers: HeaderMap,
-    JsonBody(body): JsonBody<Value>,
-) -> Result<Response, ApiError> {
-    put(&app, &principal, id_of(&id)?, &params, &headers, body).await
-}
-
-/// Deletes a pattern.
-#[utoipa::path(delete, path = "/api/v1/patterns/{id}", tag = "patterns",
-    params(("id" = String, Path, description = "The pattern"), WriteParams,
-        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
-    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
-        (status = "default", body = ProblemBody)))]
-pub(super) async fn delete_pattern(
-    principal: Principal,
-    State(app): State<PatternsApp>,
-    InPath(id): InPath<String>,
-    Params(params): Params<WriteParams>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    delete(&app, &principal, id_of(&id)?, &params, &headers).await
-}
+/// A pattern.
+pub(super) const PATTERN: Resource = Resource {
+    path: "/api/v1/patterns/{id}",
+    variables: &[("id", "The pattern")],
+    id: |values| id_of(values.first().copied().unwrap_or_default()),
+    tag: "patterns",
+    noun: "pattern",
+    get: Some("A pattern's document."),
+    put: Some("Puts a pattern: the next query after the answer is classified with it."),
+    patch: None,
+    delete: Some("Deletes a pattern."),
+    conflicts: true,
+};
 
 /// Lets a pattern answer.
 #[utoipa::path(post, path = "/api/v1/patterns/{id}/approve", tag = "patterns",

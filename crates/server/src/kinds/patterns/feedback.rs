@@ -8,10 +8,10 @@ use midflight_learning::{Feedback, FeedbackError};
 use super::app::PatternsApp;
 use super::classify::refused;
 use super::wire::{FeedbackBody, FeedbackDone, FeedbackWord};
-use crate::body::JsonBody;
-use crate::code::Code;
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
 
 /// Counts for the pattern that answers the query whether it is right; a correction becomes a pattern.
 #[utoipa::path(post, path = "/api/v1/patterns/feedback", tag = "patterns", request_body = FeedbackBody,
@@ -37,7 +37,7 @@ pub(super) async fn feedback(
     match done {
         Ok(done) => Ok(Json(FeedbackDone::from(done))),
         Err(FeedbackError::Classify(error)) => Err(refused(&error)),
-        Err(FeedbackError::Refused(refusal)) => Err(crate::refusal::refused(&app.kinds, *refusal)),
+        Err(FeedbackError::Refused(refusal)) => Err(midflight_http::refusal::refused(&app.kinds, *refusal)),
         Err(error) => Err(ApiError::new(Code::INVALID_INPUT, error.to_string())),
     }
 }

@@ -11,9 +11,9 @@ use utoipa::IntoParams;
 
 use super::app::PatternsApp;
 use super::wire::{PatternItem, PatternList};
-use crate::code::Code;
-use crate::params::{self, Params};
-use crate::problem::{ApiError, ProblemBody};
+use midflight_http::code::Code;
+use midflight_http::params::{self, Params};
+use midflight_http::problem::{ApiError, ProblemBody};
 
 /// Which patterns to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -7,7 +7,7 @@ use midflight_components::{BreakerState, Llm};
 use midflight_learning::{Classifier, Source};
 use midflight_patterns::NotLearned;
 
-use crate::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, label, set_truth};
+use midflight_http::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, label, set_truth};
 
 /// The metrics of the patterns. Cloning gives another handle on the same.
 #[derive(Clone)]

@@ -7,8 +7,8 @@ use utoipa::IntoParams;
 
 use super::app::PatternsApp;
 use super::wire::PerformanceAnswer;
-use crate::params::{self, Params};
-use crate::problem::{ApiError, ProblemBody};
+use midflight_http::params::{self, Params};
+use midflight_http::problem::{ApiError, ProblemBody};
 
 /// How many to rank.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -1,29 +1,22 @@
 //! The reload of the originals: this replica and all others look at the log, and say whether they serve it.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use midflight_bus::Hint;
-use midflight_core::{Outcome, Trigger};
 use midflight_engine::Kind as _;
 use midflight_patterns::Patterns;
 use serde_json::Value;
 
 use super::app::PatternsApp;
 use super::wire::{HotReloadMetrics, ReloadPatterns, ReloadedPatterns};
-use crate::body::OptionalJsonBody;
-use crate::code::Code;
-use crate::log::documents::absent;
-use crate::params::document;
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{Ack, ReloadAnswer, ms, stamp};
-
-/// How long the other replicas have to say that they serve it.
-const HEARD_MAX: Duration = Duration::from_secs(5);
+use midflight_http::body::OptionalJsonBody;
+use midflight_http::code::Code;
+use midflight_http::log::documents::absent;
+use midflight_http::params::document;
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::reload::{Everywhere, everywhere, status_of};
+use midflight_http::wire::{Ack, ReloadAnswer, ms, stamp};
 
 /// Has every replica look at the log, and tells which of them serve it. A pattern that is named must be there.
 #[utoipa::path(post, path = "/api/v1/patterns/reload", tag = "patterns",
@@ -63,27 +56,12 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
         let head = app.engine.store().document_head(&id).await?;
         head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
     }
-    let event = app.engine.reload(Trigger::Manual, principal.name(), false).await?;
+    let Everywhere { event, replicas } = everywhere(app, principal, false).await?;
+    let replicas: Vec<Ack> = replicas.into_iter().map(Ack::from).collect();
     let world = app.engine.world();
     let revision = world.revision();
-    let mut replicas = vec![Ack::here(&app.replica_id, &event)];
-    if app.is_shared {
-        // The others look too, and say what they serve. That they cannot be told delays them and loses nothing.
-        if let Err(error) =
-            app.bus.publish(Hint { head: revision, said: None, change: None, awaited: true }).await
-        {
-            tracing::warn!(%error, "the other replicas will look by their period");
-        }
-        let acks = app.engine.acks(revision, HEARD_MAX).await?;
-        replicas.extend(acks.into_iter().filter(|(id, _)| *id != app.replica_id).map(Ack::from));
-    }
     let subscribers = replicas.iter().filter(|replica| replica.ack).count();
     let success = subscribers == replicas.len();
-    let status = match event.outcome {
-        outcome if outcome.is_live() => StatusCode::OK,
-        Outcome::LoadFailed | Outcome::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
     let message = match success {
         true => format!("every replica serves revision {revision}"),
         false => format!("{subscribers} of {} replicas serve revision {revision}", replicas.len()),
@@ -101,7 +79,7 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
         reload_time_ms: ms(event.took),
         timestamp: stamp(event.started_at),
     };
-    Ok((status, Json(answer)).into_response())
+    Ok((status_of(&event), Json(answer)).into_response())
 }
 
 /// How reloads of patterns go, and what comes of queries, since this replica started.

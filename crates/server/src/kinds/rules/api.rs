@@ -17,14 +17,14 @@ use super::limits::RulesLimits;
 use super::metrics::RulesMetrics;
 use super::wire::RegistryAnswer;
 use super::{conditions, execute, hot_reload, items, rulesets, scope, validate};
-use crate::app::App;
-use crate::events::event::Event;
-use crate::kind::{KindApi, KindHealth, Members, describe, members_of};
-use crate::monitoring_status::last_reload_time;
-use crate::principal::Permission::{Edit, Execute, Operate, Read};
-use crate::routes::Routes;
-use crate::setup::KindSetup;
-use crate::sorts::DocumentSorts;
+use midflight_http::app::App;
+use midflight_http::events::event::Event;
+use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
+use midflight_http::monitoring_status::last_reload_time;
+use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
+use midflight_http::routes::Routes;
+use midflight_http::setup::KindSetup;
+use midflight_http::sorts::DocumentSorts;
 
 /// Adds the rules to a server.
 pub(crate) fn setup(limits: RulesLimits) -> KindSetup {
@@ -119,14 +119,12 @@ impl KindApi for RulesApi {
 fn routes() -> Routes<RulesApp> {
     Routes::new()
         .at(Read, routes!(rulesets::list_rulesets))
-        .at(Read, routes!(rulesets::get_ruleset))
-        .at(Edit, routes!(rulesets::put_ruleset, rulesets::delete_ruleset))
+        .merge(rulesets::RULESET.routes())
+        .at(Edit, routes!(rulesets::delete_ruleset))
         .at(Read, routes!(items::list_rules))
-        .at(Read, routes!(items::get_rule))
-        .at(Edit, routes!(items::put_rule, items::delete_rule))
+        .merge(items::RULE.routes())
         .at(Read, routes!(conditions::list_conditions))
-        .at(Read, routes!(conditions::get_condition))
-        .at(Edit, routes!(conditions::put_condition, conditions::delete_condition))
+        .merge(conditions::CONDITION.routes())
         .at(Execute, routes!(execute::execute))
         .at(Execute, routes!(execute::execute_ruleset))
         .at(Execute, routes!(execute::batch))

@@ -7,7 +7,7 @@ use midflight_rules::RulesSnapshot;
 
 use super::limits::RulesLimits;
 use super::metrics::RulesMetrics;
-use crate::app::App;
+use midflight_http::app::App;
 
 /// What the server side of the rules is made of.
 #[derive(Clone)]

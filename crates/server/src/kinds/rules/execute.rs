@@ -10,15 +10,15 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::app::RulesApp;
 use super::wire::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
-use crate::body::JsonBody;
-use crate::byte_budget::HeldBytes;
-use crate::code::Code;
-use crate::compute::{TimeLimit, brief};
-use crate::long_answer::of_written;
-use crate::params::InPath;
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{ProblemItem, ms};
+use midflight_http::body::JsonBody;
+use midflight_http::byte_budget::HeldBytes;
+use midflight_http::code::Code;
+use midflight_http::compute::{TimeLimit, brief};
+use midflight_http::long_answer::of_written;
+use midflight_http::params::InPath;
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::wire::{ProblemItem, ms};
 
 /// What most answers fit into, in bytes.
 const ANSWER_BYTES: usize = 2048;

@@ -9,13 +9,13 @@ use midflight_engine::Refresh;
 use super::api::RulesHealth;
 use super::app::RulesApp;
 use super::wire::MonitoringAnswer;
-use crate::kind::{Members, add_to, members_of};
-use crate::log::reloads::{ReloadParams, page};
-use crate::monitoring_status::MonitoringStatus;
-use crate::params::Params;
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::ReloadList;
+use midflight_http::kind::{Members, add_to, members_of};
+use midflight_http::log::reloads::{ReloadParams, page};
+use midflight_http::monitoring_status::MonitoringStatus;
+use midflight_http::params::Params;
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::wire::ReloadList;
 
 /// The state of hot reloading.
 #[utoipa::path(get, path = "/api/v1/rules/hot-reload/status", tag = "hot-reload",

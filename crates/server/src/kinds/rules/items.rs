@@ -2,25 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
 use midflight_core::DocumentId;
-use midflight_engine::Work;
+use midflight_engine::{Kind as _, Work};
 use midflight_live::Live;
-use midflight_rules::RulesSnapshot;
-use serde_json::Value;
+use midflight_rules::{Rules, RulesSnapshot};
 
 use super::app::RulesApp;
 use super::wire::{RuleInfoAnswer, RuleList};
-use crate::body::JsonBody;
-use crate::code::Code;
-use crate::compute::{Share, TimeLimit};
-use crate::log::documents::{delete, put, read};
-use crate::params::{InPath, PageParams, Params, document};
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{DocumentAnswer, WriteAnswer};
-use crate::write::WriteParams;
+use midflight_http::code::Code;
+use midflight_http::compute::{Share, TimeLimit};
+use midflight_http::params::{InPath, PageParams, Params, document};
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::resource::Resource;
 
 /// The rules of a ruleset that are served, in the order they execute in, all statuses. The cursor is a position, so a
 /// page that is read after an edit may shift; each page says its revision.
@@ -62,66 +56,24 @@ fn list(
     })
 }
 
-/// A rule's document.
-#[utoipa::path(get, path = "/api/v1/rulesets/{ruleset}/rules/{rule_id}", tag = "rules",
-    params(("ruleset" = String, Path, description = "The ruleset"),
-        ("rule_id" = String, Path, description = "The rule")),
-    responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
-pub(super) async fn get_rule(
-    State(app): State<RulesApp>,
-    principal: Principal,
-    InPath((ruleset, rule)): InPath<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    read((&app, &principal), &id(&app, &ruleset, &rule)?, &headers).await
-}
+/// A rule.
+pub(super) const RULE: Resource = Resource {
+    path: "/api/v1/rulesets/{ruleset}/rules/{rule_id}",
+    variables: &[("ruleset", "The ruleset"), ("rule_id", "The rule")],
+    id: |values| id(values, ""),
+    tag: "rules",
+    noun: "rule",
+    get: Some("A rule's document."),
+    put: Some("Puts a rule: the next execution after the answer uses it."),
+    patch: None,
+    delete: Some("Deletes a rule."),
+    conflicts: false,
+};
 
-/// Puts a rule: the next execution after the answer uses it.
-#[utoipa::path(put, path = "/api/v1/rulesets/{ruleset}/rules/{rule_id}", tag = "rules",
-    params(("ruleset" = String, Path, description = "The ruleset"),
-        ("rule_id" = String, Path, description = "The rule"), WriteParams,
-        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value,
-    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
-        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
-pub(super) async fn put_rule(
-    principal: Principal,
-    State(app): State<RulesApp>,
-    InPath((ruleset, rule)): InPath<(String, String)>,
-    Params(params): Params<WriteParams>,
-    headers: HeaderMap,
-    JsonBody(body): JsonBody<Value>,
-) -> Result<Response, ApiError> {
-    put(&app, &principal, id(&app, &ruleset, &rule)?, &params, &headers, body).await
-}
-
-/// Deletes a rule.
-#[utoipa::path(delete, path = "/api/v1/rulesets/{ruleset}/rules/{rule_id}", tag = "rules",
-    params(("ruleset" = String, Path, description = "The ruleset"),
-        ("rule_id" = String, Path, description = "The rule"), WriteParams,
-        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
-    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
-        (status = "default", body = ProblemBody)))]
-pub(super) async fn delete_rule(
-    principal: Principal,
-    State(app): State<RulesApp>,
-    InPath((ruleset, rule)): InPath<(String, String)>,
-    Params(params): Params<WriteParams>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    delete(&app, &principal, id(&app, &ruleset, &rule)?, &params, &headers).await
-}
-
-fn id(app: &RulesApp, ruleset: &str, rule: &str) -> Result<DocumentId, ApiError> {
-    let name = format!("{}/{}", segment(ruleset)?, segment(rule)?);
-    document(app.parts.kind.as_str(), &name)
-}
-
-/// One part of a name: an escaped slash in an address must not reach another sort of document.
-pub(super) fn segment(text: &str) -> Result<&str, ApiError> {
-    if text.contains('/') {
-        return Err(ApiError::new(Code::INVALID_NAME, format!("{text:?} has a slash; an id has none")));
+/// The document of these ids in a folder. An escaped slash in an address must not reach another sort of document.
+pub(super) fn id(ids: &[&str], folder: &str) -> Result<DocumentId, ApiError> {
+    if let Some(id) = ids.iter().find(|id| id.contains('/')) {
+        return Err(ApiError::new(Code::INVALID_NAME, format!("{id:?} has a slash; an id has none")));
     }
-    Ok(text)
+    document(Rules.name().as_str(), &format!("{folder}{}", ids.join("/")))
 }

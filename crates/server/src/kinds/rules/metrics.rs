@@ -6,7 +6,7 @@ use metrics::{Counter, Histogram, Unit};
 use midflight_core::KindName;
 use midflight_engine::{Engine, ReloadReport};
 
-use crate::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, RELOAD_MS};
+use midflight_http::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, RELOAD_MS};
 
 /// The metrics of the rules. Cloning gives another handle on the same.
 #[derive(Clone)]

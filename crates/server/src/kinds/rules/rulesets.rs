@@ -4,19 +4,19 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use midflight_core::{Change, DocumentId, Precondition};
-use serde_json::Value;
+use midflight_core::{Change, Precondition};
 
 use super::app::RulesApp;
+use super::items::id;
 use super::wire::{RulesetInfoAnswer, RulesetList};
-use crate::body::JsonBody;
-use crate::log::collect::every;
-use crate::log::documents::{absent, put, read};
-use crate::params::{InPath, PageParams, Params, document, precondition};
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{DocumentAnswer, WriteAnswer};
-use crate::write::{ComputedTries, WriteParams, answer};
+use midflight_http::log::collect::every;
+use midflight_http::log::documents::absent;
+use midflight_http::params::{InPath, PageParams, Params, precondition};
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::resource::Resource;
+use midflight_http::wire::WriteAnswer;
+use midflight_http::write::{ComputedTries, WriteParams, answer};
 
 /// The rulesets that are served, by id, with their counts.
 #[utoipa::path(get, path = "/api/v1/rulesets", tag = "rules", params(PageParams),
@@ -39,37 +39,19 @@ pub(super) async fn list_rulesets(
     }))
 }
 
-/// A ruleset's document.
-#[utoipa::path(get, path = "/api/v1/rulesets/{ruleset}", tag = "rules",
-    params(("ruleset" = String, Path, description = "The ruleset")),
-    responses((status = 200, body = DocumentAnswer), (status = "default", body = ProblemBody)))]
-pub(super) async fn get_ruleset(
-    State(app): State<RulesApp>,
-    principal: Principal,
-    InPath(ruleset): InPath<String>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    read((&app, &principal), &id(&app, &ruleset)?, &headers).await
-}
-
-/// Puts a ruleset; its rules stay.
-#[utoipa::path(put, path = "/api/v1/rulesets/{ruleset}", tag = "rules",
-    params(("ruleset" = String, Path, description = "The ruleset"), WriteParams,
-        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value,
-    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
-        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
-pub(super) async fn put_ruleset(
-    principal: Principal,
-    State(app): State<RulesApp>,
-    InPath(ruleset): InPath<String>,
-    Params(params): Params<WriteParams>,
-    headers: HeaderMap,
-    JsonBody(body): JsonBody<Value>,
-) -> Result<Response, ApiError> {
-    put(&app, &principal, id(&app, &ruleset)?, &params, &headers, body).await
-}
+/// A ruleset. It is deleted with its rules, by [`delete_ruleset`].
+pub(super) const RULESET: Resource = Resource {
+    path: "/api/v1/rulesets/{ruleset}",
+    variables: &[("ruleset", "The ruleset")],
+    id: |values| id(values, ""),
+    tag: "rules",
+    noun: "ruleset",
+    get: Some("A ruleset's document."),
+    put: Some("Puts a ruleset; its rules stay."),
+    patch: None,
+    delete: None,
+    conflicts: false,
+};
 
 /// Deletes a ruleset and all its rules as one revision.
 #[utoipa::path(delete, path = "/api/v1/rulesets/{ruleset}", tag = "rules",
@@ -84,7 +66,7 @@ pub(super) async fn delete_ruleset(
     Params(params): Params<WriteParams>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let id = id(&app, &ruleset)?;
+    let id = id(&[&ruleset], "")?;
     let asked = precondition(&headers)?;
     let mut tries = ComputedTries::default();
     loop {
@@ -105,9 +87,4 @@ pub(super) async fn delete_ruleset(
             return Ok(answer(&app, &params, submitted).await);
         }
     }
-}
-
-/// The document of a ruleset.
-pub(super) fn id(app: &RulesApp, ruleset: &str) -> Result<DocumentId, ApiError> {
-    document(app.parts.kind.as_str(), super::items::segment(ruleset)?)
 }

@@ -3,49 +3,23 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use midflight_core::{DocumentId, Outcome, Pointer, Trigger};
+use midflight_core::{DocumentId, Pointer, Trigger};
 use midflight_engine::Refusal;
-use serde::Deserialize;
 use serde_json::Value;
-use utoipa::IntoParams;
 
 use super::app::RulesApp;
 use super::wire::{FilteredBy, ReloadBody, ReloadDone};
-use crate::body::OptionalJsonBody;
-use crate::code::Code;
-use crate::events::run::reloaded;
-use crate::later::Later;
-use crate::monitoring_status::{ended_at, reload_count};
-use crate::params::{InPath, Params, document};
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{ReloadAnswer, WriteAnswer, ms, stamp};
-use crate::write::{WriteParams, answer, submit_reload};
-
-/// When to reload, if not now.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct LaterParams {
-    /// Not now, but from this time on, as `2026-01-31T03:00:00Z`: everything is compiled anew then, on one replica, and
-    /// the others look at the log. The answer is 202 with a schedule.
-    not_before: Option<String>,
-    /// Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`.
-    window: Option<String>,
-    /// The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said.
-    time_zone: Option<String>,
-    /// How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said.
-    window_ms: Option<u64>,
-    /// Each time the window opens.
-    #[serde(default)]
-    repeat: bool,
-    /// The name of the schedule, which is not to be there yet; one is made up unless said.
-    schedule_id: Option<String>,
-    /// Why, for those who read the history.
-    #[serde(default)]
-    reason: String,
-}
+use midflight_http::body::OptionalJsonBody;
+use midflight_http::code::Code;
+use midflight_http::events::run::reloaded;
+use midflight_http::monitoring_status::{ended_at, reload_count};
+use midflight_http::params::{InPath, Params, document};
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::reload::{LaterParams, status_of};
+use midflight_http::wire::{ReloadAnswer, WriteAnswer, ms, stamp};
+use midflight_http::write::{WriteParams, answer};
 
 /// Looks at the log and serves what it holds.
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/reload", tag = "hot-reload", params(LaterParams),
@@ -65,16 +39,8 @@ pub(super) async fn reload(
     if body.validate {
         hold(&app, &principal).await?;
     }
-    let later = Later {
-        not_before: params.not_before.as_deref(),
-        window: params.window.as_deref(),
-        time_zone: params.time_zone.as_deref(),
-        window_ms: params.window_ms,
-        schedule_id: params.schedule_id.as_deref(),
-    };
-    if later.is_said() || params.repeat {
-        let submitted = submit_reload(&app, &principal, params.reason, later, params.repeat).await?;
-        return Ok(answer(&app, &WriteParams::default(), submitted).await);
+    if let Some(scheduled) = params.schedule(&app, &principal).await? {
+        return Ok(answer(&app, &WriteParams::default(), scheduled).await);
     }
     let filter = FilteredBy {
         ruleset_id: body.ruleset_id.unwrap_or(Value::Null),
@@ -181,10 +147,5 @@ async fn run(
         quarantined: rules.quarantined().into(),
         reload: ReloadAnswer::from(&*event),
     };
-    let status = match event.outcome {
-        outcome if outcome.is_live() => StatusCode::OK,
-        Outcome::LoadFailed | Outcome::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    Ok((status, Json(done)).into_response())
+    Ok((status_of(&event), Json(done)).into_response())
 }

@@ -9,8 +9,8 @@ use midflight_engine::Validated;
 
 use super::app::RulesApp;
 use super::wire::{InvalidRule, ValidationAnswer};
-use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
 
 /// Whether all that the log holds is valid by itself and together, and keeps its checks. What is served stays as it is.
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/validate", tag = "hot-reload",

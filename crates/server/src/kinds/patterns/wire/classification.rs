@@ -7,7 +7,7 @@ use midflight_learning::{Answer, Matched};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::wire::QuarantinedRevisions;
+use midflight_http::wire::QuarantinedRevisions;
 
 /// A query to classify.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -4,7 +4,7 @@ use midflight_learning::{Correction, FeedbackAnswer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::wire::QuarantinedRevisions;
+use midflight_http::wire::QuarantinedRevisions;
 
 use super::classification::MatchedAnswer;
 

@@ -5,7 +5,7 @@ use midflight_patterns::Pattern;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::{QuarantinedRevisions, stamp};
+use midflight_http::wire::{QuarantinedRevisions, stamp};
 
 /// A pattern that is served.
 #[derive(Debug, Clone, Serialize, ToSchema)]

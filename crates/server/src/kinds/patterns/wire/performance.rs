@@ -6,7 +6,7 @@ use midflight_learning::{PatternPerformance, Performance, Savings};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::QuarantinedRevisions;
+use midflight_http::wire::QuarantinedRevisions;
 
 use super::item::UsageAnswer;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::wire::{Ack, QuarantinedRevisions, ReloadAnswer, StatisticsAnswer};
+use midflight_http::wire::{Ack, QuarantinedRevisions, ReloadAnswer, StatisticsAnswer};
 
 /// What to reload. Every replica looks at the log as a whole, so that it never serves a mix of two revisions.
 #[derive(Debug, Default, Deserialize, ToSchema)]

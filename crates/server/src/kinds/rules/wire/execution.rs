@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::wire::{ProblemItem, QuarantinedRevisions};
+use midflight_http::wire::{ProblemItem, QuarantinedRevisions};
 
 /// An input to execute.
 #[derive(Debug, Clone, Deserialize, ToSchema)]

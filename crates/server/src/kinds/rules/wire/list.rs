@@ -4,7 +4,7 @@ use midflight_rules::{RuleInfo, RulesetInfo};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::wire::QuarantinedRevisions;
+use midflight_http::wire::QuarantinedRevisions;
 
 /// A ruleset as it is served.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::wire::{QuarantinedRevisions, ReloadAnswer};
+use midflight_http::wire::{QuarantinedRevisions, ReloadAnswer};
 
 /// What is served, in the seed's words.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -1,0 +1,236 @@
+//! What every handler shares: the engine, the kinds, and the bounds.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use midflight_bus::Bus;
+use midflight_engine::Engine;
+use midflight_source::DirectoryHandle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::body::SMALL_BYTES_MAX;
+use crate::byte_budget::ByteBudget;
+use crate::compute::ComputePool;
+use crate::events;
+use crate::events::broadcaster::EventBroadcaster;
+use crate::kind::Kinds;
+use crate::limits::HttpLimits;
+use crate::merge_turns::MergeTurns;
+use crate::metrics::registry::MetricsRegistry;
+use crate::metrics::reloads::count as count_reloads;
+use crate::metrics::requests::RequestMetrics;
+use crate::metrics::scrape::ReplicaMetrics;
+use crate::monitoring::HotReloadSettings;
+use crate::recent::Recent;
+use crate::sorts::DocumentSorts;
+use crate::tokens::Tokens;
+
+/// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
+const EXPORTS_AT_ONCE: usize = 2;
+/// How often recorded times are folded into their summaries.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// What every handler shares. Cloning it gives another handle on the same.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+/// Takes secrets out of a text.
+pub type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// The engine that answers are computed from.
+    pub engine: Engine,
+    /// The server sides of its kinds.
+    pub kinds: Kinds,
+    /// Where metrics were registered and will be.
+    pub metrics: MetricsRegistry,
+    /// The tokens that are known.
+    pub tokens: Tokens,
+    /// Carries the hints that the log moved.
+    pub bus: Arc<dyn Bus>,
+    /// Whether other replicas follow the log too.
+    pub is_shared: bool,
+    /// The directories that this replica watches.
+    pub directories: Vec<DirectoryHandle>,
+    /// The bounds.
+    pub limits: HttpLimits,
+    /// How the log is looked at without being told.
+    pub hot_reload: HotReloadSettings,
+    /// The name of this replica.
+    pub replica_id: String,
+    /// Where it listens: on loopback reads are open.
+    pub address: SocketAddr,
+    /// Whether reads need a token even so.
+    pub requires_token: bool,
+    /// Takes secrets out of what is told.
+    pub redact: Redact,
+    /// What is said at a scrape of the metrics.
+    pub scrape: Scrape,
+}
+
+/// What is said at a scrape of the metrics.
+pub type Scrape = Arc<dyn Fn() -> ScrapeSettings + Send + Sync>;
+
+/// How metrics are shown.
+#[derive(Debug, Clone, Default)]
+pub struct ScrapeSettings {
+    /// Whether they are.
+    pub enabled: bool,
+    /// Labels that every sample gets.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The parts of an [`App`].
+pub struct Shared {
+    /// What answers are computed from.
+    pub engine: Engine,
+    /// Who sends a request is known by these.
+    pub tokens: Tokens,
+    pub(crate) metrics: MetricsRegistry,
+    pub(crate) replica_metrics: ReplicaMetrics,
+    pub(crate) request_metrics: RequestMetrics,
+    /// Tells reloads to those who listen.
+    pub events: EventBroadcaster,
+    /// The server sides of the kinds.
+    pub kinds: Kinds,
+    /// What each document is, by its name.
+    pub sorts: DocumentSorts,
+    /// The bounds.
+    pub limits: HttpLimits,
+    /// Runs what takes too long for the async threads.
+    pub compute: ComputePool,
+    /// How the log is looked at without being told.
+    pub hot_reload: HotReloadSettings,
+    /// The name of this replica.
+    pub replica_id: String,
+    /// Carries the hints that the log moved.
+    pub bus: Arc<dyn Bus>,
+    /// Whether other replicas follow the log too.
+    pub is_shared: bool,
+    /// What the scrape of the metrics is told at that moment.
+    pub(crate) scrape: Scrape,
+    pub(crate) started_at: Timestamp,
+    /// Whether it listens on loopback, where a caller who did not come through a proxy is on this machine and may read.
+    pub(crate) is_on_loopback: bool,
+    /// Whether reads need a token even so.
+    pub(crate) requires_token: bool,
+    /// Takes the secrets of the config out of what is told.
+    pub(crate) redact: Redact,
+    /// What the bodies of requests occupy.
+    pub(crate) bodies: ByteBudget,
+    /// The same of small ones, which nearly all are.
+    pub(crate) small_bodies: ByteBudget,
+    /// The same of imports, which are so large and take so long that nothing else is to wait for them.
+    pub(crate) imports: ByteBudget,
+    /// What long answers occupy.
+    pub answers: ByteBudget,
+    /// A place for each export that parses documents.
+    pub(crate) exports: Semaphore,
+    /// One restore at a time: what it compares is in memory.
+    pub(crate) restores: Semaphore,
+    /// The turns of patches of one document.
+    pub(crate) merge_turns: MergeTurns,
+    /// A place for each watcher of the log.
+    pub(crate) watchers: Arc<Semaphore>,
+    pub(crate) recent: Recent,
+    /// The directories that this replica watches.
+    pub(crate) directories: Vec<DirectoryHandle>,
+    /// Cancelled when the server begins to stop.
+    pub stopping: CancellationToken,
+    /// Work that outlives its request: queued writes, and sockets.
+    pub tasks: TaskTracker,
+}
+
+impl App {
+    /// Puts together what handlers share, and begins to tell reloads to those who listen.
+    #[must_use]
+    pub fn start(parts: Parts) -> Self {
+        let Parts { engine, kinds, metrics, tokens, bus, is_shared, directories, .. } = parts;
+        let limits = parts.limits;
+        let reports = engine.history().listen();
+        count_reloads(&engine, &metrics);
+        let app = Self(Arc::new(Shared {
+            tokens,
+            replica_metrics: ReplicaMetrics::new(&metrics),
+            request_metrics: RequestMetrics::default(),
+            metrics,
+            events: EventBroadcaster::new(limits.websocket_clients_max, limits.websocket_queue_max),
+            kinds,
+            sorts: DocumentSorts::new(engine.schemas()),
+            compute: ComputePool::new(limits.compute_queue_max),
+            limits,
+            hot_reload: parts.hot_reload,
+            replica_id: parts.replica_id,
+            bus,
+            is_shared,
+            scrape: parts.scrape,
+            started_at: Timestamp::now(),
+            is_on_loopback: parts.address.ip().is_loopback(),
+            requires_token: parts.requires_token,
+            redact: parts.redact,
+            watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
+            recent: Recent::default(),
+            merge_turns: MergeTurns::default(),
+            bodies: ByteBudget::new(
+                limits.bodies_bytes_max,
+                limits.body_parsed_bytes_max,
+                "bodies_bytes_max",
+            ),
+            small_bodies: ByteBudget::new(limits.bodies_bytes_max / 4, SMALL_BYTES_MAX, "bodies_bytes_max"),
+            imports: ByteBudget::new(limits.bodies_bytes_max, limits.import_bytes_max, "bodies_bytes_max"),
+            answers: ByteBudget::new(
+                limits.answers_bytes_max,
+                limits.answer_bytes_max.saturating_mul(2),
+                "answers_bytes_max",
+            ),
+            exports: Semaphore::new(EXPORTS_AT_ONCE),
+            restores: Semaphore::new(1),
+            directories,
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            engine,
+        }));
+        app.tasks.spawn(events::run::run(app.clone(), reports));
+        app.tasks.spawn(upkeep(app.clone()));
+        app
+    }
+
+    /// Begins to stop: watchers and sockets are told. Requests are still answered.
+    pub fn begin_stop(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Stops: waits for sockets and queued writes, for `drain_ms_max` at most, and then for what the kinds run. The engine still
+    /// answers.
+    pub async fn stop(&self) {
+        self.begin_stop();
+        self.tasks.close();
+        let drain = Duration::from_millis(self.limits.drain_ms_max);
+        if tokio::time::timeout(drain, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
+        }
+        self.kinds.stop().await;
+    }
+}
+
+async fn upkeep(app: App) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(UPKEEP) => app.metrics.upkeep(),
+            () = app.stopping.cancelled() => return,
+        }
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

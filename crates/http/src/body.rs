@@ -1,0 +1,290 @@
+//! Reads request bodies: bounded in size and time, and with the place of whatever is wrong in them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRef, FromRequest, Request};
+use axum::http::header;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use midflight_core::Pointer;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::app::App;
+use crate::byte_budget::HeldBytes;
+use crate::code::Code;
+use crate::limits::HttpLimits;
+use crate::parsed_size;
+use crate::principal::Principal;
+use crate::problem::ApiError;
+
+/// How much of a body past its bound is read all the same, in bytes.
+const DISCARDED_BYTES_MAX: usize = 4 << 20;
+/// Up to this many bytes, as they come and as their values need, a body is small: it waits for no larger one.
+pub(crate) const SMALL_BYTES_MAX: usize = 64 << 10;
+
+/// A JSON body of a known shape, at most `body_bytes_max` long.
+#[derive(Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<S, T> FromRequest<S> for JsonBody<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+    App: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        is_json(&request)?;
+        let limits = App::from_ref(state).limits;
+        let occupied = request.extensions().get::<BodyBytes>().cloned();
+        let bytes = receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
+        weigh(&bytes, &limits, occupied.as_ref()).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// A JSON body that may be left out.
+#[derive(Debug)]
+pub struct OptionalJsonBody<T>(pub Option<T>);
+
+impl<S, T> FromRequest<S> for OptionalJsonBody<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+    App: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let typed = is_json(&request);
+        let limits = App::from_ref(state).limits;
+        let occupied = request.extensions().get::<BodyBytes>().cloned();
+        let bytes = receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(None));
+        }
+        typed?;
+        weigh(&bytes, &limits, occupied.as_ref()).await?;
+        parse(&bytes).map(|body| Self(Some(body)))
+    }
+}
+
+/// The type that a body says it is of, without its parameters; none when it does not say.
+pub(crate) fn media_type(request: &Request) -> Option<&str> {
+    let value = request.headers().get(header::CONTENT_TYPE)?.to_str().unwrap_or("?");
+    Some(value.split(';').next().unwrap_or_default().trim())
+}
+
+fn is_json(request: &Request) -> Result<(), ApiError> {
+    match media_type(request) {
+        None => Ok(()),
+        Some(kind) if kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json") => Ok(()),
+        Some(kind) => {
+            let kind: String = kind.chars().take(80).collect();
+            let detail = format!("the body is {kind}; send JSON with `Content-Type: application/json`");
+            Err(ApiError::new(Code::UNSUPPORTED_MEDIA_TYPE, detail))
+        }
+    }
+}
+
+/// What the body of one request occupies, until the request is answered.
+#[derive(Clone)]
+pub struct BodyBytes(Arc<OfOne>);
+
+struct OfOne {
+    app: App,
+    principal: Principal,
+    held: Mutex<HeldBytes>,
+    /// What it occupies while it is small.
+    small: Mutex<HeldBytes>,
+    is_import: AtomicBool,
+}
+
+impl BodyBytes {
+    pub(crate) fn new(app: App, principal: Principal) -> Self {
+        let (held, small) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(OfOne { app, principal, held, small, is_import: AtomicBool::new(false) }))
+    }
+
+    /// Counts it among imports from now on, for which other bodies do not wait. Nothing of it was received yet.
+    pub(crate) fn count_as_import(&self) {
+        self.0.is_import.store(true, Ordering::Relaxed);
+    }
+
+    /// Occupies so many bytes in all: those of the body, and then those of what was parsed too.
+    pub(crate) async fn grow(&self, total: usize) -> Result<(), ApiError> {
+        let OfOne { app, principal, held, small, is_import } = &*self.0;
+        if total <= SMALL_BYTES_MAX {
+            return app.small_bodies.grow(principal, small, total).await;
+        }
+        let budget = if is_import.load(Ordering::Relaxed) { &app.imports } else { &app.bodies };
+        budget.grow(principal, held, total).await?;
+        small.lock().unwrap_or_else(PoisonError::into_inner).shrink_to(0);
+        Ok(())
+    }
+}
+
+/// Why a body is not there.
+enum Uncollected {
+    /// The connection ended.
+    Cut,
+    /// Other bodies occupy what there is for them.
+    Busy(ApiError),
+}
+
+/// Reads a body of at most `bytes_max`, within the time for it.
+pub async fn receive(
+    request: Request,
+    bytes_max: usize,
+    bound: &str,
+    receive_ms_max: u64,
+) -> Result<Bytes, ApiError> {
+    let too_large = || {
+        let detail = format!("the body is larger than {bytes_max} bytes ({bound}); send less at once");
+        ApiError::new(Code::TOO_LARGE, detail)
+    };
+    let stated = request.headers().get(header::CONTENT_LENGTH);
+    let stated = stated.and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
+    if stated > bytes_max.saturating_add(DISCARDED_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let occupied = request.extensions().get::<BodyBytes>().cloned();
+    let collected = collect(request.into_body(), bytes_max, occupied);
+    match tokio::time::timeout(Duration::from_millis(receive_ms_max), collected).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => Err(too_large()),
+        Ok(Err(Uncollected::Cut)) => {
+            Err(ApiError::new(Code::MALFORMED_BODY, "the body ended before it was complete"))
+        }
+        Ok(Err(Uncollected::Busy(busy))) => Err(busy),
+        Err(_) => {
+            let detail = format!("the body did not come within {receive_ms_max} ms (receive_ms_max)");
+            Err(ApiError::new(Code::TOO_SLOW, detail))
+        }
+    }
+}
+
+/// The bytes of a body; none when they are more than `bytes_max`. A little more than that is read and thrown away, so
+/// that a client which only listens once it has sent everything hears the refusal rather than a reset.
+async fn collect(
+    mut body: Body,
+    bytes_max: usize,
+    occupied: Option<BodyBytes>,
+) -> Result<Option<Bytes>, Uncollected> {
+    let mut parts: Vec<Bytes> = Vec::with_capacity(1);
+    let mut length = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Uncollected::Cut)?.into_data() else { continue };
+        length = length.saturating_add(data.len());
+        if length <= bytes_max {
+            // By what came, not by what was announced: a client that sends slowly occupies little.
+            if let Some(occupied) = &occupied {
+                occupied.grow(length).await.map_err(Uncollected::Busy)?;
+            }
+            parts.push(data);
+        } else {
+            parts.clear();
+            if length > bytes_max.saturating_add(DISCARDED_BYTES_MAX) {
+                return Ok(None);
+            }
+        }
+    }
+    if length > bytes_max {
+        return Ok(None);
+    }
+    // Most bodies come in one part, which is not copied.
+    match parts.as_mut_slice() {
+        [only] => Ok(Some(std::mem::take(only))),
+        parts => Ok(Some(parts.concat().into())),
+    }
+}
+
+/// Occupies what a JSON body needs once it is parsed, before it is.
+///
+/// # Errors
+/// `too_large` for more than `body_parsed_bytes_max`, `busy` when others occupy what it needs.
+pub async fn weigh(bytes: &Bytes, limits: &HttpLimits, occupied: Option<&BodyBytes>) -> Result<(), ApiError> {
+    let parsed = parsed_size::of_json(bytes);
+    fits_parsed(parsed, limits.body_parsed_bytes_max, "body_parsed_bytes_max")?;
+    match occupied {
+        Some(occupied) => occupied.grow(bytes.len() + parsed).await,
+        None => Ok(()),
+    }
+}
+
+/// Refuses a body that needs more than it may once it is parsed.
+pub(crate) fn fits_parsed(parsed: usize, bytes_max: usize, bound: &str) -> Result<(), ApiError> {
+    if parsed <= bytes_max {
+        return Ok(());
+    }
+    let detail = format!(
+        "the values of the body need about {parsed} bytes of memory and may need {bytes_max} ({bound}); send fewer at once"
+    );
+    Err(ApiError::new(Code::TOO_LARGE, detail))
+}
+
+/// Parses JSON of a known shape. What is wrong is looked up in a second pass, so that what is right costs one.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| explain::<T>(bytes, &error))
+}
+
+fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> ApiError {
+    if !error.is_data() {
+        let detail = format!("the body is not JSON: {error}");
+        return ApiError::new(Code::MALFORMED_BODY, detail);
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let path = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Ok(_) => Pointer::root(),
+        Err(placed) => pointer(placed.path()),
+    };
+    ApiError::new(Code::INVALID_BODY, format!("the body has the wrong shape: {error}"))
+        .at(&path, error.to_string())
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> Pointer {
+    path.iter().fold(Pointer::root(), |place, segment| match segment {
+        Segment::Seq { index } => place.index(*index),
+        Segment::Map { key } => place.key(key),
+        Segment::Enum { variant } => place.key(variant),
+        Segment::Unknown => place,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ApplyRequest;
+
+    #[track_caller]
+    fn check(body: &str, code: &str, path: Option<&str>, part: &str) {
+        let error = parse::<ApplyRequest>(body.as_bytes()).unwrap_err();
+        let body = error.body();
+        assert_eq!((body.code, body.errors.first().map(|item| item.path.as_str())), (code, path));
+        assert!(body.detail.contains(part), "{}", body.detail);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        check("{\"changes\": [}", "malformed_body", None, "line 1 column 14");
+        check("", "malformed_body", None, "EOF");
+        check("{\"changes\": 3}", "invalid_body", Some("/changes"), "invalid type");
+        check(
+            "{\"changes\": [], \"author\": \"me\"}",
+            "invalid_body",
+            Some("/author"),
+            "unknown field `author`",
+        );
+        let change = "{\"changes\": [{\"op\": \"put\", \"kind\": 1, \"name\": \"a\"}]}";
+        check(change, "invalid_body", Some("/changes/0/kind"), "expected a string");
+        let deep = "[".repeat(200);
+        let bomb =
+            format!("{{\"changes\": [{{\"op\": \"put\", \"kind\": \"a\", \"name\": \"b\", \"body\": {deep}");
+        check(&bomb, "malformed_body", None, "recursion limit exceeded");
+    }
+}

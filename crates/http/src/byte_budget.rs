@@ -1,0 +1,202 @@
+//! How many bytes requests may occupy together. Callers without a token have one half of them and the others the other, so
+//! that the first cannot keep the second from reading and writing.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::code::Code;
+use crate::principal::Principal;
+use crate::problem::ApiError;
+
+/// Up to this many bytes an answer is short: it is written where it is asked for, and not counted.
+pub(crate) const SHORT_BYTES_MAX: usize = 64 << 10;
+
+/// What one permit stands for, in bytes.
+const UNIT: usize = 1024;
+/// How long a request waits for bytes before it is refused: others release theirs within milliseconds, unless their
+/// clients do not read.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// Bytes that requests share.
+#[derive(Debug)]
+pub struct ByteBudget {
+    anonymous: Arc<Semaphore>,
+    known: Arc<Semaphore>,
+    /// How many permits each half has.
+    half: u32,
+    bytes_max: usize,
+    name: &'static str,
+}
+
+/// Bytes that one request occupies, until it is dropped.
+#[derive(Debug, Default)]
+pub struct HeldBytes(Option<OwnedSemaphorePermit>);
+
+impl ByteBudget {
+    /// A budget of `bytes_max`, with the name that refusals call it by. A single request may ask for as many as `one_max`,
+    /// so each half has that many.
+    pub(crate) fn new(bytes_max: usize, one_max: usize, name: &'static str) -> Self {
+        let half = units((bytes_max / 2).max(one_max));
+        Self {
+            anonymous: Arc::new(Semaphore::new(half as usize)),
+            known: Arc::new(Semaphore::new(half as usize)),
+            half,
+            bytes_max,
+            name,
+        }
+    }
+
+    /// Occupies bytes, and waits a moment for them. Who asks for more than there are gets all of them.
+    ///
+    /// # Errors
+    /// `busy` when others still occupy them then.
+    pub async fn take(&self, principal: &Principal, bytes: usize) -> Result<HeldBytes, ApiError> {
+        let permits = Arc::clone(self.share(principal)).acquire_many_owned(units(bytes).min(self.half));
+        match tokio::time::timeout(WAIT, permits).await {
+            Ok(Ok(permit)) => Ok(HeldBytes(Some(permit))),
+            Ok(Err(_)) | Err(_) => Err(self.busy()),
+        }
+    }
+
+    /// Occupies so many bytes in all, of which `held` has some already.
+    ///
+    /// # Errors
+    /// `busy`, as [`ByteBudget::take`]; then `held` has what it had.
+    pub(crate) async fn grow(
+        &self,
+        principal: &Principal,
+        held: &Mutex<HeldBytes>,
+        total: usize,
+    ) -> Result<(), ApiError> {
+        let has = held.lock().unwrap_or_else(PoisonError::into_inner).units();
+        // By the units of the sum: many small parts do not each occupy a whole one.
+        let missing = units(total).min(self.half).saturating_sub(has);
+        if missing > 0 {
+            let permits = Arc::clone(self.share(principal)).acquire_many_owned(missing);
+            let Ok(Ok(more)) = tokio::time::timeout(WAIT, permits).await else { return Err(self.busy()) };
+            held.lock().unwrap_or_else(PoisonError::into_inner).add(HeldBytes(Some(more)));
+        }
+        Ok(())
+    }
+
+    /// As [`ByteBudget::grow`], without waiting: for work that must not wait.
+    ///
+    /// # Errors
+    /// `busy` when others occupy what is missing.
+    pub fn grow_at_once(
+        &self,
+        principal: &Principal,
+        held: &mut HeldBytes,
+        total: usize,
+    ) -> Result<(), ApiError> {
+        let missing = units(total).min(self.half).saturating_sub(held.units());
+        if missing > 0 {
+            let more = Arc::clone(self.share(principal)).try_acquire_many_owned(missing);
+            held.add(HeldBytes(Some(more.map_err(|_| self.busy())?)));
+        }
+        Ok(())
+    }
+
+    fn share(&self, principal: &Principal) -> &Arc<Semaphore> {
+        if principal.is_anonymous() { &self.anonymous } else { &self.known }
+    }
+
+    fn busy(&self) -> ApiError {
+        let detail = format!(
+            "other requests occupy the {} bytes that there are for them ({}); try again in a moment",
+            self.bytes_max, self.name
+        );
+        ApiError::new(Code::BUSY, detail)
+    }
+}
+
+impl HeldBytes {
+    /// Occupies the bytes of another too.
+    pub(crate) fn add(&mut self, other: Self) {
+        match (&mut self.0, other.0) {
+            (Some(held), Some(more)) => held.merge(more),
+            (none @ None, more) => *none = more,
+            (Some(_), None) => {}
+        }
+    }
+
+    fn units(&self) -> u32 {
+        self.0.as_ref().map_or(0, |permit| u32::try_from(permit.num_permits()).unwrap_or(u32::MAX))
+    }
+
+    /// Releases what is more than `bytes`.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        let surplus = self.units().saturating_sub(units(bytes));
+        if let Some(permit) = &mut self.0 {
+            drop(permit.split(surplus as usize));
+        }
+    }
+
+    /// The same bytes, occupied until the last part of them is dropped.
+    pub(crate) fn guard(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Guarded { bytes, _held: self })
+    }
+}
+
+struct Guarded {
+    bytes: Bytes,
+    _held: HeldBytes,
+}
+
+impl AsRef<[u8]> for Guarded {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(u32::MAX >> 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::principal::{Role, TokenId};
+
+    #[tokio::test]
+    async fn bytes_are_shared_and_come_back_when_the_last_part_is_dropped() {
+        let budget = ByteBudget::new(16 << 10, 4 << 10, "test_bytes_max");
+        let nobody = Principal::anonymous();
+        let known = Principal::with_token("anna", Role::Admin, TokenId::of(&blake3::hash(b"token")));
+        let held = budget.take(&nobody, 8 << 10).await.unwrap();
+        let refused = budget.take(&nobody, 1).await.unwrap_err();
+        assert_eq!(refused.body().code, "busy");
+        assert!(refused.body().detail.contains("test_bytes_max"), "{}", refused.body().detail);
+        budget.take(&known, 8 << 10).await.unwrap();
+        let bytes = held.guard(Bytes::from_static(b"0123456789"));
+        let part = bytes.slice(2..4);
+        drop(bytes);
+        budget.take(&nobody, 1).await.unwrap_err();
+        assert_eq!(&part[..], b"23");
+        drop(part);
+        budget.take(&nobody, 8 << 10).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn many_small_parts_occupy_no_more_than_their_sum() {
+        let budget = ByteBudget::new(16 << 10, 0, "test_bytes_max");
+        let (nobody, held) = (Principal::anonymous(), Mutex::default());
+        for part in 1..=800 {
+            budget.grow(&nobody, &held, 10 * part).await.unwrap();
+        }
+        assert_eq!(held.lock().unwrap().units(), 8);
+        let mut more = HeldBytes::default();
+        assert_eq!(budget.grow_at_once(&nobody, &mut more, 1).unwrap_err().body().code, "busy");
+        held.lock().unwrap().shrink_to(3 << 10);
+        budget.grow_at_once(&nobody, &mut more, 5 << 10).unwrap();
+        assert_eq!((held.lock().unwrap().units(), more.units()), (3, 5));
+        more.shrink_to(0);
+        assert_eq!(more.units(), 0);
+        // More than there is gets all of it.
+        budget.grow(&nobody, &held, 1 << 20).await.unwrap();
+        assert_eq!(held.lock().unwrap().units(), 8);
+    }
+}

@@ -1,0 +1,330 @@
+//! Runs work that takes too long for the async threads: on a bounded number of threads, with a bounded queue, a time
+//! limit, and a cancellation when the caller is gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use midflight_engine::Work;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use crate::byte_budget::SHORT_BYTES_MAX;
+use crate::code::Code;
+use crate::principal::Principal;
+use crate::problem::ApiError;
+
+/// How long a computation may take on an async thread. Longer ones go to the pool.
+const BRIEF: Duration = Duration::from_millis(2);
+/// How long one step of it that cannot be interrupted may take in the worst case; nearly all take a hundredth of that.
+const BRIEF_STEP: Duration = Duration::from_millis(10);
+/// How much memory its answer may need, in bytes: no more than an answer that is not counted.
+const BRIEF_BYTES: usize = SHORT_BYTES_MAX;
+/// How long one such step may take in the worst case in the pool.
+const STEP_MAX: Duration = Duration::from_secs(3);
+/// How long work may take to notice that its time is over before its caller is answered without it.
+const NOTICE: Duration = Duration::from_millis(100);
+
+/// A time limit and its name, for the error message.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLimit {
+    /// The limit, in ms.
+    pub ms_max: u64,
+    /// The name of the limit, as `execute_ms_max`.
+    pub name: &'static str,
+}
+
+impl TimeLimit {
+    /// The error of a request that needs more time than it may have.
+    pub fn exceeded(self) -> ApiError {
+        let Self { ms_max, name } = self;
+        let detail = format!("the request needs more than {ms_max} ms ({name}); ask for less at once");
+        ApiError::new(Code::TOO_EXPENSIVE, detail)
+    }
+}
+
+/// The budget of a computation on an async thread. Nearly every request is done within it, and without a change of threads;
+/// one that is not is computed again in the pool.
+pub fn brief() -> Work {
+    let deadline = std::time::Instant::now() + BRIEF;
+    Work::new(deadline, BRIEF_BYTES as u64).with_steps_of(BRIEF_STEP)
+}
+
+/// Whose work it is. Callers without a token have a share of the pool, so that they cannot keep the others from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// That of callers without a token.
+    Anonymous,
+    /// That of callers with a token, and of answers to edits.
+    Known,
+}
+
+impl From<&Principal> for Share {
+    fn from(principal: &Principal) -> Self {
+        if principal.is_anonymous() { Self::Anonymous } else { Self::Known }
+    }
+}
+
+/// A pool for work that occupies a processor: as many threads as there are processors.
+///
+/// Callers without a token have at most half of the threads and of the queue. They never have the last of two or more
+/// threads. A thread that runs work past its time limit stays occupied until the work ends, so work asks [`Work::go_on`]
+/// often.
+#[derive(Debug)]
+pub struct ComputePool {
+    all: Slots,
+    /// What callers without a token may have of `all`.
+    anonymous: Slots,
+}
+
+/// Threads, and places to wait for them.
+#[derive(Debug)]
+struct Slots {
+    threads: Arc<Semaphore>,
+    /// One for each thread and each place in the queue.
+    places: Arc<Semaphore>,
+    queue_max: usize,
+}
+
+impl Slots {
+    fn new(threads: usize, queue_max: usize) -> Self {
+        let places = threads.saturating_add(queue_max).min(Semaphore::MAX_PERMITS);
+        Self {
+            threads: Arc::new(Semaphore::new(threads)),
+            places: Arc::new(Semaphore::new(places)),
+            queue_max,
+        }
+    }
+}
+
+impl ComputePool {
+    /// A pool with a thread for each processor, in which at most `queue_max` requests wait for one.
+    pub(crate) fn new(queue_max: usize) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::with_threads(processors, queue_max)
+    }
+
+    fn with_threads(threads: usize, queue_max: usize) -> Self {
+        let anonymous = Slots::new((threads / 2).max(1), queue_max / 2);
+        Self { all: Slots::new(threads, queue_max), anonymous }
+    }
+
+    /// What work of a share must have: its own part first, so that nothing of the whole is held while it waits.
+    fn slots(&self, share: Share) -> impl Iterator<Item = &Slots> {
+        let own = (share == Share::Anonymous).then_some(&self.anonymous);
+        own.into_iter().chain([&self.all])
+    }
+
+    /// Runs `job` and returns what it returns. Dropping the future cancels the job: its [`Work`] says so. The memory of its
+    /// [`Work`] is not bounded.
+    ///
+    /// # Errors
+    /// As [`ComputePool::run_within`].
+    pub async fn run<T, F>(&self, share: Share, limit: TimeLimit, job: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Work) -> T + Send + 'static,
+    {
+        self.run_within(share, limit, usize::MAX, job).await
+    }
+
+    /// Runs `job`, whose [`Work`] has `bytes_max` of memory, and returns what it returns.
+    ///
+    /// # Errors
+    /// `busy` when the queue is full or no thread was free within the limit, `too_expensive` when the job did not end
+    /// within the limit. The job itself returns what its [`Work`] interrupts, so that it can say more.
+    pub async fn run_within<T, F>(
+        &self,
+        share: Share,
+        limit: TimeLimit,
+        bytes_max: usize,
+        job: F,
+    ) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Work) -> T + Send + 'static,
+    {
+        let length = Duration::from_millis(limit.ms_max);
+        let mut occupied = Vec::with_capacity(4);
+        for slots in self.slots(share) {
+            let place = Arc::clone(&slots.places).try_acquire_owned();
+            occupied.push(place.map_err(|_| slots.busy())?);
+        }
+        let until = after(length);
+        for slots in self.slots(share) {
+            let thread = timeout_at(until, Arc::clone(&slots.threads).acquire_owned()).await;
+            let Ok(Ok(thread)) = thread else { return Err(slots.busy()) };
+            occupied.push(thread);
+        }
+        let deadline = after(length);
+        let work = Arc::new(Work::new(deadline.into_std(), bytes_max as u64).with_steps_of(STEP_MAX));
+        let caller = CancelOnDrop(Arc::clone(&work));
+        let task = tokio::task::spawn_blocking(move || {
+            // Held by the work, not by the caller: a thread is free when the work ended.
+            let _occupied = occupied;
+            job(&work)
+        });
+        let done = timeout_at(deadline + NOTICE, task).await;
+        drop(caller);
+        match done {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(ApiError::internal(&error)),
+            Err(_) => Err(limit.exceeded()),
+        }
+    }
+}
+
+impl Slots {
+    fn busy(&self) -> ApiError {
+        let detail = format!(
+            "all threads for long computations are occupied and {} requests may wait (compute_queue_max); try again in a \
+             moment",
+            self.queue_max
+        );
+        ApiError::new(Code::BUSY, detail)
+    }
+}
+
+/// Cancels the work when the caller does not wait for it any more.
+struct CancelOnDrop(Arc<Work>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// A time from now, or a year from now when it is further than that.
+fn after(length: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now() + length.min(YEAR)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use midflight_engine::Interrupted;
+
+    use super::*;
+
+    fn limit(ms_max: u64) -> TimeLimit {
+        TimeLimit { ms_max, name: "test_ms_max" }
+    }
+
+    fn code<T>(result: Result<T, ApiError>) -> &'static str {
+        result.map(drop).unwrap_err().body().code
+    }
+
+    fn until_interrupted(work: &Work) -> Interrupted {
+        loop {
+            if let Err(interrupted) = work.go_on() {
+                return interrupted;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn work_returns_what_it_computes_and_a_panic_is_an_error() {
+        let pool = ComputePool::with_threads(1, 0);
+        assert_eq!(pool.run(Share::Known, limit(60_000), |_| 7).await.unwrap(), 7);
+        assert_eq!(code(pool.run(Share::Known, limit(60_000), |_| panic!("no")).await), "internal");
+        assert_eq!(pool.run(Share::Known, limit(60_000), |_| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn work_that_asks_ends_at_its_time_limit() {
+        let pool = ComputePool::with_threads(1, 0);
+        assert_eq!(pool.run(Share::Known, limit(1), until_interrupted).await.unwrap(), Interrupted::Deadline);
+    }
+
+    #[tokio::test]
+    async fn work_that_does_not_ask_is_answered_without_and_occupies_its_thread() {
+        let pool = ComputePool::with_threads(1, 0);
+        let (release, held) = mpsc::channel::<()>();
+        let deaf = pool.run(Share::Known, limit(1), move |_| held.recv().unwrap_err()).await;
+        let detail = deaf.unwrap_err().body().detail.clone();
+        assert!(detail.contains("more than 1 ms (test_ms_max)"), "{detail}");
+        assert_eq!(code(pool.run(Share::Known, limit(60_000), |_| ()).await), "busy");
+        drop(release);
+        while pool.run(Share::Known, limit(60_000), |_| ()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_refused_and_one_that_waits_gets_the_thread() {
+        let pool = Arc::new(ComputePool::with_threads(1, 1));
+        let (release, held) = mpsc::channel::<()>();
+        let first = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move { pool.run(Share::Known, limit(60_000), move |_| held.recv().unwrap_err()).await.map(drop) }
+        });
+        while pool.all.threads.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let second = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move { pool.run(Share::Known, limit(60_000), |_| 7).await }
+        });
+        while pool.all.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = pool.run(Share::Known, limit(60_000), |_| ()).await.unwrap_err();
+        assert!(refused.body().detail.contains("1 requests may wait (compute_queue_max)"));
+        drop(release);
+        first.await.unwrap().unwrap();
+        assert_eq!(second.await.unwrap().unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_is_gone_cancels_its_work() {
+        let pool = Arc::new(ComputePool::with_threads(1, 0));
+        let (ended, end) = mpsc::channel();
+        let task = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move {
+                pool.run(Share::Known, limit(60_000), move |work| ended.send(until_interrupted(work))).await
+            }
+        });
+        while pool.all.threads.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        task.abort();
+        let why = tokio::task::spawn_blocking(move || end.recv()).await.unwrap().unwrap();
+        assert_eq!(why, Interrupted::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn callers_without_a_token_cannot_have_all_threads_nor_all_places() {
+        let pool = Arc::new(ComputePool::with_threads(4, 4));
+        let (release, held) = mpsc::channel::<()>();
+        let held = Arc::new(std::sync::Mutex::new(held));
+        let occupy = || {
+            let (pool, held) = (Arc::clone(&pool), Arc::clone(&held));
+            let job = move |_: &Work| held.lock().map(|held| held.recv().is_err()).unwrap();
+            tokio::spawn(async move { pool.run(Share::Anonymous, limit(60_000), job).await })
+        };
+        // Two run, and two wait.
+        let anonymous: Vec<_> = (0..4).map(|_| occupy()).collect();
+        while pool.anonymous.places.available_permits() > 0 || pool.all.threads.available_permits() > 2 {
+            tokio::task::yield_now().await;
+        }
+        let refused = pool.run(Share::Anonymous, limit(60_000), |_| ()).await.unwrap_err();
+        assert_eq!(refused.body().code, "busy");
+        assert!(refused.body().detail.contains("2 requests may wait (compute_queue_max)"));
+        assert_eq!(pool.run(Share::Known, limit(60_000), |_| 7).await.unwrap(), 7);
+        drop(release);
+        for one in anonymous {
+            assert!(one.await.unwrap().unwrap());
+        }
+    }
+
+    #[test]
+    fn callers_without_a_token_have_a_thread_and_not_the_last_of_several() {
+        for (threads, anonymous) in [(1, 1), (2, 1), (3, 1), (8, 4)] {
+            let pool = ComputePool::with_threads(threads, 256);
+            assert_eq!(pool.anonymous.threads.available_permits(), anonymous, "{threads}");
+            assert_eq!(pool.anonymous.places.available_permits(), anonymous + 128);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The watched directories: shown in the status, confirmed by a request.
+
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::extract::State;
+use midflight_source::{DirectoryHandle, DirectoryStatus, FileProblem, HeldLoss};
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::body::JsonBody;
+use crate::code::Code;
+use crate::principal::Permission::Operate;
+use crate::principal::Principal;
+use crate::problem::{ApiError, ProblemBody};
+use crate::routes::Routes;
+use crate::wire::{ConfirmLossBody, DirectoryAnswer, DirectoryProblem, HeldLossAnswer, stamp};
+
+/// The routes of watched directories.
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().at(Operate, routes!(confirm_loss))
+}
+
+/// Lets a watched directory delete the documents it has lost, once, however many they are. Only the replica that watches
+/// it can do so.
+#[utoipa::path(post, path = "/api/v1/directories/confirm-loss", tag = "log", request_body = ConfirmLossBody,
+    responses((status = 200, body = DirectoryAnswer), (status = "default", body = ProblemBody)))]
+async fn confirm_loss(
+    principal: Principal,
+    State(app): State<App>,
+    JsonBody(body): JsonBody<ConfirmLossBody>,
+) -> Result<Json<DirectoryAnswer>, ApiError> {
+    // Compared as paths, so that a slash at the end is of no account.
+    let wanted = PathBuf::from(&body.dir);
+    let known = app.directories.iter().find(|handle| handle.status().dir == wanted);
+    let Some(handle) = known else {
+        let dirs: Vec<_> =
+            app.directories.iter().map(|handle| handle.status().dir.display().to_string()).collect();
+        let detail = format!(
+            "this replica watches no directory {:?}; it watches: {}",
+            midflight_core::clip(&body.dir),
+            if dirs.is_empty() { "none".to_owned() } else { dirs.join(", ") }
+        );
+        return Err(ApiError::new(Code::NOT_FOUND, detail));
+    };
+    Ok(Json(answer(&handle.confirm_loss(principal.name()).await)))
+}
+
+/// The state of every directory, for the status page.
+pub(crate) fn answers(directories: &[DirectoryHandle]) -> Vec<DirectoryAnswer> {
+    directories.iter().map(|handle| answer(&handle.status())).collect()
+}
+
+/// What is wrong with the directories, one sentence each; nothing of those that go into the log.
+pub(crate) fn degraded(directories: &[DirectoryHandle]) -> impl Iterator<Item = String> {
+    directories.iter().map(DirectoryHandle::status).filter(|status| status.blocked).map(|status| {
+        let first = status.problems.first().map(ToString::to_string).unwrap_or_default();
+        format!("the directory {} is not followed: {first}", status.dir.display())
+    })
+}
+
+fn answer(status: &DirectoryStatus) -> DirectoryAnswer {
+    DirectoryAnswer {
+        dir: status.dir.display().to_string(),
+        owner: status.owner.to_string(),
+        notified: status.notified,
+        files: status.files,
+        documents: status.documents,
+        last_sync_at: status.synced_at.map(stamp),
+        revision: status.revision.map(|revision| revision.get()),
+        blocked: status.blocked,
+        held_loss: status.held.map(held),
+        problems: status.problems.iter().map(problem).collect(),
+    }
+}
+
+fn held(loss: HeldLoss) -> HeldLossAnswer {
+    HeldLossAnswer { deleted: loss.deleted, owned: loss.owned, empty: loss.empty }
+}
+
+fn problem(problem: &FileProblem) -> DirectoryProblem {
+    DirectoryProblem {
+        file: problem.file.to_string(),
+        line: problem.line,
+        column: problem.column,
+        document: problem.document.as_ref().map(ToString::to_string),
+        path: problem.path.as_str().to_owned(),
+        message: problem.message.clone(),
+    }
+}

@@ -1,0 +1,81 @@
+//! Writes that wait for their time: what the parameters say of it, and the schedule that comes of them.
+
+use jiff::Timestamp;
+use midflight_core::{Change, DocumentId, Precondition};
+use midflight_engine::{Schedule, What, WindowText, schedule_id};
+
+use crate::code::Code;
+use crate::problem::ApiError;
+use crate::wire::{PlannedAnswer, stamp};
+
+/// When something is to be done, as the parameters of an address say it.
+#[derive(Debug, Clone, Copy)]
+pub struct Later<'a> {
+    pub(crate) not_before: Option<&'a str>,
+    pub(crate) window: Option<&'a str>,
+    pub(crate) time_zone: Option<&'a str>,
+    pub(crate) window_ms: Option<u64>,
+    pub(crate) schedule_id: Option<&'a str>,
+}
+
+/// A schedule that is to be put.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    id: DocumentId,
+    schedule: Schedule,
+}
+
+impl Later<'_> {
+    /// Whether anything is said at all.
+    pub fn is_said(&self) -> bool {
+        let texts = [self.not_before, self.window, self.time_zone, self.schedule_id];
+        texts.iter().any(Option::is_some) || self.window_ms.is_some()
+    }
+
+    /// The schedule of something.
+    ///
+    /// # Errors
+    /// 400 with all that is wrong with the parameters.
+    pub(crate) fn plan(self, what: What) -> Result<Planned, ApiError> {
+        if self.window.is_none() && (self.time_zone.is_some() || self.window_ms.is_some()) {
+            let detail = "time_zone and window_ms say more of a window; write window, as 0 3 * * *";
+            return Err(ApiError::new(Code::INVALID_PARAMETER, detail));
+        }
+        let (time_zone, length_ms) = (self.time_zone, self.window_ms);
+        let window = self.window.map(|cron| WindowText { cron, time_zone, length_ms });
+        let schedule = Schedule::new(what, self.not_before, window).map_err(|problems| {
+            ApiError::new(Code::INVALID_PARAMETER, format!("it cannot be scheduled: {problems}"))
+                .with(&problems)
+        })?;
+        let made_up;
+        let name = match self.schedule_id {
+            Some(name) => name,
+            None => {
+                made_up = uuid::Uuid::now_v7().to_string();
+                &made_up
+            }
+        };
+        let planned = Planned { id: schedule_id(name)?, schedule };
+        match planned.id.name.is_check() || planned.next_at().is_none() {
+            true => {
+                Err(ApiError::new(Code::INVALID_PARAMETER, "that time never comes, or the name is a check's"))
+            }
+            false => Ok(planned),
+        }
+    }
+}
+
+impl Planned {
+    /// The change that puts the schedule, where there is none of its name.
+    pub(crate) fn put(&self) -> Change {
+        Change::put(self.id.clone(), self.schedule.to_body()).when(Precondition::Absent)
+    }
+
+    fn next_at(&self) -> Option<Timestamp> {
+        self.schedule.when.next_at(Timestamp::now(), None)
+    }
+
+    pub(crate) fn answer(&self) -> PlannedAnswer {
+        PlannedAnswer { id: self.id.name.to_string(), next_at: self.next_at().map(stamp) }
+    }
+}

@@ -1,0 +1,88 @@
+//! The bounds of the HTTP edge, with a default and a reason for each.
+
+/// What a server refuses to go past. Every refusal names the bound by these names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// The largest body of a request, in bytes. 1 MiB: a request carries what a person edits or an input.
+    pub body_bytes_max: usize,
+    /// How many bytes of memory the values of a body may need once it is parsed, in bytes, as estimated before. 32 MiB: 32
+    /// times the largest body. Usual documents and inputs need 3 to 20 times their text, and `{"":0}` over and over 100 times.
+    pub body_parsed_bytes_max: usize,
+    /// The largest body of an import, in bytes. 64 MiB: a whole log's worth of documents at once.
+    pub import_bytes_max: usize,
+    /// The same as `body_parsed_bytes_max` for an import, in bytes. 1 GiB: 16 times the largest import, and what usual documents
+    /// need in YAML.
+    pub import_parsed_bytes_max: usize,
+    /// How many bytes the bodies of all requests may have together, in bytes, as they come and as their values need; callers
+    /// without a token may have half of them. Imports have as much again for themselves, and small bodies (up to 64 KiB) a
+    /// quarter of it, so that an edit waits for no import. 128 MiB: one full import. An import may always be received.
+    pub bodies_bytes_max: usize,
+    /// How many bytes of documents one answer may have, in bytes; lists end there and have a cursor. 4 MiB: several of the
+    /// largest documents, or thousands of usual ones.
+    pub answer_bytes_max: usize,
+    /// How many bytes all long answers that are made or sent may have together, in bytes; callers without a token may have
+    /// half of them. 128 MiB: 16 full pages with what making them takes.
+    pub answers_bytes_max: usize,
+    /// How long a client may read nothing of what it is sent, in ms. 30,000: longer, and its connection is closed.
+    pub write_idle_ms_max: u64,
+    /// How long the headers of a request, and then its body, may take to come, in ms. 30,000.
+    pub receive_ms_max: u64,
+    /// How long a request may take to be answered, in ms, from its headers on; what is sent after those of the answer is not
+    /// counted. 120,000: a body that comes slowly, an import that takes long, and a wait for all replicas.
+    pub request_ms_max: u64,
+    /// How many connections may be open. 20,000: the WebSocket clients and as many again.
+    pub connections_max: usize,
+    /// How many WebSocket clients may be connected. 10,000.
+    pub websocket_clients_max: usize,
+    /// How many reloads a WebSocket client may be behind before it is dropped. 256.
+    pub websocket_queue_max: usize,
+    /// How long one message may take to leave for a WebSocket client, in ms. 30,000: longer, and it is not reading.
+    pub websocket_send_ms_max: u64,
+    /// How many watchers of the log (SSE) may be connected. 1,000: each reads from the store at every revision.
+    pub watchers_max: usize,
+    /// How many requests with a long computation may wait for a thread. 256: they are answered within seconds.
+    pub compute_queue_max: usize,
+    /// How many documents one restore may compare. 10,000.
+    pub diff_documents_max: usize,
+    /// How many bytes of memory the bodies may need that one restore compares, in bytes, as estimated. 256 MiB: some ten
+    /// thousand usual documents, before and after.
+    pub restore_bytes_max: usize,
+    /// How many bytes the diffs of one answer may have together, in bytes. 256 KiB: more than a person reads. The others are
+    /// marked, and link to the versions.
+    pub diff_bytes_max: usize,
+    /// How long the diffs of one answer may be computed, in ms. 2,000.
+    pub diff_ms_max: u64,
+    /// How long a write may wait for its replicas, in ms. 60,000.
+    pub wait_ms_max: u64,
+    /// How long a stop waits for requests in flight, in ms. 10,000.
+    pub drain_ms_max: u64,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 1 << 20,
+            body_parsed_bytes_max: 32 << 20,
+            import_bytes_max: 64 << 20,
+            import_parsed_bytes_max: 1 << 30,
+            bodies_bytes_max: 128 << 20,
+            answer_bytes_max: 4 << 20,
+            answers_bytes_max: 128 << 20,
+            write_idle_ms_max: 30_000,
+            receive_ms_max: 30_000,
+            request_ms_max: 120_000,
+            connections_max: 20_000,
+            websocket_clients_max: 10_000,
+            websocket_queue_max: 256,
+            websocket_send_ms_max: 30_000,
+            watchers_max: 1_000,
+            compute_queue_max: 256,
+            diff_documents_max: 10_000,
+            restore_bytes_max: 256 << 20,
+            diff_bytes_max: 256 << 10,
+            diff_ms_max: 2_000,
+            wait_ms_max: 60_000,
+            drain_ms_max: 10_000,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Several changes as one revision, and forgetting old ones.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use midflight_core::{Change, DocumentId, Pointer, Precondition, RevisionNumber};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::JsonBody;
+use crate::code::Code;
+use crate::params::Params;
+use crate::principal::Principal;
+use crate::problem::{ApiError, ProblemBody};
+use crate::wire::{ApplyRequest, ChangeRequest, OpWord, WriteAnswer};
+use crate::write::{WriteParams, answer, submit};
+
+/// Makes several changes, across kinds, as one revision: all or none.
+#[utoipa::path(post, path = "/api/v1/apply", tag = "log", params(WriteParams), request_body = ApplyRequest,
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn apply(
+    principal: Principal,
+    State(app): State<App>,
+    Params(params): Params<WriteParams>,
+    JsonBody(request): JsonBody<ApplyRequest>,
+) -> Result<Response, ApiError> {
+    let changes = changes(request.changes)?;
+    let params = params.or_reason(request.reason);
+    let submitted = submit(&app, &params, params.edit(&principal, changes)).await?;
+    Ok(answer(&app, &params, submitted).await)
+}
+
+/// The changes of a request.
+pub fn changes(requests: Vec<ChangeRequest>) -> Result<Vec<Change>, ApiError> {
+    let root = Pointer::root().key("changes");
+    let mut wrong =
+        ApiError::new(Code::INVALID_BODY, "some changes have the wrong shape; nothing was changed");
+    let mut changes = Vec::with_capacity(requests.len());
+    for (place, request) in requests.into_iter().enumerate() {
+        match change(request, &root.index(place)) {
+            Ok(change) => changes.push(change),
+            Err((path, message)) => wrong = wrong.at(&path, message),
+        }
+    }
+    if wrong.body().errors.is_empty() { Ok(changes) } else { Err(wrong) }
+}
+
+fn change(request: ChangeRequest, place: &Pointer) -> Result<Change, (Pointer, String)> {
+    let id = DocumentId::new(&request.kind, &request.name)
+        .map_err(|error| (place.key("name"), error.to_string()))?;
+    let change = match (request.op, request.body) {
+        (OpWord::Put, Some(body)) => Change::put(id, body),
+        (OpWord::Delete, None) => Change::delete(id),
+        (OpWord::Put, None) => return Err((place.key("body"), "put needs a body".to_owned())),
+        (OpWord::Delete, Some(_)) => return Err((place.key("body"), "delete takes no body".to_owned())),
+    };
+    Ok(change.when(request.if_version.map_or(Precondition::None, Precondition::Version)))
+}
+
+/// What to forget.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CompactRequest {
+    /// The first revision to keep in full.
+    keep_from: u64,
+}
+
+/// What was forgotten.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CompactAnswer {
+    /// The first revision that can be read in full.
+    first_revision: u64,
+    /// How many document versions were forgotten.
+    forgotten: u64,
+}
+
+/// Forgets what was before a revision. The current state stays, and so does the state at that revision.
+#[utoipa::path(post, path = "/api/v1/compact", tag = "log", request_body = CompactRequest,
+    responses((status = 200, body = CompactAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn compact(
+    _: Principal,
+    State(app): State<App>,
+    JsonBody(request): JsonBody<CompactRequest>,
+) -> Result<Json<CompactAnswer>, ApiError> {
+    let store = app.engine.store();
+    let forgotten = store.compact(RevisionNumber::new(request.keep_from)).await?;
+    Ok(Json(CompactAnswer { first_revision: store.first().await?.get(), forgotten }))
+}

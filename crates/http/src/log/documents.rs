@@ -1,0 +1,230 @@
+//! Documents of any kind: list, read, put, delete, and their versions.
+
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use midflight_core::{Change, DocumentId, Precondition};
+use midflight_store::{DocumentQuery, DocumentVersion, StoredDocument};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+
+use super::collect::stored;
+use crate::app::App;
+use crate::body::JsonBody;
+use crate::code::Code;
+use crate::long_answer::{json, room_for_document, room_for_page};
+use crate::params::{self, InPath, PageParams, Params, etag, precondition};
+use crate::principal::Principal;
+use crate::problem::{ApiError, ProblemBody};
+use crate::wire::{DocumentAnswer, DocumentList, VersionAnswer, VersionList, WriteAnswer};
+use crate::write::{WriteParams, answer, submit};
+
+/// Which documents to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListParams {
+    /// Only those whose name starts so.
+    #[serde(default)]
+    prefix: String,
+    /// As they were at this revision; the newest without.
+    at: Option<u64>,
+    /// How many at most; 50 unless said, at most 500.
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// The documents of a kind, by name.
+#[utoipa::path(get, path = "/api/v1/documents/{kind}", tag = "log",
+    params(("kind" = String, Path, description = "The kind, as `rules`"), ListParams),
+    responses((status = 200, body = DocumentList), (status = "default", body = ProblemBody)))]
+pub(super) async fn list_documents(
+    State(app): State<App>,
+    principal: Principal,
+    InPath(kind): InPath<String>,
+    Params(list): Params<ListParams>,
+) -> Result<Response, ApiError> {
+    let after = list.cursor.as_deref().map(|name| params::document(&kind, name)).transpose()?;
+    let query = DocumentQuery {
+        kind: Some(midflight_core::KindName::new(&kind)?),
+        name_prefix: list.prefix,
+        after,
+        at: list.at.map(midflight_core::RevisionNumber::new),
+        limit: params::limit(list.limit)?,
+        bytes_max: Some(app.limits.answer_bytes_max as u64),
+        ..DocumentQuery::default()
+    };
+    let room = room_for_page(&app, &principal).await?;
+    let page = app.engine.store().documents(query).await?;
+    let known = app.engine.kinds();
+    if page.items.is_empty() && !known.iter().any(|known| *known == kind) {
+        let detail = format!("unknown kind {kind:?}; expected one of: {}", known.join(", "));
+        return Err(ApiError::new(Code::NOT_FOUND, detail));
+    }
+    let bytes = page.items.iter().map(StoredDocument::bytes).sum();
+    let list = move || DocumentList {
+        items: page.items.iter().map(DocumentAnswer::from).collect(),
+        next_cursor: page.next.map(|id| id.name.to_string()),
+    };
+    json(bytes, room, list).await
+}
+
+/// Reads a document, or its versions when the path ends with `/versions`. A document whose own name ends so is reached
+/// with its last slash escaped (`%2F`).
+pub(super) async fn read_document(
+    state: State<App>,
+    principal: Principal,
+    OriginalUri(uri): OriginalUri,
+    InPath((kind, name)): InPath<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let of_versions = uri.path().ends_with("/versions").then(|| name.strip_suffix("/versions")).flatten();
+    match of_versions {
+        Some(name) => {
+            let page = axum::extract::Query::<PageParams>::try_from_uri(&uri);
+            let page = page.map_err(|error| ApiError::new(Code::INVALID_PARAMETER, error.body_text()))?;
+            list_versions(state, principal, InPath((kind, name.to_owned())), Params(page.0)).await
+        }
+        None => get_document(state, principal, InPath((kind, name)), headers).await,
+    }
+}
+
+/// A document as the log has it now. `If-None-Match` with its `ETag` answers 304 while it is unchanged.
+#[utoipa::path(get, path = "/api/v1/documents/{kind}/{name}", tag = "log",
+    params(("kind" = String, Path, description = "The kind"),
+        ("name" = String, Path, description = "The name; its slashes may stand as they are")),
+    responses((status = 200, body = DocumentAnswer), (status = 304, description = "Unchanged"),
+        (status = "default", body = ProblemBody)))]
+pub(crate) async fn get_document(
+    State(app): State<App>,
+    principal: Principal,
+    InPath((kind, name)): InPath<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    read((&app, &principal), &params::document(&kind, &name)?, &headers).await
+}
+
+/// The answer that is a document, or 404.
+pub async fn read(
+    (app, principal): (&App, &Principal),
+    id: &DocumentId,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    if let Some(known) = headers.get(header::IF_NONE_MATCH) {
+        let head = app.engine.store().document_head(id).await?;
+        let tag = head.filter(|head| !head.deleted).map(|head| etag(head.version));
+        if let Some(tag) = tag.filter(|tag| tag == known) {
+            return Ok((axum::http::StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        }
+    }
+    let room = room_for_document(app, principal).await?;
+    let document = stored(app, id, None).await?.ok_or_else(|| absent(id))?;
+    let tag = etag(document.version);
+    let answer = json(document.bytes(), room, move || DocumentAnswer::from(&document)).await?;
+    Ok(([(header::ETAG, tag)], answer).into_response())
+}
+
+/// The error for a document that is not there.
+pub fn absent(id: &DocumentId) -> ApiError {
+    ApiError::new(Code::NOT_FOUND, format!("there is no document {id}"))
+}
+
+/// The versions of a document, newest first; deletions are versions too.
+#[utoipa::path(get, path = "/api/v1/documents/{kind}/{name}/versions", tag = "log",
+    params(("kind" = String, Path, description = "The kind"), ("name" = String, Path, description = "The name"),
+        PageParams),
+    responses((status = 200, body = VersionList), (status = "default", body = ProblemBody)))]
+pub(super) async fn list_versions(
+    State(app): State<App>,
+    principal: Principal,
+    InPath((kind, name)): InPath<(String, String)>,
+    Params(page): Params<PageParams>,
+) -> Result<Response, ApiError> {
+    let id = params::document(&kind, &name)?;
+    let before = page.number()?;
+    let bytes_max = Some(app.limits.answer_bytes_max as u64);
+    let limit = page.limit()?;
+    let room = room_for_page(&app, &principal).await?;
+    let versions = app.engine.store().versions(&id, before, limit, bytes_max).await?;
+    if versions.items.is_empty() && before.is_none() {
+        return Err(absent(&id));
+    }
+    let long = |version: &DocumentVersion| version.author.len() + version.reason.len();
+    let bytes = versions.items.iter().map(|version| version.document.bytes() + long(version) as u64).sum();
+    let list = move || VersionList {
+        items: versions.items.iter().map(VersionAnswer::from).collect(),
+        next_cursor: versions.next.map(|version| version.to_string()),
+    };
+    json(bytes, room, list).await
+}
+
+/// Puts a document: creates it (201), changes it, or finds it unchanged (200).
+#[utoipa::path(put, path = "/api/v1/documents/{kind}/{name}", tag = "log",
+    params(("kind" = String, Path, description = "The kind"), ("name" = String, Path, description = "The name"),
+        WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
+    request_body = Value,
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
+pub(crate) async fn put_document(
+    principal: Principal,
+    State(app): State<App>,
+    InPath((kind, name)): InPath<(String, String)>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response, ApiError> {
+    put(&app, &principal, params::document(&kind, &name)?, &params, &headers, body).await
+}
+
+/// Puts a document under the preconditions of the headers.
+pub async fn put(
+    app: &App,
+    principal: &Principal,
+    id: DocumentId,
+    params: &WriteParams,
+    headers: &HeaderMap,
+    body: Value,
+) -> Result<Response, ApiError> {
+    let change = Change::put(id, body).when(precondition(headers)?);
+    let submitted = submit(app, params, params.edit(principal, vec![change])).await?;
+    Ok(answer(app, params, submitted).await)
+}
+
+/// Deletes a document; its versions stay in the log.
+#[utoipa::path(delete, path = "/api/v1/documents/{kind}/{name}", tag = "log",
+    params(("kind" = String, Path, description = "The kind"), ("name" = String, Path, description = "The name"),
+        WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
+    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
+        (status = "default", body = ProblemBody)))]
+pub(crate) async fn delete_document(
+    principal: Principal,
+    State(app): State<App>,
+    InPath((kind, name)): InPath<(String, String)>,
+    Params(params): Params<WriteParams>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    delete(&app, &principal, params::document(&kind, &name)?, &params, &headers).await
+}
+
+/// Deletes a document under the preconditions of the headers; 404 when it is not there.
+pub async fn delete(
+    app: &App,
+    principal: &Principal,
+    id: DocumentId,
+    params: &WriteParams,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let asked = precondition(headers)?;
+    if asked == Precondition::None {
+        let head = app.engine.store().document_head(&id).await?;
+        head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
+    }
+    let change = Change::delete(id.clone()).when(asked);
+    let submitted = submit(app, params, params.edit(principal, vec![change])).await?;
+    Ok(answer(app, params, submitted).await)
+}

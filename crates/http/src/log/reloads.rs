@@ -1,0 +1,66 @@
+//! The reloads of this replica, and what they add up to.
+
+use axum::Json;
+use axum::extract::State;
+use midflight_core::{Outcome, ReloadEvent, Trigger};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::params::{self, Params};
+use crate::problem::{ApiError, ProblemBody};
+use crate::wire::{ReloadAnswer, ReloadList, StatisticsAnswer};
+
+/// Which reloads to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ReloadParams {
+    /// Only those about this kind.
+    pub(crate) kind: Option<String>,
+    /// Only those that ran for this reason, as `api_update`.
+    trigger: Option<String>,
+    /// Only those that ended so, as `validation_failed`.
+    outcome: Option<String>,
+    /// How many at most; 50 unless said, at most 500.
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// The reloads of this replica, newest first.
+#[utoipa::path(get, path = "/api/v1/reloads", tag = "log", params(ReloadParams),
+    responses((status = 200, body = ReloadList), (status = "default", body = ProblemBody)))]
+pub(super) async fn list_reloads(
+    State(app): State<App>,
+    Params(params): Params<ReloadParams>,
+) -> Result<Json<ReloadList>, ApiError> {
+    page(&app, &params).map(Json)
+}
+
+/// A page of reloads.
+pub fn page(app: &App, asked: &ReloadParams) -> Result<ReloadList, ApiError> {
+    let kind = params::kind(asked.kind.as_deref())?;
+    let trigger: Option<Trigger> = params::word(asked.trigger.as_deref(), "trigger")?;
+    let outcome: Option<Outcome> = params::word(asked.outcome.as_deref(), "outcome")?;
+    let before = params::number_cursor(asked.cursor.as_deref())?;
+    let limit = params::limit(asked.limit)? as usize;
+    let wanted = |event: &ReloadEvent| {
+        kind.as_ref().is_none_or(|kind| event.kinds.contains(kind))
+            && trigger.is_none_or(|trigger| event.trigger == trigger)
+            && outcome.is_none_or(|outcome| event.outcome == outcome)
+            && before.is_none_or(|before| event.id.0 < before)
+    };
+    let found = app.engine.history().select(limit + 1, wanted);
+    let more = found.len() > limit;
+    let items: Vec<_> = found.iter().take(limit).map(|event| ReloadAnswer::from(&**event)).collect();
+    let next_cursor = items.last().filter(|_| more).map(|last| last.id.to_string());
+    Ok(ReloadList { items, next_cursor })
+}
+
+/// Counts and times of the reloads that are kept.
+#[utoipa::path(get, path = "/api/v1/reloads/statistics", tag = "log",
+    responses((status = 200, body = StatisticsAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn statistics(State(app): State<App>) -> Json<StatisticsAnswer> {
+    Json(app.engine.history().statistics(|_| true).into())
+}

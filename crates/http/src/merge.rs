@@ -1,0 +1,81 @@
+//! Changes some members of a document: a JSON Merge Patch (RFC 7396), made on what the document says now.
+
+use axum::response::Response;
+use midflight_core::{Change, Document, DocumentId, Precondition};
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::code::Code;
+use crate::log::documents::absent;
+use crate::principal::Principal;
+use crate::problem::ApiError;
+use crate::write::{WriteParams, answer, submit};
+
+/// How often a patch is made again when other replicas change the document meanwhile. Each time, one of them made its
+/// change, so this many changes in a row would have to be faster.
+const TRIES_MAX: u32 = 64;
+
+/// What becomes of a patch of a document that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// It makes the document.
+    Made,
+    /// 404.
+    Refused,
+}
+
+/// Makes the edit that a patch is, under the precondition that the caller asked for. The append always carries the version
+/// that the patch was made on, so no change that was acknowledged meanwhile is lost.
+pub async fn merge(
+    app: &App,
+    principal: &Principal,
+    id: &DocumentId,
+    params: &WriteParams,
+    patch: &Value,
+    asked: Precondition,
+    if_absent: Absent,
+) -> Result<Response, ApiError> {
+    // Waiting for other replicas may take long; the other patches of the document do not wait for that.
+    let _turn = if params.is_short() { app.merge_turns.of(id).await } else { None };
+    for _ in 0..TRIES_MAX {
+        let change = patched(app, id, patch, asked, if_absent).await?;
+        match submit(app, params, params.edit(principal, vec![change])).await {
+            // The document was changed by somebody else. Whether the caller's own precondition still holds is seen
+            // when it is read again.
+            Err(error) if is_lost_race(&error) => {}
+            submitted => return Ok(answer(app, params, submitted?).await),
+        }
+    }
+    let detail = format!("{id} was changed {TRIES_MAX} times while the patch was made; send it again");
+    Err(ApiError::new(Code::CONTENDED, detail))
+}
+
+fn is_lost_race(error: &ApiError) -> bool {
+    let lost = [Code::PRECONDITION_FAILED, Code::CONTENDED];
+    lost.iter().any(|code| error.body().code == code.as_str())
+}
+
+/// The change that a patch makes of what a document says now.
+async fn patched(
+    app: &App,
+    id: &DocumentId,
+    patch: &Value,
+    asked: Precondition,
+    if_absent: Absent,
+) -> Result<Change, ApiError> {
+    let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
+    let newest = heads.into_iter().flatten().next();
+    let head = newest.as_ref().map(Document::head);
+    asked
+        .check(id, head.as_ref())
+        .map_err(|failed| ApiError::new(Code::PRECONDITION_FAILED, failed.to_string()))?;
+    let now = newest.filter(|document| document.body.is_some());
+    if now.is_none() && if_absent == Absent::Refused {
+        return Err(absent(id));
+    }
+    let version = now.as_ref().map_or(0, |document| document.version);
+    let body = now.and_then(|document| document.body);
+    let mut body = body.map_or_else(|| Value::Object(Map::new()), |body| Value::clone(&body));
+    json_patch::merge(&mut body, patch);
+    Ok(Change::put(id.clone(), body).when(Precondition::Version(version)))
+}

@@ -1,0 +1,126 @@
+//! Counts and times of requests, by route, method and class of status.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use metrics::{Counter, Histogram, Label, Unit};
+
+use super::registry::MetricsRegistry;
+use crate::app::App;
+
+/// The upper ends of the buckets, in seconds: from an execution to an edit that waits for a whole fleet.
+const SECONDS: &[f64] = &[5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+
+/// The route of a request that no route takes.
+const NONE: &str = "none";
+
+/// The metrics of requests: made for what was asked for, since most routes are never answered with most classes.
+#[derive(Default)]
+pub(crate) struct RequestMetrics {
+    known: RwLock<HashMap<String, Vec<Measured>>>,
+}
+
+/// What is measured of one route, method and class.
+#[derive(Clone)]
+struct Measured {
+    method: &'static str,
+    class: &'static str,
+    count: Counter,
+    time: Histogram,
+}
+
+impl RequestMetrics {
+    fn of(
+        &self,
+        registry: &MetricsRegistry,
+        route: &str,
+        method: &'static str,
+        status: StatusCode,
+    ) -> Measured {
+        let class = class(status);
+        let is_it = |it: &&Measured| it.method == method && it.class == class;
+        {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(found) = known.get(route).and_then(|all| all.iter().find(is_it)) {
+                return found.clone();
+            }
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let of_route = known.entry(route.to_owned()).or_default();
+        if let Some(found) = of_route.iter().find(is_it) {
+            return found.clone();
+        }
+        let made = Measured::new(registry, route, method, class);
+        of_route.push(made.clone());
+        made
+    }
+}
+
+impl Measured {
+    fn new(registry: &MetricsRegistry, route: &str, method: &'static str, class: &'static str) -> Self {
+        let labels = || {
+            vec![
+                Label::new("route", route.to_owned()),
+                Label::from_static_parts("method", method),
+                Label::from_static_parts("status", class),
+            ]
+        };
+        Self {
+            method,
+            class,
+            count: registry.counter(
+                "midflight_http_requests",
+                "HTTP requests that were answered, by route, method and class of status",
+                labels(),
+            ),
+            time: registry.histogram(
+                "midflight_http_request_duration_seconds",
+                "Time from the headers of a request to those of its answer, in seconds",
+                Unit::Seconds,
+                SECONDS,
+                labels(),
+            ),
+        }
+    }
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
+
+/// Only methods that routes have are told apart: a client may make up any number of others.
+fn word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+/// Measures a request.
+pub(crate) async fn measured(State(app): State<App>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = word(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or(NONE, MatchedPath::as_str);
+    let measured = app.request_metrics.of(&app.metrics, route, method, response.status());
+    measured.count.increment(1);
+    measured.time.record(began.elapsed().as_secs_f64());
+    response
+}

@@ -1,0 +1,206 @@
+//! The addresses of one sort of document: a kind says which document an address means, and the rest is as for all documents.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::MethodRouter;
+use midflight_core::DocumentId;
+use serde_json::Value;
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn, Paths};
+use utoipa::openapi::{RefOr, Required, Schema};
+use utoipa::{PartialSchema, Path as Described, ToSchema};
+
+use crate::app::App;
+use crate::body::JsonBody;
+use crate::code::Code;
+use crate::log::documents::{
+    __path_delete_document as DeleteDocument, __path_get_document as GetDocument,
+    __path_put_document as PutDocument, delete, put, read,
+};
+use crate::merge::{Absent, merge};
+use crate::params::{InPath, Params, precondition};
+use crate::principal::Permission::{Edit, Read};
+use crate::principal::{Permission, Principal};
+use crate::problem::{ApiError, ProblemBody};
+use crate::routes::Routes;
+use crate::wire::{DocumentAnswer, WriteAnswer};
+use crate::write::WriteParams;
+
+/// One sort of document with addresses of its own.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// The path, as `/api/v1/rulesets/{ruleset}/rules/{rule_id}`.
+    pub path: &'static str,
+    /// Its variables in order, each with what it is.
+    pub variables: &'static [(&'static str, &'static str)],
+    /// The document that the values of the variables mean, or why they mean none.
+    pub id: fn(&[&str]) -> Result<DocumentId, ApiError>,
+    /// The tag of the operations in the OpenAPI document.
+    pub tag: &'static str,
+    /// What the operations are called after: `rule` makes `get_rule`, `put_rule`.
+    pub noun: &'static str,
+    /// What each operation does, in one sentence; none for one that there is not.
+    pub get: Option<&'static str>,
+    /// Puts the document.
+    pub put: Option<&'static str>,
+    /// Changes members of it by a JSON Merge Patch (RFC 7396).
+    pub patch: Option<&'static str>,
+    /// Deletes it.
+    pub delete: Option<&'static str>,
+    /// Whether a put may be refused with 409 by a code of the kind.
+    pub conflicts: bool,
+}
+
+/// The values of a path's variables, in order.
+type Values = InPath<Vec<(String, String)>>;
+
+impl Resource {
+    /// The routes: the same answers, preconditions and permissions as for `/api/v1/documents/{kind}/{name}`.
+    #[must_use]
+    pub fn routes<S>(self) -> Routes<S>
+    where
+        S: Clone + Send + Sync + 'static,
+        App: FromRef<S>,
+    {
+        let it = Arc::new(self);
+        let mut routes = Routes::new();
+        if let Some(summary) = it.get {
+            let (get, operation) = (Arc::clone(&it), GetDocument::operation());
+            let handler = move |State(app): State<App>,
+                                principal: Principal,
+                                InPath(values): Values,
+                                headers: HeaderMap| {
+                let it = Arc::clone(&get);
+                async move { read((&app, &principal), &it.document(&values)?, &headers).await }
+            };
+            let router = MethodRouter::new().get(handler);
+            routes = it.add(routes, Read, HttpMethod::Get, summary, operation, router);
+        }
+        if let Some(summary) = it.put {
+            let mut operation = PutDocument::operation();
+            if it.conflicts {
+                let responses = &mut operation.responses.responses;
+                let problem = responses.get("default").cloned();
+                responses.extend(problem.map(|problem| ("409".to_owned(), problem)));
+            }
+            let put_to = Arc::clone(&it);
+            let handler = move |State(app): State<App>,
+                                principal: Principal,
+                                InPath(values): Values,
+                                Params(params): Params<WriteParams>,
+                                headers: HeaderMap,
+                                JsonBody(body): JsonBody<Value>| {
+                let it = Arc::clone(&put_to);
+                async move { put(&app, &principal, it.document(&values)?, &params, &headers, body).await }
+            };
+            let router = MethodRouter::new().put(handler);
+            routes = it.add(routes, Edit, HttpMethod::Put, summary, operation, router);
+        }
+        if let Some(summary) = it.patch {
+            let mut operation = PutDocument::operation();
+            // A patch changes what is there: it has no `If-None-Match`, which is the last.
+            operation.parameters.iter_mut().for_each(|all| drop(all.pop()));
+            let patched = Arc::clone(&it);
+            let handler = move |State(app): State<App>,
+                                principal: Principal,
+                                InPath(values): Values,
+                                Params(params): Params<WriteParams>,
+                                headers: HeaderMap,
+                                JsonBody(body): JsonBody<Value>| {
+                let it = Arc::clone(&patched);
+                async move { it.patch((&app, &principal), &values, &params, &headers, &body).await }
+            };
+            let router = MethodRouter::new().patch(handler);
+            routes = it.add(routes, Edit, HttpMethod::Patch, summary, operation, router);
+        }
+        if let Some(summary) = it.delete {
+            let (deleted, operation) = (Arc::clone(&it), DeleteDocument::operation());
+            let handler = move |State(app): State<App>,
+                                principal: Principal,
+                                InPath(values): Values,
+                                Params(params): Params<WriteParams>,
+                                headers: HeaderMap| {
+                let it = Arc::clone(&deleted);
+                async move { delete(&app, &principal, it.document(&values)?, &params, &headers).await }
+            };
+            let router = MethodRouter::new().delete(handler);
+            routes = it.add(routes, Edit, HttpMethod::Delete, summary, operation, router);
+        }
+        routes
+    }
+
+    /// The document that an address means.
+    fn document(&self, values: &[(String, String)]) -> Result<DocumentId, ApiError> {
+        (self.id)(&values.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>())
+    }
+
+    async fn patch(
+        &self,
+        (app, principal): (&App, &Principal),
+        values: &[(String, String)],
+        params: &WriteParams,
+        headers: &HeaderMap,
+        patch: &Value,
+    ) -> Result<Response, ApiError> {
+        if !patch.is_object() {
+            let detail = format!("a merge patch of a {} is an object (RFC 7396)", self.noun);
+            return Err(ApiError::new(Code::INVALID_BODY, detail));
+        }
+        let asked = precondition(headers)?;
+        merge(app, principal, &self.document(values)?, params, patch, asked, Absent::Made).await
+    }
+
+    /// Adds one operation, described as the one for all documents but for the path.
+    fn add<S: Clone + Send + Sync + 'static>(
+        &self,
+        routes: Routes<S>,
+        permission: Permission,
+        method: HttpMethod,
+        summary: &str,
+        mut operation: Operation,
+        router: MethodRouter<S>,
+    ) -> Routes<S> {
+        let word = match method {
+            HttpMethod::Get => "get",
+            HttpMethod::Put => "put",
+            HttpMethod::Patch => "patch",
+            _ => "delete",
+        };
+        let own = self.variables.iter().map(|(name, what)| {
+            ParameterBuilder::new()
+                .name(*name)
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .description(Some(*what))
+                .schema(Some(String::schema()))
+                .build()
+                .into()
+        });
+        // The first two are the kind and the name.
+        if let Some(parameters) = &mut operation.parameters {
+            parameters.splice(0..2.min(parameters.len()), own);
+        }
+        operation.summary = Some(summary.to_owned());
+        operation.description = None;
+        operation.operation_id = Some(format!("{word}_{}", self.noun));
+        operation.tags = Some(vec![self.tag.to_owned()]);
+        let mut paths = Paths::new();
+        paths.add_path_operation(self.path, vec![method], operation);
+        routes.at(permission, (schemas(), paths, router))
+    }
+}
+
+/// The schemas that the operations refer to.
+fn schemas() -> Vec<(String, RefOr<Schema>)> {
+    fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+    let mut schemas = Vec::new();
+    add::<DocumentAnswer>(&mut schemas);
+    add::<WriteAnswer>(&mut schemas);
+    add::<ProblemBody>(&mut schemas);
+    schemas
+}

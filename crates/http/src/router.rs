@@ -1,0 +1,73 @@
+//! The router: every route, the layers around them, and the OpenAPI document that comes with them.
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
+use axum::{Extension, Router};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{InfoBuilder, OpenApi};
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::code::Code;
+use crate::docs::Document;
+use crate::principal::Access;
+use crate::principal::Permission::{Open, Read};
+use crate::problem::ApiError;
+use crate::routes::Routes;
+use crate::{directories, docs, events, health, log, metrics, reload, validate};
+
+/// The routes that every kind has, and those of the kinds.
+fn all(app: &App) -> Routes<App> {
+    let generic = Routes::new()
+        .merge(log::routes())
+        .merge(reload::routes())
+        .merge(validate::routes())
+        .merge(directories::routes())
+        .merge(events::routes())
+        .merge(health::routes())
+        .at(Open, routes!(metrics::scrape::scrape))
+        .merge(docs::routes());
+    app.kinds.iter().fold(generic, |routes, kind| routes.merge(kind.routes(app)))
+}
+
+/// Makes the OpenAPI document complete.
+fn complete(app: &App, mut document: OpenApi) -> OpenApi {
+    document.info = InfoBuilder::new()
+        .title("Midflight")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Changes what a running service does, in milliseconds, on every replica, with no request lost. Errors \
+             are problem documents (RFC 9457); each `code` has a page under /docs/errors/.",
+        ))
+        .license(Some(utoipa::openapi::LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
+        .build();
+    app.kinds.iter().for_each(|kind| kind.document(&mut document));
+    let token =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, `mf_...`")).build();
+    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
+    document
+}
+
+/// Every route, and the OpenAPI document of them.
+pub(crate) fn router(app: App) -> (Router, OpenApi) {
+    let (routes, document) = all(&app).into_router().split_for_parts();
+    let document = complete(&app, document);
+    let routes = routes
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(method_not_allowed)
+        // Bodies are bounded where they are read, each by the bound it has.
+        .layer(DefaultBodyLimit::disable())
+        .layer(Extension(Document::new(&document)))
+        .with_state(app);
+    (routes, document)
+}
+
+async fn no_such_path(access: Access) -> Result<(), ApiError> {
+    access.check(Read)?;
+    Err(ApiError::new(Code::NO_SUCH_PATH, "see /docs for the paths there are"))
+}
+
+async fn method_not_allowed(access: Access, method: Method) -> Result<(), ApiError> {
+    access.check(Read)?;
+    Err(ApiError::new(Code::METHOD_NOT_ALLOWED, format!("this path does not take {method}; see /docs")))
+}

@@ -1,0 +1,151 @@
+//! A kind that a program adds with one line has everything that a kind has without a server side of its own.
+
+use std::collections::BTreeMap;
+
+use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_engine::{DocumentSchema, Kind, KindChange, Work};
+use midflight_server::KindSetup;
+use midflight_testkit::Program;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::socket::Client;
+use crate::support::{Server, answer, server_with};
+
+/// Greetings by language: documents `{"text": "Hello"}`, named by language.
+struct Greetings;
+
+impl Kind for Greetings {
+    type Document = String;
+    type Snapshot = BTreeMap<DocumentName, String>;
+
+    fn name(&self) -> KindName {
+        KindName::new("greetings").unwrap()
+    }
+
+    fn empty(&self) -> Self::Snapshot {
+        BTreeMap::new()
+    }
+
+    fn validate(&self, _: &DocumentName, body: &Value, _: &Work) -> Result<String, Problems> {
+        let text = body.get("text").and_then(Value::as_str);
+        let place = Pointer::root().key("text");
+        text.map(str::to_owned).ok_or_else(|| Problem::new("wrong_type", place, "write a string").into())
+    }
+
+    fn compile(
+        &self,
+        previous: &Self::Snapshot,
+        changes: Vec<KindChange<String>>,
+        work: &Work,
+    ) -> Result<Self::Snapshot, Problems> {
+        let mut next = previous.clone();
+        for change in changes {
+            work.go_on()?;
+            match change.document {
+                Some(text) => next.insert(change.name, text),
+                None => next.remove(&change.name),
+            };
+        }
+        Ok(next)
+    }
+
+    fn answer(&self, snapshot: &Self::Snapshot, input: &Value) -> Result<Value, Problem> {
+        let name = input.as_str().and_then(|text| DocumentName::new(text).ok());
+        Ok(name.and_then(|name| snapshot.get(&name)).map_or(Value::Null, |text| json!(text)))
+    }
+
+    fn schemas(&self) -> Vec<DocumentSchema> {
+        let schema =
+            json!({"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}});
+        vec![DocumentSchema { title: "greeting", names: "{language}", schema }]
+    }
+
+    fn figures(&self, snapshot: &Self::Snapshot) -> Vec<(&'static str, u64)> {
+        vec![("greetings", snapshot.len() as u64)]
+    }
+}
+
+async fn server() -> Server {
+    server_with(|options| options.kinds.push(KindSetup::plain(|| Greetings))).await
+}
+
+const IT: &str = "/api/v1/documents/greetings/it";
+
+#[tokio::test]
+async fn an_added_kind_has_documents_schemas_events_metrics_and_health() {
+    let server = server().await;
+    let mut client = Client::open(&server, None).await;
+    let mut told = async |wanted: &[&str]| {
+        let mut last = Value::Null;
+        for name in wanted {
+            let (found, data) = client.event().await;
+            assert_eq!(found, *name);
+            last = data;
+        }
+        last
+    };
+    assert_eq!(server.put(IT, &json!({"text": "Ciao"})).await.status, 201);
+    assert_eq!(told(&["greeting_added"]).await["language_id"], "it");
+    told(&["greetings_reloaded"]).await;
+    let refused = server.put(IT, &json!({"text": 1})).await.problem(422, "invalid_document");
+    assert_eq!(refused["errors"][0]["document"], "greetings/it");
+    told(&["greetings_reload_failed"]).await;
+    let found = server.get(IT).await;
+    let etag = found.headers["etag"].to_str().unwrap().to_owned();
+    assert_eq!(found.ok()["body"]["text"], "Ciao");
+    let stale = server.request(Method::PUT, IT).header("if-match", "\"0\"").json(&json!({"text": "Salve"}));
+    answer(stale).await.problem(412, "precondition_failed");
+    let current = server.request(Method::PUT, IT).header("if-match", etag).json(&json!({"text": "Salve"}));
+    answer(current).await.ok();
+    told(&["greeting_updated", "greetings_reloaded"]).await;
+    // A check of it is asked like one of any kind.
+    let check = json!({"input": "it", "expect": {"equals": "Salve"}});
+    let check = server.put("/api/v1/documents/greetings/checks/polite", &check).await;
+    assert_eq!(check.status, 201, "{:#}", check.json);
+    server.put(IT, &json!({"text": "Ehi"})).await.problem(422, "invalid_document");
+
+    let schema = server.get("/api/v1/schemas/greetings/greeting").await.ok();
+    assert_eq!(schema["properties"]["text"]["type"], "string", "{schema:#}");
+    let status = server.get("/api/v1/status").await.ok();
+    let kinds = status["kinds"].as_array().unwrap();
+    let own = kinds.iter().find(|kind| kind["kind"] == "greetings").unwrap();
+    assert_eq!((&own["documents"], &own["figures"]["greetings"]), (&json!(2), &json!(1)), "{own:#}");
+    let metrics = server.anonymous(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("\nmidflight_documents{kind=\"greetings\"} 2\n"), "{metrics}");
+    assert_eq!(server.get("/health/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_added_kind_is_exported_imported_restored_and_edited_by_the_command_line() {
+    let server = server().await;
+    server.put(IT, &json!({"text": "Ciao"})).await;
+    server.put(IT, &json!({"text": "Salve"})).await;
+    let restore = json!({"reason": "the old one was better"});
+    server.post("/api/v1/revisions/1/restore", &restore).await.ok();
+    assert_eq!(server.get(IT).await.ok()["body"]["text"], "Ciao");
+    let exported = server.anonymous(Method::GET, "/api/v1/export?kind=greetings").send().await.unwrap();
+    let exported = exported.text().await.unwrap();
+    assert_eq!(exported, "kind: greetings\nname: it\nbody:\n  text: Ciao\n");
+
+    let more = "kind: greetings\nname: en\nbody: {text: Hello}\n---\nkind: greetings\nname: xx\nbody: {}\n";
+    let import = server.request(Method::POST, "/api/v1/import").header("content-type", "application/yaml");
+    let import = answer(import.header("prefer", "handling=lenient").body(more)).await;
+    assert_eq!(import.headers["preference-applied"], "handling=lenient");
+    assert_eq!(import.ok()["skipped"][0]["document"], "greetings/xx");
+    assert_eq!(server.get("/api/v1/documents/greetings/en").await.ok()["body"]["text"], "Hello");
+
+    let file = server.dir.path().join("de.yaml");
+    std::fs::write(&file, "kind: greetings\nname: de\nbody: {text: Hallo}\n").unwrap();
+    let (url, token) = (server.running.url().to_owned(), server.token.clone());
+    let run = async |args: &[&str]| {
+        let mut command = tokio::process::Command::new(Program::MIDFLIGHT.path());
+        command.env("MIDFLIGHT_URL", &url).env("MIDFLIGHT_TOKEN", &token).args(args);
+        let ran = command.output().await.unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    run(&["apply", "-f", file.to_str().unwrap()]).await;
+    let got = run(&["get", "greetings/de"]).await;
+    assert!(got.contains("Hallo"), "{got}");
+}
