@@ -14,7 +14,7 @@ use crate::core::Core;
 use crate::follower::{Bell, Ring};
 use crate::load::Aim;
 use crate::machine::Machine;
-use crate::outcome::{Accepted, Refusal, Refused};
+use crate::outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused};
 use crate::quarantine::{Attempt, Quarantined};
 use crate::rehearsal::Rehearsal;
 use crate::reload::{Ended, Reload, is_refusal};
@@ -28,18 +28,9 @@ pub(crate) const EDIT_TRIES_MAX: u32 = 16;
 /// Who changes things when the engine itself does.
 pub(crate) const ENGINE_AUTHOR: &str = "midflight";
 
-/// What is to come of an edit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// It is to be live here.
-    Live,
-    /// And somebody waits to hear that it is everywhere.
-    LiveEverywhere,
-}
-
 /// What waits its turn.
 pub(crate) enum Request {
-    Edit { edit: Box<Edit>, wish: Wish, reply: oneshot::Sender<Result<Accepted, Refused>>, _turn: Turn },
+    Edit { edit: Box<Edit>, mode: EditMode, reply: oneshot::Sender<Result<Accepted, Refused>>, _turn: Turn },
     Reload { trigger: Trigger, by: String, anew: bool, reply: oneshot::Sender<Arc<ReloadEvent>>, _turn: Turn },
     Adopt { by: String, reply: oneshot::Sender<Arc<ReloadEvent>>, _turn: Turn },
 }
@@ -152,12 +143,12 @@ impl Coordinator {
         match request {
             // Whoever asked is gone, so nobody wants it any more.
             Request::Edit { reply, .. } if reply.is_closed() => None,
-            Request::Edit { edit, wish, reply, _turn } => {
+            Request::Edit { edit, mode, reply, _turn } => {
                 let before = self.state.desired;
-                let done = self.edit(&edit).await;
+                let done = self.edit(&edit, mode.invalid).await;
                 self.show();
                 if self.state.desired > before {
-                    self.hint(done.as_ref().ok(), wish == Wish::LiveEverywhere).await;
+                    self.hint(done.as_ref().ok(), mode.reach == Reach::Everywhere).await;
                 }
                 let is_made = done.as_ref().is_ok_and(|accepted| accepted.revision.is_some());
                 drop(reply.send(done));
@@ -234,12 +225,12 @@ impl Coordinator {
     }
 
     /// Makes an edit: compiled and checked on what is served, given its number, and live when this returns.
-    async fn edit(&mut self, edit: &Edit) -> Result<Accepted, Refused> {
+    async fn edit(&mut self, edit: &Edit, invalid: Invalid) -> Result<Accepted, Refused> {
         if self.state.from_copy || self.state.diverged.is_some() {
             self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
         }
         for _ in 0..EDIT_TRIES_MAX {
-            let ended = self.reload(edit.trigger, &edit.author, Aim::Edit(edit)).await;
+            let ended = self.reload(edit.trigger, &edit.author, Aim::Edit { edit, invalid }).await;
             if ended.moved {
                 let before = self.state.position;
                 let event = self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
@@ -249,8 +240,7 @@ impl Coordinator {
                 continue;
             }
             if let Some(appended) = ended.appended.as_ref().filter(|_| ended.refusal.is_some()) {
-                let number = appended.revision.number;
-                self.undo(edit, number, &ended).await;
+                self.undo(edit, appended, &ended).await;
             }
             return ended.into_answer();
         }
@@ -270,8 +260,9 @@ impl Coordinator {
     }
 
     /// An edit is in the log and did not verify: what it did is taken back in the log too, as a revision of its own.
-    async fn undo(&mut self, edit: &Edit, number: RevisionNumber, ended: &Ended) {
-        let documents = edit.changes.iter().map(|change| change.id.clone()).collect();
+    async fn undo(&mut self, edit: &Edit, appended: &Appended, ended: &Ended) {
+        let number = appended.revision.number;
+        let documents = appended.documents.iter().map(|document| document.id.clone()).collect();
         self.quarantine(number, ended, documents);
         let Some(diff) = &ended.diff else { return };
         let since = |change: Change| change.when(Precondition::UnchangedSince(number));
@@ -285,7 +276,8 @@ impl Coordinator {
             changes: diff.inverse().changes().into_iter().map(since).collect(),
             key: None,
         };
-        let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, Aim::Edit(&inverse)).await;
+        let aim = Aim::Edit { edit: &inverse, invalid: Invalid::Refuse };
+        let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, aim).await;
         if let Some(refusal) = taken_back.refusal {
             // Then the revision stays in the log and in quarantine here, for a person to decide.
             tracing::error!(revision = %number, %refusal, "could not be taken back in the log");

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::check;
 use crate::component::{Component, Criticality};
-use crate::coordinator::{Coordinator, Wish};
+use crate::coordinator::Coordinator;
 use crate::core::{Clock, Core, Redact};
 use crate::dry_runs::DryRunner;
 use crate::faults::Faults;
@@ -23,7 +23,7 @@ use crate::follower::{Bell, Refresh, follow, follow_availability};
 use crate::ground::Ground;
 use crate::history::History;
 use crate::keeper::Keeper;
-use crate::outcome::{Accepted, Refusal, Refused, Validated};
+use crate::outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
 use crate::requests::Requests;
@@ -307,16 +307,26 @@ impl Engine {
     /// # Errors
     /// [`Refused`], with what is known of it.
     pub async fn apply(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.requests.edit(edit, Wish::Live).await
+        self.apply_with(edit, EditMode::default()).await
     }
 
-    /// Makes an edit as [`Engine::apply`] does, and asks the other replicas to say at once when they serve it; ask
-    /// [`Engine::acks`] for that.
+    /// Makes an edit as [`Engine::apply`] does, without those of its documents that are invalid, break a check or do not
+    /// compile without the others that are; [`Accepted::left_out`] has what is wrong with them. It is one revision and one
+    /// reload. Cost: compiles what is left of it after each round of problems, at most 50 times.
+    ///
+    /// # Errors
+    /// [`Refused`] as for [`Engine::apply`], also when all of its documents would be left out, or when what is wrong is not in
+    /// them.
+    pub async fn apply_valid(&self, edit: Edit) -> Result<Accepted, Refused> {
+        self.apply_with(edit, EditMode { invalid: Invalid::LeaveOut, reach: Reach::Here }).await
+    }
+
+    /// Makes an edit as [`Engine::apply`] does, in a mode.
     ///
     /// # Errors
     /// [`Refused`], with what is known of it.
-    pub async fn apply_everywhere(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.requests.edit(edit, Wish::LiveEverywhere).await
+    pub async fn apply_with(&self, edit: Edit, mode: EditMode) -> Result<Accepted, Refused> {
+        self.requests.edit(edit, mode).await
     }
 
     /// How every replica that is alive stands to a revision, by its id: once all have said, or after `within`.
@@ -351,7 +361,15 @@ impl Engine {
     /// # Errors
     /// What [`Engine::apply`] would have answered.
     pub async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.requests.dry_run(edit).await
+        self.dry_run_with(edit, Invalid::Refuse).await
+    }
+
+    /// Does the same for an edit of which invalid documents may be left out.
+    ///
+    /// # Errors
+    /// What [`Engine::apply_with`] would have answered.
+    pub async fn dry_run_with(&self, edit: Edit, invalid: Invalid) -> Result<Accepted, Refused> {
+        self.requests.dry_run(edit, invalid).await
     }
 
     /// Looks at the log and serves what it holds. With `anew`, compiles everything afresh, whether or not it changed.

@@ -8,11 +8,11 @@ use midflight_core::{
 };
 use midflight_store::{DocumentQuery, LastGood, Store, StoreError};
 
-use crate::Refusal;
 use crate::candidate::Wanted;
 use crate::divergence::{self, Diverged};
 use crate::rehearsal::{AtFirst, Rehearsal};
 use crate::status::State;
+use crate::{Invalid, Refusal};
 
 /// How many revisions are read at once.
 const PAGE: u32 = 256;
@@ -41,7 +41,7 @@ pub(crate) enum Aim<'a> {
     /// Nothing of the log: what is served, with components that were prepared beside it.
     Nothing,
     /// An edit that is not in the log yet.
-    Edit(&'a Edit),
+    Edit { edit: &'a Edit, invalid: Invalid },
 }
 
 /// What was read.
@@ -121,7 +121,7 @@ pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Resu
         Aim::Before { at_first, upto, retry } => load_before(store, state, at_first, upto, retry).await,
         Aim::Rehearsed(rehearsal) => load_rehearsed(store, state, rehearsal).await,
         Aim::Nothing => Ok(Loaded::new(state.newest_served(), None, Vec::new())),
-        Aim::Edit(edit) => load_edit(store, state, edit).await,
+        Aim::Edit { edit, .. } => load_edit(store, state, edit).await,
     }
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "road/contention.rs"]
 mod contention;
+#[path = "road/leave_out.rs"]
+mod leave_out;
 #[path = "support/pool.rs"]
 mod pool;
 #[path = "road/runaways.rs"]

@@ -1,5 +1,7 @@
 //! The road that every change takes: an edit, a hint followed, a start, a dry run, a way back.
 
+mod candidate;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,19 +15,18 @@ use midflight_store::{AppendError, NewRevision};
 use tokio_util::sync::CancellationToken;
 
 use crate::Work;
-use crate::candidate::{Maker, Valid};
+use crate::candidate::Maker;
 use crate::core::Core;
-use crate::ground::Ground;
 use crate::history::ReloadReport;
 use crate::keeper::Says;
 use crate::load::{Aim, LoadError, Loaded, Origins, load};
 use crate::machine::Machine;
-use crate::outcome::{Accepted, Refusal, Refused};
+use crate::outcome::{Accepted, Invalid, Refusal, Refused};
 use crate::parts::{self, CommittedParts, PreparedParts, Tried};
-use crate::planner::{Planning, Target, plan};
 use crate::rehearsal::Rehearsal;
 use crate::status::{LastRefused, State};
 use crate::workers::{Allowance, Workers};
+use candidate::{Asked, Besides, Draft};
 
 /// How long a stop waits for the log to answer whether it took an edit.
 const APPEND_GRACE: Duration = Duration::from_millis(50);
@@ -66,6 +67,8 @@ pub(crate) struct Ended {
     /// Which revision wanted which document, to find the one to blame.
     pub(crate) origins: Origins,
     pub(crate) problems: Problems,
+    /// What was invalid of an edit that was made without it.
+    left_out: Vec<Problem>,
 }
 
 impl Ended {
@@ -88,7 +91,8 @@ impl Ended {
         let (revision, documents) =
             self.appended.map(|appended| (appended.revision, appended.documents)).unzip();
         let documents = documents.unwrap_or_default();
-        Ok(Accepted { revision, repeats: self.repeats, documents, diff, plan: self.plan, event: self.event })
+        let Self { repeats, plan, event, left_out, .. } = self;
+        Ok(Accepted { revision, repeats, documents, diff, plan, event, left_out })
     }
 }
 
@@ -105,13 +109,6 @@ struct Ready {
     world: Arc<World>,
     parts: PreparedParts,
     edit: Option<midflight_core::Edit>,
-}
-
-/// What a plan has to bring in beside documents.
-#[derive(Clone, Copy)]
-struct Besides<'a> {
-    behind: &'a BTreeSet<String>,
-    stale: &'a [KindName],
 }
 
 /// One reload under way.
@@ -154,7 +151,7 @@ impl<'a> Reload<'a> {
             looks: looks && machine.trigger != Trigger::Notify,
             machine,
             dry_run: false,
-            is_edit: matches!(aim, Aim::Edit(_)),
+            is_edit: matches!(aim, Aim::Edit { .. }),
             rehearsal: None,
             tried: None,
             workers: &core.workers,
@@ -224,7 +221,8 @@ impl<'a> Reload<'a> {
                     let cancelled = self.stop.is_cancelled() && phase < Phase::Append;
                     self.machine.step(if cancelled { StatusEvent::Cancelled } else { StatusEvent::Failed });
                 }
-                ended.refusal = Some(self.refusal(problems.clone()));
+                let left_out = std::mem::take(&mut ended.left_out);
+                ended.refusal = Some(self.refusal(candidate::all(left_out, problems.clone())));
                 ended.problems = problems;
             }
         }
@@ -274,46 +272,30 @@ impl<'a> Reload<'a> {
         let loaded = self.load(state, aim, deadline, ended).await?;
         ended.origins = Arc::clone(&loaded.origins);
         let Loaded { to, position, wanted, anew, retried, edit, .. } = loaded;
-        let (edit, diff) = edit.unzip();
-        ended.diff.clone_from(&diff);
+        ended.diff = edit.as_ref().map(|(_, diff)| diff.clone());
         ended.anew = anew;
         ended.retried = retried;
         ended.is_copy = matches!(aim, Aim::Copy(_));
         ended.keeps_quarantine = matches!(aim, Aim::Copy(_) | Aim::Rehearsed(_));
-        if let Some(problems) = edit.as_ref().and_then(|edit| self.unknown_kinds(edit)) {
-            return Err(problems.into());
-        }
 
-        self.next_phase(Phase::Validate)?;
+        let served = self.served();
         let maker =
             Maker { registry: &core.registry, workers: self.workers, limits: &core.limits, allowance };
-        let mut valid = maker.validate(wanted).await?;
-
-        self.next_phase(Phase::Diff)?;
-        let served = self.served();
         let prepared =
             self.tried.iter().flat_map(|tried| &tried.times).map(|time| time.name.clone()).collect();
         let behind = if self.tries_behind() { &state.behind } else { &prepared };
-        let plan = self.plan(&served, to, &valid, anew, diff, Besides { behind, stale: &stale });
-        keep_planned(&mut valid, &plan, anew);
-        if core.keeper.is_some() || self.rehearsal.is_some() {
-            ended.says = valid.iter().map(|valid| valid.target.says()).collect();
+        let besides = Besides { behind, stale: &stale };
+        let mut draft = Draft { served: Arc::clone(&served), to, wanted, anew, edit };
+        let asked = match aim {
+            Aim::Edit { edit, invalid } => Asked { count: edit.changes.len(), invalid },
+            _ => Asked { count: 0, invalid: Invalid::Refuse },
+        };
+        let candidate = self.candidate(state, &maker, &mut draft, &asked, besides, ended).await;
+        let (edit, diff) = draft.edit.unzip();
+        if !ended.left_out.is_empty() {
+            ended.diff = diff;
         }
-        ended.plan = Some(plan.clone());
-
-        self.next_phase(Phase::Compile)?;
-        let quarantined = left_out_after(state, ended, to);
-        let world = maker.compile(Arc::clone(&served), valid, &plan, anew, quarantined, core.ground).await?;
-        let world = Arc::new(world);
-
-        self.next_phase(Phase::Check)?;
-        if core.enforce_checks {
-            match maker.check(Arc::clone(&world), &plan, core.ground).await {
-                // What was verified before is better than nothing at all; what fails now is reported.
-                Err(problems) if ended.is_copy && !self.stop.is_cancelled() => ended.failed_checks = problems,
-                checked => checked?,
-            }
-        }
+        let (plan, world) = candidate?;
 
         self.next_phase(Phase::Prepare)?;
         // A dry run dials nobody and sends nobody a secret: it says of its components only that it did not try them. What is
@@ -480,36 +462,6 @@ impl<'a> Reload<'a> {
                 Halt::Refused(Refusal::Store(error))
             }
         })
-    }
-
-    fn unknown_kinds(&self, edit: &midflight_core::Edit) -> Option<Problems> {
-        let known = self.core.registry.names();
-        let unknown = edit.changes.iter().filter(|change| self.core.registry.get(&change.id.kind).is_none());
-        let problem = |change: &midflight_core::Change| {
-            let message =
-                format!("unknown kind {:?}; expected one of: {}", change.id.kind.as_str(), known.join(", "));
-            Problem::new("unknown_kind", Pointer::root(), message).in_document(&change.id)
-        };
-        let problems: Problems = unknown.map(problem).collect();
-        (!problems.is_empty()).then_some(problems)
-    }
-
-    fn plan(
-        &self,
-        served: &World,
-        to: RevisionNumber,
-        valid: &[Valid],
-        anew: bool,
-        diff: Option<Diff>,
-        besides: Besides<'_>,
-    ) -> Plan {
-        let nothing = Ground::default();
-        let ground = served.get::<Ground>(self.core.ground).unwrap_or(&nothing);
-        let targets: Vec<Target> = valid.iter().map(|valid| valid.target.clone()).collect();
-        let parts = &self.core.component_parts;
-        let Besides { behind, stale } = besides;
-        let from = served.revision();
-        plan(Planning { from, to, served: ground, targets: &targets, anew, diff, parts, behind, stale })
     }
 
     async fn append(&self, state: &mut State, edit: &midflight_core::Edit) -> Result<Appended, Halt> {
@@ -699,16 +651,6 @@ enum PublishedParts {
 
 /// Before this line every error means "drop the new". After it nothing may fail; what does not verify is swapped back.
 fn point_of_no_return() {}
-
-/// Keeps what the plan compiles; what is the same as what is served need not be.
-fn keep_planned(valid: &mut Vec<Valid>, plan: &Plan, anew: bool) {
-    if anew {
-        valid.retain(|valid| valid.target.body.is_some());
-    } else {
-        let planned = |id: &DocumentId| plan.changes.binary_search_by(|change| change.id.cmp(id)).is_ok();
-        valid.retain(|valid| planned(&valid.target.id));
-    }
-}
 
 /// The revisions up to `to` that are left out of the world that this reload makes.
 fn left_out_after(state: &State, ended: &Ended, to: RevisionNumber) -> Arc<[RevisionNumber]> {
