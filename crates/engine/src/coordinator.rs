@@ -200,7 +200,7 @@ impl Coordinator {
     }
 
     /// Tells the other replicas. That it cannot be told delays them and loses nothing.
-    async fn hint(&self, accepted: Option<&Accepted>, awaited: bool) {
+    pub(crate) async fn hint(&self, accepted: Option<&Accepted>, awaited: bool) {
         let (head, trail) = (self.state.desired, &self.state.trail);
         let change = accepted.and_then(|accepted| {
             let revision = accepted.revision.clone().filter(|revision| revision.number == head)?;
@@ -225,7 +225,7 @@ impl Coordinator {
     }
 
     /// Makes an edit: compiled and checked on what is served, given its number, and live when this returns.
-    async fn edit(&mut self, edit: &Edit, invalid: Invalid) -> Result<Accepted, Refused> {
+    pub(crate) async fn edit(&mut self, edit: &Edit, invalid: Invalid) -> Result<Accepted, Refused> {
         if self.state.from_copy || self.state.diverged.is_some() {
             self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
         }

@@ -18,6 +18,7 @@ use crate::coordinator::Coordinator;
 use crate::core::{Clock, Core, Redact};
 use crate::dry_runs::DryRunner;
 use crate::faults::Faults;
+use crate::first_edit::{FirstEdit, FirstEdits};
 use crate::fleet::{Ack, Fleet, Identity};
 use crate::follower::{Bell, Refresh, follow, follow_availability};
 use crate::ground::Ground;
@@ -46,6 +47,20 @@ pub enum StartError {
     /// The log could not be read, or nothing of it could be served.
     #[error("nothing can be served from the log ({}): {}", .0.outcome, .0.problems)]
     FirstReload(Box<ReloadEvent>),
+    /// An edit of the start cannot be made.
+    #[error("cannot make the edit of the start ({reason}): {refused}")]
+    FirstEdit {
+        /// The reason of that edit.
+        reason: String,
+        /// Why it is refused.
+        refused: Box<Refused>,
+    },
+}
+
+impl StartError {
+    fn first_edit(reason: impl Into<String>, refused: Refused) -> Self {
+        Self::FirstEdit { reason: reason.into(), refused: Box::new(refused) }
+    }
 }
 
 /// Puts an engine together. Every engine has the kind `schedules`, of edits and reloads that wait for their time
@@ -65,6 +80,7 @@ pub struct EngineBuilder {
     last_good: Option<LastGoodFile>,
     inline_work: bool,
     identity: Identity,
+    first_edits: Vec<FirstEdit>,
 }
 
 impl EngineBuilder {
@@ -125,6 +141,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Adds an edit that the start makes if it is due. The first one that is due goes live with everything that the log holds,
+    /// in the first reload: no component runs on anything else before. The others follow before [`Self::start`] returns. While
+    /// the log is unavailable none is made; what is served then comes from the local copy.
+    pub fn first_edit(&mut self, first: FirstEdit) -> &mut Self {
+        self.first_edits.push(first);
+        self
+    }
+
     /// Sets whether the work of kinds is done where it is asked for, for tests with a clock of their own: nothing
     /// happens on other threads then, and a kind whose work does not end holds up everything.
     pub fn inline_work(&mut self, inline: bool) -> &mut Self {
@@ -142,10 +166,16 @@ impl EngineBuilder {
     /// out and reported.
     ///
     /// # Errors
-    /// [`StartError`] when names collide, the log cannot be read, or nothing of it can be served.
+    /// [`StartError`] when names collide, the log cannot be read, nothing of it can be served, or an edit of the start is
+    /// refused.
     pub async fn start(mut self) -> Result<Engine, StartError> {
         let schedules = self.kind(Schedules).slot();
         self.check_names()?;
+        for FirstEdit { edit, .. } in &self.first_edits {
+            let checked = edit.check_texts().map_err(Refusal::Invalid);
+            checked.map_err(|refusal| StartError::first_edit(&edit.reason, refusal.into()))?;
+        }
+        let mut first_edits = FirstEdits::new(self.first_edits);
         let ground = self.world.add(Arc::new(Ground::default()));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -203,10 +233,10 @@ impl EngineBuilder {
             waiting.dry_runs,
             waiting.validations,
         );
-        let first = coordinator.start().await;
-        if serves_nothing(&first, &shown, &core) {
+        if let Err(error) = start(&mut coordinator, &mut first_edits).await {
+            stop.cancel();
             stop_writer.cancel();
-            return Err(StartError::FirstReload(Box::new((*first).clone())));
+            return Err(error);
         }
         if let Some(keeper) = &core.keeper {
             tasks.spawn(Arc::clone(keeper).run(stop.clone()));
@@ -218,7 +248,8 @@ impl EngineBuilder {
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
         tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
         let writer = Some(HistoryWriter { stop: stop_writer, task: writer });
-        Ok(Engine { core, shown, requests, refresh, writer: Arc::new(tokio::sync::Mutex::new(writer)) })
+        let writer = Arc::new(tokio::sync::Mutex::new(writer));
+        Ok(Engine { core, shown, requests, refresh, writer, first_edits: first_edits.made().into() })
     }
 
     fn check_names(&self) -> Result<(), StartError> {
@@ -240,10 +271,19 @@ impl std::fmt::Debug for EngineBuilder {
     }
 }
 
+/// The first reload, and the edits of the start.
+async fn start(coordinator: &mut Coordinator, edits: &mut FirstEdits) -> Result<(), StartError> {
+    let refused = |(reason, refused): (String, Refused)| StartError::first_edit(reason, refused);
+    let first = coordinator.start(edits).await.map_err(refused)?;
+    if serves_nothing(&first, &coordinator.state, &coordinator.core) {
+        return Err(StartError::FirstReload(Box::new((*first).clone())));
+    }
+    coordinator.make_first_edits(edits).await.map_err(refused)
+}
+
 /// Whether the first reload left nothing to serve. It may have failed as a whole, while revision by revision the log
 /// could be followed to its end. A critical component without a value is nothing to serve with.
-fn serves_nothing(first: &ReloadEvent, shown: &RwLock<State>, core: &Core) -> bool {
-    let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+fn serves_nothing(first: &ReloadEvent, state: &State, core: &Core) -> bool {
     let is_missing = |component: &Arc<dyn Component>| {
         component.criticality() == Criticality::Critical && state.behind.contains(component.name())
     };
@@ -265,6 +305,7 @@ pub struct Engine {
     requests: Requests,
     refresh: watch::Sender<Refresh>,
     writer: Arc<tokio::sync::Mutex<Option<HistoryWriter>>>,
+    first_edits: Arc<[Option<RevisionNumber>]>,
 }
 
 /// The task that writes reload events, and how to tell it that no more will come.
@@ -292,6 +333,7 @@ impl Engine {
             last_good: None,
             inline_work: false,
             identity: Identity::default(),
+            first_edits: Vec::new(),
         }
     }
 
@@ -299,6 +341,13 @@ impl Engine {
     #[must_use]
     pub fn live<K: Kind>(&self, slot: KindSlot<K>) -> Option<Live<K::Snapshot>> {
         Live::of(&self.core.cell, slot.slot)
+    }
+
+    /// The revisions that the edits of the start became, in the order in which they were given to
+    /// [`EngineBuilder::first_edit`]; none for one that was not due.
+    #[must_use]
+    pub fn first_edits(&self) -> &[Option<RevisionNumber>] {
+        &self.first_edits
     }
 
     /// Makes an edit. It is live here when this returns `Ok`; when it returns an error, nothing of it is in the log

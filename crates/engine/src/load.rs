@@ -10,6 +10,7 @@ use midflight_store::{DocumentQuery, LastGood, Store, StoreError};
 
 use crate::candidate::Wanted;
 use crate::divergence::{self, Diverged};
+use crate::first_edit::FirstEdit;
 use crate::rehearsal::{AtFirst, Rehearsal};
 use crate::status::State;
 use crate::{Invalid, Refusal};
@@ -40,6 +41,8 @@ pub(crate) enum Aim<'a> {
     Rehearsed(&'a Rehearsal),
     /// Nothing of the log: what is served, with components that were prepared beside it.
     Nothing,
+    /// Everything there is, with an edit of a start laid over it if that is due.
+    First(&'a FirstEdit),
     /// An edit that is not in the log yet.
     Edit { edit: &'a Edit, invalid: Invalid },
 }
@@ -121,6 +124,7 @@ pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Resu
         Aim::Before { at_first, upto, retry } => load_before(store, state, at_first, upto, retry).await,
         Aim::Rehearsed(rehearsal) => load_rehearsed(store, state, rehearsal).await,
         Aim::Nothing => Ok(Loaded::new(state.newest_served(), None, Vec::new())),
+        Aim::First(first) => load_first(store, state, first).await,
         Aim::Edit { edit, .. } => load_edit(store, state, edit).await,
     }
 }
@@ -380,7 +384,48 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
     if let Some(computed_at) = edit.computed_at.filter(|at| *at != head.number) {
         return Err(LoadError::Refused(Refusal::Stale { computed_at, head: head.number }));
     }
-    for (change, current) in edit.changes.iter().zip(&current) {
+    let (edit, diff) = made_on(edit, &current)?;
+    if edit.changes.is_empty() {
+        return Err(LoadError::NothingToDo(head, diff));
+    }
+    let to = head.number.next();
+    let wanted = wanted_by(&edit, to).collect();
+    Ok(Loaded { edit: Some((edit, diff)), ..Loaded::new(to, Some(head), wanted) })
+}
+
+async fn load_first(store: &dyn Store, state: &State, first: &FirstEdit) -> Result<Loaded, LoadError> {
+    let everything = load_everything(store, state).await?;
+    let ids: Vec<_> = first.edit.changes.iter().map(|change| change.id.clone()).collect();
+    let (head, current) = store.heads(&ids).await?;
+    if everything.head != Some(head) {
+        return Err(LoadError::Behind);
+    }
+    let is_repeated = match &first.edit.key {
+        Some(key) => store.revision_of_key(key).await?.is_some(),
+        None => false,
+    };
+    if is_repeated || !first.is_due(head.number, &current) {
+        return Ok(everything);
+    }
+    let (edit, diff) = made_on(&first.edit, &current)?;
+    let to = head.number.next();
+    let changed: BTreeSet<_> = edit.changes.iter().map(|change| &change.id).collect();
+    let mut wanted = everything.wanted;
+    wanted.retain(|one| !changed.contains(&one.id));
+    wanted.extend(wanted_by(&edit, to));
+    let known = everything.known;
+    Ok(Loaded { anew: true, edit: Some((edit, diff)), known, ..Loaded::new(to, Some(head), wanted) })
+}
+
+/// What an edit wants as a revision.
+fn wanted_by(edit: &Edit, to: RevisionNumber) -> impl Iterator<Item = Wanted> {
+    let changes = edit.changes.iter();
+    changes.map(move |change| Wanted { id: change.id.clone(), revision: to, body: change.body.clone() })
+}
+
+/// What of an edit changes something where its documents are these, and what it changes.
+fn made_on(edit: &Edit, current: &[Option<Document>]) -> Result<(Edit, Diff), LoadError> {
+    for (change, current) in edit.changes.iter().zip(current) {
         let now = current.as_ref().map(Document::head);
         change
             .precondition
@@ -392,7 +437,7 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
             return Err(LoadError::Refused(Refusal::Owned { id: change.id.clone(), owner }));
         }
     }
-    let pairs = edit.changes.iter().zip(&current);
+    let pairs = edit.changes.iter().zip(current);
     let diff = Diff::new(pairs.map(|(change, current)| {
         let old = current.as_ref().and_then(|document| document.body.clone());
         (change.id.clone(), old, change.body.clone())
@@ -402,18 +447,10 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
             current.as_ref().filter(|document| document.body.is_some() && document.owner != edit.owner);
         other.is_some_and(|document| edit.take_over || document.owner.is_none())
     };
-    let pairs = edit.changes.iter().zip(&current);
+    let pairs = edit.changes.iter().zip(current);
     let real = pairs.filter(|(change, current)| diff.get(&change.id).is_some() || changes_hands(current));
     let edit = Edit { changes: real.map(|(change, _)| change.clone()).collect(), ..edit.clone() };
-    if edit.changes.is_empty() {
-        return Err(LoadError::NothingToDo(head, diff));
-    }
-    let to = head.number.next();
-    let changes = edit.changes.iter();
-    let wanted =
-        changes.map(|change| Wanted { id: change.id.clone(), revision: to, body: change.body.clone() });
-    let wanted = wanted.collect();
-    Ok(Loaded { edit: Some((edit, diff)), ..Loaded::new(to, Some(head), wanted) })
+    Ok((edit, diff))
 }
 
 fn twice_in(edit: &Edit) -> Problems {

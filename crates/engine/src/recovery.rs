@@ -11,23 +11,27 @@ use midflight_core::{Outcome, ReloadEvent, Trigger};
 use midflight_store::LastGood;
 
 use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
+use crate::first_edit::{FirstEdits, NotMade};
 use crate::load::Aim;
 
 impl Coordinator {
     /// The first reload: from nothing to everything. While the log is unavailable, or does not pass as a whole, it begins
     /// with what this replica had kept.
-    pub(crate) async fn start(&mut self) -> Arc<ReloadEvent> {
+    ///
+    /// # Errors
+    /// The edit of the start that is refused on an empty log.
+    pub(crate) async fn start(&mut self, edits: &mut FirstEdits) -> Result<Arc<ReloadEvent>, NotMade> {
         let (trigger, by) = (Trigger::Startup, ENGINE_AUTHOR);
         if let Some(diverged) = self.kept_is_of_another_history().await {
             if let Some(event) = self.start_from_copy(true).await {
                 tracing::error!(%diverged, "log diverged; serving the local copy");
                 self.state.diverged = Some(diverged);
                 self.show();
-                return event;
+                return Ok(event);
             }
             tracing::error!(%diverged, "log diverged and the local copy cannot be served; following the log as it is now");
         }
-        let everything = self.reload(trigger, by, Aim::Everything).await;
+        let everything = self.first_reload(edits).await?;
         let is_refused = everything.is_refused();
         let is_rejected = everything.event.as_ref().is_some_and(|it| it.outcome == Outcome::Rejected);
         let mut event = self.event(everything.event);
@@ -41,7 +45,7 @@ impl Coordinator {
             };
         }
         self.show();
-        event
+        Ok(event)
     }
 
     /// Serves what this replica had kept, and goes on from there if the log is available.

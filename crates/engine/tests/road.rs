@@ -2,6 +2,8 @@
 
 #[path = "road/contention.rs"]
 mod contention;
+#[path = "road/first_edit.rs"]
+mod first_edit;
 #[path = "road/leave_out.rs"]
 mod leave_out;
 #[path = "support/pool.rs"]

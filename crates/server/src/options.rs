@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use midflight_components::Logger;
-use midflight_engine::Refresh;
+use midflight_engine::{FirstEdit, Refresh};
 use midflight_source::DirectoryOptions;
 use midflight_store::Durability;
 
@@ -238,6 +238,8 @@ pub struct ServeOptions {
     pub limits: ServerLimits,
     /// The bounds of the engine.
     pub engine_limits: midflight_engine::Limits,
+    /// Edits that the start makes when they are due, after that of the config file.
+    pub first_edits: Vec<FirstEdit>,
     /// The settings of the seed.
     pub hot_reload: HotReloadSettings,
 }
@@ -261,6 +263,7 @@ impl ServeOptions {
             labels: BTreeMap::new(),
             limits: ServerLimits::default(),
             engine_limits: midflight_engine::Limits::default(),
+            first_edits: Vec::new(),
             hot_reload: HotReloadSettings::default(),
         }
     }

@@ -109,6 +109,9 @@ impl Service {
         let (llm_part, llm) = Llm::new(place);
         // A server is there without its LLM; one that is wrong from now on is refused.
         builder.component(llm_part.may_come_later());
+        for first in boot.first_edit().into_iter().chain(options.first_edits.iter().cloned()) {
+            builder.first_edit(first);
+        }
         let engine = builder.start().await?;
         let rules = engine.live(slot).ok_or(ServeError::Composition)?;
         let patterns = engine.live(patterns).ok_or(ServeError::Composition)?;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use midflight_core::{
-    Appended, ComponentState, ComponentTime, Diff, DocumentId, Effect, KindName, Outcome, Phase, Plan,
-    Planned, Pointer, Problem, Problems, ReloadEvent, RevisionNumber, Status, StatusEvent, Step, Trigger,
+    Appended, ComponentState, ComponentTime, Diff, DocumentId, Effect, KindName, LogHead, Outcome, Phase,
+    Plan, Planned, Pointer, Problem, Problems, ReloadEvent, RevisionNumber, Status, StatusEvent, Step,
+    Trigger,
 };
 use midflight_live::World;
 use midflight_store::{AppendError, NewRevision};
@@ -109,6 +110,8 @@ struct Ready {
     world: Arc<World>,
     parts: PreparedParts,
     edit: Option<midflight_core::Edit>,
+    /// The newest revision that was in the log when it was read.
+    head: Option<LogHead>,
 }
 
 /// One reload under way.
@@ -145,7 +148,10 @@ impl From<Problems> for Halt {
 
 impl<'a> Reload<'a> {
     pub(crate) fn new(core: &'a Core, machine: Machine, aim: &Aim<'_>) -> Self {
-        let looks = matches!(aim, Aim::Log { upto: None, .. } | Aim::Copy(_) | Aim::Everything | Aim::At(_));
+        let looks = matches!(
+            aim,
+            Aim::Log { upto: None, .. } | Aim::Copy(_) | Aim::Everything | Aim::First(_) | Aim::At(_)
+        );
         Self {
             core,
             looks: looks && machine.trigger != Trigger::Notify,
@@ -271,7 +277,7 @@ impl<'a> Reload<'a> {
         ended.with_besides = !stale.is_empty() || (self.tries_behind() && !state.behind.is_empty());
         let loaded = self.load(state, aim, deadline, ended).await?;
         ended.origins = Arc::clone(&loaded.origins);
-        let Loaded { to, position, wanted, anew, retried, edit, .. } = loaded;
+        let Loaded { to, position, head, wanted, anew, retried, edit, .. } = loaded;
         ended.diff = edit.as_ref().map(|(_, diff)| diff.clone());
         ended.anew = anew;
         ended.retried = retried;
@@ -288,6 +294,7 @@ impl<'a> Reload<'a> {
         let mut draft = Draft { served: Arc::clone(&served), to, wanted, anew, edit };
         let asked = match aim {
             Aim::Edit { edit, invalid } => Asked { count: edit.changes.len(), invalid },
+            Aim::First(first) => Asked { count: first.edit.changes.len(), invalid: Invalid::Refuse },
             _ => Asked { count: 0, invalid: Invalid::Refuse },
         };
         let candidate = self.candidate(state, &maker, &mut draft, &asked, besides, ended).await;
@@ -321,17 +328,17 @@ impl<'a> Reload<'a> {
         if is_same && parts.is_empty() && !anew {
             return Err(Halt::NothingToDo);
         }
-        Ok(Ready { plan, position, world, parts, edit })
+        Ok(Ready { plan, position, world, parts, edit, head })
     }
 
     /// From the point of no return on: for an edit the log takes it first, then it is published, verified and kept,
     /// or taken back.
     async fn go_live(&mut self, state: &mut State, ready: Ready, ended: &mut Ended) -> Result<(), Halt> {
         let core = self.core;
-        let Ready { plan, position, world, parts, edit } = ready;
+        let Ready { plan, position, world, parts, edit, head } = ready;
         self.next_phase(Phase::Append)?;
         if let Some(edit) = &edit {
-            ended.appended = Some(self.append(state, edit).await?);
+            ended.appended = Some(self.append(state, edit, head).await?);
         }
         for problem in core.redacted(&parts.left_behind).iter() {
             tracing::warn!(%problem, "a component stays on its old value");
@@ -341,7 +348,7 @@ impl<'a> Reload<'a> {
 
         if let Some(Appended { revision, .. }) = &ended.appended {
             state.desired = state.desired.max(revision.number);
-            let head = state.trail.at(state.position).map(|head| head.at(revision.number, revision.digest));
+            let head = head.map(|head| head.at(revision.number, revision.digest));
             state.trail.learn(state.position, head.as_slice());
         }
         self.machine.step(StatusEvent::Finished);
@@ -464,11 +471,13 @@ impl<'a> Reload<'a> {
         })
     }
 
-    async fn append(&self, state: &mut State, edit: &midflight_core::Edit) -> Result<Appended, Halt> {
-        let Some(expected_head) = state.trail.at(state.position) else {
-            // What is served was not read from the log in this process.
-            return Err(Halt::Moved);
-        };
+    async fn append(
+        &self,
+        state: &mut State,
+        edit: &midflight_core::Edit,
+        head: Option<LogHead>,
+    ) -> Result<Appended, Halt> {
+        let expected_head = head.ok_or(Halt::Moved)?;
         let new = NewRevision {
             edit,
             created_at: self.core.now(),
@@ -477,7 +486,7 @@ impl<'a> Reload<'a> {
         };
         let taken = tokio::select! {
             taken = self.core.store.append(new) => taken,
-            unheard = self.unheard(state.position) => Err(unheard),
+            unheard = self.unheard(expected_head.number) => Err(unheard),
         };
         taken.map_err(|error| match error {
             AppendError::Moved { .. } => Halt::Moved,
@@ -494,13 +503,10 @@ impl<'a> Reload<'a> {
     }
 
     /// What is known of an append that a stop does not wait for any longer.
-    async fn unheard(&self, position: RevisionNumber) -> AppendError {
+    async fn unheard(&self, head: RevisionNumber) -> AppendError {
         self.core.stop.cancelled().await;
         tokio::time::sleep(APPEND_GRACE).await;
-        AppendError::Unknown {
-            number: position.next(),
-            why: "the log did not answer before the stop".to_owned(),
-        }
+        AppendError::Unknown { number: head.next(), why: "the log did not answer before the stop".to_owned() }
     }
 
     /// Asks through what readers use whether it answers as it should.
