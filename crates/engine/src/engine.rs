@@ -246,7 +246,8 @@ impl EngineBuilder {
         tasks.spawn(coordinator.run());
         tasks.spawn(dry_runner.run());
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
-        tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
+        let reports = core.fleet.reports();
+        tasks.spawn(follow(Arc::clone(&core.bus), bell, reports, refresh.subscribe(), stop));
         let writer = Some(HistoryWriter { stop: stop_writer, task: writer });
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
         Ok(Engine { core, shown, requests, refresh, writer, first_edits: first_edits.made().into() })
