@@ -12,10 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::away::Away;
 use crate::core::Core;
 use crate::follower::{Bell, Ring};
-use crate::load::Aim;
+use crate::load::{Aim, Base};
 use crate::machine::Machine;
-use crate::outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused};
-use crate::quarantine::{Attempt, Quarantined};
+use crate::outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused, Scope};
+use crate::quarantine::{Attempt, Attempted, Quarantined};
 use crate::rehearsal::Rehearsal;
 use crate::reload::{Ended, Reload, is_refusal};
 use crate::requests::Turn;
@@ -30,9 +30,24 @@ pub(crate) const ENGINE_AUTHOR: &str = "midflight";
 
 /// What waits its turn.
 pub(crate) enum Request {
-    Edit { edit: Box<Edit>, mode: EditMode, reply: oneshot::Sender<Result<Accepted, Refused>>, _turn: Turn },
-    Reload { trigger: Trigger, by: String, anew: bool, reply: oneshot::Sender<Arc<ReloadEvent>>, _turn: Turn },
-    Adopt { by: String, reply: oneshot::Sender<Arc<ReloadEvent>>, _turn: Turn },
+    Edit {
+        edit: Box<Edit>,
+        mode: EditMode,
+        reply: oneshot::Sender<Result<Accepted, Refused>>,
+        _turn: Turn,
+    },
+    Reload {
+        trigger: Trigger,
+        by: String,
+        scope: Scope,
+        reply: oneshot::Sender<Arc<ReloadEvent>>,
+        _turn: Turn,
+    },
+    Adopt {
+        by: String,
+        reply: oneshot::Sender<Arc<ReloadEvent>>,
+        _turn: Turn,
+    },
 }
 
 /// The one who changes what is served.
@@ -99,12 +114,12 @@ impl Coordinator {
                 () = look_again => self.answer(Ring::look(Trigger::Periodic)).await,
                 () = self.core.workers.runaways().ended() => {
                     // The kind of the work may get work again.
-                    let blocked = self.state.refused_with(RUNAWAY_LIMIT);
+                    let blocked = self.state.quarantine.refused_with(RUNAWAY_LIMIT);
                     self.retry(Trigger::Periodic, &blocked).await;
                     self.show();
                 }
                 () = next_due => {
-                    let due = self.state.due();
+                    let due = self.state.quarantine.due();
                     self.retry(Trigger::Periodic, &due).await;
                     self.show();
                 }
@@ -154,7 +169,8 @@ impl Coordinator {
                 drop(reply.send(done));
                 if is_made {
                     // It may have put right what is in quarantine. Its caller does not wait for that.
-                    let concerned = self.state.concerned(edit.changes.iter().map(|change| &change.id));
+                    let concerned =
+                        self.state.quarantine.concerned(edit.changes.iter().map(|change| &change.id));
                     self.retry(edit.trigger, &concerned).await;
                     self.show();
                 }
@@ -166,22 +182,21 @@ impl Coordinator {
                 drop(reply.send(event));
                 None
             }
-            Request::Reload { trigger, by, anew, reply, _turn } => {
+            Request::Reload { trigger, by, scope, reply, _turn } => {
                 let mut replies = vec![reply];
                 let mut different = None;
                 while let Ok(next) = self.requests.try_recv() {
                     match next {
-                        Request::Reload { anew: same, reply, .. } if same == anew => replies.push(reply),
+                        Request::Reload { scope: same, reply, .. } if same == scope => replies.push(reply),
                         other => {
                             different = Some(other);
                             break;
                         }
                     }
                 }
-                let event = if anew {
-                    self.everything(trigger, &by).await
-                } else {
-                    self.follow(trigger, &by, None).await
+                let event = match scope {
+                    Scope::Everything => self.everything(trigger, &by).await,
+                    Scope::New => self.follow(trigger, &by, None).await,
                 };
                 self.show();
                 replies.into_iter().for_each(|reply| drop(reply.send(Arc::clone(&event))));
@@ -217,9 +232,13 @@ impl Coordinator {
         let machine = Machine::new(trigger, by.to_owned(), self.core.now());
         let reload = Reload::new(&self.core, machine, &aim).on(self.rehearsal.as_mut());
         let ended = reload.run(&mut self.state, aim).await;
+        let quarantine = &mut self.state.quarantine;
         match aim {
-            Aim::Retry(revisions) => self.state.tried(revisions, ended.took, ended.is_refused()),
-            _ => self.state.tried(&ended.retried, ended.took, false),
+            Aim::Retry(revisions) => {
+                let attempted = if ended.is_refused() { Attempted::InVain } else { Attempted::AfterChange };
+                quarantine.tried(revisions, ended.took, attempted);
+            }
+            _ => quarantine.tried(&ended.trace.retried, ended.took, Attempted::AfterChange),
         }
         ended
     }
@@ -239,7 +258,7 @@ impl Coordinator {
                 }
                 continue;
             }
-            if let Some(appended) = ended.appended.as_ref().filter(|_| ended.refusal.is_some()) {
+            if let Some(appended) = ended.trace.appended.as_ref().filter(|_| ended.refusal.is_some()) {
                 self.undo(edit, appended, &ended).await;
             }
             return ended.into_answer();
@@ -264,7 +283,7 @@ impl Coordinator {
         let number = appended.revision.number;
         let documents = appended.documents.iter().map(|document| document.id.clone()).collect();
         self.quarantine(number, ended, documents);
-        let Some(diff) = &ended.diff else { return };
+        let Some(diff) = &ended.trace.diff else { return };
         let since = |change: Change| change.when(Precondition::UnchangedSince(number));
         let inverse = Edit {
             author: ENGINE_AUTHOR.to_owned(),
@@ -292,7 +311,7 @@ impl Coordinator {
         let attempt = Attempt::first(ended.took);
         self.state.quarantine.insert(revision, Quarantined { problems, documents, attempt });
         if let Some(keeper) = self.core.keeper.as_ref().filter(|_| self.rehearsal.is_none()) {
-            keeper.live(self.state.kept_at(), Vec::new(), false);
+            keeper.live(self.state.kept_at(), Vec::new(), Base::Served);
         }
     }
 

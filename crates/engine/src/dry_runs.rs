@@ -11,7 +11,7 @@ use crate::coordinator::{EDIT_TRIES_MAX, ENGINE_AUTHOR};
 use crate::core::Core;
 use crate::load::Aim;
 use crate::machine::Machine;
-use crate::outcome::{Accepted, Invalid, Refusal, Refused, Validated};
+use crate::outcome::{Accepted, Invalid, Refusal, Refused, Scope, Validated};
 use crate::reload::{Ended, Reload};
 use crate::requests::{Turn, WeakRequests};
 use crate::status::State;
@@ -183,7 +183,7 @@ impl DryRunner {
     /// The log is ahead: the coordinator follows it, as it would by itself.
     async fn follow(&self) -> Result<(), Refusal> {
         let requests = self.requests.upgrade().ok_or(Refusal::Stopping)?;
-        requests.reload(Trigger::Notify, ENGINE_AUTHOR, false).await.map(drop)
+        requests.reload(Trigger::Notify, ENGINE_AUTHOR, Scope::New).await.map(drop)
     }
 }
 
@@ -195,7 +195,7 @@ fn validated(state: &State, ended: &Ended) -> Result<Validated, Refusal> {
         Some(Refusal::LogDiverged(diverged)) => return Err(Refusal::LogDiverged(diverged.clone())),
         _ => {}
     }
-    for (id, _) in ended.origins.iter() {
+    for (id, _) in ended.trace.origins.iter() {
         *documents.entry(id.kind.clone()).or_default() += 1;
     }
     Ok(Validated { revision: state.desired, documents, problems: ended.problems.clone() })

@@ -24,7 +24,7 @@ use crate::follower::{Bell, Refresh, follow, follow_availability};
 use crate::ground::Ground;
 use crate::history::History;
 use crate::keeper::Keeper;
-use crate::outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused, Validated};
+use crate::outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused, Scope, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
 use crate::requests::Requests;
@@ -422,12 +422,17 @@ impl Engine {
         self.requests.dry_run(edit, invalid).await
     }
 
-    /// Looks at the log and serves what it holds. With `anew`, compiles everything afresh, whether or not it changed.
+    /// Looks at the log and serves what it holds: what is new, or everything, compiled from the beginning.
     ///
     /// # Errors
     /// [`Refusal::Busy`] or [`Refusal::Stopping`]; how the reload itself ended is in its event.
-    pub async fn reload(&self, trigger: Trigger, by: &str, anew: bool) -> Result<Arc<ReloadEvent>, Refusal> {
-        self.requests.reload(trigger, by, anew).await
+    pub async fn reload(
+        &self,
+        trigger: Trigger,
+        by: &str,
+        scope: Scope,
+    ) -> Result<Arc<ReloadEvent>, Refusal> {
+        self.requests.reload(trigger, by, scope).await
     }
 
     /// Follows the log as it is now, whatever log was followed before: everything is read from it. The served revision may
@@ -441,7 +446,7 @@ impl Engine {
         self.requests.adopt(&format!("{by}: {reason}")).await
     }
 
-    /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload with `anew`
+    /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload of everything
     /// does, and drops it: nothing that is served changes. All who ask while one waits its turn get its answer, and it ends
     /// when they all are gone. `by` is the caller, who may wait for a few at a time. Cost: compiles everything, beside reloads
     /// and edits.
@@ -536,7 +541,7 @@ impl Engine {
             served_since: state.served_since,
             last_checked_at: state.last_checked_at,
             last_refused: state.last_refused,
-            quarantined: state.quarantine,
+            quarantined: state.quarantine.into_revisions(),
             store,
             position: state.trail.at(state.position),
             diverged: state.diverged,

@@ -97,11 +97,11 @@ impl Coordinator {
         let first = edits.0.iter_mut().find(|(_, state)| *state == FirstEditState::Due);
         let Some((first, state)) = first else { return Ok(self.everything_at_once().await) };
         for _ in 0..FIRST_TRIES_MAX {
-            let ended = self.reload(Trigger::Startup, ENGINE_AUTHOR, Aim::First(first)).await;
+            let ended = self.reload(Trigger::Startup, ENGINE_AUTHOR, Aim::First(&*first)).await;
             if ended.moved {
                 continue;
             }
-            if let Some(appended) = &ended.appended {
+            if let Some(appended) = &ended.trace.appended {
                 *state = FirstEditState::Made(appended.revision.number);
                 return Ok(ended);
             }

@@ -113,7 +113,7 @@ impl Fleet {
             applied: state.position,
             applied_digest: state.trail.at(state.position).map(|head| head.digest),
             diverged: state.diverged.is_some(),
-            refused: refused.map(|(revision, why)| (*revision, why.problems.to_string())).collect(),
+            refused: refused.map(|(revision, why)| (revision, why.problems.to_string())).collect(),
             degraded: match &state.diverged {
                 Some(diverged) => Some(format!("log_diverged: {diverged}")),
                 None => state.store_error.clone().or_else(|| self.store.availability()?.error),

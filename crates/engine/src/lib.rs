@@ -54,7 +54,7 @@ pub use follower::Refresh;
 pub use history::{History, ReloadReport, Statistics};
 pub use kind::{DocumentSchema, Kind, KindChange};
 pub use limits::Limits;
-pub use outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused, Validated};
+pub use outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused, Scope, Validated};
 pub use quarantine::Quarantined;
 pub use registry::KindSlot;
 pub use schedule::{SCHEDULES, Schedule, Scheduled, What, When, Window, WindowText, schedule_id};

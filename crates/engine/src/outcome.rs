@@ -101,6 +101,15 @@ impl Refusal {
     }
 }
 
+/// What a reload brings in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// What is new in the log.
+    New,
+    /// Everything in the log, compiled from the beginning whether or not it changed.
+    Everything,
+}
+
 /// What becomes of an edit when some of its documents are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Invalid {

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::Limits;
 use crate::coordinator::Request;
 use crate::dry_runs::{DryRun, Validations};
-use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Validated};
+use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
 
 /// How many requests of one queue each caller has waiting.
 #[derive(Debug)]
@@ -180,11 +180,11 @@ impl Requests {
         &self,
         trigger: Trigger,
         by: &str,
-        anew: bool,
+        scope: Scope,
     ) -> Result<Arc<ReloadEvent>, Refusal> {
         let turn = self.changes.callers.take_turn(by)?;
         let (reply, done) = oneshot::channel();
-        self.changes.send(Request::Reload { trigger, by: by.to_owned(), anew, reply, _turn: turn })?;
+        self.changes.send(Request::Reload { trigger, by: by.to_owned(), scope, reply, _turn: turn })?;
         done.await.map_err(|_| Refusal::Stopping)
     }
 

@@ -10,7 +10,7 @@ use midflight_app::{Boot, Reloader};
 use midflight_components::Llm;
 use midflight_config::{Config, Configs};
 use midflight_core::Trigger;
-use midflight_engine::{Engine, EngineBuilder, Identity};
+use midflight_engine::{Engine, EngineBuilder, Identity, Scope};
 use midflight_learning::{Classifier, LearningOptions};
 use midflight_live::Live;
 use midflight_patterns::Patterns;
@@ -268,7 +268,7 @@ async fn refuse_bad_config(
     if configs.load().get(&own_id().name).is_none() {
         // Where nothing of the log is good here nothing was compiled. A look makes what is there without a document; whether
         // it did is seen below.
-        engine.reload(Trigger::Startup, "config", false).await.ok();
+        engine.reload(Trigger::Startup, "config", Scope::New).await.ok();
     }
     let status = engine.status();
     let left_out = left_out(&status).filter(|_| is_of_file);

@@ -6,16 +6,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use midflight_core::{
-    Change, Diff, DocumentId, Edit, KindName, Phase, Plan, Pointer, Problem, Problems, RevisionNumber,
-    StatusEvent,
+    Change, Diff, DocumentId, Edit, KindName, LogHead, Phase, Plan, Pointer, Problem, Problems,
+    RevisionNumber, StatusEvent,
 };
 use midflight_live::World;
 
-use super::{Ended, Halt, Reload, left_out_after};
+use super::read::{Asked, Read};
+use super::{Reload, Stage, StopReason, Stopped, Trace};
 use crate::candidate::{Maker, Valid, Wanted};
 use crate::ground::Ground;
+use crate::keeper::Says;
+use crate::load::{Base, Loaded, Origins, Source};
 use crate::outcome::Invalid;
 use crate::planner::{Planning, Target, plan};
+use crate::quarantine::Quarantine;
 use crate::status::State;
 
 /// How often an edit is tried with fewer documents. 50: each time it has at least one less, and up to
@@ -26,28 +30,52 @@ const LEAVE_OUT_ROUNDS_MAX: usize = 50;
 const MORE_ROUNDS_MAX: usize = 3;
 
 /// What a candidate is to be made of.
-pub(super) struct Draft {
+struct Draft {
+    /// What it replaces.
+    served: Arc<World>,
+    to: RevisionNumber,
+    wanted: Vec<Wanted>,
+    base: Base,
+    source: Source,
+    origins: Origins,
+    /// For an edit, what of it changes something, and what it changes in the log.
+    edit: Option<(Edit, Diff)>,
+}
+
+/// What may go live.
+pub(super) struct Candidate {
     /// What it replaces.
     pub(super) served: Arc<World>,
-    pub(super) to: RevisionNumber,
-    pub(super) wanted: Vec<Wanted>,
-    pub(super) anew: bool,
-    /// For an edit, what of it changes something, and what it changes in the log.
-    pub(super) edit: Option<(Edit, Diff)>,
+    pub(super) plan: Plan,
+    pub(super) world: Arc<World>,
+    /// How far in the log it is.
+    pub(super) position: RevisionNumber,
+    /// What the log is to take first.
+    pub(super) edit: Option<Edit>,
+    /// The newest revision that was in the log when it was read.
+    pub(super) head: Option<LogHead>,
+    /// What is left out of it.
+    pub(super) quarantine: Quarantine,
+    /// What every document says that was compiled, for this replica's own copy.
+    pub(super) says: Vec<Says>,
+    /// What the checks of the local copy found, which is served all the same.
+    pub(super) failed_checks: Problems,
+}
+
+/// What an attempt made of a draft.
+struct Made {
+    plan: Plan,
+    world: Arc<World>,
+    quarantine: Quarantine,
+    says: Vec<Says>,
+    failed_checks: Problems,
 }
 
 /// What a plan has to bring in beside documents.
 #[derive(Clone, Copy)]
-pub(super) struct Besides<'a> {
-    pub(super) behind: &'a BTreeSet<String>,
-    pub(super) stale: &'a [KindName],
-}
-
-/// What became of the documents that an edit asked for.
-pub(super) struct Asked {
-    /// How many there are, also those that change nothing.
-    pub(super) count: usize,
-    pub(super) invalid: Invalid,
+struct Besides<'a> {
+    behind: &'a BTreeSet<String>,
+    stale: &'a [KindName],
 }
 
 impl Draft {
@@ -62,9 +90,13 @@ impl Draft {
         let named: BTreeSet<_> = problems.iter().filter_map(|problem| problem.document.as_ref()).collect();
         let ids = edit.changes.iter().map(|change| &change.id);
         let left_out: BTreeSet<_> = ids.filter(|id| named.contains(id)).cloned().collect();
+        if left_out.is_empty() {
+            return left_out;
+        }
         edit.changes.retain(|change| !left_out.contains(&change.id));
         diff.retain(|id| !left_out.contains(id));
         self.wanted.retain(|wanted| !left_out.contains(&wanted.id));
+        self.origins = self.wanted.iter().map(|one| (one.id.clone(), one.revision)).collect();
         left_out
     }
 
@@ -72,24 +104,59 @@ impl Draft {
     fn is_empty_edit(&self) -> bool {
         self.edit.as_ref().is_some_and(|(edit, _)| edit.changes.is_empty())
     }
+
+    /// What is in quarantine once it is served: without what it brings in, by the revision itself or by a later one. Over
+    /// nothing it leaves nothing out, unless that was decided before.
+    fn quarantine_after(&self, state: &State) -> Quarantine {
+        let origins = || self.origins.iter().map(|(id, revision)| (id, *revision));
+        match (self.source, self.base) {
+            (Source::Copy | Source::Rehearsal, _) => state.quarantine.clone(),
+            (Source::Log, Base::Empty) => Quarantine::default(),
+            (Source::Log, Base::Served) => state.quarantine.replaced_by(origins()),
+        }
+    }
 }
 
 impl Reload<'_> {
-    /// Makes the candidate. What is left out of an edit is in `ended` then, and not in the draft.
-    pub(super) async fn candidate(
+    /// Makes a candidate of what was read. What is left out of an edit is in the trace then.
+    pub(super) async fn make_candidate(
         &mut self,
         state: &State,
-        maker: &Maker<'_>,
+        read: Stage<Read>,
+    ) -> Result<Stage<Candidate>, Stopped> {
+        let Stage { value: Read { loaded, stale, asked }, mut trace } = read;
+        let Loaded { to, position, head, wanted, base, source, origins, edit, .. } = loaded;
+        let mut draft = Draft { served: self.served(), to, wanted, base, source, origins, edit };
+        let prepared =
+            self.tried.iter().flat_map(|tried| &tried.times).map(|time| time.name.clone()).collect();
+        let behind = if self.tries_behind() { &state.behind } else { &prepared };
+        let besides = Besides { behind, stale: &stale };
+        let made = self.make_of(state, &mut draft, &asked, besides, &mut trace).await;
+        let candidate = made.map(|made| {
+            let Made { plan, world, quarantine, says, failed_checks } = made;
+            let (served, edit) = (draft.served, draft.edit.map(|(edit, _)| edit));
+            Candidate { served, plan, world, position, edit, head, quarantine, says, failed_checks }
+        });
+        trace.end(candidate)
+    }
+
+    /// Makes the candidate of a draft, of an edit perhaps of a part of it.
+    async fn make_of(
+        &mut self,
+        state: &State,
         draft: &mut Draft,
         asked: &Asked,
         besides: Besides<'_>,
-        ended: &mut Ended,
-    ) -> Result<(Plan, Arc<World>), Halt> {
+        trace: &mut Trace,
+    ) -> Result<Made, StopReason> {
+        let maker = self.maker();
         let (mut found, mut documents) = (Vec::new(), 0);
         for _ in 0..LEAVE_OUT_ROUNDS_MAX {
-            let problems = match self.attempt(state, maker, draft, besides, ended).await {
+            let problems = match self.attempt(state, &maker, draft, besides, trace).await {
                 Ok(made) => {
-                    ended.left_out = found.iter().map(|problem| self.core.redacted_one(problem)).collect();
+                    if !found.is_empty() {
+                        self.note_left_out(&found, draft, trace);
+                    }
                     return Ok(made);
                 }
                 Err(problems) => problems,
@@ -100,7 +167,7 @@ impl Reload<'_> {
                 return Err(all(found, problems).into());
             }
             if asked.invalid == Invalid::Refuse {
-                return Err(self.with_more(maker, draft, problems, besides).await.into());
+                return Err(self.with_more(&maker, draft, problems, besides).await.into());
             }
             let left_out = draft.leave_out(&problems);
             documents += left_out.len();
@@ -112,14 +179,13 @@ impl Reload<'_> {
             found.extend(problems.iter().filter(is_of_it).cloned());
             if draft.is_empty_edit() {
                 // What is left of it is in the log already.
-                ended.left_out = found.iter().map(|problem| self.core.redacted_one(problem)).collect();
-                ended.plan = None;
+                self.note_left_out(&found, draft, trace);
+                trace.plan = None;
                 while self.machine.phase().is_some_and(|phase| phase < Phase::Prepare) {
                     self.machine.step(StatusEvent::Finished);
                 }
-                return Err(Halt::NothingToDo);
+                return Err(StopReason::NothingToDo);
             }
-            ended.origins = draft.wanted.iter().map(|one| (one.id.clone(), one.revision)).collect();
         }
         let message = format!(
             "{LEAVE_OUT_ROUNDS_MAX} times some of the documents were invalid (leave_out_rounds_max); mend those that are \
@@ -129,6 +195,13 @@ impl Reload<'_> {
         Err(all(found, Problems::default()).into())
     }
 
+    /// Keeps what is left out of an edit, and what is left of it.
+    fn note_left_out(&self, found: &[Problem], draft: &Draft, trace: &mut Trace) {
+        trace.left_out = found.iter().map(|problem| self.core.redacted_one(problem)).collect();
+        trace.diff = draft.edit.as_ref().map(|(_, diff)| diff.clone());
+        trace.origins.clone_from(&draft.origins);
+    }
+
     /// Makes the candidate of a draft as it is.
     async fn attempt(
         &mut self,
@@ -136,8 +209,8 @@ impl Reload<'_> {
         maker: &Maker<'_>,
         draft: &mut Draft,
         besides: Besides<'_>,
-        ended: &mut Ended,
-    ) -> Result<(Plan, Arc<World>), Problems> {
+        trace: &mut Trace,
+    ) -> Result<Made, Problems> {
         let core = self.core;
         self.reach(Phase::Validate)?;
         self.check_kinds(draft)?;
@@ -145,26 +218,30 @@ impl Reload<'_> {
 
         self.reach(Phase::Diff)?;
         let (plan, valid) = self.plan(draft, valid, besides);
+        let mut says = Vec::new();
         if core.keeper.is_some() || self.rehearsal.is_some() {
-            ended.says = valid.iter().map(|valid| valid.target.says()).collect();
+            says = valid.iter().map(|valid| valid.target.says()).collect();
         }
-        ended.plan = Some(plan.clone());
+        trace.plan = Some(plan.clone());
 
         self.reach(Phase::Compile)?;
-        let quarantined = left_out_after(state, ended, draft.to);
-        let served = Arc::clone(&draft.served);
-        let world = maker.compile(served, valid, &plan, draft.anew, quarantined, core.ground).await?;
+        let quarantine = draft.quarantine_after(state);
+        let (served, left_out) = (Arc::clone(&draft.served), quarantine.up_to(draft.to));
+        let world = maker.compile(served, valid, &plan, draft.base, left_out, core.ground).await?;
         let world = Arc::new(world);
 
         self.reach(Phase::Check)?;
+        let mut failed_checks = Problems::default();
         if core.enforce_checks {
             match maker.check(Arc::clone(&world), &plan, core.ground).await {
                 // What was verified before is better than nothing at all; what fails now is reported.
-                Err(problems) if ended.is_copy && !self.stop.is_cancelled() => ended.failed_checks = problems,
+                Err(problems) if draft.source == Source::Copy && !self.stop.is_cancelled() => {
+                    failed_checks = problems;
+                }
                 checked => checked?,
             }
         }
-        Ok((plan, world))
+        Ok(Made { plan, world, quarantine, says, failed_checks })
     }
 
     /// Begins `phase`, unless an earlier attempt has.
@@ -220,7 +297,7 @@ impl Reload<'_> {
         let valid = maker.validate(draft.wanted.clone()).await?;
         let (plan, valid) = self.plan(draft, valid, besides);
         let quarantined = Arc::from(served.quarantined());
-        let made = maker.compile(served, valid, &plan, draft.anew, quarantined, self.core.ground).await?;
+        let made = maker.compile(served, valid, &plan, draft.base, quarantined, self.core.ground).await?;
         self.core.let_go(Arc::new(made));
         Ok(())
     }
@@ -247,14 +324,14 @@ impl Reload<'_> {
             to: draft.to,
             served: served.get::<Ground>(self.core.ground).unwrap_or(&nothing),
             targets: &valid.iter().map(|valid| valid.target.clone()).collect::<Vec<Target>>(),
-            anew: draft.anew,
+            base: draft.base,
             diff: draft.edit.as_ref().map(|(_, diff)| diff.clone()),
             parts: &self.core.component_parts,
             behind: besides.behind,
             stale: besides.stale,
         });
         // What is the same as what is served need not be compiled.
-        if draft.anew {
+        if draft.base == Base::Empty {
             valid.retain(|valid| valid.target.body.is_some());
         } else {
             let planned = |id: &DocumentId| plan.changes.binary_search_by(|change| change.id.cmp(id)).is_ok();

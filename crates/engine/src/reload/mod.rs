@@ -1,36 +1,35 @@
-//! The road that every change takes: an edit, a hint followed, a start, a dry run, a way back.
+//! The pipeline that every change goes through: an edit, a hint followed, a start, a dry run, a way back.
+//!
+//! Each stage takes what the one before has made: what was read, a candidate, what is ready. One that does not go on answers
+//! why. What is known of the reload by then goes along, for its event and for those who asked for it.
 
 mod candidate;
+mod commit;
+mod event;
+mod prepare;
+mod read;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use midflight_core::{
-    Appended, ComponentState, ComponentTime, Diff, DocumentId, Effect, KindName, LogHead, Outcome, Phase,
-    Plan, Planned, Pointer, Problem, Problems, ReloadEvent, RevisionNumber, Status, StatusEvent, Step,
-    Trigger,
+    Appended, ComponentTime, Diff, Outcome, Phase, Plan, Pointer, Problem, Problems, ReloadEvent,
+    RevisionNumber, Status, StatusEvent, Trigger,
 };
 use midflight_live::World;
-use midflight_store::{AppendError, NewRevision};
 use tokio_util::sync::CancellationToken;
 
-use crate::Work;
 use crate::candidate::Maker;
 use crate::core::Core;
-use crate::history::ReloadReport;
-use crate::keeper::Says;
-use crate::load::{Aim, LoadError, Loaded, Origins, load};
+use crate::load::{Aim, Base, Origins};
 use crate::machine::Machine;
-use crate::outcome::{Accepted, Invalid, Refusal, Refused};
-use crate::parts::{self, CommittedParts, PreparedParts, Tried};
+use crate::outcome::{Accepted, Refusal, Refused};
+use crate::parts::Tried;
 use crate::rehearsal::Rehearsal;
-use crate::status::{LastRefused, State};
+use crate::status::State;
 use crate::workers::{Allowance, Workers};
-use candidate::{Asked, Besides, Draft};
-
-/// How long a stop waits for the log to answer whether it took an edit.
-const APPEND_GRACE: Duration = Duration::from_millis(50);
+use event::Before;
+use prepare::Ready;
 
 /// What a reload came to.
 #[derive(Debug, Default)]
@@ -42,34 +41,69 @@ pub(crate) struct Ended {
     /// How long it computed, without the time in which the log was read; nothing for what has no outcome.
     pub(crate) took: Duration,
     pub(crate) refusal: Option<Refusal>,
+    pub(crate) problems: Problems,
     /// The log moved under it: follow, and try again.
     pub(crate) moved: bool,
-    /// The revision that an edit with the same key had become before.
-    repeats: Option<RevisionNumber>,
-    pub(crate) appended: Option<Appended>,
+    pub(crate) trace: Trace,
+}
+
+/// What is known of a reload, as far as it came.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    /// For an edit, what it changes in the log.
     pub(crate) diff: Option<Diff>,
     pub(crate) plan: Option<Plan>,
-    /// What every document says that was compiled, for this replica's own copy.
-    pub(crate) says: Vec<Says>,
     /// What became of each component that took part.
     pub(crate) components: Vec<ComponentTime>,
-    /// Whether that is everything there is, not only what changed.
-    pub(crate) anew: bool,
-    /// Whether it is what this replica had kept.
-    is_copy: bool,
-    /// Whether what is in quarantine stays there: it was decided before.
-    keeps_quarantine: bool,
-    /// Whether stale kinds and components that are behind were brought in with it.
-    pub(crate) with_besides: bool,
+    pub(crate) base: Base,
     /// The revisions in quarantine that were tried along with it.
     pub(crate) retried: Vec<RevisionNumber>,
-    /// What the checks of the local copy found, which is served all the same.
-    failed_checks: Problems,
     /// Which revision wanted which document, to find the one to blame.
     pub(crate) origins: Origins,
-    pub(crate) problems: Problems,
+    /// Whether stale kinds and components that are behind were brought in with it.
+    pub(crate) with_besides: bool,
+    /// What the log took of an edit.
+    pub(crate) appended: Option<Appended>,
+    /// The revision that an edit with the same key had become before.
+    repeats: Option<RevisionNumber>,
     /// What was invalid of an edit that was made without it.
     left_out: Vec<Problem>,
+}
+
+/// What a stage made, and what is known by then.
+struct Stage<T> {
+    value: T,
+    trace: Trace,
+}
+
+/// A stage that did not go on.
+struct Stopped {
+    reason: StopReason,
+    trace: Trace,
+}
+
+enum StopReason {
+    Invalid(Problems),
+    Refused(Refusal),
+    NothingToDo,
+    /// The log has moved meanwhile.
+    Moved,
+}
+
+impl From<Problems> for StopReason {
+    fn from(problems: Problems) -> Self {
+        Self::Invalid(problems)
+    }
+}
+
+impl Trace {
+    /// The end of a stage.
+    fn end<T>(self, made: Result<T, StopReason>) -> Result<Stage<T>, Stopped> {
+        match made {
+            Ok(value) => Ok(Stage { value, trace: self }),
+            Err(reason) => Err(Stopped { reason, trace: self }),
+        }
+    }
 }
 
 impl Ended {
@@ -85,14 +119,14 @@ impl Ended {
 
     /// What the one who asked for an edit is answered.
     pub(crate) fn into_answer(self) -> Result<Accepted, Refused> {
-        let diff = self.diff.unwrap_or_default();
-        if let Some(refusal) = self.refusal {
-            return Err(Refused { refusal, diff: Some(diff), event: self.event });
+        let Self { event, refusal, trace, .. } = self;
+        let Trace { diff, plan, appended, repeats, left_out, .. } = trace;
+        let diff = diff.unwrap_or_default();
+        if let Some(refusal) = refusal {
+            return Err(Refused { refusal, diff: Some(diff), event });
         }
-        let (revision, documents) =
-            self.appended.map(|appended| (appended.revision, appended.documents)).unzip();
+        let (revision, documents) = appended.map(|appended| (appended.revision, appended.documents)).unzip();
         let documents = documents.unwrap_or_default();
-        let Self { repeats, plan, event, left_out, .. } = self;
         Ok(Accepted { revision, repeats, documents, diff, plan, event, left_out })
     }
 }
@@ -102,24 +136,22 @@ pub(crate) fn is_refusal(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack)
 }
 
-/// What is ready to go live: everything short of the point of no return.
-struct Ready {
-    plan: Plan,
-    /// How far in the log it is.
-    position: RevisionNumber,
-    world: Arc<World>,
-    parts: PreparedParts,
-    edit: Option<midflight_core::Edit>,
-    /// The newest revision that was in the log when it was read.
-    head: Option<LogHead>,
+/// What a reload is to end in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A candidate that is dropped.
+    DryRun,
+    /// An edit that is live.
+    Edit,
+    /// What the log or the local copy holds is live.
+    Follow,
 }
 
 /// One reload under way.
 pub(crate) struct Reload<'a> {
     core: &'a Core,
     machine: Machine,
-    dry_run: bool,
-    is_edit: bool,
+    purpose: Purpose,
     /// Whether the log is looked at because all that is there is to be served. Then what does not hang on a new revision is
     /// brought in too. An edit, a hint and a single revision are about what they bring, and are not held up by the rest.
     looks: bool,
@@ -132,20 +164,6 @@ pub(crate) struct Reload<'a> {
     stop: CancellationToken,
 }
 
-/// A phase failed, or there is nothing to do.
-enum Halt {
-    Failed(Problems),
-    Refused(Refusal),
-    NothingToDo,
-    Moved,
-}
-
-impl From<Problems> for Halt {
-    fn from(problems: Problems) -> Self {
-        Self::Failed(problems)
-    }
-}
-
 impl<'a> Reload<'a> {
     pub(crate) fn new(core: &'a Core, machine: Machine, aim: &Aim<'_>) -> Self {
         let looks = matches!(
@@ -156,8 +174,7 @@ impl<'a> Reload<'a> {
             core,
             looks: looks && machine.trigger != Trigger::Notify,
             machine,
-            dry_run: false,
-            is_edit: matches!(aim, Aim::Edit { .. }),
+            purpose: if matches!(aim, Aim::Edit { .. }) { Purpose::Edit } else { Purpose::Follow },
             rehearsal: None,
             tried: None,
             workers: &core.workers,
@@ -177,40 +194,59 @@ impl<'a> Reload<'a> {
 
     /// One that ends short of the point of no return, on threads that are not those of reloads.
     pub(crate) fn dry_run(core: &'a Core, machine: Machine, aim: &Aim<'_>, stop: &CancellationToken) -> Self {
-        let workers = &core.dry_run_workers;
-        Self { dry_run: true, workers, stop: stop.clone(), ..Self::new(core, machine, aim) }
+        let (purpose, workers) = (Purpose::DryRun, &core.dry_run_workers);
+        Self { purpose, workers, stop: stop.clone(), ..Self::new(core, machine, aim) }
     }
 
-    /// Goes the whole road. `state` is brought up to what came of it.
+    /// Goes through all stages. `state` is brought up to what came of it.
     pub(crate) async fn run(mut self, state: &mut State, aim: Aim<'_>) -> Ended {
-        let mut ended = Ended::default();
-        let from = self.served().revision();
-        let was_away = state.store_error.is_some() || state.diverged.is_some();
-        let halt = match self.make_ready(state, aim, &mut ended).await {
-            Ok(ready) if self.dry_run => {
-                ended.plan = Some(ready.plan);
-                self.core.let_go(ready.world);
-                return ended;
-            }
-            Ok(ready) if self.rehearsal.is_some() => {
-                self.keep(state, ready, &mut ended);
-                return ended;
-            }
-            Ok(ready) => self.go_live(state, ready, &mut ended).await.err(),
-            Err(halt) => Some(halt),
+        let before = Before {
+            served: self.served().revision(),
+            log_was_unavailable: state.store_error.is_some() || state.diverged.is_some(),
         };
-        match halt {
-            None => {}
-            Some(Halt::Moved) => {
-                ended.moved = true;
-                return ended;
+        let live = match self.make_ready(state, aim).await {
+            Ok(Stage { value: ready, trace }) if self.purpose == Purpose::DryRun => {
+                self.core.let_go(ready.candidate.world);
+                return Ended { trace, ..Ended::default() };
             }
-            Some(Halt::NothingToDo) => {
+            Ok(ready) if self.rehearsal.is_some() => return self.keep(state, ready),
+            Ok(ready) => self.go_live(state, ready).await,
+            Err(stopped) => Err(stopped),
+        };
+        let mut ended = match live {
+            Ok(trace) => Ended { trace, ..Ended::default() },
+            Err(stopped) => self.stopped(state, stopped),
+        };
+        if ended.moved || self.purpose == Purpose::DryRun {
+            return ended;
+        }
+        ended.outcome = Some(self.machine.outcome());
+        ended.took = self.machine.computed();
+        if self.rehearsal.is_none() {
+            ended.event = Some(self.report(state, &before, &ended));
+        }
+        ended
+    }
+
+    /// Everything short of the point of no return. Whatever fails here, dropping what was made is the whole undo.
+    async fn make_ready(&mut self, state: &mut State, aim: Aim<'_>) -> Result<Stage<Ready>, Stopped> {
+        let read = self.read(state, aim).await?;
+        let candidate = self.make_candidate(state, read).await?;
+        self.prepare(candidate).await
+    }
+
+    /// What comes of a stage that did not go on.
+    fn stopped(&mut self, state: &mut State, stopped: Stopped) -> Ended {
+        let Stopped { reason, trace } = stopped;
+        let mut ended = Ended { trace, ..Ended::default() };
+        match reason {
+            StopReason::Moved => ended.moved = true,
+            StopReason::NothingToDo => {
                 // Whoever was asked and has nothing to do is in step.
-                state.followed(&ended.components);
+                state.followed(&ended.trace.components);
                 self.machine.step(StatusEvent::NothingToDo);
             }
-            Some(Halt::Refused(refusal)) => {
+            StopReason::Refused(refusal) => {
                 let problem = Problem::new("refused", Pointer::root(), refusal.to_string());
                 ended.problems = self.core.redacted(&problem.into());
                 // What an edit is conditional on was read, and does not hold: that is no failure to read.
@@ -221,347 +257,18 @@ impl<'a> Reload<'a> {
                 ended.refusal = Some(refusal);
                 self.machine.step(StatusEvent::Failed);
             }
-            Some(Halt::Failed(problems)) => {
+            StopReason::Invalid(problems) => {
                 let problems = self.core.redacted(&problems);
                 if let Status::Running(phase) = self.machine.status() {
                     let cancelled = self.stop.is_cancelled() && phase < Phase::Append;
                     self.machine.step(if cancelled { StatusEvent::Cancelled } else { StatusEvent::Failed });
                 }
-                let left_out = std::mem::take(&mut ended.left_out);
+                let left_out = std::mem::take(&mut ended.trace.left_out);
                 ended.refusal = Some(self.refusal(candidate::all(left_out, problems.clone())));
                 ended.problems = problems;
             }
         }
-        if !self.dry_run {
-            ended.outcome = Some(self.machine.outcome());
-            ended.took = self.machine.computed();
-            if self.rehearsal.is_none() {
-                self.tell(state, from, was_away, &mut ended);
-            }
-        }
         ended
-    }
-
-    /// What it starts from.
-    fn served(&self) -> Arc<World> {
-        match &self.rehearsal {
-            Some(rehearsal) => Arc::clone(&rehearsal.world),
-            None => self.core.cell.world(),
-        }
-    }
-
-    /// Keeps what is ready in the rehearsal.
-    fn keep(&mut self, state: &mut State, ready: Ready, ended: &mut Ended) {
-        state.position = state.position.max(ready.position);
-        release(state, ended);
-        ended.outcome = Some(Outcome::Success);
-        ended.took = self.machine.computed();
-        if let Some(rehearsal) = &mut self.rehearsal {
-            rehearsal.keep(ready.world, std::mem::take(&mut ended.says), ended.anew);
-        }
-    }
-
-    /// Everything short of the point of no return. Whatever fails here, dropping what was made is the whole undo.
-    async fn make_ready(
-        &mut self,
-        state: &mut State,
-        aim: Aim<'_>,
-        ended: &mut Ended,
-    ) -> Result<Ready, Halt> {
-        let core = self.core;
-        let deadline = (self.machine.started + core.limits.reload_max()).into_std();
-        core.faults.at(Phase::Load)?;
-        let allowance =
-            Allowance { deadline, bytes_max: core.limits.compile_bytes_max, stop: self.stop.clone() };
-        let stale = if self.looks { self.stale(&allowance).await? } else { Vec::new() };
-        ended.with_besides = !stale.is_empty() || (self.tries_behind() && !state.behind.is_empty());
-        let loaded = self.load(state, aim, deadline, ended).await?;
-        ended.origins = Arc::clone(&loaded.origins);
-        let Loaded { to, position, head, wanted, anew, retried, edit, .. } = loaded;
-        ended.diff = edit.as_ref().map(|(_, diff)| diff.clone());
-        ended.anew = anew;
-        ended.retried = retried;
-        ended.is_copy = matches!(aim, Aim::Copy(_));
-        ended.keeps_quarantine = matches!(aim, Aim::Copy(_) | Aim::Rehearsed(_));
-
-        let served = self.served();
-        let maker =
-            Maker { registry: &core.registry, workers: self.workers, limits: &core.limits, allowance };
-        let prepared =
-            self.tried.iter().flat_map(|tried| &tried.times).map(|time| time.name.clone()).collect();
-        let behind = if self.tries_behind() { &state.behind } else { &prepared };
-        let besides = Besides { behind, stale: &stale };
-        let mut draft = Draft { served: Arc::clone(&served), to, wanted, anew, edit };
-        let asked = match aim {
-            Aim::Edit { edit, invalid } => Asked { count: edit.changes.len(), invalid },
-            Aim::First(first) => Asked { count: first.edit.changes.len(), invalid: Invalid::Refuse },
-            _ => Asked { count: 0, invalid: Invalid::Refuse },
-        };
-        let candidate = self.candidate(state, &maker, &mut draft, &asked, besides, ended).await;
-        let (edit, diff) = draft.edit.unzip();
-        if !ended.left_out.is_empty() {
-            ended.diff = diff;
-        }
-        let (plan, world) = candidate?;
-
-        self.next_phase(Phase::Prepare)?;
-        // A dry run dials nobody and sends nobody a secret: it says of its components only that it did not try them. What is
-        // rehearsed is prepared once, when it is served.
-        let is_tried = !self.dry_run && self.rehearsal.is_none();
-        let concerned = if is_tried { core.components_of(&plan) } else { Vec::new() };
-        let tried = match self.tried.take() {
-            Some(tried) => tried,
-            None if concerned.is_empty() => Tried::default(),
-            None => {
-                let _gate = core.retry_gate.interrupt().await;
-                parts::prepare(&concerned, &served, &world, deadline, &self.stop).await
-            }
-        };
-        ended.components = tried.times;
-        let parts = tried.parts?;
-        let compiles = plan.steps.iter().any(|step| matches!(step, Step::Compile { .. } | Step::Append));
-        let is_same = plan.changes.is_empty()
-            && !compiles
-            && served.revision() == plan.to
-            && served.quarantined() == world.quarantined();
-        // What was compiled anew is kept anew too, be it the same.
-        if is_same && parts.is_empty() && !anew {
-            return Err(Halt::NothingToDo);
-        }
-        Ok(Ready { plan, position, world, parts, edit, head })
-    }
-
-    /// From the point of no return on: for an edit the log takes it first, then it is published, verified and kept,
-    /// or taken back.
-    async fn go_live(&mut self, state: &mut State, ready: Ready, ended: &mut Ended) -> Result<(), Halt> {
-        let core = self.core;
-        let Ready { plan, position, world, parts, edit, head } = ready;
-        self.next_phase(Phase::Append)?;
-        if let Some(edit) = &edit {
-            ended.appended = Some(self.append(state, edit, head).await?);
-        }
-        for problem in core.redacted(&parts.left_behind).iter() {
-            tracing::warn!(%problem, "a component stays on its old value");
-        }
-
-        point_of_no_return();
-
-        if let Some(Appended { revision, .. }) = &ended.appended {
-            state.desired = state.desired.max(revision.number);
-            let head = head.map(|head| head.at(revision.number, revision.digest));
-            state.trail.learn(state.position, head.as_slice());
-        }
-        self.machine.step(StatusEvent::Finished);
-        if let Err(problems) = core.faults.at(Phase::Swap) {
-            self.take_back(state, &plan, None, PublishedParts::Ready(parts));
-            return Err(problems.into());
-        }
-        let old = core.cell.publish(Arc::clone(&world));
-        let parts = parts.commit();
-        self.machine.step(StatusEvent::Finished);
-
-        let with_checks = core.enforce_checks && ended.failed_checks.is_empty();
-        if let Err(problems) = self.verify(&world, &plan, &parts, with_checks).await {
-            self.take_back(state, &plan, Some(old), PublishedParts::Committed(parts));
-            return Err(problems.into());
-        }
-        self.machine.step(StatusEvent::Finished);
-
-        if let Err(problems) = core.faults.at(Phase::Commit) {
-            self.take_back(state, &plan, Some(old), PublishedParts::Committed(parts));
-            return Err(problems.into());
-        }
-        parts.retire(&core.retiring, &core.stop);
-        state.position = state.position.max(position);
-        state.served_since = core.now();
-        state.followed(&ended.components);
-        release(state, ended);
-        keep_failed_checks(state, ended, &plan);
-        if let Some(keeper) = &core.keeper {
-            keeper.live(state.kept_at(), std::mem::take(&mut ended.says), ended.anew);
-        }
-        core.let_go(old);
-        self.machine.step(StatusEvent::Finished);
-        Ok(())
-    }
-
-    /// Whether components that are behind are tried too. What nobody asked for leaves that to the retries beside the reloads.
-    fn tries_behind(&self) -> bool {
-        self.looks && self.machine.trigger != Trigger::Periodic
-    }
-
-    /// The kinds whose snapshot is of something that is different now.
-    async fn stale(&self, allowance: &Allowance) -> Result<Vec<KindName>, Problems> {
-        let (world, registry) = (self.served(), self.core.registry.clone());
-        let blocked = self.workers.runaways().blocked();
-        let look = move |work: &Work| {
-            let mut stale = Vec::new();
-            for registered in registry.iter().filter(|registered| !blocked.contains_key(&registered.name)) {
-                work.go_on()?;
-                work.enter(&registered.name);
-                let snapshot = world.get_any(registered.slot);
-                if snapshot.is_some_and(|snapshot| registered.kind.is_stale(snapshot)) {
-                    stale.push(registered.name.clone());
-                }
-            }
-            Ok(stale)
-        };
-        self.workers.run(allowance, look).await
-    }
-
-    async fn load(
-        &self,
-        state: &mut State,
-        aim: Aim<'_>,
-        deadline: Instant,
-        ended: &mut Ended,
-    ) -> Result<Loaded, Halt> {
-        let core = self.core;
-        let deadline = tokio::time::Instant::from_std(deadline);
-        let loaded = tokio::select! {
-            loaded = tokio::time::timeout_at(deadline, load(&*core.store, state, aim)) => loaded,
-            () = self.stop.cancelled() => return Err(Problems::from(crate::Interrupted::Cancelled).into()),
-        };
-        let Ok(loaded) = loaded else {
-            state.store_error = Some("it did not answer before the deadline".to_owned());
-            return Err(Problems::from(crate::Interrupted::Deadline).into());
-        };
-        let head = match &loaded {
-            // The log was not looked at.
-            Ok(loaded) => loaded.head,
-            Err(LoadError::NothingToDo(head, _) | LoadError::Repeated(head, _)) => Some(*head),
-            Err(_) => None,
-        };
-        if let Some(head) = head {
-            state.desired = head.number;
-            state.last_checked_at = Some(core.now());
-            state.store_error = None;
-            state.diverged = None;
-            state.trail.learn(state.position, &[head]);
-        }
-        if let Ok(loaded) = &loaded {
-            state.trail.learn(state.position, &loaded.known);
-        }
-        if let (Err(LoadError::NothingToDo(head, _)), true) = (&loaded, ended.with_besides) {
-            return Ok(Loaded::nothing(state.newest_served(), *head));
-        }
-        loaded.map_err(|error| match error {
-            LoadError::NothingToDo(_, diff) => {
-                ended.diff = Some(diff);
-                Halt::NothingToDo
-            }
-            LoadError::Repeated(_, revision) => {
-                ended.repeats = Some(revision);
-                Halt::NothingToDo
-            }
-            LoadError::Behind => Halt::Moved,
-            LoadError::Diverged(diverged) => {
-                state.store_error = None;
-                if state.diverged.is_none() {
-                    tracing::error!(%diverged, "log diverged; keeping current revision");
-                }
-                state.diverged = Some((*diverged).clone());
-                Halt::Refused(Refusal::LogDiverged(diverged))
-            }
-            LoadError::Refused(refusal) => Halt::Refused(refusal),
-            LoadError::Store(error) => {
-                state.store_error = Some(error.to_string());
-                Halt::Refused(Refusal::Store(error))
-            }
-        })
-    }
-
-    async fn append(
-        &self,
-        state: &mut State,
-        edit: &midflight_core::Edit,
-        head: Option<LogHead>,
-    ) -> Result<Appended, Halt> {
-        let expected_head = head.ok_or(Halt::Moved)?;
-        let new = NewRevision {
-            edit,
-            created_at: self.core.now(),
-            expected_head,
-            documents_max: self.core.limits.documents_max,
-        };
-        let taken = tokio::select! {
-            taken = self.core.store.append(new) => taken,
-            unheard = self.unheard(expected_head.number) => Err(unheard),
-        };
-        taken.map_err(|error| match error {
-            AppendError::Moved { .. } => Halt::Moved,
-            AppendError::Precondition(failed) => Halt::Refused(Refusal::Precondition(failed)),
-            AppendError::Owned { id, owner } => Halt::Refused(Refusal::Owned { id, owner }),
-            AppendError::Unknown { number: revision, why } => {
-                // It may be there: the log is looked at again and again until it says.
-                state.store_error = Some(why.clone());
-                Halt::Refused(Refusal::Unknown { revision, why })
-            }
-            AppendError::Store(error) => Halt::Refused(Refusal::Store(error)),
-            error => Halt::Refused(Refusal::TooManyDocuments(error.to_string())),
-        })
-    }
-
-    /// What is known of an append that a stop does not wait for any longer.
-    async fn unheard(&self, head: RevisionNumber) -> AppendError {
-        self.core.stop.cancelled().await;
-        tokio::time::sleep(APPEND_GRACE).await;
-        AppendError::Unknown { number: head.next(), why: "the log did not answer before the stop".to_owned() }
-    }
-
-    /// Asks through what readers use whether it answers as it should.
-    async fn verify(
-        &self,
-        world: &Arc<World>,
-        plan: &Plan,
-        parts: &CommittedParts,
-        with_checks: bool,
-    ) -> Result<(), Problems> {
-        let core = self.core;
-        core.faults.at(Phase::Verify)?;
-        let served = core.cell.world();
-        if !Arc::ptr_eq(&served, world) {
-            let message = format!("revision {} was published and {} is served", plan.to, served.revision());
-            return Err(Problem::new("not_served", Pointer::root(), message).into());
-        }
-        if with_checks {
-            let allowance = Allowance {
-                deadline: (tokio::time::Instant::now() + core.limits.reload_max()).into_std(),
-                bytes_max: core.limits.compile_bytes_max,
-                // Past the point of no return a stop no longer cancels: the reload is finished either way.
-                stop: CancellationToken::new(),
-            };
-            let maker =
-                Maker { registry: &core.registry, workers: &core.workers, limits: &core.limits, allowance };
-            maker.check(served, plan, core.ground).await?;
-        }
-        parts.verify().await
-    }
-
-    /// Puts the retained old back: nothing is dialled, built or read again. The revision, if it is in the log, is
-    /// left out from here on.
-    fn take_back(&mut self, state: &mut State, plan: &Plan, old: Option<Arc<World>>, parts: PublishedParts) {
-        self.machine.step(StatusEvent::Failed);
-        if let Some(old) = old {
-            self.core.let_go(self.core.cell.publish(old));
-        }
-        match parts {
-            PublishedParts::Ready(parts) => drop(parts),
-            PublishedParts::Committed(parts) => parts.rollback(),
-        }
-        tracing::error!(revision = %plan.to, "was taken back");
-        state.served_since = self.core.now();
-        self.machine.step(StatusEvent::TakenBack);
-    }
-
-    /// Ends the running phase and begins `phase`.
-    fn next_phase(&mut self, phase: Phase) -> Result<(), Problems> {
-        if self.stop.is_cancelled() {
-            return Err(crate::Interrupted::Cancelled.into());
-        }
-        self.machine.step(StatusEvent::Finished);
-        debug_assert_eq!(self.machine.phase(), Some(phase), "the road and the phase machine agree");
-        self.core.faults.at(phase)
     }
 
     fn refusal(&self, problems: Problems) -> Refusal {
@@ -573,123 +280,54 @@ impl<'a> Reload<'a> {
         }
     }
 
-    /// Leaves one event, whatever came of it.
-    fn tell(self, state: &mut State, from: RevisionNumber, was_away: bool, ended: &mut Ended) {
-        let core = self.core;
-        let outcome = self.machine.outcome();
-        let changes = ended.plan.as_ref().map_or(&[][..], |plan| &plan.changes);
-        let kinds = kinds_of(changes, &ended.problems);
-        let live = core.cell.world().revision();
-        if outcome != Outcome::Success {
-            for component in &mut ended.components {
-                if component.state == ComponentState::Replaced {
-                    component.state = ComponentState::Released;
-                }
-            }
-        }
-        let concerns_log = !self.is_edit || ended.appended.is_some();
-        let event = Arc::new(ReloadEvent {
-            id: core.history.next_id(),
-            trigger: self.machine.trigger,
-            triggered_by: self.machine.triggered_by.clone(),
-            started_at: self.machine.started_at,
-            took: self.machine.started.elapsed(),
-            phases: self.machine.phases().to_vec(),
-            outcome,
-            from,
-            to: if outcome.is_live() { live } else { from },
-            kinds: kinds.clone(),
-            documents_changed: changes.len(),
-            components: ended.components.clone(),
-            problems: ended.problems.clone(),
-        });
-        if outcome.is_live() {
-            tracing::debug!(reload = %event.id, %outcome, revision = %live, "reload");
-        } else if outcome == Outcome::LoadFailed {
-            // No revision was refused: none was seen.
-            let problems = &ended.problems;
-            match was_away {
-                false => {
-                    tracing::warn!(%problems, "log unavailable; keeping current revision")
-                }
-                true => tracing::debug!(%problems, "log still unavailable"),
-            }
-        } else {
-            let wanted = ended.plan.as_ref().map(|plan| plan.to).filter(|to| *to <= state.desired);
-            let problems = ended.problems.clone();
-            tracing::warn!(reload = %event.id, %outcome, %problems, "reload rejected; keeping current revision");
-            state.last_refused =
-                Some(LastRefused { revision: wanted, at: core.now(), outcome, problems, kinds });
-        }
-        let told: Arc<[(DocumentId, Effect)]> = match outcome {
-            Outcome::Success => {
-                let told = changes.iter().take(core.limits.changes_told_max);
-                told.map(|change| (change.id.clone(), change.effect)).collect()
-            }
-            _ => Arc::default(),
-        };
-        let by_itself = matches!(self.machine.trigger, Trigger::Periodic | Trigger::Notify);
-        let still_away = outcome == Outcome::LoadFailed && was_away;
-        let looked_in_vain = by_itself && (outcome == Outcome::Unchanged || still_away);
-        if !looked_in_vain {
-            if concerns_log || outcome.is_live() {
-                state.last_reload = Some(Arc::clone(&event));
-            }
-            core.history.add(ReloadReport { event: Arc::clone(&event), changes: told });
-        }
-        ended.event = Some(event);
-    }
-}
-
-/// The kinds that a reload was about: those that it changes, and those of documents that were refused before that.
-fn kinds_of(changes: &[Planned], problems: &Problems) -> Vec<KindName> {
-    let refused = problems.iter().filter_map(|problem| problem.document.as_ref());
-    let kinds: BTreeSet<_> =
-        changes.iter().map(|change| &change.id).chain(refused).map(|id| &id.kind).collect();
-    kinds.into_iter().cloned().collect()
-}
-
-/// The components of a reload that is taken back: not yet in use, or in use.
-enum PublishedParts {
-    Ready(PreparedParts),
-    Committed(CommittedParts),
-}
-
-/// Before this line every error means "drop the new". After it nothing may fail; what does not verify is swapped back.
-fn point_of_no_return() {}
-
-/// The revisions up to `to` that are left out of the world that this reload makes.
-fn left_out_after(state: &State, ended: &Ended, to: RevisionNumber) -> Arc<[RevisionNumber]> {
-    let mut after = state.clone();
-    release(&mut after, ended);
-    after.quarantine.range(..=to).map(|(revision, _)| *revision).collect()
-}
-
-/// Takes out of quarantine what was brought in anew: by the revision itself, tried again, or by a later one. Everything
-/// compiled anew leaves nothing out, unless that was decided before.
-fn release(state: &mut State, ended: &Ended) {
-    match ended.anew {
-        _ if state.quarantine.is_empty() || ended.keeps_quarantine => {}
-        true => state.quarantine.clear(),
-        false => {
-            let origins: std::collections::HashMap<_, _> =
-                ended.origins.iter().map(|(id, revision)| (id, *revision)).collect();
-            state.release(|id, quarantined| origins.get(id).is_some_and(|revision| *revision >= quarantined));
+    /// What it starts from.
+    fn served(&self) -> Arc<World> {
+        match &self.rehearsal {
+            Some(rehearsal) => Arc::clone(&rehearsal.world),
+            None => self.core.cell.world(),
         }
     }
-}
 
-/// Keeps which checks fail on what is served, as far as they were not asked again.
-fn keep_failed_checks(state: &mut State, ended: &mut Ended, plan: &Plan) {
-    if ended.anew {
-        state.failed_checks = std::mem::take(&mut ended.failed_checks);
-    } else if !state.failed_checks.is_empty() {
-        let is_asked =
-            |kind: &KindName| plan.steps.iter().any(|step| *step == Step::Check { kind: kind.clone() });
-        let kept = state
-            .failed_checks
-            .iter()
-            .filter(|problem| problem.document.as_ref().is_some_and(|id| !is_asked(&id.kind)));
-        state.failed_checks = kept.cloned().collect();
+    /// Keeps what is ready in the rehearsal.
+    fn keep(&mut self, state: &mut State, ready: Stage<Ready>) -> Ended {
+        let Stage { value: Ready { candidate, .. }, trace } = ready;
+        state.position = state.position.max(candidate.position);
+        state.quarantine = candidate.quarantine;
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.keep(candidate.world, candidate.says, trace.base);
+        }
+        let (outcome, took) = (Some(Outcome::Success), self.machine.computed());
+        Ended { outcome, took, trace, ..Ended::default() }
+    }
+
+    /// When everything short of the point of no return has to be done.
+    fn deadline(&self) -> Instant {
+        (self.machine.started + self.core.limits.reload_max()).into_std()
+    }
+
+    /// What makes candidates, until the deadline.
+    fn maker(&self) -> Maker<'a> {
+        let (core, workers) = (self.core, self.workers);
+        Maker { registry: &core.registry, workers, limits: &core.limits, allowance: self.allowance() }
+    }
+
+    fn allowance(&self) -> Allowance {
+        let bytes_max = self.core.limits.compile_bytes_max;
+        Allowance { deadline: self.deadline(), bytes_max, stop: self.stop.clone() }
+    }
+
+    /// Whether components that are behind are tried too. What nobody asked for leaves that to the retries beside the reloads.
+    fn tries_behind(&self) -> bool {
+        self.looks && self.machine.trigger != Trigger::Periodic
+    }
+
+    /// Ends the running phase and begins `phase`.
+    fn next_phase(&mut self, phase: Phase) -> Result<(), Problems> {
+        if self.stop.is_cancelled() {
+            return Err(crate::Interrupted::Cancelled.into());
+        }
+        self.machine.step(StatusEvent::Finished);
+        debug_assert_eq!(self.machine.phase(), Some(phase), "the pipeline and the phase machine agree");
+        self.core.faults.at(phase)
     }
 }

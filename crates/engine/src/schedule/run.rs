@@ -18,7 +18,7 @@ use super::write::refused;
 use super::{Agenda, Schedule, What, id_of};
 use crate::core::Core;
 use crate::requests::{Requests, WeakRequests};
-use crate::{EditMode, Refusal};
+use crate::{EditMode, Refusal, Scope};
 
 /// Waits for the time of every schedule.
 pub(crate) struct Scheduler {
@@ -241,7 +241,7 @@ async fn apply(requests: &Requests, id: &DocumentId, edit: Edit) -> Result<Ran, 
 }
 
 async fn reload(requests: &Requests, author: &str, repeat: bool) -> Result<(), Ran> {
-    let event = requests.reload(Trigger::Schedule, author, true).await;
+    let event = requests.reload(Trigger::Schedule, author, Scope::Everything).await;
     let event = event.map_err(|refusal| Ran::Later(refusal.to_string()))?;
     match event.outcome {
         outcome if outcome.is_live() => Ok(()),

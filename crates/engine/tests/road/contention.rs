@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use midflight_core::{Change, DocumentId, DocumentName, KindName, Problems, Trigger};
-use midflight_engine::{EditMode, Interrupted, Kind, KindChange, Refusal, Work};
+use midflight_engine::{EditMode, Interrupted, Kind, KindChange, Refusal, Scope, Work};
 use midflight_store::MemoryStore;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -91,7 +91,7 @@ impl Gate {
         let others = async {
             self.bench.engine.apply(edit([put("a", "edited")])).await.unwrap();
             self.bench.by_hand([put("b", "followed")]).await;
-            self.bench.engine.reload(Trigger::Notify, "another", false).await.unwrap();
+            self.bench.engine.reload(Trigger::Notify, "another", Scope::New).await.unwrap();
         };
         tokio::time::timeout(DEADLINE, others).await.unwrap();
         let texts = (self.bench.text("a"), self.bench.text("b"));

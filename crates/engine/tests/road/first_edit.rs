@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, Outcome, Phase, Trigger};
-use midflight_engine::{Engine, Faults, FirstEdit, FirstEditWhen, Refusal, StartError};
+use midflight_engine::{Engine, Faults, FirstEdit, FirstEditWhen, Refusal, Scope, StartError};
 use midflight_store::{MemoryStore, Store};
 use serde_json::json;
 
@@ -116,7 +116,7 @@ async fn of_two_processes_that_start_at_once_one_makes_it() {
     ];
     let (one, other) = tokio::join!(started(&store, &edits), started(&store, &edits));
     for bench in [&one, &other] {
-        bench.engine.reload(Trigger::Manual, "me", false).await.unwrap();
+        bench.engine.reload(Trigger::Manual, "me", Scope::New).await.unwrap();
         assert_eq!((bench.text("a").as_deref(), bench.text("b").as_deref()), (Some("one"), Some("one")));
     }
     assert_eq!(store.head().await.unwrap().number.get(), 2);

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use midflight_bus::Hint;
 use midflight_core::{Outcome, Trigger};
-use midflight_engine::Kind as _;
+use midflight_engine::{Kind as _, Scope};
 use midflight_patterns::Patterns;
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ async fn run(app: &PatternsApp, author: &Author, body: ReloadPatterns) -> Result
         let head = app.engine.store().document_head(&id).await?;
         head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
     }
-    let event = app.engine.reload(Trigger::Manual, &author.0, false).await?;
+    let event = app.engine.reload(Trigger::Manual, &author.0, Scope::New).await?;
     let world = app.engine.world();
     let revision = world.revision();
     let mut replicas = vec![Ack::here(&app.replica_id, &event)];

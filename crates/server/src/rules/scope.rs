@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use midflight_core::{DocumentId, Outcome, Pointer, Trigger};
-use midflight_engine::Refusal;
+use midflight_engine::{Refusal, Scope};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -161,7 +161,8 @@ async fn run(
     anew: bool,
     filtered_by: FilteredBy,
 ) -> Result<Response, ApiError> {
-    let event = app.engine.reload(Trigger::Manual, &author.0, anew).await?;
+    let scope = if anew { Scope::Everything } else { Scope::New };
+    let event = app.engine.reload(Trigger::Manual, &author.0, scope).await?;
     if event.outcome.is_live() && !event.kinds.contains(&app.kind) {
         // Compatible clients wait for it, also when nothing changed.
         app.events.send(&[reloaded(&app.kinds, &app.kind, &event)]);
