@@ -10,7 +10,7 @@ use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Trigger};
 use midflight_engine::{Component, Engine, EngineBuilder, KindSlot, StartError};
 use midflight_live::{Live, World};
 use midflight_source::{FileOptions, FileProblem, SourceError};
-use midflight_store::{MemoryStore, Store, StoreError};
+use midflight_store::MemoryStore;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -43,19 +43,10 @@ pub enum AppError {
     /// It is valid and yet is not served: a defect, or a variable or a file that changed during the start.
     #[error("the config was valid and is not served; try again, and report it if it stays so")]
     NotServed,
-    /// The log did not take the file's document.
-    #[error("the log does not take the config: {0}")]
-    Store(String),
 }
 
 fn listed(problems: &[FileProblem]) -> String {
     problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n")
-}
-
-impl From<StoreError> for AppError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
-    }
 }
 
 /// Puts a program together: its config, where that is read from, and the components that follow it.
@@ -102,7 +93,6 @@ pub struct AppBuilder<T> {
     id: DocumentId,
     shape: Arc<Shape<T>>,
     engine: EngineBuilder,
-    store: Arc<dyn Store>,
     slot: KindSlot<Config>,
     file: Option<PathBuf>,
     file_options: FileOptions,
@@ -128,18 +118,17 @@ where
     /// [`AppError::Name`] when the name is none of a document.
     pub fn referring(name: &str, shape: Shape<T>, references: References) -> Result<Self, AppError> {
         let around = Process::new(references);
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let document = DocumentName::new(name);
         let document = document.map_err(|source| AppError::Name { name: name.to_owned(), source })?;
         let shape = Arc::new(shape);
         let kind = Config::new(around.clone()).with(document.clone(), Arc::clone(&shape));
-        let mut engine = Engine::builder(Arc::clone(&store), Arc::new(MemoryBus::new()));
+        let mut engine = Engine::builder(Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
         let id = DocumentId { kind: kind_name(), name: document };
         let slot = engine.kind(kind);
         let redactor = shape.redactor().clone();
         engine.redact(move |text| redactor.redact(text).into_owned());
         let file_options = FileOptions::default();
-        Ok(Self { id, shape, engine, store, slot, file: None, file_options, around })
+        Ok(Self { id, shape, engine, slot, file: None, file_options, around })
     }
 
     /// Reads the config from a file, and follows it.
@@ -177,9 +166,11 @@ where
     ///
     /// # Errors
     /// [`AppError`]; nothing runs then.
-    pub async fn start(self) -> Result<App<T>, AppError> {
+    pub async fn start(mut self) -> Result<App<T>, AppError> {
         let boot = Boot::read(self.id.clone(), &self.shape, &self.around, self.file, None)?;
-        boot.seed(&*self.store).await?;
+        if let Some(first) = boot.first_edit() {
+            self.engine.first_edit(first);
+        }
         let engine = self.engine.start().await?;
         let live =
             engine.live(self.slot).filter(|live: &Live<Configs>| live.load().get(&self.id.name).is_some());

@@ -1,4 +1,4 @@
-//! The config of a process at its start: read, valid, and in the log before anything runs on it.
+//! The config of a process at its start: read, valid, and the first edit of the engine that runs on it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,10 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use midflight_config::{Configs, Entry, Shape};
 use midflight_core::{Digest, DocumentId, Outcome, Trigger};
-use midflight_engine::Engine;
+use midflight_engine::{Engine, FirstEdit, FirstEditWhen};
 use midflight_live::Live;
 use midflight_source::{ConfigText, FileOptions};
-use midflight_store::{AppendError, NewRevision, Store};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,9 +18,6 @@ use crate::reloader::Reloader;
 use crate::report::{Attempt, Looked, ServedContent};
 use crate::subject::Subject;
 use crate::{AppError, Process};
-
-/// How often the file's document is offered to a log that others write to.
-const SEED_TRIES_MAX: u32 = 16;
 
 /// The config of a process at its start.
 #[derive(Debug)]
@@ -73,28 +69,12 @@ impl Boot {
         &self.running
     }
 
-    /// Puts what the file says into the log, unless it is there, so that nothing runs on anything else first.
-    ///
-    /// # Errors
-    /// [`AppError::Store`] when the log does not take it.
-    pub async fn seed(&self, store: &dyn Store) -> Result<(), AppError> {
-        let (Some(file), Some((_, text))) = (&self.file, &self.first) else { return Ok(()) };
+    /// The edit by which the engine starts on what the file says, unless the log has it already; none without a file.
+    #[must_use]
+    pub fn first_edit(&self) -> Option<FirstEdit> {
+        let (file, (_, text)) = (self.file.as_ref()?, self.first.as_ref()?);
         let edit = file.edit(&self.id, text, Trigger::Startup, file.owner().as_str());
-        for _ in 0..SEED_TRIES_MAX {
-            let (expected_head, heads) = store.heads(std::slice::from_ref(&self.id)).await?;
-            let now = heads.into_iter().flatten().next();
-            if now.is_some_and(|now| now.body.as_ref() == Some(text.body())) {
-                return Ok(());
-            }
-            let created_at = Timestamp::now();
-            let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: u64::MAX };
-            match store.append(new).await {
-                // Somebody else wrote; perhaps the same.
-                Err(AppendError::Moved { .. }) => {}
-                taken => return taken.map(drop).map_err(|error| AppError::Store(error.to_string())),
-            }
-        }
-        Err(AppError::Store("other writers were faster, again and again".to_owned()))
+        Some(FirstEdit { edit, when: FirstEditWhen::Differs })
     }
 
     /// Follows the file, and takes every trigger from now on, on an engine that serves the config.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{ComponentTime, Digest, Outcome, ReloadEvent, Trigger};
-use midflight_engine::{Engine, Refused};
+use midflight_engine::{Engine, Refused, Scope};
 use midflight_source::{ConfigText, FileProblem};
 
 use crate::file::{Content, whole};
@@ -145,7 +145,7 @@ impl Looker {
 
     /// Looks at the log, at what documents refer to, and after components that stayed behind.
     async fn follow(&self, came: Came, trigger: Trigger, by: &str) -> Came {
-        let event = match self.engine.reload(trigger, by, false).await {
+        let event = match self.engine.reload(trigger, by, Scope::New).await {
             Ok(event) => event,
             Err(refusal) => {
                 let problems = vec![whole(&self.subject.id.to_string().into(), refusal.to_string())];

@@ -31,7 +31,7 @@ impl Audience {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| listener.strong_count() > 0);
         listeners.push(Arc::downgrade(&slot));
-        Box::new(Listener { slot, rest: None })
+        Box::new(Listener { slot, rest: Waiting::default() })
     }
 }
 
@@ -47,13 +47,26 @@ impl Drop for Audience {
 struct Waiting {
     look: bool,
     hint: Option<Hint>,
+    reported: bool,
+}
+
+impl Waiting {
+    /// Takes what comes first.
+    fn take(&mut self) -> Option<Heard> {
+        if std::mem::take(&mut self.look) {
+            return Some(Heard::Look);
+        }
+        let hint = self.hint.take().map(Heard::Hint);
+        hint.or_else(|| std::mem::take(&mut self.reported).then_some(Heard::Reported))
+    }
 }
 
 impl From<Heard> for Waiting {
     fn from(heard: Heard) -> Self {
         match heard {
-            Heard::Look => Self { look: true, hint: None },
-            Heard::Hint(hint) => Self { look: false, hint: Some(hint) },
+            Heard::Look => Self { look: true, ..Self::default() },
+            Heard::Hint(hint) => Self { hint: Some(hint), ..Self::default() },
+            Heard::Reported => Self { reported: true, ..Self::default() },
         }
     }
 }
@@ -64,28 +77,25 @@ impl Coalesce for Waiting {
             (Some(earlier), Some(later)) => Some(earlier.and(later)),
             (earlier, later) => earlier.or(later),
         };
-        Self { look: self.look || later.look, hint }
+        Self { look: self.look || later.look, hint, reported: self.reported || later.reported }
     }
 }
 
 struct Listener {
     slot: Arc<Slot<Waiting>>,
-    /// The hint that waited along with a look.
-    rest: Option<Hint>,
+    /// What waited along with what was heard last.
+    rest: Waiting,
 }
 
 #[async_trait]
 impl Hints for Listener {
     async fn next(&mut self) -> Option<Heard> {
-        if let Some(hint) = self.rest.take() {
-            return Some(Heard::Hint(hint));
+        loop {
+            if let Some(heard) = self.rest.take() {
+                return Some(heard);
+            }
+            self.rest = self.slot.next().await?;
         }
-        let waiting = self.slot.next().await?;
-        if waiting.look {
-            self.rest = waiting.hint;
-            return Some(Heard::Look);
-        }
-        waiting.hint.map(Heard::Hint)
     }
 }
 
@@ -100,12 +110,14 @@ mod tests {
         let mut hints = audience.join();
         let hint =
             |head, awaited| Hint { head: RevisionNumber::new(head), said: None, change: None, awaited };
-        for heard in [Heard::Hint(hint(3, true)), Heard::Look, Heard::Hint(hint(4, false)), Heard::Look] {
+        let [three, four] = [(3, true), (4, false)].map(|(head, awaited)| Heard::Hint(hint(head, awaited)));
+        for heard in [Heard::Reported, three, Heard::Look, four, Heard::Look, Heard::Reported] {
             audience.say(&heard);
         }
         drop(audience);
         assert_eq!(hints.next().await, Some(Heard::Look));
         assert_eq!(hints.next().await, Some(Heard::Hint(hint(4, true))));
+        assert_eq!(hints.next().await, Some(Heard::Reported));
         assert_eq!(hints.next().await, None);
     }
 }

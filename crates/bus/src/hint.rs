@@ -38,6 +38,8 @@ pub enum Heard {
     Hint(Hint),
     /// Something was or may have been missed: look at the log.
     Look,
+    /// A replica reported something new of itself in the store. A bus that does not listen there does not say so.
+    Reported,
 }
 
 #[cfg(test)]

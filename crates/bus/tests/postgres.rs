@@ -96,6 +96,22 @@ async fn a_revision_added_by_hand_is_a_hint_without_its_change() {
 }
 
 #[tokio::test]
+async fn that_a_replica_reported_is_heard_and_is_no_hint() {
+    let server = Postgres::shared();
+    let url = server.database();
+    for only_overhears in [false, true] {
+        let options = PostgresOptions { timing: TIMING, only_overhears, ..PostgresOptions::new(url.clone()) };
+        let bus = PostgresBus::new(options, &sealed()).unwrap();
+        let mut hints = bus.subscribe().await.unwrap();
+        assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+        Postgres::psql(&url, "NOTIFY midflight_replicas").unwrap();
+        assert_eq!(heard(&mut *hints).await, Some(Heard::Reported));
+        let status = bus.status();
+        assert_eq!((status.heard, status.ignored), (0, 0));
+    }
+}
+
+#[tokio::test]
 async fn the_number_of_a_revision_and_its_hint_are_heard_as_one() {
     let server = Postgres::shared();
     let url = server.database();

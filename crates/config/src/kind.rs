@@ -145,7 +145,7 @@ impl Kind for Config {
             match self.build(&name, document.as_ref(), &next, work) {
                 Ok(Some(entry)) => drop(next.entries.insert(name, Arc::new(entry))),
                 Ok(None) => drop(next.entries.remove(&name)),
-                Err(found) => problems.append(found.in_document(&id(&name))),
+                Err(found) => problems.append(because_of_schema(found, &name).in_document(&id(&name))),
             }
         }
         problems.or(next)
@@ -211,6 +211,14 @@ fn check_regexes(next: &Configs, put: &[(DocumentName, usize)]) -> Problems {
     let problem = Problem::new("too_many", Pointer::root(), message);
     let with_regexes = put.iter().filter(|(_, bytes)| *bytes > 0);
     with_regexes.map(|(name, _)| problem.clone().in_document(&id(name))).collect()
+}
+
+/// The problems of a config, which hang on its schema: with another one, or with one at all, there may be others.
+fn because_of_schema(problems: Problems, name: &DocumentName) -> Problems {
+    match DocumentName::new(&format!("{SCHEMAS_FOLDER}{name}")) {
+        Ok(schema) => problems.because_of(&id(&schema)),
+        Err(_) => problems,
+    }
 }
 
 fn id(name: &DocumentName) -> DocumentId {

@@ -85,6 +85,11 @@ impl Diff {
         self.documents.get(place)
     }
 
+    /// Takes out the documents that `keep` says no to.
+    pub fn retain(&mut self, keep: impl Fn(&DocumentId) -> bool) {
+        self.documents.retain(|diff| keep(&diff.id));
+    }
+
     /// The way back: what was added is removed, what was removed is added.
     #[must_use]
     pub fn inverse(&self) -> Self {

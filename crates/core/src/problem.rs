@@ -59,6 +59,9 @@ pub struct Problem {
     pub code: Cow<'static, str>,
     /// What is wrong and how to mend it, for a person.
     pub message: String,
+    /// The other document that this hangs on: it is missing, or is not yet what it is to be. Where that one is refused too,
+    /// this may be no problem of its own.
+    pub because_of: Option<DocumentId>,
 }
 
 impl Problem {
@@ -69,7 +72,14 @@ impl Problem {
     /// A problem at `path` of a document that the caller will name.
     #[must_use]
     pub fn new(code: impl Into<Cow<'static, str>>, path: Pointer, message: impl Into<String>) -> Self {
-        Self { document: None, path, code: code.into(), message: message.into() }
+        Self { document: None, path, code: code.into(), message: message.into(), because_of: None }
+    }
+
+    /// The same problem, which hangs on another document.
+    #[must_use]
+    pub fn because_of(mut self, document: DocumentId) -> Self {
+        self.because_of.get_or_insert(document);
+        self
     }
 
     /// The same problem, in `document`.
@@ -122,6 +132,13 @@ impl Problems {
     #[must_use]
     pub fn in_document(mut self, document: &DocumentId) -> Self {
         self.listed = self.listed.into_iter().map(|problem| problem.in_document(document)).collect();
+        self
+    }
+
+    /// The same problems, each that hangs on no other document yet on this one.
+    #[must_use]
+    pub fn because_of(mut self, document: &DocumentId) -> Self {
+        self.listed = self.listed.into_iter().map(|problem| problem.because_of(document.clone())).collect();
         self
     }
 
@@ -231,5 +248,16 @@ mod tests {
         let second = DocumentId::new("rules", "c/d").unwrap();
         let problem = Problem::new("x", Pointer::root(), "wrong").in_document(&first).in_document(&second);
         assert_eq!(problem.to_string(), "rules/a/b at the root: wrong");
+    }
+
+    #[test]
+    fn a_problem_keeps_the_first_document_that_it_hangs_on() {
+        let [first, second] = ["a", "b"].map(|name| DocumentId::new("rules", name).unwrap());
+        let problems = Problems::from(Problem::new("x", Pointer::root(), "wrong").because_of(first.clone()));
+        let problems = problems.because_of(&second);
+        assert_eq!(
+            problems.iter().map(|problem| problem.because_of.clone()).collect::<Vec<_>>(),
+            [Some(first)]
+        );
     }
 }

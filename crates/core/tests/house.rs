@@ -218,6 +218,27 @@ fn what_is_pure_stays_pure() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Only what made a candidate, verified it and publishes it may append: every other way past it is one to an unchecked log.
+#[test]
+fn only_a_reload_appends_to_the_log() {
+    let at_home = ["store/src", "engine/src/reload"].map(|folder| crates_folder().join(folder));
+    let mut wrong = Vec::new();
+    let mut appends = 0;
+    for room in rooms().into_keys().filter(|room| floor(room) < floor("benches")) {
+        let mut files = Vec::new();
+        sources(&crates_folder().join(room).join("src"), &mut files);
+        for file in files.into_iter().filter(|file| code(file).contains("NewRevision")) {
+            appends += 1;
+            if !at_home.iter().any(|folder| file.starts_with(folder)) {
+                wrong
+                    .push(format!("{} appends to the log; make it an edit, or a first edit", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(appends > 0, "the log is appended to somewhere");
+}
+
 #[test]
 fn no_file_is_longer_than_anyone_reads() {
     let mut long = Vec::new();

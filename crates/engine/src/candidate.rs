@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::Limits;
 use crate::check::{Check, ask_all};
 use crate::ground::Ground;
+use crate::load::Base;
 use crate::planner::Target;
 use crate::registry::{AnyDocument, AnySnapshot, Registered, Registry};
 use crate::work::Work;
@@ -111,7 +112,7 @@ impl Maker<'_> {
         served: Arc<World>,
         valid: Vec<Valid>,
         plan: &Plan,
-        anew: bool,
+        base: Base,
         quarantined: Arc<[RevisionNumber]>,
         ground_slot: midflight_live::Slot,
     ) -> Result<World, Problems> {
@@ -121,7 +122,7 @@ impl Maker<'_> {
         let job = move |work: &Work| {
             let mut next = served.to_builder();
             let mut ground = match served.get::<Ground>(ground_slot) {
-                Some(ground) if !anew => ground.clone(),
+                Some(ground) if base == Base::Served => ground.clone(),
                 _ => Ground::default(),
             };
             let mut by_kind: BTreeMap<KindName, Vec<_>> = BTreeMap::new();
@@ -139,7 +140,7 @@ impl Maker<'_> {
                 work.enter(&kind);
                 let mut changes = by_kind.remove(&kind).unwrap_or_default();
                 changes.sort_by(|(a, _), (b, _)| a.cmp(b));
-                match compile_one(registered, &served, changes, anew, work) {
+                match compile_one(registered, &served, changes, base, work) {
                     Ok(snapshot) => drop(next.set(registered.slot, snapshot)),
                     Err(found) => problems.append(found),
                 }
@@ -249,10 +250,10 @@ fn compile_one(
     registered: &Registered,
     served: &World,
     changes: Vec<(midflight_core::DocumentName, Option<AnyDocument>)>,
-    anew: bool,
+    base: Base,
     work: &Work,
 ) -> Result<AnySnapshot, Problems> {
-    match served.get_any(registered.slot).filter(|_| !anew) {
+    match served.get_any(registered.slot).filter(|_| base == Base::Served) {
         Some(previous) => registered.kind.compile(previous, changes, work),
         None => registered.kind.compile(&*registered.kind.empty(), changes, work),
     }

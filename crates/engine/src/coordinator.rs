@@ -12,10 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::away::Away;
 use crate::core::Core;
 use crate::follower::{Bell, Ring};
-use crate::load::Aim;
+use crate::load::{Aim, Base};
 use crate::machine::Machine;
-use crate::outcome::{Accepted, Refusal, Refused};
-use crate::quarantine::{Attempt, Quarantined};
+use crate::outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused, Scope};
+use crate::quarantine::{Attempt, Attempted, Quarantined};
 use crate::rehearsal::Rehearsal;
 use crate::reload::{Ended, Reload, is_refusal};
 use crate::requests::Turn;
@@ -28,20 +28,26 @@ pub(crate) const EDIT_TRIES_MAX: u32 = 16;
 /// Who changes things when the engine itself does.
 pub(crate) const ENGINE_AUTHOR: &str = "midflight";
 
-/// What is to come of an edit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// It is to be live here.
-    Live,
-    /// And somebody waits to hear that it is everywhere.
-    LiveEverywhere,
-}
-
 /// What waits its turn.
 pub(crate) enum Request {
-    Edit { edit: Box<Edit>, wish: Wish, reply: oneshot::Sender<Result<Accepted, Refused>>, _turn: Turn },
-    Reload { trigger: Trigger, by: String, anew: bool, reply: oneshot::Sender<Arc<ReloadEvent>>, _turn: Turn },
-    Adopt { by: String, reply: oneshot::Sender<Arc<ReloadEvent>>, _turn: Turn },
+    Edit {
+        edit: Box<Edit>,
+        mode: EditMode,
+        reply: oneshot::Sender<Result<Accepted, Refused>>,
+        _turn: Turn,
+    },
+    Reload {
+        trigger: Trigger,
+        by: String,
+        scope: Scope,
+        reply: oneshot::Sender<Arc<ReloadEvent>>,
+        _turn: Turn,
+    },
+    Adopt {
+        by: String,
+        reply: oneshot::Sender<Arc<ReloadEvent>>,
+        _turn: Turn,
+    },
 }
 
 /// The one who changes what is served.
@@ -108,12 +114,12 @@ impl Coordinator {
                 () = look_again => self.answer(Ring::look(Trigger::Periodic)).await,
                 () = self.core.workers.runaways().ended() => {
                     // The kind of the work may get work again.
-                    let blocked = self.state.refused_with(RUNAWAY_LIMIT);
+                    let blocked = self.state.quarantine.refused_with(RUNAWAY_LIMIT);
                     self.retry(Trigger::Periodic, &blocked).await;
                     self.show();
                 }
                 () = next_due => {
-                    let due = self.state.due();
+                    let due = self.state.quarantine.due();
                     self.retry(Trigger::Periodic, &due).await;
                     self.show();
                 }
@@ -152,18 +158,19 @@ impl Coordinator {
         match request {
             // Whoever asked is gone, so nobody wants it any more.
             Request::Edit { reply, .. } if reply.is_closed() => None,
-            Request::Edit { edit, wish, reply, _turn } => {
+            Request::Edit { edit, mode, reply, _turn } => {
                 let before = self.state.desired;
-                let done = self.edit(&edit).await;
+                let done = self.edit(&edit, mode.invalid).await;
                 self.show();
                 if self.state.desired > before {
-                    self.hint(done.as_ref().ok(), wish == Wish::LiveEverywhere).await;
+                    self.hint(done.as_ref().ok(), mode.reach == Reach::Everywhere).await;
                 }
                 let is_made = done.as_ref().is_ok_and(|accepted| accepted.revision.is_some());
                 drop(reply.send(done));
                 if is_made {
                     // It may have put right what is in quarantine. Its caller does not wait for that.
-                    let concerned = self.state.concerned(edit.changes.iter().map(|change| &change.id));
+                    let concerned =
+                        self.state.quarantine.concerned(edit.changes.iter().map(|change| &change.id));
                     self.retry(edit.trigger, &concerned).await;
                     self.show();
                 }
@@ -175,22 +182,21 @@ impl Coordinator {
                 drop(reply.send(event));
                 None
             }
-            Request::Reload { trigger, by, anew, reply, _turn } => {
+            Request::Reload { trigger, by, scope, reply, _turn } => {
                 let mut replies = vec![reply];
                 let mut different = None;
                 while let Ok(next) = self.requests.try_recv() {
                     match next {
-                        Request::Reload { anew: same, reply, .. } if same == anew => replies.push(reply),
+                        Request::Reload { scope: same, reply, .. } if same == scope => replies.push(reply),
                         other => {
                             different = Some(other);
                             break;
                         }
                     }
                 }
-                let event = if anew {
-                    self.everything(trigger, &by).await
-                } else {
-                    self.follow(trigger, &by, None).await
+                let event = match scope {
+                    Scope::Everything => self.everything(trigger, &by).await,
+                    Scope::New => self.follow(trigger, &by, None).await,
                 };
                 self.show();
                 replies.into_iter().for_each(|reply| drop(reply.send(Arc::clone(&event))));
@@ -209,7 +215,7 @@ impl Coordinator {
     }
 
     /// Tells the other replicas. That it cannot be told delays them and loses nothing.
-    async fn hint(&self, accepted: Option<&Accepted>, awaited: bool) {
+    pub(crate) async fn hint(&self, accepted: Option<&Accepted>, awaited: bool) {
         let (head, trail) = (self.state.desired, &self.state.trail);
         let change = accepted.and_then(|accepted| {
             let revision = accepted.revision.clone().filter(|revision| revision.number == head)?;
@@ -226,20 +232,24 @@ impl Coordinator {
         let machine = Machine::new(trigger, by.to_owned(), self.core.now());
         let reload = Reload::new(&self.core, machine, &aim).on(self.rehearsal.as_mut());
         let ended = reload.run(&mut self.state, aim).await;
+        let quarantine = &mut self.state.quarantine;
         match aim {
-            Aim::Retry(revisions) => self.state.tried(revisions, ended.took, ended.is_refused()),
-            _ => self.state.tried(&ended.retried, ended.took, false),
+            Aim::Retry(revisions) => {
+                let attempted = if ended.is_refused() { Attempted::InVain } else { Attempted::AfterChange };
+                quarantine.tried(revisions, ended.took, attempted);
+            }
+            _ => quarantine.tried(&ended.trace.retried, ended.took, Attempted::AfterChange),
         }
         ended
     }
 
     /// Makes an edit: compiled and checked on what is served, given its number, and live when this returns.
-    async fn edit(&mut self, edit: &Edit) -> Result<Accepted, Refused> {
+    pub(crate) async fn edit(&mut self, edit: &Edit, invalid: Invalid) -> Result<Accepted, Refused> {
         if self.state.from_copy || self.state.diverged.is_some() {
             self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
         }
         for _ in 0..EDIT_TRIES_MAX {
-            let ended = self.reload(edit.trigger, &edit.author, Aim::Edit(edit)).await;
+            let ended = self.reload(edit.trigger, &edit.author, Aim::Edit { edit, invalid }).await;
             if ended.moved {
                 let before = self.state.position;
                 let event = self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
@@ -248,9 +258,8 @@ impl Coordinator {
                 }
                 continue;
             }
-            if let Some(appended) = ended.appended.as_ref().filter(|_| ended.refusal.is_some()) {
-                let number = appended.revision.number;
-                self.undo(edit, number, &ended).await;
+            if let Some(appended) = ended.trace.appended.as_ref().filter(|_| ended.refusal.is_some()) {
+                self.undo(edit, appended, &ended).await;
             }
             return ended.into_answer();
         }
@@ -270,10 +279,11 @@ impl Coordinator {
     }
 
     /// An edit is in the log and did not verify: what it did is taken back in the log too, as a revision of its own.
-    async fn undo(&mut self, edit: &Edit, number: RevisionNumber, ended: &Ended) {
-        let documents = edit.changes.iter().map(|change| change.id.clone()).collect();
+    async fn undo(&mut self, edit: &Edit, appended: &Appended, ended: &Ended) {
+        let number = appended.revision.number;
+        let documents = appended.documents.iter().map(|document| document.id.clone()).collect();
         self.quarantine(number, ended, documents);
-        let Some(diff) = &ended.diff else { return };
+        let Some(diff) = &ended.trace.diff else { return };
         let since = |change: Change| change.when(Precondition::UnchangedSince(number));
         let inverse = Edit {
             author: ENGINE_AUTHOR.to_owned(),
@@ -285,7 +295,8 @@ impl Coordinator {
             changes: diff.inverse().changes().into_iter().map(since).collect(),
             key: None,
         };
-        let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, Aim::Edit(&inverse)).await;
+        let aim = Aim::Edit { edit: &inverse, invalid: Invalid::Refuse };
+        let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, aim).await;
         if let Some(refusal) = taken_back.refusal {
             // Then the revision stays in the log and in quarantine here, for a person to decide.
             tracing::error!(revision = %number, %refusal, "could not be taken back in the log");
@@ -300,7 +311,7 @@ impl Coordinator {
         let attempt = Attempt::first(ended.took);
         self.state.quarantine.insert(revision, Quarantined { problems, documents, attempt });
         if let Some(keeper) = self.core.keeper.as_ref().filter(|_| self.rehearsal.is_none()) {
-            keeper.live(self.state.kept_at(), Vec::new(), false);
+            keeper.live(self.state.kept_at(), Vec::new(), Base::Served);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_bus::Bus;
-use midflight_core::{Plan, Problems, Step};
+use midflight_core::{Plan, Problem, Problems, Step};
 use midflight_live::{Slot, World, WorldCell};
 use midflight_store::Store;
 use tokio_util::sync::CancellationToken;
@@ -90,6 +90,11 @@ impl Core {
     /// The same problems as they may be shown.
     pub(crate) fn redacted(&self, problems: &Problems) -> Problems {
         problems.map_messages(|message| (self.redact)(message))
+    }
+
+    /// The same problem as it may be shown.
+    pub(crate) fn redacted_one(&self, problem: &Problem) -> Problem {
+        Problem { message: (self.redact)(&problem.message), ..problem.clone() }
     }
 
     /// Whether the kinds that concern a component are the same in both worlds.

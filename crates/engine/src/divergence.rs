@@ -13,7 +13,8 @@ use midflight_core::{Appended, Digest, LogHead, LogId, ReloadEvent, RevisionNumb
 use midflight_store::{Store, StoreError};
 
 use crate::coordinator::Coordinator;
-use crate::load::{Aim, LoadError, Loaded};
+use crate::load::{Aim, Base, LoadError, Loaded};
+use crate::quarantine::Quarantine;
 use crate::status::State;
 
 /// How many digests of revisions up to the position are kept, to recognise hints that come late.
@@ -159,7 +160,7 @@ pub(crate) async fn confirm(
     let digest = |place: usize| digests.get(place).copied().flatten();
     state.compare(&now, digest(0))?;
     // What was read may be an earlier state of the same history, if the log was put back only for a moment.
-    let is_earlier = loaded.anew && loaded.position < state.position;
+    let is_earlier = loaded.base == Base::Empty && loaded.position < state.position;
     if is_earlier || loaded.head.is_some_and(|head| head.log != now.log || digest(2) != Some(head.digest)) {
         return Err(changed_meanwhile().into());
     }
@@ -212,7 +213,7 @@ impl Coordinator {
         self.state.desired = RevisionNumber::ZERO;
         self.state.trail = Trail::default();
         self.state.diverged = None;
-        self.state.quarantine.clear();
+        self.state.quarantine = Quarantine::default();
         let ended = self.reload(Trigger::Adopt, by, Aim::Everything).await;
         let event = match ended.is_refused() {
             true => self.rehearse(Trigger::Adopt, by).await.or(ended.event),

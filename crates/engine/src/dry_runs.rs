@@ -11,7 +11,7 @@ use crate::coordinator::{EDIT_TRIES_MAX, ENGINE_AUTHOR};
 use crate::core::Core;
 use crate::load::Aim;
 use crate::machine::Machine;
-use crate::outcome::{Accepted, Refusal, Refused, Validated};
+use crate::outcome::{Accepted, Invalid, Refusal, Refused, Scope, Validated};
 use crate::reload::{Ended, Reload};
 use crate::requests::{Turn, WeakRequests};
 use crate::status::State;
@@ -19,6 +19,7 @@ use crate::status::State;
 /// A dry run that waits its turn.
 pub(crate) struct DryRun {
     pub(crate) edit: Box<Edit>,
+    pub(crate) invalid: Invalid,
     pub(crate) reply: oneshot::Sender<Result<Accepted, Refused>>,
     pub(crate) _turn: Turn,
 }
@@ -103,12 +104,12 @@ impl DryRunner {
     }
 
     async fn try_edit(&self, dry_run: DryRun) {
-        let DryRun { edit, mut reply, _turn } = dry_run;
+        let DryRun { edit, invalid, mut reply, _turn } = dry_run;
         if reply.is_closed() {
             return;
         }
         let stop = self.core.stop.child_token();
-        let answer = self.edit(&edit, &stop);
+        let answer = self.edit(&edit, invalid, &stop);
         tokio::pin!(answer);
         let answer = tokio::select! {
             answer = &mut answer => answer,
@@ -120,13 +121,19 @@ impl DryRunner {
         drop(reply.send(answer));
     }
 
-    async fn edit(&self, edit: &Edit, stop: &CancellationToken) -> Result<Accepted, Refused> {
+    async fn edit(
+        &self,
+        edit: &Edit,
+        invalid: Invalid,
+        stop: &CancellationToken,
+    ) -> Result<Accepted, Refused> {
         for _ in 0..EDIT_TRIES_MAX {
             let state = self.state();
             if state.from_copy || state.diverged.is_some() {
                 self.follow().await?;
             }
-            let ended = self.go(edit.trigger, &edit.author, Aim::Edit(edit), stop).await.1;
+            let aim = Aim::Edit { edit, invalid };
+            let ended = self.go(edit.trigger, &edit.author, aim, stop).await.1;
             if !ended.moved {
                 return ended.into_answer();
             }
@@ -176,7 +183,7 @@ impl DryRunner {
     /// The log is ahead: the coordinator follows it, as it would by itself.
     async fn follow(&self) -> Result<(), Refusal> {
         let requests = self.requests.upgrade().ok_or(Refusal::Stopping)?;
-        requests.reload(Trigger::Notify, ENGINE_AUTHOR, false).await.map(drop)
+        requests.reload(Trigger::Notify, ENGINE_AUTHOR, Scope::New).await.map(drop)
     }
 }
 
@@ -188,7 +195,7 @@ fn validated(state: &State, ended: &Ended) -> Result<Validated, Refusal> {
         Some(Refusal::LogDiverged(diverged)) => return Err(Refusal::LogDiverged(diverged.clone())),
         _ => {}
     }
-    for (id, _) in ended.origins.iter() {
+    for (id, _) in ended.trace.origins.iter() {
         *documents.entry(id.kind.clone()).or_default() += 1;
     }
     Ok(Validated { revision: state.desired, documents, problems: ended.problems.clone() })

@@ -14,16 +14,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::check;
 use crate::component::{Component, Criticality};
-use crate::coordinator::{Coordinator, Wish};
+use crate::coordinator::Coordinator;
 use crate::core::{Clock, Core, Redact};
 use crate::dry_runs::DryRunner;
 use crate::faults::Faults;
+use crate::first_edit::{FirstEdit, FirstEdits};
 use crate::fleet::{Ack, Fleet, Identity};
 use crate::follower::{Bell, Refresh, follow, follow_availability};
 use crate::ground::Ground;
 use crate::history::History;
 use crate::keeper::Keeper;
-use crate::outcome::{Accepted, Refusal, Refused, Validated};
+use crate::outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused, Scope, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
 use crate::requests::Requests;
@@ -46,6 +47,20 @@ pub enum StartError {
     /// The log could not be read, or nothing of it could be served.
     #[error("nothing can be served from the log ({}): {}", .0.outcome, .0.problems)]
     FirstReload(Box<ReloadEvent>),
+    /// An edit of the start cannot be made.
+    #[error("cannot make the edit of the start ({reason}): {refused}")]
+    FirstEdit {
+        /// The reason of that edit.
+        reason: String,
+        /// Why it is refused.
+        refused: Box<Refused>,
+    },
+}
+
+impl StartError {
+    fn first_edit(reason: impl Into<String>, refused: Refused) -> Self {
+        Self::FirstEdit { reason: reason.into(), refused: Box::new(refused) }
+    }
 }
 
 /// Puts an engine together. Every engine has the kind `schedules`, of edits and reloads that wait for their time
@@ -65,6 +80,7 @@ pub struct EngineBuilder {
     last_good: Option<LastGoodFile>,
     inline_work: bool,
     identity: Identity,
+    first_edits: Vec<FirstEdit>,
 }
 
 impl EngineBuilder {
@@ -125,6 +141,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Adds an edit that the start makes if it is due. The first one that is due goes live with everything that the log holds,
+    /// in the first reload: no component runs on anything else before. The others follow before [`Self::start`] returns. While
+    /// the log is unavailable none is made; what is served then comes from the local copy.
+    pub fn first_edit(&mut self, first: FirstEdit) -> &mut Self {
+        self.first_edits.push(first);
+        self
+    }
+
     /// Sets whether the work of kinds is done where it is asked for, for tests with a clock of their own: nothing
     /// happens on other threads then, and a kind whose work does not end holds up everything.
     pub fn inline_work(&mut self, inline: bool) -> &mut Self {
@@ -142,10 +166,16 @@ impl EngineBuilder {
     /// out and reported.
     ///
     /// # Errors
-    /// [`StartError`] when names collide, the log cannot be read, or nothing of it can be served.
+    /// [`StartError`] when names collide, the log cannot be read, nothing of it can be served, or an edit of the start is
+    /// refused.
     pub async fn start(mut self) -> Result<Engine, StartError> {
         let schedules = self.kind(Schedules).slot();
         self.check_names()?;
+        for FirstEdit { edit, .. } in &self.first_edits {
+            let checked = edit.check_texts().map_err(Refusal::Invalid);
+            checked.map_err(|refusal| StartError::first_edit(&edit.reason, refusal.into()))?;
+        }
+        let mut first_edits = FirstEdits::new(self.first_edits);
         let ground = self.world.add(Arc::new(Ground::default()));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -203,10 +233,10 @@ impl EngineBuilder {
             waiting.dry_runs,
             waiting.validations,
         );
-        let first = coordinator.start().await;
-        if serves_nothing(&first, &shown, &core) {
+        if let Err(error) = start(&mut coordinator, &mut first_edits).await {
+            stop.cancel();
             stop_writer.cancel();
-            return Err(StartError::FirstReload(Box::new((*first).clone())));
+            return Err(error);
         }
         if let Some(keeper) = &core.keeper {
             tasks.spawn(Arc::clone(keeper).run(stop.clone()));
@@ -216,9 +246,11 @@ impl EngineBuilder {
         tasks.spawn(coordinator.run());
         tasks.spawn(dry_runner.run());
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
-        tasks.spawn(follow(Arc::clone(&core.bus), bell, refresh.subscribe(), stop));
+        let reports = core.fleet.reports();
+        tasks.spawn(follow(Arc::clone(&core.bus), bell, reports, refresh.subscribe(), stop));
         let writer = Some(HistoryWriter { stop: stop_writer, task: writer });
-        Ok(Engine { core, shown, requests, refresh, writer: Arc::new(tokio::sync::Mutex::new(writer)) })
+        let writer = Arc::new(tokio::sync::Mutex::new(writer));
+        Ok(Engine { core, shown, requests, refresh, writer, first_edits: first_edits.made().into() })
     }
 
     fn check_names(&self) -> Result<(), StartError> {
@@ -240,10 +272,19 @@ impl std::fmt::Debug for EngineBuilder {
     }
 }
 
+/// The first reload, and the edits of the start.
+async fn start(coordinator: &mut Coordinator, edits: &mut FirstEdits) -> Result<(), StartError> {
+    let refused = |(reason, refused): (String, Refused)| StartError::first_edit(reason, refused);
+    let first = coordinator.start(edits).await.map_err(refused)?;
+    if serves_nothing(&first, &coordinator.state, &coordinator.core) {
+        return Err(StartError::FirstReload(Box::new((*first).clone())));
+    }
+    coordinator.make_first_edits(edits).await.map_err(refused)
+}
+
 /// Whether the first reload left nothing to serve. It may have failed as a whole, while revision by revision the log
 /// could be followed to its end. A critical component without a value is nothing to serve with.
-fn serves_nothing(first: &ReloadEvent, shown: &RwLock<State>, core: &Core) -> bool {
-    let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+fn serves_nothing(first: &ReloadEvent, state: &State, core: &Core) -> bool {
     let is_missing = |component: &Arc<dyn Component>| {
         component.criticality() == Criticality::Critical && state.behind.contains(component.name())
     };
@@ -265,6 +306,7 @@ pub struct Engine {
     requests: Requests,
     refresh: watch::Sender<Refresh>,
     writer: Arc<tokio::sync::Mutex<Option<HistoryWriter>>>,
+    first_edits: Arc<[Option<RevisionNumber>]>,
 }
 
 /// The task that writes reload events, and how to tell it that no more will come.
@@ -292,6 +334,7 @@ impl Engine {
             last_good: None,
             inline_work: false,
             identity: Identity::default(),
+            first_edits: Vec::new(),
         }
     }
 
@@ -301,22 +344,39 @@ impl Engine {
         Live::of(&self.core.cell, slot.slot)
     }
 
+    /// The revisions that the edits of the start became, in the order in which they were given to
+    /// [`EngineBuilder::first_edit`]; none for one that was not due.
+    #[must_use]
+    pub fn first_edits(&self) -> &[Option<RevisionNumber>] {
+        &self.first_edits
+    }
+
     /// Makes an edit. It is live here when this returns `Ok`; when it returns an error, nothing of it is in the log
     /// and what was served is served. Dropping the future before its turn came cancels it; after, it is finished.
     ///
     /// # Errors
     /// [`Refused`], with what is known of it.
     pub async fn apply(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.requests.edit(edit, Wish::Live).await
+        self.apply_with(edit, EditMode::default()).await
     }
 
-    /// Makes an edit as [`Engine::apply`] does, and asks the other replicas to say at once when they serve it; ask
-    /// [`Engine::acks`] for that.
+    /// Makes an edit as [`Engine::apply`] does, without those of its documents that are invalid, break a check or do not
+    /// compile without the others that are; [`Accepted::left_out`] has what is wrong with them. It is one revision and one
+    /// reload. Cost: compiles what is left of it after each round of problems, at most 50 times.
+    ///
+    /// # Errors
+    /// [`Refused`] as for [`Engine::apply`], also when all of its documents would be left out, or when what is wrong is not in
+    /// them.
+    pub async fn apply_valid(&self, edit: Edit) -> Result<Accepted, Refused> {
+        self.apply_with(edit, EditMode { invalid: Invalid::LeaveOut, reach: Reach::Here }).await
+    }
+
+    /// Makes an edit as [`Engine::apply`] does, in a mode.
     ///
     /// # Errors
     /// [`Refused`], with what is known of it.
-    pub async fn apply_everywhere(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.requests.edit(edit, Wish::LiveEverywhere).await
+    pub async fn apply_with(&self, edit: Edit, mode: EditMode) -> Result<Accepted, Refused> {
+        self.requests.edit(edit, mode).await
     }
 
     /// How every replica that is alive stands to a revision, by its id: once all have said, or after `within`.
@@ -351,15 +411,28 @@ impl Engine {
     /// # Errors
     /// What [`Engine::apply`] would have answered.
     pub async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.requests.dry_run(edit).await
+        self.dry_run_with(edit, Invalid::Refuse).await
     }
 
-    /// Looks at the log and serves what it holds. With `anew`, compiles everything afresh, whether or not it changed.
+    /// Does the same for an edit of which invalid documents may be left out.
+    ///
+    /// # Errors
+    /// What [`Engine::apply_with`] would have answered.
+    pub async fn dry_run_with(&self, edit: Edit, invalid: Invalid) -> Result<Accepted, Refused> {
+        self.requests.dry_run(edit, invalid).await
+    }
+
+    /// Looks at the log and serves what it holds: what is new, or everything, compiled from the beginning.
     ///
     /// # Errors
     /// [`Refusal::Busy`] or [`Refusal::Stopping`]; how the reload itself ended is in its event.
-    pub async fn reload(&self, trigger: Trigger, by: &str, anew: bool) -> Result<Arc<ReloadEvent>, Refusal> {
-        self.requests.reload(trigger, by, anew).await
+    pub async fn reload(
+        &self,
+        trigger: Trigger,
+        by: &str,
+        scope: Scope,
+    ) -> Result<Arc<ReloadEvent>, Refusal> {
+        self.requests.reload(trigger, by, scope).await
     }
 
     /// Follows the log as it is now, whatever log was followed before: everything is read from it. The served revision may
@@ -373,7 +446,7 @@ impl Engine {
         self.requests.adopt(&format!("{by}: {reason}")).await
     }
 
-    /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload with `anew`
+    /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload of everything
     /// does, and drops it: nothing that is served changes. All who ask while one waits its turn get its answer, and it ends
     /// when they all are gone. `by` is the caller, who may wait for a few at a time. Cost: compiles everything, beside reloads
     /// and edits.
@@ -468,7 +541,7 @@ impl Engine {
             served_since: state.served_since,
             last_checked_at: state.last_checked_at,
             last_refused: state.last_refused,
-            quarantined: state.quarantine,
+            quarantined: state.quarantine.into_revisions(),
             store,
             position: state.trail.at(state.position),
             diverged: state.diverged,

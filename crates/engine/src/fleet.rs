@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use midflight_core::{Digest, RevisionNumber, Trigger};
 use midflight_store::{Replica, SeenReplica, Store, StoreError};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +25,11 @@ const REPORT_PAUSE: Duration = Duration::from_millis(100);
 const ALIVE: Duration = Duration::from_secs(7);
 /// After so long it is forgotten.
 const REMEMBERED: Duration = Duration::from_secs(300);
-/// How often what the others say is read while somebody waits; all who wait share one look.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often what the others report is read while a caller waits and no report is notified: a replica of an earlier version
+/// does not notify, and not every bus carries it. All who wait share one look.
+const LOOK: Duration = Duration::from_millis(100);
+/// How far apart looks are at least, however many reports are notified.
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
 /// How long a stop may take to say goodbye.
 const GOODBYE_MAX: Duration = Duration::from_millis(50);
 
@@ -64,6 +67,8 @@ pub(crate) struct Fleet {
     store: Arc<dyn Store>,
     say: Notify,
     changed: Notify,
+    /// How many reports of others were notified.
+    reports: watch::Sender<u64>,
     heard: Mutex<Option<Heard>>,
 }
 
@@ -75,7 +80,13 @@ impl Fleet {
         store: Arc<dyn Store>,
     ) -> Self {
         let (say, changed) = (Notify::new(), Notify::new());
-        Self { identity, started_at, shown, store, say, changed, heard: Mutex::default() }
+        let reports = watch::Sender::new(0);
+        Self { identity, started_at, shown, store, say, changed, reports, heard: Mutex::default() }
+    }
+
+    /// Counts the reports of others, and wakes those who wait for one.
+    pub(crate) fn reports(&self) -> watch::Sender<u64> {
+        self.reports.clone()
     }
 
     /// Notes that what this replica reports may be different now.
@@ -102,7 +113,7 @@ impl Fleet {
             applied: state.position,
             applied_digest: state.trail.at(state.position).map(|head| head.digest),
             diverged: state.diverged.is_some(),
-            refused: refused.map(|(revision, why)| (*revision, why.problems.to_string())).collect(),
+            refused: refused.map(|(revision, why)| (revision, why.problems.to_string())).collect(),
             degraded: match &state.diverged {
                 Some(diverged) => Some(format!("log_diverged: {diverged}")),
                 None => state.store_error.clone().or_else(|| self.store.availability()?.error),
@@ -179,14 +190,19 @@ impl Fleet {
         revision: RevisionNumber,
         deadline: Instant,
     ) -> Result<Vec<(String, Ack)>, StoreError> {
+        let mut reports = self.reports.subscribe();
         loop {
+            reports.mark_unchanged();
             let (alive, digests) = self.alive(store).await?;
             let acks: Vec<_> = alive.iter().map(|seen| ack(&seen.replica, revision, &digests)).collect();
             let missing = acks.iter().any(|(_, ack)| *ack == Ack::Missing);
             if !missing || Instant::now() >= deadline {
                 return Ok(acks);
             }
-            tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)).await;
+            tokio::select! {
+                _ = reports.changed() => {}
+                () = tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)) => {}
+            }
         }
     }
 
@@ -210,17 +226,25 @@ impl Fleet {
         Ok(known)
     }
 
-    /// The replicas that are alive, and the digests at what they applied. However many wait, the store is asked once per look.
+    /// The replicas that are alive, and the digests at what they applied. However many wait, the store is asked once for each
+    /// report.
     async fn alive(&self, store: &dyn Store) -> Result<(Vec<SeenReplica>, Digests), StoreError> {
         let (mut alive, mut digests) = (Vec::new(), Digests::new());
         if self.identity.has_others {
             let mut heard = self.heard.lock().await;
-            let heard = match heard.take().filter(|heard| heard.at.elapsed() < LOOK) {
-                Some(fresh) => heard.insert(fresh),
+            let last = heard.take();
+            let pause = last.as_ref().map(|last| last.at + LOOK_PAUSE);
+            let is_current =
+                |last: &Heard| last.reports == *self.reports.borrow() && last.at.elapsed() < LOOK / 2;
+            let heard = match last.filter(is_current) {
+                Some(current) => heard.insert(current),
                 None => {
+                    tokio::time::sleep_until(pause.unwrap_or_else(Instant::now)).await;
+                    // What is reported from now on may be missed by this look.
+                    let (at, reports) = (Instant::now(), *self.reports.borrow());
                     let seen = store.replicas(REMEMBERED).await?;
                     let digests = self.digests(store, &seen).await?;
-                    heard.insert(Heard { at: Instant::now(), seen, digests })
+                    heard.insert(Heard { at, reports, seen, digests })
                 }
             };
             alive.extend(heard.seen.iter().filter(|one| one.age <= ALIVE).cloned());
@@ -236,7 +260,10 @@ impl Fleet {
 /// What the store says of the replicas, and the digests of the log at what they applied.
 #[derive(Debug)]
 struct Heard {
+    /// When it was read.
     at: Instant,
+    /// How many reports were notified before.
+    reports: u64,
     seen: Vec<SeenReplica>,
     digests: Digests,
 }
@@ -257,4 +284,83 @@ fn ack(replica: &Replica, revision: RevisionNumber, log: &Digests) -> (String, A
 
 fn is_of_the_log(replica: &Replica, log: &Digests) -> bool {
     replica.applied_digest.is_none_or(|digest| log.get(&replica.applied) == Some(&digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use midflight_store::MemoryStore;
+
+    fn replica(id: &str, applied: u64) -> Replica {
+        Replica {
+            id: id.to_owned(),
+            address: String::new(),
+            labels: BTreeMap::new(),
+            version: String::new(),
+            started_at: Timestamp::UNIX_EPOCH,
+            applied: RevisionNumber::new(applied),
+            applied_digest: None,
+            diverged: false,
+            refused: Vec::new(),
+            degraded: None,
+        }
+    }
+
+    /// A fleet of two, of which this one serves revision 1.
+    async fn fleet() -> (Arc<Fleet>, Arc<MemoryStore>) {
+        let store = Arc::new(MemoryStore::new());
+        let state = State { position: RevisionNumber::new(1), ..State::new(Timestamp::UNIX_EPOCH) };
+        let identity = Identity { id: "a".to_owned(), has_others: true, ..Identity::default() };
+        let shown = Arc::new(RwLock::new(state));
+        let fleet = Fleet::new(identity, Timestamp::UNIX_EPOCH, shown, Arc::clone(&store) as Arc<dyn Store>);
+        store.put_replica(&replica("b", 0)).await.unwrap();
+        (Arc::new(fleet), store)
+    }
+
+    async fn acked(fleet: Arc<Fleet>) -> (Vec<Ack>, Duration) {
+        let began = Instant::now();
+        let acks = fleet.acks(&*fleet.store, RevisionNumber::new(1), began + Duration::from_secs(60)).await;
+        (acks.unwrap().into_iter().map(|(_, ack)| ack).collect(), began.elapsed())
+    }
+
+    /// Lets everything that can go on without the clock go on.
+    async fn settle() {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_report_wakes_those_who_wait_and_without_one_they_look_again() {
+        for is_notified in [true, false] {
+            let (fleet, store) = fleet().await;
+            let waiting = tokio::spawn(acked(Arc::clone(&fleet)));
+            settle().await;
+            store.put_replica(&replica("b", 1)).await.unwrap();
+            if is_notified {
+                fleet.reports().send_modify(|count| *count += 1);
+            }
+            let (acks, took) = waiting.await.unwrap();
+            assert_eq!(acks, [Ack::Serves, Ack::Serves]);
+            assert_eq!(took <= LOOK_PAUSE, is_notified, "{took:?}");
+            assert!(took <= LOOK * 2, "{took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_who_wait_share_a_look_and_one_that_is_too_old_is_not_taken() {
+        let (fleet, store) = fleet().await;
+        let waiting: Vec<_> = (0..10).map(|_| tokio::spawn(acked(Arc::clone(&fleet)))).collect();
+        settle().await;
+        // Two reports of which only the second brings what is waited for.
+        fleet.reports().send_modify(|count| *count += 1);
+        settle().await;
+        store.put_replica(&replica("b", 1)).await.unwrap();
+        fleet.reports().send_modify(|count| *count += 1);
+        for one in waiting {
+            let (acks, took) = one.await.unwrap();
+            assert_eq!(acks, [Ack::Serves, Ack::Serves]);
+            assert!(took <= LOOK_PAUSE * 2, "{took:?}");
+        }
+    }
 }

@@ -95,14 +95,15 @@ impl Bell {
     }
 }
 
-/// Rings the bell at hints and by the period, until stopped.
+/// Rings the bell at hints and by the period, until stopped. Counts in `reports` what other replicas report of themselves.
 pub(crate) async fn follow(
     bus: Arc<dyn Bus>,
     bell: Arc<Bell>,
+    reports: watch::Sender<u64>,
     mut refresh: watch::Receiver<Refresh>,
     stop: CancellationToken,
 ) {
-    let hints = hear(&*bus, &bell);
+    let hints = hear(&*bus, &bell, &reports);
     let period = async {
         loop {
             let now = *refresh.borrow_and_update();
@@ -140,17 +141,18 @@ pub(crate) async fn follow_availability(store: Arc<dyn Store>, bell: Arc<Bell>, 
     }
 }
 
-async fn hear(bus: &dyn Bus, bell: &Bell) {
+async fn hear(bus: &dyn Bus, bell: &Bell, reports: &watch::Sender<u64>) {
     loop {
         match bus.subscribe().await {
             Ok(mut hints) => {
                 // Whatever was published before we listened was not heard.
                 bell.ring(Ring::look(Trigger::Notify));
                 while let Some(heard) = hints.next().await {
-                    bell.ring(match heard {
-                        Heard::Hint(hint) => Ring::hint(hint),
-                        Heard::Look => Ring::look(Trigger::Notify),
-                    });
+                    match heard {
+                        Heard::Hint(hint) => bell.ring(Ring::hint(hint)),
+                        Heard::Look => bell.ring(Ring::look(Trigger::Notify)),
+                        Heard::Reported => reports.send_modify(|count| *count += 1),
+                    }
                 }
             }
             Err(error) => tracing::warn!(%error, "no hints by this bus; subscribing again"),
@@ -174,8 +176,9 @@ mod tests {
         let bell = Arc::new(Bell::default());
         let refresh = watch::Sender::new(Refresh { enabled: false, period: Duration::from_secs(30) });
         let stop = CancellationToken::new();
-        let follower =
-            tokio::spawn(follow(Arc::new(bus.clone()), Arc::clone(&bell), refresh.subscribe(), stop.clone()));
+        let (log, of_log) = (Arc::new(bus.clone()), Arc::clone(&bell));
+        let reports = watch::Sender::new(0);
+        let follower = tokio::spawn(follow(log, of_log, reports, refresh.subscribe(), stop.clone()));
         assert_eq!(bell.rung().await, Ring::look(Trigger::Notify), "the start of listening rings");
         for number in 1..100 {
             bus.publish(hint(number)).await.unwrap();

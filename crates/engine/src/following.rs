@@ -8,7 +8,7 @@ use midflight_store::{LastGood, StoreError};
 use tokio::time::Instant;
 
 use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
-use crate::load::{Aim, left_out};
+use crate::load::{Aim, Base, Retries, left_out};
 use crate::quarantine::{Attempt, CHEAP, Quarantined, left_out_before};
 use crate::reload::Ended;
 
@@ -37,7 +37,7 @@ impl Coordinator {
             return event;
         }
         // A caller asked, and the log has nothing new: then it is asked for what is in quarantine.
-        let all: Vec<_> = self.state.quarantine.keys().copied().collect();
+        let all = self.state.quarantine.revisions();
         self.retry(trigger, &all).await.unwrap_or(event)
     }
 
@@ -57,7 +57,7 @@ impl Coordinator {
         let change = change.filter(|it| self.state.quarantine.is_empty() && it.revision.number == next);
         let aim = match change {
             Some(change) => Aim::Next(change),
-            None => Aim::Log { upto: None, retry: true },
+            None => Aim::Log { upto: None, retries: Retries::Concerned },
         };
         let ended = self.reload(trigger, by, aim).await;
         if !ended.is_refused() {
@@ -93,7 +93,7 @@ impl Coordinator {
         let mut first_try = None;
         if let Some(refused) = refused {
             (stride, is_cheap) = (stride / 2, refused.took <= CHEAP);
-            first_try = (stride == 0 && !refused.with_besides).then_some(refused);
+            first_try = (stride == 0 && !refused.trace.with_besides).then_some(refused);
         }
         let mut event = None;
         while self.state.position < head && !self.core.stop.is_cancelled() {
@@ -124,7 +124,7 @@ impl Coordinator {
 
     /// Brings what is served up to a later revision at once, with what is in quarantine and may be concerned.
     async fn stride(&mut self, trigger: Trigger, by: &str, upto: RevisionNumber) -> Result<Gone, StoreError> {
-        let ended = self.forward(trigger, by, upto, true).await?;
+        let ended = self.forward(trigger, by, upto, Retries::Concerned).await?;
         Ok(if ended.is_refused() { Gone::Refused(ended.took) } else { Gone::Forward(ended.event) })
     }
 
@@ -139,19 +139,19 @@ impl Coordinator {
         let next = self.state.position.next();
         let together = match first_try {
             Some(ended) => ended,
-            None => self.forward(trigger, by, next, true).await?,
+            None => self.forward(trigger, by, next, Retries::Concerned).await?,
         };
         if !together.is_refused() {
             return Ok(Gone::Forward(together.event));
         }
-        let retried = together.retried.clone();
+        let retried = together.trace.retried.clone();
         let alone = match retried.is_empty() {
             true => together,
-            false => self.forward(trigger, by, next, false).await?,
+            false => self.forward(trigger, by, next, Retries::Nothing).await?,
         };
         if alone.is_refused() {
             // What it would replace of earlier ones in quarantine stays with those too: it is not served either.
-            let documents = alone.origins.iter().map(|(id, _)| id.clone()).collect();
+            let documents = alone.trace.origins.iter().map(|(id, _)| id.clone()).collect();
             self.quarantine(next, &alone, documents);
         } else if retried.len() > 1 {
             self.retry_each(trigger, &retried).await;
@@ -165,11 +165,11 @@ impl Coordinator {
         trigger: Trigger,
         by: &str,
         upto: RevisionNumber,
-        retry: bool,
+        retries: Retries,
     ) -> Result<Ended, StoreError> {
         let Some(at_first) = self.at_first().await? else {
-            let ended = self.reload(trigger, by, Aim::Log { upto: Some(upto), retry }).await;
-            return match ended.is_refused() && ended.anew {
+            let ended = self.reload(trigger, by, Aim::Log { upto: Some(upto), retries }).await;
+            return match ended.is_refused() && ended.trace.base == Base::Empty {
                 true => Err(StoreError::Unavailable(
                     "the log was compacted meanwhile; it is read again".to_owned(),
                 )),
@@ -177,7 +177,7 @@ impl Coordinator {
             };
         };
         let upto = upto.min(RevisionNumber::new(at_first.first.get() - 1));
-        Ok(self.reload(trigger, by, Aim::Before { at_first: &at_first, upto, retry }).await)
+        Ok(self.reload(trigger, by, Aim::Before { at_first: &at_first, upto, retries }).await)
     }
 
     /// Tries revisions in quarantine again: together, and if that is refused each alone. Answers the last event; none
@@ -194,7 +194,7 @@ impl Coordinator {
         match ended.is_refused() {
             true if revisions.len() > 1 => self.retry_each(trigger, revisions).await,
             true => {
-                self.state.explain(revisions, &ended.problems);
+                self.state.quarantine.explain(revisions, &ended.problems);
                 ended.event
             }
             false => ended.event,
@@ -213,16 +213,16 @@ impl Coordinator {
         loop {
             let count = waiting.len();
             for revision in &waiting {
-                if self.core.stop.is_cancelled() || !self.state.quarantine.contains_key(revision) {
+                if self.core.stop.is_cancelled() || !self.state.quarantine.contains(*revision) {
                     continue;
                 }
                 let ended = self.reload(trigger, ENGINE_AUTHOR, Aim::Retry(&[*revision])).await;
                 if ended.is_refused() {
-                    self.state.explain(&[*revision], &ended.problems);
+                    self.state.quarantine.explain(&[*revision], &ended.problems);
                 }
                 event = ended.event.or(event);
             }
-            waiting.retain(|revision| self.state.quarantine.contains_key(revision));
+            waiting.retain(|revision| self.state.quarantine.contains(*revision));
             if waiting.len() == count || waiting.is_empty() {
                 return event;
             }
@@ -234,7 +234,7 @@ impl Coordinator {
         for (revision, documents) in left_out(&*self.core.store, kept).await? {
             let attempt = Attempt::first(Duration::ZERO);
             if documents.is_empty() {
-                self.state.quarantine.remove(&revision);
+                self.state.quarantine.remove(revision);
             } else {
                 let one = Quarantined { problems: left_out_before(), documents, attempt };
                 self.state.quarantine.insert(revision, one);

@@ -11,6 +11,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::load::Base;
+
 /// How long to wait before writing again what could not be written.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -47,10 +49,10 @@ impl Keeper {
     }
 
     /// What is live now: everything, or what changed since the last call.
-    pub(crate) fn live(&self, at: KeptAt, says: Vec<Says>, whole: bool) {
+    pub(crate) fn live(&self, at: KeptAt, says: Vec<Says>, base: Base) {
         let mut pending = self.pending();
         pending.at = Some(at);
-        if whole {
+        if base == Base::Empty {
             pending.whole = true;
             pending.says.clear();
         }

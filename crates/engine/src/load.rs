@@ -8,11 +8,12 @@ use midflight_core::{
 };
 use midflight_store::{DocumentQuery, LastGood, Store, StoreError};
 
-use crate::Refusal;
 use crate::candidate::Wanted;
 use crate::divergence::{self, Diverged};
+use crate::first_edit::FirstEdit;
 use crate::rehearsal::{AtFirst, Rehearsal};
 use crate::status::State;
+use crate::{Invalid, Refusal};
 
 /// How many revisions are read at once.
 const PAGE: u32 = 256;
@@ -20,9 +21,8 @@ const PAGE: u32 = 256;
 /// What a reload is for.
 #[derive(Clone, Copy)]
 pub(crate) enum Aim<'a> {
-    /// What the log has beyond what was looked at, up to a revision or all of it. With `retry`, the quarantined revisions
-    /// that this concerns are tried again along with it.
-    Log { upto: Option<RevisionNumber>, retry: bool },
+    /// What the log has beyond what was looked at, up to a revision or all of it.
+    Log { upto: Option<RevisionNumber>, retries: Retries },
     /// The revision after the last that was looked at, which came along with a hint.
     Next(&'a Appended),
     /// These revisions in quarantine again, and nothing else.
@@ -35,13 +35,45 @@ pub(crate) enum Aim<'a> {
     /// still in the state at that first one.
     At(RevisionNumber),
     /// What the state at the first revision that can be read in full has of the revisions before it, up to one of them.
-    Before { at_first: &'a AtFirst, upto: RevisionNumber, retry: bool },
+    Before { at_first: &'a AtFirst, upto: RevisionNumber, retries: Retries },
     /// What a rehearsal came to.
     Rehearsed(&'a Rehearsal),
     /// Nothing of the log: what is served, with components that were prepared beside it.
     Nothing,
+    /// Everything there is, with an edit of a start laid over it if that is due.
+    First(&'a FirstEdit),
     /// An edit that is not in the log yet.
-    Edit(&'a Edit),
+    Edit { edit: &'a Edit, invalid: Invalid },
+}
+
+/// What of the quarantine is tried again along with what is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retries {
+    /// The revisions that the new documents concern.
+    Concerned,
+    Nothing,
+}
+
+/// What the documents of a reload are laid over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Base {
+    /// What is served: they are what changes of it.
+    #[default]
+    Served,
+    /// Nothing: they are everything there is, and are compiled from the beginning.
+    Empty,
+}
+
+/// Where the documents of a reload come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Source {
+    /// The log, or an edit for it.
+    #[default]
+    Log,
+    /// This replica's own copy. What is left out of it was decided before, and it was verified.
+    Copy,
+    /// A rehearsal, in which it was decided what is left out.
+    Rehearsal,
 }
 
 /// What was read.
@@ -57,7 +89,8 @@ pub(crate) struct Loaded {
     pub(crate) wanted: Vec<Wanted>,
     /// Which revision wanted which document.
     pub(crate) origins: Origins,
-    pub(crate) anew: bool,
+    pub(crate) base: Base,
+    pub(crate) source: Source,
     /// The revisions in quarantine that are tried along with it.
     pub(crate) retried: Vec<RevisionNumber>,
     /// For an edit, what of it changes something, and what it changes in the log.
@@ -75,7 +108,8 @@ impl Loaded {
             known: head.into_iter().collect(),
             origins,
             wanted,
-            anew: false,
+            base: Base::Served,
+            source: Source::Log,
             retried: Vec::new(),
             edit: None,
         }
@@ -112,16 +146,17 @@ impl From<StoreError> for LoadError {
 
 pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Result<Loaded, LoadError> {
     match aim {
-        Aim::Log { upto, retry } => load_log(store, state, upto, retry).await,
+        Aim::Log { upto, retries } => load_log(store, state, upto, retries).await,
         Aim::Next(next) => load_next(store, state, next).await,
         Aim::Retry(revisions) => load_retry(store, state, revisions).await,
         Aim::Copy(kept) => Ok(load_copy(kept)),
         Aim::Everything => load_everything(store, state).await,
         Aim::At(revision) => load_at(store, state, revision).await,
-        Aim::Before { at_first, upto, retry } => load_before(store, state, at_first, upto, retry).await,
+        Aim::Before { at_first, upto, retries } => load_before(store, state, at_first, upto, retries).await,
         Aim::Rehearsed(rehearsal) => load_rehearsed(store, state, rehearsal).await,
         Aim::Nothing => Ok(Loaded::new(state.newest_served(), None, Vec::new())),
-        Aim::Edit(edit) => load_edit(store, state, edit).await,
+        Aim::First(first) => load_first(store, state, first).await,
+        Aim::Edit { edit, .. } => load_edit(store, state, edit).await,
     }
 }
 
@@ -129,7 +164,7 @@ async fn load_log(
     store: &dyn Store,
     state: &State,
     upto: Option<RevisionNumber>,
-    retry: bool,
+    retries: Retries,
 ) -> Result<Loaded, LoadError> {
     let head = divergence::head(store, state).await?;
     let to = upto.unwrap_or(head.number).min(head.number);
@@ -160,7 +195,7 @@ async fn load_log(
             page.into_iter().filter(|one| one.revision.number <= to).flat_map(|one| one.documents);
         newest.extend(documents.map(|document| (document.id.clone(), wanted(document))));
     }
-    let retried = if retry { state.concerned(newest.keys()) } else { Vec::new() };
+    let retried = retried(state, newest.keys(), retries);
     for pending in pending(store, state, &retried).await? {
         newest.entry(pending.id.clone()).or_insert(pending);
     }
@@ -181,18 +216,31 @@ fn load_copy(kept: &LastGood) -> Loaded {
         wanted.map(|(id, body)| Wanted { id: id.clone(), revision: to, body: Some(Arc::clone(body)) });
     let position = kept.at.position;
     let known = kept.at.head.into_iter().collect();
-    Loaded { position, known, origins: Arc::default(), anew: true, ..Loaded::new(to, None, wanted.collect()) }
+    let (base, source, origins) = (Base::Empty, Source::Copy, Arc::default());
+    Loaded { position, known, origins, base, source, ..Loaded::new(to, None, wanted.collect()) }
 }
 
 /// What came along with a hint, if the log confirms it; else what the log says.
 async fn load_next(store: &dyn Store, state: &State, next: &Appended) -> Result<Loaded, LoadError> {
     let Some(head) = divergence::confirm_next(store, state, next).await? else {
-        return load_log(store, state, None, true).await;
+        return load_log(store, state, None, Retries::Concerned).await;
     };
     let to = next.revision.number;
     let wanted = next.documents.iter().cloned().map(wanted).collect();
     let known = vec![head.at(to, next.revision.digest), head];
     Ok(Loaded { known, ..Loaded::new(to, Some(head), wanted) })
+}
+
+/// The revisions in quarantine that are tried along with these documents.
+fn retried<'a>(
+    state: &State,
+    changed: impl IntoIterator<Item = &'a DocumentId>,
+    retries: Retries,
+) -> Vec<RevisionNumber> {
+    match retries {
+        Retries::Concerned => state.quarantine.concerned(changed),
+        Retries::Nothing => Vec::new(),
+    }
 }
 
 async fn load_retry(
@@ -201,12 +249,9 @@ async fn load_retry(
     revisions: &[RevisionNumber],
 ) -> Result<Loaded, LoadError> {
     let wanted = pending(store, state, revisions).await?;
-    let mut after = state.clone();
-    let origins: BTreeMap<_, _> = wanted.iter().map(|one| (&one.id, one.revision)).collect();
-    after.release(|id, quarantined| origins.get(id).is_some_and(|revision| *revision >= quarantined));
-    drop(origins);
+    let left = state.quarantine.replaced_by(wanted.iter().map(|one| (&one.id, one.revision)));
     let retried = revisions.to_vec();
-    let loaded = Loaded { retried, ..Loaded::new(after.newest_served(), None, wanted) };
+    let loaded = Loaded { retried, ..Loaded::new(left.newest_served(state.position), None, wanted) };
     divergence::confirm(store, state, loaded).await
 }
 
@@ -218,7 +263,7 @@ async fn pending(
 ) -> Result<Vec<Wanted>, StoreError> {
     let mut pending = BTreeMap::new();
     for revision in revisions {
-        for id in state.quarantine.get(revision).into_iter().flat_map(|one| &one.documents) {
+        for id in state.quarantine.get(*revision).into_iter().flat_map(|one| &one.documents) {
             let document = match store.document_at(id, *revision).await {
                 // What was compacted away was replaced by a later revision, or is the newest still.
                 Err(StoreError::Compacted { .. }) => {
@@ -236,7 +281,7 @@ async fn pending(
 async fn load_everything(store: &dyn Store, state: &State) -> Result<Loaded, LoadError> {
     let (head, documents) = store.everything().await?;
     let wanted = documents.into_iter().map(wanted).collect();
-    let loaded = Loaded { anew: true, ..Loaded::new(head.number, Some(head), wanted) };
+    let loaded = Loaded { base: Base::Empty, ..Loaded::new(head.number, Some(head), wanted) };
     divergence::confirm(store, state, loaded).await
 }
 
@@ -245,7 +290,7 @@ async fn load_at(store: &dyn Store, state: &State, revision: RevisionNumber) -> 
     let mut documents = state_at(store, revision.max(first)).await?;
     documents.retain(|document| document.revision <= revision);
     let wanted = documents.into_iter().map(wanted).collect();
-    let loaded = Loaded { anew: true, ..Loaded::new(revision, Some(head), wanted) };
+    let loaded = Loaded { base: Base::Empty, ..Loaded::new(revision, Some(head), wanted) };
     divergence::confirm(store, state, loaded).await
 }
 
@@ -254,7 +299,7 @@ async fn load_before(
     state: &State,
     at_first: &AtFirst,
     upto: RevisionNumber,
-    retry: bool,
+    retries: Retries,
 ) -> Result<Loaded, LoadError> {
     let documents = at_first.documents.iter();
     let new = documents.filter(|document| document.revision > state.position && document.revision <= upto);
@@ -264,7 +309,7 @@ async fn load_before(
         let gone = at_first.gone.iter().map(|id| Wanted { id: id.clone(), revision: upto, body: None });
         wanted.extend(gone);
     }
-    let retried = if retry { state.concerned(wanted.iter().map(|one| &one.id)) } else { Vec::new() };
+    let retried = retried(state, wanted.iter().map(|one| &one.id), retries);
     for pending in pending(store, state, &retried).await? {
         if wanted.iter().all(|one| one.id != pending.id) {
             wanted.push(pending);
@@ -283,11 +328,11 @@ async fn load_rehearsed(
     let to = state.newest_served();
     let documents = rehearsal.documents.iter();
     let wanted = documents
-        .filter(|(_, body)| body.is_some() || !rehearsal.anew)
+        .filter(|(_, body)| body.is_some() || rehearsal.base == Base::Served)
         .map(|(id, body)| Wanted { id: id.clone(), revision: to, body: body.clone() })
         .collect();
-    let (position, anew) = (state.position, rehearsal.anew);
-    let loaded = Loaded { position, anew, origins: Arc::default(), ..Loaded::new(to, None, wanted) };
+    let (position, base, source) = (state.position, rehearsal.base, Source::Rehearsal);
+    let loaded = Loaded { position, base, source, origins: Arc::default(), ..Loaded::new(to, None, wanted) };
     divergence::confirm(store, state, loaded).await
 }
 
@@ -380,7 +425,48 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
     if let Some(computed_at) = edit.computed_at.filter(|at| *at != head.number) {
         return Err(LoadError::Refused(Refusal::Stale { computed_at, head: head.number }));
     }
-    for (change, current) in edit.changes.iter().zip(&current) {
+    let (edit, diff) = made_on(edit, &current)?;
+    if edit.changes.is_empty() {
+        return Err(LoadError::NothingToDo(head, diff));
+    }
+    let to = head.number.next();
+    let wanted = wanted_by(&edit, to).collect();
+    Ok(Loaded { edit: Some((edit, diff)), ..Loaded::new(to, Some(head), wanted) })
+}
+
+async fn load_first(store: &dyn Store, state: &State, first: &FirstEdit) -> Result<Loaded, LoadError> {
+    let everything = load_everything(store, state).await?;
+    let ids: Vec<_> = first.edit.changes.iter().map(|change| change.id.clone()).collect();
+    let (head, current) = store.heads(&ids).await?;
+    if everything.head != Some(head) {
+        return Err(LoadError::Behind);
+    }
+    let is_repeated = match &first.edit.key {
+        Some(key) => store.revision_of_key(key).await?.is_some(),
+        None => false,
+    };
+    if is_repeated || !first.is_due(head.number, &current) {
+        return Ok(everything);
+    }
+    let (edit, diff) = made_on(&first.edit, &current)?;
+    let to = head.number.next();
+    let changed: BTreeSet<_> = edit.changes.iter().map(|change| &change.id).collect();
+    let mut wanted = everything.wanted;
+    wanted.retain(|one| !changed.contains(&one.id));
+    wanted.extend(wanted_by(&edit, to));
+    let known = everything.known;
+    Ok(Loaded { base: Base::Empty, edit: Some((edit, diff)), known, ..Loaded::new(to, Some(head), wanted) })
+}
+
+/// What an edit wants as a revision.
+fn wanted_by(edit: &Edit, to: RevisionNumber) -> impl Iterator<Item = Wanted> {
+    let changes = edit.changes.iter();
+    changes.map(move |change| Wanted { id: change.id.clone(), revision: to, body: change.body.clone() })
+}
+
+/// What of an edit changes something where its documents are these, and what it changes.
+fn made_on(edit: &Edit, current: &[Option<Document>]) -> Result<(Edit, Diff), LoadError> {
+    for (change, current) in edit.changes.iter().zip(current) {
         let now = current.as_ref().map(Document::head);
         change
             .precondition
@@ -392,7 +478,7 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
             return Err(LoadError::Refused(Refusal::Owned { id: change.id.clone(), owner }));
         }
     }
-    let pairs = edit.changes.iter().zip(&current);
+    let pairs = edit.changes.iter().zip(current);
     let diff = Diff::new(pairs.map(|(change, current)| {
         let old = current.as_ref().and_then(|document| document.body.clone());
         (change.id.clone(), old, change.body.clone())
@@ -402,18 +488,10 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
             current.as_ref().filter(|document| document.body.is_some() && document.owner != edit.owner);
         other.is_some_and(|document| edit.take_over || document.owner.is_none())
     };
-    let pairs = edit.changes.iter().zip(&current);
+    let pairs = edit.changes.iter().zip(current);
     let real = pairs.filter(|(change, current)| diff.get(&change.id).is_some() || changes_hands(current));
     let edit = Edit { changes: real.map(|(change, _)| change.clone()).collect(), ..edit.clone() };
-    if edit.changes.is_empty() {
-        return Err(LoadError::NothingToDo(head, diff));
-    }
-    let to = head.number.next();
-    let changes = edit.changes.iter();
-    let wanted =
-        changes.map(|change| Wanted { id: change.id.clone(), revision: to, body: change.body.clone() });
-    let wanted = wanted.collect();
-    Ok(Loaded { edit: Some((edit, diff)), ..Loaded::new(to, Some(head), wanted) })
+    Ok((edit, diff))
 }
 
 fn twice_in(edit: &Edit) -> Problems {

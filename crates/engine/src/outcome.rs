@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use midflight_core::{
-    Diff, Document, DocumentId, KindName, Owner, Plan, PreconditionFailed, Problems, ReloadEvent, Revision,
-    RevisionNumber,
+    Diff, Document, DocumentId, KindName, Owner, Plan, PreconditionFailed, Problem, Problems, ReloadEvent,
+    Revision, RevisionNumber,
 };
 use midflight_store::StoreError;
 
@@ -101,6 +101,44 @@ impl Refusal {
     }
 }
 
+/// What a reload brings in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// What is new in the log.
+    New,
+    /// Everything in the log, compiled from the beginning whether or not it changed.
+    Everything,
+}
+
+/// What becomes of an edit when some of its documents are invalid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Invalid {
+    /// It is refused, with all that is wrong with it.
+    #[default]
+    Refuse,
+    /// It is made without them, unless that leaves nothing of it. So are documents that do not compile without those.
+    LeaveOut,
+}
+
+/// Who is to report that an edit is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// This replica, to the caller.
+    #[default]
+    Here,
+    /// Every replica, as soon as it serves it: ask [`crate::Engine::acks`].
+    Everywhere,
+}
+
+/// How an edit is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EditMode {
+    /// What becomes of it when some of its documents are invalid.
+    pub invalid: Invalid,
+    /// Who is to report that it is live.
+    pub reach: Reach,
+}
+
 /// What became of an edit that was not refused.
 #[derive(Debug, Clone)]
 pub struct Accepted {
@@ -116,6 +154,9 @@ pub struct Accepted {
     pub plan: Option<Plan>,
     /// The reload that made it live here; none for a dry run.
     pub event: Option<Arc<ReloadEvent>>,
+    /// With [`Invalid::LeaveOut`], what is wrong with the documents that were left out: at least one problem of each. At most
+    /// 50 times [`Problems::LISTED_MAX`].
+    pub left_out: Vec<Problem>,
 }
 
 /// An edit that was refused, and what is known of it.

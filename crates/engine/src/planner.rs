@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::component::Section;
 use crate::ground::Ground;
 use crate::keeper::Says;
+use crate::load::Base;
 
 /// What is wanted of one document.
 #[derive(Debug, Clone)]
@@ -39,8 +40,8 @@ pub(crate) struct Planning<'a> {
     pub(crate) to: RevisionNumber,
     pub(crate) served: &'a Ground,
     pub(crate) targets: &'a [Target],
-    /// Whether the targets are everything there is, to be compiled anew; what is served beside them goes.
-    pub(crate) anew: bool,
+    /// Over nothing, the targets are everything there is; what is served beside them goes.
+    pub(crate) base: Base,
     /// For an edit, what it changes in the log.
     pub(crate) diff: Option<Diff>,
     pub(crate) parts: &'a [Part],
@@ -50,10 +51,10 @@ pub(crate) struct Planning<'a> {
     pub(crate) stale: &'a [KindName],
 }
 
-/// Makes the plan. Cost: one look-up per target; with `anew`, one per served document too.
+/// Makes the plan. Cost: one look-up per target; over nothing, one per served document too.
 pub(crate) fn plan(input: Planning<'_>) -> Plan {
     let mut changes: BTreeMap<DocumentId, Planned> = BTreeMap::new();
-    if input.anew {
+    if input.base == Base::Empty {
         let kept: BTreeSet<_> = input.targets.iter().map(|target| &target.id).collect();
         let gone = input.served.documents.keys().filter(|id| !kept.contains(id));
         changes.extend(
@@ -84,9 +85,11 @@ fn effect(served: &Ground, target: &Target) -> Option<Effect> {
 fn steps(input: &Planning<'_>, changes: &[Planned]) -> Vec<Step> {
     let mut documents: BTreeMap<KindName, usize> = input.stale.iter().map(|kind| (kind.clone(), 0)).collect();
     let mut touched: BTreeSet<KindName> = input.stale.iter().cloned().collect();
-    let compiled: Vec<&DocumentId> = match input.anew {
-        true => input.targets.iter().map(|target| &target.id).chain(changes.iter().map(|c| &c.id)).collect(),
-        false => changes.iter().map(|change| &change.id).collect(),
+    let compiled: Vec<&DocumentId> = match input.base {
+        Base::Empty => {
+            input.targets.iter().map(|target| &target.id).chain(changes.iter().map(|c| &c.id)).collect()
+        }
+        Base::Served => changes.iter().map(|change| &change.id).collect(),
     };
     for id in compiled {
         touched.insert(id.kind.clone());
@@ -139,10 +142,10 @@ mod tests {
         ground
     }
 
-    fn made(served: &Ground, targets: &[Target], anew: bool, parts: &[Part]) -> (Vec<String>, Vec<String>) {
+    fn made(served: &Ground, targets: &[Target], base: Base, parts: &[Part]) -> (Vec<String>, Vec<String>) {
         let (from, to) = (RevisionNumber::new(1), RevisionNumber::new(2));
         let (behind, stale) = (&BTreeSet::new(), &[]);
-        let plan = plan(Planning { from, to, served, targets, anew, diff: None, parts, behind, stale });
+        let plan = plan(Planning { from, to, served, targets, base, diff: None, parts, behind, stale });
         let changes = plan.changes.iter().map(|change| format!("{} {}", change.effect, change.id)).collect();
         let step = |step: &Step| match step {
             Step::Compile { kind, documents } => format!("compile {kind} {documents}"),
@@ -159,15 +162,15 @@ mod tests {
         let served = served(&[("a/x", 1), ("a/y", 1), ("b/z", 1)]);
         let targets =
             [target("a/x", Some(1)), target("a/y", None), target("b/z", Some(2)), target("b/gone", None)];
-        let (changes, steps) = made(&served, &targets, false, &[]);
+        let (changes, steps) = made(&served, &targets, Base::Served, &[]);
         assert_eq!(changes, ["remove a/y", "change b/z"]);
         assert_eq!(steps, ["compile a 1", "compile b 1", "check a", "check b", "swap 2 "]);
     }
 
     #[test]
-    fn anew_compiles_all_and_removes_what_is_not_wanted() {
+    fn over_nothing_all_is_compiled_and_what_is_not_wanted_is_removed() {
         let served = served(&[("a/x", 1), ("a/y", 1)]);
-        let (changes, steps) = made(&served, &[target("a/x", Some(1))], true, &[]);
+        let (changes, steps) = made(&served, &[target("a/x", Some(1))], Base::Empty, &[]);
         assert_eq!(changes, ["remove a/y"]);
         assert_eq!(steps, ["compile a 2", "check a", "swap 1 "]);
     }
@@ -185,7 +188,7 @@ mod tests {
             part("other", 1, section("a", "unrelated")),
         ];
         let targets = [target("a/x", Some(1)), target("b/checks/c", Some(1))];
-        let (_, steps) = made(&Ground::default(), &targets, false, &parts);
+        let (_, steps) = made(&Ground::default(), &targets, Base::Served, &parts);
         assert_eq!(
             steps,
             ["compile a 1", "check a", "check b", "prepare early", "prepare late", "swap 1 early,late"]

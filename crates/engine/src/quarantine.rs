@@ -1,12 +1,11 @@
 //! Which revisions are left out of what is served, and when each is tried again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_core::{DocumentId, KindName, Pointer, Problem, Problems, RevisionNumber};
 use tokio::time::Instant;
-
-use crate::status::State;
 
 /// An attempt that took no longer is repeated whenever a document of its kinds changes.
 pub(crate) const CHEAP: Duration = Duration::from_millis(100);
@@ -76,84 +75,147 @@ impl Quarantined {
     }
 }
 
-impl State {
-    /// The revisions in quarantine that are tried again since these documents change.
+/// The revisions that are left out of what is served. It is a value: what a reload makes of it is part of its candidate.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Quarantine(BTreeMap<RevisionNumber, Quarantined>);
+
+/// What came of another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempted {
+    /// It was refused, though nothing had changed.
+    InVain,
+    /// Something had changed, or it was not refused.
+    AfterChange,
+}
+
+impl Quarantine {
+    /// What the local copy leaves out. What these revisions change is read from the log later.
+    pub(crate) fn of_copy(revisions: &[RevisionNumber]) -> Self {
+        let unread = |revision: &RevisionNumber| {
+            let attempt = Attempt::first(Duration::ZERO);
+            (*revision, Quarantined { problems: left_out_before(), documents: Vec::new(), attempt })
+        };
+        Self(revisions.iter().map(unread).collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn contains(&self, revision: RevisionNumber) -> bool {
+        self.0.contains_key(&revision)
+    }
+
+    pub(crate) fn get(&self, revision: RevisionNumber) -> Option<&Quarantined> {
+        self.0.get(&revision)
+    }
+
+    /// All of them, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RevisionNumber, &Quarantined)> {
+        self.0.iter().map(|(revision, one)| (*revision, one))
+    }
+
+    /// Their numbers, oldest first.
+    pub(crate) fn revisions(&self) -> Vec<RevisionNumber> {
+        self.0.keys().copied().collect()
+    }
+
+    /// The numbers up to a revision, that one included.
+    pub(crate) fn up_to(&self, revision: RevisionNumber) -> Arc<[RevisionNumber]> {
+        self.0.range(..=revision).map(|(revision, _)| *revision).collect()
+    }
+
+    pub(crate) fn into_revisions(self) -> BTreeMap<RevisionNumber, Quarantined> {
+        self.0
+    }
+
+    pub(crate) fn insert(&mut self, revision: RevisionNumber, quarantined: Quarantined) {
+        self.0.insert(revision, quarantined);
+    }
+
+    pub(crate) fn remove(&mut self, revision: RevisionNumber) {
+        self.0.remove(&revision);
+    }
+
+    fn filtered(&self, wanted: impl Fn(&Quarantined) -> bool) -> Vec<RevisionNumber> {
+        self.iter().filter(|(_, one)| wanted(one)).map(|(revision, _)| revision).collect()
+    }
+
+    /// Those that are tried again since these documents change.
     pub(crate) fn concerned<'a>(
         &self,
         changed: impl IntoIterator<Item = &'a DocumentId>,
     ) -> Vec<RevisionNumber> {
-        if self.quarantine.is_empty() {
+        if self.is_empty() {
             return Vec::new();
         }
         let (changed, now) = (changed.into_iter().collect(), Instant::now());
-        let concerned = self.quarantine.iter().filter(|(_, one)| one.concerns(&changed, now));
-        concerned.map(|(revision, _)| *revision).collect()
+        self.filtered(|one| one.concerns(&changed, now))
     }
 
-    /// The revisions in quarantine whose pause is over.
+    /// Those whose pause is over.
     pub(crate) fn due(&self) -> Vec<RevisionNumber> {
         let now = Instant::now();
-        let due = self.quarantine.iter().filter(|(_, one)| one.attempt.next_at() <= now);
-        due.map(|(revision, _)| *revision).collect()
+        self.filtered(|one| one.attempt.next_at() <= now)
     }
 
-    /// The revisions in quarantine for a reason of this code.
+    /// Those that are there for a reason of this code.
     pub(crate) fn refused_with(&self, code: &str) -> Vec<RevisionNumber> {
-        let is_one = |one: &Quarantined| one.problems.iter().any(|problem| problem.code == code);
-        self.quarantine.iter().filter(|(_, one)| is_one(one)).map(|(revision, _)| *revision).collect()
+        self.filtered(|one| one.problems.iter().any(|problem| problem.code == code))
     }
 
-    /// When the next of them is due; none while nothing is in quarantine, or the log was not read yet.
+    /// When the next of them is due; none while there is none.
     pub(crate) fn next_due_at(&self) -> Option<Instant> {
-        if self.from_copy {
-            return None;
-        }
-        self.quarantine.values().map(|one| one.attempt.next_at()).min()
+        self.0.values().map(|one| one.attempt.next_at()).min()
     }
 
-    /// Keeps that these were tried and how long that took, with `in_vain` since nothing had changed. Those that are not in
-    /// quarantine any more are passed over.
-    pub(crate) fn tried(&mut self, revisions: &[RevisionNumber], took: Duration, in_vain: bool) {
+    /// Keeps that these were tried and how long that took. Those that are not here any more are passed over.
+    pub(crate) fn tried(&mut self, revisions: &[RevisionNumber], took: Duration, attempted: Attempted) {
         for revision in revisions {
-            if let Some(one) = self.quarantine.get_mut(revision) {
-                let count = if in_vain { one.attempt.count.saturating_add(1) } else { 0 };
+            if let Some(one) = self.0.get_mut(revision) {
+                let count = match attempted {
+                    Attempted::InVain => one.attempt.count.saturating_add(1),
+                    Attempted::AfterChange => 0,
+                };
                 one.attempt = Attempt { count, ..Attempt::first(took) };
             }
         }
     }
 
-    /// Keeps why these are in quarantine now.
+    /// Keeps why these are here now.
     pub(crate) fn explain(&mut self, revisions: &[RevisionNumber], problems: &Problems) {
         for revision in revisions {
-            if let Some(one) = self.quarantine.get_mut(revision) {
+            if let Some(one) = self.0.get_mut(revision) {
                 one.problems = problems.clone();
             }
         }
     }
 
-    /// Keeps which revisions the local copy leaves out. What they change is read from the log later.
-    pub(crate) fn expect_left_out(&mut self, revisions: &[RevisionNumber]) {
-        for revision in revisions {
-            let (problems, documents) = (left_out_before(), Vec::new());
-            let attempt = Attempt::first(Duration::ZERO);
-            self.quarantine.insert(*revision, Quarantined { problems, documents, attempt });
+    /// The same without documents that were replaced, and without revisions of which none is left: once documents of these
+    /// revisions are served.
+    pub(crate) fn replaced_by<'a>(
+        &self,
+        served: impl IntoIterator<Item = (&'a DocumentId, RevisionNumber)>,
+    ) -> Self {
+        if self.is_empty() {
+            return Self::default();
         }
-    }
-
-    /// Takes documents out of quarantine that were replaced, and revisions of which none is left.
-    pub(crate) fn release(&mut self, replaced: impl Fn(&DocumentId, RevisionNumber) -> bool) {
-        self.quarantine.retain(|revision, quarantined| {
+        let served: HashMap<_, _> = served.into_iter().collect();
+        let is_replaced = |id: &DocumentId, by: RevisionNumber| served.get(id).is_some_and(|it| *it >= by);
+        let mut left = self.clone();
+        left.0.retain(|revision, quarantined| {
             // Of one that the local copy leaves out it is not known yet.
             let is_known = !quarantined.documents.is_empty();
-            quarantined.documents.retain(|id| !replaced(id, *revision));
+            quarantined.documents.retain(|id| !is_replaced(id, *revision));
             !(is_known && quarantined.documents.is_empty())
         });
+        left
     }
 
-    /// The newest revision that was looked at and is served.
-    pub(crate) fn newest_served(&self) -> RevisionNumber {
-        let mut newest = self.position;
-        while self.quarantine.contains_key(&newest) {
+    /// The newest revision up to this one that is served.
+    pub(crate) fn newest_served(&self, position: RevisionNumber) -> RevisionNumber {
+        let mut newest = position;
+        while self.contains(newest) {
             newest = RevisionNumber::new(newest.get().saturating_sub(1));
         }
         newest
@@ -174,16 +236,10 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn state(took: Duration) -> State {
-        let mut state = State::new(jiff::Timestamp::UNIX_EPOCH);
-        state.position = RevisionNumber::new(3);
+    fn quarantine(took: Duration) -> Quarantine {
         let documents = vec![id("words/a"), id("words/b")];
-        let attempt = Attempt::first(took);
-        for number in [2, 3] {
-            let one = Quarantined { problems: Problems::default(), documents: documents.clone(), attempt };
-            state.quarantine.insert(RevisionNumber::new(number), one);
-        }
-        state
+        let one = Quarantined { problems: Problems::default(), documents, attempt: Attempt::first(took) };
+        Quarantine([2, 3].map(|number| (RevisionNumber::new(number), one.clone())).into())
     }
 
     fn numbers(revisions: Vec<RevisionNumber>) -> Vec<u64> {
@@ -192,46 +248,51 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_change_of_its_kind_is_a_reason_to_try_again_and_another_is_none() {
-        let state = state(Duration::from_millis(1));
-        assert_eq!(numbers(state.concerned([&id("words/c")])), [2, 3]);
-        assert_eq!(numbers(state.concerned([&id("tools/a")])), [0; 0]);
+        let quarantine = quarantine(Duration::from_millis(1));
+        assert_eq!(numbers(quarantine.concerned([&id("words/c")])), [2, 3]);
+        assert_eq!(numbers(quarantine.concerned([&id("tools/a")])), [0; 0]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_slow_to_fail_waits_unless_its_own_documents_change() {
-        let state = state(Duration::from_secs(30));
-        assert_eq!(numbers(state.concerned([&id("words/c")])), [0; 0]);
-        assert_eq!(numbers(state.concerned([&id("words/a")])), [2, 3]);
+        let quarantine = quarantine(Duration::from_secs(30));
+        assert_eq!(numbers(quarantine.concerned([&id("words/c")])), [0; 0]);
+        assert_eq!(numbers(quarantine.concerned([&id("words/a")])), [2, 3]);
         tokio::time::advance(Duration::from_secs(300)).await;
-        assert_eq!(numbers(state.concerned([&id("words/c")])), [2, 3]);
+        assert_eq!(numbers(quarantine.concerned([&id("words/c")])), [2, 3]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_pauses_grow_to_their_bound() {
-        let mut state = state(Duration::ZERO);
+        let mut quarantine = quarantine(Duration::ZERO);
         for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
             tokio::time::advance(Duration::from_secs(seconds) - Duration::from_millis(1)).await;
-            assert_eq!(numbers(state.due()), [0; 0], "{seconds}");
+            assert_eq!(numbers(quarantine.due()), [0; 0], "{seconds}");
             tokio::time::advance(Duration::from_millis(1)).await;
-            let due = state.due();
+            let due = quarantine.due();
             assert_eq!(due.len(), 2, "{seconds}");
-            state.tried(&due, Duration::ZERO, true);
+            quarantine.tried(&due, Duration::ZERO, Attempted::InVain);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_newest_served_revision_is_none_in_quarantine() {
-        let mut state = state(Duration::ZERO);
-        assert_eq!(state.newest_served().get(), 1);
-        state.release(|_, revision| revision.get() == 3);
-        assert_eq!(state.newest_served().get(), 3);
+        let position = RevisionNumber::new(3);
+        let before = quarantine(Duration::ZERO);
+        assert_eq!(before.newest_served(position).get(), 1);
+        let (a, b) = (id("words/a"), id("words/b"));
+        let one = before.replaced_by([(&a, position)]);
+        assert_eq!(numbers(one.revisions()), [2, 3], "each has another document still");
+        let both = before.replaced_by([(&a, position), (&b, RevisionNumber::new(2))]);
+        assert_eq!((numbers(both.revisions()), both.newest_served(position).get()), (vec![3], 2));
+        let all = before.replaced_by([(&a, position), (&b, position)]);
+        assert_eq!((all.is_empty(), all.newest_served(position).get()), (true, 3));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_the_local_copy_leaves_out_stays_until_the_log_says_what_that_was() {
-        let mut state = state(Duration::ZERO);
-        state.expect_left_out(&[RevisionNumber::new(1)]);
-        state.release(|_, _| true);
-        assert_eq!(state.quarantine.keys().map(|revision| revision.get()).collect::<Vec<_>>(), [1]);
+        let copy = Quarantine::of_copy(&[RevisionNumber::new(1)]);
+        let served = copy.replaced_by([(&id("words/a"), RevisionNumber::new(9))]);
+        assert_eq!(numbers(served.revisions()), [1]);
     }
 }

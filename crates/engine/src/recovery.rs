@@ -11,28 +11,41 @@ use midflight_core::{Outcome, ReloadEvent, Trigger};
 use midflight_store::LastGood;
 
 use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
+use crate::first_edit::{FirstEdits, NotMade};
 use crate::load::Aim;
+use crate::quarantine::Quarantine;
+
+/// Whether the log can be followed from the local copy on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LogState {
+    Available,
+    Unavailable,
+}
 
 impl Coordinator {
     /// The first reload: from nothing to everything. While the log is unavailable, or does not pass as a whole, it begins
     /// with what this replica had kept.
-    pub(crate) async fn start(&mut self) -> Arc<ReloadEvent> {
+    ///
+    /// # Errors
+    /// The edit of the start that is refused on an empty log.
+    pub(crate) async fn start(&mut self, edits: &mut FirstEdits) -> Result<Arc<ReloadEvent>, NotMade> {
         let (trigger, by) = (Trigger::Startup, ENGINE_AUTHOR);
         if let Some(diverged) = self.kept_is_of_another_history().await {
-            if let Some(event) = self.start_from_copy(true).await {
+            if let Some(event) = self.start_from_copy(LogState::Unavailable).await {
                 tracing::error!(%diverged, "log diverged; serving the local copy");
                 self.state.diverged = Some(diverged);
                 self.show();
-                return event;
+                return Ok(event);
             }
             tracing::error!(%diverged, "log diverged and the local copy cannot be served; following the log as it is now");
         }
-        let everything = self.reload(trigger, by, Aim::Everything).await;
+        let everything = self.first_reload(edits).await?;
         let is_refused = everything.is_refused();
         let is_rejected = everything.event.as_ref().is_some_and(|it| it.outcome == Outcome::Rejected);
         let mut event = self.event(everything.event);
         if is_refused || event.outcome == Outcome::LoadFailed {
-            let from_copy = self.start_from_copy(!is_refused).await;
+            let log = if is_refused { LogState::Available } else { LogState::Unavailable };
+            let from_copy = self.start_from_copy(log).await;
             event = match from_copy {
                 Some(event) => event,
                 // A component that cannot prepare is no fault of a revision.
@@ -41,25 +54,25 @@ impl Coordinator {
             };
         }
         self.show();
-        event
+        Ok(event)
     }
 
     /// Serves what this replica had kept, and goes on from there if the log is available.
-    async fn start_from_copy(&mut self, log_is_unavailable: bool) -> Option<Arc<ReloadEvent>> {
+    async fn start_from_copy(&mut self, log: LogState) -> Option<Arc<ReloadEvent>> {
         let kept = self.kept().await?;
-        if !log_is_unavailable && kept.at.position > self.state.desired {
+        if log == LogState::Available && kept.at.position > self.state.desired {
             return None;
         }
-        self.state.expect_left_out(&kept.at.left_out);
+        let before = std::mem::replace(&mut self.state.quarantine, Quarantine::of_copy(&kept.at.left_out));
         let ended = self.reload(Trigger::Startup, ENGINE_AUTHOR, Aim::Copy(&kept)).await;
         let event = ended.event.filter(|event| event.outcome.is_live());
         let Some(event) = event else {
-            self.state.quarantine.clear();
+            self.state.quarantine = before;
             return None;
         };
         self.state.from_copy = true;
         tracing::warn!(revision = %kept.at.position, "started from the local copy of what was served");
-        if log_is_unavailable {
+        if log == LogState::Unavailable {
             return Some(event);
         }
         self.resume(Trigger::Startup, ENGINE_AUTHOR, &kept).await;

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::coordinator::Coordinator;
 use crate::ground::Ground;
 use crate::keeper::Says;
-use crate::load::{Aim, state_at};
+use crate::load::{Aim, Base, state_at};
 use crate::quarantine::Attempt;
 use crate::reload::is_refusal;
 use crate::status::State;
@@ -25,22 +25,22 @@ pub(crate) struct Rehearsal {
     pub(crate) world: Arc<World>,
     /// What each document says that is not as it was in the beginning; none when it is gone.
     pub(crate) documents: BTreeMap<DocumentId, Option<Arc<Value>>>,
-    /// Whether it began with nothing, so that `documents` is all there is.
-    pub(crate) anew: bool,
+    /// What `documents` are laid over.
+    pub(crate) base: Base,
     /// The state at the first revision that can be read in full, which is read once.
     at_first: Option<(RevisionNumber, Arc<[Document]>)>,
 }
 
 impl Rehearsal {
-    fn on(world: Arc<World>, anew: bool) -> Self {
-        Self { world, documents: BTreeMap::new(), anew, at_first: None }
+    fn on(world: Arc<World>, base: Base) -> Self {
+        Self { world, documents: BTreeMap::new(), base, at_first: None }
     }
 
     /// Goes on from a world, in which these documents are not as they were before.
-    pub(crate) fn keep(&mut self, world: Arc<World>, says: Vec<Says>, anew: bool) {
-        if anew {
+    pub(crate) fn keep(&mut self, world: Arc<World>, says: Vec<Says>, base: Base) {
+        if base == Base::Empty {
             self.documents.clear();
-            self.anew = true;
+            self.base = base;
         }
         self.world = world;
         self.documents.extend(says);
@@ -60,9 +60,12 @@ impl Coordinator {
     /// was nothing to try.
     pub(crate) async fn rehearse(&mut self, trigger: Trigger, by: &str) -> Option<Arc<ReloadEvent>> {
         let before = self.state.clone();
-        let anew = before.position == RevisionNumber::ZERO;
-        self.rehearsal = Some(Rehearsal::on(self.core.cell.world(), anew));
-        let gone_through = self.go_through(trigger, by, anew).await;
+        let base = match before.position {
+            RevisionNumber::ZERO => Base::Empty,
+            _ => Base::Served,
+        };
+        self.rehearsal = Some(Rehearsal::on(self.core.cell.world(), base));
+        let gone_through = self.go_through(trigger, by, base).await;
         let rehearsal = self.rehearsal.take()?;
         if let Err(error) = &gone_through {
             self.state.store_error = Some(error.to_string());
@@ -88,18 +91,19 @@ impl Coordinator {
         &mut self,
         trigger: Trigger,
         by: &str,
-        anew: bool,
+        base: Base,
     ) -> Result<RevisionNumber, StoreError> {
         let lowest = match self.state.position {
             RevisionNumber::ZERO => RevisionNumber::new(1),
             position => position.next().max(self.core.store.first().await?),
         };
-        let mut base = self.newest_base(trigger, by, lowest).await;
-        if anew && base.is_none_or(is_refusal) {
+        let mut begun = self.newest_base(trigger, by, lowest).await;
+        let is_empty = base == Base::Empty;
+        if is_empty && begun.is_none_or(is_refusal) {
             // What is served may be of another history, of which nothing is to stay.
-            base = self.reload(trigger, by, Aim::At(RevisionNumber::ZERO)).await.outcome;
+            begun = self.reload(trigger, by, Aim::At(RevisionNumber::ZERO)).await.outcome;
         }
-        if let Some(outcome) = base.filter(|outcome| !outcome.is_live() && (anew || !is_refusal(*outcome))) {
+        if let Some(outcome) = begun.filter(|it| !it.is_live() && (is_empty || !is_refusal(*it))) {
             let why = self.state.store_error.take();
             return Err(StoreError::Unavailable(
                 why.unwrap_or_else(|| format!("the log was not read: {outcome}")),

@@ -8,9 +8,9 @@ use midflight_core::{Edit, ReloadEvent, Trigger};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Limits;
-use crate::coordinator::{Request, Wish};
+use crate::coordinator::Request;
 use crate::dry_runs::{DryRun, Validations};
-use crate::outcome::{Accepted, Refusal, Refused, Validated};
+use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
 
 /// How many requests of one queue each caller has waiting.
 #[derive(Debug)]
@@ -160,19 +160,19 @@ impl Requests {
         }
     }
 
-    pub(crate) async fn edit(&self, edit: Edit, wish: Wish) -> Result<Accepted, Refused> {
+    pub(crate) async fn edit(&self, edit: Edit, mode: EditMode) -> Result<Accepted, Refused> {
         edit.check_texts().map_err(Refusal::Invalid)?;
         let turn = self.changes.callers.take_turn(&edit.author)?;
         let (reply, done) = oneshot::channel();
-        self.changes.send(Request::Edit { edit: Box::new(edit), wish, reply, _turn: turn })?;
+        self.changes.send(Request::Edit { edit: Box::new(edit), mode, reply, _turn: turn })?;
         done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
     }
 
-    pub(crate) async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
+    pub(crate) async fn dry_run(&self, edit: Edit, invalid: Invalid) -> Result<Accepted, Refused> {
         edit.check_texts().map_err(Refusal::Invalid)?;
         let turn = self.dry_runs.callers.take_turn(&edit.author)?;
         let (reply, done) = oneshot::channel();
-        self.dry_runs.send(DryRun { edit: Box::new(edit), reply, _turn: turn })?;
+        self.dry_runs.send(DryRun { edit: Box::new(edit), invalid, reply, _turn: turn })?;
         done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
     }
 
@@ -180,11 +180,11 @@ impl Requests {
         &self,
         trigger: Trigger,
         by: &str,
-        anew: bool,
+        scope: Scope,
     ) -> Result<Arc<ReloadEvent>, Refusal> {
         let turn = self.changes.callers.take_turn(by)?;
         let (reply, done) = oneshot::channel();
-        self.changes.send(Request::Reload { trigger, by: by.to_owned(), anew, reply, _turn: turn })?;
+        self.changes.send(Request::Reload { trigger, by: by.to_owned(), scope, reply, _turn: turn })?;
         done.await.map_err(|_| Refusal::Stopping)
     }
 

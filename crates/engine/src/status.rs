@@ -9,9 +9,10 @@ use midflight_core::{
     ComponentState, ComponentTime, KindName, LogHead, Outcome, Problems, ReloadEvent, RevisionNumber,
 };
 use midflight_store::{Availability, KeptAt};
+use tokio::time::Instant;
 
 use crate::divergence::{Diverged, Trail};
-use crate::quarantine::Quarantined;
+use crate::quarantine::{Quarantine, Quarantined};
 
 /// The last thing that was wanted here and did not go live.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +36,7 @@ pub(crate) struct State {
     pub(crate) position: RevisionNumber,
     /// The newest revision it knows to be in the log.
     pub(crate) desired: RevisionNumber,
-    pub(crate) quarantine: BTreeMap<RevisionNumber, Quarantined>,
+    pub(crate) quarantine: Quarantine,
     pub(crate) served_since: Timestamp,
     pub(crate) last_checked_at: Option<Timestamp>,
     pub(crate) last_refused: Option<LastRefused>,
@@ -54,12 +55,35 @@ pub(crate) struct State {
     pub(crate) last_reload: Option<Arc<ReloadEvent>>,
 }
 
+/// What a look at the log found.
+pub(crate) enum LogLook<'a> {
+    /// Its newest revision, none when it was not asked for that, and revisions whose digest was read.
+    Read { head: Option<LogHead>, at: Timestamp, known: &'a [LogHead] },
+    /// It did not answer, and why.
+    Unavailable(String),
+    /// It is not the log that was followed.
+    Diverged(Diverged),
+}
+
+/// What is different since a world went live.
+pub(crate) struct WentLive<'a> {
+    /// How far in the log it is.
+    pub(crate) position: RevisionNumber,
+    pub(crate) at: Timestamp,
+    /// What is left out of it.
+    pub(crate) quarantine: Quarantine,
+    /// What became of the components that took part.
+    pub(crate) components: &'a [ComponentTime],
+    /// The checks that fail on it.
+    pub(crate) failed_checks: Problems,
+}
+
 impl State {
     pub(crate) fn new(now: Timestamp) -> Self {
         Self {
             position: RevisionNumber::ZERO,
             desired: RevisionNumber::ZERO,
-            quarantine: BTreeMap::new(),
+            quarantine: Quarantine::default(),
             served_since: now,
             last_checked_at: None,
             last_refused: None,
@@ -75,8 +99,54 @@ impl State {
 
     /// Of which revision this replica's own copy is.
     pub(crate) fn kept_at(&self) -> KeptAt {
-        let left_out = self.quarantine.keys().copied().collect();
+        let left_out = self.quarantine.revisions();
         KeptAt { position: self.position, head: self.trail.at(self.position), left_out }
+    }
+
+    /// Keeps what a look at the log found.
+    pub(crate) fn looked(&mut self, found: LogLook<'_>) {
+        match found {
+            LogLook::Read { head, at, known } => {
+                if let Some(head) = head {
+                    self.desired = head.number;
+                    self.last_checked_at = Some(at);
+                    self.store_error = None;
+                    self.diverged = None;
+                    self.trail.learn(self.position, &[head]);
+                }
+                self.trail.learn(self.position, known);
+            }
+            LogLook::Unavailable(why) => self.store_error = Some(why),
+            LogLook::Diverged(diverged) => {
+                self.store_error = None;
+                self.diverged = Some(diverged);
+            }
+        }
+    }
+
+    /// Keeps that the log took an edit, and its newest revision since.
+    pub(crate) fn appended(&mut self, head: LogHead) {
+        self.desired = self.desired.max(head.number);
+        self.trail.learn(self.position, &[head]);
+    }
+
+    /// Keeps what is different since a world went live.
+    pub(crate) fn went_live(&mut self, live: WentLive<'_>) {
+        self.position = self.position.max(live.position);
+        self.served_since = live.at;
+        self.quarantine = live.quarantine;
+        self.failed_checks = live.failed_checks;
+        self.followed(live.components);
+    }
+
+    /// The newest revision that was looked at and is served.
+    pub(crate) fn newest_served(&self) -> RevisionNumber {
+        self.quarantine.newest_served(self.position)
+    }
+
+    /// When the next revision in quarantine is due; none while none is there, or the log was not read yet.
+    pub(crate) fn next_due_at(&self) -> Option<Instant> {
+        if self.from_copy { None } else { self.quarantine.next_due_at() }
     }
 
     /// Keeps which components followed and which stayed behind, when a reload went through.

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use midflight_bus::{Bus as _, Heard, Hint, Hints, MemoryBus};
 use midflight_core::{Outcome, RevisionNumber, Trigger};
-use midflight_engine::{Engine, EngineStatus, Identity, Refresh, Refusal};
+use midflight_engine::{EditMode, Engine, EngineStatus, Identity, Invalid, Reach, Refresh, Refusal};
 use midflight_live::Live;
 use midflight_store::{LastGoodFile, PostgresOptions, PostgresStore};
 use midflight_testkit::{DEADLINE, Postgres};
 use words::{WordMap, Words, edit, put};
+
+const EVERYWHERE: EditMode = EditMode { invalid: Invalid::Refuse, reach: Reach::Everywhere };
 
 struct Replica {
     engine: Engine,
@@ -44,7 +46,7 @@ impl Replica {
     }
 
     async fn edit(&self, name: &str, text: &str) -> RevisionNumber {
-        let edited = self.engine.apply_everywhere(edit([put(name, text)])).await.unwrap();
+        let edited = self.engine.apply_with(edit([put(name, text)]), EVERYWHERE).await.unwrap();
         edited.revision.unwrap().number
     }
 

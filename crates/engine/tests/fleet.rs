@@ -10,13 +10,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, RevisionNumber};
-use midflight_engine::{Ack, Engine, Identity, Refresh};
+use midflight_engine::{Ack, EditMode, Engine, Identity, Invalid, Reach, Refresh};
 use midflight_store::{MemoryStore, NewRevision, Store};
 use serde_json::json;
 use words::{Words, edit, id, put};
 
 /// Longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);
+const EVERYWHERE: EditMode = EditMode { invalid: Invalid::Refuse, reach: Reach::Everywhere };
 
 async fn replica(name: &str, store: &MemoryStore, bus: &MemoryBus) -> Engine {
     let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(bus.clone()));
@@ -53,7 +54,7 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
         replica("c", &store, &bus).await,
     );
     all_seen(&a, &["a", "b", "c"]).await;
-    let accepted = a.apply_everywhere(edit([put("x", "one")])).await.unwrap();
+    let accepted = a.apply_with(edit([put("x", "one")]), EVERYWHERE).await.unwrap();
     let number = accepted.revision.unwrap().number;
     let acks = a.acks(number, DEADLINE).await.unwrap();
     assert_eq!(names(&acks, &Ack::Serves), ["a", "b", "c"]);
@@ -65,7 +66,7 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
     let expected_head = store.head().await.unwrap();
     let by_hand = NewRevision { edit: &bad, created_at, expected_head, documents_max: 10 };
     store.append(by_hand).await.unwrap();
-    let accepted = b.apply_everywhere(edit([put("y", "two")])).await.unwrap();
+    let accepted = b.apply_with(edit([put("y", "two")]), EVERYWHERE).await.unwrap();
     let third = accepted.revision.unwrap().number;
     assert_eq!(third, RevisionNumber::new(3));
     assert_eq!(names(&b.acks(third, DEADLINE).await.unwrap(), &Ack::Serves), ["a", "b", "c"]);

@@ -2,6 +2,10 @@
 
 #[path = "road/contention.rs"]
 mod contention;
+#[path = "road/first_edit.rs"]
+mod first_edit;
+#[path = "road/leave_out.rs"]
+mod leave_out;
 #[path = "support/pool.rs"]
 mod pool;
 #[path = "road/runaways.rs"]
@@ -14,7 +18,7 @@ use std::sync::atomic::Ordering;
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, Outcome, Owner, Phase, Precondition, RevisionNumber, Step, Trigger};
 use midflight_engine::testing::{fail_every_step, try_component, try_kind};
-use midflight_engine::{Criticality, Engine, Faults, Kind, Limits, Refusal};
+use midflight_engine::{Criticality, Engine, Faults, Kind, Limits, Refusal, Scope};
 use midflight_live::WorldBuilder;
 use midflight_store::{MemoryStore, Store};
 use pool::{Pool, PoolState};
@@ -210,7 +214,7 @@ async fn a_revision_that_does_not_hold_is_left_out_until_it_is_put_right() {
     bench.engine.apply(edit([put("a", "one"), put("b", "one")])).await.unwrap();
     bench.by_hand([Change::put(id("a"), json!({"text": 7})), put("b", "two")]).await;
     bench.by_hand([put("c", "three")]).await;
-    let event = bench.engine.reload(Trigger::Manual, "me", false).await.unwrap();
+    let event = bench.engine.reload(Trigger::Manual, "me", Scope::New).await.unwrap();
     assert_eq!(event.outcome, Outcome::Success, "the last step was revision 3");
     let texts = || [bench.text("a"), bench.text("b"), bench.text("c")].map(Option::unwrap_or_default);
     assert_eq!(texts(), ["one", "one", "three"], "all of revision 2 is left out, and 3 is served");
@@ -232,7 +236,7 @@ async fn a_revision_that_does_not_hold_is_left_out_until_it_is_put_right() {
     assert_eq!(texts()[..2], ["one", "one"]);
     bench.engine.apply(edit([put("a", "five")])).await.unwrap();
     // The edit does not wait for that; whatever is asked next does.
-    bench.engine.reload(Trigger::Notify, "me", false).await.unwrap();
+    bench.engine.reload(Trigger::Notify, "me", Scope::New).await.unwrap();
     assert_eq!(texts()[..2], ["five", "two"]);
     assert!(bench.engine.status().quarantined.is_empty());
     assert!(bench.words.load().world().quarantined().is_empty());
@@ -265,8 +269,8 @@ async fn reloads_that_wait_are_one_and_a_full_queue_says_so() {
         let engine = bench.engine.clone();
         async move { engine.apply(edit([put("x", "for ever, asking")])).await }
     });
-    while !held.is_finished() && bench.engine.reload(Trigger::Manual, "probe", false).await.is_err() {}
-    let many: Vec<_> = (0..64).map(|_| bench.engine.reload(Trigger::Manual, "me", false)).collect();
+    while !held.is_finished() && bench.engine.reload(Trigger::Manual, "probe", Scope::New).await.is_err() {}
+    let many: Vec<_> = (0..64).map(|_| bench.engine.reload(Trigger::Manual, "me", Scope::New)).collect();
     let done = futures_util::future::join_all(many).await;
     let ids: std::collections::BTreeSet<_> = done.iter().flatten().map(|event| event.id).collect();
     let busy = done
@@ -301,11 +305,11 @@ async fn reloading_anew_compiles_everything_and_changes_nothing() {
     let bench = Bench::new().await;
     bench.engine.apply(edit([put("a", "one")])).await.unwrap();
     let before = bench.engine.world();
-    let event = bench.engine.reload(Trigger::Manual, "me", true).await.unwrap();
+    let event = bench.engine.reload(Trigger::Manual, "me", Scope::Everything).await.unwrap();
     assert_eq!((event.outcome, event.documents_changed), (Outcome::Success, 0));
     assert!(!Arc::ptr_eq(&before, &bench.engine.world()));
     assert_eq!(bench.text("a").as_deref(), Some("one"));
-    let event = bench.engine.reload(Trigger::Manual, "me", false).await.unwrap();
+    let event = bench.engine.reload(Trigger::Manual, "me", Scope::New).await.unwrap();
     assert_eq!(event.outcome, Outcome::Unchanged);
 }
 
@@ -346,7 +350,7 @@ async fn a_component_without_a_change_is_asked_at_the_start_and_one_that_was_lef
     // An edit of something else does not wait for it.
     let done = bench.engine.apply(edit([put("other", "x")])).await.unwrap();
     assert_eq!(done.event.unwrap().components, []);
-    let look = || bench.engine.reload(Trigger::Manual, "anna", false);
+    let look = || bench.engine.reload(Trigger::Manual, "anna", Scope::New);
     let event = look().await.unwrap();
     let states = |event: &midflight_core::ReloadEvent| {
         event.components.iter().map(|it| format!("{} {}", it.name, it.state)).collect::<Vec<_>>()

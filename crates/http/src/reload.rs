@@ -1,5 +1,6 @@
 //! Reloads that are asked for: what is read again, and what each replica says of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -8,8 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use midflight_bus::Hint;
 use midflight_core::{DocumentId, KindName, Outcome, ReloadEvent, Trigger};
+use midflight_engine::Scope;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
@@ -155,7 +156,8 @@ async fn reload(
     for meant in app.kinds.iter().filter(|it| kind.as_ref().is_none_or(|kind| it.kind() == *kind)) {
         sources.extend(meant.reread(&principal).await);
     }
-    let Everywhere { event, replicas } = everywhere(&app, &principal, force || kind.is_some()).await?;
+    let scope = if force || kind.is_some() { Scope::Everything } else { Scope::New };
+    let Everywhere { event, replicas } = everywhere(&app, &principal, scope).await?;
     let here = &app.replica_id;
     let replicas = replicas.into_iter().map(|ack| ReplicaReload { done: done(&ack, here), ack: ack.into() });
     let directories = directories::answers(&app.directories);
@@ -243,8 +245,8 @@ fn done(heard: &Heard, here: &str) -> &'static str {
 ///
 /// # Errors
 /// Why there was no reload, or why the others cannot be heard.
-pub async fn everywhere(app: &App, principal: &Principal, anew: bool) -> Result<Everywhere, ApiError> {
-    let event = app.engine.reload(Trigger::Manual, principal.name(), anew).await?;
+pub async fn everywhere(app: &App, principal: &Principal, scope: Scope) -> Result<Everywhere, ApiError> {
+    let event = app.engine.reload(Trigger::Manual, principal.name(), scope).await?;
     let here = Heard {
         replica_id: app.replica_id.clone(),
         ack: Ack::here(&app.replica_id, &event),

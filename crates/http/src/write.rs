@@ -1,12 +1,13 @@
 //! The one way in which handlers change something: an edit under the caller's name, tried or made, waited for or not.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, Edit, Effect, RevisionNumber, Step, Trigger};
-use midflight_engine::{Accepted, Ack as EngineAck, Refused, What};
+use midflight_engine::{Accepted, Ack as EngineAck, EditMode, Invalid, Reach, Refused, What};
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
@@ -84,11 +85,6 @@ impl WriteParams {
         self
     }
 
-    /// The same, only tried and not made, now or later.
-    pub(crate) fn only_tried(&self) -> Self {
-        Self { dry_run: true, take_over: self.take_over, ..Self::default() }
-    }
-
     /// Whether it is answered as soon as it is live here.
     pub(crate) fn is_short(&self) -> bool {
         self.wait != Wait::All
@@ -139,6 +135,16 @@ impl Submitted {
             Self::Done(accepted, _) => accepted.repeats,
             _ => None,
         }
+    }
+
+    /// What is wrong with the documents that were left out of it.
+    pub(crate) fn left_out(&self) -> Vec<ProblemItem> {
+        let accepted = match self {
+            Self::Done(accepted, _) => Some(&**accepted),
+            Self::Scheduled(waiting) => waiting.tried.as_ref(),
+            Self::Queued => None,
+        };
+        accepted.into_iter().flat_map(|accepted| &accepted.left_out).map(ProblemItem::from).collect()
     }
 }
 
@@ -199,14 +205,30 @@ impl Heard {
 
 /// Makes an edit in the way that the parameters ask for, or schedules it. The one that is scheduled must hold now.
 pub async fn submit(app: &App, params: &WriteParams, edit: Edit) -> Result<Submitted, ApiError> {
+    submit_with(app, params, edit, Invalid::Refuse).await
+}
+
+/// The same for an edit that may be made without its invalid documents.
+pub async fn submit_with(
+    app: &App,
+    params: &WriteParams,
+    mut edit: Edit,
+    invalid: Invalid,
+) -> Result<Submitted, ApiError> {
     let Some(later) = params.later().filter(|_| !edit.changes.is_empty()) else {
-        return make(app, params, edit).await;
+        return make(app, params, edit, invalid).await;
     };
-    let what = What::Edit { changes: edit.changes.clone(), take_over: edit.take_over };
-    let planned = later.plan(what)?;
-    let put = Edit { take_over: false, changes: vec![planned.put()], ..edit.clone() };
-    let tried = app.engine.dry_run(edit).await?;
-    let made = make(app, params, put).await?;
+    let what = |edit: &Edit| What::Edit { changes: edit.changes.clone(), take_over: edit.take_over };
+    let mut planned = later.plan(what(&edit))?;
+    let tried = app.engine.dry_run_with(edit.clone(), invalid).await?;
+    let left_out: BTreeSet<_> =
+        tried.left_out.iter().filter_map(|problem| problem.document.as_ref()).collect();
+    if !left_out.is_empty() {
+        edit.changes.retain(|change| !left_out.contains(&change.id));
+        planned = params.later().map_or(Ok(planned), |later| later.plan(what(&edit)))?;
+    }
+    let put = Edit { take_over: false, changes: vec![planned.put()], ..edit };
+    let made = make(app, params, put, Invalid::Refuse).await?;
     let tried = Some(tried);
     Ok(Submitted::Scheduled(Box::new(Waiting { planned, tried, made })))
 }
@@ -250,12 +272,12 @@ pub async fn submit_reload(
 ) -> Result<Submitted, ApiError> {
     let planned = later.plan(What::Reload { repeat })?;
     let params = WriteParams { reason, ..WriteParams::default() };
-    let made = make(app, &params, params.edit(principal, vec![planned.put()])).await?;
+    let made = make(app, &params, params.edit(principal, vec![planned.put()]), Invalid::Refuse).await?;
     Ok(Submitted::Scheduled(Box::new(Waiting { planned, tried: None, made })))
 }
 
 /// Makes an edit now.
-async fn make(app: &App, params: &WriteParams, edit: Edit) -> Result<Submitted, ApiError> {
+async fn make(app: &App, params: &WriteParams, edit: Edit, invalid: Invalid) -> Result<Submitted, ApiError> {
     let wait_ms_max = app.limits.wait_ms_max;
     if params.timeout_ms.is_some_and(|timeout| timeout > wait_ms_max) {
         let detail = format!("timeout_ms is at most {wait_ms_max} (wait_ms_max)");
@@ -266,20 +288,16 @@ async fn make(app: &App, params: &WriteParams, edit: Edit) -> Result<Submitted, 
         Err(refusal) => Err(refused(&app.kinds, refusal)),
     };
     if params.dry_run {
-        return done(app.engine.dry_run(edit).await);
+        return done(app.engine.dry_run_with(edit, invalid).await);
     }
     if params.wait == Wait::Local && params.timeout_ms.is_none() {
-        return done(app.engine.apply(edit).await);
+        return done(app.engine.apply_with(edit, EditMode { invalid, reach: Reach::Here }).await);
     }
     let deadline = Instant::now() + Duration::from_millis(params.timeout_ms.unwrap_or(wait_ms_max));
     // Whoever waits only for a while must not take the edit with them when they leave.
     let (engine, everywhere) = (app.engine.clone(), params.wait == Wait::All);
-    let applied = app.tasks.spawn(async move {
-        match everywhere {
-            true => engine.apply_everywhere(edit).await,
-            false => engine.apply(edit).await,
-        }
-    });
+    let mode = EditMode { invalid, reach: if everywhere { Reach::Everywhere } else { Reach::Here } };
+    let applied = app.tasks.spawn(async move { engine.apply_with(edit, mode).await });
     if params.wait == Wait::None {
         return Ok(Submitted::Queued);
     }
@@ -309,7 +327,8 @@ pub(crate) async fn answer_without(
 ) -> Response {
     match submitted {
         Submitted::Scheduled(waiting) => {
-            (StatusCode::ACCEPTED, Json(scheduled(app, params, *waiting).await)).into_response()
+            let answer = WriteAnswer { skipped, ..scheduled(app, params, *waiting).await };
+            (StatusCode::ACCEPTED, Json(answer)).into_response()
         }
         Submitted::Queued => (StatusCode::ACCEPTED, Json(queued(app, params))).into_response(),
         Submitted::Done(accepted, heard) => {

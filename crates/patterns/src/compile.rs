@@ -161,7 +161,7 @@ impl Compiler<'_> {
             }
             let Some(index) = self.next.indexes.get(&old.profile) else { continue };
             let (profile, said) = (Arc::clone(&index.profile), old.said.clone());
-            if let Some(texts) = self.texts(&old.id, &said, old.texts(), &profile) {
+            if let Some(texts) = self.texts(&old.id, &said, old.texts(), &profile, &old.profile) {
                 let (id, category) = (Arc::clone(&old.id), Arc::clone(&old.category));
                 let made = Arc::new(Pattern { id, profile: Arc::clone(&old.profile), category, said, texts });
                 self.next.patterns.insert(Arc::clone(&made.id), Arc::clone(&made));
@@ -180,12 +180,13 @@ impl Compiler<'_> {
                 "the profile {:?} does not exist{near}; put profiles/{} first, or in the same edit",
                 document.profile, document.profile
             );
-            self.add_to(&id, Problem::new("unknown_profile", Pointer::root().key("profile"), message));
+            let problem = Problem::new("unknown_profile", Pointer::root().key("profile"), message);
+            self.add_to(&id, because_of_profile(problem, &document.profile));
             return;
         };
         let (profile_name, profile) = (Arc::clone(profile_name), Arc::clone(&index.profile));
         let texts = document.texts.iter().map(|text| &**text);
-        let Some(texts) = self.texts(&id, &document.said, texts, &profile) else { return };
+        let Some(texts) = self.texts(&id, &document.said, texts, &profile, &profile_name) else { return };
         self.remove(&id);
         let known = self.next.categories.get_key_value(&*document.category);
         let category = known.map_or(document.category, |(known, _)| Arc::clone(known));
@@ -225,6 +226,7 @@ impl Compiler<'_> {
         said: &Said,
         written: impl Iterator<Item = &'t str>,
         profile: &Profile,
+        profile_name: &str,
     ) -> Option<Box<[Text]>> {
         let texts: Box<[Text]> = written.map(|text| Text::new(text, said.how, profile)).collect();
         let mut seen = HashSet::new();
@@ -240,7 +242,8 @@ impl Compiler<'_> {
             };
             if let Some((code, message)) = problem {
                 is_good = false;
-                self.add_to(id, Problem::new(code, place_of(said, number), message));
+                let problem = Problem::new(code, place_of(said, number), message);
+                self.add_to(id, because_of_profile(problem, profile_name));
             }
         }
         is_good.then_some(texts)
@@ -325,7 +328,8 @@ impl Compiler<'_> {
                 let message = format!(
                     "the profile {profile:?} does not exist{near}; put {PROFILES_FOLDER}/{profile} first, or in the same edit"
                 );
-                self.add(name, Problem::new("unknown_profile", Pointer::root(), message));
+                let problem = Problem::new("unknown_profile", Pointer::root(), message);
+                self.add(name, because_of_profile(problem, profile));
             }
         }
     }
@@ -337,7 +341,8 @@ impl Compiler<'_> {
             "the pattern {first:?} matches {key:?} already ({}, profile {:?}); change that one, or disable it",
             pattern.said.how, pattern.profile
         );
-        self.add_to(&pattern.id, Problem::new(DUPLICATE_PATTERN, place_of(&pattern.said, *text), message));
+        let problem = Problem::new(DUPLICATE_PATTERN, place_of(&pattern.said, *text), message);
+        self.add_to(&pattern.id, because_of(problem, first));
     }
 
     fn add_to(&mut self, name: &str, problem: Problem) {
@@ -351,6 +356,18 @@ impl Compiler<'_> {
         let document = DocumentId { kind: kind_name(), name: name.clone() };
         self.problems.add(problem.in_document(&document));
     }
+}
+
+/// The problem, which hangs on the document of this name.
+fn because_of(problem: Problem, name: &str) -> Problem {
+    match DocumentName::new(name) {
+        Ok(name) => problem.because_of(DocumentId { kind: kind_name(), name }),
+        Err(_) => problem,
+    }
+}
+
+fn because_of_profile(problem: Problem, profile: &str) -> Problem {
+    because_of(problem, &format!("{PROFILES_FOLDER}/{profile}"))
 }
 
 /// The place of a text in its document.

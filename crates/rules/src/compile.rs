@@ -180,7 +180,7 @@ impl Compiler<'_> {
                 let message =
                     format!("the ruleset {id:?} does not exist; put rules/{id} first, or in the same edit");
                 let problem = Problem::new("unknown_ruleset", Pointer::root(), message);
-                self.add_to_rule(id, &change.id, problem);
+                self.add_to_rule(id, &change.id, because_of(problem, id));
             }
             return Ok(());
         };
@@ -297,10 +297,11 @@ impl Compiler<'_> {
         }
         let all: Vec<_> = self.next.defaults.iter().map(|id| format!("{id:?}")).collect();
         let message = format!("the rulesets {} are all the default; let one of them be", all.join(", "));
-        let made: Vec<_> =
-            self.next.defaults.iter().filter(|id| !previous.defaults.contains(*id)).cloned().collect();
+        let (old, made): (Vec<_>, Vec<_>) =
+            self.next.defaults.iter().cloned().partition(|id| previous.defaults.contains(id));
         for id in made {
             let problem = Problem::new("duplicate_default", Pointer::root().key("default"), message.clone());
+            let problem = old.iter().fold(problem, |problem, old| because_of(problem, old));
             self.add_to(&id, problem);
         }
     }
@@ -319,6 +320,14 @@ impl Compiler<'_> {
     fn add(&mut self, name: DocumentName, problem: Problem) {
         let document = DocumentId { kind: kind_name(), name };
         self.problems.add(problem.in_document(&document));
+    }
+}
+
+/// The problem, which hangs on the document of this name.
+pub(crate) fn because_of(problem: Problem, name: &str) -> Problem {
+    match DocumentName::new(name) {
+        Ok(name) => problem.because_of(DocumentId { kind: kind_name(), name }),
+        Err(_) => problem,
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use midflight_core::{Pointer, Problem, Problems};
 
+use crate::compile::because_of;
 use crate::condition::Condition;
+use crate::document::CONDITIONS_FOLDER;
 use crate::original::Typing;
 use crate::read_rule::{Item, RuleDocument, at_item};
 use crate::rule::Rule;
@@ -108,7 +110,8 @@ fn typed(condition: Arc<Condition>, ruleset: &str, typing: Typing) -> Result<Arc
             }
         };
         let message = format!("{which} does not fit: {}; {cure}", problem.message);
-        Problem::new(problem.code, Pointer::root(), message)
+        let problem = Problem::new(problem.code, Pointer::root(), message);
+        condition.id.iter().fold(problem, |problem, id| because_of_condition(problem, id))
     })
 }
 
@@ -120,5 +123,9 @@ fn unknown(name: &str, snapshot: &RulesSnapshot) -> Problem {
         near
     };
     let message = format!("the catalogue has no condition {:?}{near}", clip(name));
-    Problem::new("unknown_condition", Pointer::root(), message)
+    because_of_condition(Problem::new("unknown_condition", Pointer::root(), message), name)
+}
+
+fn because_of_condition(problem: Problem, id: &str) -> Problem {
+    because_of(problem, &format!("{CONDITIONS_FOLDER}/{id}"))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use midflight_components::Logger;
+use midflight_engine::FirstEdit;
 use midflight_source::DirectoryOptions;
 use midflight_store::Durability;
 
@@ -52,6 +53,8 @@ pub struct ServeOptions {
     pub kinds: Vec<KindSetup>,
     /// The bounds of the engine.
     pub engine_limits: midflight_engine::Limits,
+    /// Edits that the start makes when they are due, after that of the config file.
+    pub first_edits: Vec<FirstEdit>,
     /// The settings of the seed.
     pub hot_reload: HotReloadSettings,
 }
@@ -78,6 +81,7 @@ impl ServeOptions {
             patterns: PatternsLimits::default(),
             kinds: Vec::new(),
             engine_limits: midflight_engine::Limits::default(),
+            first_edits: Vec::new(),
             hot_reload: HotReloadSettings::default(),
         }
     }

@@ -8,7 +8,7 @@ use midflight_app::{Boot, Reloader};
 use midflight_components::Llm;
 use midflight_config::Configs;
 use midflight_core::Trigger;
-use midflight_engine::{Engine, EngineBuilder, Identity};
+use midflight_engine::{Engine, EngineBuilder, Identity, Scope};
 use midflight_http::app::{App, Parts, Redact, Scrape, ScrapeSettings};
 use midflight_http::code::Code;
 use midflight_http::edge::Edge;
@@ -86,6 +86,9 @@ impl Service {
         let redact: Redact = Arc::new(move |text: &str| redactor.redact(text).into_owned());
         let redacted = Arc::clone(&redact);
         builder.redact(move |text| redacted(text));
+        for first in boot.first_edit().into_iter().chain(options.first_edits.iter().cloned()) {
+            builder.first_edit(first);
+        }
         let engine = builder.start().await?;
         let configs = engine.live(own.0).ok_or(ServeError::Composition)?;
         refuse_bad_config(&engine, &configs, options.config.file.is_some()).await?;
@@ -218,7 +221,7 @@ async fn refuse_bad_config(
     if configs.load().get(&own_id().name).is_none() {
         // Where nothing of the log is good here nothing was compiled. A look makes what is there without a document; whether
         // it did is seen below.
-        engine.reload(Trigger::Startup, "config", false).await.ok();
+        engine.reload(Trigger::Startup, "config", Scope::New).await.ok();
     }
     let status = engine.status();
     let left_out = left_out(&status).filter(|_| is_of_file);

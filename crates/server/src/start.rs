@@ -47,9 +47,6 @@ pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Run
     options.limits.connections_max = allowed_connections(options.limits.connections_max);
     let is_there = backend.ready().await?;
     let boot = boot(&options.config, &backend, is_there).await?;
-    if is_there {
-        boot.seed(&*backend.store).await?;
-    }
     let wanted = settings(&boot)?.listen();
     let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::Listen(wanted, error))?;
     let address = listener.local_addr().map_err(|error| ServeError::Listen(wanted, error))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use midflight_core::{Change, DocumentId, Edit, LogHead, RevisionNumber, Trigger};
 use midflight_store::{
-    AppendError, EventQuery, NewRevision, PostgresOptions, PostgresStore, Store, StoreError,
+    AppendError, EventQuery, NewRevision, PostgresOptions, PostgresStore, Replica, Store, StoreError,
 };
 use midflight_testkit::{DEADLINE, Postgres, Proxy};
 use serde_json::{Value, json};
@@ -687,4 +687,35 @@ async fn other_connections_to_the_same_log_take_over_while_it_is_used() {
     let old = log.swap(beside);
     drop(log.swap(old));
     assert_eq!(log.head().await.unwrap().number.get(), 161);
+}
+
+#[tokio::test]
+async fn what_a_replica_reports_is_notified_when_it_is_new() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let store = open(&url);
+    store.head().await.unwrap();
+    let mut listener = sqlx::postgres::PgListener::connect(&url).await.unwrap();
+    listener.listen("midflight_replicas").await.unwrap();
+    for applied in [1, 1, 2] {
+        let replica = Replica {
+            id: "a".to_owned(),
+            address: String::new(),
+            labels: std::collections::BTreeMap::new(),
+            version: String::new(),
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            applied: RevisionNumber::new(applied),
+            applied_digest: None,
+            diverged: false,
+            refused: Vec::new(),
+            degraded: None,
+        };
+        store.put_replica(&replica).await.unwrap();
+    }
+    Postgres::psql(&url, "NOTIFY midflight_replicas, 'end'").unwrap();
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|last| last != "end") {
+        heard.push(in_time(listener.recv()).await.unwrap().payload().to_owned());
+    }
+    assert_eq!(heard, ["", "", "end"], "a heartbeat is not");
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::codec::encode;
-use super::hearing::Hearing;
+use super::hearing::{Hearing, Received};
 use super::timing::{Backoff, Timing};
 use super::transport::{Incoming, Outgoing, Transport};
 use super::{Seal, Shared};
@@ -165,7 +165,7 @@ async fn listen(
                     Err(why) => return why,
                 };
                 let judged = hearing.hear(&received, Instant::now());
-                {
+                if received != Received::Report {
                     let mut status = shared.record.lock();
                     status.heard += u64::from(judged.is_hint);
                     status.ignored += u64::from(!judged.is_hint);

@@ -34,6 +34,8 @@ pub(crate) enum Received {
     Number(Vec<u8>),
     /// What should be an order to reload, of the programs that Midflight replaces.
     Legacy(Vec<u8>),
+    /// A replica reported something new of itself.
+    Report,
     /// The client let messages drop.
     Missed,
 }
@@ -87,6 +89,8 @@ impl Hearing {
                 let is_hint = is_order_to_reload(text);
                 Judged { heard: if is_hint { self.doubtful(now) } else { None }, is_hint }
             }
+            // Whoever can notify in that database can have a few rows read of it, at a bounded rate.
+            Received::Report => Judged { heard: Some(Heard::Reported), is_hint: true },
             Received::Missed => Judged { heard: Some(Heard::Look), is_hint: false },
         }
     }

@@ -14,6 +14,9 @@ const NUMBERS: &str = "midflight";
 /// The channel of hints. What the trigger says of an edit comes before the hint of it, and waits for that.
 const HINTS: &str = "midflight_hint";
 
+/// The channel on which the store says that a replica reported something new of itself.
+const REPORTS: &str = "midflight_replicas";
+
 /// The longest payload of a notification, in bytes: PostgreSQL's documentation of NOTIFY says "shorter than 8000".
 const NOTIFY_BYTES_MAX: usize = 7999;
 
@@ -128,7 +131,7 @@ impl Transport for Postgres {
         let mut listener = PgListener::connect_with(&pool).await.map_err(why)?;
         // The driver connects anew, and says so; a listener that did it by itself would hide what was missed.
         listener.eager_reconnect(false);
-        let channels = if self.only_overhears { &[NUMBERS][..] } else { &[NUMBERS, HINTS] };
+        let channels = if self.only_overhears { &[NUMBERS, REPORTS][..] } else { &[NUMBERS, REPORTS, HINTS] };
         listener.listen_all(channels.iter().copied()).await.map_err(why)?;
         Ok((Listening { listener }, Notifying { connection }))
     }
@@ -147,6 +150,7 @@ impl Incoming for Listening {
         let payload = notification.payload().as_bytes().to_vec();
         Ok(match notification.channel() {
             NUMBERS => Received::Number(payload),
+            REPORTS => Received::Report,
             _ => Received::Message(payload),
         })
     }

@@ -16,10 +16,9 @@ use super::read::read;
 use super::timetable::{LOOK, Timetable};
 use super::write::refused;
 use super::{Agenda, Schedule, What, id_of};
-use crate::Refusal;
-use crate::coordinator::Wish;
 use crate::core::Core;
 use crate::requests::{Requests, WeakRequests};
+use crate::{EditMode, Refusal, Scope};
 
 /// Waits for the time of every schedule.
 pub(crate) struct Scheduler {
@@ -223,7 +222,7 @@ fn edit_of(version: &DocumentVersion, changes: Vec<Change>) -> Edit {
 }
 
 async fn apply(requests: &Requests, id: &DocumentId, edit: Edit) -> Result<Ran, Ran> {
-    let Err(refused) = requests.edit(edit, Wish::Live).await else { return Ok(Ran::Done) };
+    let Err(refused) = requests.edit(edit, EditMode::default()).await else { return Ok(Ran::Done) };
     let outcome = refused.event.as_ref().map_or(Outcome::Rejected, |event| event.outcome);
     Err(match refused.refusal {
         // Another replica was faster, or somebody has put or cancelled it in the last moment.
@@ -242,7 +241,7 @@ async fn apply(requests: &Requests, id: &DocumentId, edit: Edit) -> Result<Ran, 
 }
 
 async fn reload(requests: &Requests, author: &str, repeat: bool) -> Result<(), Ran> {
-    let event = requests.reload(Trigger::Schedule, author, true).await;
+    let event = requests.reload(Trigger::Schedule, author, Scope::Everything).await;
     let event = event.map_err(|refusal| Ran::Later(refusal.to_string()))?;
     match event.outcome {
         outcome if outcome.is_live() => Ok(()),

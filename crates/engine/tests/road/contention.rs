@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use midflight_core::{Change, DocumentId, DocumentName, KindName, Problems, Trigger};
-use midflight_engine::{Interrupted, Kind, KindChange, Refusal, Work};
+use midflight_engine::{EditMode, Interrupted, Kind, KindChange, Refusal, Scope, Work};
 use midflight_store::MemoryStore;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -91,7 +91,7 @@ impl Gate {
         let others = async {
             self.bench.engine.apply(edit([put("a", "edited")])).await.unwrap();
             self.bench.by_hand([put("b", "followed")]).await;
-            self.bench.engine.reload(Trigger::Notify, "another", false).await.unwrap();
+            self.bench.engine.reload(Trigger::Notify, "another", Scope::New).await.unwrap();
         };
         tokio::time::timeout(DEADLINE, others).await.unwrap();
         let texts = (self.bench.text("a"), self.bench.text("b"));
@@ -209,7 +209,7 @@ async fn a_reason_that_is_too_long_is_refused_on_every_road() {
     long.reason = "x".repeat(midflight_core::REASON_BYTES_MAX + 1);
     for refused in [
         bench.engine.apply(long.clone()).await.unwrap_err(),
-        bench.engine.apply_everywhere(long.clone()).await.unwrap_err(),
+        bench.engine.apply_with(long.clone(), EditMode::default()).await.unwrap_err(),
         bench.engine.dry_run(long.clone()).await.unwrap_err(),
     ] {
         let problems = refused.refusal.problems().unwrap();

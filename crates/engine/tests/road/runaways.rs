@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use midflight_core::{Change, DocumentId, DocumentName, KindName, Problem, Problems, Trigger};
-use midflight_engine::{Kind, KindChange, Limits, Work};
+use midflight_engine::{Kind, KindChange, Limits, Scope, Work};
 use midflight_store::MemoryStore;
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ async fn a_kind_whose_work_does_not_end_refuses_its_own_changes_and_the_others_g
     // Another replica, whose work ended, has made both.
     bench.by_hand([held("b")]).await;
     bench.by_hand([put("b", "two")]).await;
-    engine.reload(Trigger::Manual, "tester", false).await.unwrap();
+    engine.reload(Trigger::Manual, "tester", Scope::New).await.unwrap();
     assert_eq!(bench.text("b").as_deref(), Some("two"), "revisions of the other kind are followed");
     let status = engine.status();
     assert_eq!(status.served, status.desired);

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use midflight_bus::MemoryBus;
 use midflight_core::{Appended, Change, RevisionNumber, Trigger};
-use midflight_engine::{Engine, Refresh, Refusal, schedule_id};
+use midflight_engine::{Engine, Refresh, Refusal, Scope, schedule_id};
 use midflight_live::Live;
 use midflight_store::{LastGoodFile, MemoryStore, NewRevision, Store};
 use serde_json::json;
@@ -208,7 +208,7 @@ impl Fleet {
     fn force(&mut self, place: usize) {
         let Some(replica) = &self.replicas[place] else { return };
         let engine = replica.engine.clone();
-        tokio::spawn(async move { engine.reload(Trigger::Schedule, "a schedule", true).await });
+        tokio::spawn(async move { engine.reload(Trigger::Schedule, "a schedule", Scope::Everything).await });
     }
 
     /// Ends a replica as a power cut does: nothing of it reaches the log any more.

@@ -78,9 +78,10 @@ impl Kind for Words {
             .iter()
             .filter_map(|(name, word)| {
                 let missing = word.needs.as_ref().filter(|needs| !next.contains_key(*needs))?;
-                let id = DocumentId { kind: Kind::name(self), name: name.clone() };
+                let id = |name: &DocumentName| DocumentId { kind: Kind::name(self), name: name.clone() };
                 let place = Pointer::root().key("needs");
-                Some(Problem::new("missing", place, format!("{missing} is not there")).in_document(&id))
+                let problem = Problem::new("missing", place, format!("{missing} is not there"));
+                Some(problem.in_document(&id(name)).because_of(id(missing)))
             })
             .collect();
         problems.or(next)

@@ -9,14 +9,14 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use midflight_core::{Change, DocumentId, KindName, RevisionNumber};
-use midflight_engine::SCHEDULES;
+use midflight_engine::{Invalid, SCHEDULES};
 use midflight_source::{FileProblem, duplicates, locate_all, parse_documents, write_documents};
 use midflight_store::{DocumentQuery, StoredDocument};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-use super::lenient::{APPLIED, all_that_is_wrong, is_lenient, submit_what_holds};
+use super::lenient::{APPLIED, preference};
 use crate::app::App;
 use crate::body::{BodyBytes, fits_parsed, media_type, receive};
 use crate::byte_budget::HeldBytes;
@@ -27,7 +27,7 @@ use crate::parsed_size;
 use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{ProblemItem, WriteAnswer};
-use crate::write::{WriteParams, answer_without, submit};
+use crate::write::{WriteParams, answer_without, submit_with};
 
 /// How many documents are read from the store at once.
 const PAGE: u32 = 500;
@@ -207,7 +207,7 @@ pub(super) async fn import(
     request: Request,
 ) -> Result<Response, ApiError> {
     let file = file_name(&request)?;
-    let lenient = is_lenient(request.headers());
+    let invalid = preference(request.headers());
     let limits = app.limits;
     let occupied = request.extensions().get::<BodyBytes>().cloned();
     if let Some(occupied) = &occupied {
@@ -225,24 +225,19 @@ pub(super) async fn import(
     let (text, changes) = parsed.map_err(|error| ApiError::internal(&error))??;
     let params = params.or_reason("import".to_owned());
     let edit = params.edit(&principal, changes);
-    let submitted = match lenient {
-        true => submit_what_holds(&app, &params, edit).await,
-        false => match submit(&app, &params, edit.clone()).await {
-            Ok(submitted) => Ok((submitted, Vec::new())),
-            Err(error) => Err(all_that_is_wrong(&app, &params, edit, error).await),
-        },
-    };
+    let submitted = submit_with(&app, &params, edit, invalid).await;
     // Finding the places reads the text once more.
     let placed = move |mut items: Vec<ProblemItem>| {
         place(&mut items, &text, file);
         items
     };
     match submitted {
-        Ok((submitted, skipped)) => {
+        Ok(submitted) => {
+            let skipped = submitted.left_out();
             let skipped = tokio::task::spawn_blocking(move || placed(skipped)).await;
             let skipped = skipped.map_err(|error| ApiError::internal(&error))?;
             let response = answer_without(&app, &params, submitted, skipped).await;
-            Ok(if lenient { ([APPLIED], response).into_response() } else { response })
+            Ok(if invalid == Invalid::LeaveOut { ([APPLIED], response).into_response() } else { response })
         }
         Err(mut error) => {
             let items = std::mem::take(&mut error.body_mut().errors);

@@ -1,48 +1,55 @@
 //! The first documents of an empty log.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use jiff::Timestamp;
-use midflight_bus::MemoryBus;
-use midflight_core::{Change, Edit, RevisionNumber, Trigger};
-use midflight_engine::{Engine, Limits, Refusal};
-use midflight_patterns::Patterns;
-use midflight_rules::Rules;
-use midflight_store::{AppendError, MemoryStore, NewRevision, Store};
+use midflight_core::{Change, Edit, Trigger, cut_reason};
+use midflight_engine::{FirstEdit, FirstEditWhen, Refusal, Refused, StartError};
+use midflight_server::{Running, ServeError};
 use serde_json::Value;
 
 use super::fail::{Failure, ProblemItem, ServerProblem};
 use super::files::{self, Documents};
 use super::output::talk;
 
-/// Puts the documents of files into a log that is empty, before a server serves it; leaves any other log alone.
-pub(super) async fn apply_if_empty(
-    store: &dyn Store,
-    paths: &[PathBuf],
-    limits: Limits,
-) -> Result<(), Failure> {
-    let unanswered = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
-    let documents = files::read(paths)?;
-    let head = store.head().await.map_err(|error| unanswered(&error))?;
-    if head.number > RevisionNumber::ZERO || documents.documents.is_empty() {
-        return Ok(());
+/// The documents of files, for a log that is empty.
+#[derive(Debug)]
+pub(super) struct FirstDocuments {
+    documents: Documents,
+    edit: Edit,
+}
+
+impl FirstDocuments {
+    /// Reads them; none when the files have none.
+    pub(super) fn read(paths: &[PathBuf]) -> Result<Option<Self>, Failure> {
+        let documents = files::read(paths)?;
+        if documents.documents.is_empty() {
+            return Ok(None);
+        }
+        let edit = edit(&documents, paths);
+        Ok(Some(Self { documents, edit }))
     }
-    let edit = edit(&documents, paths);
-    try_it(&edit, limits).await.map_err(|failure| documents.placed(failure))?;
-    let new = NewRevision {
-        edit: &edit,
-        created_at: Timestamp::now(),
-        expected_head: head,
-        documents_max: limits.documents_max,
-    };
-    match store.append(new).await {
-        // Another server that started on it at the same time was faster: it is not empty any more.
-        Err(AppendError::Moved { .. }) => return Ok(()),
-        taken => taken.map_err(|error| unanswered(&error))?,
-    };
-    talk(&format!("the log was empty and has {} documents now", edit.changes.len()));
-    Ok(())
+
+    /// The edit that the server is to start with.
+    pub(super) fn first_edit(&self) -> FirstEdit {
+        FirstEdit { edit: self.edit.clone(), when: FirstEditWhen::LogIsEmpty }
+    }
+
+    /// Why the server did not start, if that is in these documents, with the places in their files.
+    pub(super) fn refused(&self, error: &ServeError) -> Option<Failure> {
+        match error {
+            ServeError::Engine(StartError::FirstEdit { reason, refused }) if *reason == self.edit.reason => {
+                Some(self.documents.placed(failure(refused)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Reports that they are in the log of a server that was given them last, if its start put them there.
+    pub(super) fn report(&self, server: &Running) {
+        if server.service().engine().first_edits().last().is_some_and(Option::is_some) {
+            talk(&format!("the log was empty and has {} documents now", self.edit.changes.len()));
+        }
+    }
 }
 
 fn edit(documents: &Documents, paths: &[PathBuf]) -> Edit {
@@ -50,7 +57,7 @@ fn edit(documents: &Documents, paths: &[PathBuf]) -> Edit {
     let changes = documents.documents.iter();
     Edit {
         author: "startup".to_owned(),
-        reason: format!("the first documents, from {}", from.join(", ")),
+        reason: cut_reason(format!("the first documents, from {}", from.join(", "))),
         trigger: Trigger::Startup,
         owner: None,
         take_over: false,
@@ -62,21 +69,9 @@ fn edit(documents: &Documents, paths: &[PathBuf]) -> Edit {
     }
 }
 
-/// Whether the edit holds on an empty log, asked of an engine of its own: the server's history begins with the server.
-async fn try_it(edit: &Edit, limits: Limits) -> Result<(), Failure> {
-    let mut builder = Engine::builder(Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
-    builder.kind(Rules);
-    builder.kind(Patterns);
-    builder.limits(limits);
-    let engine = builder.start().await.map_err(|error| Failure::failed(error.to_string()))?;
-    let tried = engine.dry_run(edit.clone()).await;
-    engine.stop().await;
-    tried.map(drop).map_err(|refused| failure(&refused.refusal))
-}
-
-fn failure(refusal: &Refusal) -> Failure {
-    let (Refusal::Invalid(problems) | Refusal::Rejected(problems)) = refusal else {
-        return Failure::failed(refusal.to_string());
+fn failure(refused: &Refused) -> Failure {
+    let (Refusal::Invalid(problems) | Refusal::Rejected(problems)) = &refused.refusal else {
+        return Failure::failed(refused.to_string());
     };
     let item = |problem: &midflight_core::Problem| ProblemItem {
         path: problem.path.as_str().to_owned(),
@@ -85,7 +80,7 @@ fn failure(refusal: &Refusal) -> Failure {
         place: None,
     };
     Failure::Refused(Box::new(ServerProblem {
-        title: "The first documents do not hold".to_owned(),
+        title: "The first documents are invalid".to_owned(),
         status: 0,
         code: String::new(),
         detail: String::new(),

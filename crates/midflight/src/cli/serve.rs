@@ -18,7 +18,7 @@ use midflight_store::Durability;
 
 use super::fail::Failure;
 use super::output::talk;
-use super::seed::apply_if_empty;
+use super::seed::FirstDocuments;
 use bounds::Bounds;
 
 mod bounds;
@@ -156,22 +156,18 @@ pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
     let failed = |error: &ServeError| Failure::failed(redactor.redact(&told(error)).into_owned());
     // Heard from the beginning, so that a stop during the start is one.
     let mut signals = Signals::new()?;
-    let options = options(&args, config, logger)?;
+    let mut options = options(&args, config, logger)?;
+    let first = FirstDocuments::read(&args.apply_if_empty)?;
+    options.first_edits.extend(first.as_ref().map(FirstDocuments::first_edit));
     let backend = Backend::open(&options).await.map_err(|error| failed(&error))?;
     let store = Arc::clone(backend.store());
-    let started = async {
-        let is_there = backend.ready().await.map_err(|error| Failure::failed(error.to_string()))?;
-        if is_there && !args.apply_if_empty.is_empty() {
-            apply_if_empty(&*store, &args.apply_if_empty, options.engine_limits).await?;
-        }
-        midflight_server::start_on(options, backend).await.map_err(|error| failed(&error))
-    };
     let server = tokio::select! {
-        server = started => match server {
+        server = midflight_server::start_on(options, backend) => match server {
             Ok(server) => server,
-            Err(failure) => {
+            Err(error) => {
                 store.close().await;
-                return Err(failure);
+                let refused = first.and_then(|first| first.refused(&error));
+                return Err(refused.unwrap_or_else(|| failed(&error)));
             }
         },
         () = signals.stop() => {
@@ -179,6 +175,9 @@ pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
             return Ok(());
         }
     };
+    if let Some(first) = &first {
+        first.report(&server);
+    }
     tell_first_token(&server, &args.data_dir);
     talk(&format!("midflight is listening on {}", server.url()));
     serve(&server, &mut signals).await;

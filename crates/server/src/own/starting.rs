@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use midflight_app::Boot;
 use midflight_core::{RevisionNumber, Trigger};
-use midflight_engine::{EngineStatus, Quarantined};
+use midflight_engine::{EngineStatus, Quarantined, Scope};
 use midflight_store::{Store, StoreError};
 use serde_json::Value;
 
@@ -117,7 +117,10 @@ pub(crate) async fn try_again(app: App, config: OwnConfig) {
         let config = config.clone();
         let read = tokio::task::spawn_blocking(move || config.read(body.as_ref()).is_ok()).await;
         let is_good = read.unwrap_or(false);
-        if is_good && !was_good && app.engine.reload(Trigger::FileWatch, "config", true).await.is_err() {
+        if is_good
+            && !was_good
+            && app.engine.reload(Trigger::FileWatch, "config", Scope::Everything).await.is_err()
+        {
             return;
         }
         was_good = is_good;

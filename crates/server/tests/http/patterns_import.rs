@@ -127,3 +127,40 @@ async fn doubles_of_one_import_name_the_first_and_only_they_are_left_out() {
     assert_eq!(named(&done["skipped"]), ["second"]);
     assert_eq!(classify(&server, "ciao").await["category"], "GREETING");
 }
+
+#[tokio::test]
+async fn a_lenient_import_leaves_one_reload_that_succeeded_and_none_that_failed() {
+    let server = server().await;
+    let outcomes = async || {
+        let reloads = server.get("/api/v1/reloads?trigger=api_update").await.ok();
+        let items = reloads["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item["outcome"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    import(&server, &patterns(), Some("handling=lenient")).await.ok();
+    assert_eq!(outcomes().await, ["success"]);
+    let status = server.get("/api/v1/status").await.ok();
+    assert_eq!((&status["last_refused"], &status["served_revision"]), (&Value::Null, &json!(1)));
+    let statistics = server.get("/api/v1/reloads/statistics").await.ok();
+    assert_eq!(statistics["by_outcome"].get("validation_failed"), None);
+    import(&server, &patterns(), Some("handling=lenient")).await.ok();
+    assert_eq!(outcomes().await, ["unchanged", "success"]);
+    // What is refused as a whole is one that failed.
+    import(&server, &patterns(), None).await.problem(422, "invalid_document");
+    assert_eq!(outcomes().await, ["validation_failed", "unchanged", "success"]);
+}
+
+#[tokio::test]
+async fn a_lenient_import_for_later_schedules_what_is_valid() {
+    let server = server().await;
+    let document = |name: &str, category: Value| json!({ "kind": "patterns", "name": name, "body": { "pattern": name, "category": category } });
+    let documents = [document("good", json!("GREETING")), document("bad", json!(7))];
+    let path = "/api/v1/import?not_before=2100-01-01T00:00:00Z&schedule_id=later";
+    let request = server.request(Method::POST, path).header("prefer", "handling=lenient");
+    let answered = answer(request.json(&documents)).await;
+    assert_eq!(answered.status, 202);
+    assert_eq!(named(&answered.json["skipped"]), ["bad"]);
+    let schedule = server.get("/api/v1/documents/schedules/later").await.ok();
+    let changes: Vec<_> =
+        schedule["body"]["changes"].as_array().unwrap().iter().map(|change| &change["name"]).collect();
+    assert_eq!(changes, ["good"]);
+}

@@ -88,12 +88,15 @@ pub(super) async fn now(session: &mut Session<'_>) -> Result<Timestamp, StoreErr
     Timestamp::from_microsecond(now).map_err(corrupt)
 }
 
-/// Nobody waits for the disk: what was said last is said again soon.
+/// Nobody waits for the disk: what was said last is said again soon. What is different from before is notified, for those who
+/// wait until every replica serves a revision; `midflight-bus` listens.
 pub(super) async fn put_replica(session: &mut Session<'_>, replica: &Replica) -> Result<(), StoreError> {
     let put = sqlx::query(
-        "WITH quick AS (SELECT set_config('synchronous_commit', 'off', TRUE))
-         INSERT INTO replicas (id, said) SELECT $1, $2 FROM quick
-         ON CONFLICT (id) DO UPDATE SET said = excluded.said, seen_at = clock_timestamp()",
+        "WITH quick AS (SELECT set_config('synchronous_commit', 'off', TRUE)),
+         before AS (SELECT said FROM replicas WHERE id = $1),
+         put AS (INSERT INTO replicas (id, said) SELECT $1, $2 FROM quick
+             ON CONFLICT (id) DO UPDATE SET said = excluded.said, seen_at = clock_timestamp())
+         SELECT pg_notify('midflight_replicas', '') WHERE (SELECT said FROM before) IS DISTINCT FROM $2",
     );
     let said = replica::to_json(replica).to_string();
     session.run(put.bind(storable(&replica.id)).bind(said)).await

@@ -72,7 +72,8 @@ fn from_json(event: &Value) -> Option<ReloadEvent> {
         let document = problem[0].as_str().and_then(|id| id.parse().ok());
         let code = problem[2].as_str()?.to_owned();
         let path = Pointer::parse(problem[1].as_str()?);
-        Some(Problem { document, path, code: code.into(), message: problem[3].as_str()?.to_owned() })
+        let message = problem[3].as_str()?.to_owned();
+        Some(Problem { document, path, code: code.into(), message, because_of: None })
     };
     let listed = event["problems"].as_array()?.iter().map(problem).collect::<Option<Problems>>()?;
     let unlisted = usize::try_from(event["unlisted"].as_u64()?).ok()?;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use midflight_engine::Kind as _;
+use midflight_engine::{Kind as _, Scope};
 use midflight_patterns::Patterns;
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
         let head = app.engine.store().document_head(&id).await?;
         head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
     }
-    let Everywhere { event, replicas } = everywhere(app, principal, false).await?;
+    let Everywhere { event, replicas } = everywhere(app, principal, Scope::New).await?;
     let replicas: Vec<Ack> = replicas.into_iter().map(Ack::from).collect();
     let world = app.engine.world();
     let revision = world.revision();

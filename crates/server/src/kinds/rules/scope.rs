@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use midflight_core::{DocumentId, Pointer, Trigger};
-use midflight_engine::Refusal;
+use midflight_engine::{Refusal, Scope};
 use serde_json::Value;
 
 use super::app::RulesApp;
@@ -128,7 +128,8 @@ async fn run(
     anew: bool,
     filtered_by: FilteredBy,
 ) -> Result<Response, ApiError> {
-    let event = app.engine.reload(Trigger::Manual, principal.name(), anew).await?;
+    let scope = if anew { Scope::Everything } else { Scope::New };
+    let event = app.engine.reload(Trigger::Manual, principal.name(), scope).await?;
     if event.outcome.is_live() && !event.kinds.contains(&app.parts.kind) {
         // Compatible clients wait for it, also when nothing changed.
         app.events.send(&[reloaded(&app.kinds, &app.parts.kind, &event)]);

@@ -1,0 +1,349 @@
+//! From what was read to a candidate world: valid, planned, compiled and checked; of an edit perhaps without the documents
+//! that are invalid.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use midflight_core::{
+    Change, Diff, DocumentId, Edit, KindName, LogHead, Phase, Plan, Pointer, Problem, Problems,
+    RevisionNumber, StatusEvent,
+};
+use midflight_live::World;
+
+use super::read::{Asked, Read};
+use super::{Reload, Stage, StopReason, Stopped, Trace};
+use crate::candidate::{Maker, Valid, Wanted};
+use crate::ground::Ground;
+use crate::keeper::Says;
+use crate::load::{Base, Loaded, Origins, Source};
+use crate::outcome::Invalid;
+use crate::planner::{Planning, Target, plan};
+use crate::quarantine::Quarantine;
+use crate::status::State;
+
+/// How often an edit is tried with fewer documents. 50: each time it has at least one less, and up to
+/// [`Problems::LISTED_MAX`].
+const LEAVE_OUT_ROUNDS_MAX: usize = 50;
+/// How often the rest of a refused edit is searched for more problems. 3: one round finds what invalid documents hid, few
+/// need another, and other edits wait meanwhile.
+const MORE_ROUNDS_MAX: usize = 3;
+
+/// What a candidate is to be made of.
+struct Draft {
+    /// What it replaces.
+    served: Arc<World>,
+    to: RevisionNumber,
+    wanted: Vec<Wanted>,
+    base: Base,
+    source: Source,
+    origins: Origins,
+    /// For an edit, what of it changes something, and what it changes in the log.
+    edit: Option<(Edit, Diff)>,
+}
+
+/// What may go live.
+pub(super) struct Candidate {
+    /// What it replaces.
+    pub(super) served: Arc<World>,
+    pub(super) plan: Plan,
+    pub(super) world: Arc<World>,
+    /// How far in the log it is.
+    pub(super) position: RevisionNumber,
+    /// What the log is to take first.
+    pub(super) edit: Option<Edit>,
+    /// The newest revision that was in the log when it was read.
+    pub(super) head: Option<LogHead>,
+    /// What is left out of it.
+    pub(super) quarantine: Quarantine,
+    /// What every document says that was compiled, for this replica's own copy.
+    pub(super) says: Vec<Says>,
+    /// What the checks of the local copy found, which is served all the same.
+    pub(super) failed_checks: Problems,
+}
+
+/// What an attempt made of a draft.
+struct Made {
+    plan: Plan,
+    world: Arc<World>,
+    quarantine: Quarantine,
+    says: Vec<Says>,
+    failed_checks: Problems,
+}
+
+/// What a plan has to bring in beside documents.
+#[derive(Clone, Copy)]
+struct Besides<'a> {
+    behind: &'a BTreeSet<String>,
+    stale: &'a [KindName],
+}
+
+impl Draft {
+    /// What is wanted, to be compiled. An edit may be compiled again without some of it; anything else is not.
+    fn take_wanted(&mut self) -> Vec<Wanted> {
+        if self.edit.is_some() { self.wanted.clone() } else { std::mem::take(&mut self.wanted) }
+    }
+
+    /// Takes out the documents of the edit that problems name. Answers which.
+    fn leave_out(&mut self, problems: &Problems) -> BTreeSet<DocumentId> {
+        let Some((edit, diff)) = &mut self.edit else { return BTreeSet::new() };
+        let named: BTreeSet<_> = problems.iter().filter_map(|problem| problem.document.as_ref()).collect();
+        let ids = edit.changes.iter().map(|change| &change.id);
+        let left_out: BTreeSet<_> = ids.filter(|id| named.contains(id)).cloned().collect();
+        if left_out.is_empty() {
+            return left_out;
+        }
+        edit.changes.retain(|change| !left_out.contains(&change.id));
+        diff.retain(|id| !left_out.contains(id));
+        self.wanted.retain(|wanted| !left_out.contains(&wanted.id));
+        self.origins = self.wanted.iter().map(|one| (one.id.clone(), one.revision)).collect();
+        left_out
+    }
+
+    /// Whether it is an edit of which nothing is left.
+    fn is_empty_edit(&self) -> bool {
+        self.edit.as_ref().is_some_and(|(edit, _)| edit.changes.is_empty())
+    }
+
+    /// What is in quarantine once it is served: without what it brings in, by the revision itself or by a later one. Over
+    /// nothing it leaves nothing out, unless that was decided before.
+    fn quarantine_after(&self, state: &State) -> Quarantine {
+        let origins = || self.origins.iter().map(|(id, revision)| (id, *revision));
+        match (self.source, self.base) {
+            (Source::Copy | Source::Rehearsal, _) => state.quarantine.clone(),
+            (Source::Log, Base::Empty) => Quarantine::default(),
+            (Source::Log, Base::Served) => state.quarantine.replaced_by(origins()),
+        }
+    }
+}
+
+impl Reload<'_> {
+    /// Makes a candidate of what was read. What is left out of an edit is in the trace then.
+    pub(super) async fn make_candidate(
+        &mut self,
+        state: &State,
+        read: Stage<Read>,
+    ) -> Result<Stage<Candidate>, Stopped> {
+        let Stage { value: Read { loaded, stale, asked }, mut trace } = read;
+        let Loaded { to, position, head, wanted, base, source, origins, edit, .. } = loaded;
+        let mut draft = Draft { served: self.served(), to, wanted, base, source, origins, edit };
+        let prepared =
+            self.tried.iter().flat_map(|tried| &tried.times).map(|time| time.name.clone()).collect();
+        let behind = if self.tries_behind() { &state.behind } else { &prepared };
+        let besides = Besides { behind, stale: &stale };
+        let made = self.make_of(state, &mut draft, &asked, besides, &mut trace).await;
+        let candidate = made.map(|made| {
+            let Made { plan, world, quarantine, says, failed_checks } = made;
+            let (served, edit) = (draft.served, draft.edit.map(|(edit, _)| edit));
+            Candidate { served, plan, world, position, edit, head, quarantine, says, failed_checks }
+        });
+        trace.end(candidate)
+    }
+
+    /// Makes the candidate of a draft, of an edit perhaps of a part of it.
+    async fn make_of(
+        &mut self,
+        state: &State,
+        draft: &mut Draft,
+        asked: &Asked,
+        besides: Besides<'_>,
+        trace: &mut Trace,
+    ) -> Result<Made, StopReason> {
+        let maker = self.maker();
+        let (mut found, mut documents) = (Vec::new(), 0);
+        for _ in 0..LEAVE_OUT_ROUNDS_MAX {
+            let problems = match self.attempt(state, &maker, draft, besides, trace).await {
+                Ok(made) => {
+                    if !found.is_empty() {
+                        self.note_left_out(&found, draft, trace);
+                    }
+                    return Ok(made);
+                }
+                Err(problems) => problems,
+            };
+            // A panic, a deadline and a stop name the document that they interrupted, too.
+            let is_over = self.stop.is_cancelled() || Instant::now() >= maker.allowance.deadline;
+            if is_over || draft.edit.is_none() {
+                return Err(all(found, problems).into());
+            }
+            if asked.invalid == Invalid::Refuse {
+                return Err(self.with_more(&maker, draft, problems, besides).await.into());
+            }
+            let left_out = draft.leave_out(&problems);
+            documents += left_out.len();
+            if left_out.is_empty() || documents == asked.count {
+                return Err(all(found, problems).into());
+            }
+            let is_of_it =
+                |problem: &&Problem| problem.document.as_ref().is_some_and(|id| left_out.contains(id));
+            found.extend(problems.iter().filter(is_of_it).cloned());
+            if draft.is_empty_edit() {
+                // What is left of it is in the log already.
+                self.note_left_out(&found, draft, trace);
+                trace.plan = None;
+                while self.machine.phase().is_some_and(|phase| phase < Phase::Prepare) {
+                    self.machine.step(StatusEvent::Finished);
+                }
+                return Err(StopReason::NothingToDo);
+            }
+        }
+        let message = format!(
+            "{LEAVE_OUT_ROUNDS_MAX} times some of the documents were invalid (leave_out_rounds_max); mend those that are \
+             named first"
+        );
+        found.insert(0, Problem::new("too_many", Pointer::root(), message));
+        Err(all(found, Problems::default()).into())
+    }
+
+    /// Keeps what is left out of an edit, and what is left of it.
+    fn note_left_out(&self, found: &[Problem], draft: &Draft, trace: &mut Trace) {
+        trace.left_out = found.iter().map(|problem| self.core.redacted_one(problem)).collect();
+        trace.diff = draft.edit.as_ref().map(|(_, diff)| diff.clone());
+        trace.origins.clone_from(&draft.origins);
+    }
+
+    /// Makes the candidate of a draft as it is.
+    async fn attempt(
+        &mut self,
+        state: &State,
+        maker: &Maker<'_>,
+        draft: &mut Draft,
+        besides: Besides<'_>,
+        trace: &mut Trace,
+    ) -> Result<Made, Problems> {
+        let core = self.core;
+        self.reach(Phase::Validate)?;
+        self.check_kinds(draft)?;
+        let valid = maker.validate(draft.take_wanted()).await?;
+
+        self.reach(Phase::Diff)?;
+        let (plan, valid) = self.plan(draft, valid, besides);
+        let mut says = Vec::new();
+        if core.keeper.is_some() || self.rehearsal.is_some() {
+            says = valid.iter().map(|valid| valid.target.says()).collect();
+        }
+        trace.plan = Some(plan.clone());
+
+        self.reach(Phase::Compile)?;
+        let quarantine = draft.quarantine_after(state);
+        let (served, left_out) = (Arc::clone(&draft.served), quarantine.up_to(draft.to));
+        let world = maker.compile(served, valid, &plan, draft.base, left_out, core.ground).await?;
+        let world = Arc::new(world);
+
+        self.reach(Phase::Check)?;
+        let mut failed_checks = Problems::default();
+        if core.enforce_checks {
+            match maker.check(Arc::clone(&world), &plan, core.ground).await {
+                // What was verified before is better than nothing at all; what fails now is reported.
+                Err(problems) if draft.source == Source::Copy && !self.stop.is_cancelled() => {
+                    failed_checks = problems;
+                }
+                checked => checked?,
+            }
+        }
+        Ok(Made { plan, world, quarantine, says, failed_checks })
+    }
+
+    /// Begins `phase`, unless an earlier attempt has.
+    fn reach(&mut self, phase: Phase) -> Result<(), Problems> {
+        if self.machine.phase().is_some_and(|running| running < phase) {
+            return self.next_phase(phase);
+        }
+        if self.stop.is_cancelled() { Err(crate::Interrupted::Cancelled.into()) } else { Ok(()) }
+    }
+
+    /// The problems of a refused edit with those that they hide: of the documents that were not looked at since others are
+    /// invalid. Without those that may only be there since another document was refused.
+    async fn with_more(
+        &self,
+        maker: &Maker<'_>,
+        draft: &mut Draft,
+        mut problems: Problems,
+        besides: Besides<'_>,
+    ) -> Problems {
+        let mut left_out = draft.leave_out(&problems);
+        let mut is_partial = !left_out.is_empty();
+        for _ in 0..MORE_ROUNDS_MAX {
+            if !is_partial || problems.unlisted() > 0 || draft.is_empty_edit() {
+                break;
+            }
+            let Err(more) = self.compiled(maker, draft, besides).await else { break };
+            let is_over = self.stop.is_cancelled() || Instant::now() >= maker.allowance.deadline;
+            if is_over {
+                break;
+            }
+            let deletes = |id: &DocumentId| {
+                let changes = draft.edit.iter().flat_map(|(edit, _)| &edit.changes);
+                changes.filter(|change| change.body.is_none()).any(|change| change.id == *id)
+            };
+            let own: Problems = more
+                .iter()
+                .filter(|problem| problem.because_of.as_ref().is_none_or(|id| !left_out.contains(id)))
+                // What still uses it may be an invalid document that was to use it no more.
+                .filter(|problem| problem.document.as_ref().is_some_and(|id| !deletes(id)))
+                .cloned()
+                .collect();
+            problems.append(own);
+            let also = draft.leave_out(&more);
+            is_partial = !also.is_empty();
+            left_out.extend(also);
+        }
+        problems
+    }
+
+    /// Whether the draft is valid and compiles. Its checks are not asked: what they miss may be what was left out.
+    async fn compiled(&self, maker: &Maker<'_>, draft: &Draft, besides: Besides<'_>) -> Result<(), Problems> {
+        let served = Arc::clone(&draft.served);
+        let valid = maker.validate(draft.wanted.clone()).await?;
+        let (plan, valid) = self.plan(draft, valid, besides);
+        let quarantined = Arc::from(served.quarantined());
+        let made = maker.compile(served, valid, &plan, draft.base, quarantined, self.core.ground).await?;
+        self.core.let_go(Arc::new(made));
+        Ok(())
+    }
+
+    /// Refuses the documents of an edit that are of no kind of this engine.
+    fn check_kinds(&self, draft: &Draft) -> Result<(), Problems> {
+        let registry = &self.core.registry;
+        let changes = draft.edit.iter().flat_map(|(edit, _)| &edit.changes);
+        let unknown = changes.filter(|change| registry.get(&change.id.kind).is_none());
+        let problem = |change: &Change| {
+            let known = registry.names().join(", ");
+            let message = format!("unknown kind {:?}; expected one of: {known}", change.id.kind.as_str());
+            Problem::new("unknown_kind", Pointer::root(), message).in_document(&change.id)
+        };
+        unknown.map(problem).collect::<Problems>().or(())
+    }
+
+    /// The plan, and what of the valid documents it compiles.
+    fn plan(&self, draft: &Draft, mut valid: Vec<Valid>, besides: Besides<'_>) -> (Plan, Vec<Valid>) {
+        let served = &draft.served;
+        let nothing = Ground::default();
+        let plan = plan(Planning {
+            from: served.revision(),
+            to: draft.to,
+            served: served.get::<Ground>(self.core.ground).unwrap_or(&nothing),
+            targets: &valid.iter().map(|valid| valid.target.clone()).collect::<Vec<Target>>(),
+            base: draft.base,
+            diff: draft.edit.as_ref().map(|(_, diff)| diff.clone()),
+            parts: &self.core.component_parts,
+            behind: besides.behind,
+            stale: besides.stale,
+        });
+        // What is the same as what is served need not be compiled.
+        if draft.base == Base::Empty {
+            valid.retain(|valid| valid.target.body.is_some());
+        } else {
+            let planned = |id: &DocumentId| plan.changes.binary_search_by(|change| change.id.cmp(id)).is_ok();
+            valid.retain(|valid| planned(&valid.target.id));
+        }
+        (plan, valid)
+    }
+}
+
+/// The problems of what was left out, and then those at which it ended.
+pub(super) fn all(found: Vec<Problem>, last: Problems) -> Problems {
+    let mut problems: Problems = found.into_iter().collect();
+    problems.append(last);
+    problems
+}

@@ -1,0 +1,126 @@
+//! The first stage: what is wanted, read from the log within the deadline, and what else a look brings in.
+
+use midflight_core::{KindName, Phase, Problems};
+
+use super::{Reload, Stage, StopReason, Stopped, Trace};
+use crate::Work;
+use crate::load::{Aim, LoadError, Loaded, load};
+use crate::outcome::{Invalid, Refusal};
+use crate::status::{LogLook, State};
+
+/// What was read.
+pub(super) struct Read {
+    pub(super) loaded: Loaded,
+    /// The kinds whose snapshot is of something that is different now.
+    pub(super) stale: Vec<KindName>,
+    pub(super) asked: Asked,
+}
+
+/// What an edit asks for.
+pub(super) struct Asked {
+    /// How many documents it has, also those that it leaves as they are.
+    pub(super) count: usize,
+    pub(super) invalid: Invalid,
+}
+
+impl Asked {
+    fn by(aim: &Aim<'_>) -> Self {
+        match aim {
+            Aim::Edit { edit, invalid } => Self { count: edit.changes.len(), invalid: *invalid },
+            Aim::First(first) => Self { count: first.edit.changes.len(), invalid: Invalid::Refuse },
+            _ => Self { count: 0, invalid: Invalid::Refuse },
+        }
+    }
+}
+
+impl Reload<'_> {
+    /// Reads what is wanted.
+    pub(super) async fn read(&mut self, state: &mut State, aim: Aim<'_>) -> Result<Stage<Read>, Stopped> {
+        let mut trace = Trace::default();
+        let read = self.read_into(state, aim, &mut trace).await;
+        trace.end(read)
+    }
+
+    async fn read_into(
+        &self,
+        state: &mut State,
+        aim: Aim<'_>,
+        trace: &mut Trace,
+    ) -> Result<Read, StopReason> {
+        self.core.faults.at(Phase::Load)?;
+        let stale = if self.looks { self.stale().await? } else { Vec::new() };
+        trace.with_besides = !stale.is_empty() || (self.tries_behind() && !state.behind.is_empty());
+        let loaded = self.load(state, aim, trace).await?;
+        trace.origins.clone_from(&loaded.origins);
+        trace.diff = loaded.edit.as_ref().map(|(_, diff)| diff.clone());
+        trace.base = loaded.base;
+        trace.retried.clone_from(&loaded.retried);
+        Ok(Read { loaded, stale, asked: Asked::by(&aim) })
+    }
+
+    async fn stale(&self) -> Result<Vec<KindName>, Problems> {
+        let (world, registry) = (self.served(), self.core.registry.clone());
+        let blocked = self.workers.runaways().blocked();
+        let look = move |work: &Work| {
+            let mut stale = Vec::new();
+            for registered in registry.iter().filter(|registered| !blocked.contains_key(&registered.name)) {
+                work.go_on()?;
+                work.enter(&registered.name);
+                let snapshot = world.get_any(registered.slot);
+                if snapshot.is_some_and(|snapshot| registered.kind.is_stale(snapshot)) {
+                    stale.push(registered.name.clone());
+                }
+            }
+            Ok(stale)
+        };
+        self.workers.run(&self.allowance(), look).await
+    }
+
+    async fn load(&self, state: &mut State, aim: Aim<'_>, trace: &mut Trace) -> Result<Loaded, StopReason> {
+        let (core, deadline) = (self.core, tokio::time::Instant::from_std(self.deadline()));
+        let loaded = tokio::select! {
+            loaded = tokio::time::timeout_at(deadline, load(&*core.store, state, aim)) => loaded,
+            () = self.stop.cancelled() => return Err(Problems::from(crate::Interrupted::Cancelled).into()),
+        };
+        let Ok(loaded) = loaded else {
+            state.looked(LogLook::Unavailable("it did not answer before the deadline".to_owned()));
+            return Err(Problems::from(crate::Interrupted::Deadline).into());
+        };
+        match &loaded {
+            Ok(Loaded { head, known, .. }) => {
+                state.looked(LogLook::Read { head: *head, at: core.now(), known });
+            }
+            Err(LoadError::NothingToDo(head, _) | LoadError::Repeated(head, _)) => {
+                state.looked(LogLook::Read { head: Some(*head), at: core.now(), known: &[*head] });
+            }
+            Err(_) => {}
+        }
+        match loaded {
+            Ok(loaded) => Ok(loaded),
+            Err(LoadError::NothingToDo(head, _)) if trace.with_besides => {
+                Ok(Loaded::nothing(state.newest_served(), head))
+            }
+            Err(LoadError::NothingToDo(_, diff)) => {
+                trace.diff = Some(diff);
+                Err(StopReason::NothingToDo)
+            }
+            Err(LoadError::Repeated(_, revision)) => {
+                trace.repeats = Some(revision);
+                Err(StopReason::NothingToDo)
+            }
+            Err(LoadError::Behind) => Err(StopReason::Moved),
+            Err(LoadError::Diverged(diverged)) => {
+                if state.diverged.is_none() {
+                    tracing::error!(%diverged, "log diverged; keeping current revision");
+                }
+                state.looked(LogLook::Diverged((*diverged).clone()));
+                Err(StopReason::Refused(Refusal::LogDiverged(diverged)))
+            }
+            Err(LoadError::Refused(refusal)) => Err(StopReason::Refused(refusal)),
+            Err(LoadError::Store(error)) => {
+                state.looked(LogLook::Unavailable(error.to_string()));
+                Err(StopReason::Refused(Refusal::Store(error)))
+            }
+        }
+    }
+}
