@@ -153,8 +153,9 @@ fn kinds() -> Vec<String> {
         let mut files = Vec::new();
         sources(&crates_folder().join(room).join("src"), &mut files);
         let uses_engine = depends.iter().any(|name| name == "midflight-engine");
-        uses_engine
-            && files.iter().any(|file| code(file).lines().any(|line| line.starts_with("impl Kind for ")))
+        let is_test = |file: &&PathBuf| file.file_stem().is_some_and(|name| name == "tests");
+        let mut sources = files.iter().filter(|file| !is_test(file));
+        uses_engine && sources.any(|file| code(file).lines().any(|line| line.starts_with("impl Kind for ")))
     };
     rooms().into_iter().filter(is_kind).map(|(room, _)| room).collect()
 }

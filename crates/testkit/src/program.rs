@@ -22,9 +22,6 @@ pub struct Program {
 }
 
 impl Program {
-    /// The server and the command line.
-    pub const MIDFLIGHT: Self =
-        Self { package: "midflight", name: "midflight", is_example: false, features: "cli" };
     /// The sidecar.
     pub const SIDECAR: Self =
         Self { package: "midflight-sidecar", name: "midflight-sidecar", is_example: false, features: "" };

@@ -13,6 +13,11 @@ use super::write::tell;
 /// The flags of `reload`.
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
+    /// Only this kind is meant; then everything is compiled anew.
+    kind: Option<String>,
+    /// Only these documents of the kind are meant: they must be there.
+    #[arg(requires = "kind", value_name = "NAME")]
+    names: Vec<String>,
     /// Compile everything anew, whether or not it changed.
     #[arg(long)]
     force: bool,
@@ -113,6 +118,23 @@ async fn confirm_loss(client: &Client, output: &Output, dir: &str) -> Result<(),
     Ok(())
 }
 
+/// What is served after a reload, and what the replicas did where there are several.
+fn reloaded(answer: &Value) -> String {
+    let mut lines = format!(
+        "{}: revision {} is served ({} ms)\n",
+        text(answer, "outcome"),
+        text(answer, "revision"),
+        text(answer, "reload_time_ms")
+    );
+    let replicas = answer.get("replicas").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    for replica in replicas.iter().filter(|_| replicas.len() > 1) {
+        let reason = replica.get("reason").and_then(Value::as_str).map(|why| format!(": {}", printable(why)));
+        let (id, done) = (text(replica, "replica_id"), text(replica, "done"));
+        lines += &format!("  {id}  {done}{}\n", reason.unwrap_or_default());
+    }
+    lines
+}
+
 pub(super) async fn reload(client: &Client, output: &Output, args: &ReloadArgs) -> Result<(), Failure> {
     if let Some(dir) = &args.confirm_loss {
         return confirm_loss(client, output, dir).await;
@@ -124,23 +146,23 @@ pub(super) async fn reload(client: &Client, output: &Output, args: &ReloadArgs) 
     if !query.is_empty() {
         query.push(("reason", args.reason.clone()));
     }
-    let url = client.url(&["api", "v1", "rules", "hot-reload", "reload"], &query);
-    let body = Body::Json(json!({ "force": args.force }));
+    let url = client.url(&["api", "v1", "reload"], &query);
+    let names = (!args.names.is_empty()).then_some(&args.names);
+    let body = Body::Json(json!({ "force": args.force, "kind": args.kind, "names": names }));
     let answer = client.send(Method::POST, url, body, &[]).await?.body;
     if text(&answer, "outcome") == "scheduled" {
         return tell(output, &answer);
     }
-    let line = format!(
-        "{}: revision {} is served ({} ms)\n",
-        text(&answer, "outcome"),
-        text(&answer, "revision"),
-        text(&answer, "reload_time_ms")
-    );
-    output.data(&answer, || line)?;
+    output.data(&answer, || reloaded(&answer))?;
     if text(&answer, "status") == "success" {
         return Ok(());
     }
-    let reload = answer.get("reload").cloned().unwrap_or_default();
-    talk(&printable(&problems(&reload)));
+    let listed = |key: &str| answer.get(key).and_then(Value::as_array).into_iter().flatten();
+    for refused in answer.get("reload").into_iter().chain(listed("directories")).chain(listed("sources")) {
+        let problems = problems(refused);
+        if !problems.is_empty() {
+            talk(&printable(&problems));
+        }
+    }
     Err(Failure::failed("the reload did not succeed; what was served is served"))
 }

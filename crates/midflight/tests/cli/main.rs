@@ -11,6 +11,8 @@ mod harness;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod readme;

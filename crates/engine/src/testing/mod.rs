@@ -3,6 +3,8 @@
 //!
 //! They answer `Err` with a sentence rather than panic, so that they fit any test framework.
 
+mod greetings;
+
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use serde_json::{Value, json};
 use crate::component::Component;
 use crate::ground::Ground;
 use crate::{Engine, Faults, Kind, KindChange, Work};
+
+pub use greetings::Greetings;
 
 /// A promise that was broken, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
