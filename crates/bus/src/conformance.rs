@@ -72,7 +72,7 @@ pub fn hint_with(head: u64, body: Value) -> Hint {
         number,
         author: "anna".into(),
         reason: "because".into(),
-        trigger: Trigger::ApiUpdate,
+        trigger: Trigger::ApiUpdate.into(),
         created_at: jiff::Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
         changes: documents.iter().map(summary).collect(),
         digest: Digest::of_bytes(b"computed below"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{Digest, Document, DocumentId, Op, Trigger};
+use crate::{Digest, Document, DocumentId, Op, Open, Trigger};
 
 /// A revision's number. The first is 1; 0 is the empty log, before any revision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,7 +61,7 @@ pub struct Revision {
     /// Why, in the author's words; may be empty.
     pub reason: String,
     /// What asked for it.
-    pub trigger: Trigger,
+    pub trigger: Open<Trigger>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// What it changed, in the order of the edit.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use midflight_core::{DocumentId, Effect, Outcome, ReloadEvent, ReloadId, Trigger};
+use midflight_core::{DocumentId, Effect, Open, Outcome, ReloadEvent, ReloadId, Trigger};
 use midflight_store::{EventQuery, Store, StoreError};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
@@ -38,9 +38,9 @@ pub struct Statistics {
     /// How many there are.
     pub total: usize,
     /// How many ended so.
-    pub by_outcome: BTreeMap<Outcome, usize>,
+    pub by_outcome: BTreeMap<Open<Outcome>, usize>,
     /// How many ran for that reason.
-    pub by_trigger: BTreeMap<Trigger, usize>,
+    pub by_trigger: BTreeMap<Open<Trigger>, usize>,
     /// Half of those that changed something took at most this long; none when there are none.
     pub p50: Option<Duration>,
     /// 95 % did.
@@ -278,12 +278,12 @@ mod tests {
         let event = |id: u64, by: &str| {
             Arc::new(ReloadEvent {
                 id: ReloadId(id),
-                trigger: Trigger::Manual,
+                trigger: Trigger::Manual.into(),
                 triggered_by: by.to_owned(),
                 started_at: jiff::Timestamp::UNIX_EPOCH,
                 took: Duration::ZERO,
                 phases: Vec::new(),
-                outcome: Outcome::Success,
+                outcome: Outcome::Success.into(),
                 from: RevisionNumber::ZERO,
                 to: RevisionNumber::ZERO,
                 kinds: Vec::new(),

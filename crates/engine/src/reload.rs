@@ -625,19 +625,19 @@ impl<'a> Reload<'a> {
         if outcome != Outcome::Success {
             for component in &mut ended.components {
                 if component.state == ComponentState::Replaced {
-                    component.state = ComponentState::Released;
+                    component.state = ComponentState::Released.into();
                 }
             }
         }
         let concerns_log = !self.is_edit || ended.appended.is_some();
         let event = Arc::new(ReloadEvent {
             id: core.history.next_id(),
-            trigger: self.machine.trigger,
+            trigger: self.machine.trigger.into(),
             triggered_by: self.machine.triggered_by.clone(),
             started_at: self.machine.started_at,
             took: self.machine.started.elapsed(),
             phases: self.machine.phases().to_vec(),
-            outcome,
+            outcome: outcome.into(),
             from,
             to: if outcome.is_live() { live } else { from },
             kinds: kinds.clone(),

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use midflight_core::{Open, Vocabulary};
 use midflight_store::{Store, StoreError, Token};
 use subtle::ConstantTimeEq;
 
@@ -20,6 +21,7 @@ pub(crate) const ADMIN: &str = "admin";
 
 /// What a caller may do. Only admins exist so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Role {
     /// Everything.
     Admin,
@@ -30,6 +32,16 @@ impl Role {
         match self {
             Self::Admin => "admin",
         }
+    }
+}
+
+impl Vocabulary for Role {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        (word == Self::Admin.as_str()).then_some(Self::Admin)
     }
 }
 
@@ -68,8 +80,27 @@ pub(crate) fn unauthenticated(why: &str) -> ApiError {
     ApiError::new(Code::Unauthenticated, detail)
 }
 
+/// The holder of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    name: String,
+    role: Open<Role>,
+}
+
+impl Holder {
+    fn caller(&self) -> Result<Caller, ApiError> {
+        let Some(role) = self.role.known() else {
+            let (name, role) = (&self.name, self.role.as_str());
+            let detail =
+                format!("the token {name:?} has the role {role:?}, which this version does not know");
+            return Err(ApiError::new(Code::Forbidden, detail));
+        };
+        Ok(Caller::Known { name: self.name.clone(), role })
+    }
+}
+
 /// Tokens by their hash, each with its holder.
-pub(crate) type Known = Vec<(blake3::Hash, Caller)>;
+pub(crate) type Known = Vec<(blake3::Hash, Holder)>;
 
 /// Every token that is known. Other replicas may make new ones, so they are read again from time to time.
 #[derive(Debug)]
@@ -96,7 +127,8 @@ impl Tokens {
     /// Says who sends these headers.
     ///
     /// # Errors
-    /// 401 for a token that is not known; having none is no error here.
+    /// 401 for a token that is not known, and 403 for one of a role that only a newer version knows; having none is no error
+    /// here.
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
         let Some(value) = headers.get(header::AUTHORIZATION) else {
             return Ok(Caller::Anonymous);
@@ -106,21 +138,21 @@ impl Tokens {
         let hash = blake3::hash(token.map_or("", |(_, token)| token.trim()).as_bytes());
         let mut found = None;
         let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
-        for (known, caller) in &*known {
+        for (known, holder) in &*known {
             // All are compared, each in constant time, so that the time says nothing about any of them.
             if bool::from(known.as_bytes().ct_eq(hash.as_bytes())) {
-                found = Some(caller);
+                found = Some(holder);
             }
         }
-        found.cloned().ok_or_else(|| ApiError::new(Code::Unauthenticated, "the token is not known"))
+        let unknown = || ApiError::new(Code::Unauthenticated, "the token is not known");
+        found.ok_or_else(unknown)?.caller()
     }
 }
 
-/// The holder of a token of the store, if it is one that this program can know.
-pub(crate) fn known(token: &Token) -> Option<(blake3::Hash, Caller)> {
+/// The holder of a token of the store; none for a row that no version writes.
+pub(crate) fn known(token: &Token) -> Option<(blake3::Hash, Holder)> {
     let hash = blake3::Hash::from_hex(&token.hash).ok()?;
-    (token.role == Role::Admin.as_str())
-        .then(|| (hash, Caller::Known { name: token.name.clone(), role: Role::Admin }))
+    Some((hash, Holder { name: token.name.clone(), role: token.role.parse().ok()? }))
 }
 
 /// Makes a token of 256 random bits.
@@ -174,5 +206,20 @@ mod tests {
             assert_eq!(caller(&wrong), Err("unauthenticated"), "{wrong}");
         }
         assert_eq!(tokens.caller(&HeaderMap::new()).ok(), Some(Caller::Anonymous));
+    }
+
+    #[tokio::test]
+    async fn a_token_of_a_role_that_only_a_newer_version_knows_is_forbidden_and_its_role_is_named() {
+        let store = MemoryStore::new();
+        let token = fresh_token().unwrap();
+        let newer = Token { name: "ci".to_owned(), role: "deployer".to_owned(), ..admin(&token) };
+        store.put_token(&newer).await.unwrap();
+        let tokens = Tokens::new(Tokens::read(&store).await.unwrap());
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        let refused = tokens.caller(&headers).unwrap_err();
+        let body = refused.body();
+        assert_eq!(body.code, "forbidden");
+        assert!(body.detail.contains("the role \"deployer\", which this version does not know"), "{body:?}");
     }
 }

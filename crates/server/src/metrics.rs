@@ -264,7 +264,7 @@ impl Metrics {
             self.reload_time.record(event.took.as_secs_f64() * 1e3);
             self.rules_reloaded.increment(event.documents_changed as u64);
         } else {
-            let labels = vec![Label::from_static_parts("outcome", event.outcome.as_str())];
+            let labels = vec![Label::new("outcome", event.outcome.to_string())];
             let key = Key::from_parts(Metric::ReloadsFailed.name(), labels);
             self.recorder.register_counter(&key, &METADATA).increment(1);
         }

@@ -46,7 +46,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests!(@each $make;
             an_empty_log_says_so, a_revision_is_there_whole, refused_edits_leave_no_trace, owners_keep_what_is_theirs,
             values_come_back_exactly, lists_have_pages, the_past_can_be_read, compaction_keeps_the_state,
-            writers_never_skip_or_swap_numbers, blobs_events_and_tokens_are_kept, a_dropped_append_is_all_or_nothing,
+            writers_never_skip_or_swap_numbers, blobs_events_and_tokens_are_kept, words_of_a_newer_version_are_kept, a_dropped_append_is_all_or_nothing,
             the_key_of_hints_is_one_for_all, replicas_are_seen_until_they_age, heads_come_as_often_as_asked,
             somebody_leads_and_who_lets_go_can_lead_again, tallies_add_up, a_known_batch_changes_nothing,
             counting_at_once_loses_nothing, a_lost_batch_can_be_sent_again, tallies_have_pages,
@@ -342,21 +342,26 @@ pub async fn writers_never_skip_or_swap_numbers(log: Log) {
 
 fn event(n: u64) -> ReloadEvent {
     let problem = Problem::new("odd", Pointer::root().key("a/b"), "is odd").in_document(&id("x"));
+    let (trigger, outcome) = match (n.is_multiple_of(2), n.is_multiple_of(3)) {
+        (true, _) => (Trigger::Manual, Outcome::Success),
+        (false, true) => (Trigger::Periodic, Outcome::ValidationFailed),
+        (false, false) => (Trigger::Periodic, Outcome::Success),
+    };
     ReloadEvent {
         id: ReloadId(n),
-        trigger: if n.is_multiple_of(2) { Trigger::Manual } else { Trigger::Periodic },
+        trigger: trigger.into(),
         triggered_by: "anna".into(),
         started_at: Timestamp::from_millisecond(1_700_000_000_000).unwrap(),
         took: Duration::from_nanos(1_234_567 + n),
-        phases: vec![PhaseTime { phase: Phase::Load, took: Duration::from_nanos(99) }],
-        outcome: if n.is_multiple_of(3) { Outcome::ValidationFailed } else { Outcome::Success },
+        phases: vec![PhaseTime { phase: Phase::Load.into(), took: Duration::from_nanos(99) }],
+        outcome: outcome.into(),
         from: number(n),
         to: number(n + 1),
         kinds: vec!["rules".parse().unwrap()],
         documents_changed: 3,
         components: vec![ComponentTime {
             name: "pool".into(),
-            state: ComponentState::Replaced,
+            state: ComponentState::Replaced.into(),
             took: Duration::from_nanos(77),
         }],
         problems: Problems::from(problem).with_unlisted(4),
@@ -378,8 +383,8 @@ pub async fn blobs_events_and_tokens_are_kept(log: Log) {
     let rest = select(EventQuery { before: all.next, ..EventQuery::default() }).await.unwrap();
     assert_eq!(rest.items.iter().map(|event| event.id.0).collect::<Vec<_>>(), [5, 4, 3]);
     let odd = EventQuery {
-        trigger: Some(Trigger::Periodic),
-        outcome: Some(Outcome::ValidationFailed),
+        trigger: Some(Trigger::Periodic.into()),
+        outcome: Some(Outcome::ValidationFailed.into()),
         kind: Some("rules".parse().unwrap()),
         ..EventQuery::default()
     };
@@ -400,6 +405,25 @@ pub async fn blobs_events_and_tokens_are_kept(log: Log) {
     let other = Token { name: "other".into(), ..token("four") };
     assert!(log.add_token(&other).await.unwrap());
     assert!(log.tokens().await.unwrap().contains(&other));
+}
+
+/// Words that only a newer version knows come back as they were, and are found by.
+pub async fn words_of_a_newer_version_are_kept(log: Log) {
+    let mut newer = event(2);
+    newer.trigger = "canary".parse().unwrap();
+    newer.outcome = "half_live".parse().unwrap();
+    newer.phases[0].phase = "shadow".parse().unwrap();
+    newer.components[0].state = "warmed".parse().unwrap();
+    log.record_events(&[event(1), newer.clone(), event(3)], 9).await.unwrap();
+    let found = log.events(EventQuery { limit: 9, ..EventQuery::default() }).await.unwrap().items;
+    assert_eq!(found, [event(3), newer.clone(), event(1)]);
+    let by_words = EventQuery {
+        trigger: Some("canary".parse().unwrap()),
+        outcome: Some("half_live".parse().unwrap()),
+        limit: 9,
+        ..EventQuery::default()
+    };
+    assert_eq!(log.events(by_words).await.unwrap().items, [newer]);
 }
 
 /// An append whose caller went away is in the log wholly or not at all, and the log goes on.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use midflight_core::{
     Appended, ChangeSummary, Digest, Document, DocumentId, DocumentName, Head, KindName, LogHead, LogId,
-    ReloadEvent, Revision, RevisionNumber, canonical_json,
+    Open, ReloadEvent, Revision, RevisionNumber, Trigger, canonical_json,
 };
 
 use crate::{
@@ -85,6 +85,16 @@ impl MemoryStore {
     #[must_use]
     pub fn copy(&self) -> Self {
         Self { log: Arc::new(Mutex::new(self.log().clone())) }
+    }
+
+    /// Takes a revision as another version of the program would, which may know triggers that this one does not.
+    ///
+    /// # Errors
+    /// [`AppendError`]; the log is then as it was.
+    pub fn append_as(&self, new: NewRevision<'_>, trigger: Open<Trigger>) -> Result<Appended, AppendError> {
+        let mut log = self.log();
+        log.check(&new)?;
+        Ok(log.append(&new, trigger))
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -165,7 +175,7 @@ impl Log {
         Ok(())
     }
 
-    fn append(&mut self, new: &NewRevision<'_>) -> Appended {
+    fn append(&mut self, new: &NewRevision<'_>, trigger: Open<Trigger>) -> Appended {
         let head = self.head();
         let number = head.number.next();
         let mut documents = Vec::with_capacity(new.edit.changes.len());
@@ -195,7 +205,7 @@ impl Log {
             number,
             author: new.edit.author.clone(),
             reason: new.edit.reason.clone(),
-            trigger: new.edit.trigger,
+            trigger,
             created_at: new.created_at,
             changes: documents.iter().map(summary).collect(),
             digest: head.digest,
@@ -245,9 +255,7 @@ impl Store for MemoryStore {
     }
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
-        let mut log = self.log();
-        log.check(&new)?;
-        Ok(log.append(&new))
+        self.append_as(new, new.edit.trigger.into())
     }
 
     async fn revisions(

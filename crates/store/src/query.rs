@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_core::{
-    Digest, Document, DocumentId, Edit, KindName, LogHead, Outcome, Owner, Revision, RevisionNumber, Trigger,
+    Digest, Document, DocumentId, Edit, KindName, LogHead, Open, Outcome, Owner, Revision, RevisionNumber,
+    Trigger,
 };
 
 use crate::StoreError;
@@ -210,9 +211,9 @@ pub struct EventQuery {
     /// Only those with changed documents of this kind.
     pub kind: Option<KindName>,
     /// Only those with this trigger.
-    pub trigger: Option<Trigger>,
+    pub trigger: Option<Open<Trigger>>,
     /// Only those that ended so.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Open<Outcome>>,
     /// Only those before the one with this number.
     pub before: Option<u64>,
     /// At most this many.

@@ -95,7 +95,7 @@ async fn a_file_that_is_half_written_is_waited_for() {
     until(&app, |report| report.hash == Some(Digest::of_bytes(b"n: 42\n"))).await;
     assert_eq!(app.config().load().n, 42);
     let reloads = app.engine().history().statistics(|_| true);
-    assert_eq!(reloads.by_outcome.get(&Outcome::Success), Some(&2), "the start and the whole file");
+    assert_eq!(reloads.by_outcome.get(&Outcome::Success.into()), Some(&2), "the start and the whole file");
     app.stop().await;
 }
 

@@ -48,7 +48,7 @@ async fn a_start_with_a_copy_that_is_ahead_of_the_log_serves_the_copy_and_says_s
     let event = bench.engine.adopt_log("anna", "restored").await.unwrap();
     assert_eq!(
         (event.outcome, event.trigger, event.from.get(), event.to.get()),
-        (Outcome::Success, Trigger::Adopt, 2, 1)
+        (Outcome::Success.into(), Trigger::Adopt.into(), 2, 1)
     );
     assert_eq!((bench.text("a").as_deref(), bench.engine.served().get()), (Some("one"), 1));
     bench.engine.apply(edit([put("a", "three")])).await.unwrap();

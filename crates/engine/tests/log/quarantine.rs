@@ -184,7 +184,7 @@ async fn a_restart_in_another_environment_serves_what_was_served_and_names_the_f
     let event = restarted.engine.reload(Trigger::Manual, "me", true).await.unwrap();
     assert_eq!(
         (event.outcome, restarted.engine.status().failed_checks),
-        (Outcome::Success, Problems::default())
+        (Outcome::Success.into(), Problems::default())
     );
 }
 

@@ -1,4 +1,5 @@
-//! A replica's way to the log: slow, sometimes gone, and sometimes silent about what it did.
+//! A replica's way to the log: slow, sometimes gone, and sometimes silent about what it did. Every other replica is of the next
+//! version of the program, and writes words that the others do not know.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fastrand::Rng;
 use midflight_core::{
-    Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
+    Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, Open, ReloadEvent, RevisionNumber,
+    Trigger,
 };
 use midflight_store::{
     AppendError, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision, MemoryStore,
@@ -44,12 +46,15 @@ struct Line {
     rng: Mutex<Rng>,
     away: AtomicBool,
     ended: AtomicBool,
+    /// Whether the replica is of the next version.
+    is_next: bool,
 }
 
 impl SimStore {
     pub(crate) fn new(log: Primary, seed: u64) -> Self {
-        let rng = Mutex::new(Rng::with_seed(seed));
-        Self { log, line: Arc::new(Line { rng, away: AtomicBool::default(), ended: AtomicBool::default() }) }
+        let (rng, is_next) = (Mutex::new(Rng::with_seed(seed)), seed % 2 == 1);
+        let (away, ended) = (AtomicBool::default(), AtomicBool::default());
+        Self { log, line: Arc::new(Line { rng, away, ended, is_next }) }
     }
 
     pub(crate) fn away(&self, away: bool) {
@@ -59,6 +64,11 @@ impl SimStore {
     /// Nothing that this replica still does reaches the log: it is dead.
     pub(crate) fn end(&self) {
         self.line.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// The trigger as the replica's version writes it.
+    fn written(&self, trigger: Open<Trigger>) -> Open<Trigger> {
+        if self.line.is_next && trigger == Trigger::ApiUpdate { "canary".parse().unwrap() } else { trigger }
     }
 
     /// Takes its time, and then says whether the log can be reached.
@@ -87,7 +97,7 @@ impl Store for SimStore {
     }
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
-        let appended = self.reach().await?.append(new).await?;
+        let appended = self.reach().await?.append_as(new, self.written(new.edit.trigger.into()))?;
         // The answer may be lost on its way back.
         let lost = self.line.rng.lock().unwrap().u8(0..20) == 0;
         self.reach().await?;
@@ -155,7 +165,11 @@ impl Store for SimStore {
     }
 
     async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
-        self.reach().await?.record_events(events, keep).await
+        let mut events = events.to_vec();
+        for event in &mut events {
+            event.trigger = self.written(event.trigger);
+        }
+        self.reach().await?.record_events(&events, keep).await
     }
 
     async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {

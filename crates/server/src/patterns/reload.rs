@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use midflight_bus::Hint;
-use midflight_core::{Outcome, Trigger};
+use midflight_core::{Open, Outcome, Trigger};
 use midflight_engine::Kind as _;
 use midflight_patterns::Patterns;
 use serde_json::Value;
@@ -84,7 +84,7 @@ async fn run(app: &PatternsApp, author: &Author, body: ReloadPatterns) -> Result
     let success = subscribers == replicas.len();
     let status = match event.outcome {
         outcome if outcome.is_live() => StatusCode::OK,
-        Outcome::LoadFailed | Outcome::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+        Open::Known(Outcome::LoadFailed | Outcome::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let message = match success {
@@ -97,7 +97,7 @@ async fn run(app: &PatternsApp, author: &Author, body: ReloadPatterns) -> Result
         subscribers,
         pattern_id: body.pattern_id,
         replicas,
-        outcome: event.outcome.as_str(),
+        outcome: event.outcome.to_string(),
         patterns: app.patterns.load().pattern_count(),
         revision: revision.get(),
         quarantined: world.quarantined().into(),

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use midflight_core::{DocumentId, Outcome, Pointer, Trigger};
+use midflight_core::{DocumentId, Open, Outcome, Pointer, Trigger};
 use midflight_engine::Refusal;
 use serde::Deserialize;
 use serde_json::Value;
@@ -175,14 +175,14 @@ async fn run(
         rulesets_loaded: rules.ruleset_count(),
         reload_count: reload_count(app),
         filtered_by,
-        outcome: event.outcome.as_str(),
+        outcome: event.outcome.to_string(),
         revision: rules.revision().get(),
         quarantined: rules.quarantined().into(),
         reload: ReloadAnswer::from(&*event),
     };
     let status = match event.outcome {
         outcome if outcome.is_live() => StatusCode::OK,
-        Outcome::LoadFailed | Outcome::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+        Open::Known(Outcome::LoadFailed | Outcome::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Ok((status, Json(done)).into_response())

@@ -11,6 +11,7 @@ mod contention;
 mod directories;
 mod health;
 mod log;
+mod next_version;
 mod patches;
 mod patterns;
 mod patterns_bounds;

@@ -184,7 +184,7 @@ async fn a_save_a_rename_and_a_deletion_are_one_revision_each() {
     let newest = house.engine.store().revisions(RevisionQuery { limit: 1, ..RevisionQuery::default() });
     let newest = newest.await.unwrap().items.remove(0).revision;
     let owner = format!("file:{}", house.path().display());
-    assert_eq!((newest.author, newest.trigger), (owner, Trigger::FileWatch));
+    assert_eq!((newest.author, newest.trigger), (owner, Trigger::FileWatch.into()));
     assert_eq!(newest.reason, "2 deleted");
     source.stop().await;
     house.write("b.yaml", &document("b", 1));

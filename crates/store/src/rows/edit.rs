@@ -64,7 +64,7 @@ pub(crate) fn revision(new: &NewRevision<'_>, number: RevisionNumber, documents:
         number,
         author: new.edit.author.clone(),
         reason: new.edit.reason.clone(),
-        trigger: new.edit.trigger,
+        trigger: new.edit.trigger.into(),
         created_at: new.created_at,
         changes: documents.iter().map(summary).collect(),
         digest: Digest::new([0; 32]),

@@ -76,17 +76,30 @@ pub(crate) fn readable(
     Ok(())
 }
 
+/// The migrations that this program knows. Others are passed over, and [`check_schema`] says whether the log may be used with
+/// them.
+pub(crate) fn migrator(mut known: Migrator) -> Migrator {
+    known.set_ignore_missing(true);
+    known
+}
+
+/// What [`check_schema`] reads, once this program's migrations were made.
+pub(crate) const SCHEMA: &str =
+    "SELECT (SELECT MAX(version) FROM _sqlx_migrations) AS newest, oldest FROM schema_reader";
+
+/// Refuses a log that a newer program made in a way that this one cannot use.
+pub(crate) fn check_schema(row: &impl Columns, known: &Migrator) -> Result<(), StoreError> {
+    let known = known.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let (found, oldest) = (row.integer("newest")?, row.integer("oldest")?);
+    if found > known && oldest > known { Err(StoreError::TooNew { found, known }) } else { Ok(()) }
+}
+
 /// Why the schema could not be brought up to date.
 pub(crate) fn migration_failure(
     error: MigrateError,
-    migrator: &Migrator,
     failure: impl Fn(sqlx::Error) -> StoreError,
 ) -> StoreError {
     match error {
-        MigrateError::VersionMissing(found) => {
-            let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
-            StoreError::TooNew { found, known }
-        }
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failure(error),
         other => StoreError::Corrupt(other.to_string()),
     }

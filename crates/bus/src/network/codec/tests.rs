@@ -25,7 +25,7 @@ fn change(bodies: impl IntoIterator<Item = Option<Value>>) -> Appended {
         number,
         author: "anna \"☃\"".into(),
         reason: "line\nline\u{0}".into(),
-        trigger: Trigger::ApiUpdate,
+        trigger: Trigger::ApiUpdate.into(),
         created_at: "2024-02-29T23:59:59.123456789Z".parse().unwrap(),
         changes: documents.iter().map(summary).collect(),
         digest: Digest::of_bytes(b"to be computed"),
