@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use midflight_core::{DocumentId, Effect, Open, Outcome, ReloadEvent, ReloadId, Trigger};
-use midflight_store::{EventQuery, Store, StoreError};
+use midflight_store::{EventQuery, EventStore, Store, StoreError};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,7 @@ pub struct Statistics {
 type Kept = Arc<Mutex<VecDeque<Arc<ReloadEvent>>>>;
 
 /// What the store kept of earlier reloads, oldest first.
-async fn earlier(store: &dyn Store, max: usize) -> Result<Vec<Arc<ReloadEvent>>, StoreError> {
+async fn earlier(store: &dyn EventStore, max: usize) -> Result<Vec<Arc<ReloadEvent>>, StoreError> {
     let limit = u32::try_from(max).unwrap_or(u32::MAX);
     let page = store.events(EventQuery { limit, ..EventQuery::default() }).await?;
     Ok(page.items.into_iter().rev().map(Arc::new).collect())

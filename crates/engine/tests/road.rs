@@ -16,7 +16,7 @@ use midflight_core::{Change, Outcome, Owner, Phase, Precondition, RevisionNumber
 use midflight_engine::testing::{fail_every_step, try_component, try_kind};
 use midflight_engine::{Criticality, Engine, Faults, Kind, Limits, Refusal};
 use midflight_live::WorldBuilder;
-use midflight_store::{MemoryStore, Store};
+use midflight_store::{EventStore as _, MemoryStore, RevisionLog as _};
 use pool::{Pool, PoolState};
 use serde_json::json;
 use support::{Bench, Words, edit, id, put, small_limits};

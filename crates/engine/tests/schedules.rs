@@ -13,7 +13,7 @@ use midflight_bus::MemoryBus;
 use midflight_core::{Change, Edit, Outcome, Owner, RevisionNumber, Trigger};
 use midflight_engine::{Engine, KindSlot, Limits, Refresh, Scheduled, schedule_id};
 use midflight_live::Live;
-use midflight_store::{MemoryStore, Store};
+use midflight_store::{MemoryStore, RevisionLog as _};
 use serde_json::{Value, json};
 use words::{WordMap, Words, edit, put};
 

@@ -115,7 +115,9 @@ pub use midflight_engine::{
     Work, schedule_id,
 };
 pub use midflight_live::{Live, Loaded, Pinned, Publisher, Reader, World};
-pub use midflight_store::{MemoryStore, Store, StoreError};
+pub use midflight_store::{
+    BlobStore, EventStore, FleetStore, MemoryStore, RevisionLog, Store, StoreError, TallyStore, TokenStore,
+};
 
 /// What carries hints that the log moved.
 pub mod bus {

@@ -11,7 +11,7 @@ use midflight_core::{Change, DocumentId, DocumentName, Edit, RevisionNumber, Tri
 use midflight_engine::{Engine, Kind as _, KindChange, Work};
 use midflight_live::Live;
 use midflight_rules::{Rules, RulesSnapshot};
-use midflight_store::{Durability, SqliteOptions, SqliteStore, Store as _};
+use midflight_store::{Durability, RevisionLog as _, SqliteOptions, SqliteStore, Store as _};
 use serde_json::{Value, json};
 
 const READERS: usize = 8;

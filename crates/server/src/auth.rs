@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use midflight_core::{Open, Vocabulary};
-use midflight_store::{Store, StoreError, Token};
+use midflight_store::{StoreError, Token, TokenStore};
 use subtle::ConstantTimeEq;
 
 use crate::problem::{ApiError, Code};
@@ -115,7 +115,7 @@ impl Tokens {
     }
 
     /// Reads them from the store.
-    pub(crate) async fn read(store: &dyn Store) -> Result<Known, StoreError> {
+    pub(crate) async fn read(store: &dyn TokenStore) -> Result<Known, StoreError> {
         Ok(store.tokens().await?.iter().filter_map(known).collect())
     }
 

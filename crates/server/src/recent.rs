@@ -115,7 +115,7 @@ impl Recent {
 mod tests {
     use super::*;
     use midflight_core::{Change, DocumentId, Edit, Trigger};
-    use midflight_store::{MemoryStore, NewRevision};
+    use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
     use serde_json::{Value, json};
 
     async fn append(store: &MemoryStore, changes: Vec<Change>) {

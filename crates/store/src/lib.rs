@@ -34,5 +34,5 @@ pub use query::{
 pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
-pub use store::Store;
+pub use store::{BlobStore, EventStore, FleetStore, RevisionLog, Store, TallyStore, TokenStore};
 pub use tally::{Tally, TallyQuery};

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use midflight_core::{Change, DocumentId, Edit, LogHead, RevisionNumber, Trigger};
 use midflight_store::{
-    NewRevision, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError,
+    NewRevision, PostgresOptions, PostgresStore, RevisionLog as _, SqliteOptions, SqliteStore, Store,
+    StoreError,
 };
 use midflight_testkit::Postgres;
 use serde_json::json;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use midflight_core::{Change, DocumentId, Edit, Open, Outcome, RevisionNumber, Trigger};
 use midflight_store::{
-    EventQuery, MemoryStore, NewRevision, PostgresOptions, PostgresStore, RevisionQuery, SqliteOptions,
-    SqliteStore, Store,
+    EventQuery, MemoryStore, NewRevision, PostgresOptions, PostgresStore, RevisionLog as _, RevisionQuery,
+    SqliteOptions, SqliteStore, Store,
 };
 use midflight_testkit::Postgres;
 use serde_json::json;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use midflight_core::{Change, DocumentId, Edit, LogHead, RevisionNumber, Trigger};
 use midflight_store::{
-    AppendError, EventQuery, NewRevision, PostgresOptions, PostgresStore, Store, StoreError,
+    AppendError, EventQuery, EventStore as _, FleetStore as _, NewRevision, PostgresOptions, PostgresStore,
+    RevisionLog as _, Store, StoreError,
 };
 use midflight_testkit::{DEADLINE, Postgres, Proxy};
 use serde_json::{Value, json};

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
-use midflight_store::{AppendError, Durability, NewRevision, SqliteOptions, SqliteStore, Store, StoreError};
+use midflight_store::{
+    AppendError, Durability, NewRevision, RevisionLog as _, SqliteOptions, SqliteStore, Store, StoreError,
+};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;

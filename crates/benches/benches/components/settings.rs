@@ -14,7 +14,7 @@ use midflight_core::{
 };
 use midflight_engine::{Engine, Kind, KindChange, Refresh, Work};
 use midflight_live::{Slot, World};
-use midflight_store::{MemoryStore, NewRevision, Store as _};
+use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

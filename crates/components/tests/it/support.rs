@@ -11,7 +11,7 @@ use midflight_components::{CacheSettings, DatabaseSettings, LlmSettings, LogSett
 use midflight_core::{Change, DocumentId, DocumentName, Edit, KindName, Pointer, Problem, Problems, Trigger};
 use midflight_engine::{Engine, EngineBuilder, Kind, KindChange, KindSlot, Refresh, Work};
 use midflight_live::{Slot, World, WorldBuilder};
-use midflight_store::{MemoryStore, NewRevision, Store as _};
+use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde::Deserialize;
 use serde_json::Value;
 

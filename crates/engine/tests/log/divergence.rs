@@ -7,7 +7,7 @@ use crate::support::{Bench, Words, edit, put};
 use midflight_bus::{Bus as _, Hint, MemoryBus};
 use midflight_core::{Edit, Outcome, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Refusal};
-use midflight_store::{LastGoodFile, MemoryStore, Store as _};
+use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
 
 /// Waits for a condition, which must come about by itself.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {

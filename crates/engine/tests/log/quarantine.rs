@@ -9,7 +9,7 @@ use crate::support::{Bench, edit, id, put, small_limits};
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentName, KindName, Outcome, Problem, Problems, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Kind, KindChange, Refresh, Work};
-use midflight_store::{LastGoodFile, MemoryStore, Store};
+use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

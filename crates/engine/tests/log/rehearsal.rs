@@ -8,7 +8,7 @@ use midflight_core::{
     Change, DocumentName, KindName, Outcome, Pointer, Problem, Problems, ReloadEvent, Trigger,
 };
 use midflight_engine::{Kind, KindChange, Work};
-use midflight_store::{LastGoodFile, MemoryStore, Store};
+use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
 use serde_json::{Value, json};
 
 fn invalid(name: &str) -> Change {

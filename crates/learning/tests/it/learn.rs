@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use midflight_core::Trigger;
 use midflight_learning::{Counts, Source};
 use midflight_patterns::{Action, Match};
-use midflight_store::{RevisionQuery, Store as _};
+use midflight_store::{RevisionLog as _, RevisionQuery};
 use midflight_testkit::LlmDoes;
 use serde_json::json;
 

@@ -12,7 +12,7 @@ use midflight_engine::{Engine, Identity, Refresh};
 use midflight_learning::{Answer, Classifier, Feedback, FeedbackAnswer, LearningOptions, Source, Usage};
 use midflight_live::Live;
 use midflight_patterns::{PatternStatus, Patterns, PatternsSnapshot};
-use midflight_store::{MemoryStore, Store as _};
+use midflight_store::{MemoryStore, RevisionLog as _};
 use midflight_testkit::{DEADLINE, LlmDouble};
 use serde_json::{Value, json};
 

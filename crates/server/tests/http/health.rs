@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_core::{Change, DocumentId, Edit, Trigger};
-use midflight_store::{MemoryStore, NewRevision, Store};
+use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde_json::json;
 
 use crate::support::{rule, server, server_on};

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use midflight_core::{Change, DocumentId, Edit, ReloadEvent, ReloadId, RevisionNumber, Trigger};
 use midflight_server::Backend;
 use midflight_store::{
-    MemoryStore, NewRevision, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, Token,
+    MemoryStore, NewRevision, PostgresOptions, PostgresStore, RevisionLog as _, SqliteOptions, SqliteStore,
+    Store, Token,
 };
 use midflight_testkit::Postgres;
 use reqwest::Method;

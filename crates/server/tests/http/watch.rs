@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use midflight_core::{Change, DocumentId, Edit, Trigger};
-use midflight_store::{MemoryStore, NewRevision, Store};
+use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
