@@ -277,14 +277,10 @@ impl Coordinator {
         let Some(diff) = &ended.diff else { return };
         let since = |change: Change| change.when(Precondition::UnchangedSince(number));
         let inverse = Edit {
-            author: ENGINE_AUTHOR.to_owned(),
             reason: format!("takes back revision {number}, which did not verify"),
-            trigger: edit.trigger,
             owner: edit.owner.clone(),
             take_over: true,
-            computed_at: None,
-            changes: diff.inverse().changes().into_iter().map(since).collect(),
-            key: None,
+            ..Edit::new(ENGINE_AUTHOR, edit.trigger, diff.inverse().changes().into_iter().map(since))
         };
         let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, Aim::Edit(&inverse)).await;
         if let Some(refusal) = taken_back.refusal {

@@ -430,7 +430,7 @@ impl<'a> Reload<'a> {
         let core = self.core;
         let deadline = tokio::time::Instant::from_std(deadline);
         let loaded = tokio::select! {
-            loaded = tokio::time::timeout_at(deadline, load(&*core.store, state, aim)) => loaded,
+            loaded = tokio::time::timeout_at(deadline, load(&*core.store, state, aim, || core.now())) => loaded,
             () = self.stop.cancelled() => return Err(Problems::from(crate::Interrupted::Cancelled).into()),
         };
         let Ok(loaded) = loaded else {
@@ -528,7 +528,8 @@ impl<'a> Reload<'a> {
             unheard = self.unheard(state.position) => Err(unheard),
         };
         taken.map_err(|error| match error {
-            AppendError::Moved { .. } => Halt::Moved,
+            // One that has its key is there by now, and is found when the edit is loaded again.
+            AppendError::Moved { .. } | AppendError::Repeated { .. } => Halt::Moved,
             AppendError::Precondition(failed) => Halt::Refused(Refusal::Precondition(failed)),
             AppendError::Owned { id, owner } => Halt::Refused(Refusal::Owned { id, owner }),
             AppendError::Unknown { number: revision, why } => {

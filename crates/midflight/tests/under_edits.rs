@@ -60,16 +60,7 @@ fn edit_number(n: u64) -> Vec<Change> {
 }
 
 fn edit(changes: Vec<Change>) -> Edit {
-    Edit {
-        author: "editor".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes,
-        key: None,
-    }
+    Edit::new("editor", Trigger::ApiUpdate, changes)
 }
 
 fn inputs() -> Vec<Value> {

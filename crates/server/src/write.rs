@@ -107,14 +107,9 @@ impl WriteParams {
     /// The edit that these changes make.
     pub(crate) fn edit(&self, author: Author, changes: Vec<Change>) -> Edit {
         Edit {
-            author: author.0,
             reason: self.reason.clone(),
-            trigger: Trigger::ApiUpdate,
-            owner: None,
             take_over: self.take_over,
-            computed_at: None,
-            changes,
-            key: None,
+            ..Edit::new(author.0, Trigger::ApiUpdate, changes)
         }
     }
 }

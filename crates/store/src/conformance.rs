@@ -10,6 +10,7 @@ mod blobs;
 mod chain;
 mod events;
 mod fleet;
+mod keys;
 mod log;
 mod pages;
 mod tallies;
@@ -27,6 +28,7 @@ pub use blobs::*;
 pub use chain::*;
 pub use events::*;
 pub use fleet::*;
+pub use keys::*;
 pub use log::*;
 pub use pages::*;
 pub use tallies::*;
@@ -52,6 +54,8 @@ macro_rules! conformance_tests {
             revisions_are_listed_with_their_first_changes,
             digests_are_chained_over_what_is_read, digests_outlive_compaction,
             an_edit_on_another_history_is_refused, keys_name_the_revision_they_made,
+            a_key_is_taken_again_once_it_is_old, a_key_is_taken_by_one_of_many,
+            revisions_carry_their_principal_and_their_key,
         );
     };
     (EventStore, $make:expr) => {
@@ -104,16 +108,7 @@ fn put(name: &str, body: Value) -> Change {
 }
 
 fn edit(changes: impl IntoIterator<Item = Change>) -> Edit {
-    Edit {
-        author: "anna".into(),
-        reason: "because".into(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: changes.into_iter().collect(),
-        key: None,
-    }
+    Edit { reason: "because".into(), ..Edit::new("anna", Trigger::ApiUpdate, changes) }
 }
 
 fn number(number: u64) -> RevisionNumber {

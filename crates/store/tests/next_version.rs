@@ -14,16 +14,11 @@ use sqlx::{AssertSqlSafe, SqlitePool};
 use tempfile::TempDir;
 
 fn edit(n: u64) -> Edit {
-    Edit {
-        author: "anna".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(DocumentId::new("rules", "a").unwrap(), json!({ "n": n }))],
-        key: None,
-    }
+    Edit::new(
+        "anna",
+        Trigger::ApiUpdate,
+        [Change::put(DocumentId::new("rules", "a").unwrap(), json!({ "n": n }))],
+    )
 }
 
 /// The first revision, of a trigger that this version does not know. Its texts are as programs write them.

@@ -107,14 +107,12 @@ async fn a_document_past_the_file_refers_to_what_the_program_allows_and_the_file
     let reference = format!("${{file:{}}}", key.display());
     let place = Place::new(&format!("log: {{level: \"{reference}\"}}\n"));
     let edit = || Edit {
-        author: "anna".to_owned(),
-        reason: String::new(),
-        trigger: Trigger::Manual,
-        owner: None,
         take_over: true,
-        computed_at: None,
-        changes: vec![Change::put("config/app".parse().unwrap(), json!({"token": reference}))],
-        key: None,
+        ..Edit::new(
+            "anna",
+            Trigger::Manual,
+            [Change::put("config/app".parse().unwrap(), json!({"token": reference}))],
+        )
     };
     for (references, expected) in [
         (References::none(), Err("--reference-dir")),

@@ -169,14 +169,5 @@ fn id() -> DocumentId {
 }
 
 fn put(body: &Value) -> Edit {
-    Edit {
-        author: "bench".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id(), body.clone())],
-        key: None,
-    }
+    Edit::new("bench", Trigger::ApiUpdate, [Change::put(id(), body.clone())])
 }

@@ -69,16 +69,7 @@ pub fn place<S: Clone + 'static>(slot: Slot, key: &str, of: fn(&App) -> &Option<
 
 /// Puts the settings of everything.
 pub fn put(body: Value) -> Edit {
-    Edit {
-        author: "tester".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id(), body)],
-        key: None,
-    }
+    Edit::new("tester", Trigger::ApiUpdate, [Change::put(id(), body)])
 }
 
 /// A started engine with the parts that `more` adds, on a log whose one document configures nothing.

@@ -211,14 +211,9 @@ async fn edit(
 /// An edit in the name of whoever scheduled it.
 fn edit_of(version: &DocumentVersion, changes: Vec<Change>) -> Edit {
     Edit {
-        author: version.author.clone(),
         reason: midflight_core::cut_reason(version.reason.clone()),
-        trigger: Trigger::Schedule,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes,
-        key: None,
+        principal: version.principal.clone(),
+        ..Edit::new(version.author.as_str(), Trigger::Schedule, changes)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{Bench, Words, edit, put};
 use midflight_bus::{Bus as _, Hint, MemoryBus};
-use midflight_core::{Edit, Outcome, RevisionNumber, Trigger};
+use midflight_core::{Edit, EditKey, Outcome, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Refusal};
 use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
 
@@ -141,7 +141,7 @@ async fn an_edit_with_a_key_is_made_once_however_many_replicas_are_asked() {
         let asked = (0..8).map(|n| {
             let engine = if n % 2 == 0 { bench.engine.clone() } else { other.engine.clone() };
             let wanted = edit([put("a", &format!("{round} {n}"))]);
-            let wanted = Edit { key: Some(format!("webhook:crm {round}")), ..wanted };
+            let wanted = Edit { key: Some(EditKey::new(format!("webhook:crm {round}"))), ..wanted };
             tokio::spawn(async move { engine.apply(wanted).await.unwrap() })
         });
         let asked: Vec<_> = asked.collect();

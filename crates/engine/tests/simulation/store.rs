@@ -13,8 +13,8 @@ use midflight_core::{
 };
 use midflight_store::{
     AppendError, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore,
-    Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog, RevisionQuery, SeenReplica,
-    Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
+    KeyedRevision, Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog, RevisionQuery,
+    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
 };
 
 /// The log that there is now: a failover or a restore puts another one in its place.
@@ -92,7 +92,7 @@ impl RevisionLog for SimStore {
         self.reach().await?.digests(of).await
     }
 
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError> {
         self.reach().await?.revision_of_key(key).await
     }
 

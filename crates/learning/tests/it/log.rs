@@ -9,8 +9,8 @@ use midflight_core::{
 };
 use midflight_store::{
     AppendError, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore,
-    Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog, RevisionQuery, SeenReplica,
-    Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
+    KeyedRevision, Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog, RevisionQuery,
+    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
 };
 use tokio::sync::watch;
 
@@ -70,7 +70,7 @@ impl RevisionLog for Log {
         self.reach().await?.digests(of).await
     }
 
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError> {
         self.reach().await?.revision_of_key(key).await
     }
 

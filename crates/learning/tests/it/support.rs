@@ -86,16 +86,7 @@ pub(crate) fn document(name: &str) -> DocumentId {
 
 /// What a person wants.
 pub(crate) fn edit(changes: Vec<Change>) -> Edit {
-    Edit {
-        author: "tester".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes,
-        key: None,
-    }
+    Edit::new("tester", Trigger::ApiUpdate, changes)
 }
 
 impl Fleet {

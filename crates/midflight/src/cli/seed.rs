@@ -9,6 +9,7 @@ use midflight_core::{Change, Edit, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Limits, Refusal};
 use midflight_patterns::Patterns;
 use midflight_rules::Rules;
+use midflight_source::FileDocument;
 use midflight_store::{AppendError, MemoryStore, NewRevision, Store};
 use serde_json::Value;
 
@@ -47,19 +48,9 @@ pub(super) async fn apply_if_empty(
 
 fn edit(documents: &Documents, paths: &[PathBuf]) -> Edit {
     let from: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    let changes = documents.documents.iter();
-    Edit {
-        author: "startup".to_owned(),
-        reason: format!("the first documents, from {}", from.join(", ")),
-        trigger: Trigger::Startup,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: changes
-            .map(|document| Change::put(document.id.clone(), Value::clone(&document.body)))
-            .collect(),
-        key: None,
-    }
+    let put = |document: &FileDocument| Change::put(document.id.clone(), Value::clone(&document.body));
+    let reason = format!("the first documents, from {}", from.join(", "));
+    Edit { reason, ..Edit::new("startup", Trigger::Startup, documents.documents.iter().map(put)) }
 }
 
 /// Whether the edit holds on an empty log, asked of an engine of its own: the server's history begins with the server.

@@ -114,16 +114,7 @@ async fn a_log_in_memory() {
     prepare(&store).await;
     let server = serve(Arc::new(store.clone())).await;
     let id = DocumentId::new("rules", "loans/R1").unwrap();
-    let edit = Edit {
-        author: "next".to_owned(),
-        reason: String::new(),
-        trigger: Trigger::Manual,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id, rule(18, 7.0))],
-        key: None,
-    };
+    let edit = Edit::new("next", Trigger::Manual, [Change::put(id, rule(18, 7.0))]);
     let (created_at, expected_head) = (Timestamp::now(), store.head().await.unwrap());
     let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
     store.append_as(new, "canary".parse().unwrap()).unwrap();

@@ -5,15 +5,15 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use midflight_core::{
-    Appended, ChangeSummary, Digest, Document, DocumentId, Head, KindName, LogHead, Op, Open, Revision,
-    RevisionNumber, Trigger, canonical_json,
+    Appended, ChangeSummary, Digest, Document, DocumentId, EditKey, Head, KindName, LogHead, Op, Open,
+    Revision, RevisionNumber, Trigger, canonical_json, is_key_valid,
 };
 
 use super::{Log, MemoryStore};
 use crate::query::PageBounds;
 use crate::{
-    AppendError, ChangedQuery, DocumentQuery, DocumentVersion, ListedRevision, NewRevision, Page,
-    RevisionLog, RevisionQuery, StoreError, StoredDocument,
+    AppendError, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, NewRevision,
+    Page, RevisionLog, RevisionQuery, StoreError, StoredDocument,
 };
 
 impl Log {
@@ -65,6 +65,10 @@ impl Log {
     pub(super) fn check(&self, new: &NewRevision<'_>) -> Result<(), AppendError> {
         if self.head() != new.expected_head {
             return Err(AppendError::Moved { expected: new.expected_head, head: self.head() });
+        }
+        let kept = new.edit.key.as_ref().and_then(|key| self.keys.get(&key.text));
+        if let Some(kept) = kept.filter(|kept| is_key_valid(kept.created_at, new.created_at)) {
+            return Err(AppendError::Repeated { revision: kept.revision });
         }
         for change in &new.edit.changes {
             let head = self.newest(&change.id).map(Document::head);
@@ -118,16 +122,24 @@ impl Log {
         let revision = Revision {
             number,
             author: new.edit.author.clone(),
+            principal: new.edit.principal.clone(),
             reason: new.edit.reason.clone(),
             trigger,
             created_at: new.created_at,
+            key: new.edit.key.as_ref().map(|key| key.text.clone()),
             changes: documents.iter().map(summary).collect(),
             digest: head.digest,
         };
         let mut appended = Appended { revision, documents, parent: head.digest };
         appended.revision.digest = appended.computed_digest(&head.digest);
         self.revisions.push(appended.revision.clone());
-        self.keys.extend(new.edit.key.clone().map(|key| (key, number)));
+        let kept = |key: &EditKey| {
+            (
+                key.text.clone(),
+                KeyedRevision { revision: number, created_at: new.created_at, request: key.request },
+            )
+        };
+        self.keys.extend(new.edit.key.as_ref().map(kept));
         appended
     }
 }
@@ -164,7 +176,7 @@ impl RevisionLog for MemoryStore {
         Ok((log.head(), of.iter().map(|number| log.digest(*number)).collect()))
     }
 
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError> {
         Ok(self.log().keys.get(key).copied())
     }
 
@@ -273,6 +285,7 @@ impl RevisionLog for MemoryStore {
             Some(DocumentVersion {
                 document: stored(document),
                 author: revision.author.clone(),
+                principal: revision.principal.clone(),
                 reason: revision.reason.clone(),
                 created_at: revision.created_at,
             })
@@ -295,7 +308,7 @@ impl RevisionLog for MemoryStore {
         let log = &mut *self.log();
         log.readable(first.max(log.first()))?;
         log.compacted = log.compacted.max(first.get().saturating_sub(1));
-        log.keys.retain(|_, of| of.get() > log.compacted);
+        log.keys.retain(|_, of| of.revision.get() > log.compacted);
         let mut forgotten = 0;
         log.documents.retain(|_, versions| {
             let before = versions.len();

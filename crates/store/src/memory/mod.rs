@@ -14,11 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use midflight_core::{
-    Appended, Digest, Document, DocumentId, LogId, Open, ReloadEvent, Revision, RevisionNumber, Trigger,
-};
+use midflight_core::{Appended, Digest, Document, DocumentId, LogId, Open, ReloadEvent, Revision, Trigger};
 
-use crate::{AppendError, NewRevision, Replica, Store, StoreError, Token};
+use crate::{AppendError, KeyedRevision, NewRevision, Replica, Store, StoreError, Token};
 use tallies::Tallies;
 
 /// A log in memory. Cloning it gives another handle on the same log, as another process would have.
@@ -45,7 +43,7 @@ struct Log {
     replicas: BTreeMap<String, (Replica, Instant)>,
     tallies: Tallies,
     /// The revisions that were made under a key.
-    keys: BTreeMap<String, RevisionNumber>,
+    keys: BTreeMap<String, KeyedRevision>,
 }
 
 impl Default for Log {

@@ -26,9 +26,9 @@ use tokio::sync::watch;
 
 use crate::{
     AppendError, Appended, Availability, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery,
-    EventStore, FleetStore, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog, RevisionQuery,
-    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
-    query::PageBounds,
+    EventStore, FleetStore, KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog,
+    RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token,
+    TokenStore, query::PageBounds,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
 use session::Sessions;
@@ -146,7 +146,7 @@ impl RevisionLog for PostgresStore {
         read::digests(&mut self.sessions().session().await?, of).await
     }
 
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError> {
         read::revision_of_key(&mut self.sessions().session().await?, key).await
     }
 

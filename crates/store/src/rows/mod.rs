@@ -28,6 +28,9 @@ pub(crate) trait Columns {
     fn truth(&self, column: &str) -> Result<bool, StoreError>;
 }
 
+/// What [`row::keyed`] reads of a key.
+pub(crate) const KEYED: &str = "SELECT k.revision, r.created_at, k.request FROM edit_keys k JOIN revisions r ON r.number = k.revision WHERE k.key = $1";
+
 /// A value that was not put there by this program.
 pub(crate) fn corrupt(what: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(what.to_string())

@@ -26,8 +26,9 @@ use sqlx::SqlitePool;
 use crate::lead::Alone;
 use crate::{
     AppendError, Appended, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore,
-    FleetStore, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog, RevisionQuery, SeenReplica,
-    Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore, query::PageBounds,
+    FleetStore, KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog, RevisionQuery,
+    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
+    query::PageBounds,
 };
 use failure::failure;
 use lock::Lock;
@@ -99,7 +100,7 @@ impl RevisionLog for SqliteStore {
         chain::digests(&self.readers, of).await
     }
 
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError> {
         read::revision_of_key(&self.readers, key).await
     }
 

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use midflight_core::{Digest, Document, DocumentId, Head, LogHead, RevisionNumber};
 
 use crate::{
-    AppendError, Appended, ChangedQuery, DocumentQuery, DocumentVersion, ListedRevision, NewRevision, Page,
-    RevisionQuery, StoreError, StoredDocument,
+    AppendError, Appended, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision,
+    NewRevision, Page, RevisionQuery, StoreError, StoredDocument,
 };
 
 /// The revisions of a log, and the documents as of each of them.
@@ -25,14 +25,15 @@ pub trait RevisionLog: Send + Sync {
     /// small read.
     async fn digests(&self, of: &[RevisionNumber]) -> Result<(LogHead, Vec<Option<Digest>>), StoreError>;
 
-    /// The revision that was made under this key, if the log has one ([`midflight_core::Edit::key`]). A key is forgotten when
-    /// its revision is compacted.
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError>;
+    /// The newest revision that was made under this key, if the log has one ([`midflight_core::Edit::key`]), however old it is.
+    /// A key is forgotten when its revision is compacted.
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError>;
 
     /// Gives an edit the next number, if everything it is conditional on holds.
     ///
     /// Bodies are shared with the edit, not copied. A deletion of a document that is not there is left out; what is left
-    /// may be a revision that changes nothing. Cost: one durable write.
+    /// may be a revision that changes nothing. A key that the log has is taken again once it does not count any more, by the
+    /// times of the two revisions. Cost: one durable write.
     ///
     /// # Errors
     /// [`AppendError`]; the log is then as it was.
