@@ -68,15 +68,11 @@ impl ConfigFile {
         let mut change = Change::put(id.clone(), Value::Null);
         change.body = Some(Arc::clone(text.body()));
         Edit {
-            author: by.to_owned(),
             reason: cut_reason(format!("as {} says", self.path.display())),
-            trigger,
             owner: Some(self.owner()),
             // The file is what its operator points at, so it may take back what was changed past it.
             take_over: true,
-            computed_at: None,
-            changes: vec![change],
-            key: None,
+            ..Edit::new(by, trigger, [change])
         }
     }
 

@@ -127,7 +127,7 @@ impl Looker {
         match self.engine.apply(edit).await {
             Ok(accepted) => {
                 let event = accepted.event;
-                let outcome = event.as_ref().map_or(Outcome::Unchanged, |event| event.outcome);
+                let outcome = event.as_deref().map_or(Outcome::Unchanged, ended);
                 let components = event.map_or_else(Vec::new, |event| event.components.clone());
                 Came { outcome, problems: Vec::new(), components }
             }
@@ -136,7 +136,7 @@ impl Looker {
                     Some(problems) => file.placed(problems, Some(text)),
                     None => vec![file.problem(refusal.to_string())],
                 };
-                let outcome = event.as_ref().map_or(Outcome::LoadFailed, |event| event.outcome);
+                let outcome = event.as_deref().map_or(Outcome::LoadFailed, ended);
                 let components = event.map_or_else(Vec::new, |event| event.components.clone());
                 Came { outcome, problems, components }
             }
@@ -155,7 +155,7 @@ impl Looker {
         if !concerns(&event, self.subject.id.kind.as_str()) {
             return came;
         }
-        match event.outcome {
+        match ended(&event) {
             Outcome::Unchanged => came,
             Outcome::Success => {
                 let components =
@@ -181,6 +181,11 @@ impl Came {
     fn failed(outcome: Outcome, problems: &[FileProblem]) -> Self {
         Self { outcome, problems: problems.to_vec(), components: Vec::new() }
     }
+}
+
+/// How a reload of this process ended. Its engine knows no other words than these.
+fn ended(event: &ReloadEvent) -> Outcome {
+    event.outcome.known().unwrap_or(Outcome::Stuck)
 }
 
 /// Whether a reload was about configs, or about nothing but components. The log being away is the log's to tell: what is

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_core::{
-    Appended, ChangeSummary, Digest, Document, DocumentId, LogHead, LogId, Op, Owner, Revision,
+    Appended, ChangeSummary, Digest, Document, DocumentId, LogHead, LogId, Op, Owner, PrincipalId, Revision,
     RevisionNumber, Trigger,
 };
 use serde_json::{Value, json};
@@ -71,9 +71,11 @@ pub fn hint_with(head: u64, body: Value) -> Hint {
     let revision = Revision {
         number,
         author: "anna".into(),
+        principal: Some(PrincipalId::new("t1")),
         reason: "because".into(),
-        trigger: Trigger::ApiUpdate,
+        trigger: Trigger::ApiUpdate.into(),
         created_at: jiff::Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
+        key: Some("http:t1:one".into()),
         changes: documents.iter().map(summary).collect(),
         digest: Digest::of_bytes(b"computed below"),
     };

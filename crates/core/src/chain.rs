@@ -91,7 +91,8 @@ impl fmt::Display for LogHead {
     }
 }
 
-/// Computes the digest of a revision from the texts that a store keeps of it.
+/// Computes the digest of a revision from the texts that a store keeps of it. The principal and the key of a revision are not
+/// hashed: versions of before know neither, and compute the same digest.
 ///
 /// What is hashed is text, so that a database can compute the same: lines that end with `\n`, in which a text that may hold
 /// anything is preceded by its length in bytes and a colon.

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::outcome::words;
-use crate::{DocumentId, Head, Owner, Pointer, Problem, Problems, RevisionNumber, Trigger};
+use crate::{
+    DocumentId, EditKey, Head, KEY_BYTES_MAX, Owner, Pointer, PrincipalId, Problem, Problems, RevisionNumber,
+    Trigger,
+};
 
 words! {
     /// What happens to a document.
@@ -113,14 +116,13 @@ impl Change {
     }
 }
 
-/// The longest key of an edit, in bytes: a name of a webhook and the longest id of a request, with room.
-pub const KEY_BYTES_MAX: usize = 512;
-
 /// The longest reason of an edit, in bytes. 1,024: it is shown with every revision of a list, and what takes more belongs
 /// into a document.
 pub const REASON_BYTES_MAX: usize = 1024;
 /// The longest author of an edit, in bytes. 256: a name of a token, or of a part of a server with the name of what it reads.
 pub const AUTHOR_BYTES_MAX: usize = 256;
+/// The longest id of a principal, in bytes. 256, as for an author.
+pub const PRINCIPAL_BYTES_MAX: usize = 256;
 
 /// A text as a reason: its beginning, if it has more than [`REASON_BYTES_MAX`] bytes. For reasons that a program makes; what a
 /// person writes is refused instead ([`Edit::check_texts`]).
@@ -139,6 +141,8 @@ pub fn cut_reason(mut text: String) -> String {
 pub struct Edit {
     /// Who; comes from the authenticated caller, never from a request's body.
     pub author: String,
+    /// The same by an id, where a caller was authenticated; none for an edit that a part of the program makes by itself.
+    pub principal: Option<PrincipalId>,
     /// Why, in their words; may be empty.
     pub reason: String,
     /// What asked for it.
@@ -152,18 +156,56 @@ pub struct Edit {
     pub computed_at: Option<RevisionNumber>,
     /// What to change; no document twice.
     pub changes: Vec<Change>,
-    /// Makes it at most one revision, however often and wherever it is asked for: an edit whose key the log has already
-    /// changes nothing. 1 to [`KEY_BYTES_MAX`] bytes; none for an edit that counts each time.
-    pub key: Option<String>,
+    /// Makes it at most one revision, however often and wherever it is asked for within [`crate::KEY_HOURS_MAX`] hours: an edit
+    /// whose key the log has already changes nothing. None for an edit that counts each time.
+    pub key: Option<EditKey>,
 }
 
 impl Edit {
-    /// Whether its author and its reason are as short as they must be.
+    /// Returns an edit without a reason that may change what belongs to no owner, on whatever state it finds.
+    ///
+    /// ```
+    /// use midflight_core::{Change, Edit, Trigger};
+    ///
+    /// let changes = [Change::delete("rules/loans/R1".parse()?)];
+    /// let edit = Edit { reason: "not used".into(), ..Edit::new("anna", Trigger::Manual, changes) };
+    /// # Ok::<(), midflight_core::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn new(
+        author: impl Into<String>,
+        trigger: Trigger,
+        changes: impl IntoIterator<Item = Change>,
+    ) -> Self {
+        Self {
+            author: author.into(),
+            principal: None,
+            reason: String::new(),
+            trigger,
+            owner: None,
+            take_over: false,
+            computed_at: None,
+            changes: changes.into_iter().collect(),
+            key: None,
+        }
+    }
+
+    /// Whether its author, its reason, its principal and its key are as short as they must be.
     ///
     /// # Errors
-    /// A problem at `/author` or `/reason`, which names the bound.
+    /// A problem at `/author`, `/reason`, `/principal` or `/key`, which names the bound.
     pub fn check_texts(&self) -> Result<(), Problems> {
-        check_texts(&self.author, &self.reason)
+        let mut problems = check_texts(&self.author, &self.reason).err().unwrap_or_default();
+        let principal = self.principal.as_ref().map(|id| ("principal", id.as_str(), PRINCIPAL_BYTES_MAX));
+        let key = self.key.as_ref().map(|key| ("key", key.text.as_str(), KEY_BYTES_MAX));
+        for (member, text, bytes_max) in principal.into_iter().chain(key) {
+            if text.is_empty() {
+                let message = format!("{member} is empty; write 1-{bytes_max} bytes ({member}_bytes_max)");
+                problems.add(Problem::new("text_empty", Pointer::root().key(member), message));
+            }
+            problems.append(too_long(member, text, bytes_max).into_iter().collect());
+        }
+        problems.or(())
     }
 }
 
@@ -172,18 +214,18 @@ impl Edit {
 /// # Errors
 /// A problem at `/author` or `/reason`, which names the bound.
 pub fn check_texts(author: &str, reason: &str) -> Result<(), Problems> {
-    let mut problems = Problems::default();
-    for (key, text, bytes_max) in [("author", author, AUTHOR_BYTES_MAX), ("reason", reason, REASON_BYTES_MAX)]
-    {
-        let bytes = text.len();
-        if bytes > bytes_max {
-            let message = format!(
-                "{key} has {bytes} bytes and may have {bytes_max} ({key}_bytes_max); write a shorter one"
-            );
-            problems.add(Problem::new("text_too_long", Pointer::root().key(key), message));
-        }
-    }
-    problems.or(())
+    let texts = [("author", author, AUTHOR_BYTES_MAX), ("reason", reason, REASON_BYTES_MAX)];
+    let problems =
+        texts.into_iter().filter_map(|(member, text, bytes_max)| too_long(member, text, bytes_max));
+    problems.collect::<Problems>().or(())
+}
+
+fn too_long(member: &str, text: &str, bytes_max: usize) -> Option<Problem> {
+    let bytes = text.len();
+    let message = format!(
+        "{member} has {bytes} bytes and may have {bytes_max} ({member}_bytes_max); write a shorter one"
+    );
+    (bytes > bytes_max).then(|| Problem::new("text_too_long", Pointer::root().key(member), message))
 }
 
 #[cfg(test)]
@@ -227,14 +269,8 @@ mod tests {
     #[test]
     fn a_long_author_and_a_long_reason_are_named_with_their_bounds() {
         let edit = |author: usize, reason: usize| Edit {
-            author: "a".repeat(author),
             reason: "é".repeat(reason / 2),
-            trigger: Trigger::Manual,
-            owner: None,
-            take_over: false,
-            computed_at: None,
-            changes: Vec::new(),
-            key: None,
+            ..Edit::new("a".repeat(author), Trigger::Manual, [])
         };
         assert_eq!(edit(AUTHOR_BYTES_MAX, REASON_BYTES_MAX).check_texts(), Ok(()));
         let problems = edit(AUTHOR_BYTES_MAX + 1, REASON_BYTES_MAX + 2).check_texts().unwrap_err();
@@ -250,5 +286,25 @@ mod tests {
                 ),
             ]
         );
+    }
+
+    #[test]
+    fn a_key_and_a_principal_have_their_bounds_too() {
+        let edit = |principal: usize, key: usize| Edit {
+            principal: Some(PrincipalId::new(&"p".repeat(principal))),
+            key: Some(EditKey::new("k".repeat(key))),
+            ..Edit::new("anna", Trigger::Manual, [])
+        };
+        assert_eq!(edit(1, 1).check_texts(), Ok(()));
+        assert_eq!(edit(PRINCIPAL_BYTES_MAX, KEY_BYTES_MAX).check_texts(), Ok(()));
+        for (principal, key, said) in [
+            (0, 1, "principal is empty; write 1-256 bytes (principal_bytes_max)"),
+            (1, 0, "key is empty; write 1-512 bytes (key_bytes_max)"),
+            (257, 1, "principal has 257 bytes and may have 256 (principal_bytes_max); write a shorter one"),
+            (1, 513, "key has 513 bytes and may have 512 (key_bytes_max); write a shorter one"),
+        ] {
+            let problems = edit(principal, key).check_texts().unwrap_err();
+            assert_eq!(problems.iter().map(|problem| &*problem.message).collect::<Vec<_>>(), [said]);
+        }
     }
 }

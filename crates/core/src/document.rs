@@ -32,6 +32,31 @@ impl fmt::Display for Owner {
     }
 }
 
+/// Who asked for a revision, by an id that stays the same when a name changes: that of a token. 1 to
+/// [`crate::PRINCIPAL_BYTES_MAX`] bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PrincipalId(Arc<str>);
+
+impl PrincipalId {
+    /// The principal of that id.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self(id.into())
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PrincipalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// One version of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {

@@ -1,4 +1,5 @@
-//! Reload events: what is kept of a reload when it is over.
+//! Reload events: what is kept of a reload when it is over. A store may hold those of a newer version, so their words are
+//! [`Open`].
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::outcome::words;
-use crate::{KindName, Outcome, Phase, Problems, RevisionNumber, Trigger};
+use crate::{KindName, Open, Outcome, Phase, Problems, RevisionNumber, Trigger};
 
 /// Counts the reloads of one replica; the first is 1. It goes on over restarts as far as events were kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,13 +23,14 @@ impl fmt::Display for ReloadId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PhaseTime {
     /// The phase.
-    pub phase: Phase,
+    pub phase: Open<Phase>,
     /// Its time on the wall.
     pub took: Duration,
 }
 
 words! {
     /// What a reload did to a component.
+    #[non_exhaustive]
     ComponentState {
         /// Its replacement is in use.
         Replaced => "replaced",
@@ -49,7 +51,7 @@ pub struct ComponentTime {
     /// The component.
     pub name: String,
     /// What became of it.
-    pub state: ComponentState,
+    pub state: Open<ComponentState>,
     /// How long it prepared.
     pub took: Duration,
 }
@@ -60,7 +62,7 @@ pub struct ReloadEvent {
     /// Which one, on its replica.
     pub id: ReloadId,
     /// Why it ran.
-    pub trigger: Trigger,
+    pub trigger: Open<Trigger>,
     /// Who asked: an author, or the engine's own part that woke it.
     pub triggered_by: String,
     /// When it began.
@@ -70,7 +72,7 @@ pub struct ReloadEvent {
     /// The phases it went through, in order, the one it failed in last.
     pub phases: Vec<PhaseTime>,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: Open<Outcome>,
     /// The revision that was served before it.
     pub from: RevisionNumber,
     /// The revision it was for; for a refused edit, the one before.

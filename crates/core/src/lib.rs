@@ -10,7 +10,9 @@ mod diff;
 mod digest;
 mod document;
 mod event;
+mod key;
 mod name;
+mod open;
 mod outcome;
 mod parts;
 mod patch;
@@ -25,14 +27,16 @@ mod suggest;
 pub use body::{BODY_DEPTH_MAX, check_body};
 pub use chain::{LogHead, LogId, ParseLogIdError, RevisionHasher};
 pub use change::{
-    AUTHOR_BYTES_MAX, Change, Edit, KEY_BYTES_MAX, Op, Precondition, PreconditionFailed, REASON_BYTES_MAX,
-    check_texts, cut_reason,
+    AUTHOR_BYTES_MAX, Change, Edit, Op, PRINCIPAL_BYTES_MAX, Precondition, PreconditionFailed,
+    REASON_BYTES_MAX, check_texts, cut_reason,
 };
 pub use diff::{Diff, DocumentDiff, Effect};
 pub use digest::{Digest, ParseDigestError, canonical_json};
-pub use document::{Document, Head, Owner};
+pub use document::{Document, Head, Owner, PrincipalId};
 pub use event::{ComponentState, ComponentTime, PhaseTime, ReloadEvent, ReloadId};
+pub use key::{EditKey, KEY_BYTES_MAX, KEY_HOURS_MAX, is_key_valid};
 pub use name::{CHECKS_FOLDER, DocumentId, DocumentName, KindName, NAME_BYTES_MAX, NameError};
+pub use open::{InvalidWord, Open, Vocabulary, WORD_BYTES_MAX, Word};
 pub use outcome::{Outcome, Trigger, UnknownWord};
 pub use parts::in_parts;
 pub use patch::{PatchBounds, PatchOp, json_bytes, patch};

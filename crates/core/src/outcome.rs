@@ -1,4 +1,5 @@
-//! The closed vocabularies: why a reload ran and how it ended.
+//! The vocabularies that this version knows: why a reload ran and how it ended. What the store keeps of them is
+//! [`crate::Open`], since newer versions know more.
 
 /// A word that is not of the vocabulary it was read as.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +29,16 @@ macro_rules! words {
             }
         }
 
+        impl $crate::Vocabulary for $name {
+            fn word(self) -> &'static str {
+                self.as_str()
+            }
+
+            fn of_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == word)
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
@@ -37,7 +48,7 @@ macro_rules! words {
         impl std::str::FromStr for $name {
             type Err = $crate::UnknownWord;
             fn from_str(word: &str) -> Result<Self, Self::Err> {
-                Self::ALL.iter().copied().find(|known| known.as_str() == word).ok_or_else(|| {
+                <Self as $crate::Vocabulary>::of_word(word).ok_or_else(|| {
                     let known: Vec<_> = Self::ALL.iter().map(|known| known.as_str()).collect();
                     $crate::UnknownWord { word: word.chars().take(40).collect(), known: known.join(", ") }
                 })
@@ -49,6 +60,7 @@ pub(crate) use words;
 
 words! {
     /// Why a reload ran.
+    #[non_exhaustive]
     Trigger {
         /// Somebody asked for a reload.
         Manual => "manual",
@@ -77,6 +89,7 @@ words! {
 
 words! {
     /// How a reload ended, named by its consequence.
+    #[non_exhaustive]
     Outcome {
         /// The new documents are live here.
         Success => "success",

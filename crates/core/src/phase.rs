@@ -8,6 +8,7 @@ use crate::outcome::words;
 
 words! {
     /// A step of every reload, in this order. A phase with nothing to do takes no time but is not left out.
+    #[non_exhaustive]
     Phase {
         /// Read the wanted documents, and what the edit was made on.
         Load => "load",

@@ -61,7 +61,7 @@ pub struct Problem {
     pub message: String,
     /// The other document that this hangs on: it is missing, or is not yet what it is to be. Where that one is refused too,
     /// this may be no problem of its own.
-    pub because_of: Option<DocumentId>,
+    pub because_of: Option<Box<DocumentId>>,
 }
 
 impl Problem {
@@ -78,7 +78,7 @@ impl Problem {
     /// The same problem, which hangs on another document.
     #[must_use]
     pub fn because_of(mut self, document: DocumentId) -> Self {
-        self.because_of.get_or_insert(document);
+        self.because_of.get_or_insert_with(|| Box::new(document));
         self
     }
 
@@ -256,8 +256,8 @@ mod tests {
         let problems = Problems::from(Problem::new("x", Pointer::root(), "wrong").because_of(first.clone()));
         let problems = problems.because_of(&second);
         assert_eq!(
-            problems.iter().map(|problem| problem.because_of.clone()).collect::<Vec<_>>(),
-            [Some(first)]
+            problems.iter().map(|problem| problem.because_of.as_deref()).collect::<Vec<_>>(),
+            [Some(&first)]
         );
     }
 }

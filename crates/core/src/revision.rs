@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{Digest, Document, DocumentId, Op, Trigger};
+use crate::{Digest, Document, DocumentId, Op, Open, PrincipalId, Trigger};
 
 /// A revision's number. The first is 1; 0 is the empty log, before any revision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,12 +58,16 @@ pub struct Revision {
     pub number: RevisionNumber,
     /// Who: the name of an API token, or `file:DIR` for a watched directory.
     pub author: String,
+    /// The same by an id, where a caller was authenticated.
+    pub principal: Option<PrincipalId>,
     /// Why, in the author's words; may be empty.
     pub reason: String,
     /// What asked for it.
-    pub trigger: Trigger,
+    pub trigger: Open<Trigger>,
     /// When it was accepted.
     pub created_at: Timestamp,
+    /// The key under which it was made, if it had one.
+    pub key: Option<String>,
     /// What it changed, in the order of the edit.
     pub changes: Arc<[ChangeSummary]>,
     /// The digest over its parent's digest and its contents, as the log keeps it.

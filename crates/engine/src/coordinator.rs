@@ -275,7 +275,8 @@ impl Coordinator {
             return Some(Refusal::Store(StoreError::Unavailable(why)));
         }
         let is_stuck = self.state.position == before && before < self.state.desired;
-        (is_stuck && is_refusal(event.outcome)).then(|| Refusal::Rejected(event.problems.clone()))
+        (is_stuck && event.outcome.known().is_some_and(is_refusal))
+            .then(|| Refusal::Rejected(event.problems.clone()))
     }
 
     /// An edit is in the log and did not verify: what it did is taken back in the log too, as a revision of its own.
@@ -286,14 +287,10 @@ impl Coordinator {
         let Some(diff) = &ended.trace.diff else { return };
         let since = |change: Change| change.when(Precondition::UnchangedSince(number));
         let inverse = Edit {
-            author: ENGINE_AUTHOR.to_owned(),
             reason: format!("takes back revision {number}, which did not verify"),
-            trigger: edit.trigger,
             owner: edit.owner.clone(),
             take_over: true,
-            computed_at: None,
-            changes: diff.inverse().changes().into_iter().map(since).collect(),
-            key: None,
+            ..Edit::new(ENGINE_AUTHOR, edit.trigger, diff.inverse().changes().into_iter().map(since))
         };
         let aim = Aim::Edit { edit: &inverse, invalid: Invalid::Refuse };
         let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, aim).await;
@@ -334,12 +331,12 @@ async fn next_due(at: Option<tokio::time::Instant>) {
 fn nothing_yet(core: &Core) -> ReloadEvent {
     ReloadEvent {
         id: midflight_core::ReloadId(0),
-        trigger: Trigger::Startup,
+        trigger: Trigger::Startup.into(),
         triggered_by: ENGINE_AUTHOR.to_owned(),
         started_at: core.now(),
         took: std::time::Duration::ZERO,
         phases: Vec::new(),
-        outcome: Outcome::Cancelled,
+        outcome: Outcome::Cancelled.into(),
         from: RevisionNumber::ZERO,
         to: RevisionNumber::ZERO,
         kinds: Vec::new(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_bus::Bus;
-use midflight_core::{Edit, Outcome, ReloadEvent, RevisionNumber, Trigger};
+use midflight_core::{Edit, Open, Outcome, ReloadEvent, RevisionNumber, Trigger};
 use midflight_live::{Changes, Live, World, WorldBuilder, WorldCell};
 use midflight_store::{LastGoodFile, SeenReplica, Store, StoreError};
 use tokio::sync::watch;
@@ -291,7 +291,7 @@ fn serves_nothing(first: &ReloadEvent, state: &State, core: &Core) -> bool {
     if core.components.iter().any(is_missing) {
         return true;
     }
-    let did_not_begin = matches!(first.outcome, Outcome::LoadFailed | Outcome::Cancelled);
+    let did_not_begin = matches!(first.outcome, Open::Known(Outcome::LoadFailed | Outcome::Cancelled));
     let is_short = state.store_error.is_some() || state.position < state.desired;
     !first.outcome.is_live() && (did_not_begin || is_short)
 }

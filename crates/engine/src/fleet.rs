@@ -289,7 +289,7 @@ fn is_of_the_log(replica: &Replica, log: &Digests) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use midflight_store::MemoryStore;
+    use midflight_store::{FleetStore as _, MemoryStore};
 
     fn replica(id: &str, applied: u64) -> Replica {
         Replica {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use midflight_core::{DocumentId, Effect, KindName, Outcome, ReloadEvent, ReloadId, Trigger};
-use midflight_store::{EventQuery, Store, StoreError};
+use midflight_core::{DocumentId, Effect, KindName, Open, Outcome, ReloadEvent, ReloadId, Trigger};
+use midflight_store::{EventQuery, EventStore, Store, StoreError};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -43,9 +43,9 @@ pub struct Statistics {
     /// How many there are.
     pub total: usize,
     /// How many ended so.
-    pub by_outcome: BTreeMap<Outcome, usize>,
+    pub by_outcome: BTreeMap<Open<Outcome>, usize>,
     /// How many ran for that reason.
-    pub by_trigger: BTreeMap<Trigger, usize>,
+    pub by_trigger: BTreeMap<Open<Trigger>, usize>,
     /// Half of those that changed something took at most this long; none when there are none.
     pub p50: Option<Duration>,
     /// 95 % did.
@@ -58,7 +58,7 @@ pub struct Statistics {
 type Kept = Arc<Mutex<VecDeque<Arc<ReloadEvent>>>>;
 
 /// What the store kept of earlier reloads, oldest first.
-async fn earlier(store: &dyn Store, max: usize) -> Result<Vec<Arc<ReloadEvent>>, StoreError> {
+async fn earlier(store: &dyn EventStore, max: usize) -> Result<Vec<Arc<ReloadEvent>>, StoreError> {
     let limit = u32::try_from(max).unwrap_or(u32::MAX);
     let page = store.events(EventQuery { limit, ..EventQuery::default() }).await?;
     Ok(page.items.into_iter().rev().map(Arc::new).collect())
@@ -293,12 +293,12 @@ mod tests {
         let event = |id: u64, by: &str| {
             Arc::new(ReloadEvent {
                 id: ReloadId(id),
-                trigger: Trigger::Manual,
+                trigger: Trigger::Manual.into(),
                 triggered_by: by.to_owned(),
                 started_at: jiff::Timestamp::UNIX_EPOCH,
                 took: Duration::ZERO,
                 phases: Vec::new(),
-                outcome: Outcome::Success,
+                outcome: Outcome::Success.into(),
                 from: RevisionNumber::ZERO,
                 to: RevisionNumber::ZERO,
                 kinds: Vec::new(),

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use midflight_core::{
     Appended, Diff, Document, DocumentId, Edit, LogHead, Pointer, Problem, Problems, RevisionNumber,
+    is_key_valid,
 };
 use midflight_store::{DocumentQuery, LastGood, Store, StoreError};
 
@@ -144,7 +146,13 @@ impl From<StoreError> for LoadError {
     }
 }
 
-pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Result<Loaded, LoadError> {
+/// Reads what a reload is for. `now` is the time by this replica's clock.
+pub(crate) async fn load(
+    store: &dyn Store,
+    state: &State,
+    aim: Aim<'_>,
+    now: impl Fn() -> Timestamp,
+) -> Result<Loaded, LoadError> {
     match aim {
         Aim::Log { upto, retries } => load_log(store, state, upto, retries).await,
         Aim::Next(next) => load_next(store, state, next).await,
@@ -156,7 +164,7 @@ pub(crate) async fn load(store: &dyn Store, state: &State, aim: Aim<'_>) -> Resu
         Aim::Rehearsed(rehearsal) => load_rehearsed(store, state, rehearsal).await,
         Aim::Nothing => Ok(Loaded::new(state.newest_served(), None, Vec::new())),
         Aim::First(first) => load_first(store, state, first).await,
-        Aim::Edit { edit, .. } => load_edit(store, state, edit).await,
+        Aim::Edit { edit, .. } => load_edit(store, state, edit, now).await,
     }
 }
 
@@ -409,7 +417,12 @@ fn before(revision: RevisionNumber) -> RevisionNumber {
     RevisionNumber::new(revision.get().saturating_sub(1))
 }
 
-async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Loaded, LoadError> {
+async fn load_edit(
+    store: &dyn Store,
+    state: &State,
+    edit: &Edit,
+    now: impl Fn() -> Timestamp,
+) -> Result<Loaded, LoadError> {
     let problems = twice_in(edit);
     if !problems.is_empty() {
         return Err(LoadError::Refused(Refusal::Invalid(problems)));
@@ -418,9 +431,13 @@ async fn load_edit(store: &dyn Store, state: &State, edit: &Edit) -> Result<Load
     let (head, current) = store.heads(&ids).await?;
     state.compare_for_edit(&head)?;
     if let Some(key) = &edit.key
-        && let Some(revision) = store.revision_of_key(key).await?
+        && let Some(kept) = store.revision_of_key(&key.text).await?
+        && is_key_valid(kept.created_at, now())
     {
-        return Err(LoadError::Repeated(head, revision));
+        return Err(match key.repeats(kept.request) {
+            true => LoadError::Repeated(head, kept.revision),
+            false => LoadError::Refused(Refusal::KeyReused { revision: kept.revision }),
+        });
     }
     if let Some(computed_at) = edit.computed_at.filter(|at| *at != head.number) {
         return Err(LoadError::Refused(Refusal::Stale { computed_at, head: head.number }));
@@ -442,7 +459,7 @@ async fn load_first(store: &dyn Store, state: &State, first: &FirstEdit) -> Resu
         return Err(LoadError::Behind);
     }
     let is_repeated = match &first.edit.key {
-        Some(key) => store.revision_of_key(key).await?.is_some(),
+        Some(key) => store.revision_of_key(&key.text).await?.is_some(),
         None => false,
     };
     if is_repeated || !first.is_due(head.number, &current) {

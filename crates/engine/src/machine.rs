@@ -50,7 +50,7 @@ impl Machine {
         let next = next_status(self.status, event);
         if let (Status::Running(phase), true) = (self.status, next != self.status) {
             let now = Instant::now();
-            self.phases.push(PhaseTime { phase, took: now - self.phase_started });
+            self.phases.push(PhaseTime { phase: phase.into(), took: now - self.phase_started });
             self.phase_started = now;
         }
         self.status = next;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use midflight_core::{
-    Diff, Document, DocumentId, KindName, Owner, Plan, PreconditionFailed, Problem, Problems, ReloadEvent,
-    Revision, RevisionNumber,
+    Diff, Document, DocumentId, KEY_HOURS_MAX, KindName, Owner, Plan, PreconditionFailed, Problem, Problems,
+    ReloadEvent, Revision, RevisionNumber,
 };
 use midflight_store::StoreError;
 
@@ -61,6 +61,15 @@ pub enum Refusal {
         computed_at: RevisionNumber,
         /// The newest revision.
         head: RevisionNumber,
+    },
+    /// Another request was made under its key in the last hours: send this one under a key of its own.
+    #[error(
+        "revision {revision} was made of another request under the same key; send this one under a new key \
+         (key_hours_max: {KEY_HOURS_MAX})"
+    )]
+    KeyReused {
+        /// The revision that has the key.
+        revision: RevisionNumber,
     },
     /// The log kept moving under it: try again.
     #[error("other writers were faster {tries} times; try again")]
@@ -144,7 +153,8 @@ pub struct EditMode {
 pub struct Accepted {
     /// The revision it became; none when it changed nothing, or was a dry run.
     pub revision: Option<Revision>,
-    /// The revision that an edit with the same key had become before; this one changed nothing then.
+    /// The revision that an edit with the same key had become before, here or on another replica; this one changed nothing
+    /// then.
     pub repeats: Option<RevisionNumber>,
     /// The new versions of its documents.
     pub documents: Vec<Document>,

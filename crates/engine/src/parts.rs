@@ -83,7 +83,7 @@ pub(crate) async fn prepare(
                 }
             }
         };
-        times.push(ComponentTime { name, state, took });
+        times.push(ComponentTime { name, state: state.into(), took });
     }
     Tried { parts: fatal.or(parts), times }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{
-    ComponentState, ComponentTime, KindName, LogHead, Outcome, Problems, ReloadEvent, RevisionNumber,
+    ComponentState, ComponentTime, KindName, LogHead, Open, Outcome, Problems, ReloadEvent, RevisionNumber,
 };
 use midflight_store::{Availability, KeptAt};
 use tokio::time::Instant;
@@ -153,7 +153,7 @@ impl State {
     pub(crate) fn followed(&mut self, components: &[ComponentTime]) {
         for component in components {
             match component.state {
-                ComponentState::LeftBehind => self.behind.insert(component.name.clone()),
+                Open::Known(ComponentState::LeftBehind) => self.behind.insert(component.name.clone()),
                 _ => self.behind.remove(&component.name),
             };
         }

@@ -155,7 +155,7 @@ async fn loses_two(server: &mut Postgres, name: &str, is_standby: bool) {
     let new = said(&[("x", "4, new"), ("z", "5, new")]);
     for replica in [&a, &b] {
         let event = replica.engine.adopt_log("anna", "two revisions were lost").await.unwrap();
-        assert_eq!((event.outcome, event.trigger), (Outcome::Success, Trigger::Adopt));
+        assert_eq!((event.outcome, event.trigger), (Outcome::Success.into(), Trigger::Adopt.into()));
         assert_eq!(event.triggered_by, "anna: two revisions were lost");
         let status = replica.engine.status();
         assert_eq!(

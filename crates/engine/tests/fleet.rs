@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, RevisionNumber};
 use midflight_engine::{Ack, EditMode, Engine, Identity, Invalid, Reach, Refresh};
-use midflight_store::{MemoryStore, NewRevision, Store};
+use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde_json::json;
 use words::{Words, edit, id, put};
 

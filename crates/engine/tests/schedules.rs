@@ -13,7 +13,7 @@ use midflight_bus::MemoryBus;
 use midflight_core::{Change, Edit, Outcome, Owner, RevisionNumber, Trigger};
 use midflight_engine::{Engine, KindSlot, Limits, Refresh, Scheduled, schedule_id};
 use midflight_live::Live;
-use midflight_store::{MemoryStore, Store};
+use midflight_store::{MemoryStore, RevisionLog as _};
 use serde_json::{Value, json};
 use words::{WordMap, Words, edit, put};
 
@@ -117,7 +117,7 @@ async fn twenty_schedules_are_done_once_each_by_three_replicas() {
     for appended in log {
         let revision = &appended.revision;
         let told = (revision.author.as_str(), revision.reason.as_str(), revision.trigger);
-        assert_eq!(told, ("anna", "at night", Trigger::Schedule));
+        assert_eq!(told, ("anna", "at night", Trigger::Schedule.into()));
         let ops: Vec<_> = revision.changes.iter().map(|it| format!("{} {}", it.op, it.id.kind)).collect();
         assert_eq!(
             ops,
@@ -299,7 +299,7 @@ async fn what_cannot_be_marked_as_refused_is_not_tried_for_ever() {
     let room = Limits::default().body_bytes_max - long(0).to_string().len();
     engine.apply(schedule("s", long(room))).await.unwrap();
     let reloads =
-        || engine.history().statistics(|_| true).by_outcome.get(&Outcome::ValidationFailed).copied();
+        || engine.history().statistics(|_| true).by_outcome.get(&Outcome::ValidationFailed.into()).copied();
     bench.set_clock("2026-01-31T03:00:00Z");
     settle().await;
     let tried = reloads();

@@ -165,7 +165,7 @@ mod tests {
     async fn bytes_are_shared_and_come_back_when_the_last_part_is_dropped() {
         let budget = ByteBudget::new(16 << 10, 4 << 10, "test_bytes_max");
         let nobody = Principal::anonymous();
-        let known = Principal::with_token("anna", Role::Admin, TokenId::of(&blake3::hash(b"token")));
+        let known = Principal::with_token("anna", Role::Admin.into(), TokenId::of(&blake3::hash(b"token")));
         let held = budget.take(&nobody, 8 << 10).await.unwrap();
         let refused = budget.take(&nobody, 1).await.unwrap_err();
         assert_eq!(refused.body().code, "busy");

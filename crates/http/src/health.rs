@@ -104,7 +104,7 @@ struct HotReloadHealth {
     /// How many reloads there were.
     reload_count: u64,
     /// `success`, or how it ended.
-    last_reload_status: Option<&'static str>,
+    last_reload_status: Option<String>,
     /// The checks.
     checks: Checks,
     /// Whether the log answers and was looked at within `HOT_RELOAD_MAX_AGE_SECONDS`.

@@ -18,6 +18,7 @@ use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::routes::Routes;
 use crate::sorts::DocumentSorts;
+use crate::wire::ProblemItem;
 
 /// Members of a JSON object.
 pub type Members = Map<String, Value>;
@@ -91,7 +92,7 @@ pub struct Reread {
     /// How the look ended.
     pub outcome: &'static str,
     /// What is wrong with it.
-    pub problems: Vec<String>,
+    pub problems: Vec<ProblemItem>,
 }
 
 /// A kind without anything of its own.

@@ -1,7 +1,7 @@
 //! The state of hot reloading: whether the log is looked at, and how the last reload ended.
 
 use jiff::Timestamp;
-use midflight_core::{Outcome, ReloadEvent};
+use midflight_core::{Open, Outcome, ReloadEvent};
 use midflight_engine::EngineStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,7 +26,7 @@ pub struct MonitoringStatus {
     /// When the last reload ended.
     pub(crate) last_reload_time: Option<String>,
     /// `success`, or how it ended.
-    pub(crate) last_reload_status: Option<&'static str>,
+    pub(crate) last_reload_status: Option<String>,
     /// How many reloads there were, over restarts too.
     pub(crate) reload_count: u64,
     /// The revision that is served.
@@ -82,6 +82,6 @@ pub fn reload_count(app: &App) -> u64 {
 }
 
 /// How a reload ended: every way that is live is `success` to compatible clients.
-fn word(outcome: Outcome) -> &'static str {
-    if outcome.is_live() { "success" } else { outcome.as_str() }
+fn word(outcome: Open<Outcome>) -> String {
+    if outcome.is_live() { Outcome::Success.to_string() } else { outcome.to_string() }
 }

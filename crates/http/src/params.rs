@@ -105,7 +105,7 @@ pub fn kind(kind: Option<&str>) -> Result<Option<KindName>, ApiError> {
     kind.map(KindName::new).transpose().map_err(wrong)
 }
 
-/// A word of a closed vocabulary to filter by.
+/// A word of a vocabulary to filter by.
 pub fn word<T: std::str::FromStr>(word: Option<&str>, name: &str) -> Result<Option<T>, ApiError>
 where
     T::Err: std::fmt::Display,

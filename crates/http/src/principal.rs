@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use midflight_core::{Open, Vocabulary};
 
 use crate::code::Code;
 use crate::problem::ApiError;
@@ -58,25 +59,29 @@ pub enum Role {
     Anonymous,
     /// Everything.
     Admin,
-    /// A role of a newer version, which this one does not know: nothing.
-    Unknown,
 }
 
 impl Role {
-    /// The role as the store has it.
-    #[must_use]
-    pub fn of_word(word: &str) -> Self {
-        if word == ADMIN { Self::Admin } else { Self::Unknown }
-    }
-
     /// Whether it includes a permission.
     #[must_use]
     pub const fn may(self, what: Permission) -> bool {
         match (self, what) {
             (_, Permission::Open | Permission::Signed) | (Self::Admin, _) => true,
             (Self::Anonymous, _) => matches!(what, Permission::Read | Permission::Execute),
-            (Self::Unknown, _) => false,
         }
+    }
+}
+
+impl Vocabulary for Role {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Admin => ADMIN,
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        (word == ADMIN).then_some(Self::Admin)
     }
 }
 
@@ -106,14 +111,14 @@ impl std::fmt::Display for TokenId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     name: Arc<str>,
-    role: Role,
+    role: Open<Role>,
     token_id: Option<TokenId>,
 }
 
 impl Principal {
     /// The holder of a token.
     #[must_use]
-    pub fn with_token(name: &str, role: Role, token_id: TokenId) -> Self {
+    pub fn with_token(name: &str, role: Open<Role>, token_id: TokenId) -> Self {
         Self { name: name.into(), role, token_id: Some(token_id) }
     }
 
@@ -121,13 +126,13 @@ impl Principal {
     #[must_use]
     pub fn anonymous() -> Self {
         static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "anonymous".into());
-        Self { name: Arc::clone(&NAME), role: Role::Anonymous, token_id: None }
+        Self { name: Arc::clone(&NAME), role: Open::Known(Role::Anonymous), token_id: None }
     }
 
     /// Whoever signed a request, which its handler verified: the author of what it does, and nothing more.
     #[must_use]
     pub fn signer(name: &str) -> Self {
-        Self { name: name.into(), role: Role::Anonymous, token_id: None }
+        Self { name: name.into(), role: Open::Known(Role::Anonymous), token_id: None }
     }
 
     /// The author of what they change.
@@ -138,7 +143,7 @@ impl Principal {
 
     /// What they are.
     #[must_use]
-    pub const fn role(&self) -> Role {
+    pub const fn role(&self) -> Open<Role> {
         self.role
     }
 
@@ -183,14 +188,18 @@ impl Access {
             (true, _) if permission.needs_token() => {
                 return Err(unauthenticated("this changes something"));
             }
-            _ if self.principal.role.may(permission) => return Ok(()),
             _ => {}
         }
-        let detail = format!(
-            "the token of {:?} does not have the permission {}; its role is not one that this version knows",
-            self.principal.name(),
-            permission.as_str()
-        );
+        let Principal { name, role, .. } = &self.principal;
+        let detail = match role.known() {
+            Some(role) if role.may(permission) => return Ok(()),
+            Some(_) => format!("the role of the token {name:?} does not include {}", permission.as_str()),
+            None if is_open => return Ok(()),
+            None => format!(
+                "the token {name:?} has the role {:?}, which this version does not know",
+                role.as_str()
+            ),
+        };
         Err(ApiError::new(Code::FORBIDDEN, detail))
     }
 }
@@ -239,10 +248,10 @@ mod tests {
             let access = Access::new(principal.clone(), closed);
             ALL.map(|permission| access.check(permission).err().map_or("", |error| error.body().code))
         };
-        let admin = Principal::with_token("anna", Role::of_word("admin"), id);
+        let admin = Principal::with_token("anna", Role::Admin.into(), id);
         assert_eq!(refused(&admin, None), [""; 7]);
         assert_eq!(refused(&admin, Some("closed")), [""; 7]);
-        let unknown = Principal::with_token("olga", Role::of_word("auditor"), id);
+        let unknown = Principal::with_token("olga", "auditor".parse().unwrap(), id);
         let none = "forbidden";
         assert_eq!(refused(&unknown, None), ["", "", none, none, none, none, none]);
         let (nobody, none) = (Principal::anonymous(), "unauthenticated");

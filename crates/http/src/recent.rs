@@ -115,20 +115,11 @@ impl Recent {
 mod tests {
     use super::*;
     use midflight_core::{Change, DocumentId, Edit, Trigger};
-    use midflight_store::{MemoryStore, NewRevision};
+    use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
     use serde_json::{Value, json};
 
     async fn append(store: &MemoryStore, changes: Vec<Change>) {
-        let edit = Edit {
-            author: "anna".into(),
-            reason: String::new(),
-            trigger: Trigger::Manual,
-            owner: None,
-            take_over: false,
-            computed_at: None,
-            changes,
-            key: None,
-        };
+        let edit = Edit::new("anna", Trigger::Manual, changes);
         let expected_head = store.head().await.unwrap();
         let created_at = jiff::Timestamp::UNIX_EPOCH;
         let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: u64::MAX };

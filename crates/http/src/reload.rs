@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use midflight_bus::Hint;
-use midflight_core::{DocumentId, KindName, Outcome, ReloadEvent, Trigger};
+use midflight_core::{DocumentId, KindName, Open, Outcome, ReloadEvent, Trigger};
 use midflight_engine::Scope;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -113,7 +113,7 @@ struct ReloadedAnswer {
     /// `success` when what is in the log is served here and every source that was read again is in effect; else `failed`.
     status: &'static str,
     /// How it ended on this replica.
-    outcome: &'static str,
+    outcome: String,
     /// The revision that is served here.
     revision: u64,
     /// Revisions up to `revision` that are left out on this replica.
@@ -169,7 +169,7 @@ async fn reload(
     };
     let answer = ReloadedAnswer {
         status: if status == StatusCode::OK { "success" } else { "failed" },
-        outcome: event.outcome.as_str(),
+        outcome: event.outcome.to_string(),
         revision: world.revision().get(),
         quarantined: world.quarantined().into(),
         reload_time_ms: ms(event.took),
@@ -275,7 +275,7 @@ pub async fn everywhere(app: &App, principal: &Principal, scope: Scope) -> Resul
 pub fn status_of(event: &ReloadEvent) -> StatusCode {
     match event.outcome {
         outcome if outcome.is_live() => StatusCode::OK,
-        Outcome::LoadFailed | Outcome::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+        Open::Known(Outcome::LoadFailed | Outcome::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

@@ -6,11 +6,11 @@ use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use midflight_store::{Store, StoreError, Token};
+use midflight_store::{StoreError, Token, TokenStore};
 use subtle::ConstantTimeEq;
 
 use crate::code::Code;
-use crate::principal::{ADMIN, Principal, Role, TokenId};
+use crate::principal::{ADMIN, Principal, TokenId};
 use crate::problem::ApiError;
 
 /// What every token of ours begins with, so that a leaked one can be searched for.
@@ -31,7 +31,7 @@ impl Tokens {
     }
 
     /// Reads them from the store.
-    pub async fn read(store: &dyn Store) -> Result<Known, StoreError> {
+    pub async fn read(store: &dyn TokenStore) -> Result<Known, StoreError> {
         Ok(store.tokens().await?.iter().filter_map(known).collect())
     }
 
@@ -63,10 +63,11 @@ impl Tokens {
     }
 }
 
-/// The holder of a token of the store, if its hash can be read. A role that this program does not know has no permissions.
+/// The holder of a token of the store; none for a row that no version writes. A role that this program does not know has no
+/// permissions.
 pub fn known(token: &Token) -> Option<(blake3::Hash, Principal)> {
     let hash = blake3::Hash::from_hex(&token.hash).ok()?;
-    Some((hash, Principal::with_token(&token.name, Role::of_word(&token.role), TokenId::of(&hash))))
+    Some((hash, Principal::with_token(&token.name, token.role.parse().ok()?, TokenId::of(&hash))))
 }
 
 /// Makes a token of 256 random bits.
@@ -97,6 +98,7 @@ pub fn admin(token: &str) -> Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::principal::{Access, Permission, Role};
     use midflight_store::MemoryStore;
 
     #[tokio::test]
@@ -115,10 +117,26 @@ mod tests {
             tokens.principal(&headers).map_err(|error| error.body().code)
         };
         let admin = principal(&format!("bearer {new}")).unwrap();
-        assert_eq!((admin.name(), admin.role()), (ADMIN, Role::Admin));
+        assert_eq!((admin.name(), admin.role()), (ADMIN, Role::Admin.into()));
         for wrong in [format!("Bearer {old}"), format!("Basic {new}"), new.clone(), "Bearer ".to_owned()] {
             assert_eq!(principal(&wrong), Err("unauthenticated"), "{wrong}");
         }
         assert_eq!(tokens.principal(&HeaderMap::new()).ok(), Some(Principal::anonymous()));
+    }
+
+    #[tokio::test]
+    async fn a_token_of_a_role_that_only_a_newer_version_knows_may_do_nothing_and_its_role_is_named() {
+        let store = MemoryStore::new();
+        let token = fresh_token().unwrap();
+        let newer = Token { name: "ci".to_owned(), role: "deployer".to_owned(), ..admin(&token) };
+        store.put_token(&newer).await.unwrap();
+        let tokens = Tokens::new(Tokens::read(&store).await.unwrap());
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        let access = Access::new(tokens.principal(&headers).unwrap(), None);
+        let refused = access.check(Permission::Read).unwrap_err();
+        let body = refused.body();
+        assert_eq!(body.code, "forbidden");
+        assert!(body.detail.contains("the role \"deployer\", which this version does not know"), "{body:?}");
     }
 }

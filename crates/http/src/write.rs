@@ -105,14 +105,9 @@ impl WriteParams {
     /// The edit that these changes make.
     pub fn edit(&self, principal: &Principal, changes: Vec<Change>) -> Edit {
         Edit {
-            author: principal.name().to_owned(),
             reason: self.reason.clone(),
-            trigger: Trigger::ApiUpdate,
-            owner: None,
             take_over: self.take_over,
-            computed_at: None,
-            changes,
-            key: None,
+            ..Edit::new(principal.name(), Trigger::ApiUpdate, changes)
         }
     }
 }

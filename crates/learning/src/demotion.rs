@@ -71,14 +71,8 @@ async fn demote(engine: &Engine, name: &str, usage: Usage) -> Result<(), Refusal
     body["status"] = json!(PatternStatus::Pending.as_str());
     let Usage { right, wrong, .. } = usage;
     let edit = Edit {
-        author: AUTHOR.to_owned(),
         reason: format!("demoted: {wrong} of {} said that it is wrong", right + wrong),
-        trigger: Trigger::Learned,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id, body).when(Precondition::Version(version))],
-        key: None,
+        ..Edit::new(AUTHOR, Trigger::Learned, [Change::put(id, body).when(Precondition::Version(version))])
     };
     engine.apply(edit).await.map(drop).map_err(|refused| refused.refusal)
 }

@@ -159,16 +159,11 @@ impl Classifier {
         author: &str,
     ) -> Result<Corrected, FeedbackError> {
         let id: Arc<str> = draft.id.name.as_str().into();
+        // One that is there says what was learned of the same key before.
+        let change = Change::put(draft.id, draft.body).when(Precondition::None);
         let edit = Edit {
-            author: author.to_owned(),
             reason: format!("correction of {:?}", midflight_core::clip(query)),
-            trigger: Trigger::Learned,
-            owner: None,
-            take_over: false,
-            computed_at: None,
-            // One that is there says what was learned of the same key before.
-            changes: vec![Change::put(draft.id, draft.body).when(Precondition::None)],
-            key: None,
+            ..Edit::new(author, Trigger::Learned, [change])
         };
         let accepted = self.shared.engine.apply(edit).await.map_err(Box::new)?;
         let revision = accepted.revision.map_or(self.shared.engine.served(), |revision| revision.number);

@@ -190,14 +190,8 @@ impl Learner {
         };
         changes.extend(deletions.iter().cloned());
         let edit = Edit {
-            author: AUTHOR.to_owned(),
             reason: midflight_core::cut_reason(format!("learned from {model}{evicted}")),
-            trigger: Trigger::Learned,
-            owner: None,
-            take_over: false,
-            computed_at: None,
-            changes,
-            key: None,
+            ..Edit::new(AUTHOR, Trigger::Learned, changes)
         };
         match self.engine.apply(edit).await {
             Ok(accepted) => Ok(accepted.revision.map_or(self.engine.served(), |revision| revision.number)),

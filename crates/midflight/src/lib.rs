@@ -68,16 +68,8 @@
 //! assert_eq!(limits.load().get("uploads"), None);
 //!
 //! // Whoever handles requests holds `limits`, and loads it once per request.
-//! let put = |max: Value| Edit {
-//!     author: "ann".to_owned(),
-//!     reason: "more room".to_owned(),
-//!     trigger: Trigger::Manual,
-//!     owner: None,
-//!     take_over: false,
-//!     computed_at: None,
-//!     changes: vec![Change::put(DocumentId::new("limits", "uploads").expect("a name"), json!({ "max": max }))],
-//!     key: None,
-//! };
+//! let id = DocumentId::new("limits", "uploads")?;
+//! let put = |max: Value| Edit::new("ann", Trigger::Manual, [Change::put(id.clone(), json!({ "max": max }))]);
 //! engine.apply(put(json!(10))).await?;
 //! assert_eq!(limits.load().get("uploads"), Some(&10));
 //!
@@ -106,8 +98,8 @@
 
 pub use midflight_bus::{Bus, MemoryBus};
 pub use midflight_core::{
-    Change, Diff, Digest, Document, DocumentId, DocumentName, Edit, KindName, Outcome, Owner, Pointer,
-    Precondition, Problem, Problems, ReloadEvent, Revision, RevisionNumber, Trigger,
+    Change, Diff, Digest, Document, DocumentId, DocumentName, Edit, EditKey, KindName, Open, Outcome, Owner,
+    Pointer, Precondition, PrincipalId, Problem, Problems, ReloadEvent, Revision, RevisionNumber, Trigger,
 };
 pub use midflight_engine::{
     Accepted, Committed, Component, Criticality, DocumentSchema, Engine, EngineBuilder, Kind, KindChange,
@@ -115,7 +107,9 @@ pub use midflight_engine::{
     Work, schedule_id,
 };
 pub use midflight_live::{Live, Loaded, Pinned, Publisher, Reader, World};
-pub use midflight_store::{MemoryStore, Store, StoreError};
+pub use midflight_store::{
+    BlobStore, EventStore, FleetStore, MemoryStore, RevisionLog, Store, StoreError, TallyStore, TokenStore,
+};
 
 /// What carries hints that the log moved.
 pub mod bus {

@@ -11,7 +11,7 @@ use midflight_core::{Change, DocumentId, DocumentName, Edit, RevisionNumber, Tri
 use midflight_engine::{Engine, Kind as _, KindChange, Work};
 use midflight_live::Live;
 use midflight_rules::{Rules, RulesSnapshot};
-use midflight_store::{Durability, SqliteOptions, SqliteStore, Store as _};
+use midflight_store::{Durability, RevisionLog as _, SqliteOptions, SqliteStore, Store as _};
 use serde_json::{Value, json};
 
 const READERS: usize = 8;
@@ -60,16 +60,7 @@ fn edit_number(n: u64) -> Vec<Change> {
 }
 
 fn edit(changes: Vec<Change>) -> Edit {
-    Edit {
-        author: "editor".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes,
-        key: None,
-    }
+    Edit::new("editor", Trigger::ApiUpdate, changes)
 }
 
 fn inputs() -> Vec<Value> {

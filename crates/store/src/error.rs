@@ -83,6 +83,12 @@ pub enum AppendError {
         /// How many there would be.
         wanted: u64,
     },
+    /// The log has its key: an edit under the same key was taken first, and that key still counts.
+    #[error("revision {revision} was made under the same key")]
+    Repeated {
+        /// The revision that has the key.
+        revision: RevisionNumber,
+    },
     /// The log was asked to take it, and nothing more was heard: it may be in the log, or come into it in a moment.
     #[error("it is not known whether the log took revision {number}: {why}")]
     Unknown {

@@ -28,11 +28,11 @@ pub use midflight_core::Appended;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresSessions, PostgresStore, PostgresUrl, PostgresUrlError};
 pub use query::{
-    ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, ListedRevision, NewRevision, Page,
-    RevisionQuery, StoredDocument, Token,
+    ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, KeyedRevision, ListedRevision, NewRevision,
+    Page, RevisionQuery, StoredDocument, Token,
 };
 pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
-pub use store::Store;
+pub use store::{BlobStore, EventStore, FleetStore, RevisionLog, Store, TallyStore, TokenStore};
 pub use tally::{Tally, TallyQuery};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_core::{
-    Digest, Document, DocumentId, Edit, KindName, LogHead, Outcome, Owner, Revision, RevisionNumber, Trigger,
+    Digest, Document, DocumentId, Edit, KindName, LogHead, Open, Outcome, Owner, PrincipalId, Revision,
+    RevisionNumber, Trigger,
 };
 
 use crate::StoreError;
@@ -20,6 +21,17 @@ pub struct NewRevision<'a> {
     pub expected_head: LogHead,
     /// How many documents that are not deleted the log may hold after it.
     pub documents_max: u64,
+}
+
+/// The revision that was made under a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyedRevision {
+    /// The revision.
+    pub revision: RevisionNumber,
+    /// When it was accepted; [`midflight_core::is_key_valid`] says whether its key still counts.
+    pub created_at: Timestamp,
+    /// The digest of the request that was sent under the key, if it was given.
+    pub request: Option<Digest>,
 }
 
 /// One page of a longer list.
@@ -198,6 +210,8 @@ pub struct DocumentVersion {
     pub document: StoredDocument,
     /// Who made it.
     pub author: String,
+    /// The same by an id, where a caller was authenticated.
+    pub principal: Option<PrincipalId>,
     /// Why.
     pub reason: String,
     /// When.
@@ -210,9 +224,9 @@ pub struct EventQuery {
     /// Only those with changed documents of this kind.
     pub kind: Option<KindName>,
     /// Only those with this trigger.
-    pub trigger: Option<Trigger>,
+    pub trigger: Option<Open<Trigger>>,
     /// Only those that ended so.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Open<Outcome>>,
     /// Only those before the one with this number.
     pub before: Option<u64>,
     /// At most this many.

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use midflight_core::{Change, DocumentId, Edit, LogHead, RevisionNumber, Trigger};
 use midflight_store::{
-    NewRevision, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError,
+    NewRevision, PostgresOptions, PostgresStore, RevisionLog as _, SqliteOptions, SqliteStore, Store,
+    StoreError,
 };
 use midflight_testkit::Postgres;
 use serde_json::json;
@@ -24,16 +25,11 @@ async fn sqlite(path: &Path) -> Result<SqliteStore, StoreError> {
 }
 
 async fn append(store: &dyn Store, n: u64) -> LogHead {
-    let edit = Edit {
-        author: "anna".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(DocumentId::new("rules", "a").unwrap(), json!({ "n": n }))],
-        key: None,
-    };
+    let edit = Edit::new(
+        "anna",
+        Trigger::ApiUpdate,
+        [Change::put(DocumentId::new("rules", "a").unwrap(), json!({ "n": n }))],
+    );
     let (created_at, expected_head) = (jiff::Timestamp::UNIX_EPOCH, store.head().await.unwrap());
     let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
     let appended = store.append(new).await.unwrap();

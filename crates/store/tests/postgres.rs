@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use midflight_core::{Change, DocumentId, Edit, LogHead, RevisionNumber, Trigger};
 use midflight_store::{
-    AppendError, EventQuery, NewRevision, PostgresOptions, PostgresStore, Replica, Store, StoreError,
+    AppendError, EventQuery, EventStore as _, FleetStore as _, NewRevision, PostgresOptions, PostgresStore,
+    Replica, RevisionLog as _, Store, StoreError,
 };
 use midflight_testkit::{DEADLINE, Postgres, Proxy};
 use serde_json::{Value, json};
@@ -39,16 +40,7 @@ fn id(name: &str) -> DocumentId {
 }
 
 fn edit(name: &str, body: Value) -> Edit {
-    Edit {
-        author: "anna".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id(name), body)],
-        key: None,
-    }
+    Edit::new("anna", Trigger::ApiUpdate, [Change::put(id(name), body)])
 }
 
 async fn append_at(store: &dyn Store, edit: &Edit, expected_head: LogHead) -> Result<u64, AppendError> {
@@ -145,7 +137,11 @@ async fn a_row_added_by_hand_that_nobody_could_read_is_refused() {
         (revision("2, 'by hand', '2026-13-31T12:00:00Z', 'manual'"), "created_at"),
         (revision("2, 'by hand', '2026-02-30T12:00:00Z', 'manual'"), "created_at"),
         (revision("2, 'by hand', '2026-01-31T24:00:00Z', 'manual'"), "created_at"),
-        (revision("2, 'by hand', '2026-01-31T12:00:00Z', 'magic'"), "trigger_word"),
+        (revision("2, 'by hand', '2026-01-31T12:00:00Z', 'Canary'"), "trigger_word"),
+        (revision("2, 'by hand', '2026-01-31T12:00:00Z', 'by hand'"), "trigger_word"),
+        (revision("2, 'by hand', '2026-01-31T12:00:00Z', E'canary\\n'"), "trigger_word"),
+        (revision("2, 'by hand', '2026-01-31T12:00:00Z', ''"), "trigger_word"),
+        (revision("2, 'by hand', '2026-01-31T12:00:00Z', repeat('x', 33)"), "trigger_word"),
         (document("'rules', 'd', 2, 1, '{}', NULL"), "which is the newest"),
         (document("'rules', 'd', 4, 2, '{}', NULL"), "version"),
         (document("'rules', 'd', 1, 2, '{}', NULL"), "version"),
@@ -187,11 +183,37 @@ async fn a_newer_log_is_refused() {
     let server = Postgres::shared();
     let url = server.database();
     open(&url).head().await.unwrap();
-    let add = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-        VALUES (9999, 'from the future', TRUE, '\\x00', 0)";
-    Postgres::psql(&url, add).unwrap();
+    migrate_as_a_newer_version(&url, 9999);
     let refused = open(&url).head().await.unwrap_err();
-    assert!(matches!(refused, StoreError::TooNew { found: 9999, known: 3 }), "{refused}");
+    assert!(matches!(refused, StoreError::TooNew { found: 9999, known: KNOWN }), "{refused}");
+}
+
+/// The newest migration of this version.
+const KNOWN: i64 = 5;
+
+/// Leaves the schema as a newer version does whose log may be used by programs that know the migration `oldest`.
+fn migrate_as_a_newer_version(url: &str, oldest: i64) {
+    let newer = format!(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'from the future', TRUE, '\\x00', 0);
+         UPDATE schema_reader SET oldest = {oldest}"
+    );
+    Postgres::psql(url, &newer).unwrap();
+}
+
+/// A replica of this version that starts while the others are of a newer one, and another that starts after it.
+#[tokio::test]
+async fn a_log_of_a_newer_version_that_this_one_may_use_is_used() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let before = open(&url);
+    append(&before, "a", json!(1)).await.unwrap();
+    migrate_as_a_newer_version(&url, KNOWN);
+    for n in 2..4 {
+        let store = open(&url);
+        assert_eq!(append(&store, "a", json!(n)).await.unwrap(), n);
+    }
+    assert_eq!(append(&before, "a", json!(4)).await.unwrap(), 4);
 }
 
 #[tokio::test]
@@ -536,12 +558,12 @@ async fn each_replica_reads_its_own_reload_events() {
     let url = server.database();
     let event = |n: u64, by: &str| ReloadEvent {
         id: ReloadId(n),
-        trigger: Trigger::Manual,
+        trigger: Trigger::Manual.into(),
         triggered_by: by.into(),
         started_at: jiff::Timestamp::UNIX_EPOCH,
         took: Duration::from_millis(1),
         phases: Vec::new(),
-        outcome: Outcome::Success,
+        outcome: Outcome::Success.into(),
         from: RevisionNumber::ZERO,
         to: RevisionNumber::new(1),
         kinds: Vec::new(),

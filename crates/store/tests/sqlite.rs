@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
-use midflight_store::{AppendError, Durability, NewRevision, SqliteOptions, SqliteStore, Store, StoreError};
+use midflight_store::{
+    AppendError, Durability, NewRevision, RevisionLog as _, SqliteOptions, SqliteStore, Store, StoreError,
+};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
@@ -24,16 +26,7 @@ async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
 
 fn edit(n: u64, text: &str) -> Edit {
     let id = DocumentId::new("rules", &format!("d{n}")).unwrap();
-    Edit {
-        author: "anna".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id, json!({ "n": n, "text": text }))],
-        key: None,
-    }
+    Edit::new("anna", Trigger::ApiUpdate, [Change::put(id, json!({ "n": n, "text": text }))])
 }
 
 async fn append(store: &SqliteStore, edit: &Edit) -> Result<u64, AppendError> {
@@ -161,13 +154,33 @@ async fn a_file_that_is_no_log_or_a_newer_one_is_refused() {
 
     let newer = folder.path().join("newer.db");
     filled(&newer).await;
-    let writer = sqlx::SqlitePool::connect(&format!("sqlite:{}", newer.display())).await.unwrap();
+    migrate_as_a_newer_version(&newer, 9999).await;
+    let refused = open(&newer).await.unwrap_err();
+    assert!(matches!(refused, StoreError::TooNew { found: 9999, known: KNOWN }), "{refused}");
+}
+
+/// The newest migration of this version.
+const KNOWN: i64 = 7;
+
+/// Leaves the schema as a newer version does whose log may be used by programs that know the migration `oldest`.
+async fn migrate_as_a_newer_version(path: &Path, oldest: i64) {
+    let writer = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display())).await.unwrap();
     let add = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
                VALUES (9999, 'from the future', TRUE, x'00', 0)";
     sqlx::query(add).execute(&writer).await.unwrap();
+    sqlx::query("UPDATE schema_reader SET oldest = ?1").bind(oldest).execute(&writer).await.unwrap();
     writer.close().await;
-    let refused = open(&newer).await.unwrap_err();
-    assert!(matches!(refused, StoreError::TooNew { found: 9999, known: 5 }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_that_this_one_may_use_is_used() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    filled(&path).await;
+    migrate_as_a_newer_version(&path, KNOWN).await;
+    let store = open(&path).await.unwrap();
+    assert_eq!(append(&store, &edit(1, "goes on")).await.unwrap(), 51);
+    assert_eq!(store.diagnose().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -215,10 +228,19 @@ async fn a_row_added_by_hand_that_nobody_could_read_is_refused() {
     let revision = |values: &str| {
         format!("BEGIN; INSERT INTO revisions (number, author, created_at) VALUES ({values});")
     };
+    let triggered = |word: &str| {
+        format!(
+            "BEGIN; INSERT INTO revisions (number, author, trigger_word) VALUES (51, 'by hand', '{word}');"
+        )
+    };
     let refused = [
         (revision("53, 'by hand', '2026-01-31T12:00:00Z'"), "the number"),
         (revision("51, 'by hand', 'yesterday'"), "created_at"),
         (revision("51, 'by hand', '2026-13-31T12:00:00Z'"), "created_at"),
+        (triggered("Canary"), "trigger_word"),
+        (triggered("by hand"), "trigger_word"),
+        (triggered(""), "trigger_word"),
+        (triggered(&"x".repeat(33)), "trigger_word"),
         (document("'rules', 'd0', 2, 50, '{}'"), "which is the newest"),
         (document("'rules', 'd0', 4, 51, '{}'"), "version"),
         (document("'rules', 'd0', 1, 51, '{}'"), "version"),

@@ -95,7 +95,7 @@ async fn a_file_that_is_half_written_is_waited_for() {
     until(&app, |report| report.hash == Some(Digest::of_bytes(b"n: 42\n"))).await;
     assert_eq!(app.config().load().n, 42);
     let reloads = app.engine().history().statistics(|_| true);
-    assert_eq!(reloads.by_outcome.get(&Outcome::Success), Some(&2), "the start and the whole file");
+    assert_eq!(reloads.by_outcome.get(&Outcome::Success.into()), Some(&2), "the start and the whole file");
     app.stop().await;
 }
 
@@ -107,14 +107,12 @@ async fn a_document_past_the_file_refers_to_what_the_program_allows_and_the_file
     let reference = format!("${{file:{}}}", key.display());
     let place = Place::new(&format!("log: {{level: \"{reference}\"}}\n"));
     let edit = || Edit {
-        author: "anna".to_owned(),
-        reason: String::new(),
-        trigger: Trigger::Manual,
-        owner: None,
         take_over: true,
-        computed_at: None,
-        changes: vec![Change::put("config/app".parse().unwrap(), json!({"token": reference}))],
-        key: None,
+        ..Edit::new(
+            "anna",
+            Trigger::Manual,
+            [Change::put("config/app".parse().unwrap(), json!({"token": reference}))],
+        )
     };
     for (references, expected) in [
         (References::none(), Err("--reference-dir")),

@@ -26,7 +26,7 @@ async fn walk(app: &App<Settings>, mut change: impl FnMut(u64, &str)) {
     }
     assert_eq!(app.report().revision.get() - before, CHANGES);
     let reloads = app.engine().history().statistics(|_| true);
-    let successes = reloads.by_outcome.get(&Outcome::Success).copied().unwrap_or_default();
+    let successes = reloads.by_outcome.get(&Outcome::Success.into()).copied().unwrap_or_default();
     assert_eq!(successes as u64, CHANGES + 1, "with the start");
     app.stop().await;
 }
@@ -78,6 +78,6 @@ async fn a_touch_and_the_same_content_again_are_nothing() {
     place.rename_over(&text(1));
     until(&app, |report| report.revision.get() == 2).await;
     let reloads = app.engine().history().statistics(|_| true);
-    assert_eq!(reloads.by_outcome.get(&Outcome::Success), Some(&2));
+    assert_eq!(reloads.by_outcome.get(&Outcome::Success.into()), Some(&2));
     app.stop().await;
 }

@@ -9,11 +9,12 @@ use midflight_components::{
     RedisSettings,
 };
 use midflight_core::{
-    Change, DocumentId, DocumentName, Edit, KindName, Outcome, Phase, Pointer, Problem, Problems, Trigger,
+    Change, DocumentId, DocumentName, Edit, KindName, Open, Outcome, Phase, Pointer, Problem, Problems,
+    Trigger,
 };
 use midflight_engine::{Engine, Kind, KindChange, Refresh, Work};
 use midflight_live::{Slot, World};
-use midflight_store::{MemoryStore, NewRevision, Store as _};
+use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -104,8 +105,10 @@ impl Bench {
         let event = accepted.event.unwrap();
         assert_eq!(event.outcome, Outcome::Success);
         self.engine.retired().await;
-        let of_components =
-            event.phases.iter().filter(|time| matches!(time.phase, Phase::Prepare | Phase::Swap));
+        let of_components = event
+            .phases
+            .iter()
+            .filter(|time| matches!(time.phase, Open::Known(Phase::Prepare | Phase::Swap)));
         Took { prepared_and_swapped: of_components.map(|time| time.took).sum(), edit }
     }
 
@@ -166,14 +169,5 @@ fn id() -> DocumentId {
 }
 
 fn put(body: &Value) -> Edit {
-    Edit {
-        author: "bench".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id(), body.clone())],
-        key: None,
-    }
+    Edit::new("bench", Trigger::ApiUpdate, [Change::put(id(), body.clone())])
 }

@@ -88,16 +88,7 @@ pub(crate) fn change(n: usize, priority: usize) -> Change {
 }
 
 pub(crate) fn edit(changes: Vec<Change>) -> Edit {
-    Edit {
-        author: "bench".to_owned(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes,
-        key: None,
-    }
+    Edit::new("bench", Trigger::ApiUpdate, changes)
 }
 
 /// The ruleset and so many rules.

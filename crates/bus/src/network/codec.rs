@@ -16,7 +16,9 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use midflight_core::{Appended, ChangeSummary, Document, LogHead, Op, Owner, Revision, RevisionNumber};
+use midflight_core::{
+    Appended, ChangeSummary, Document, LogHead, Op, Owner, PrincipalId, Revision, RevisionNumber,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -49,9 +51,13 @@ struct WireChange<'a> {
     number: u64,
     parent: String,
     author: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    principal: Option<Cow<'a, str>>,
     reason: Cow<'a, str>,
     trigger: Cow<'a, str>,
     created_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<Cow<'a, str>>,
     documents: Vec<WireDocument<'a>>,
 }
 
@@ -152,9 +158,11 @@ impl<'a> From<&'a Appended> for WireChange<'a> {
             number: revision.number.get(),
             parent: parent.to_string(),
             author: Cow::Borrowed(&revision.author),
+            principal: revision.principal.as_ref().map(|id| Cow::Borrowed(id.as_str())),
             reason: Cow::Borrowed(&revision.reason),
             trigger: Cow::Borrowed(revision.trigger.as_str()),
             created_at: revision.created_at.to_string(),
+            key: revision.key.as_deref().map(Cow::Borrowed),
             documents: documents.iter().map(document).collect(),
         }
     }
@@ -177,9 +185,11 @@ impl WireChange<'_> {
         let revision = Revision {
             number,
             author: self.author.into_owned(),
+            principal: self.principal.map(|id| PrincipalId::new(&id)),
             reason: self.reason.into_owned(),
             trigger: self.trigger.parse().ok()?,
             created_at: self.created_at.parse().ok()?,
+            key: self.key.map(Cow::into_owned),
             changes: documents.iter().map(summary).collect(),
             digest: parent,
         };

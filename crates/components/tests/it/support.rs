@@ -11,7 +11,7 @@ use midflight_components::{CacheSettings, DatabaseSettings, LlmSettings, LogSett
 use midflight_core::{Change, DocumentId, DocumentName, Edit, KindName, Pointer, Problem, Problems, Trigger};
 use midflight_engine::{Engine, EngineBuilder, Kind, KindChange, KindSlot, Refresh, Work};
 use midflight_live::{Slot, World, WorldBuilder};
-use midflight_store::{MemoryStore, NewRevision, Store as _};
+use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -69,16 +69,7 @@ pub fn place<S: Clone + 'static>(slot: Slot, key: &str, of: fn(&App) -> &Option<
 
 /// Puts the settings of everything.
 pub fn put(body: Value) -> Edit {
-    Edit {
-        author: "tester".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id(), body)],
-        key: None,
-    }
+    Edit::new("tester", Trigger::ApiUpdate, [Change::put(id(), body)])
 }
 
 /// A started engine with the parts that `more` adds, on a log whose one document configures nothing.

@@ -278,7 +278,7 @@ impl Reload<'_> {
             };
             let own: Problems = more
                 .iter()
-                .filter(|problem| problem.because_of.as_ref().is_none_or(|id| !left_out.contains(id)))
+                .filter(|problem| problem.because_of.as_deref().is_none_or(|id| !left_out.contains(id)))
                 // What still uses it may be an invalid document that was to use it no more.
                 .filter(|problem| problem.document.as_ref().is_some_and(|id| !deletes(id)))
                 .cloned()

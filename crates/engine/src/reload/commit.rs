@@ -119,7 +119,8 @@ impl Reload<'_> {
             unheard = self.unheard(expected_head.number) => Err(unheard),
         };
         taken.map_err(|error| match error {
-            AppendError::Moved { .. } => StopReason::Moved,
+            // One that has its key is there by now, and is found when the edit is loaded again.
+            AppendError::Moved { .. } | AppendError::Repeated { .. } => StopReason::Moved,
             AppendError::Precondition(failed) => StopReason::Refused(Refusal::Precondition(failed)),
             AppendError::Owned { id, owner } => StopReason::Refused(Refusal::Owned { id, owner }),
             AppendError::Unknown { number: revision, why } => {

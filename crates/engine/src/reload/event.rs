@@ -26,7 +26,7 @@ impl Reload<'_> {
         if is_refused(&event) {
             state.last_refused = Some(self.last_refused(state, &event, ended));
         }
-        let by_itself = matches!(event.trigger, Trigger::Periodic | Trigger::Notify);
+        let by_itself = matches!(self.machine.trigger, Trigger::Periodic | Trigger::Notify);
         let still_unavailable = event.outcome == Outcome::LoadFailed && before.log_was_unavailable;
         let looked_in_vain = by_itself && (event.outcome == Outcome::Unchanged || still_unavailable);
         if !looked_in_vain {
@@ -34,7 +34,7 @@ impl Reload<'_> {
             if concerns_log || event.outcome.is_live() {
                 state.last_reload = Some(Arc::clone(&event));
             }
-            let changes = self.told_changes(event.outcome, changes(ended));
+            let changes = self.told_changes(self.machine.outcome(), changes(ended));
             self.core.history.add(ReloadReport {
                 event: Arc::clone(&event),
                 changes,
@@ -49,12 +49,12 @@ impl Reload<'_> {
         let changes = changes(ended);
         ReloadEvent {
             id: core.history.next_id(),
-            trigger: machine.trigger,
+            trigger: machine.trigger.into(),
             triggered_by: machine.triggered_by.clone(),
             started_at: machine.started_at,
             took: machine.started.elapsed(),
             phases: machine.phases().to_vec(),
-            outcome,
+            outcome: outcome.into(),
             from: before.served,
             to: if outcome.is_live() { core.cell.world().revision() } else { before.served },
             kinds: kinds_of(changes, &ended.problems),
@@ -73,7 +73,7 @@ impl Reload<'_> {
         LastRefused {
             revision: ended.trace.plan.as_ref().map(|plan| plan.to).filter(|to| *to <= state.desired),
             at: self.core.now(),
-            outcome: event.outcome,
+            outcome: self.machine.outcome(),
             problems: event.problems.clone(),
             kinds: event.kinds.clone(),
         }
@@ -111,7 +111,7 @@ fn is_refused(event: &ReloadEvent) -> bool {
 fn at_the_end(component: &ComponentTime, outcome: Outcome) -> ComponentTime {
     let mut component = component.clone();
     if outcome != Outcome::Success && component.state == ComponentState::Replaced {
-        component.state = ComponentState::Released;
+        component.state = ComponentState::Released.into();
     }
     component
 }

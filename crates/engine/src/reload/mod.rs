@@ -79,7 +79,7 @@ struct Stage<T> {
 /// A stage that did not go on.
 struct Stopped {
     reason: StopReason,
-    trace: Trace,
+    trace: Box<Trace>,
 }
 
 enum StopReason {
@@ -101,7 +101,7 @@ impl Trace {
     fn end<T>(self, made: Result<T, StopReason>) -> Result<Stage<T>, Stopped> {
         match made {
             Ok(value) => Ok(Stage { value, trace: self }),
-            Err(reason) => Err(Stopped { reason, trace: self }),
+            Err(reason) => Err(Stopped { reason, trace: Box::new(self) }),
         }
     }
 }
@@ -238,7 +238,7 @@ impl<'a> Reload<'a> {
     /// What comes of a stage that did not go on.
     fn stopped(&mut self, state: &mut State, stopped: Stopped) -> Ended {
         let Stopped { reason, trace } = stopped;
-        let mut ended = Ended { trace, ..Ended::default() };
+        let mut ended = Ended { trace: *trace, ..Ended::default() };
         match reason {
             StopReason::Moved => ended.moved = true,
             StopReason::NothingToDo => {

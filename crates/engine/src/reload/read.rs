@@ -79,7 +79,7 @@ impl Reload<'_> {
     async fn load(&self, state: &mut State, aim: Aim<'_>, trace: &mut Trace) -> Result<Loaded, StopReason> {
         let (core, deadline) = (self.core, tokio::time::Instant::from_std(self.deadline()));
         let loaded = tokio::select! {
-            loaded = tokio::time::timeout_at(deadline, load(&*core.store, state, aim)) => loaded,
+            loaded = tokio::time::timeout_at(deadline, load(&*core.store, state, aim, || core.now())) => loaded,
             () = self.stop.cancelled() => return Err(Problems::from(crate::Interrupted::Cancelled).into()),
         };
         let Ok(loaded) = loaded else {

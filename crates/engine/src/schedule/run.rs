@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{
-    Change, DocumentId, DocumentName, Edit, Outcome, Pointer, Precondition, Problem, Problems, Trigger,
+    Change, DocumentId, DocumentName, Edit, Open, Outcome, Pointer, Precondition, Problem, Problems, Trigger,
 };
 use midflight_store::{DocumentVersion, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -36,7 +36,7 @@ enum Ran {
     /// The log or the engine could not be asked now: it is due as before.
     Later(String),
     /// It does not hold, and would not the next time.
-    Refused(Outcome, Problems),
+    Refused(Open<Outcome>, Problems),
 }
 
 impl From<StoreError> for Ran {
@@ -158,7 +158,7 @@ impl Scheduler {
                  put it through the API"
             );
             return Ok(Ran::Refused(
-                Outcome::Rejected,
+                Outcome::Rejected.into(),
                 Problem::new("owned", Pointer::root(), message).into(),
             ));
         }
@@ -181,7 +181,7 @@ impl Scheduler {
         &self,
         requests: &Requests,
         name: &DocumentName,
-        outcome: Outcome,
+        outcome: Open<Outcome>,
         problems: &Problems,
     ) -> Result<Ran, Ran> {
         let id = id_of(name.clone());
@@ -210,20 +210,15 @@ async fn edit(
 /// An edit in the name of whoever scheduled it.
 fn edit_of(version: &DocumentVersion, changes: Vec<Change>) -> Edit {
     Edit {
-        author: version.author.clone(),
         reason: midflight_core::cut_reason(version.reason.clone()),
-        trigger: Trigger::Schedule,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes,
-        key: None,
+        principal: version.principal.clone(),
+        ..Edit::new(version.author.as_str(), Trigger::Schedule, changes)
     }
 }
 
 async fn apply(requests: &Requests, id: &DocumentId, edit: Edit) -> Result<Ran, Ran> {
     let Err(refused) = requests.edit(edit, EditMode::default()).await else { return Ok(Ran::Done) };
-    let outcome = refused.event.as_ref().map_or(Outcome::Rejected, |event| event.outcome);
+    let outcome = refused.event.as_ref().map_or(Outcome::Rejected.into(), |event| event.outcome);
     Err(match refused.refusal {
         // Another replica was faster, or somebody has put or cancelled it in the last moment.
         Refusal::Precondition(failed) if failed.id == *id => Ran::Done,
@@ -245,7 +240,7 @@ async fn reload(requests: &Requests, author: &str, repeat: bool) -> Result<(), R
     let event = event.map_err(|refusal| Ran::Later(refusal.to_string()))?;
     match event.outcome {
         outcome if outcome.is_live() => Ok(()),
-        Outcome::LoadFailed | Outcome::Cancelled => Err(Ran::Later(event.problems.to_string())),
+        Open::Known(Outcome::LoadFailed | Outcome::Cancelled) => Err(Ran::Later(event.problems.to_string())),
         // What failed tonight is in the reload events, and may go through tomorrow.
         _ if repeat => Ok(()),
         outcome => Err(Ran::Refused(outcome, event.problems.clone())),

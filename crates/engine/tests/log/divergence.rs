@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::support::{Bench, Words, edit, put};
 use midflight_bus::{Bus as _, Hint, MemoryBus};
-use midflight_core::{Edit, Outcome, RevisionNumber, Trigger};
+use midflight_core::{Edit, EditKey, Outcome, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Refusal};
-use midflight_store::{LastGoodFile, MemoryStore, Store as _};
+use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
 
 /// Waits for a condition, which must come about by itself.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -48,7 +48,7 @@ async fn a_start_with_a_copy_that_is_ahead_of_the_log_serves_the_copy_and_says_s
     let event = bench.engine.adopt_log("anna", "restored").await.unwrap();
     assert_eq!(
         (event.outcome, event.trigger, event.from.get(), event.to.get()),
-        (Outcome::Success, Trigger::Adopt, 2, 1)
+        (Outcome::Success.into(), Trigger::Adopt.into(), 2, 1)
     );
     assert_eq!((bench.text("a").as_deref(), bench.engine.served().get()), (Some("one"), 1));
     bench.engine.apply(edit([put("a", "three")])).await.unwrap();
@@ -141,7 +141,7 @@ async fn an_edit_with_a_key_is_made_once_however_many_replicas_are_asked() {
         let asked = (0..8).map(|n| {
             let engine = if n % 2 == 0 { bench.engine.clone() } else { other.engine.clone() };
             let wanted = edit([put("a", &format!("{round} {n}"))]);
-            let wanted = Edit { key: Some(format!("webhook:crm {round}")), ..wanted };
+            let wanted = Edit { key: Some(EditKey::new(format!("webhook:crm {round}"))), ..wanted };
             tokio::spawn(async move { engine.apply(wanted).await.unwrap() })
         });
         let asked: Vec<_> = asked.collect();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod divergence;
+mod keys;
 mod quarantine;
 mod rehearsal;
 #[path = "../support/mod.rs"]

@@ -9,7 +9,7 @@ use crate::support::{Bench, edit, id, put, small_limits};
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentName, KindName, Outcome, Problem, Problems, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Kind, KindChange, Refresh, Scope, Work};
-use midflight_store::{LastGoodFile, MemoryStore, Store};
+use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -184,7 +184,7 @@ async fn a_restart_in_another_environment_serves_what_was_served_and_names_the_f
     let event = restarted.engine.reload(Trigger::Manual, "me", Scope::Everything).await.unwrap();
     assert_eq!(
         (event.outcome, restarted.engine.status().failed_checks),
-        (Outcome::Success, Problems::default())
+        (Outcome::Success.into(), Problems::default())
     );
 }
 

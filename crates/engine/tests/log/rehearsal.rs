@@ -8,7 +8,7 @@ use midflight_core::{
     Change, DocumentName, KindName, Outcome, Pointer, Problem, Problems, ReloadEvent, Trigger,
 };
 use midflight_engine::{Kind, KindChange, Scope, Work};
-use midflight_store::{LastGoodFile, MemoryStore, Store};
+use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
 use serde_json::{Value, json};
 
 fn invalid(name: &str) -> Change {
@@ -72,7 +72,7 @@ async fn a_log_of_which_no_state_passes_is_adopted_in_one_swap() {
     let bench = start(&other.store).await;
     assert!(bench.engine.status().diverged.is_some());
     let event = bench.engine.adopt_log("anna", "restored").await.unwrap();
-    assert_eq!((event.outcome, event.from.get(), event.to.get()), (Outcome::Success, 4, 3));
+    assert_eq!((event.outcome, event.from.get(), event.to.get()), (Outcome::Success.into(), 4, 3));
     assert_eq!((bench.text("a"), bench.text("b").as_deref()), (None, Some("two")));
     assert_eq!((quarantined(&bench), swaps(&bench, Trigger::Adopt)), (vec![1], vec![(4, 3)]));
     bench.engine.stop().await;

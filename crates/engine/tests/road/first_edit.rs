@@ -1,5 +1,4 @@
 //! Edits of a start: nothing runs on anything else first, and nothing but the coordinator appends.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,7 +6,7 @@ use std::sync::atomic::Ordering;
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, Outcome, Phase, Trigger};
 use midflight_engine::{Engine, Faults, FirstEdit, FirstEditWhen, Refusal, Scope, StartError};
-use midflight_store::{MemoryStore, Store};
+use midflight_store::{MemoryStore, RevisionLog as _};
 use serde_json::json;
 
 use crate::pool::{Pool, PoolState};
@@ -47,7 +46,7 @@ async fn the_first_reload_serves_it_and_no_component_sees_anything_else() {
     assert_eq!(state.in_use.load(Ordering::Relaxed), 2);
     let events = bench.engine.history().select(10, |_| true);
     let told: Vec<_> = events.iter().map(|event| (event.trigger, event.outcome, event.to.get())).collect();
-    assert_eq!(told, [(Trigger::Startup, Outcome::Success, 1)]);
+    assert_eq!(told, [(Trigger::Startup.into(), Outcome::Success.into(), 1)]);
     // The next start finds it in the log.
     let again = started(&store, &[first(FirstEditWhen::Differs, pool)]).await;
     assert_eq!((made(&again), again.head().await), (vec![None], 1));

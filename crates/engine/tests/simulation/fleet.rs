@@ -11,7 +11,7 @@ use midflight_bus::MemoryBus;
 use midflight_core::{Appended, Change, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Refresh, Refusal, Scope, schedule_id};
 use midflight_live::Live;
-use midflight_store::{LastGoodFile, MemoryStore, NewRevision, Store};
+use midflight_store::{LastGoodFile, MemoryStore, NewRevision, RevisionLog as _};
 use serde_json::json;
 use tempfile::TempDir;
 

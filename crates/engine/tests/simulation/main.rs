@@ -1,7 +1,7 @@
 //! Replicas, a log and a bus on a clock of their own, and everything that can go wrong with them, drawn from a seed:
-//! crashes, partitions, delays, lost, repeated, reordered and forged hints, rows added by hand, clocks that jump. After
-//! every step the invariants are held against a model of the log; the seed of a run that breaks one is printed, and
-//! `MIDFLIGHT_SEED=N` runs that one alone, `MIDFLIGHT_SEED=N..M` looks for more.
+//! crashes, partitions, delays, lost, repeated, reordered and forged hints, rows added by hand, clocks that jump, replicas of
+//! two versions. After every step the invariants are held against a model of the log; the seed of a run that breaks one is
+//! printed, and `MIDFLIGHT_SEED=N` runs that one alone, `MIDFLIGHT_SEED=N..M` looks for more.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod bus;

@@ -1,4 +1,5 @@
-//! A replica's way to the log: slow, sometimes gone, and sometimes silent about what it did.
+//! A replica's way to the log: slow, sometimes gone, and sometimes silent about what it did. Every other replica is of the next
+//! version of the program, and writes words that the others do not know.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,12 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fastrand::Rng;
 use midflight_core::{
-    Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
+    Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, Open, ReloadEvent, RevisionNumber,
+    Trigger,
 };
 use midflight_store::{
-    AppendError, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision, MemoryStore,
-    NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally,
-    TallyQuery, Token,
+    AppendError, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore,
+    KeyedRevision, Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog, RevisionQuery,
+    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
 };
 
 /// The log that there is now: a failover or a restore puts another one in its place.
@@ -44,12 +46,15 @@ struct Line {
     rng: Mutex<Rng>,
     away: AtomicBool,
     ended: AtomicBool,
+    /// Whether the replica is of the next version.
+    is_next: bool,
 }
 
 impl SimStore {
     pub(crate) fn new(log: Primary, seed: u64) -> Self {
-        let rng = Mutex::new(Rng::with_seed(seed));
-        Self { log, line: Arc::new(Line { rng, away: AtomicBool::default(), ended: AtomicBool::default() }) }
+        let (rng, is_next) = (Mutex::new(Rng::with_seed(seed)), seed % 2 == 1);
+        let (away, ended) = (AtomicBool::default(), AtomicBool::default());
+        Self { log, line: Arc::new(Line { rng, away, ended, is_next }) }
     }
 
     pub(crate) fn away(&self, away: bool) {
@@ -59,6 +64,11 @@ impl SimStore {
     /// Nothing that this replica still does reaches the log: it is dead.
     pub(crate) fn end(&self) {
         self.line.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// The trigger as the replica's version writes it.
+    fn written(&self, trigger: Open<Trigger>) -> Open<Trigger> {
+        if self.line.is_next && trigger == Trigger::ApiUpdate { "canary".parse().unwrap() } else { trigger }
     }
 
     /// Takes its time, and then says whether the log can be reached.
@@ -73,7 +83,7 @@ impl SimStore {
 }
 
 #[async_trait]
-impl Store for SimStore {
+impl RevisionLog for SimStore {
     async fn head(&self) -> Result<LogHead, StoreError> {
         self.reach().await?.head().await
     }
@@ -82,12 +92,12 @@ impl Store for SimStore {
         self.reach().await?.digests(of).await
     }
 
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError> {
         self.reach().await?.revision_of_key(key).await
     }
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
-        let appended = self.reach().await?.append(new).await?;
+        let appended = self.reach().await?.append_as(new, self.written(new.edit.trigger.into()))?;
         // The answer may be lost on its way back.
         let lost = self.line.rng.lock().unwrap().u8(0..20) == 0;
         self.reach().await?;
@@ -146,22 +156,6 @@ impl Store for SimStore {
         self.reach().await?.document_count().await
     }
 
-    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        self.reach().await?.put_blob(bytes).await
-    }
-
-    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
-        self.reach().await?.blob(digest).await
-    }
-
-    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
-        self.reach().await?.record_events(events, keep).await
-    }
-
-    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
-        self.reach().await?.events(query).await
-    }
-
     async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
         self.reach().await?.compact(first).await
     }
@@ -169,23 +163,25 @@ impl Store for SimStore {
     async fn first(&self) -> Result<RevisionNumber, StoreError> {
         self.reach().await?.first().await
     }
+}
 
-    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
-        self.reach().await?.add_token(token).await
+#[async_trait]
+impl EventStore for SimStore {
+    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
+        let mut events = events.to_vec();
+        for event in &mut events {
+            event.trigger = self.written(event.trigger);
+        }
+        self.reach().await?.record_events(&events, keep).await
     }
 
-    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        self.reach().await?.put_token(token).await
+    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
+        self.reach().await?.events(query).await
     }
+}
 
-    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        self.reach().await?.tokens().await
-    }
-
-    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
-        self.reach().await?.hint_key().await
-    }
-
+#[async_trait]
+impl FleetStore for SimStore {
     async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
         self.reach().await?.put_replica(replica).await
     }
@@ -198,6 +194,32 @@ impl Store for SimStore {
         self.reach().await?.forget_replica(id).await
     }
 
+    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        self.reach().await?.lead().await
+    }
+
+    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
+        self.reach().await?.hint_key().await
+    }
+}
+
+#[async_trait]
+impl TokenStore for SimStore {
+    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        self.reach().await?.put_token(token).await
+    }
+
+    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
+        self.reach().await?.add_token(token).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.reach().await?.tokens().await
+    }
+}
+
+#[async_trait]
+impl TallyStore for SimStore {
     async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
         self.reach().await?.add_tallies(source, batch, tallies).await
     }
@@ -205,11 +227,21 @@ impl Store for SimStore {
     async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
         self.reach().await?.tallies(query).await
     }
+}
 
-    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
-        self.reach().await?.lead().await
+#[async_trait]
+impl BlobStore for SimStore {
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        self.reach().await?.put_blob(bytes).await
     }
 
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.reach().await?.blob(digest).await
+    }
+}
+
+#[async_trait]
+impl Store for SimStore {
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {
         self.reach().await?.diagnose().await
     }

@@ -9,7 +9,7 @@ use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentName};
 use midflight_engine::{Engine, EngineBuilder, KindSlot, Limits, Refresh};
 use midflight_live::Live;
-use midflight_store::{MemoryStore, Store};
+use midflight_store::{MemoryStore, RevisionLog as _};
 pub use words::{WordMap, Words, edit, id, put};
 
 /// A started engine and what is needed to look at it.

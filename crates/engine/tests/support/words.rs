@@ -107,14 +107,5 @@ pub fn put(name: &str, text: &str) -> Change {
 }
 
 pub fn edit(changes: impl IntoIterator<Item = Change>) -> Edit {
-    Edit {
-        author: "tester".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: changes.into_iter().collect(),
-        key: None,
-    }
+    Edit::new("tester", Trigger::ApiUpdate, changes)
 }

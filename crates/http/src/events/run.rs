@@ -131,12 +131,12 @@ mod tests {
     fn check(outcome: Outcome, kinds: &[&str], changes: &[(&str, Effect)], expected: &[(&str, Value)]) {
         let reload = ReloadEvent {
             id: ReloadId(3),
-            trigger: Trigger::Manual,
+            trigger: Trigger::Manual.into(),
             triggered_by: "admin".to_owned(),
             started_at: Timestamp::UNIX_EPOCH,
             took: Duration::from_millis(2),
             phases: Vec::new(),
-            outcome,
+            outcome: outcome.into(),
             from: RevisionNumber::new(6),
             to: RevisionNumber::new(7),
             kinds: kinds.iter().map(|kind| KindName::new(kind).unwrap()).collect(),

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use midflight_core::{Outcome, REASON_BYTES_MAX};
+use midflight_core::{Open, Outcome, REASON_BYTES_MAX};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -42,7 +42,7 @@ pub(super) async fn adopt_log(
     }
     match event.outcome {
         outcome if outcome.is_live() => Ok(Json(ReloadAnswer::from(&*event))),
-        Outcome::LoadFailed => {
+        Open::Known(Outcome::LoadFailed) => {
             Err(ApiError::new(Code::STORE_UNAVAILABLE, "the log cannot be read; nothing was changed"))
         }
         _ => {

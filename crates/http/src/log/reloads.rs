@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use midflight_core::{Outcome, ReloadEvent, Trigger};
+use midflight_core::{Open, Outcome, ReloadEvent, Trigger};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -41,8 +41,8 @@ pub(super) async fn list_reloads(
 /// A page of reloads.
 pub fn page(app: &App, asked: &ReloadParams) -> Result<ReloadList, ApiError> {
     let kind = params::kind(asked.kind.as_deref())?;
-    let trigger: Option<Trigger> = params::word(asked.trigger.as_deref(), "trigger")?;
-    let outcome: Option<Outcome> = params::word(asked.outcome.as_deref(), "outcome")?;
+    let trigger: Option<Open<Trigger>> = params::word(asked.trigger.as_deref(), "trigger")?;
+    let outcome: Option<Open<Outcome>> = params::word(asked.outcome.as_deref(), "outcome")?;
     let before = params::number_cursor(asked.cursor.as_deref())?;
     let limit = params::limit(asked.limit)? as usize;
     let wanted = |event: &ReloadEvent| {

@@ -14,7 +14,7 @@ pub(crate) fn count(engine: &Engine, registry: &MetricsRegistry) {
     });
     let failed: Vec<_> = failed.collect();
     engine.history().observe(move |report| {
-        if let Some((_, count)) = failed.iter().find(|(outcome, _)| *outcome == report.event.outcome) {
+        if let Some((_, count)) = failed.iter().find(|(outcome, _)| report.event.outcome == *outcome) {
             count.increment(1);
         }
     });

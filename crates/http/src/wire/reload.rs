@@ -14,7 +14,7 @@ use super::time::{ms, stamp};
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PhaseAnswer {
     /// The phase.
-    pub phase: &'static str,
+    pub phase: String,
     /// How long.
     pub took_ms: f64,
 }
@@ -25,14 +25,14 @@ pub struct ComponentAnswer {
     /// The component.
     pub name: String,
     /// `replaced`, `unchanged`, `left_behind`, `refused` or `released`.
-    pub state: &'static str,
+    pub state: String,
     /// How long building its replacement took.
     pub took_ms: f64,
 }
 
 impl From<&ComponentTime> for ComponentAnswer {
     fn from(time: &ComponentTime) -> Self {
-        Self { name: time.name.clone(), state: time.state.as_str(), took_ms: ms(time.took) }
+        Self { name: time.name.clone(), state: time.state.to_string(), took_ms: ms(time.took) }
     }
 }
 
@@ -42,7 +42,7 @@ pub struct ReloadAnswer {
     /// Its number on this replica.
     pub id: u64,
     /// What asked for it.
-    pub trigger: &'static str,
+    pub trigger: String,
     /// Who asked for it.
     pub triggered_by: String,
     /// When it began.
@@ -50,7 +50,7 @@ pub struct ReloadAnswer {
     /// How long it took.
     pub took_ms: f64,
     /// How it ended.
-    pub outcome: &'static str,
+    pub outcome: String,
     /// The revision that was served before.
     pub from: u64,
     /// The revision it was to lead to.
@@ -72,18 +72,18 @@ impl From<&ReloadEvent> for ReloadAnswer {
         let phases = event.phases.iter();
         Self {
             id: event.id.0,
-            trigger: event.trigger.as_str(),
+            trigger: event.trigger.to_string(),
             triggered_by: event.triggered_by.clone(),
             started_at: stamp(event.started_at),
             took_ms: ms(event.took),
-            outcome: event.outcome.as_str(),
+            outcome: event.outcome.to_string(),
             from: event.from.get(),
             to: event.to.get(),
             kinds: event.kinds.iter().map(ToString::to_string).collect(),
             documents_changed: event.documents_changed,
             components: event.components.iter().map(ComponentAnswer::from).collect(),
             phases: phases
-                .map(|time| PhaseAnswer { phase: time.phase.as_str(), took_ms: ms(time.took) })
+                .map(|time| PhaseAnswer { phase: time.phase.to_string(), took_ms: ms(time.took) })
                 .collect(),
             problems: items(&event.problems),
         }
@@ -105,9 +105,9 @@ pub struct StatisticsAnswer {
     /// How many are kept.
     pub total: usize,
     /// How many ended how.
-    pub by_outcome: BTreeMap<&'static str, usize>,
+    pub by_outcome: BTreeMap<String, usize>,
     /// How many ran for which reason.
-    pub by_trigger: BTreeMap<&'static str, usize>,
+    pub by_trigger: BTreeMap<String, usize>,
     /// The median time of those that changed something; null when there are none.
     pub p50_ms: Option<f64>,
     /// 95 % took at most this long.
@@ -123,12 +123,12 @@ impl From<Statistics> for StatisticsAnswer {
             by_outcome: statistics
                 .by_outcome
                 .iter()
-                .map(|(outcome, count)| (outcome.as_str(), *count))
+                .map(|(outcome, count)| (outcome.to_string(), *count))
                 .collect(),
             by_trigger: statistics
                 .by_trigger
                 .iter()
-                .map(|(trigger, count)| (trigger.as_str(), *count))
+                .map(|(trigger, count)| (trigger.to_string(), *count))
                 .collect(),
             p50_ms: statistics.p50.map(ms),
             p95_ms: statistics.p95.map(ms),

@@ -49,7 +49,7 @@ pub struct RevisionAnswer {
     /// Why, in the author's words.
     pub reason: String,
     /// What asked for it.
-    pub trigger: &'static str,
+    pub trigger: String,
     /// When it was accepted.
     pub created_at: String,
     /// What it changed; of many changes the first.
@@ -68,7 +68,7 @@ impl From<&ListedRevision> for RevisionAnswer {
             number: revision.number.get(),
             author: revision.author.clone(),
             reason: cut_reason(revision.reason.clone()),
-            trigger: revision.trigger.as_str(),
+            trigger: revision.trigger.to_string(),
             created_at: stamp(revision.created_at),
             changes: revision.changes.iter().map(ChangeAnswer::from).collect(),
             changes_count: listed.changes_count(),
@@ -87,7 +87,7 @@ pub struct WatchedRevision {
     /// Why, in the author's words.
     pub reason: String,
     /// What asked for it.
-    pub trigger: &'static str,
+    pub trigger: String,
     /// When it was accepted.
     pub created_at: String,
     /// What it changed; of many changes the first.

@@ -4,7 +4,7 @@ use midflight_core::Change;
 use midflight_engine::Refusal;
 use midflight_learning::{Corrected, Correction, Feedback, FeedbackError, Source};
 use midflight_patterns::{NotLearned, PatternStatus};
-use midflight_store::{NewRevision, Store as _};
+use midflight_store::{NewRevision, RevisionLog as _};
 use serde_json::json;
 
 use crate::log::Way;

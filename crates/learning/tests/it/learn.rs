@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use midflight_core::Trigger;
 use midflight_learning::{Counts, Source};
 use midflight_patterns::{Action, Match};
-use midflight_store::{RevisionQuery, Store as _};
+use midflight_store::{RevisionLog as _, RevisionQuery};
 use midflight_testkit::LlmDoes;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ async fn what_an_llm_says_is_learned_once_and_given_from_then_on() {
     let revision = fleet.log.revisions(newest).await.unwrap().items.remove(0).revision;
     assert_eq!(
         (revision.author.as_str(), revision.trigger, revision.reason.as_str()),
-        ("learning", Trigger::Learned, "learned from one")
+        ("learning", Trigger::Learned.into(), "learned from one")
     );
     let counts = one.classifier.counts();
     assert_eq!(counts, Counts { answered: [0, 1, 1, 0], learned: 1, ..Counts::default() });

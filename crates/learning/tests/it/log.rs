@@ -8,9 +8,9 @@ use midflight_core::{
     Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
 };
 use midflight_store::{
-    AppendError, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision, MemoryStore,
-    NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally,
-    TallyQuery, Token,
+    AppendError, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore,
+    KeyedRevision, Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog, RevisionQuery,
+    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
 };
 use tokio::sync::watch;
 
@@ -61,7 +61,7 @@ fn lost() -> StoreError {
 }
 
 #[async_trait]
-impl Store for Log {
+impl RevisionLog for Log {
     async fn head(&self) -> Result<LogHead, StoreError> {
         self.reach().await?.head().await
     }
@@ -70,7 +70,7 @@ impl Store for Log {
         self.reach().await?.digests(of).await
     }
 
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError> {
         self.reach().await?.revision_of_key(key).await
     }
 
@@ -132,22 +132,6 @@ impl Store for Log {
         self.reach().await?.document_count().await
     }
 
-    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        self.reach().await?.put_blob(bytes).await
-    }
-
-    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
-        self.reach().await?.blob(digest).await
-    }
-
-    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
-        self.reach().await?.record_events(events, keep).await
-    }
-
-    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
-        self.reach().await?.events(query).await
-    }
-
     async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
         self.reach().await?.compact(first).await
     }
@@ -155,23 +139,21 @@ impl Store for Log {
     async fn first(&self) -> Result<RevisionNumber, StoreError> {
         self.reach().await?.first().await
     }
+}
 
-    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
-        self.reach().await?.add_token(token).await
+#[async_trait]
+impl EventStore for Log {
+    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
+        self.reach().await?.record_events(events, keep).await
     }
 
-    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        self.reach().await?.put_token(token).await
+    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
+        self.reach().await?.events(query).await
     }
+}
 
-    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        self.reach().await?.tokens().await
-    }
-
-    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
-        self.reach().await?.hint_key().await
-    }
-
+#[async_trait]
+impl FleetStore for Log {
     async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
         self.reach().await?.put_replica(replica).await
     }
@@ -184,6 +166,32 @@ impl Store for Log {
         self.reach().await?.forget_replica(id).await
     }
 
+    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        self.reach().await?.lead().await
+    }
+
+    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
+        self.reach().await?.hint_key().await
+    }
+}
+
+#[async_trait]
+impl TokenStore for Log {
+    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        self.reach().await?.put_token(token).await
+    }
+
+    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
+        self.reach().await?.add_token(token).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.reach().await?.tokens().await
+    }
+}
+
+#[async_trait]
+impl TallyStore for Log {
     async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
         let added = self.reach().await?.add_tallies(source, batch, tallies).await?;
         self.back(added)
@@ -192,11 +200,21 @@ impl Store for Log {
     async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
         self.reach().await?.tallies(query).await
     }
+}
 
-    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
-        self.reach().await?.lead().await
+#[async_trait]
+impl BlobStore for Log {
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        self.reach().await?.put_blob(bytes).await
     }
 
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.reach().await?.blob(digest).await
+    }
+}
+
+#[async_trait]
+impl Store for Log {
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {
         self.reach().await?.diagnose().await
     }

@@ -12,7 +12,7 @@ use midflight_engine::{Engine, Identity, Refresh};
 use midflight_learning::{Answer, Classifier, Feedback, FeedbackAnswer, LearningOptions, Source, Usage};
 use midflight_live::Live;
 use midflight_patterns::{PatternStatus, Patterns, PatternsSnapshot};
-use midflight_store::{MemoryStore, Store as _};
+use midflight_store::{MemoryStore, RevisionLog as _};
 use midflight_testkit::{DEADLINE, LlmDouble};
 use serde_json::{Value, json};
 
@@ -86,16 +86,7 @@ pub(crate) fn document(name: &str) -> DocumentId {
 
 /// What a person wants.
 pub(crate) fn edit(changes: Vec<Change>) -> Edit {
-    Edit {
-        author: "tester".into(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes,
-        key: None,
-    }
+    Edit::new("tester", Trigger::ApiUpdate, changes)
 }
 
 impl Fleet {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use midflight_core::{Change, KindName};
 use midflight_learning::Usage;
-use midflight_store::{Store as _, TallyQuery};
+use midflight_store::{TallyQuery, TallyStore as _};
 use midflight_testkit::DEADLINE;
 use serde_json::json;
 

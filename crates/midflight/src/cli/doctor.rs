@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use midflight_store::{SqliteOptions, SqliteStore, Store, StoreError};
+use midflight_store::{RevisionLog as _, SqliteOptions, SqliteStore, Store as _, StoreError};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use midflight_core::{Change, Edit, Trigger, cut_reason};
 use midflight_engine::{FirstEdit, FirstEditWhen, Refusal, Refused, StartError};
 use midflight_server::{Running, ServeError};
+use midflight_source::FileDocument;
 use serde_json::Value;
 
 use super::fail::{Failure, ProblemItem, ServerProblem};
@@ -54,19 +55,9 @@ impl FirstDocuments {
 
 fn edit(documents: &Documents, paths: &[PathBuf]) -> Edit {
     let from: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    let changes = documents.documents.iter();
-    Edit {
-        author: "startup".to_owned(),
-        reason: cut_reason(format!("the first documents, from {}", from.join(", "))),
-        trigger: Trigger::Startup,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: changes
-            .map(|document| Change::put(document.id.clone(), Value::clone(&document.body)))
-            .collect(),
-        key: None,
-    }
+    let put = |document: &FileDocument| Change::put(document.id.clone(), Value::clone(&document.body));
+    let reason = cut_reason(format!("the first documents, from {}", from.join(", ")));
+    Edit { reason, ..Edit::new("startup", Trigger::Startup, documents.documents.iter().map(put)) }
 }
 
 fn failure(refused: &Refused) -> Failure {

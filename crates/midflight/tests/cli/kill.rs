@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use midflight_core::RevisionNumber;
-use midflight_store::{SqliteOptions, SqliteStore, Store as _};
+use midflight_store::{RevisionLog as _, SqliteOptions, SqliteStore, Store as _};
 use serde_json::{Value, json};
 
 use crate::harness::Server;

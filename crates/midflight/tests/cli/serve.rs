@@ -114,6 +114,24 @@ fn signals_stop_it_and_what_was_acknowledged_is_there_after_a_crash() {
 }
 
 #[test]
+fn the_first_documents_are_of_every_kind_and_stay_what_they_became() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("first.yaml");
+    let first =
+        "kind: config\nname: shop\nbody:\n  greeting: ciao\n---\nkind: rules\nname: loans\nbody: {}\n";
+    std::fs::write(&file, first).unwrap();
+    let flags = ["--apply-if-empty", file.to_str().unwrap()];
+    let server = Server::start(&flags);
+    assert!(server.run(&["get", "config/shop"]).contains("greeting: ciao"));
+    assert!(read(&server.folder.path().join("stderr")).contains("the log was empty and has 2 documents now"));
+    assert!(server.run(&["status", "-o", "json"]).contains("\"served_revision\": 1"));
+    server.run(&["delete", "config/shop"]);
+    let (_, of_server) = server.signal("-TERM");
+    let server = Server::start_in(of_server, &flags);
+    assert!(server.run(&["status", "-o", "json"]).contains("\"served_revision\": 2"));
+}
+
+#[test]
 fn what_it_cannot_start_on_is_told() {
     let server = Server::with_loans();
     let folder = server.folder.path();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use midflight_core::RevisionNumber;
-use midflight_store::{DocumentQuery, MemoryStore, Store};
+use midflight_store::{DocumentQuery, MemoryStore, RevisionLog as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_core::{Change, DocumentId, Edit, Trigger};
-use midflight_store::{MemoryStore, NewRevision, Store};
+use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde_json::json;
 
 use crate::support::{rule, server, server_on};
@@ -39,16 +39,7 @@ async fn a_revision_that_does_not_hold_makes_it_unhealthy_until_it_is_replaced()
     let server = server_on(Arc::new(store.clone())).await.with_loans().await;
     // A row that somebody added past the engine.
     let id = DocumentId::new("rules", "loans/R1").unwrap();
-    let edit = Edit {
-        author: "psql".to_owned(),
-        reason: String::new(),
-        trigger: Trigger::Manual,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id, json!({"rule_name": 3}))],
-        key: None,
-    };
+    let edit = Edit::new("psql", Trigger::Manual, [Change::put(id, json!({"rule_name": 3}))]);
     let (created_at, expected_head) = (Timestamp::now(), store.head().await.unwrap());
     let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
     store.append(new).await.unwrap();

@@ -12,6 +12,7 @@ mod directories;
 mod greetings;
 mod health;
 mod log;
+mod next_version;
 mod patches;
 mod patterns;
 mod patterns_bounds;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use midflight_core::{Change, DocumentId, Edit, Trigger};
-use midflight_store::{MemoryStore, NewRevision, Store};
+use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
@@ -70,16 +70,7 @@ async fn a_revision_that_is_left_out_is_marked_and_its_release_is_said() {
     let live = [stream.next().await.unwrap(), stream.next().await.unwrap()];
     assert!(live.iter().all(|(_, _, data)| data["quarantined"] == false && data.get("problems").is_none()));
     let id = DocumentId::new("rules", "loans/R1").unwrap();
-    let edit = Edit {
-        author: "psql".to_owned(),
-        reason: String::new(),
-        trigger: Trigger::Manual,
-        owner: None,
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id, json!({"rule_name": 3}))],
-        key: None,
-    };
+    let edit = Edit::new("psql", Trigger::Manual, [Change::put(id, json!({"rule_name": 3}))]);
     let (created_at, expected_head) = (Timestamp::now(), store.head().await.unwrap());
     let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
     store.append(new).await.unwrap();

@@ -148,14 +148,9 @@ impl Sync {
         }
         planned.changes.sort_by(|a, b| a.id.cmp(&b.id));
         let edit = Edit {
-            author: self.owner.as_str().to_owned(),
             reason: reason(&planned.changes, reading, loss.and(confirmed_by)),
-            trigger: Trigger::FileWatch,
             owner: Some(self.owner.clone()),
-            take_over: false,
-            computed_at: None,
-            changes: planned.changes,
-            key: None,
+            ..Edit::new(self.owner.as_str(), Trigger::FileWatch, planned.changes)
         };
         match self.engine.apply(edit).await {
             Ok(accepted) => {

@@ -96,16 +96,8 @@ impl House {
     }
 
     async fn apply(&self, owner: Option<&str>, take_over: bool, changes: Vec<Change>) -> RevisionNumber {
-        let edit = Edit {
-            author: "ann".to_owned(),
-            reason: String::new(),
-            trigger: Trigger::ApiUpdate,
-            owner: owner.map(Owner::new),
-            take_over,
-            computed_at: None,
-            changes,
-            key: None,
-        };
+        let edit =
+            Edit { owner: owner.map(Owner::new), take_over, ..Edit::new("ann", Trigger::ApiUpdate, changes) };
         self.engine.apply(edit).await.unwrap().revision.unwrap().number
     }
 
@@ -184,7 +176,7 @@ async fn a_save_a_rename_and_a_deletion_are_one_revision_each() {
     let newest = house.engine.store().revisions(RevisionQuery { limit: 1, ..RevisionQuery::default() });
     let newest = newest.await.unwrap().items.remove(0).revision;
     let owner = format!("file:{}", house.path().display());
-    assert_eq!((newest.author, newest.trigger), (owner, Trigger::FileWatch));
+    assert_eq!((newest.author, newest.trigger), (owner, Trigger::FileWatch.into()));
     assert_eq!(newest.reason, "2 deleted");
     source.stop().await;
     house.write("b.yaml", &document("b", 1));
@@ -362,16 +354,7 @@ async fn nobody_elses_documents_are_touched() {
     assert_eq!(house.served(), numbers(&[("also-theirs", 1), ("free", 2), ("same", 1), ("theirs", 1)]));
 
     // What it owns now is nobody else's to change, until it is taken over on purpose.
-    let edit = |take_over| Edit {
-        author: "ann".to_owned(),
-        reason: String::new(),
-        trigger: Trigger::ApiUpdate,
-        owner: None,
-        take_over,
-        computed_at: None,
-        changes: vec![put("free", 3)],
-        key: None,
-    };
+    let edit = |take_over| Edit { take_over, ..Edit::new("ann", Trigger::ApiUpdate, [put("free", 3)]) };
     let refused = house.engine.apply(edit(false)).await.unwrap_err().to_string();
     assert!(refused.contains("belongs to file:"), "{refused}");
     house.engine.apply(edit(true)).await.unwrap();
@@ -435,14 +418,12 @@ async fn copies_of_a_directory_do_not_undo_each_other() {
     // Another replica, whose copy of the directory is ahead.
     let owner = source.status().owner;
     let mut edit = Edit {
-        author: owner.as_str().to_owned(),
-        reason: String::new(),
-        trigger: Trigger::FileWatch,
-        owner: Some(owner),
-        take_over: false,
-        computed_at: None,
-        changes: vec![Change::put(id("a"), json!({"n": 2})), Change::put(id("b"), json!({"n": 2}))],
-        key: None,
+        owner: Some(owner.clone()),
+        ..Edit::new(
+            owner.as_str(),
+            Trigger::FileWatch,
+            [Change::put(id("a"), json!({"n": 2})), Change::put(id("b"), json!({"n": 2}))],
+        )
     };
     house.engine.apply(edit.clone()).await.unwrap();
     house.write("unrelated.yaml", "# a reason to look\n");

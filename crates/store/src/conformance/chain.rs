@@ -3,7 +3,7 @@
 use midflight_core::{Edit, LogHead};
 use serde_json::json;
 
-use super::{Log, append, edit, id, newest, number, put, try_append};
+use super::{Log, append, edit, id, number, put, try_append};
 use crate::{AppendError, NewRevision, RevisionQuery};
 
 /// Whoever reads the log can compute every digest from what is read, and all that is read tells the same.
@@ -64,18 +64,4 @@ pub async fn an_edit_on_another_history_is_refused(log: Log) {
     let refused = log.append(NewRevision { edit: &edit, created_at, expected_head, documents_max: 9 }).await;
     assert!(matches!(refused, Err(AppendError::Moved { head: found, .. }) if found == head), "{refused:?}");
     assert_eq!(log.head().await.unwrap(), head);
-}
-
-/// A key names the revision that was made under it, until that is compacted.
-pub async fn keys_name_the_revision_they_made(log: Log) {
-    let key = "webhook:ci msg_\u{e9}\u{0}";
-    append(&log, [put("a", json!({"n": 1}))]).await;
-    let keyed = Edit { key: Some(key.into()), ..edit([put("a", json!({"n": 2}))]) };
-    assert_eq!(log.revision_of_key(key).await.unwrap(), None);
-    try_append(&log, &keyed, number(1)).await.unwrap();
-    assert_eq!(log.revision_of_key(key).await.unwrap(), Some(number(2)));
-    assert_eq!(log.revision_of_key("webhook:ci").await.unwrap(), None);
-    append(&log, [put("a", json!({"n": 3}))]).await;
-    log.compact(newest(&log).await).await.unwrap();
-    assert_eq!(log.revision_of_key(key).await.unwrap(), None);
 }

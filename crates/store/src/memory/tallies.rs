@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use midflight_core::{DocumentName, KindName};
 
-use crate::tally::{add, cursor};
-use crate::{Page, Tally, TallyQuery};
+use super::MemoryStore;
+use crate::tally::{self, add, cursor};
+use crate::{Page, StoreError, Tally, TallyQuery, TallyStore};
 
 /// A source of which nothing was heard for so long is forgotten: a day.
 const SOURCE_AGE_MAX: Duration = Duration::from_secs(86_400);
@@ -49,6 +51,18 @@ impl Tallies {
         for (kind, tallies) in &mut self.kinds {
             tallies.retain(|(name, _), _| !is_so(kind, name));
         }
+    }
+}
+
+#[async_trait]
+impl TallyStore for MemoryStore {
+    async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
+        let tallies = tally::batch(source, batch, tallies)?;
+        Ok(self.log().tallies.add(source, batch, tallies, Instant::now()))
+    }
+
+    async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
+        Ok(self.log().tallies.page(&query))
     }
 }
 

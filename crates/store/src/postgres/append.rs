@@ -1,7 +1,7 @@
 //! Taking a revision: a look without a lock, the decision here, and one statement that takes it if the log has not moved
 //! since. The lock that makes commit order number order is never held across the network.
 
-use midflight_core::{LogHead, Revision, RevisionNumber};
+use midflight_core::{LogHead, PrincipalId, Revision, RevisionNumber};
 use tokio::time::{Instant, sleep};
 
 use super::session::{Session, Sessions};
@@ -33,6 +33,8 @@ pub(super) async fn append(sessions: &Sessions, new: NewRevision<'_>) -> Result<
     let mut revision = edit::revision(&new, head.number.next(), &documents);
     revision.author = storable(&revision.author);
     revision.reason = storable(&revision.reason);
+    revision.principal = revision.principal.map(|id| PrincipalId::new(&storable(id.as_str())));
+    revision.key = revision.key.map(|key| storable(&key));
     let mut appended = Appended { revision, documents, parent: head.digest };
     session.wait_for_silent(PATIENCE);
     match take(&mut session, &new, &appended).await {
@@ -69,8 +71,8 @@ async fn take(
         .map(|document| document.owner.as_ref().map(|owner| storable(owner.as_str())))
         .collect();
     let query = sqlx::query(
-        "SELECT taken, newest, chained
-         FROM midflight_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "SELECT taken, newest, chained, COALESCE(repeats, 0) AS repeats
+         FROM midflight_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(signed(new.expected_head.number))
     .bind(&revision.author)
@@ -84,13 +86,16 @@ async fn take(
     .bind(digests)
     .bind(bodies)
     .bind(parent.to_string())
-    .bind(new.edit.key.as_deref().map(storable));
+    .bind(revision.key.as_deref())
+    .bind(revision.principal.as_ref().map(PrincipalId::as_str))
+    .bind(new.edit.key.as_ref().and_then(|key| key.request).map(|request| request.to_string()));
     let answer = session.row(query).await?;
     let newest = chain::digest(&answer, "chained")?;
     let head = new.expected_head.at(numbered(&answer, "newest")?, newest);
-    match answer.truth("taken")? {
-        true => Ok(head),
-        false => Err(AppendError::Moved { expected: new.expected_head, head }),
+    match (answer.truth("taken")?, numbered(&answer, "repeats")?) {
+        (true, _) => Ok(head),
+        (false, RevisionNumber::ZERO) => Err(AppendError::Moved { expected: new.expected_head, head }),
+        (false, revision) => Err(AppendError::Repeated { revision }),
     }
 }
 

@@ -32,8 +32,8 @@ pub(super) async fn record(
         let kinds: Vec<_> = event.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
         row.push_bind(replica)
             .push_bind(integer(event.id.0))
-            .push_bind(event.trigger.as_str())
-            .push_bind(event.outcome.as_str())
+            .push_bind(event.trigger.as_str().to_owned())
+            .push_bind(event.outcome.as_str().to_owned())
             .push_bind(kinds)
             .push_bind(to_json(event).to_string());
     });
@@ -54,11 +54,11 @@ pub(super) async fn select(
     if let Some(kind) = &query.kind {
         sql.push(" AND ").push_bind(kind.as_str().to_owned()).push(" = ANY (kinds)");
     }
-    if let Some(trigger) = query.trigger {
-        sql.push(" AND trigger_word = ").push_bind(trigger.as_str());
+    if let Some(trigger) = &query.trigger {
+        sql.push(" AND trigger_word = ").push_bind(trigger.as_str().to_owned());
     }
-    if let Some(outcome) = query.outcome {
-        sql.push(" AND outcome = ").push_bind(outcome.as_str());
+    if let Some(outcome) = &query.outcome {
+        sql.push(" AND outcome = ").push_bind(outcome.as_str().to_owned());
     }
     if let Some(before) = query.before {
         sql.push(" AND id < ").push_bind(integer(before));

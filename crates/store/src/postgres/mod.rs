@@ -25,9 +25,10 @@ use midflight_core::{
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Appended, Availability, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead,
-    ListedRevision, NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError,
-    StoredDocument, Tally, TallyQuery, Token, query::PageBounds,
+    AppendError, Appended, Availability, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery,
+    EventStore, FleetStore, KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog,
+    RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token,
+    TokenStore, query::PageBounds,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
 use session::Sessions;
@@ -52,7 +53,7 @@ use session::Sessions;
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use midflight_store::{PostgresOptions, PostgresStore, Store as _};
+/// use midflight_store::{PostgresOptions, PostgresStore, RevisionLog as _};
 ///
 /// let url = "postgres://midflight@db.internal/midflight".parse()?;
 /// let options = PostgresOptions::new(url, "replica-1");
@@ -136,7 +137,7 @@ fn storable(text: &str) -> String {
 }
 
 #[async_trait]
-impl Store for PostgresStore {
+impl RevisionLog for PostgresStore {
     async fn head(&self) -> Result<LogHead, StoreError> {
         read::head(&mut self.sessions().session().await?).await
     }
@@ -145,7 +146,7 @@ impl Store for PostgresStore {
         read::digests(&mut self.sessions().session().await?, of).await
     }
 
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError> {
         read::revision_of_key(&mut self.sessions().session().await?, key).await
     }
 
@@ -203,14 +204,18 @@ impl Store for PostgresStore {
         read::meta(&mut self.sessions().session().await?, "documents").await
     }
 
-    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        fleet::put_blob(&mut self.sessions().session().await?, bytes).await
+    async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
+        upkeep::compact(&mut self.sessions().session().await?, first).await
     }
 
-    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
-        fleet::blob(&mut self.sessions().session().await?, digest).await
+    async fn first(&self) -> Result<RevisionNumber, StoreError> {
+        let first = read::meta(&mut self.sessions().session().await?, "first_revision").await?;
+        Ok(RevisionNumber::new(first))
     }
+}
 
+#[async_trait]
+impl EventStore for PostgresStore {
     async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
         if events.is_empty() {
             return Ok(());
@@ -221,32 +226,10 @@ impl Store for PostgresStore {
     async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
         event::select(&mut self.sessions().page().await?, &self.replica, query).await
     }
+}
 
-    async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
-        upkeep::compact(&mut self.sessions().session().await?, first).await
-    }
-
-    async fn first(&self) -> Result<RevisionNumber, StoreError> {
-        let first = read::meta(&mut self.sessions().session().await?, "first_revision").await?;
-        Ok(RevisionNumber::new(first))
-    }
-
-    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        fleet::put_token(&mut self.sessions().session().await?, token).await
-    }
-
-    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
-        fleet::add_token(&mut self.sessions().session().await?, token).await
-    }
-
-    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        fleet::tokens(&mut self.sessions().session().await?).await
-    }
-
-    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
-        fleet::hint_key(&mut self.sessions().session().await?).await
-    }
-
+#[async_trait]
+impl FleetStore for PostgresStore {
     async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
         fleet::put_replica(&mut self.sessions().session().await?, replica).await
     }
@@ -259,6 +242,36 @@ impl Store for PostgresStore {
         fleet::forget_replica(&mut self.sessions().session().await?, id).await
     }
 
+    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        self.sessions().lead().await
+    }
+
+    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
+        fleet::hint_key(&mut self.sessions().session().await?).await
+    }
+
+    async fn now(&self) -> Result<Option<Timestamp>, StoreError> {
+        fleet::now(&mut self.sessions().session().await?).await.map(Some)
+    }
+}
+
+#[async_trait]
+impl TokenStore for PostgresStore {
+    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        fleet::put_token(&mut self.sessions().session().await?, token).await
+    }
+
+    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
+        fleet::add_token(&mut self.sessions().session().await?, token).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        fleet::tokens(&mut self.sessions().session().await?).await
+    }
+}
+
+#[async_trait]
+impl TallyStore for PostgresStore {
     async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
         let tallies = crate::tally::batch(source, batch, tallies)?;
         tally::add(&mut self.sessions().session().await?, source, batch, &tallies).await
@@ -267,15 +280,21 @@ impl Store for PostgresStore {
     async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
         tally::select(&mut self.sessions().page().await?, query).await
     }
+}
 
-    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
-        self.sessions().lead().await
+#[async_trait]
+impl BlobStore for PostgresStore {
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        fleet::put_blob(&mut self.sessions().session().await?, bytes).await
     }
 
-    async fn now(&self) -> Result<Option<Timestamp>, StoreError> {
-        fleet::now(&mut self.sessions().session().await?).await.map(Some)
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        fleet::blob(&mut self.sessions().session().await?, digest).await
     }
+}
 
+#[async_trait]
+impl Store for PostgresStore {
     fn availability(&self) -> Option<Availability> {
         self.sessions().liveness.availability()
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use sqlx::PgConnection;
 use sqlx::migrate::Migrator;
@@ -9,9 +10,9 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::failure::failure;
 use crate::StoreError;
-use crate::rows::migration_failure;
+use crate::rows::{SCHEMA, check_schema, migration_failure, migrator};
 
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations/postgres");
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(sqlx::migrate!("./migrations/postgres")));
 
 /// A database, as a URL names it. Shown without its password.
 ///
@@ -141,7 +142,8 @@ impl PostgresOptions {
 /// Brings the schema up to date. Whoever else does so at the same time waits for the lock that this takes.
 pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
     let migrated = MIGRATOR.run_direct(None, connection, false).await;
-    migrated.map_err(|error| migration_failure(error, &MIGRATOR, failure))
+    migrated.map_err(|error| migration_failure(error, failure))?;
+    check_schema(&sqlx::query(SCHEMA).fetch_one(connection).await.map_err(failure)?, &MIGRATOR)
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
 use crate::rows::{self, Columns as _, chain, integer, number, signed, without_gaps};
 use crate::{
-    Appended, ChangedQuery, DocumentQuery, DocumentVersion, ListedRevision, Page, RevisionQuery, StoreError,
-    StoredDocument,
+    Appended, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, Page,
+    RevisionQuery, StoreError, StoredDocument,
 };
 
 /// Where the log begins and ends, to be joined with what is read of it: a row that is there even when nothing else is.
@@ -26,7 +26,8 @@ const LOG: &str =
 const HEAD: &str = "log.log, log.newest, log.head_digest";
 
 /// The columns of a revision, of a table called `r` and its digest of one called `c`.
-const REVISION: &str = "r.number, r.author, r.reason, r.trigger_word, r.created_at, c.digest AS chained";
+const REVISION: &str = "r.number, r.author, r.principal, r.reason, r.trigger_word, r.created_at, r.edit_key,
+    c.digest AS chained";
 
 pub(super) async fn head(session: &mut Session<'_>) -> Result<LogHead, StoreError> {
     let sql = format!("{LOG} SELECT {HEAD} FROM log");
@@ -55,10 +56,9 @@ pub(super) async fn digests(
 pub(super) async fn revision_of_key(
     session: &mut Session<'_>,
     key: &str,
-) -> Result<Option<RevisionNumber>, StoreError> {
-    let query = sqlx::query("SELECT revision FROM edit_keys WHERE key = $1").bind(super::storable(key));
-    let rows = session.rows(query).await?;
-    rows.first().map(|row| row::numbered(row, "revision")).transpose()
+) -> Result<Option<KeyedRevision>, StoreError> {
+    let rows = session.rows(sqlx::query(rows::KEYED).bind(super::storable(key))).await?;
+    rows.first().map(row::keyed).transpose()
 }
 
 /// What the log keeps of itself under that word.
@@ -361,7 +361,7 @@ pub(super) async fn versions(
     let sql = format!(
         "WITH page AS (SELECT d.place, d.version, COALESCE(octet_length(d.body), 0) AS bytes
          FROM documents d WHERE d.kind = $1 AND d.name = $2 AND d.version < $3 ORDER BY d.version DESC LIMIT $4)
-         {sized} SELECT {DOCUMENT}, r.author, r.reason, r.created_at, s.total, s.found FROM sized s
+         {sized} SELECT {DOCUMENT}, r.author, r.principal, r.reason, r.created_at, s.total, s.found FROM sized s
          JOIN documents d ON d.place = s.place JOIN revisions r ON r.number = d.revision
          WHERE {fits} ORDER BY s.nth"
     );

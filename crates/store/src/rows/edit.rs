@@ -63,9 +63,11 @@ pub(crate) fn revision(new: &NewRevision<'_>, number: RevisionNumber, documents:
     Revision {
         number,
         author: new.edit.author.clone(),
+        principal: new.edit.principal.clone(),
         reason: new.edit.reason.clone(),
-        trigger: new.edit.trigger,
+        trigger: new.edit.trigger.into(),
         created_at: new.created_at,
+        key: new.edit.key.as_ref().map(|key| key.text.clone()),
         changes: documents.iter().map(summary).collect(),
         digest: Digest::new([0; 32]),
     }

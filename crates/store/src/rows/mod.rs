@@ -28,6 +28,9 @@ pub(crate) trait Columns {
     fn truth(&self, column: &str) -> Result<bool, StoreError>;
 }
 
+/// What [`row::keyed`] reads of a key.
+pub(crate) const KEYED: &str = "SELECT k.revision, r.created_at, k.request FROM edit_keys k JOIN revisions r ON r.number = k.revision WHERE k.key = $1";
+
 /// A value that was not put there by this program.
 pub(crate) fn corrupt(what: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(what.to_string())
@@ -76,17 +79,30 @@ pub(crate) fn readable(
     Ok(())
 }
 
+/// The migrations that this program knows. Others are passed over, and [`check_schema`] says whether the log may be used with
+/// them.
+pub(crate) fn migrator(mut known: Migrator) -> Migrator {
+    known.set_ignore_missing(true);
+    known
+}
+
+/// What [`check_schema`] reads, once this program's migrations were made.
+pub(crate) const SCHEMA: &str =
+    "SELECT (SELECT MAX(version) FROM _sqlx_migrations) AS newest, oldest FROM schema_reader";
+
+/// Refuses a log that a newer program made in a way that this one cannot use.
+pub(crate) fn check_schema(row: &impl Columns, known: &Migrator) -> Result<(), StoreError> {
+    let known = known.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let (found, oldest) = (row.integer("newest")?, row.integer("oldest")?);
+    if found > known && oldest > known { Err(StoreError::TooNew { found, known }) } else { Ok(()) }
+}
+
 /// Why the schema could not be brought up to date.
 pub(crate) fn migration_failure(
     error: MigrateError,
-    migrator: &Migrator,
     failure: impl Fn(sqlx::Error) -> StoreError,
 ) -> StoreError {
     match error {
-        MigrateError::VersionMissing(found) => {
-            let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
-            StoreError::TooNew { found, known }
-        }
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failure(error),
         other => StoreError::Corrupt(other.to_string()),
     }

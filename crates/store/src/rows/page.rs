@@ -6,7 +6,7 @@ use midflight_core::Digest;
 use serde_json::value::RawValue;
 
 use super::body::off_the_road;
-use super::row::{id, numbered, owner, time};
+use super::row::{id, numbered, owner, principal, time};
 use super::{Columns, corrupt, integer, number};
 use crate::query::PageBounds;
 use crate::{DocumentVersion, StoreError, StoredDocument};
@@ -85,6 +85,7 @@ fn version(row: &impl Columns) -> Result<DocumentVersion, StoreError> {
     Ok(DocumentVersion {
         document: stored_document(row)?,
         author: row.text("author")?,
+        principal: principal(row)?,
         reason: row.text("reason")?,
         created_at: time(row)?,
     })

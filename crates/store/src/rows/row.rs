@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_core::{
-    ChangeSummary, Digest, Document, DocumentId, Head, KindName, Op, Owner, Revision, RevisionNumber,
+    ChangeSummary, Digest, Document, DocumentId, Head, KindName, Op, Owner, PrincipalId, Revision,
+    RevisionNumber,
 };
 
 use super::body::side_by_side;
 use super::{Columns, chain, corrupt, number};
-use crate::{ListedRevision, StoreError, Token};
+use crate::{KeyedRevision, ListedRevision, StoreError, Token};
 
 /// The columns that [`document`] reads, of a table called `d`.
 pub(crate) const DOCUMENT: &str = "d.kind, d.name, d.version, d.revision, d.owner, d.digest, d.body";
@@ -79,14 +80,26 @@ pub(crate) fn time(row: &impl Columns) -> Result<Timestamp, StoreError> {
     row.text("created_at")?.parse().map_err(corrupt)
 }
 
-/// A revision with the changes that were read beside it. Its digest is the column `chained`.
+pub(crate) fn principal(row: &impl Columns) -> Result<Option<PrincipalId>, StoreError> {
+    Ok(row.text_or_none("principal")?.map(|id| PrincipalId::new(&id)))
+}
+
+/// A row with the columns `revision`, `created_at` and `request`.
+pub(crate) fn keyed(row: &impl Columns) -> Result<KeyedRevision, StoreError> {
+    let request = chain::digest_or_none(row, "request")?;
+    Ok(KeyedRevision { revision: numbered(row, "revision")?, created_at: time(row)?, request })
+}
+
+/// A revision with the changes that were read beside it. Its digest is the column `chained`, and its key `edit_key`.
 pub(crate) fn revision(row: &impl Columns, changes: Vec<ChangeSummary>) -> Result<Revision, StoreError> {
     Ok(Revision {
         number: numbered(row, "number")?,
         author: row.text("author")?,
+        principal: principal(row)?,
         reason: row.text("reason")?,
         trigger: row.text("trigger_word")?.parse().map_err(corrupt)?,
         created_at: time(row)?,
+        key: row.text_or_none("edit_key")?,
         changes: changes.into(),
         digest: chain::digest(row, "chained")?,
     })

@@ -1,6 +1,6 @@
 //! Taking a revision: one immediate transaction, so commit order is number order.
 
-use midflight_core::{Document, Owner, Revision, RevisionHasher};
+use midflight_core::{Document, Owner, PrincipalId, Revision, RevisionHasher, is_key_valid};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
 use super::failure::failure;
@@ -18,6 +18,13 @@ pub(super) async fn append(writer: &SqlitePool, new: NewRevision<'_>) -> Result<
     let head = read::head(&mut *transaction).await?;
     if head != new.expected_head {
         return Err(AppendError::Moved { expected: new.expected_head, head });
+    }
+    let key = new.edit.key.as_ref();
+    if let Some(key) = key
+        && let Some(kept) = read::revision_of_key(&mut *transaction, &key.text).await?
+        && is_key_valid(kept.created_at, new.created_at)
+    {
+        return Err(AppendError::Repeated { revision: kept.revision });
     }
     let ids: Vec<_> = new.edit.changes.iter().map(|change| &change.id).collect();
     let heads = read::heads_without_bodies(&mut transaction, &ids).await?;
@@ -47,9 +54,12 @@ pub(super) async fn append(writer: &SqlitePool, new: NewRevision<'_>) -> Result<
     }
     revision.digest = hasher.finish();
     chain::keep(&mut transaction, number, &revision.digest).await?;
-    if let Some(key) = &new.edit.key {
-        let insert = sqlx::query("INSERT INTO edit_keys (key, revision) VALUES (?1, ?2)");
-        insert.bind(key).bind(signed(number)).execute(&mut *transaction).await.map_err(failure)?;
+    if let Some(key) = key {
+        let put =
+            sqlx::query("INSERT OR REPLACE INTO edit_keys (key, revision, request) VALUES (?1, ?2, ?3)");
+        let request = key.request.map(|request| request.to_string());
+        let put = put.bind(&key.text).bind(signed(number)).bind(request);
+        put.execute(&mut *transaction).await.map_err(failure)?;
     }
     transaction.commit().await.map_err(failure)?;
     Ok(Appended { revision, documents, parent: head.digest })
@@ -57,10 +67,12 @@ pub(super) async fn append(writer: &SqlitePool, new: NewRevision<'_>) -> Result<
 
 async fn insert_revision(transaction: &mut SqliteConnection, revision: &Revision) -> Result<(), StoreError> {
     let insert = sqlx::query(
-        "INSERT INTO revisions (number, author, reason, trigger_word, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO revisions (number, author, reason, trigger_word, created_at, principal, edit_key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     );
     let insert = insert.bind(signed(revision.number)).bind(&revision.author).bind(&revision.reason);
     let insert = insert.bind(revision.trigger.as_str()).bind(revision.created_at.to_string());
+    let insert = insert.bind(revision.principal.as_ref().map(PrincipalId::as_str)).bind(&revision.key);
     insert.execute(transaction).await.map(drop).map_err(failure)
 }
 

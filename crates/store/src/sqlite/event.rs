@@ -18,8 +18,8 @@ pub(super) async fn record(notes: &SqlitePool, events: &[ReloadEvent], keep: u64
     );
     insert.push_values(events, |mut row, event| {
         row.push_bind(integer(event.id.0))
-            .push_bind(event.trigger.as_str())
-            .push_bind(event.outcome.as_str())
+            .push_bind(event.trigger.as_str().to_owned())
+            .push_bind(event.outcome.as_str().to_owned())
             .push_bind(to_json(event).to_string());
     });
     insert.build().execute(&mut *transaction).await.map_err(failure)?;
@@ -38,11 +38,11 @@ pub(super) async fn select(
         sql.push(" AND EXISTS (SELECT 1 FROM json_each(event, '$.kinds') WHERE value = ");
         sql.push_bind(kind.as_str().to_owned()).push(")");
     }
-    if let Some(trigger) = query.trigger {
-        sql.push(" AND trigger_word = ").push_bind(trigger.as_str());
+    if let Some(trigger) = &query.trigger {
+        sql.push(" AND trigger_word = ").push_bind(trigger.as_str().to_owned());
     }
-    if let Some(outcome) = query.outcome {
-        sql.push(" AND outcome = ").push_bind(outcome.as_str());
+    if let Some(outcome) = &query.outcome {
+        sql.push(" AND outcome = ").push_bind(outcome.as_str().to_owned());
     }
     if let Some(before) = query.before {
         sql.push(" AND id < ").push_bind(integer(before));

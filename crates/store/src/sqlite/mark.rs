@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use midflight_core::{LogHead, RevisionNumber};
 
 use super::SqliteStore;
-use crate::{Store as _, StoreError};
+use crate::{RevisionLog as _, StoreError};
 
 const WORD: &str = "midflight-head";
 

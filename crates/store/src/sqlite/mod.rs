@@ -25,9 +25,10 @@ use sqlx::SqlitePool;
 
 use crate::lead::Alone;
 use crate::{
-    AppendError, Appended, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision,
-    NewRevision, Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally,
-    TallyQuery, Token, query::PageBounds,
+    AppendError, Appended, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore,
+    FleetStore, KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog, RevisionQuery,
+    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
+    query::PageBounds,
 };
 use failure::failure;
 use lock::Lock;
@@ -88,7 +89,7 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
+impl RevisionLog for SqliteStore {
     async fn head(&self) -> Result<LogHead, StoreError> {
         self.seal().await?;
         read::head(&self.readers).await
@@ -99,7 +100,7 @@ impl Store for SqliteStore {
         chain::digests(&self.readers, of).await
     }
 
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError> {
         read::revision_of_key(&self.readers, key).await
     }
 
@@ -169,25 +170,6 @@ impl Store for SqliteStore {
         read::document_count(&self.readers).await
     }
 
-    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        let digest = Digest::of_bytes(bytes);
-        let put = sqlx::query("INSERT INTO blobs (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
-        put.bind(digest.to_string()).bind(bytes).execute(&self.writer).await.map_err(failure)?;
-        Ok(digest)
-    }
-
-    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
-        read::blob(&self.readers, digest).await
-    }
-
-    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
-        event::record(&self.notes, events, keep).await
-    }
-
-    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
-        event::select(&self.readers, query).await
-    }
-
     async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
         upkeep::compact(&self.writer, first).await
     }
@@ -196,23 +178,21 @@ impl Store for SqliteStore {
         let mut reader = self.readers.acquire().await.map_err(failure)?;
         read::first(&mut reader).await
     }
+}
 
-    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        fleet::put_token(&self.writer, "INSERT OR REPLACE", token).await.map(drop)
+#[async_trait]
+impl EventStore for SqliteStore {
+    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
+        event::record(&self.notes, events, keep).await
     }
 
-    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
-        fleet::put_token(&self.writer, "INSERT OR IGNORE", token).await
+    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
+        event::select(&self.readers, query).await
     }
+}
 
-    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        read::tokens(&self.readers).await
-    }
-
-    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
-        fleet::hint_key(&self.writer).await
-    }
-
+#[async_trait]
+impl FleetStore for SqliteStore {
     async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
         fleet::put_replica(&self.notes, replica).await
     }
@@ -225,6 +205,32 @@ impl Store for SqliteStore {
         fleet::forget_replica(&self.notes, id).await
     }
 
+    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
+        Ok(Some(Box::new(Alone)))
+    }
+
+    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
+        fleet::hint_key(&self.writer).await
+    }
+}
+
+#[async_trait]
+impl TokenStore for SqliteStore {
+    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        fleet::put_token(&self.writer, "INSERT OR REPLACE", token).await.map(drop)
+    }
+
+    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
+        fleet::put_token(&self.writer, "INSERT OR IGNORE", token).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        read::tokens(&self.readers).await
+    }
+}
+
+#[async_trait]
+impl TallyStore for SqliteStore {
     async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
         tally::add(&self.notes, source, batch, tallies).await
     }
@@ -232,11 +238,24 @@ impl Store for SqliteStore {
     async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
         tally::select(&self.readers, query).await
     }
+}
 
-    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
-        Ok(Some(Box::new(Alone)))
+#[async_trait]
+impl BlobStore for SqliteStore {
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = Digest::of_bytes(bytes);
+        let put = sqlx::query("INSERT INTO blobs (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
+        put.bind(digest.to_string()).bind(bytes).execute(&self.writer).await.map_err(failure)?;
+        Ok(digest)
     }
 
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        read::blob(&self.readers, digest).await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
     async fn diagnose(&self) -> Result<Vec<String>, StoreError> {
         upkeep::diagnose(&self.readers).await
     }

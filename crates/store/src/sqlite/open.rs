@@ -1,7 +1,7 @@
 //! Opening a log: the folder, the lock, the schema and the connections.
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use sqlx::SqlitePool;
@@ -11,10 +11,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use super::failure::failure;
 use super::lock::Lock;
 use super::{Durability, SqliteOptions, SqliteStore, mark};
-use crate::rows::migration_failure;
+use crate::rows::{SCHEMA, check_schema, migration_failure, migrator};
 use crate::{Store as _, StoreError};
 
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(sqlx::migrate!("./migrations/sqlite")));
 
 /// How many may read at the same time.
 const READERS_MAX: u32 = 4;
@@ -50,7 +50,8 @@ impl SqliteStore {
             connect = connect.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string());
         }
         let writer = pool(1, connect.clone().synchronous(synchronous)).await?;
-        MIGRATOR.run(&writer).await.map_err(|error| migration_failure(error, &MIGRATOR, failure))?;
+        MIGRATOR.run(&writer).await.map_err(|error| migration_failure(error, failure))?;
+        check_schema(&sqlx::query(SCHEMA).fetch_one(&writer).await.map_err(failure)?, &MIGRATOR)?;
         let notes = pool(1, connect.clone().synchronous(SqliteSynchronous::Normal)).await?;
         let readers = pool(READERS_MAX, connect.pragma("query_only", "true")).await?;
         let store = Self {

@@ -14,8 +14,8 @@ use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
 use crate::rows::{self, Columns as _, corrupt, integer, number, signed, without_gaps};
 use crate::{
-    Appended, ChangedQuery, DocumentQuery, DocumentVersion, ListedRevision, Page, RevisionQuery, StoreError,
-    StoredDocument, Token,
+    Appended, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, Page,
+    RevisionQuery, StoreError, StoredDocument, Token,
 };
 
 pub(super) async fn head(reader: impl SqliteExecutor<'_>) -> Result<LogHead, StoreError> {
@@ -28,12 +28,11 @@ pub(super) async fn head(reader: impl SqliteExecutor<'_>) -> Result<LogHead, Sto
 }
 
 pub(super) async fn revision_of_key(
-    readers: &SqlitePool,
+    reader: impl SqliteExecutor<'_>,
     key: &str,
-) -> Result<Option<RevisionNumber>, StoreError> {
-    let row = sqlx::query("SELECT revision FROM edit_keys WHERE key = ?1").bind(key);
-    let row = row.fetch_optional(readers).await.map_err(failure)?;
-    row.map(|row| row::numbered(&row, "revision")).transpose()
+) -> Result<Option<KeyedRevision>, StoreError> {
+    let row = sqlx::query(rows::KEYED).bind(key).fetch_optional(reader).await.map_err(failure)?;
+    row.map(|row| row::keyed(&row)).transpose()
 }
 
 pub(super) async fn first(reader: &mut SqliteConnection) -> Result<RevisionNumber, StoreError> {
@@ -307,7 +306,7 @@ pub(super) async fn versions(
     let sql = format!(
         "WITH page AS (SELECT d.rowid AS place, d.version, COALESCE(octet_length(d.body), 0) AS bytes
          FROM documents d WHERE d.kind = ?1 AND d.name = ?2 AND d.version < ?3 ORDER BY d.version DESC LIMIT ?4)
-         {sized} SELECT {DOCUMENT}, r.author, r.reason, r.created_at, s.total, s.found FROM sized s
+         {sized} SELECT {DOCUMENT}, r.author, r.principal, r.reason, r.created_at, s.total, s.found FROM sized s
          CROSS JOIN documents d ON d.rowid = s.place CROSS JOIN revisions r ON r.number = d.revision
          WHERE {fits} ORDER BY s.nth"
     );

@@ -1,6 +1,6 @@
 //! What goes out comes back exactly; what nobody sent brings nothing.
 
-use midflight_core::{Digest, DocumentId, LogId, Trigger};
+use midflight_core::{Digest, DocumentId, LogId, PrincipalId, Trigger};
 use serde_json::json;
 
 use super::*;
@@ -24,9 +24,11 @@ fn change(bodies: impl IntoIterator<Item = Option<Value>>) -> Appended {
     let revision = Revision {
         number,
         author: "anna \"☃\"".into(),
+        principal: Some(PrincipalId::new("t1 ☃")),
         reason: "line\nline\u{0}".into(),
-        trigger: Trigger::ApiUpdate,
+        trigger: Trigger::ApiUpdate.into(),
         created_at: "2024-02-29T23:59:59.123456789Z".parse().unwrap(),
+        key: Some("http:t1:é\u{0}".into()),
         changes: documents.iter().map(summary).collect(),
         digest: Digest::of_bytes(b"to be computed"),
     };

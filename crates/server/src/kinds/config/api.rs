@@ -23,6 +23,8 @@ use midflight_http::principal::Permission::{Open, Operate, Read, Signed};
 use midflight_http::principal::Principal;
 use midflight_http::routes::Routes;
 use midflight_http::setup::KindSetup;
+use midflight_http::wire::ProblemItem;
+use midflight_source::FileProblem;
 
 /// Adds configs to a server, with the server's own among them.
 pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
@@ -100,13 +102,17 @@ impl KindApi for ConfigApi {
             source: own_id().to_string(),
             is_live: report.is_live(),
             outcome: report.status.as_str(),
-            problems: report.problems.iter().map(ToString::to_string).collect(),
+            problems: report.problems.iter().map(problem).collect(),
         }]
     }
 
     fn document(&self, document: &mut OpenApi) {
         describe::<ConfigMembers>(document, "WriteAnswer");
     }
+}
+
+fn problem(problem: &FileProblem) -> ProblemItem {
+    ProblemItem { message: problem.to_string(), ..ProblemItem::default() }
 }
 
 /// The routes of configs and of webhooks.

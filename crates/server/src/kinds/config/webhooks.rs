@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
-use midflight_core::{REASON_BYTES_MAX, RevisionNumber, Trigger, cut_reason};
+use midflight_core::{EditKey, REASON_BYTES_MAX, RevisionNumber, Trigger, cut_reason};
 use serde_json::json;
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
@@ -93,7 +93,8 @@ pub(crate) async fn call(
     let by = format!("webhook:{name}");
     let mark = format!("{by} {id}");
     if app.parts.webhooks.has(&mark) {
-        return Ok(repeated(app.engine.store().revision_of_key(&mark).await?));
+        let kept = app.engine.store().revision_of_key(&mark).await?;
+        return Ok(repeated(kept.map(|kept| kept.revision)));
     }
     let response = match hook.action {
         WebhookAction::Reload => {
@@ -142,7 +143,7 @@ async fn apply(
     let params = WriteParams::default().or_reason(reason);
     let mut edit = params.edit(&Principal::signer(by), changes);
     edit.trigger = Trigger::Webhook;
-    edit.key = Some(mark.to_owned());
+    edit.key = Some(EditKey::new(mark));
     let submitted = submit(app, &params, edit).await?;
     match submitted.repeats() {
         Some(revision) => Ok(repeated(Some(revision))),

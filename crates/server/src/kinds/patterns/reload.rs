@@ -72,7 +72,7 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
         subscribers,
         pattern_id: body.pattern_id,
         replicas,
-        outcome: event.outcome.as_str(),
+        outcome: event.outcome.to_string(),
         patterns: app.parts.patterns.load().pattern_count(),
         revision: revision.get(),
         quarantined: world.quarantined().into(),

@@ -143,7 +143,7 @@ async fn run(
         rulesets_loaded: rules.ruleset_count(),
         reload_count: reload_count(app),
         filtered_by,
-        outcome: event.outcome.as_str(),
+        outcome: event.outcome.to_string(),
         revision: rules.revision().get(),
         quarantined: rules.quarantined().into(),
         reload: ReloadAnswer::from(&*event),

@@ -34,7 +34,7 @@ pub(in super::super) struct ReloadedPatterns {
     /// What each replica says.
     pub(in super::super) replicas: Vec<Ack>,
     /// How the reload ended here: `success`, `unchanged`, or why not.
-    pub(in super::super) outcome: &'static str,
+    pub(in super::super) outcome: String,
     /// How many patterns are served here.
     pub(in super::super) patterns: usize,
     /// The revision that is served here.

@@ -82,7 +82,7 @@ pub(crate) struct ReloadDone {
     /// What it was asked for.
     pub(crate) filtered_by: FilteredBy,
     /// How it ended, as `success` or `unchanged`.
-    pub(crate) outcome: &'static str,
+    pub(crate) outcome: String,
     /// The revision that is served now.
     pub(crate) revision: u64,
     /// Revisions up to `revision` that are left out on this replica.

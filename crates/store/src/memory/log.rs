@@ -1,96 +1,20 @@
-//! A log in memory: for tests and simulations, and for programs whose documents live elsewhere. It forgets everything
-//! with its process, so nothing that it acknowledges survives a crash.
+//! The log itself.
 
-mod tallies;
-
-use std::collections::{BTreeMap, VecDeque};
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use midflight_core::{
-    Appended, ChangeSummary, Digest, Document, DocumentId, DocumentName, Head, KindName, LogHead, LogId,
-    ReloadEvent, Revision, RevisionNumber, canonical_json,
+    Appended, ChangeSummary, Digest, Document, DocumentId, EditKey, Head, KindName, LogHead, Op, Open,
+    Revision, RevisionNumber, Trigger, canonical_json, is_key_valid,
 };
 
+use super::{Log, MemoryStore};
+use crate::query::PageBounds;
 use crate::{
-    AppendError, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, Lead, ListedRevision, NewRevision,
-    Page, Replica, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, Token,
-    lead::Alone, query::PageBounds, secret::new_key, tally,
+    AppendError, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, NewRevision,
+    Page, RevisionLog, RevisionQuery, StoreError, StoredDocument,
 };
-use tallies::Tallies;
-
-/// A log in memory. Cloning it gives another handle on the same log, as another process would have.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryStore {
-    log: Arc<Mutex<Log>>,
-}
-
-#[derive(Debug, Clone)]
-struct Log {
-    id: LogId,
-    /// Every revision there ever was, by number less one; compacted ones stay, unread.
-    revisions: Vec<Revision>,
-    /// The kept versions of each document, oldest first.
-    documents: BTreeMap<DocumentId, Vec<Document>>,
-    /// How many documents are not deleted.
-    present: usize,
-    /// How many revisions at the front were compacted away.
-    compacted: u64,
-    blobs: BTreeMap<Digest, Arc<[u8]>>,
-    events: VecDeque<ReloadEvent>,
-    tokens: BTreeMap<String, Token>,
-    hint_key: Option<[u8; 32]>,
-    replicas: BTreeMap<String, (Replica, Instant)>,
-    tallies: Tallies,
-    /// The revisions that were made under a key.
-    keys: BTreeMap<String, RevisionNumber>,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            id: random_id(),
-            revisions: Vec::new(),
-            documents: BTreeMap::new(),
-            present: 0,
-            compacted: 0,
-            blobs: BTreeMap::new(),
-            events: VecDeque::new(),
-            tokens: BTreeMap::new(),
-            hint_key: None,
-            replicas: BTreeMap::new(),
-            tallies: Tallies::default(),
-            keys: BTreeMap::new(),
-        }
-    }
-}
-
-/// An id that no other log has. The standard library's random state needs no source that may fail.
-fn random_id() -> LogId {
-    let random = || RandomState::new().build_hasher().finish();
-    LogId::new(((u128::from(random()) << 64) | u128::from(random())).to_be_bytes())
-}
-
-impl MemoryStore {
-    /// An empty log.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A copy of the log as it is now, of the same id, that goes its own way from here: what a backup or a standby has.
-    #[must_use]
-    pub fn copy(&self) -> Self {
-        Self { log: Arc::new(Mutex::new(self.log().clone())) }
-    }
-
-    fn log(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Log {
     fn head(&self) -> LogHead {
@@ -138,9 +62,13 @@ impl Log {
         Ok(())
     }
 
-    fn check(&self, new: &NewRevision<'_>) -> Result<(), AppendError> {
+    pub(super) fn check(&self, new: &NewRevision<'_>) -> Result<(), AppendError> {
         if self.head() != new.expected_head {
             return Err(AppendError::Moved { expected: new.expected_head, head: self.head() });
+        }
+        let kept = new.edit.key.as_ref().and_then(|key| self.keys.get(&key.text));
+        if let Some(kept) = kept.filter(|kept| is_key_valid(kept.created_at, new.created_at)) {
+            return Err(AppendError::Repeated { revision: kept.revision });
         }
         for change in &new.edit.changes {
             let head = self.newest(&change.id).map(Document::head);
@@ -165,7 +93,7 @@ impl Log {
         Ok(())
     }
 
-    fn append(&mut self, new: &NewRevision<'_>) -> Appended {
+    pub(super) fn append(&mut self, new: &NewRevision<'_>, trigger: Open<Trigger>) -> Appended {
         let head = self.head();
         let number = head.number.next();
         let mut documents = Vec::with_capacity(new.edit.changes.len());
@@ -188,22 +116,30 @@ impl Log {
         }
         let summary = |document: &Document| ChangeSummary {
             id: document.id.clone(),
-            op: if document.body.is_some() { midflight_core::Op::Put } else { midflight_core::Op::Delete },
+            op: if document.body.is_some() { Op::Put } else { Op::Delete },
             version: document.version,
         };
         let revision = Revision {
             number,
             author: new.edit.author.clone(),
+            principal: new.edit.principal.clone(),
             reason: new.edit.reason.clone(),
-            trigger: new.edit.trigger,
+            trigger,
             created_at: new.created_at,
+            key: new.edit.key.as_ref().map(|key| key.text.clone()),
             changes: documents.iter().map(summary).collect(),
             digest: head.digest,
         };
         let mut appended = Appended { revision, documents, parent: head.digest };
         appended.revision.digest = appended.computed_digest(&head.digest);
         self.revisions.push(appended.revision.clone());
-        self.keys.extend(new.edit.key.clone().map(|key| (key, number)));
+        let kept = |key: &EditKey| {
+            (
+                key.text.clone(),
+                KeyedRevision { revision: number, created_at: new.created_at, request: key.request },
+            )
+        };
+        self.keys.extend(new.edit.key.as_ref().map(kept));
         appended
     }
 }
@@ -230,7 +166,7 @@ fn listed(revision: &Revision, changes_max: Option<u32>) -> ListedRevision {
 }
 
 #[async_trait]
-impl Store for MemoryStore {
+impl RevisionLog for MemoryStore {
     async fn head(&self) -> Result<LogHead, StoreError> {
         Ok(self.log().head())
     }
@@ -240,14 +176,12 @@ impl Store for MemoryStore {
         Ok((log.head(), of.iter().map(|number| log.digest(*number)).collect()))
     }
 
-    async fn revision_of_key(&self, key: &str) -> Result<Option<RevisionNumber>, StoreError> {
+    async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError> {
         Ok(self.log().keys.get(key).copied())
     }
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
-        let mut log = self.log();
-        log.check(&new)?;
-        Ok(log.append(&new))
+        self.append_as(new, new.edit.trigger.into())
     }
 
     async fn revisions(
@@ -351,6 +285,7 @@ impl Store for MemoryStore {
             Some(DocumentVersion {
                 document: stored(document),
                 author: revision.author.clone(),
+                principal: revision.principal.clone(),
                 reason: revision.reason.clone(),
                 created_at: revision.created_at,
             })
@@ -369,42 +304,11 @@ impl Store for MemoryStore {
         Ok(self.log().present as u64)
     }
 
-    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        let digest = Digest::of_bytes(bytes);
-        self.log().blobs.entry(digest).or_insert_with(|| bytes.into());
-        Ok(digest)
-    }
-
-    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
-        Ok(self.log().blobs.get(digest).cloned())
-    }
-
-    async fn record_events(&self, events: &[ReloadEvent], keep: u64) -> Result<(), StoreError> {
-        let mut log = self.log();
-        log.events.extend(events.iter().cloned());
-        while log.events.len() as u64 > keep {
-            log.events.pop_front();
-        }
-        Ok(())
-    }
-
-    async fn events(&self, query: EventQuery) -> Result<Page<ReloadEvent, u64>, StoreError> {
-        let log = self.log();
-        let asked = |event: &&ReloadEvent| {
-            query.kind.as_ref().is_none_or(|kind| event.kinds.contains(kind))
-                && query.trigger.is_none_or(|trigger| event.trigger == trigger)
-                && query.outcome.is_none_or(|outcome| event.outcome == outcome)
-                && query.before.is_none_or(|before| event.id.0 < before)
-        };
-        let items = log.events.iter().rev().filter(asked).take(query.limit as usize + 1).cloned().collect();
-        Ok(Page::cut(items, query.limit, |event: &ReloadEvent| event.id.0))
-    }
-
     async fn compact(&self, first: RevisionNumber) -> Result<u64, StoreError> {
         let log = &mut *self.log();
         log.readable(first.max(log.first()))?;
         log.compacted = log.compacted.max(first.get().saturating_sub(1));
-        log.keys.retain(|_, of| of.get() > log.compacted);
+        log.keys.retain(|_, of| of.revision.get() > log.compacted);
         let mut forgotten = 0;
         log.documents.retain(|_, versions| {
             let before = versions.len();
@@ -426,66 +330,4 @@ impl Store for MemoryStore {
     async fn first(&self) -> Result<RevisionNumber, StoreError> {
         Ok(self.log().first())
     }
-
-    async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        self.log().tokens.insert(token.name.clone(), token.clone());
-        Ok(())
-    }
-
-    async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
-        let mut log = self.log();
-        let is_new = !log.tokens.contains_key(&token.name);
-        log.tokens.entry(token.name.clone()).or_insert_with(|| token.clone());
-        Ok(is_new)
-    }
-
-    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        Ok(self.log().tokens.values().cloned().collect())
-    }
-
-    async fn hint_key(&self) -> Result<[u8; 32], StoreError> {
-        let mut log = self.log();
-        let key = log.hint_key.map_or_else(new_key, Ok)?;
-        log.hint_key = Some(key);
-        Ok(key)
-    }
-
-    async fn put_replica(&self, replica: &Replica) -> Result<(), StoreError> {
-        self.log().replicas.insert(replica.id.clone(), (replica.clone(), Instant::now()));
-        Ok(())
-    }
-
-    async fn replicas(&self, within: Duration) -> Result<Vec<SeenReplica>, StoreError> {
-        let mut log = self.log();
-        log.replicas.retain(|_, (_, seen)| seen.elapsed() <= within);
-        let seen = |(replica, seen): &(Replica, Instant)| SeenReplica {
-            replica: replica.clone(),
-            age: seen.elapsed(),
-        };
-        Ok(log.replicas.values().map(seen).collect())
-    }
-
-    async fn forget_replica(&self, id: &str) -> Result<(), StoreError> {
-        self.log().replicas.remove(id);
-        Ok(())
-    }
-
-    async fn add_tallies(&self, source: &str, batch: u64, tallies: &[Tally]) -> Result<bool, StoreError> {
-        let tallies = tally::batch(source, batch, tallies)?;
-        Ok(self.log().tallies.add(source, batch, tallies, Instant::now()))
-    }
-
-    async fn tallies(&self, query: TallyQuery) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
-        Ok(self.log().tallies.page(&query))
-    }
-
-    async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
-        Ok(Some(Box::new(Alone)))
-    }
-
-    async fn diagnose(&self) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn close(&self) {}
 }

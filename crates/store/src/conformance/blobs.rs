@@ -1,0 +1,17 @@
+//! What every store must do with blobs.
+
+use std::sync::Arc;
+
+use midflight_core::Digest;
+
+use crate::BlobStore;
+
+type Blobs = Arc<dyn BlobStore>;
+
+/// Bytes are kept once under their digest.
+pub async fn blobs_are_kept_by_digest(store: Blobs) {
+    let digest = store.put_blob(b"\0bytes").await.unwrap();
+    assert_eq!(store.put_blob(b"\0bytes").await.unwrap(), digest);
+    assert_eq!(store.blob(&digest).await.unwrap().as_deref(), Some(&b"\0bytes"[..]));
+    assert_eq!(store.blob(&Digest::of_bytes(b"none")).await.unwrap(), None);
+}

@@ -1,0 +1,76 @@
+//! What every store must do for the replicas that share it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::number;
+use crate::{FleetStore, Replica};
+
+type Fleet = Arc<dyn FleetStore>;
+
+/// Whoever asks for the key gets the same, also when many ask at once for one that is not there yet.
+pub async fn the_key_of_hints_is_one_for_all(fleet: Fleet) {
+    let asked: Vec<_> = (0..10)
+        .map(|_| {
+            let fleet = Arc::clone(&fleet);
+            tokio::spawn(async move { fleet.hint_key().await.unwrap() })
+        })
+        .collect();
+    let key = fleet.hint_key().await.unwrap();
+    assert_ne!(key, [0; 32]);
+    for asked in asked {
+        assert_eq!(asked.await.unwrap(), key);
+    }
+}
+
+/// What a replica said last is there until it was not heard of for too long, or said that it stops.
+pub async fn replicas_are_seen_until_they_age(fleet: Fleet) {
+    let replica = |id: &str, applied| Replica {
+        id: id.into(),
+        address: "http://10.0.0.1:8080".into(),
+        labels: [("zone".to_owned(), "a \"b\" \0 ☃".to_owned())].into(),
+        version: "0.1.0".into(),
+        started_at: Timestamp::from_nanosecond(1_700_000_000_123_456_789).unwrap(),
+        applied: number(applied),
+        applied_digest: (applied != 6).then(|| midflight_core::Digest::of_bytes(id.as_bytes())),
+        diverged: applied == 7,
+        refused: vec![(number(3), "rules/a is odd".into()), (number(5), String::new())],
+        degraded: (applied == 7).then(|| "the store is away".into()),
+    };
+    let hour = Duration::from_secs(3600);
+    assert!(fleet.replicas(hour).await.unwrap().is_empty());
+    for (id, applied) in [("b", 6), ("a", 6), ("b", 7)] {
+        fleet.put_replica(&replica(id, applied)).await.unwrap();
+    }
+    let seen = fleet.replicas(Duration::MAX).await.unwrap();
+    assert!(seen.iter().all(|seen| seen.age < hour), "{seen:?}");
+    let said: Vec<_> = seen.into_iter().map(|seen| seen.replica).collect();
+    assert_eq!(said, [replica("a", 6), replica("b", 7)]);
+    fleet.forget_replica("a").await.unwrap();
+    fleet.forget_replica("never was").await.unwrap();
+    assert_eq!(fleet.replicas(hour).await.unwrap().len(), 1);
+    // Time passes by itself; until then it is younger than nothing at all.
+    let all_aged = async { while !fleet.replicas(Duration::ZERO).await.unwrap().is_empty() {} };
+    tokio::time::timeout(Duration::from_secs(60), all_aged).await.unwrap();
+    assert!(fleet.replicas(hour).await.unwrap().is_empty(), "who was left out is forgotten");
+    fleet.put_replica(&replica("b", 8)).await.unwrap();
+    assert_eq!(fleet.replicas(hour).await.unwrap()[0].replica.applied, number(8));
+}
+
+/// Somebody leads as long as it has the lead, and who lets it go makes room.
+pub async fn somebody_leads_and_who_lets_go_can_lead_again(fleet: Fleet) {
+    for _ in 0..3 {
+        // A lead that was let go is free once the log has heard of it.
+        let again = async {
+            loop {
+                if let Some(lead) = fleet.lead().await.unwrap() {
+                    return lead;
+                }
+            }
+        };
+        let mut lead = tokio::time::timeout(Duration::from_secs(60), again).await.unwrap();
+        assert!(lead.holds().await && lead.holds().await);
+    }
+}

@@ -1,0 +1,22 @@
+//! Blobs in memory.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use midflight_core::Digest;
+
+use super::MemoryStore;
+use crate::{BlobStore, StoreError};
+
+#[async_trait]
+impl BlobStore for MemoryStore {
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = Digest::of_bytes(bytes);
+        self.log().blobs.entry(digest).or_insert_with(|| bytes.into());
+        Ok(digest)
+    }
+
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        Ok(self.log().blobs.get(digest).cloned())
+    }
+}

@@ -1,0 +1,18 @@
+//! Blobs: bytes under their digest.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use midflight_core::Digest;
+
+use crate::StoreError;
+
+/// Bytes that are too large for a document, each kept once under its SHA-256.
+#[async_trait]
+pub trait BlobStore: Send + Sync {
+    /// Keeps bytes under their digest. Keeping the same again changes nothing.
+    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError>;
+
+    /// The bytes of that digest, if they are kept.
+    async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError>;
+}
