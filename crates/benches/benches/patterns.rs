@@ -149,7 +149,7 @@ async fn edited(store: Arc<dyn Store>, count: usize) -> Vec<std::time::Duration>
         let id = DocumentId::new("patterns", &name).unwrap_or_else(|error| panic!("{error}"));
         Change::put(id, pattern(text, "exact"))
     };
-    let edit = |changes| Edit::new("bench", Trigger::Manual, changes);
+    let edit = |changes: Vec<Change>| Edit::new("bench", Trigger::Manual, changes);
     for start in (0..count).step_by(100_000) {
         let changes = (start..start + 100_000).map(|n| put(format!("p{n:07}"), &query(n)));
         engine.apply(edit(changes.collect())).await.unwrap_or_else(|error| panic!("{error}"));

@@ -15,6 +15,12 @@ use crate::problem::ApiError;
 /// Routes with their operations in the OpenAPI document. None can be added without saying what permission it needs.
 pub struct Routes<S = App>(OpenApiRouter<S>);
 
+impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// None.
     pub fn new() -> Self {

@@ -38,6 +38,12 @@ pub fn label(name: &'static str, value: &'static str) -> Vec<Label> {
     vec![Label::from_static_parts(name, value)]
 }
 
+impl Default for MetricsRegistry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl MetricsRegistry {
     /// One without metrics.
     #[must_use]

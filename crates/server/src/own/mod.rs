@@ -4,24 +4,24 @@ mod exchange;
 mod hints_redis;
 pub(crate) mod id;
 mod log_database;
-pub(crate) mod own;
 mod part;
 mod scope;
 pub(crate) mod settings;
+pub(crate) mod sources;
 mod starting;
 
 pub use id::OWN_CONFIG;
-pub use own::OwnConfig;
 pub use scope::WebhookScope;
 pub use settings::{
     BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, RedisSettings,
     ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction, WebhookSettings,
 };
+pub use sources::OwnConfig;
 
 pub(crate) use exchange::Exchanged;
 pub(crate) use hints_redis::HintsRedis;
 pub(crate) use id::own_id;
 pub(crate) use log_database::LogDatabase;
-pub(crate) use own::settings;
 pub(crate) use part::{Part, llm_place, log_place};
+pub(crate) use sources::settings;
 pub(crate) use starting::{boot, left_out, try_again};

@@ -11,7 +11,7 @@ use midflight_store::{Store, StoreError};
 use serde_json::Value;
 
 use super::id::own_id;
-use super::own::OwnConfig;
+use super::sources::OwnConfig;
 use crate::backend::Backend;
 use crate::error::ServeError;
 use midflight_http::app::App;
