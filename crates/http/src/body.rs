@@ -1,7 +1,7 @@
 //! Reads request bodies: bounded in size and time, and with the place of whatever is wrong in them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,13 +9,14 @@ use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::header;
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use midflight_core::Pointer;
+use midflight_core::{Digest, Pointer};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::app::App;
 use crate::byte_budget::HeldBytes;
 use crate::code::Code;
+use crate::idempotency;
 use crate::limits::HttpLimits;
 use crate::parsed_size;
 use crate::principal::Principal;
@@ -103,12 +104,26 @@ struct OfOne {
     /// What it occupies while it is small.
     small: Mutex<HeldBytes>,
     is_import: AtomicBool,
+    /// Of what was received, where a key of the request asks for it.
+    digest: OnceLock<Digest>,
 }
 
 impl BodyBytes {
     pub(crate) fn new(app: App, principal: Principal) -> Self {
         let (held, small) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(OfOne { app, principal, held, small, is_import: AtomicBool::new(false) }))
+        Self(Arc::new(OfOne {
+            app,
+            principal,
+            held,
+            small,
+            is_import: AtomicBool::new(false),
+            digest: OnceLock::new(),
+        }))
+    }
+
+    /// The digest of the body, once it was received; none for a request without a key.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        self.0.digest.get().copied()
     }
 
     /// Counts it among imports from now on, for which other bodies do not wait. Nothing of it was received yet.
@@ -116,9 +131,22 @@ impl BodyBytes {
         self.0.is_import.store(true, Ordering::Relaxed);
     }
 
+    /// Computes the digest of what was received, off the async threads when that takes long.
+    async fn take_digest(&self, bytes: Bytes) -> Result<(), ApiError> {
+        let digest = match bytes.len() {
+            ..=SMALL_BYTES_MAX => Digest::of_bytes(&bytes),
+            _ => {
+                let computed = tokio::task::spawn_blocking(move || Digest::of_bytes(&bytes)).await;
+                computed.map_err(|error| ApiError::internal(&error))?
+            }
+        };
+        self.0.digest.get_or_init(|| digest);
+        Ok(())
+    }
+
     /// Occupies so many bytes in all: those of the body, and then those of what was parsed too.
     pub(crate) async fn grow(&self, total: usize) -> Result<(), ApiError> {
-        let OfOne { app, principal, held, small, is_import } = &*self.0;
+        let OfOne { app, principal, held, small, is_import, .. } = &*self.0;
         if total <= SMALL_BYTES_MAX {
             return app.small_bodies.grow(principal, small, total).await;
         }
@@ -154,9 +182,15 @@ pub async fn receive(
         return Err(too_large());
     }
     let occupied = request.extensions().get::<BodyBytes>().cloned();
-    let collected = collect(request.into_body(), bytes_max, occupied);
+    let has_key = request.headers().contains_key(idempotency::HEADER);
+    let collected = collect(request.into_body(), bytes_max, occupied.clone());
     match tokio::time::timeout(Duration::from_millis(receive_ms_max), collected).await {
-        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(Some(bytes))) => {
+            if let Some(occupied) = occupied.filter(|_| has_key) {
+                occupied.take_digest(bytes.clone()).await?;
+            }
+            Ok(bytes)
+        }
         Ok(Ok(None)) => Err(too_large()),
         Ok(Err(Uncollected::Cut)) => {
             Err(ApiError::new(Code::MALFORMED_BODY, "the body ended before it was complete"))

@@ -112,6 +112,8 @@ codes! {
     TOO_EXPENSIVE => "too_expensive", UNPROCESSABLE_ENTITY, "The request needs more time than it may have";
     /// The body is of a type that is not read here.
     UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's type is not read here";
+    /// Another request was sent under the same key.
+    IDEMPOTENCY_KEY_REUSED => "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Another request had this key";
     /// A component could not prepare for the edit.
     REJECTED => "rejected", UNPROCESSABLE_ENTITY, "A component could not prepare for the edit";
     /// It was live, did not verify, and was taken back.

@@ -63,6 +63,7 @@ impl From<Refusal> for ApiError {
                 let detail = format!("look whether it is revision {revision} before sending it again");
                 Self::new(Code::OUTCOME_UNKNOWN, detail)
             }
+            Refusal::KeyReused { .. } => Self::new(Code::IDEMPOTENCY_KEY_REUSED, said),
             Refusal::LogDiverged(_) => Self::new(Code::LOG_DIVERGED, said),
             Refusal::Store(error) => Self::of_store(error),
             _ => Self::internal(&said),

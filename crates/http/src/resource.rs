@@ -20,7 +20,7 @@ use crate::log::documents::{
     __path_put_document as PutDocument, delete, put, read,
 };
 use crate::merge::{Absent, merge};
-use crate::params::{InPath, Params, precondition};
+use crate::params::{InPath, precondition};
 use crate::principal::Permission::{Edit, Read};
 use crate::principal::{Permission, Principal};
 use crate::problem::{ApiError, ProblemBody};
@@ -89,7 +89,7 @@ impl Resource {
             let handler = move |State(app): State<App>,
                                 principal: Principal,
                                 InPath(values): Values,
-                                Params(params): Params<WriteParams>,
+                                params: WriteParams,
                                 headers: HeaderMap,
                                 JsonBody(body): JsonBody<Value>| {
                 let it = Arc::clone(&put_to);
@@ -106,7 +106,7 @@ impl Resource {
             let handler = move |State(app): State<App>,
                                 principal: Principal,
                                 InPath(values): Values,
-                                Params(params): Params<WriteParams>,
+                                params: WriteParams,
                                 headers: HeaderMap,
                                 JsonBody(body): JsonBody<Value>| {
                 let it = Arc::clone(&patched);
@@ -120,7 +120,7 @@ impl Resource {
             let handler = move |State(app): State<App>,
                                 principal: Principal,
                                 InPath(values): Values,
-                                Params(params): Params<WriteParams>,
+                                params: WriteParams,
                                 headers: HeaderMap| {
                 let it = Arc::clone(&deleted);
                 async move { delete(&app, &principal, it.document(&values)?, &params, &headers).await }

@@ -3,8 +3,10 @@
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::{Extension, Router};
+use utoipa::PartialSchema as _;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{InfoBuilder, OpenApi};
+use utoipa::openapi::{InfoBuilder, OpenApi, RefOr, Required};
 use utoipa_axum::routes;
 
 use crate::app::App;
@@ -13,7 +15,7 @@ use crate::docs::Document;
 use crate::principal::Access;
 use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
-use crate::routes::Routes;
+use crate::routes::{Routes, operations};
 use crate::{directories, docs, events, health, log, metrics, reload, validate};
 
 /// The routes that every kind has, and those of the kinds.
@@ -42,10 +44,33 @@ fn complete(app: &App, mut document: OpenApi) -> OpenApi {
         .license(Some(utoipa::openapi::LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
         .build();
     app.kinds.iter().for_each(|kind| kind.document(&mut document));
+    document.paths.paths.values_mut().flat_map(operations).for_each(describe_key);
     let token =
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, `mf_...`")).build();
     document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
     document
+}
+
+/// Says of an operation that writes, which is one that may be waited for, that it takes a key.
+fn describe_key(operation: &mut Operation) {
+    let parameters = operation.parameters.get_or_insert_default();
+    let waits = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(known) if known.name == "wait");
+    if parameters.iter().any(waits) {
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 \
+                 hours is answered `repeated`, and does nothing",
+            ))
+            .schema(Some(String::schema()))
+            .build();
+        parameters.push(key.into());
+    }
+    if parameters.is_empty() {
+        operation.parameters = None;
+    }
 }
 
 /// Every route, and the OpenAPI document of them.

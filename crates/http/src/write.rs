@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Change, Edit, Effect, RevisionNumber, Step, Trigger};
+use midflight_core::{Change, Edit, Effect, PrincipalId, RevisionNumber, Step, Trigger};
 use midflight_engine::{Accepted, Ack as EngineAck, EditMode, Invalid, Reach, Refused, What};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -15,9 +17,10 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::code::Code;
 use crate::diffs::of_edit;
+use crate::idempotency::RequestKey;
 use crate::kind::{Members, add_to, members_of};
 use crate::later::{Later, Planned};
-use crate::params::etag;
+use crate::params::{Params, etag};
 use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::refusal::refused;
@@ -74,6 +77,10 @@ pub struct WriteParams {
     window_ms: Option<u64>,
     /// The name of the schedule, which is not to be there yet; one is made up unless said.
     schedule_id: Option<String>,
+    /// The key of the request, from its header.
+    #[serde(skip)]
+    #[param(ignore)]
+    key: Option<RequestKey>,
 }
 
 impl WriteParams {
@@ -88,6 +95,17 @@ impl WriteParams {
     /// Whether it is answered as soon as it is live here.
     pub(crate) fn is_short(&self) -> bool {
         self.wait != Wait::All
+    }
+
+    /// Whether this request was done before, so that what is gone is gone because of it.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn is_repeated(&self, app: &App, principal: &Principal) -> Result<bool, ApiError> {
+        match &self.key {
+            Some(key) => key.is_known(app, principal).await,
+            None => Ok(false),
+        }
     }
 
     /// When it is to be made; none for at once.
@@ -107,8 +125,20 @@ impl WriteParams {
         Edit {
             reason: self.reason.clone(),
             take_over: self.take_over,
+            principal: principal.token_id().map(|id| PrincipalId::new(&id.to_string())),
+            key: self.key.as_ref().map(|key| key.of_edit(principal)),
             ..Edit::new(principal.name(), Trigger::ApiUpdate, changes)
         }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for WriteParams {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Params(mut params) = Params::<Self>::from_request_parts(parts, state).await?;
+        params.key = RequestKey::of(parts)?;
+        Ok(params)
     }
 }
 
@@ -326,6 +356,11 @@ pub(crate) async fn answer_without(
             (StatusCode::ACCEPTED, Json(answer)).into_response()
         }
         Submitted::Queued => (StatusCode::ACCEPTED, Json(queued(app, params))).into_response(),
+        Submitted::Done(accepted, _) if accepted.repeats.is_some() => {
+            let revision = accepted.repeats.map(RevisionNumber::get);
+            let answer = WriteAnswer { outcome: "repeated", revision, acks: None, ..queued(app, params) };
+            Json(answer).into_response()
+        }
         Submitted::Done(accepted, heard) => {
             let is_missing = heard.as_ref().is_some_and(|heard| heard.is_missing);
             let answer = WriteAnswer { skipped, ..live(app, params, &accepted, heard).await };

@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::body::JsonBody;
 use crate::code::Code;
-use crate::params::Params;
 use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{ApplyRequest, ChangeRequest, OpWord, WriteAnswer};
@@ -23,7 +22,7 @@ use crate::write::{WriteParams, answer, submit};
 pub(super) async fn apply(
     principal: Principal,
     State(app): State<App>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
     JsonBody(request): JsonBody<ApplyRequest>,
 ) -> Result<Response, ApiError> {
     let changes = changes(request.changes)?;

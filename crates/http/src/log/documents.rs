@@ -173,7 +173,7 @@ pub(crate) async fn put_document(
     principal: Principal,
     State(app): State<App>,
     InPath((kind, name)): InPath<(String, String)>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
@@ -205,7 +205,7 @@ pub(crate) async fn delete_document(
     principal: Principal,
     State(app): State<App>,
     InPath((kind, name)): InPath<(String, String)>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     delete(&app, &principal, params::document(&kind, &name)?, &params, &headers).await
@@ -222,7 +222,9 @@ pub async fn delete(
     let asked = precondition(headers)?;
     if asked == Precondition::None {
         let head = app.engine.store().document_head(&id).await?;
-        head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
+        if head.is_none_or(|head| head.deleted) && !params.is_repeated(app, principal).await? {
+            return Err(absent(&id));
+        }
     }
     let change = Change::delete(id.clone()).when(asked);
     let submitted = submit(app, params, params.edit(principal, vec![change])).await?;

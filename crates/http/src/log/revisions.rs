@@ -72,7 +72,8 @@ fn listed_bytes(listed: &ListedRevision) -> u64 {
     const ENTRY_BYTES: usize = 256;
     let revision = &listed.revision;
     let changes = revision.changes.iter().map(|change| change.id.name.as_str().len() + ENTRY_BYTES / 4);
-    (ENTRY_BYTES + revision.author.len() + revision.reason.len() + changes.sum::<usize>()) as u64
+    let texts = revision.author.len() + revision.reason.len() + revision.key.as_ref().map_or(0, String::len);
+    (ENTRY_BYTES + texts + changes.sum::<usize>()) as u64
 }
 
 /// One entry of the log with the documents it made.
@@ -194,7 +195,7 @@ pub(super) async fn restore(
     principal: Principal,
     State(app): State<App>,
     InPath(number): InPath<u64>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
     OptionalJsonBody(request): OptionalJsonBody<RestoreRequest>,
 ) -> Result<Response, ApiError> {
     let request = request.unwrap_or_default();

@@ -61,7 +61,7 @@ pub(super) async fn cancel_schedule(
     principal: Principal,
     State(app): State<App>,
     InPath(name): InPath<String>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     documents::delete(&app, &principal, schedule_id(&name)?, &params, &headers).await

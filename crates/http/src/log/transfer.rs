@@ -203,7 +203,7 @@ fn yaml(documents: &mut VecDeque<StoredDocument>, long_bytes_max: usize) -> Resu
 pub(super) async fn import(
     principal: Principal,
     State(app): State<App>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
     request: Request,
 ) -> Result<Response, ApiError> {
     let file = file_name(&request)?;

@@ -137,7 +137,7 @@ impl From<&Document> for Written {
 pub struct WriteAnswer {
     /// `success`; `unchanged`; `queued` when it goes on without its caller; `pending` when it is live here and not every
     /// replica has said so in time; `partial` when it is live here and a replica refuses it; `scheduled` when it waits for
-    /// its time.
+    /// its time; `repeated` when a request with the same `Idempotency-Key` became `revision` before.
     pub outcome: &'static str,
     /// The revision that it became; the served one when it changed nothing; null when it is only queued or was a
     /// dry run.

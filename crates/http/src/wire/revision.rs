@@ -46,12 +46,18 @@ pub struct RevisionAnswer {
     pub number: u64,
     /// Who.
     pub author: String,
+    /// The id of the token with which it was made, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
     /// Why, in the author's words.
     pub reason: String,
     /// What asked for it.
     pub trigger: String,
     /// When it was accepted.
     pub created_at: String,
+    /// The key under which it was made, with whose it is, as `http:TOKEN:KEY`; none when it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
     /// What it changed; of many changes the first.
     pub changes: Vec<ChangeAnswer>,
     /// How many changes there are in all.
@@ -67,9 +73,11 @@ impl From<&ListedRevision> for RevisionAnswer {
         Self {
             number: revision.number.get(),
             author: revision.author.clone(),
+            principal: revision.principal.as_ref().map(ToString::to_string),
             reason: cut_reason(revision.reason.clone()),
             trigger: revision.trigger.to_string(),
             created_at: stamp(revision.created_at),
+            idempotency_key: revision.key.clone(),
             changes: revision.changes.iter().map(ChangeAnswer::from).collect(),
             changes_count: listed.changes_count(),
             digest: revision.digest.to_string(),
@@ -84,12 +92,18 @@ pub struct WatchedRevision {
     pub number: u64,
     /// Who.
     pub author: String,
+    /// The id of the token with which it was made, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
     /// Why, in the author's words.
     pub reason: String,
     /// What asked for it.
     pub trigger: String,
     /// When it was accepted.
     pub created_at: String,
+    /// The key under which it was made, with whose it is, as `http:TOKEN:KEY`; none when it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
     /// What it changed; of many changes the first.
     pub changes: Vec<ChangeAnswer>,
     /// How many changes there are in all.
@@ -106,20 +120,20 @@ pub struct WatchedRevision {
 impl WatchedRevision {
     /// One that is served.
     pub(crate) fn served(answer: &RevisionAnswer) -> Self {
-        let RevisionAnswer { number, author, reason, trigger, created_at, changes, changes_count, digest } =
-            answer.clone();
-        let (quarantined, problems) = (false, Vec::new());
+        let answer = answer.clone();
         Self {
-            number,
-            author,
-            reason,
-            trigger,
-            created_at,
-            changes,
-            changes_count,
-            digest,
-            quarantined,
-            problems,
+            number: answer.number,
+            author: answer.author,
+            principal: answer.principal,
+            reason: answer.reason,
+            trigger: answer.trigger,
+            created_at: answer.created_at,
+            idempotency_key: answer.idempotency_key,
+            changes: answer.changes,
+            changes_count: answer.changes_count,
+            digest: answer.digest,
+            quarantined: false,
+            problems: Vec::new(),
         }
     }
 

@@ -11,6 +11,7 @@ mod contention;
 mod directories;
 mod greetings;
 mod health;
+mod idempotency;
 mod log;
 mod next_version;
 mod patches;

@@ -220,7 +220,7 @@ pub(crate) async fn rollback_config(
     principal: Principal,
     State(app): State<ConfigApp>,
     InPath(name): InPath<String>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
     JsonBody(request): JsonBody<RollbackRequest>,
 ) -> Result<Response, ApiError> {
     let id = id(&name)?;

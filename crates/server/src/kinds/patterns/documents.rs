@@ -9,7 +9,7 @@ use super::app::PatternsApp;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::merge::{Absent, merge};
-use midflight_http::params::{InPath, Params, document};
+use midflight_http::params::{InPath, document};
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
 use midflight_http::resource::Resource;
@@ -26,7 +26,7 @@ const KIND: &str = "patterns";
 pub(super) async fn create_pattern(
     principal: Principal,
     State(app): State<PatternsApp>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
     JsonBody(mut body): JsonBody<Value>,
 ) -> Result<Response, ApiError> {
     let id = match body.as_object_mut().and_then(|members| members.remove("id")) {
@@ -77,7 +77,7 @@ pub(super) async fn approve(
     principal: Principal,
     State(app): State<PatternsApp>,
     InPath(id): InPath<String>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
 ) -> Result<Response, ApiError> {
     set_status(&app, &principal, &id, params, "approved").await
 }
@@ -91,7 +91,7 @@ pub(super) async fn disable(
     principal: Principal,
     State(app): State<PatternsApp>,
     InPath(id): InPath<String>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
 ) -> Result<Response, ApiError> {
     set_status(&app, &principal, &id, params, "disabled").await
 }

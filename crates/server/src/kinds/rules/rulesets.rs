@@ -63,7 +63,7 @@ pub(super) async fn delete_ruleset(
     principal: Principal,
     State(app): State<RulesApp>,
     InPath(ruleset): InPath<String>,
-    Params(params): Params<WriteParams>,
+    params: WriteParams,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = id(&[&ruleset], "")?;
@@ -73,7 +73,7 @@ pub(super) async fn delete_ruleset(
         let head = tries.head(&app).await?;
         let now = app.engine.store().document_at(&id, head).await?;
         let is_there = now.is_some_and(|document| document.body.is_some());
-        if !is_there && asked == Precondition::None {
+        if !is_there && asked == Precondition::None && !params.is_repeated(&app, &principal).await? {
             return Err(absent(&id));
         }
         let mut changes = vec![Change::delete(id.clone()).when(asked)];

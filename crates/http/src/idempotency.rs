@@ -1,0 +1,71 @@
+//! The key of a write: whoever sends a request again under it, since they do not know what became of it, has it done once
+//! (`Idempotency-Key`, as the IETF draft of that name has it).
+
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use midflight_core::{Digest, EditKey};
+
+use crate::app::App;
+use crate::body::BodyBytes;
+use crate::code::Code;
+use crate::principal::Principal;
+use crate::problem::ApiError;
+
+/// The header.
+pub(crate) const HEADER: &str = "idempotency-key";
+/// The longest key, in bytes. 128: a UUID and a name fit into it.
+const BYTES_MAX: usize = 128;
+
+/// The key of a request, with what tells the request from another one under the same key.
+#[derive(Clone)]
+pub(crate) struct RequestKey(Arc<Inner>);
+
+struct Inner {
+    key: String,
+    /// The method and the address.
+    target: String,
+    /// Has the digest of the body, once that was received.
+    body: Option<BodyBytes>,
+}
+
+impl RequestKey {
+    /// The key of a request; none when it has none.
+    ///
+    /// # Errors
+    /// `invalid_header` for one that is too long, empty or not visible.
+    pub(crate) fn of(parts: &Parts) -> Result<Option<Self>, ApiError> {
+        let Some(value) = parts.headers.get(HEADER) else { return Ok(None) };
+        let bytes = value.as_bytes();
+        let is_good = (1..=BYTES_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+        let Some(key) = value.to_str().ok().filter(|_| is_good) else {
+            let detail =
+                format!("Idempotency-Key takes 1 to {BYTES_MAX} visible ASCII characters without spaces");
+            return Err(ApiError::new(Code::INVALID_HEADER, detail));
+        };
+        let target = format!("{} {}", parts.method, parts.uri);
+        let body = parts.extensions.get::<BodyBytes>().cloned();
+        Ok(Some(Self(Arc::new(Inner { key: key.to_owned(), target, body }))))
+    }
+
+    /// The key of the edit that the request makes: each principal has keys of its own.
+    pub(crate) fn of_edit(&self, principal: &Principal) -> EditKey {
+        let Inner { key, target, body } = &*self.0;
+        let sender = principal.token_id().map_or_else(|| principal.name().to_owned(), |id| id.to_string());
+        let body = body.as_ref().and_then(BodyBytes::digest).map_or_else(String::new, |it| it.to_string());
+        let request = Digest::of_bytes(format!("{target}\n{body}").as_bytes());
+        EditKey::new(format!("http:{sender}:{key}")).of_request(request)
+    }
+
+    /// Whether an edit was made under it before, however long ago.
+    pub(crate) async fn is_known(&self, app: &App, principal: &Principal) -> Result<bool, ApiError> {
+        let key = self.of_edit(principal);
+        Ok(app.engine.store().revision_of_key(&key.text).await?.is_some())
+    }
+}
+
+impl std::fmt::Debug for RequestKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("RequestKey").field(&self.0.key).finish()
+    }
+}

@@ -1,0 +1,88 @@
+//! A write that is sent again under its key is made once.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Server, answer, rule, server};
+
+fn keyed(server: &Server, method: Method, path: &str, key: &str) -> RequestBuilder {
+    server.request(method, path).header("idempotency-key", key)
+}
+
+async fn put(server: &Server, key: &str, body: &Value) -> Answer {
+    answer(keyed(server, Method::PUT, "/api/v1/documents/rules/loans", key).json(body)).await
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_with_the_first_revision_and_does_nothing() {
+    let server = server().await;
+    assert_eq!(put(&server, "one", &json!({"name": "Loans"})).await.status, 201);
+    let later = server.put("/api/v1/documents/rules/loans", &json!({"name": "Credits"})).await.ok();
+    assert_eq!(later["revision"], 2);
+    let again = put(&server, "one", &json!({"name": "Loans"})).await.ok();
+    assert_eq!((&again["outcome"], &again["revision"]), (&json!("repeated"), &json!(1)), "{again:#}");
+    assert_eq!(server.revision().await, 2);
+    let body = server.get("/api/v1/documents/rules/loans").await.ok();
+    assert_eq!(body["body"]["name"], "Credits");
+    let first = server.get("/api/v1/revisions/1").await.ok();
+    let (key, principal) = (&first["revision"]["idempotency_key"], &first["revision"]["principal"]);
+    assert_eq!(key.as_str().unwrap(), format!("http:{}:one", principal.as_str().unwrap()));
+
+    for (request, other) in [
+        (keyed(&server, Method::PUT, "/api/v1/documents/rules/loans", "one"), json!({"name": "Other"})),
+        (keyed(&server, Method::PUT, "/api/v1/documents/rules/other", "one"), json!({"name": "Loans"})),
+    ] {
+        let reused = answer(request.json(&other)).await.problem(422, "idempotency_key_reused");
+        assert!(reused["detail"].as_str().unwrap().contains("revision 1"), "{reused:#}");
+    }
+    let long = "x".repeat(129);
+    for bad in ["", "a b", &long] {
+        let refused = put(&server, bad, &json!({})).await.problem(400, "invalid_header");
+        assert!(refused["detail"].as_str().unwrap().contains("Idempotency-Key"), "{refused:#}");
+    }
+    assert_eq!(server.revision().await, 2);
+}
+
+#[tokio::test]
+async fn every_write_takes_a_key() {
+    let server = server().await.with_loans().await;
+    let put = json!({"op": "put", "kind": "rules", "name": "loans/R2", "body": rule(21, 1.0)});
+    let import = "kind: rules\nname: cars\nbody: {}\n";
+    let pattern = json!({"pattern": "ciao", "category": "GREETING"});
+    let writes = |key: &'static str| {
+        let keyed = |method, path| keyed(&server, method, path, key);
+        [
+            keyed(Method::POST, "/api/v1/apply").json(&json!({ "changes": [put.clone()] })),
+            keyed(Method::POST, "/api/v1/import").header("content-type", "application/yaml").body(import),
+            keyed(Method::POST, "/api/v1/patterns").json(&pattern),
+            keyed(Method::PATCH, "/api/v1/config/shop").json(&json!({"a": 1})),
+            keyed(Method::POST, "/api/v1/revisions/1/restore").json(&json!({"reason": "back"})),
+            keyed(Method::DELETE, "/api/v1/rulesets/loans"),
+            keyed(Method::DELETE, "/api/v1/documents/rules/cars"),
+        ]
+    };
+    // Each has a key of its own.
+    for (place, write) in writes("first").into_iter().enumerate() {
+        let key = format!("write-{place}");
+        let build = || write.try_clone().unwrap().header("x-place", place);
+        let mut first = build().build().unwrap();
+        first.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        let again = first.try_clone().unwrap();
+        let sent = async |request| {
+            let response = server.client.execute(request).await.unwrap();
+            let status = response.status();
+            (status, serde_json::from_slice::<Value>(&response.bytes().await.unwrap()).unwrap())
+        };
+        let (status, made) = sent(first).await;
+        assert!(status.is_success() && made["outcome"] != "repeated", "{place}: {made:#}");
+        if made["outcome"] == "unchanged" {
+            continue;
+        }
+        let (status, repeated) = sent(again).await;
+        assert_eq!(
+            (status.as_u16(), &repeated["outcome"], &repeated["revision"]),
+            (200, &json!("repeated"), &made["revision"]),
+            "{place}: {repeated:#}"
+        );
+    }
+}
