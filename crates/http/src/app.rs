@@ -13,18 +13,15 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::body::SMALL_BYTES_MAX;
-use crate::byte_budget::ByteBudget;
+use crate::byte_budget::{ByteBudget, SMALL_BYTES_MAX};
 use crate::compute::ComputePool;
-use crate::events;
 use crate::events::broadcaster::EventBroadcaster;
 use crate::kind::Kinds;
 use crate::limits::HttpLimits;
 use crate::merge_turns::MergeTurns;
 use crate::metrics::registry::MetricsRegistry;
-use crate::metrics::reloads::count as count_reloads;
+use crate::metrics::replica::ReplicaMetrics;
 use crate::metrics::requests::RequestMetrics;
-use crate::metrics::scrape::ReplicaMetrics;
 use crate::monitoring::HotReloadSettings;
 use crate::recent::Recent;
 use crate::sorts::DocumentSorts;
@@ -32,8 +29,6 @@ use crate::tokens::Tokens;
 
 /// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
 const EXPORTS_AT_ONCE: usize = 2;
-/// How often recorded times are folded into their summaries.
-const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What every handler shares. Cloning it gives another handle on the same.
 #[derive(Clone)]
@@ -148,14 +143,11 @@ pub struct Shared {
 }
 
 impl App {
-    /// Puts together what handlers share, and begins to tell reloads to those who listen.
-    #[must_use]
-    pub fn start(parts: Parts) -> Self {
+    /// Puts together what handlers share.
+    pub(crate) fn new(parts: Parts) -> Self {
         let Parts { engine, kinds, metrics, tokens, bus, is_shared, directories, .. } = parts;
         let limits = parts.limits;
-        let reports = engine.history().listen();
-        count_reloads(&engine, &metrics);
-        let app = Self(Arc::new(Shared {
+        Self(Arc::new(Shared {
             tokens,
             replica_metrics: ReplicaMetrics::new(&metrics),
             request_metrics: RequestMetrics::default(),
@@ -195,10 +187,7 @@ impl App {
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             engine,
-        }));
-        app.tasks.spawn(events::run::run(app.clone(), reports));
-        app.tasks.spawn(upkeep(app.clone()));
-        app
+        }))
     }
 
     /// Begins to stop: watchers and sockets are told. Requests are still answered.
@@ -216,15 +205,6 @@ impl App {
             tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
         }
         self.kinds.stop().await;
-    }
-}
-
-async fn upkeep(app: App) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(UPKEEP) => app.metrics.upkeep(),
-            () = app.stopping.cancelled() => return,
-        }
     }
 }
 

@@ -14,9 +14,8 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::app::App;
-use crate::byte_budget::HeldBytes;
+use crate::byte_budget::{HeldBytes, SMALL_BYTES_MAX};
 use crate::code::Code;
-use crate::idempotency;
 use crate::limits::HttpLimits;
 use crate::parsed_size;
 use crate::principal::Principal;
@@ -24,8 +23,6 @@ use crate::problem::ApiError;
 
 /// How much of a body past its bound is read all the same, in bytes.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;
-/// Up to this many bytes, as they come and as their values need, a body is small: it waits for no larger one.
-pub(crate) const SMALL_BYTES_MAX: usize = 64 << 10;
 
 /// A JSON body of a known shape, at most `body_bytes_max` long.
 #[derive(Debug)]
@@ -92,6 +89,9 @@ fn is_json(request: &Request) -> Result<(), ApiError> {
         }
     }
 }
+
+/// The header with the key of a request, which asks for the digest of its body.
+pub(crate) const KEY_HEADER: &str = "idempotency-key";
 
 /// What the body of one request occupies, until the request is answered.
 #[derive(Clone)]
@@ -182,7 +182,7 @@ pub async fn receive(
         return Err(too_large());
     }
     let occupied = request.extensions().get::<BodyBytes>().cloned();
-    let has_key = request.headers().contains_key(idempotency::HEADER);
+    let has_key = request.headers().contains_key(KEY_HEADER);
     let collected = collect(request.into_body(), bytes_max, occupied.clone());
     match tokio::time::timeout(Duration::from_millis(receive_ms_max), collected).await {
         Ok(Ok(Some(bytes))) => {

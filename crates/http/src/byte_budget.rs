@@ -11,6 +11,9 @@ use crate::code::Code;
 use crate::principal::Principal;
 use crate::problem::ApiError;
 
+/// Up to this many bytes, as they come and as their values need, a body is small: it waits for no larger one.
+pub(crate) const SMALL_BYTES_MAX: usize = 64 << 10;
+
 /// Up to this many bytes an answer is short: it is written where it is asked for, and not counted.
 pub(crate) const SHORT_BYTES_MAX: usize = 64 << 10;
 

@@ -7,13 +7,11 @@ use axum::http::request::Parts;
 use midflight_core::{Digest, EditKey};
 
 use crate::app::App;
-use crate::body::BodyBytes;
+use crate::body::{BodyBytes, KEY_HEADER};
 use crate::code::Code;
 use crate::principal::Principal;
 use crate::problem::ApiError;
 
-/// The header.
-pub(crate) const HEADER: &str = "idempotency-key";
 /// The longest key, in bytes. 128: a UUID and a name fit into it.
 const BYTES_MAX: usize = 128;
 
@@ -35,7 +33,7 @@ impl RequestKey {
     /// # Errors
     /// `invalid_header` for one that is too long, empty or not visible.
     pub(crate) fn of(parts: &Parts) -> Result<Option<Self>, ApiError> {
-        let Some(value) = parts.headers.get(HEADER) else { return Ok(None) };
+        let Some(value) = parts.headers.get(KEY_HEADER) else { return Ok(None) };
         let bytes = value.as_bytes();
         let is_good = (1..=BYTES_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
         let Some(key) = value.to_str().ok().filter(|_| is_good) else {

@@ -2,10 +2,10 @@
 //! panic.
 
 use std::any::Any;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -21,7 +21,6 @@ use tracing::Span;
 
 use crate::app::App;
 use crate::code::Code;
-use crate::metrics::requests::measured;
 use crate::problem::ApiError;
 use crate::request_id::{self, REQUEST_ID};
 
@@ -77,6 +76,16 @@ async fn without_bad_id(mut request: Request, next: Next) -> Response {
         request.headers_mut().remove(request_id::HEADER);
     }
     next.run(request).await
+}
+
+/// Counts a request, by the method that it came with.
+async fn measured(State(app): State<App>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let (method, route) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
+    let response = next.run(request).await;
+    let route = route.as_ref().map(MatchedPath::as_str);
+    app.request_metrics.count(&app.metrics, (route, &method), response.status(), began.elapsed());
+    response
 }
 
 fn id_of(request: &Request) -> &str {

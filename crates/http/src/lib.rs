@@ -44,6 +44,7 @@ pub mod router;
 pub mod routes;
 pub mod setup;
 pub mod sorts;
+pub mod start;
 pub mod tokens;
 pub mod validate;
 pub mod wire;

@@ -25,7 +25,7 @@ fn all(app: &App) -> Routes<App> {
         .merge(reload::routes())
         .merge(validate::routes())
         .merge(directories::routes())
-        .merge(events::routes())
+        .merge(events::socket::routes())
         .merge(health::routes())
         .at(Open, routes!(metrics::scrape::scrape))
         .merge(docs::routes());

@@ -15,6 +15,7 @@ use midflight_http::edge::Edge;
 use midflight_http::kind::Kinds;
 use midflight_http::metrics::registry::MetricsRegistry;
 use midflight_http::setup::Started;
+use midflight_http::start::start;
 use midflight_live::Live;
 use midflight_source::DirectorySource;
 use tokio::sync::Mutex;
@@ -104,7 +105,7 @@ impl Service {
         let kinds: Option<Vec<_>> = makers.into_iter().map(|make| make(&started)).collect();
         let kinds = Kinds::new(kinds.ok_or(ServeError::Composition)?);
         let llm = around.llm.get().ok_or(ServeError::Composition)?.clone();
-        let app = App::start(Parts {
+        let app = start(Parts {
             engine,
             kinds,
             metrics,

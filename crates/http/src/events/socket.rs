@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use utoipa_axum::routes;
 
 use super::broadcaster::Batch;
 use super::event::Event;
@@ -18,12 +19,19 @@ use crate::app::App;
 use crate::code::Code;
 use crate::kind::add_to;
 use crate::monitoring_status::MonitoringStatus;
+use crate::principal::Permission::Read;
 use crate::problem::{ApiError, ProblemBody};
+use crate::routes::Routes;
 
 /// The longest message of a client, in bytes: it has two short ones to send.
 const MESSAGE_BYTES_MAX: usize = 4096;
 /// How long a last message may take.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The route of events.
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().at(Read, routes!(socket))
+}
 
 /// What a client may send.
 #[derive(Debug, Deserialize)]
@@ -40,7 +48,7 @@ enum Asked {
 #[utoipa::path(get, path = "/ws/hot-reload", tag = "hot-reload",
     responses((status = 101, description = "The connection becomes a WebSocket"),
         (status = "default", body = ProblemBody)))]
-pub(super) async fn socket(
+async fn socket(
     State(app): State<App>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {

@@ -3,5 +3,6 @@
 
 pub mod registry;
 pub(crate) mod reloads;
+pub(crate) mod replica;
 pub(crate) mod requests;
 pub(crate) mod scrape;

@@ -2,16 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
-use std::time::Instant;
+use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
-use axum::response::Response;
 use metrics::{Counter, Histogram, Label, Unit};
 
 use super::registry::MetricsRegistry;
-use crate::app::App;
 
 /// The upper ends of the buckets, in seconds: from an execution to an edit that waits for a whole fleet.
 const SECONDS: &[f64] = &[5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
@@ -35,6 +31,19 @@ struct Measured {
 }
 
 impl RequestMetrics {
+    /// Counts a request that was answered after so long. `route` is the path with its variables.
+    pub(crate) fn count(
+        &self,
+        registry: &MetricsRegistry,
+        (route, method): (Option<&str>, &Method),
+        status: StatusCode,
+        took: Duration,
+    ) {
+        let measured = self.of(registry, route.unwrap_or(NONE), word(method), status);
+        measured.count.increment(1);
+        measured.time.record(took.as_secs_f64());
+    }
+
     fn of(
         &self,
         registry: &MetricsRegistry,
@@ -110,17 +119,4 @@ fn word(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         _ => "other",
     }
-}
-
-/// Measures a request.
-pub(crate) async fn measured(State(app): State<App>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let method = word(request.method());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
-    let route = route.as_ref().map_or(NONE, MatchedPath::as_str);
-    let measured = app.request_metrics.of(&app.metrics, route, method, response.status());
-    measured.count.increment(1);
-    measured.time.record(began.elapsed().as_secs_f64());
-    response
 }

@@ -5,120 +5,37 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use metrics::{Counter, Gauge, Label};
+use metrics::Label;
 
-use super::registry::{MetricsRegistry, set_truth};
+use super::registry::set_truth;
+use super::replica::ReplicaMetrics;
 use crate::app::App;
 use crate::code::Code;
 use crate::problem::{ApiError, ProblemBody};
 
-/// What is read of the engine, the bus, the sockets and the directories when the metrics are asked for.
-pub(crate) struct ReplicaMetrics {
-    monitoring: Gauge,
-    served: Gauge,
-    desired: Gauge,
-    quarantined: Gauge,
-    store_available: Gauge,
-    store_answer: Gauge,
-    diverged: Gauge,
-    from_copy: Gauge,
-    copy_current: Gauge,
-    bus_connected: Gauge,
-    bus_reconnects: Counter,
-    hints_published: Counter,
-    hints_heard: Counter,
-    hints_ignored: Counter,
-    websocket_clients: Gauge,
-    runaways: Gauge,
-    blocked_kinds: Gauge,
-    blocked_directories: Gauge,
-}
-
-impl ReplicaMetrics {
-    pub(crate) fn new(registry: &MetricsRegistry) -> Self {
-        let gauge = |name, help| registry.gauge(name, help, Vec::new());
-        let counter = |name, help| registry.counter(name, help, Vec::new());
-        Self {
-            monitoring: gauge(
-                "midflight_monitoring_active",
-                "1 while the log is looked at from time to time without being told",
-            ),
-            served: gauge("midflight_registry_version", "The revision that is served"),
-            desired: gauge("midflight_desired_revision", "The newest revision known to be in the log"),
-            quarantined: gauge(
-                "midflight_quarantined_revisions",
-                "Revisions that are left out, since they did not hold here",
-            ),
-            store_available: gauge("midflight_store_available", "1 while the log answers, as measured"),
-            store_answer: gauge(
-                "midflight_store_last_answer_seconds",
-                "Time since the log last answered, in seconds; -1 if it never did",
-            ),
-            diverged: gauge(
-                "midflight_log_diverged",
-                "1 while the log is another than the one that was followed, and is not followed",
-            ),
-            from_copy: gauge(
-                "midflight_from_copy",
-                "1 while what is served comes from the local copy, since the log was away at the start",
-            ),
-            copy_current: gauge(
-                "midflight_copy_current",
-                "1 while the local copy of what is served can be written",
-            ),
-            bus_connected: gauge(
-                "midflight_bus_connected",
-                "1 while hints that the log moved go out and come in",
-            ),
-            bus_reconnects: counter(
-                "midflight_bus_reconnects",
-                "Times that what carries the hints was connected anew",
-            ),
-            hints_published: counter("midflight_hints_published", "Hints that went out"),
-            hints_heard: counter("midflight_hints_heard", "Hints that came in"),
-            hints_ignored: counter(
-                "midflight_hints_ignored",
-                "Messages that came in and that nobody with the log's key had sent",
-            ),
-            websocket_clients: gauge("midflight_websocket_clients", "WebSocket clients that are connected"),
-            runaways: gauge(
-                "midflight_runaways",
-                "Threads that were abandoned because their work does not end",
-            ),
-            blocked_kinds: gauge(
-                "midflight_blocked_kinds",
-                "Kinds whose changes are refused here because of such work (runaways_max)",
-            ),
-            blocked_directories: gauge(
-                "midflight_directories_blocked",
-                "Watched directories whose changes are held back: unreadable, broken or with a loss to confirm",
-            ),
-        }
-    }
-
-    fn refresh(&self, app: &App) {
-        let (status, bus) = (app.engine.status(), app.bus.status());
-        set_truth(&self.monitoring, status.refresh.enabled);
-        self.served.set(status.served.get() as f64);
-        self.desired.set(status.desired.get() as f64);
-        self.quarantined.set(status.quarantined.len() as f64);
-        set_truth(&self.store_available, status.store.available);
-        self.store_answer.set(status.store.answered.map_or(-1.0, |ago| ago.as_secs_f64()));
-        set_truth(&self.diverged, status.diverged.is_some());
-        set_truth(&self.from_copy, status.from_copy);
-        set_truth(&self.copy_current, status.copy_error.is_none());
-        set_truth(&self.bus_connected, bus.connected);
-        self.bus_reconnects.absolute(bus.reconnects);
-        self.hints_published.absolute(bus.published);
-        self.hints_heard.absolute(bus.heard);
-        self.hints_ignored.absolute(bus.ignored);
-        let places = app.events.places.available_permits();
-        self.websocket_clients.set(app.limits.websocket_clients_max.saturating_sub(places) as f64);
-        self.runaways.set(status.runaways as f64);
-        self.blocked_kinds.set(status.blocked_kinds.len() as f64);
-        let blocked = app.directories.iter().filter(|directory| directory.status().blocked).count();
-        self.blocked_directories.set(blocked as f64);
-    }
+/// Reads what is known of the replica at this moment.
+fn refresh(metrics: &ReplicaMetrics, app: &App) {
+    let (status, bus) = (app.engine.status(), app.bus.status());
+    set_truth(&metrics.monitoring, status.refresh.enabled);
+    metrics.served.set(status.served.get() as f64);
+    metrics.desired.set(status.desired.get() as f64);
+    metrics.quarantined.set(status.quarantined.len() as f64);
+    set_truth(&metrics.store_available, status.store.available);
+    metrics.store_answer.set(status.store.answered.map_or(-1.0, |ago| ago.as_secs_f64()));
+    set_truth(&metrics.diverged, status.diverged.is_some());
+    set_truth(&metrics.from_copy, status.from_copy);
+    set_truth(&metrics.copy_current, status.copy_error.is_none());
+    set_truth(&metrics.bus_connected, bus.connected);
+    metrics.bus_reconnects.absolute(bus.reconnects);
+    metrics.hints_published.absolute(bus.published);
+    metrics.hints_heard.absolute(bus.heard);
+    metrics.hints_ignored.absolute(bus.ignored);
+    let places = app.events.places.available_permits();
+    metrics.websocket_clients.set(app.limits.websocket_clients_max.saturating_sub(places) as f64);
+    metrics.runaways.set(status.runaways as f64);
+    metrics.blocked_kinds.set(status.blocked_kinds.len() as f64);
+    let blocked = app.directories.iter().filter(|directory| directory.status().blocked).count();
+    metrics.blocked_directories.set(blocked as f64);
 }
 
 /// The samples with more labels on each.
@@ -157,7 +74,7 @@ pub(crate) async fn scrape(State(app): State<App>) -> Result<impl IntoResponse, 
         let detail = "the metrics are switched off by the config (metrics.enabled)";
         return Err(ApiError::new(Code::NOT_FOUND, detail));
     }
-    app.replica_metrics.refresh(&app);
+    refresh(&app.replica_metrics, &app);
     for kind in app.engine.status().kinds {
         let labels = vec![Label::new("kind", kind.kind.to_string())];
         app.metrics

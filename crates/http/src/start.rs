@@ -1,0 +1,30 @@
+//! The start of the edge: what handlers share is put together, and what runs beside them begins.
+
+use std::time::Duration;
+
+use crate::app::{App, Parts};
+use crate::events;
+use crate::metrics::reloads;
+
+/// How often recorded times are folded into their summaries.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Puts together what handlers share, begins to count reloads and to tell them to those who listen.
+#[must_use]
+pub fn start(parts: Parts) -> App {
+    let reports = parts.engine.history().listen();
+    reloads::count(&parts.engine, &parts.metrics);
+    let app = App::new(parts);
+    app.tasks.spawn(events::run::run(app.clone(), reports));
+    app.tasks.spawn(upkeep(app.clone()));
+    app
+}
+
+async fn upkeep(app: App) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(UPKEEP) => app.metrics.upkeep(),
+            () = app.stopping.cancelled() => return,
+        }
+    }
+}
