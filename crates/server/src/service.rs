@@ -26,7 +26,8 @@ use crate::backend::Backend;
 use crate::data_dir::DataDir;
 use crate::error::ServeError;
 use crate::keys::Keys;
-use crate::kinds::{Around, kinds};
+use crate::kinds::around::Around;
+use crate::kinds::kinds;
 use crate::own::{
     Exchanged, HintsRedis, LogDatabase, MetricsSettings, Part, Settings, left_out, log_place, own_id,
     try_again,

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::app::{ConfigApp, ConfigParts};
 use super::wire::{ConfigEffects, MaskedAnswer};
 use super::{documents, reload, webhooks};
-use crate::kinds::Around;
+use crate::kinds::around::Around;
 use crate::own::{Part, left_out, own_id};
 use midflight_http::app::App;
 use midflight_http::kind::{KindApi, KindHealth, Members, Reread, describe, members_of};

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::app::{PatternsApp, PatternsParts};
 use super::metrics::PatternsMetrics;
 use super::{classify, documents, feedback, list, performance, reload};
-use crate::kinds::Around;
+use crate::kinds::around::Around;
 use crate::own::llm_place;
 use midflight_http::app::App;
 use midflight_http::code::Code;

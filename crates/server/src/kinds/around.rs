@@ -1,0 +1,46 @@
+//! What the kinds share with what is composed around them.
+
+use std::sync::{Arc, OnceLock};
+
+use midflight_app::Reloader;
+use midflight_components::Llm;
+use midflight_live::World;
+
+use super::patterns::limits::PatternsLimits;
+use super::rules::limits::RulesLimits;
+use crate::ServeOptions;
+use crate::own::{OwnConfig, Part, Settings};
+
+/// What the kinds share with what is composed around them.
+pub(crate) struct Around {
+    pub(crate) replica_id: String,
+    pub(crate) rules: RulesLimits,
+    pub(crate) patterns: PatternsLimits,
+    /// Where the server's own config comes from.
+    pub(crate) own_config: OwnConfig,
+    /// Where the server's own config is in a world, once configs were added to the engine.
+    pub(crate) own: OnceLock<Part>,
+    /// The client of the LLM, once the patterns have their server side.
+    pub(crate) llm: OnceLock<Llm>,
+    /// What takes every trigger of the server's own config, once the engine runs.
+    pub(crate) reloader: OnceLock<Arc<Reloader>>,
+}
+
+impl Around {
+    pub(crate) fn new(options: &ServeOptions, replica_id: String) -> Arc<Self> {
+        Arc::new(Self {
+            replica_id,
+            rules: options.rules,
+            patterns: options.patterns,
+            own_config: options.config.clone(),
+            own: OnceLock::new(),
+            llm: OnceLock::new(),
+            reloader: OnceLock::new(),
+        })
+    }
+
+    /// The server's own config in a world.
+    pub(crate) fn settings(&self, world: &World) -> Option<Arc<Settings>> {
+        self.own.get()?.of(world)
+    }
+}
