@@ -246,6 +246,10 @@ pub async fn submit_with(
     let what = |edit: &Edit| What::Edit { changes: edit.changes.clone(), take_over: edit.take_over };
     let mut planned = later.plan(what(&edit))?;
     let tried = app.engine.dry_run_with(edit.clone(), invalid).await?;
+    if tried.repeats.is_some() {
+        // It was scheduled before, under the name that the first answer has.
+        return Ok(Submitted::Done(Box::new(tried), None));
+    }
     let left_out: BTreeSet<_> =
         tried.left_out.iter().filter_map(|problem| problem.document.as_ref()).collect();
     if !left_out.is_empty() {

@@ -44,6 +44,27 @@ async fn a_repeat_is_answered_with_the_first_revision_and_does_nothing() {
 }
 
 #[tokio::test]
+async fn a_schedule_is_made_once_too() {
+    let server = server().await;
+    let path = "/api/v1/documents/rules/loans?not_before=2100-01-31T03:00:00Z";
+    let send = async || answer(keyed(&server, Method::PUT, path, "night").json(&json!({}))).await;
+    let first = send().await;
+    assert_eq!(
+        (first.status.as_u16(), &first.json["outcome"]),
+        (202, &json!("scheduled")),
+        "{:#}",
+        first.json
+    );
+    let again = send().await.ok();
+    assert_eq!(
+        (&again["outcome"], &again["revision"]),
+        (&json!("repeated"), &first.json["revision"]),
+        "{again:#}"
+    );
+    assert_eq!(server.get("/api/v1/schedules").await.ok()["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn every_write_takes_a_key() {
     let server = server().await.with_loans().await;
     let put = json!({"op": "put", "kind": "rules", "name": "loans/R2", "body": rule(21, 1.0)});
