@@ -618,6 +618,37 @@ async fn pages_do_not_occupy_all_connections() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_whose_callers_are_gone_keep_their_turns_until_they_are_read() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let store = Arc::new(PostgresStore::new(PostgresOptions { page_reads_max: 2, ..options(&url) }));
+    append(&*store, "a", json!({})).await.unwrap();
+    let mut holding = sqlx::PgConnection::connect(&url).await.unwrap();
+    let mut lock = holding.begin().await.unwrap();
+    sqlx::query("LOCK TABLE reload_events IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let read = |_| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.events(EventQuery { limit: 9, ..EventQuery::default() }).await })
+    };
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let gone: Vec<_> = (0..8).map(read).collect();
+    while Postgres::psql(&url, waiting).unwrap() != "2" {
+        tokio::task::yield_now().await;
+    }
+    gone.iter().for_each(tokio::task::JoinHandle::abort);
+    let pages: Vec<_> = (0..8).map(read).collect();
+    for n in 0..50 {
+        append(&*store, "a", json!({ "n": n })).await.unwrap();
+    }
+    assert_eq!(Postgres::psql(&url, waiting).unwrap(), "2");
+    lock.commit().await.unwrap();
+    for page in pages {
+        in_time(page).await.unwrap().unwrap();
+    }
+}
+
 /// Waits until a store leads.
 async fn leads(store: &PostgresStore) -> Box<dyn midflight_store::Lead> {
     in_time(async {

@@ -2,7 +2,8 @@
 //!
 //! sqlx has a pool, which goes on trying a server that refuses until its time is over and then does not say why. Here a
 //! server that is away is found to be so at once and by its reason, and a connection whose caller went away or whose
-//! server went silent is closed rather than waited for.
+//! server went silent is closed rather than waited for. A page whose caller went away is read to its end: PostgreSQL works on
+//! it all the same, so its turn is not free before that.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres};
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit, watch};
+use tokio::runtime::Handle;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -40,9 +42,9 @@ pub(super) struct Sessions {
     statement_max: Duration,
     upkeep_ms_max: u64,
     /// One for each connection that there may be.
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     /// One for each page that may be read at the same time.
-    pages: Semaphore,
+    pages: Arc<Semaphore>,
     idle: Mutex<Vec<Idle>>,
     /// Set once the schema is known to be up to date.
     migrated: OnceCell<()>,
@@ -67,10 +69,10 @@ impl Sessions {
             connect_max: Duration::from_millis(options.connect_ms_max),
             statement_max: Duration::from_millis(options.statement_ms_max),
             upkeep_ms_max: options.upkeep_ms_max,
-            permits: Semaphore::new(options.connections_max.max(1) as usize),
-            pages: Semaphore::new(
+            permits: Arc::new(Semaphore::new(options.connections_max.max(1) as usize)),
+            pages: Arc::new(Semaphore::new(
                 options.page_reads_max.min(options.connections_max.saturating_sub(1)).max(1) as usize,
-            ),
+            )),
             idle: Mutex::default(),
             migrated: OnceCell::new(),
             migration: tokio::sync::Mutex::default(),
@@ -87,11 +89,11 @@ impl Sessions {
 
     /// The same for a page, which waits while others are read.
     pub(super) async fn page(&self) -> Result<Session<'_>, StoreError> {
-        let turn = timeout(self.statement_max, self.pages.acquire()).await;
+        let turn = timeout(self.statement_max, Arc::clone(&self.pages).acquire_owned()).await;
         let turn = turn.map_err(|_| self.silent("for a turn (page_reads_max)", self.statement_max))?;
         let turn = turn.map_err(|_| self.closed())?;
         let mut session = self.session().await?;
-        session.page = Some(turn);
+        session.turn = Some(Arc::new(turn));
         Ok(session)
     }
 
@@ -133,17 +135,11 @@ impl Sessions {
 
     async fn connected(&self) -> Result<Session<'_>, StoreError> {
         let connected = timeout(self.connect_max, async {
-            let permit = self.permits.acquire().await.map_err(|_| self.closed())?;
+            let permit = Arc::clone(&self.permits).acquire_owned().await;
+            let permit = Arc::new(permit.map_err(|_| self.closed())?);
             let connection = Some(self.connection().await?);
             let patience = Duration::ZERO;
-            Ok(Session {
-                sessions: self,
-                connection,
-                in_transaction: false,
-                patience,
-                _permit: permit,
-                page: None,
-            })
+            Ok(Session { sessions: self, connection, in_transaction: false, patience, permit, turn: None })
         });
         connected.await.map_err(|_| self.silent("for a connection", self.connect_max))?
     }
@@ -180,6 +176,15 @@ impl Sessions {
         }
         self.liveness.watch(&self.weak);
         self.liveness.unless_silent(lead::lead(&self.connect, self.connect_max)).await
+    }
+
+    /// Keeps a connection that is whole for whoever comes next.
+    fn keep(&self, connection: PgConnection) {
+        let mut idle = self.idle();
+        idle.retain(|idle| idle.since.elapsed() < IDLE_MAX);
+        if !self.permits.is_closed() {
+            idle.push(Idle { connection, since: Instant::now() });
+        }
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
@@ -219,9 +224,39 @@ pub(super) struct Session<'a> {
     in_transaction: bool,
     /// How long a statement under way is waited for after the server was found to be silent.
     patience: Duration,
-    _permit: SemaphorePermit<'a>,
+    permit: Arc<OwnedSemaphorePermit>,
     /// Its turn, if it reads a page.
-    page: Option<SemaphorePermit<'a>>,
+    turn: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+/// A connection with a statement under way.
+struct UnderWay {
+    connection: Option<PgConnection>,
+    /// Of a page: what it occupies until it is read to its end.
+    page: Option<(Weak<Sessions>, Arc<OwnedSemaphorePermit>, Arc<OwnedSemaphorePermit>)>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let (Some(mut connection), Some((sessions, permit, turn))) =
+            (self.connection.take(), self.page.take())
+        else {
+            return;
+        };
+        let (Some(sessions), Ok(runtime)) = (sessions.upgrade(), Handle::try_current()) else { return };
+        runtime.spawn(async move {
+            // Reads what is left of the answer first.
+            let done = timeout(sessions.statement_max + GRACE, connection.ping());
+            let is_whole = tokio::select! {
+                done = done => matches!(done, Ok(Ok(()))),
+                _ = sessions.liveness.silence(Duration::ZERO) => false,
+            };
+            if is_whole {
+                sessions.keep(connection);
+            }
+            drop((permit, turn));
+        });
+    }
 }
 
 impl Session<'_> {
@@ -245,30 +280,37 @@ impl Session<'_> {
         query: Query<'_, Postgres, PgArguments>,
         bound: Duration,
     ) -> Result<Vec<PgRow>, StoreError> {
-        // Out of `self` until it is known to be whole again: if this future is dropped, so is the connection.
-        let Some(mut connection) = self.connection.take() else { return Err(self.sessions.closed()) };
+        // Out of `self` until it is known to be whole again: if this future is dropped, so is the connection, but for a page.
+        let page = self.turn.as_ref();
+        let page =
+            page.map(|turn| (Weak::clone(&self.sessions.weak), Arc::clone(&self.permit), Arc::clone(turn)));
+        let mut under_way = UnderWay { connection: self.connection.take(), page };
+        let Some(connection) = &mut under_way.connection else { return Err(self.sessions.closed()) };
         let mut rows = Vec::new();
-        let mut stream = query.fetch(&mut connection);
+        let mut stream = query.fetch(&mut *connection);
         let mut silence = std::pin::pin!(self.sessions.liveness.silence(self.patience));
         let done = loop {
             let next = tokio::select! {
                 biased;
                 next = timeout(bound, stream.try_next()) => next,
-                error = &mut silence => return Err(error),
+                error = &mut silence => break Err(error),
             };
             match next {
                 Ok(Ok(Some(row))) => rows.push(row),
-                Ok(Ok(None)) => break Ok(rows),
-                Ok(Err(error)) => break Err(error),
-                Err(_) => return Err(self.sessions.silent("for an answer", bound)),
+                Ok(Ok(None)) => break Ok(Ok(rows)),
+                Ok(Err(error)) => break Ok(Err(error)),
+                Err(_) => break Err(self.sessions.silent("for an answer", bound)),
             }
         };
         drop(stream);
+        // Nobody went away: what is not whole now is closed.
+        under_way.page = None;
+        let done = done?;
         if matches!(done, Ok(_) | Err(sqlx::Error::Database(_))) {
             self.sessions.liveness.answered();
         }
         if done.as_ref().err().is_none_or(leaves_connection_whole) {
-            self.connection = Some(connection);
+            self.connection = under_way.connection.take();
         }
         done.map_err(failure)
     }
@@ -315,11 +357,8 @@ impl Session<'_> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take().filter(|_| !self.in_transaction) else { return };
-        let mut idle = self.sessions.idle();
-        idle.retain(|idle| idle.since.elapsed() < IDLE_MAX);
-        if !self.sessions.permits.is_closed() {
-            idle.push(Idle { connection, since: Instant::now() });
+        if let Some(connection) = self.connection.take().filter(|_| !self.in_transaction) {
+            self.sessions.keep(connection);
         }
     }
 }
