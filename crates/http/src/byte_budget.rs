@@ -85,7 +85,7 @@ impl ByteBudget {
         Ok(())
     }
 
-    /// As [`ByteBudget::grow`], without waiting: for work that must not wait.
+    /// As `grow`, without waiting: for work that must not wait.
     ///
     /// # Errors
     /// `busy` when others occupy what is missing.

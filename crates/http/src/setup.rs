@@ -18,11 +18,7 @@ pub struct Started<'a> {
 /// Makes the server side of a kind; none when the engine does not have what was added to it.
 pub type MakeApi = Box<dyn FnOnce(&Started<'_>) -> Option<Arc<dyn KindApi>> + Send>;
 
-/// A kind of a server. Cheap to clone.
-///
-/// ```ignore
-/// options.kinds.push(KindSetup::plain(|| Greetings));
-/// ```
+/// A kind of a server, as `options.kinds.push(KindSetup::plain(|| Greetings))` adds it. Cheap to clone.
 #[derive(Clone)]
 pub struct KindSetup(Arc<dyn Fn(&mut EngineBuilder) -> MakeApi + Send + Sync>);
 
