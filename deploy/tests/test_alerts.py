@@ -55,7 +55,8 @@ def asked():
 
 
 class Alerts(unittest.TestCase):
-    OF_SERVER = set(re.findall(r'=> "(midflight_\w+)"', sources("server")))
+    # Where each is registered, by its name as a string.
+    OF_SERVER = set(re.findall(r'"(midflight_[a-z_]+)"', sources("http") + sources("server")))
 
     @of_every(asked)
     def test_every_metric_is_one_that_a_program_has(self, metric, _):
