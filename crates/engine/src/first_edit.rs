@@ -67,7 +67,7 @@ impl FirstEdits {
             match store.heads(&ids).await {
                 Ok((head, current)) if first.is_due(head.number, &current) => *state = FirstEditState::Due,
                 Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "log unavailable; edits of the start are not made"),
+                Err(error) => tracing::warn!(%error, "log unavailable; first edits not applied"),
             }
         }
     }

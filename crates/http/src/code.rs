@@ -67,75 +67,75 @@ macro_rules! codes {
 
 codes! {
     /// The body is not JSON (or YAML).
-    MALFORMED_BODY => "malformed_body", BAD_REQUEST, "The body cannot be read";
-    /// The body is JSON of another shape than the endpoint takes.
-    INVALID_BODY => "invalid_body", UNPROCESSABLE_ENTITY, "The body has the wrong shape";
-    /// A query parameter has a value it cannot have.
-    INVALID_PARAMETER => "invalid_parameter", BAD_REQUEST, "A parameter of the address is wrong";
-    /// A header has a value it cannot have.
-    INVALID_HEADER => "invalid_header", BAD_REQUEST, "A header is wrong";
-    /// A name in the address is not a name.
-    INVALID_NAME => "invalid_name", BAD_REQUEST, "Not a name";
-    /// The documents of the edit do not hold.
-    INVALID_DOCUMENT => "invalid_document", UNPROCESSABLE_ENTITY, "The documents do not hold";
-    /// The input cannot be executed.
-    INVALID_INPUT => "invalid_input", UNPROCESSABLE_ENTITY, "The input cannot be answered";
-    /// There is no token, or it is not known.
-    UNAUTHENTICATED => "unauthenticated", UNAUTHORIZED, "A token is needed";
-    /// The token may not do this.
-    FORBIDDEN => "forbidden", FORBIDDEN, "The token's role does not allow this";
-    /// The request names another host than this server's.
-    FOREIGN_HOST => "foreign_host", FORBIDDEN, "The Host header names another host";
-    /// A web page of another host sent the request.
-    FOREIGN_ORIGIN => "foreign_origin", FORBIDDEN, "The request comes from another origin";
-    /// There is no such thing.
-    NOT_FOUND => "not_found", NOT_FOUND, "There is no such thing";
-    /// There is no such path.
-    NO_SUCH_PATH => "no_such_path", NOT_FOUND, "There is no such path";
-    /// The path has other methods.
-    METHOD_NOT_ALLOWED => "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not have this method";
-    /// The document belongs to somebody else.
-    OWNED => "owned", CONFLICT, "The document belongs to somebody else";
-    /// Other writers were faster.
-    CONTENDED => "contended", CONFLICT, "Other writers were faster";
+    MALFORMED_BODY => "malformed_body", BAD_REQUEST, "Malformed body";
+    /// The body is JSON of another shape than the endpoint expects.
+    INVALID_BODY => "invalid_body", UNPROCESSABLE_ENTITY, "Invalid body";
+    /// A query parameter is invalid.
+    INVALID_PARAMETER => "invalid_parameter", BAD_REQUEST, "Invalid query parameter";
+    /// A header is invalid.
+    INVALID_HEADER => "invalid_header", BAD_REQUEST, "Invalid header";
+    /// A name in the path is invalid.
+    INVALID_NAME => "invalid_name", BAD_REQUEST, "Invalid name";
+    /// The edit has invalid documents.
+    INVALID_DOCUMENT => "invalid_document", UNPROCESSABLE_ENTITY, "Invalid document";
+    /// The input cannot be executed or classified.
+    INVALID_INPUT => "invalid_input", UNPROCESSABLE_ENTITY, "Invalid input";
+    /// The token is missing or unknown.
+    UNAUTHENTICATED => "unauthenticated", UNAUTHORIZED, "Authentication required";
+    /// The role of the token does not include the permission.
+    FORBIDDEN => "forbidden", FORBIDDEN, "Permission denied";
+    /// The Host header names another host.
+    FOREIGN_HOST => "foreign_host", FORBIDDEN, "Host not allowed";
+    /// The request comes from a web page of another origin.
+    FOREIGN_ORIGIN => "foreign_origin", FORBIDDEN, "Origin not allowed";
+    /// The document, revision or resource does not exist.
+    NOT_FOUND => "not_found", NOT_FOUND, "Not found";
+    /// The API has no such path.
+    NO_SUCH_PATH => "no_such_path", NOT_FOUND, "Unknown path";
+    /// The path has no such method.
+    METHOD_NOT_ALLOWED => "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
+    /// The document belongs to another owner.
+    OWNED => "owned", CONFLICT, "Document has another owner";
+    /// Other writers changed the log each time.
+    CONTENDED => "contended", CONFLICT, "Too many concurrent changes";
     /// The log is not the one that this replica followed.
-    LOG_DIVERGED => "log_diverged", CONFLICT, "The log is not the one that was followed";
-    /// A revision that was compacted away.
-    COMPACTED => "compacted", GONE, "The revision was compacted away";
-    /// The document is not what the edit was made on.
-    PRECONDITION_FAILED => "precondition_failed", PRECONDITION_FAILED, "The document changed meanwhile";
-    /// More than a bound allows.
-    TOO_LARGE => "too_large", PAYLOAD_TOO_LARGE, "Larger than the bound";
-    /// The body came too slowly.
-    TOO_SLOW => "too_slow", REQUEST_TIMEOUT, "The body came too slowly";
-    /// An answer was not computed within its time limit.
-    TOO_EXPENSIVE => "too_expensive", UNPROCESSABLE_ENTITY, "The request needs more time than it may have";
-    /// The body is of a type that is not read here.
-    UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's type is not read here";
-    /// Another request was sent under the same key.
-    IDEMPOTENCY_KEY_REUSED => "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Another request had this key";
-    /// A component could not prepare for the edit.
-    REJECTED => "rejected", UNPROCESSABLE_ENTITY, "A component could not prepare for the edit";
-    /// It was live, did not verify, and was taken back.
-    ROLLED_BACK => "rolled_back", UNPROCESSABLE_ENTITY, "The edit was taken back";
-    /// The log holds as many documents as it may.
-    TOO_MANY_DOCUMENTS => "too_many_documents", UNPROCESSABLE_ENTITY, "The log is as full as it may be";
-    /// Too much is waiting.
-    BUSY => "busy", SERVICE_UNAVAILABLE, "Too much is waiting";
-    /// The server stops.
-    STOPPING => "stopping", SERVICE_UNAVAILABLE, "The server is stopping";
-    /// The log was asked to take the edit and did not answer.
-    OUTCOME_UNKNOWN => "outcome_unknown", SERVICE_UNAVAILABLE, "It is not known whether the log took it";
-    /// The store is out of reach for now.
-    STORE_UNAVAILABLE => "store_unavailable", SERVICE_UNAVAILABLE, "The store does not answer";
-    /// The disk is full.
-    STORE_FULL => "store_full", INSUFFICIENT_STORAGE, "The store has no room left";
-    /// The store cannot be written.
-    STORE_READ_ONLY => "store_read_only", SERVICE_UNAVAILABLE, "The store is read-only";
-    /// The store is not what was put there.
-    STORE_CORRUPT => "store_corrupt", INTERNAL_SERVER_ERROR, "The store is damaged";
-    /// There was no answer in time.
-    TIMED_OUT => "timed_out", GATEWAY_TIMEOUT, "The request took too long";
+    LOG_DIVERGED => "log_diverged", CONFLICT, "Log diverged";
+    /// The revision was compacted.
+    COMPACTED => "compacted", GONE, "Revision compacted";
+    /// The document is not in the state that the request requires.
+    PRECONDITION_FAILED => "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
+    /// A size limit is exceeded.
+    TOO_LARGE => "too_large", PAYLOAD_TOO_LARGE, "Too large";
+    /// The body was not received in time.
+    TOO_SLOW => "too_slow", REQUEST_TIMEOUT, "Body received too slowly";
+    /// The computation exceeded its time limit.
+    TOO_EXPENSIVE => "too_expensive", UNPROCESSABLE_ENTITY, "Time limit exceeded";
+    /// The media type of the body is not supported.
+    UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
+    /// Another request was sent with the same key.
+    IDEMPOTENCY_KEY_REUSED => "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused";
+    /// A component cannot prepare for the edit.
+    REJECTED => "rejected", UNPROCESSABLE_ENTITY, "Rejected by a component";
+    /// The edit was live, failed verification, and was rolled back.
+    ROLLED_BACK => "rolled_back", UNPROCESSABLE_ENTITY, "Edit rolled back";
+    /// The log has the maximum number of documents.
+    TOO_MANY_DOCUMENTS => "too_many_documents", UNPROCESSABLE_ENTITY, "Too many documents";
+    /// A queue is full.
+    BUSY => "busy", SERVICE_UNAVAILABLE, "Server busy";
+    /// The server is stopping.
+    STOPPING => "stopping", SERVICE_UNAVAILABLE, "Server stopping";
+    /// The store did not report whether it appended the edit.
+    OUTCOME_UNKNOWN => "outcome_unknown", SERVICE_UNAVAILABLE, "Outcome unknown";
+    /// The store is unavailable.
+    STORE_UNAVAILABLE => "store_unavailable", SERVICE_UNAVAILABLE, "Store unavailable";
+    /// The store has no space left.
+    STORE_FULL => "store_full", INSUFFICIENT_STORAGE, "Store full";
+    /// The store is read-only.
+    STORE_READ_ONLY => "store_read_only", SERVICE_UNAVAILABLE, "Store read-only";
+    /// The store is corrupt.
+    STORE_CORRUPT => "store_corrupt", INTERNAL_SERVER_ERROR, "Store corrupt";
+    /// The request was not answered in time.
+    TIMED_OUT => "timed_out", GATEWAY_TIMEOUT, "Request timed out";
     /// A defect of this server.
-    INTERNAL => "internal", INTERNAL_SERVER_ERROR, "Something went wrong in the server";
+    INTERNAL => "internal", INTERNAL_SERVER_ERROR, "Internal error";
 }

@@ -63,6 +63,7 @@ async fn error_page(
     InPath(code): InPath<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let known = app.kinds.codes().find(|known| known.as_str() == code);
-    let known = known.ok_or_else(|| ApiError::new(Code::NOT_FOUND, "there is no such error code"))?;
+    let known = known
+        .ok_or_else(|| ApiError::new(Code::NOT_FOUND, "unknown error code; see docs/errors for the list"))?;
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], known.page()))
 }

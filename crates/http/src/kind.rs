@@ -82,16 +82,16 @@ pub trait KindApi: Send + Sync + 'static {
     async fn stop(&self) {}
 }
 
-/// What came of a look at what a kind is made of beside the log.
+/// Result of reading a source of a kind other than the log.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Reread {
-    /// What was looked at, as the config of this server.
+    /// The source, as `config/midflight`.
     pub source: String,
-    /// Whether what it says is in effect.
+    /// Whether its content is in effect.
     pub is_live: bool,
-    /// How the look ended.
+    /// Outcome of the read.
     pub outcome: &'static str,
-    /// What is wrong with it.
+    /// Problems found.
     pub problems: Vec<ProblemItem>,
 }
 

@@ -109,7 +109,7 @@ async fn timed_out(State(app): State<App>, request: Request, next: Next) -> Resp
     if response.status() != StatusCode::GATEWAY_TIMEOUT || !is_bare {
         return response;
     }
-    let detail = format!("there was no answer within {} ms (request_ms_max)", app.limits.request_ms_max);
+    let detail = format!("request timed out after {} ms (request_ms_max)", app.limits.request_ms_max);
     ApiError::new(Code::TIMED_OUT, detail).into_response()
 }
 

@@ -186,7 +186,7 @@ impl Access {
         match (self.principal.is_anonymous(), self.closed) {
             (true, Some(why)) if !is_open => return Err(unauthenticated(why)),
             (true, _) if permission.needs_token() => {
-                return Err(unauthenticated("this changes something"));
+                return Err(unauthenticated("this request needs a token"));
             }
             _ => {}
         }

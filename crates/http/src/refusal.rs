@@ -49,9 +49,11 @@ impl From<Refusal> for ApiError {
                 listed(Code::INVALID_DOCUMENT, &detail, problems)
             }
             Refusal::Rejected(problems) => listed(Code::REJECTED, "nothing was changed", problems),
-            Refusal::RolledBack(problems) => {
-                listed(Code::ROLLED_BACK, "what was served is served again", problems)
-            }
+            Refusal::RolledBack(problems) => listed(
+                Code::ROLLED_BACK,
+                "the edit failed verification; the previous revision is served",
+                problems,
+            ),
             Refusal::Precondition(_) => Self::new(Code::PRECONDITION_FAILED, said),
             Refusal::Owned { .. } => Self::new(Code::OWNED, format!("{said} (?take_over=true)")),
             Refusal::TooManyDocuments(_) => Self::new(Code::TOO_MANY_DOCUMENTS, said),

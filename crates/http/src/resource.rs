@@ -33,21 +33,21 @@ use crate::write::WriteParams;
 pub struct Resource {
     /// The path, as `/api/v1/rulesets/{ruleset}/rules/{rule_id}`.
     pub path: &'static str,
-    /// Its variables in order, each with what it is.
+    /// Variables of the path in order, each with its description.
     pub variables: &'static [(&'static str, &'static str)],
-    /// The document that the values of the variables mean, or why they mean none.
+    /// Returns the document for the values of the variables, or the error for invalid values.
     pub id: fn(&[&str]) -> Result<DocumentId, ApiError>,
     /// The tag of the operations in the OpenAPI document.
     pub tag: &'static str,
-    /// What the operations are called after: `rule` makes `get_rule`, `put_rule`.
+    /// Base of the operation ids: `rule` makes `get_rule`, `put_rule`.
     pub noun: &'static str,
-    /// What each operation does, in one sentence; none for one that there is not.
+    /// Summary of the GET operation; none to leave it out. So for the other operations.
     pub get: Option<&'static str>,
-    /// Puts the document.
+    /// Summary of the PUT operation.
     pub put: Option<&'static str>,
-    /// Changes members of it by a JSON Merge Patch (RFC 7396).
+    /// Summary of the PATCH operation, a JSON Merge Patch (RFC 7396).
     pub patch: Option<&'static str>,
-    /// Deletes it.
+    /// Summary of the DELETE operation.
     pub delete: Option<&'static str>,
     /// Whether a put may be refused with 409 by a code of the kind.
     pub conflicts: bool,
@@ -145,7 +145,7 @@ impl Resource {
         patch: &Value,
     ) -> Result<Response, ApiError> {
         if !patch.is_object() {
-            let detail = format!("a merge patch of a {} is an object (RFC 7396)", self.noun);
+            let detail = format!("invalid merge patch of a {}: expected an object (RFC 7396)", self.noun);
             return Err(ApiError::new(Code::INVALID_BODY, detail));
         }
         let asked = precondition(headers)?;

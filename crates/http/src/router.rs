@@ -89,10 +89,13 @@ pub(crate) fn router(app: App) -> (Router, OpenApi) {
 
 async fn no_such_path(access: Access) -> Result<(), ApiError> {
     access.check(Read)?;
-    Err(ApiError::new(Code::NO_SUCH_PATH, "see /docs for the paths there are"))
+    Err(ApiError::new(Code::NO_SUCH_PATH, "unknown path; see /docs for the list"))
 }
 
 async fn method_not_allowed(access: Access, method: Method) -> Result<(), ApiError> {
     access.check(Read)?;
-    Err(ApiError::new(Code::METHOD_NOT_ALLOWED, format!("this path does not take {method}; see /docs")))
+    Err(ApiError::new(
+        Code::METHOD_NOT_ALLOWED,
+        format!("the method {method} is not allowed for this path; see /docs"),
+    ))
 }

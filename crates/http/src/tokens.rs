@@ -59,7 +59,7 @@ impl Tokens {
                 found = Some(principal);
             }
         }
-        found.cloned().ok_or_else(|| ApiError::new(Code::UNAUTHENTICATED, "the token is not known"))
+        found.cloned().ok_or_else(|| ApiError::new(Code::UNAUTHENTICATED, "unknown token"))
     }
 }
 

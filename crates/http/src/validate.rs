@@ -1,4 +1,4 @@
-//! Whether what the log holds, or would hold, is valid: a candidate is made beside what is served, and dropped.
+//! Validation: a candidate is compiled and checked, and dropped.
 
 use std::collections::BTreeMap;
 
@@ -29,25 +29,24 @@ pub(crate) fn routes() -> Routes<App> {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ValidateRequest {
-    /// Changes of documents, as `/api/v1/apply` takes them. Without any, all that the log holds is validated.
+    /// Changes, in the form of `/api/v1/apply`. By default the whole log is validated.
     changes: Option<Vec<ChangeRequest>>,
 }
 
-/// What is wrong, if something is.
+/// Result of a validation.
 #[derive(Debug, Serialize, ToSchema)]
 struct ValidatedAnswer {
-    /// Whether all of it is valid by itself and together, and passes its checks.
+    /// Whether all documents compile and all checks pass.
     valid: bool,
-    /// The revision of the log that was validated, or that the changes were tried on.
+    /// Revision that was validated, or to which the changes were applied.
     revision: u64,
-    /// How many documents were looked at, by kind.
+    /// Number of validated documents, by kind.
     documents: BTreeMap<String, usize>,
-    /// Each thing that is wrong.
+    /// Problems found.
     problems: Vec<ProblemItem>,
 }
 
-/// Whether all that the log holds, or what some changes would make of it, is valid by itself and together, and passes its
-/// checks. What is served stays as it is.
+/// Validates the whole log, or changes to it: compiles a candidate and runs the checks. Nothing is changed.
 #[utoipa::path(post, path = "/api/v1/validate", tag = "log", request_body(content = Option<ValidateRequest>),
     responses((status = 200, body = ValidatedAnswer), (status = "default", body = ProblemBody)))]
 async fn validate(

@@ -157,7 +157,7 @@ fn prompt() -> Value {
     json!({
         "$schema": DRAFT,
         "title": "prompt",
-        "description": "What an LLM is told of the queries of a profile, and what it may answer.",
+        "description": "Prompt for the LLM that classifies the queries of a profile, and the answers that it may give.",
         "type": "object",
         "required": ["instructions", "categories"],
         "additionalProperties": false,

@@ -22,7 +22,7 @@ pub enum ServeError {
     #[error(transparent)]
     Config(#[from] midflight_app::AppError),
     /// The config that the log says does not hold here.
-    #[error("the config does not hold: {0}")]
+    #[error("invalid config: {0}")]
     OwnConfig(midflight_core::Problems),
     /// A place that the config names is none.
     #[error("{0}")]

@@ -84,7 +84,7 @@ pub enum AppendError {
         wanted: u64,
     },
     /// The log has its key: an edit under the same key was taken first, and that key still counts.
-    #[error("revision {revision} was made under the same key")]
+    #[error("the key was used for revision {revision}")]
     Repeated {
         /// The revision that has the key.
         revision: RevisionNumber,

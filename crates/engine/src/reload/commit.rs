@@ -179,7 +179,7 @@ impl Reload<'_> {
             PublishedParts::Ready(parts) => drop(parts),
             PublishedParts::Committed(parts) => parts.rollback(),
         }
-        tracing::error!(revision = %plan.to, "was taken back");
+        tracing::error!(revision = %plan.to, "revision rolled back");
         state.served_since = self.core.now();
         self.machine.step(StatusEvent::TakenBack);
     }

@@ -128,7 +128,7 @@ pub async fn read(
 
 /// The error for a document that is not there.
 pub fn absent(id: &DocumentId) -> ApiError {
-    ApiError::new(Code::NOT_FOUND, format!("there is no document {id}"))
+    ApiError::new(Code::NOT_FOUND, format!("document {id} does not exist"))
 }
 
 /// The versions of a document, newest first; deletions are versions too.

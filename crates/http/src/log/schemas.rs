@@ -59,8 +59,7 @@ pub(super) async fn get_schema(
 ) -> Result<impl IntoResponse, ApiError> {
     let mut schemas = app.engine.schemas().into_iter();
     let found = schemas.find(|(of, schema)| *of == kind && schema.title == title);
-    let (_, schema) = found.ok_or_else(|| {
-        ApiError::new(Code::NOT_FOUND, "there is no such schema; /api/v1/schemas lists them")
-    })?;
+    let (_, schema) = found
+        .ok_or_else(|| ApiError::new(Code::NOT_FOUND, "unknown schema; see /api/v1/schemas for the list"))?;
     Ok(([(header::CONTENT_TYPE, "application/schema+json")], schema.schema.to_string()))
 }

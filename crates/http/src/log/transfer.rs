@@ -195,7 +195,7 @@ fn yaml(documents: &mut VecDeque<StoredDocument>, long_bytes_max: usize) -> Resu
 /// `Prefer: handling=lenient`, those that hold are put, and the answer says what is wrong with the others.
 #[utoipa::path(post, path = "/api/v1/import", tag = "log",
     params(WriteParams,
-        ("Prefer" = Option<String>, Header, description = "`handling=lenient`: leave out what does not hold")),
+        ("Prefer" = Option<String>, Header, description = "`handling=lenient`: import without the invalid documents")),
     request_body(content = String, content_type = "application/yaml",
         description = "Documents `{kind, name, body}`, separated by `---`; or the same as JSON"),
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),

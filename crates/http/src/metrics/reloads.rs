@@ -9,7 +9,7 @@ use super::registry::{MetricsRegistry, label};
 pub(crate) fn count(engine: &Engine, registry: &MetricsRegistry) {
     let failed = Outcome::ALL.iter().filter(|outcome| !outcome.is_live()).map(|outcome| {
         let labels = label("outcome", outcome.as_str());
-        let help = "Reloads and edits that were refused or failed, by outcome";
+        let help = "Reloads and edits that were rejected or failed, by outcome.";
         (*outcome, registry.counter("midflight_reloads_failed", help, labels))
     });
     let failed: Vec<_> = failed.collect();

@@ -1,4 +1,4 @@
-//! The metrics of a replica that are read when they are asked for.
+//! The metrics of a replica that are read at each scrape.
 
 use metrics::{Counter, Gauge};
 
@@ -31,59 +31,47 @@ impl ReplicaMetrics {
         let gauge = |name, help| registry.gauge(name, help, Vec::new());
         let counter = |name, help| registry.counter(name, help, Vec::new());
         Self {
-            monitoring: gauge(
-                "midflight_monitoring_active",
-                "1 while the log is looked at from time to time without being told",
-            ),
-            served: gauge("midflight_registry_version", "The revision that is served"),
-            desired: gauge("midflight_desired_revision", "The newest revision known to be in the log"),
+            monitoring: gauge("midflight_monitoring_active", "1 while the log is polled periodically."),
+            served: gauge("midflight_registry_version", "Revision being served."),
+            desired: gauge("midflight_desired_revision", "Newest known revision of the log."),
             quarantined: gauge(
                 "midflight_quarantined_revisions",
-                "Revisions that are left out, since they did not hold here",
+                "Quarantined revisions: invalid on this replica and not served.",
             ),
-            store_available: gauge("midflight_store_available", "1 while the log answers, as measured"),
+            store_available: gauge("midflight_store_available", "1 while the store of the log is available."),
             store_answer: gauge(
                 "midflight_store_last_answer_seconds",
-                "Time since the log last answered, in seconds; -1 if it never did",
+                "Time since the last response of the store, in seconds; -1 before the first.",
             ),
             diverged: gauge(
                 "midflight_log_diverged",
-                "1 while the log is another than the one that was followed, and is not followed",
+                "1 while the log has diverged from the one that was followed; it is not followed then.",
             ),
             from_copy: gauge(
                 "midflight_from_copy",
-                "1 while what is served comes from the local copy, since the log was away at the start",
+                "1 while the local copy is served because the log was unavailable at the start.",
             ),
-            copy_current: gauge(
-                "midflight_copy_current",
-                "1 while the local copy of what is served can be written",
-            ),
-            bus_connected: gauge(
-                "midflight_bus_connected",
-                "1 while hints that the log moved go out and come in",
-            ),
-            bus_reconnects: counter(
-                "midflight_bus_reconnects",
-                "Times that what carries the hints was connected anew",
-            ),
-            hints_published: counter("midflight_hints_published", "Hints that went out"),
-            hints_heard: counter("midflight_hints_heard", "Hints that came in"),
+            copy_current: gauge("midflight_copy_current", "1 while the local copy can be written."),
+            bus_connected: gauge("midflight_bus_connected", "1 while the bus is connected."),
+            bus_reconnects: counter("midflight_bus_reconnects", "Reconnects of the bus."),
+            hints_published: counter("midflight_hints_published", "Hints published."),
+            hints_heard: counter("midflight_hints_heard", "Hints received."),
             hints_ignored: counter(
                 "midflight_hints_ignored",
-                "Messages that came in and that nobody with the log's key had sent",
+                "Messages received without a valid signature, and ignored.",
             ),
-            websocket_clients: gauge("midflight_websocket_clients", "WebSocket clients that are connected"),
+            websocket_clients: gauge("midflight_websocket_clients", "Connected WebSocket clients."),
             runaways: gauge(
                 "midflight_runaways",
-                "Threads that were abandoned because their work does not end",
+                "Threads abandoned because their computation does not end.",
             ),
             blocked_kinds: gauge(
                 "midflight_blocked_kinds",
-                "Kinds whose changes are refused here because of such work (runaways_max)",
+                "Kinds whose edits are refused because of abandoned threads (runaways_max).",
             ),
             blocked_directories: gauge(
                 "midflight_directories_blocked",
-                "Watched directories whose changes are held back: unreadable, broken or with a loss to confirm",
+                "Watched directories that are not followed: unreadable, invalid, or with deletions to confirm.",
             ),
         }
     }

@@ -84,12 +84,12 @@ impl Measured {
             class,
             count: registry.counter(
                 "midflight_http_requests",
-                "HTTP requests that were answered, by route, method and class of status",
+                "HTTP requests, by route, method and status class.",
                 labels(),
             ),
             time: registry.histogram(
                 "midflight_http_request_duration_seconds",
-                "Time from the headers of a request to those of its answer, in seconds",
+                "Time from the request headers to the response headers, in seconds, by route, method and status class.",
                 Unit::Seconds,
                 SECONDS,
                 labels(),

@@ -71,14 +71,14 @@ fn labelled(text: &str, labels: &BTreeMap<String, String>) -> String {
 pub(crate) async fn scrape(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
     let settings = (app.scrape)();
     if !settings.enabled {
-        let detail = "the metrics are switched off by the config (metrics.enabled)";
+        let detail = "metrics are disabled by the config (metrics.enabled)";
         return Err(ApiError::new(Code::NOT_FOUND, detail));
     }
     refresh(&app.replica_metrics, &app);
     for kind in app.engine.status().kinds {
         let labels = vec![Label::new("kind", kind.kind.to_string())];
         app.metrics
-            .gauge("midflight_documents", "Documents that are served, by kind", labels)
+            .gauge("midflight_documents", "Documents being served, by kind.", labels)
             .set(kind.documents as f64);
     }
     app.kinds.iter().for_each(|kind| kind.metrics());

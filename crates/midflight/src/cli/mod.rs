@@ -88,7 +88,7 @@ enum Command {
     /// Look at configs, change them, and reload the server's own.
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Look at the log, now or at a later time.
+    /// Read the sources and the log again and apply what changed, now or at a later time.
     Reload(status::ReloadArgs),
     /// Tell a replica what to do about a log that is not the one that it followed.
     #[command(subcommand)]

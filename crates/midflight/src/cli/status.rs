@@ -13,21 +13,21 @@ use super::write::tell;
 /// The flags of `reload`.
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
-    /// Only this kind is meant; then everything is compiled anew.
+    /// Read again only the sources of this kind; everything is compiled again.
     kind: Option<String>,
-    /// Only these documents of the kind are meant: they must be there.
+    /// Documents of the kind that must exist.
     #[arg(requires = "kind", value_name = "NAME")]
     names: Vec<String>,
-    /// Compile everything anew, whether or not it changed.
+    /// Compile everything again, changed or not.
     #[arg(long)]
     force: bool,
-    /// Each time the window opens; then everything is compiled anew.
+    /// Repeat the reload in each window; everything is compiled again.
     #[arg(long, requires = "window")]
     repeat: bool,
-    /// Why, for those who read the history; of a reload that waits.
+    /// Reason of a scheduled reload, shown in the history.
     #[arg(long, default_value = "", value_name = "TEXT")]
     reason: String,
-    /// Let this watched directory of the server delete the documents that it has lost, once, however many they are.
+    /// Confirm, once, that this watched directory of the server deletes the documents that it no longer has.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["force", "repeat", "not_before", "window"])]
     confirm_loss: Option<String>,
     #[command(flatten)]

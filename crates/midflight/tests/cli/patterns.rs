@@ -146,6 +146,6 @@ fn a_pattern_is_made_once_and_a_second_of_its_text_is_refused() {
     assert!(server.refused(&["pattern", "approve", "second"]).contains("duplicate_pattern"));
     assert!(server.run(&["classify", "GOOD NIGHT"]).contains("Sleep well."));
     assert!(
-        server.refused(&["pattern", "approve", "nobody"]).contains("there is no document patterns/nobody")
+        server.refused(&["pattern", "approve", "nobody"]).contains("document patterns/nobody does not exist")
     );
 }

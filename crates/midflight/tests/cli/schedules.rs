@@ -28,7 +28,7 @@ fn changes_and_reloads_wait_are_listed_cancelled_and_done() {
     assert_eq!(list()[1]["window"]["length_ms"], 1_800_000);
     let cancelled = server.run(&["schedules", "cancel", &ids[0], &ids[1], "--reason", "not after all"]);
     assert_eq!(cancelled, format!("schedules/{} cancelled\nschedules/{} cancelled\n", ids[0], ids[1]));
-    assert!(server.refused(&["schedules", "cancel", "nobody"]).contains("there is no document"));
+    assert!(server.refused(&["schedules", "cancel", "nobody"]).contains("does not exist"));
     assert!(server.refused(&["apply", "-f", "c.yaml", "--window", "0 0 31 2 *"]).contains("never comes"));
     assert!(server.run(&["get", "rules/conditions/earns-enough"]).contains("30000"), "not yet");
 

@@ -3,7 +3,7 @@
 use midflight_engine::testing::Greetings;
 use midflight_server::KindSetup;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::socket::Client;
 use crate::support::{Server, answer, server_with};
@@ -18,21 +18,12 @@ const IT: &str = "/api/v1/documents/greetings/it";
 async fn an_added_kind_has_documents_schemas_events_metrics_and_health() {
     let server = server().await;
     let mut client = Client::open(&server, None).await;
-    let mut told = async |wanted: &[&str]| {
-        let mut last = Value::Null;
-        for name in wanted {
-            let (found, data) = client.event().await;
-            assert_eq!(found, *name);
-            last = data;
-        }
-        last
-    };
     assert_eq!(server.put(IT, &json!({"text": "Ciao"})).await.status, 201);
-    assert_eq!(told(&["greeting_added"]).await["language_id"], "it");
-    told(&["greetings_reloaded"]).await;
+    assert_eq!(client.events(&["greeting_added"]).await["language_id"], "it");
+    client.events(&["greetings_reloaded"]).await;
     let refused = server.put(IT, &json!({"text": 1})).await.problem(422, "invalid_document");
     assert_eq!(refused["errors"][0]["document"], "greetings/it");
-    told(&["greetings_reload_failed"]).await;
+    client.events(&["greetings_reload_failed"]).await;
     let found = server.get(IT).await;
     let etag = found.headers["etag"].to_str().unwrap().to_owned();
     assert_eq!(found.ok()["body"]["text"], "Ciao");
@@ -40,7 +31,7 @@ async fn an_added_kind_has_documents_schemas_events_metrics_and_health() {
     answer(stale).await.problem(412, "precondition_failed");
     let current = server.request(Method::PUT, IT).header("if-match", etag).json(&json!({"text": "Salve"}));
     answer(current).await.ok();
-    told(&["greeting_updated", "greetings_reloaded"]).await;
+    client.events(&["greeting_updated", "greetings_reloaded"]).await;
     // A check of it is asked like one of any kind.
     let check = json!({"input": "it", "expect": "Salve"});
     let check = server.put("/api/v1/documents/greetings/checks/polite", &check).await;

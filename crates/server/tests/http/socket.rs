@@ -37,6 +37,17 @@ impl Client {
         (event["event_type"].as_str().unwrap().to_owned(), event["data"].clone())
     }
 
+    /// Receives exactly these events, and returns the data of the last one.
+    pub(crate) async fn events(&mut self, wanted: &[&str]) -> Value {
+        let mut last = Value::Null;
+        for name in wanted {
+            let (found, data) = self.event().await;
+            assert_eq!(found, *name);
+            last = data;
+        }
+        last
+    }
+
     async fn ask(&mut self, text: &str) -> (String, Value) {
         self.0.send(Message::text(text)).await.unwrap();
         self.event().await
@@ -57,35 +68,26 @@ impl Client {
 async fn every_change_is_told_in_the_seeds_words() {
     let server = server().await;
     let mut client = Client::open(&server, None).await;
-    let mut told = async |wanted: &[&str]| {
-        let mut last = Value::Null;
-        for name in wanted {
-            let (found, data) = client.event().await;
-            assert_eq!(found, *name);
-            last = data;
-        }
-        last
-    };
     server.put("/api/v1/rulesets/loans", &json!({})).await;
-    told(&["ruleset_added", "rules_reloaded"]).await;
+    client.events(&["ruleset_added", "rules_reloaded"]).await;
     server.put("/api/v1/rulesets/loans/rules/R1", &rule(18, 2.0)).await;
-    told(&["rule_added"]).await;
-    let reloaded = told(&["rules_reloaded"]).await;
+    client.events(&["rule_added"]).await;
+    let reloaded = client.events(&["rules_reloaded"]).await;
     assert_eq!(
         (&reloaded["status"], &reloaded["rules_loaded"], &reloaded["rulesets_loaded"]),
         (&json!("success"), &json!(1), &json!(1))
     );
     assert!(reloaded["reload_time_ms"].is_f64() && reloaded["timestamp"].is_string());
     server.put("/api/v1/rulesets/loans/rules/R1", &rule(18, 3.0)).await;
-    let updated = told(&["rule_updated"]).await;
+    let updated = client.events(&["rule_updated"]).await;
     assert_eq!((&updated["ruleset_id"], &updated["rule_id"]), (&json!("loans"), &json!("R1")));
-    told(&["rules_reloaded"]).await;
+    client.events(&["rules_reloaded"]).await;
     server.put("/api/v1/rulesets/loans/rules/R1", &json!({})).await.problem(422, "invalid_document");
-    assert_eq!(told(&["rules_reload_failed"]).await["status"], "failed");
+    assert_eq!(client.events(&["rules_reload_failed"]).await["status"], "failed");
     server.delete("/api/v1/rulesets/loans").await.ok();
-    told(&["ruleset_removed", "rule_removed", "registry_cleared", "rules_reloaded"]).await;
+    client.events(&["ruleset_removed", "rule_removed", "registry_cleared", "rules_reloaded"]).await;
     answer(server.request(Method::POST, "/api/v1/rules/hot-reload/reload")).await.ok();
-    assert_eq!(told(&["rules_reloaded"]).await["outcome"], "unchanged");
+    assert_eq!(client.events(&["rules_reloaded"]).await["outcome"], "unchanged");
 }
 
 #[tokio::test]

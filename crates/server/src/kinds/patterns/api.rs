@@ -27,7 +27,7 @@ use midflight_http::setup::KindSetup;
 const DUPLICATE_PATTERN: Code = Code::new(
     "duplicate_pattern",
     StatusCode::CONFLICT,
-    "Another pattern matches it already",
+    "Duplicate pattern",
     include_str!("../../../../../docs/errors/duplicate_pattern.md"),
 );
 

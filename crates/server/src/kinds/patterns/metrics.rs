@@ -29,38 +29,38 @@ impl PatternsMetrics {
             classifications: Source::ALL.map(|source| {
                 registry.counter(
                     "midflight_classifications",
-                    "Queries that were classified, by where the answer comes from",
+                    "Queries classified, by source of the answer.",
                     label("source", source.as_str()),
                 )
             }),
             classification_time: registry.histogram(
                 "midflight_classification_time_seconds",
-                "Time of each query that no LLM was asked about, in seconds",
+                "Time of classifications without a call of the LLM, in seconds.",
                 Unit::Seconds,
                 EXECUTION_SECONDS,
                 Vec::new(),
             ),
-            learned: counter("midflight_patterns_learned", "Patterns that were learned here"),
+            learned: counter("midflight_patterns_learned", "Patterns learned by this replica."),
             not_learned: NotLearned::REASONS
                 .into_iter()
                 .map(|reason| {
                     registry.counter(
                         "midflight_patterns_not_learned",
-                        "Answers of the LLM that were not learned here, by reason",
+                        "Answers of the LLM that were not learned by this replica, by reason.",
                         label("reason", reason),
                     )
                 })
                 .collect(),
             llm_available: registry.gauge(
                 "midflight_llm_available",
-                "1 while an LLM is configured and is not left alone for having failed",
+                "1 while an LLM is configured and its circuit breaker is not open.",
                 Vec::new(),
             ),
-            llm_calls: counter("midflight_llm_calls", "Calls of the LLM"),
-            llm_failures: counter("midflight_llm_failures", "Calls of the LLM that it did not answer"),
+            llm_calls: counter("midflight_llm_calls", "Calls of the LLM."),
+            llm_failures: counter("midflight_llm_failures", "Failed calls of the LLM."),
             llm_rate_limited: counter(
                 "midflight_llm_rate_limited",
-                "Queries that the LLM was not asked about, since it was called often enough",
+                "Queries for which the rate limit prevented a call of the LLM.",
             ),
         }
     }

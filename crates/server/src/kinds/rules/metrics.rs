@@ -23,25 +23,19 @@ impl RulesMetrics {
     pub(super) fn start(kind: KindName, engine: &Engine, registry: &MetricsRegistry) -> Self {
         let counter = |name, help| registry.counter(name, help, Vec::new());
         let metrics = Self {
-            reloads: counter(
-                "midflight_rule_reloads",
-                "Reloads that ended with what was wanted being served, of those that were about rules",
-            ),
+            reloads: counter("midflight_rule_reloads", "Successful reloads that changed rules."),
             reload_time: registry.histogram(
                 "midflight_rule_reload_time",
-                "Time of each such reload, in milliseconds",
+                "Time of successful reloads that changed rules, in milliseconds.",
                 Unit::Milliseconds,
                 RELOAD_MS,
                 Vec::new(),
             ),
-            documents: counter(
-                "midflight_rules_reloaded",
-                "Documents of the kind rules that reloads changed",
-            ),
-            executions: counter("midflight_executions", "Requests to execute rules that were answered"),
+            documents: counter("midflight_rules_reloaded", "Documents of the kind rules changed by reloads."),
+            executions: counter("midflight_executions", "Executions of rules."),
             execution_time: registry.histogram(
                 "midflight_execution_time_seconds",
-                "Time of each such execution, in seconds",
+                "Time of executions of rules, in seconds.",
                 Unit::Seconds,
                 EXECUTION_SECONDS,
                 Vec::new(),
