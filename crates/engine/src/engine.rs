@@ -1,5 +1,6 @@
 //! The engine: built from kinds and components, started on a log, asked for edits and reloads.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -362,7 +363,8 @@ impl Engine {
 
     /// Makes an edit as [`Engine::apply`] does, without those of its documents that are invalid, break a check or do not
     /// compile without the others that are; [`Accepted::left_out`] has what is wrong with them. It is one revision and one
-    /// reload. Cost: compiles what is left of it after each round of problems, at most 50 times.
+    /// reload. Cost: a dry run, which compiles what is left after each round of problems, at most 50 times; other edits do not
+    /// wait for it. Then the edit.
     ///
     /// # Errors
     /// [`Refused`] as for [`Engine::apply`], also when all of its documents would be left out, or when what is wrong is not in
@@ -376,7 +378,34 @@ impl Engine {
     /// # Errors
     /// [`Refused`], with what is known of it.
     pub async fn apply_with(&self, edit: Edit, mode: EditMode) -> Result<Accepted, Refused> {
-        self.requests.edit(edit, mode).await
+        match mode.invalid {
+            Invalid::Refuse => self.requests.edit(edit, mode).await,
+            Invalid::LeaveOut => self.apply_without_invalid(edit, mode).await,
+        }
+    }
+
+    /// Finds the invalid documents in a dry run first: that may take seconds, and edits wait for each other.
+    async fn apply_without_invalid(&self, mut edit: Edit, mode: EditMode) -> Result<Accepted, Refused> {
+        let tried = match self.requests.dry_run(edit.clone(), Invalid::LeaveOut).await {
+            Ok(tried) => tried,
+            Err(Refused { refusal: Refusal::Invalid(problems), diff, .. }) => {
+                // Like any other refused edit it leaves an event, or it is valid by now.
+                let strict = EditMode { invalid: Invalid::Refuse, ..mode };
+                return match self.requests.edit(edit, strict).await {
+                    Err(Refused { refusal: Refusal::Invalid(_), event, .. }) => {
+                        Err(Refused { refusal: Refusal::Invalid(problems), event, diff })
+                    }
+                    made => made,
+                };
+            }
+            Err(refused) => return Err(refused),
+        };
+        let left_out: BTreeSet<_> =
+            tried.left_out.iter().filter_map(|problem| problem.document.as_ref()).collect();
+        edit.changes.retain(|change| !left_out.contains(&change.id));
+        let mut accepted = self.requests.edit(edit, mode).await?;
+        accepted.left_out.splice(0..0, tried.left_out);
+        Ok(accepted)
     }
 
     /// How every replica that is alive stands to a revision, by its id: once all have said, or after `within`.

@@ -128,6 +128,19 @@ async fn an_edit_and_the_follower_pass_while_a_validation_does_not_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edit_and_the_follower_pass_while_the_invalid_documents_of_another_are_searched() {
+    let mut gate = Gate::new().await;
+    gate.close();
+    let engine = gate.bench.engine.clone();
+    let lenient = tokio::spawn(async move { engine.apply_valid(edit([gated()])).await });
+    assert_eq!(gate.next().await, None);
+    gate.others_pass().await;
+    assert!(!lenient.is_finished());
+    gate.is_closed.store(false, Ordering::Relaxed);
+    assert!(lenient.await.unwrap().unwrap().revision.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_edit_and_the_follower_pass_while_a_dry_run_does_not_end() {
     let mut gate = Gate::new().await;
     gate.close();
