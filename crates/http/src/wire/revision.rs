@@ -88,31 +88,12 @@ impl From<&ListedRevision> for RevisionAnswer {
 /// One entry of the log as a watcher gets it: a [`RevisionAnswer`], and whether it is served.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WatchedRevision {
-    /// Its place in the log.
-    pub number: u64,
-    /// Who.
-    pub author: String,
-    /// The id of the token with which it was made, if one was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub principal: Option<String>,
-    /// Why, in the author's words.
-    pub reason: String,
-    /// What asked for it.
-    pub trigger: String,
-    /// When it was accepted.
-    pub created_at: String,
-    /// The key under which it was made, with whose it is, as `http:TOKEN:KEY`; none when it had none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<String>,
-    /// What it changed; of many changes the first.
-    pub changes: Vec<ChangeAnswer>,
-    /// How many changes there are in all.
-    pub changes_count: u64,
-    /// The SHA-256 over the digest of the revision before it and over its contents.
-    pub digest: String,
-    /// Whether it is left out on this replica, since it is invalid here: none of it went live.
+    /// The entry.
+    #[serde(flatten)]
+    pub revision: RevisionAnswer,
+    /// Whether it is quarantined on this replica because it is invalid there: none of it went live.
     pub quarantined: bool,
-    /// Why it is left out; each problem has a stable `code`.
+    /// Why it is quarantined; each problem has a stable `code`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<ProblemItem>,
 }
@@ -120,21 +101,7 @@ pub struct WatchedRevision {
 impl WatchedRevision {
     /// One that is served.
     pub(crate) fn served(answer: &RevisionAnswer) -> Self {
-        let answer = answer.clone();
-        Self {
-            number: answer.number,
-            author: answer.author,
-            principal: answer.principal,
-            reason: answer.reason,
-            trigger: answer.trigger,
-            created_at: answer.created_at,
-            idempotency_key: answer.idempotency_key,
-            changes: answer.changes,
-            changes_count: answer.changes_count,
-            digest: answer.digest,
-            quarantined: false,
-            problems: Vec::new(),
-        }
+        Self { revision: answer.clone(), quarantined: false, problems: Vec::new() }
     }
 
     /// One that is left out, and why.
