@@ -102,7 +102,9 @@ def measure(fleet, kinds, arguments, say):
     nothing = under_load(None, data, fleet, arguments.seconds, 0)
     print(row("nothing", "", None, nothing, idle_kib)[0], flush=True)
     for kind in kinds:
-        say(kind.name)
+        # What a kind writes belongs to the size of an idle server from then on.
+        idle_kib = server.rss_kib()
+        say(f"{kind.name} (idle: {idle_kib / 1024:.0f} MiB)")
         alone = Alone(kind, data, server) if kind.once else None
         if not server.is_running:
             violations.append(f"{kind.name}: one alone ended the server")
@@ -120,7 +122,7 @@ def measure(fleet, kinds, arguments, say):
         elif not server.settle(SETTLE_SECONDS_MAX):
             violations.append(f"{kind.name}: still busy {SETTLE_SECONDS_MAX} s after the load ended")
             server.restart()
-        # Each kind meets a server of about the size that it has after a start.
+        # Each kind meets a server of about the size that it has after a start, so that no kind hides in what another left.
         if not server.is_running or server.rss_kib() - idle_kib > RESTART_MIB << 10:
             server.restart()
             server.settle(SETTLE_SECONDS_MAX)

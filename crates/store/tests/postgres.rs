@@ -649,6 +649,40 @@ async fn pages_whose_callers_are_gone_keep_their_turns_until_they_are_read() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_who_leave_cost_no_connection_and_leave_none_in_a_transaction() {
+    const CONNECTIONS_MAX: u32 = 4;
+    let server = Postgres::shared();
+    let url = server.database();
+    let proxy = Proxy::to(server.port());
+    let through = url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
+    let store = PostgresOptions { connections_max: CONNECTIONS_MAX, ..options(&through) };
+    let store = Arc::new(PostgresStore::new(store));
+    append(&*store, "a", json!({})).await.unwrap();
+    // Each leaves a little later than the one before: while it waits, connects, asks or reads.
+    for pause in 0..200 {
+        let of_call = Arc::clone(&store);
+        let call = tokio::spawn(async move { of_call.head().await });
+        for _ in 0..pause {
+            tokio::task::yield_now().await;
+        }
+        call.abort();
+    }
+    append(&*store, "a", json!({})).await.unwrap();
+    // Those of the store, and one of the probe.
+    assert!(proxy.accepted() <= CONNECTIONS_MAX as usize + 1, "{} connections", proxy.accepted());
+
+    for pause in 0..200 {
+        let of_call = Arc::clone(&store);
+        let call = tokio::spawn(async move { of_call.everything().await });
+        for _ in 0..pause {
+            tokio::task::yield_now().await;
+        }
+        call.abort();
+        append(&*store, "a", json!({ "pause": pause })).await.unwrap();
+    }
+}
+
 /// Waits until a store leads.
 async fn leads(store: &PostgresStore) -> Box<dyn midflight_store::Lead> {
     in_time(async {

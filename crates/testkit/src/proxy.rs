@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -28,6 +29,7 @@ struct Line {
     target: SocketAddr,
     state: Mutex<(State, Vec<TcpStream>)>,
     changed: Condvar,
+    accepted: AtomicUsize,
 }
 
 impl Line {
@@ -62,14 +64,19 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let target = SocketAddr::from(([127, 0, 0, 1], port));
-        let line =
-            Arc::new(Line { target, state: Mutex::new((State::Open, Vec::new())), changed: Condvar::new() });
+        let line = Arc::new(Line {
+            target,
+            state: Mutex::new((State::Open, Vec::new())),
+            changed: Condvar::new(),
+            accepted: AtomicUsize::new(0),
+        });
         let of_thread = Arc::clone(&line);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if of_thread.lock().0 == State::Ended {
                     return;
                 }
+                of_thread.accepted.fetch_add(1, Ordering::Relaxed);
                 connect(&of_thread, client);
             }
         });
@@ -80,6 +87,12 @@ impl Proxy {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// How many connections were made so far.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.line.accepted.load(Ordering::Relaxed)
     }
 
     /// Closes every connection, and every new one at once, until [`Self::heal`].

@@ -55,7 +55,7 @@ pub(super) async fn append(sessions: &Sessions, new: NewRevision<'_>) -> Result<
 }
 
 async fn take(
-    session: &mut Session<'_>,
+    session: &mut Session,
     new: &NewRevision<'_>,
     appended: &Appended,
 ) -> Result<LogHead, AppendError> {

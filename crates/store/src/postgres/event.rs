@@ -12,7 +12,7 @@ use crate::{EventQuery, Page, StoreError};
 const OTHERS_DAYS_MAX: i32 = 30;
 
 pub(super) async fn record(
-    session: &mut Session<'_>,
+    session: &mut Session,
     replica: &str,
     events: &[ReloadEvent],
     keep: u64,
@@ -45,7 +45,7 @@ pub(super) async fn record(
 }
 
 pub(super) async fn select(
-    session: &mut Session<'_>,
+    session: &mut Session,
     replica: &str,
     query: EventQuery,
 ) -> Result<Page<ReloadEvent, u64>, StoreError> {

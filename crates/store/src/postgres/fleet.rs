@@ -14,17 +14,14 @@ use crate::rows::{corrupt, replica, row};
 use crate::secret::new_key;
 use crate::{Replica, SeenReplica, StoreError, Token};
 
-pub(super) async fn put_blob(session: &mut Session<'_>, bytes: &[u8]) -> Result<Digest, StoreError> {
+pub(super) async fn put_blob(session: &mut Session, bytes: &[u8]) -> Result<Digest, StoreError> {
     let digest = Digest::of_bytes(bytes);
     let put = sqlx::query("INSERT INTO blobs (digest, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING");
     session.run(put.bind(digest.to_string()).bind(bytes)).await?;
     Ok(digest)
 }
 
-pub(super) async fn blob(
-    session: &mut Session<'_>,
-    digest: &Digest,
-) -> Result<Option<Arc<[u8]>>, StoreError> {
+pub(super) async fn blob(session: &mut Session, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
     let select = sqlx::query("SELECT bytes FROM blobs WHERE digest = $1").bind(digest.to_string());
     let rows = session.rows(select).await?;
     let Some(row) = rows.first() else { return Ok(None) };
@@ -35,21 +32,17 @@ pub(super) async fn blob(
     }
 }
 
-pub(super) async fn put_token(session: &mut Session<'_>, token: &Token) -> Result<(), StoreError> {
+pub(super) async fn put_token(session: &mut Session, token: &Token) -> Result<(), StoreError> {
     let replace = "ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, created_at = excluded.created_at";
     insert_token(session, replace, token).await.map(drop)
 }
 
-pub(super) async fn add_token(session: &mut Session<'_>, token: &Token) -> Result<bool, StoreError> {
+pub(super) async fn add_token(session: &mut Session, token: &Token) -> Result<bool, StoreError> {
     insert_token(session, "ON CONFLICT (name) DO NOTHING", token).await
 }
 
 /// Answers whether the row is there as given now.
-async fn insert_token(
-    session: &mut Session<'_>,
-    on_conflict: &str,
-    token: &Token,
-) -> Result<bool, StoreError> {
+async fn insert_token(session: &mut Session, on_conflict: &str, token: &Token) -> Result<bool, StoreError> {
     let sql = format!(
         "INSERT INTO tokens (name, role, hash, created_at) VALUES ($1, $2, $3, $4) {on_conflict} RETURNING name"
     );
@@ -58,19 +51,19 @@ async fn insert_token(
     Ok(!session.rows(insert).await?.is_empty())
 }
 
-pub(super) async fn tokens(session: &mut Session<'_>) -> Result<Vec<Token>, StoreError> {
+pub(super) async fn tokens(session: &mut Session) -> Result<Vec<Token>, StoreError> {
     let rows = session.rows(sqlx::query("SELECT * FROM tokens ORDER BY name")).await?;
     rows.iter().map(row::token).collect()
 }
 
-async fn kept_key(session: &mut Session<'_>) -> Result<Option<[u8; 32]>, StoreError> {
+async fn kept_key(session: &mut Session) -> Result<Option<[u8; 32]>, StoreError> {
     let rows = session.rows(sqlx::query("SELECT key FROM hint_key")).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let key: Vec<u8> = row.try_get("key").map_err(failure)?;
     key.try_into().map(Some).map_err(|_| corrupt("the key of hints has not 32 bytes"))
 }
 
-pub(super) async fn hint_key(session: &mut Session<'_>) -> Result<[u8; 32], StoreError> {
+pub(super) async fn hint_key(session: &mut Session) -> Result<[u8; 32], StoreError> {
     if let Some(key) = kept_key(session).await? {
         return Ok(key);
     }
@@ -81,7 +74,7 @@ pub(super) async fn hint_key(session: &mut Session<'_>) -> Result<[u8; 32], Stor
 }
 
 /// The server's time.
-pub(super) async fn now(session: &mut Session<'_>) -> Result<Timestamp, StoreError> {
+pub(super) async fn now(session: &mut Session) -> Result<Timestamp, StoreError> {
     let select = sqlx::query("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us");
     let rows = session.rows(select).await?;
     let now: i64 = rows.first().ok_or_else(|| corrupt("no time"))?.try_get("now_us").map_err(failure)?;
@@ -90,7 +83,7 @@ pub(super) async fn now(session: &mut Session<'_>) -> Result<Timestamp, StoreErr
 
 /// Nobody waits for the disk: what was said last is said again soon. What is different from before is notified, for those who
 /// wait until every replica serves a revision; `midflight-bus` listens.
-pub(super) async fn put_replica(session: &mut Session<'_>, replica: &Replica) -> Result<(), StoreError> {
+pub(super) async fn put_replica(session: &mut Session, replica: &Replica) -> Result<(), StoreError> {
     let put = sqlx::query(
         "WITH quick AS (SELECT set_config('synchronous_commit', 'off', TRUE)),
          before AS (SELECT said FROM replicas WHERE id = $1),
@@ -103,7 +96,7 @@ pub(super) async fn put_replica(session: &mut Session<'_>, replica: &Replica) ->
 }
 
 pub(super) async fn replicas(
-    session: &mut Session<'_>,
+    session: &mut Session,
     within: Duration,
 ) -> Result<Vec<SeenReplica>, StoreError> {
     // One that speaks up in the meantime has another time by then, and stays.
@@ -119,6 +112,6 @@ pub(super) async fn replicas(
     rows.iter().map(replica::seen).collect()
 }
 
-pub(super) async fn forget_replica(session: &mut Session<'_>, id: &str) -> Result<(), StoreError> {
+pub(super) async fn forget_replica(session: &mut Session, id: &str) -> Result<(), StoreError> {
     session.run(sqlx::query("DELETE FROM replicas WHERE id = $1").bind(storable(id))).await
 }

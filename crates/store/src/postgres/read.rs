@@ -29,13 +29,13 @@ const HEAD: &str = "log.log, log.newest, log.head_digest";
 const REVISION: &str = "r.number, r.author, r.principal, r.reason, r.trigger_word, r.created_at, r.edit_key,
     c.digest AS chained";
 
-pub(super) async fn head(session: &mut Session<'_>) -> Result<LogHead, StoreError> {
+pub(super) async fn head(session: &mut Session) -> Result<LogHead, StoreError> {
     let sql = format!("{LOG} SELECT {HEAD} FROM log");
     chain::log_head(&session.row(sqlx::query(AssertSqlSafe(sql))).await?)
 }
 
 pub(super) async fn digests(
-    session: &mut Session<'_>,
+    session: &mut Session,
     of: &[RevisionNumber],
 ) -> Result<(LogHead, Vec<Option<Digest>>), StoreError> {
     let sql = format!(
@@ -54,7 +54,7 @@ pub(super) async fn digests(
 }
 
 pub(super) async fn revision_of_key(
-    session: &mut Session<'_>,
+    session: &mut Session,
     key: &str,
 ) -> Result<Option<KeyedRevision>, StoreError> {
     let rows = session.rows(sqlx::query(rows::KEYED).bind(super::storable(key))).await?;
@@ -62,7 +62,7 @@ pub(super) async fn revision_of_key(
 }
 
 /// What the log keeps of itself under that word.
-pub(super) async fn meta(session: &mut Session<'_>, key: &'static str) -> Result<u64, StoreError> {
+pub(super) async fn meta(session: &mut Session, key: &'static str) -> Result<u64, StoreError> {
     let row = session.row(sqlx::query("SELECT value FROM meta WHERE key = $1").bind(key)).await?;
     number(row.integer("value")?)
 }
@@ -93,7 +93,7 @@ fn by_revision(rows: &[PgRow]) -> impl Iterator<Item = &[PgRow]> {
 }
 
 pub(super) async fn revisions(
-    session: &mut Session<'_>,
+    session: &mut Session,
     query: RevisionQuery,
 ) -> Result<Page<ListedRevision, RevisionNumber>, StoreError> {
     let mut sql = QueryBuilder::<Postgres>::new(format!(
@@ -130,7 +130,7 @@ pub(super) async fn revisions(
 }
 
 pub(super) async fn changed(
-    session: &mut Session<'_>,
+    session: &mut Session,
     query: ChangedQuery,
 ) -> Result<Page<DocumentId, DocumentId>, StoreError> {
     let mut sql = QueryBuilder::<Postgres>::new(format!(
@@ -150,7 +150,7 @@ pub(super) async fn changed(
 }
 
 pub(super) async fn since(
-    session: &mut Session<'_>,
+    session: &mut Session,
     since: RevisionNumber,
     limit: u32,
 ) -> Result<Vec<Appended>, StoreError> {
@@ -202,7 +202,7 @@ fn arrays<'a>(ids: impl Iterator<Item = &'a DocumentId>) -> (Vec<&'a str>, Vec<&
 }
 
 pub(super) async fn heads(
-    session: &mut Session<'_>,
+    session: &mut Session,
     ids: &[DocumentId],
 ) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
     let sql = format!(
@@ -226,7 +226,7 @@ pub(super) async fn heads(
 
 /// What an append looks at: the newest revision, how many documents there are, and the heads of these.
 pub(super) async fn heads_without_bodies(
-    session: &mut Session<'_>,
+    session: &mut Session,
     ids: impl Iterator<Item = &DocumentId>,
 ) -> Result<(LogHead, u64, Heads), StoreError> {
     let sql = format!(
@@ -244,7 +244,7 @@ pub(super) async fn heads_without_bodies(
 }
 
 pub(super) async fn document_head(
-    session: &mut Session<'_>,
+    session: &mut Session,
     id: &DocumentId,
 ) -> Result<Option<Head>, StoreError> {
     let head = sqlx::query("SELECT * FROM heads WHERE kind = $1 AND name = $2");
@@ -252,7 +252,7 @@ pub(super) async fn document_head(
     Ok(rows.first().map(row::head).transpose()?.map(|(_, head)| head))
 }
 
-pub(super) async fn everything(session: &mut Session<'_>) -> Result<(LogHead, Vec<Document>), StoreError> {
+pub(super) async fn everything(session: &mut Session) -> Result<(LogHead, Vec<Document>), StoreError> {
     let sql = format!(
         "{LOG} SELECT {HEAD}, {DOCUMENT} FROM log
          LEFT JOIN (heads h JOIN documents d ON d.place = h.place AND NOT h.deleted) ON TRUE"
@@ -265,7 +265,7 @@ pub(super) async fn everything(session: &mut Session<'_>) -> Result<(LogHead, Ve
 }
 
 pub(super) async fn documents(
-    session: &mut Session<'_>,
+    session: &mut Session,
     query: DocumentQuery,
 ) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
     let size = "COALESCE(octet_length(d.body), 0) AS bytes";
@@ -336,7 +336,7 @@ fn push_asked(sql: &mut QueryBuilder<Postgres>, table: &str, asked: &Asked<'_>) 
 }
 
 pub(super) async fn document_at(
-    session: &mut Session<'_>,
+    session: &mut Session,
     id: &DocumentId,
     at: RevisionNumber,
 ) -> Result<Option<Document>, StoreError> {
@@ -352,7 +352,7 @@ pub(super) async fn document_at(
 }
 
 pub(super) async fn versions(
-    session: &mut Session<'_>,
+    session: &mut Session,
     id: &DocumentId,
     before: Option<u64>,
     bounds: PageBounds,

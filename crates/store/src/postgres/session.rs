@@ -1,9 +1,13 @@
 //! Connections, and how long anybody waits for one.
 //!
 //! sqlx has a pool, which goes on trying a server that refuses until its time is over and then does not say why. Here a
-//! server that is away is found to be so at once and by its reason, and a connection whose caller went away or whose
-//! server went silent is closed rather than waited for. A page whose caller went away is read to its end: PostgreSQL works on
-//! it all the same, so its turn is not free before that.
+//! server that is away is found to be so at once and by its reason, and a connection whose server went silent is closed
+//! rather than waited for.
+//!
+//! A caller may go away at any time. What it began is done to its end: a connection that is being made is kept for the next
+//! caller, and an answer that is under way is read and dropped. PostgreSQL works on the statement all the same, and starts
+//! a process for each connection, so closing it would cost more than it saves. Only a transaction, which may read or write
+//! all of the log, is ended by closing its connection.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -15,7 +19,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres};
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant as Deadline, timeout, timeout_at};
 
 use super::failure::{failure, leaves_connection_whole};
 use super::lead;
@@ -82,13 +86,13 @@ impl Sessions {
     }
 
     /// A connection to a log whose schema is up to date.
-    pub(super) async fn session(&self) -> Result<Session<'_>, StoreError> {
+    pub(super) async fn session(&self) -> Result<Session, StoreError> {
         self.liveness.watch(&self.weak);
         self.liveness.unless_silent(self.up_to_date()).await
     }
 
     /// The same for a page, which waits while others are read.
-    pub(super) async fn page(&self) -> Result<Session<'_>, StoreError> {
+    pub(super) async fn page(&self) -> Result<Session, StoreError> {
         let turn = timeout(self.statement_max, Arc::clone(&self.pages).acquire_owned()).await;
         let turn = turn.map_err(|_| self.silent("for a turn (page_reads_max)", self.statement_max))?;
         let turn = turn.map_err(|_| self.closed())?;
@@ -97,7 +101,7 @@ impl Sessions {
         Ok(session)
     }
 
-    async fn up_to_date(&self) -> Result<Session<'_>, StoreError> {
+    async fn up_to_date(&self) -> Result<Session, StoreError> {
         if !self.migrated.initialized() {
             // It may be waiting for a server that does not answer, or for a long log.
             let migrated = self.migrated.get_or_try_init(|| self.migrated());
@@ -133,22 +137,40 @@ impl Sessions {
         Ok(())
     }
 
-    async fn connected(&self) -> Result<Session<'_>, StoreError> {
-        let connected = timeout(self.connect_max, async {
-            let permit = Arc::clone(&self.permits).acquire_owned().await;
-            let permit = Arc::new(permit.map_err(|_| self.closed())?);
-            let connection = Some(self.connection().await?);
-            let patience = Duration::ZERO;
-            Ok(Session { sessions: self, connection, in_transaction: false, patience, permit, turn: None })
+    async fn connected(&self) -> Result<Session, StoreError> {
+        let deadline = Deadline::now() + self.connect_max;
+        let silent = |_| self.silent("for a connection", self.connect_max);
+        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = Arc::new(permit.map_err(silent)?.map_err(|_| self.closed())?);
+        let sessions = self.weak.upgrade().ok_or_else(|| self.closed())?;
+        if let Some(connection) = self.trusted() {
+            return Ok(Session::new(sessions, connection, permit));
+        }
+        // In a task, which goes on when the caller leaves: the session that nobody takes is kept.
+        let making = tokio::spawn(async move {
+            let connection = sessions.liveness.unless_silent(sessions.connection());
+            let connection = timeout_at(deadline, connection).await;
+            let connection =
+                connection.map_err(|_| sessions.silent("for a connection", sessions.connect_max))??;
+            Ok(Session::new(sessions, connection, permit))
         });
-        connected.await.map_err(|_| self.silent("for a connection", self.connect_max))?
+        // A runtime that was shut down took it along.
+        making
+            .await
+            .unwrap_or_else(|error| Err(StoreError::Unavailable(format!("connecting ended: {error}"))))
+    }
+
+    /// A connection that need not be asked whether it is still there.
+    fn trusted(&self) -> Option<PgConnection> {
+        let mut idle = self.idle();
+        let is_recent = idle.last().is_some_and(|kept| kept.since.elapsed() < TRUSTED);
+        idle.pop_if(|_| is_recent).map(|kept| kept.connection)
     }
 
     async fn connection(&self) -> Result<PgConnection, StoreError> {
         let kept = self.idle().pop();
         if let Some(mut kept) = kept {
-            let is_recent = kept.since.elapsed() < TRUSTED;
-            if is_recent || self.is_answered(&mut kept.connection).await {
+            if self.is_answered(&mut kept.connection).await {
                 return Ok(kept.connection);
             }
             // Where one is dead the others are: the server was restarted, or the network cut.
@@ -215,10 +237,10 @@ impl Drop for Sessions {
     }
 }
 
-/// A connection as long as somebody has it. It goes back when it is whole: one that was left in the middle of a statement
-/// or of a transaction is closed, and PostgreSQL undoes what was not committed.
-pub(super) struct Session<'a> {
-    sessions: &'a Sessions,
+/// A connection as long as somebody has it. It goes back when it is whole: one that was left in the middle of a
+/// transaction is closed, and PostgreSQL undoes what was not committed.
+pub(super) struct Session {
+    sessions: Arc<Sessions>,
     /// None while a statement is under way, and after one that did not leave it whole.
     connection: Option<PgConnection>,
     in_transaction: bool,
@@ -232,19 +254,25 @@ pub(super) struct Session<'a> {
 /// A connection with a statement under way.
 struct UnderWay {
     connection: Option<PgConnection>,
-    /// Of a page: what it occupies until it is read to its end.
-    page: Option<(Weak<Sessions>, Arc<OwnedSemaphorePermit>, Arc<OwnedSemaphorePermit>)>,
+    /// What it occupies until it is read to its end; none when it is closed rather than read.
+    occupied: Option<Occupied>,
+}
+
+struct Occupied {
+    sessions: Arc<Sessions>,
+    permit: Arc<OwnedSemaphorePermit>,
+    turn: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let (Some(mut connection), Some((sessions, permit, turn))) =
-            (self.connection.take(), self.page.take())
+        let (Some(mut connection), Some(occupied), Ok(runtime)) =
+            (self.connection.take(), self.occupied.take(), Handle::try_current())
         else {
             return;
         };
-        let (Some(sessions), Ok(runtime)) = (sessions.upgrade(), Handle::try_current()) else { return };
         runtime.spawn(async move {
+            let Occupied { sessions, permit, turn } = occupied;
             // Reads what is left of the answer first.
             let done = timeout(sessions.statement_max + GRACE, connection.ping());
             let is_whole = tokio::select! {
@@ -259,7 +287,12 @@ impl Drop for UnderWay {
     }
 }
 
-impl Session<'_> {
+impl Session {
+    fn new(sessions: Arc<Sessions>, connection: PgConnection, permit: Arc<OwnedSemaphorePermit>) -> Self {
+        let connection = Some(connection);
+        Self { sessions, connection, in_transaction: false, patience: Duration::ZERO, permit, turn: None }
+    }
+
     /// Waits so much longer for statements under way when the server is silent: for what may have been done by then.
     pub(super) fn wait_for_silent(&mut self, patience: Duration) {
         self.patience = patience;
@@ -280,11 +313,13 @@ impl Session<'_> {
         query: Query<'_, Postgres, PgArguments>,
         bound: Duration,
     ) -> Result<Vec<PgRow>, StoreError> {
-        // Out of `self` until it is known to be whole again: if this future is dropped, so is the connection, but for a page.
-        let page = self.turn.as_ref();
-        let page =
-            page.map(|turn| (Weak::clone(&self.sessions.weak), Arc::clone(&self.permit), Arc::clone(turn)));
-        let mut under_way = UnderWay { connection: self.connection.take(), page };
+        // Out of `self` until it is known to be whole again: this future may be dropped.
+        let occupied = (!self.in_transaction).then(|| Occupied {
+            sessions: Arc::clone(&self.sessions),
+            permit: Arc::clone(&self.permit),
+            turn: self.turn.clone(),
+        });
+        let mut under_way = UnderWay { connection: self.connection.take(), occupied };
         let Some(connection) = &mut under_way.connection else { return Err(self.sessions.closed()) };
         let mut rows = Vec::new();
         let mut stream = query.fetch(&mut *connection);
@@ -304,7 +339,7 @@ impl Session<'_> {
         };
         drop(stream);
         // Nobody went away: what is not whole now is closed.
-        under_way.page = None;
+        under_way.occupied = None;
         let done = done?;
         if matches!(done, Ok(_) | Err(sqlx::Error::Database(_))) {
             self.sessions.liveness.answered();
@@ -333,8 +368,9 @@ impl Session<'_> {
 
     /// Opens a transaction in which statements may take as long as upkeep may.
     pub(super) async fn begin_upkeep(&mut self, mode: &'static str) -> Result<(), StoreError> {
-        self.run(sqlx::query(AssertSqlSafe(format!("BEGIN {mode}")))).await?;
+        // Before it is: a caller who leaves meanwhile must not leave a connection behind that is in a transaction.
         self.in_transaction = true;
+        self.run(sqlx::query(AssertSqlSafe(format!("BEGIN {mode}")))).await?;
         let patience = format!("SET LOCAL statement_timeout = {}", self.sessions.upkeep_ms_max);
         self.run(sqlx::query(AssertSqlSafe(patience)).persistent(false)).await
     }
@@ -355,7 +391,7 @@ impl Session<'_> {
     }
 }
 
-impl Drop for Session<'_> {
+impl Drop for Session {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take().filter(|_| !self.in_transaction) {
             self.sessions.keep(connection);

@@ -11,7 +11,7 @@ use crate::{Page, StoreError, Tally, TallyQuery};
 
 /// Adds a batch in which every key is there once.
 pub(super) async fn add(
-    session: &mut Session<'_>,
+    session: &mut Session,
     source: &str,
     number: u64,
     batch: &[Tally],
@@ -28,7 +28,7 @@ pub(super) async fn add(
 }
 
 pub(super) async fn select(
-    session: &mut Session<'_>,
+    session: &mut Session,
     query: TallyQuery,
 ) -> Result<Page<Tally, (DocumentName, String)>, StoreError> {
     let mut sql = QueryBuilder::<Postgres>::new(format!("SELECT {TALLY} FROM tallies WHERE kind = "));
@@ -48,7 +48,7 @@ pub(super) async fn select(
 }
 
 /// Forgets the tallies of the documents that are deleted now, in the order in which others change them.
-pub(super) async fn forget(session: &mut Session<'_>) -> Result<(), StoreError> {
+pub(super) async fn forget(session: &mut Session) -> Result<(), StoreError> {
     let forget = sqlx::query(
         "DELETE FROM tallies t USING (
              SELECT t.kind, t.name, t.counter FROM tallies t JOIN heads h ON h.kind = t.kind AND h.name = t.name
@@ -59,7 +59,7 @@ pub(super) async fn forget(session: &mut Session<'_>) -> Result<(), StoreError> 
 }
 
 /// Why tallies cannot be read, of each that cannot. A thousand rows at a time: there may be more than fit into memory.
-pub(super) async fn diagnose(session: &mut Session<'_>) -> Result<Vec<String>, StoreError> {
+pub(super) async fn diagnose(session: &mut Session) -> Result<Vec<String>, StoreError> {
     let sql = format!(
         "SELECT {TALLY} FROM tallies WHERE (kind, name, counter) > ($1, $2, $3)
          ORDER BY kind, name, counter LIMIT 1000"

@@ -11,7 +11,7 @@ use crate::rows::{Columns as _, corrupt, number, signed};
 
 /// Forgets the versions that no kept state needs, the revisions that are left with none, and the tallies of what is
 /// deleted.
-pub(super) async fn compact(session: &mut Session<'_>, first: RevisionNumber) -> Result<u64, StoreError> {
+pub(super) async fn compact(session: &mut Session, first: RevisionNumber) -> Result<u64, StoreError> {
     let head = read::head(session).await?.number;
     if first > head {
         return Err(StoreError::NoSuchRevision { asked: first, head });
@@ -67,7 +67,7 @@ const DISAGREEMENTS: [(&str, &str); 6] = [
 ];
 
 /// Reads all of it, and says what does not agree.
-pub(super) async fn diagnose(session: &mut Session<'_>) -> Result<Vec<String>, StoreError> {
+pub(super) async fn diagnose(session: &mut Session) -> Result<Vec<String>, StoreError> {
     let mut problems = Vec::new();
     session.begin_upkeep("ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     // A thousand rows at a time: a log may be larger than memory.
