@@ -78,7 +78,7 @@ def run(name, port, token, other, deadline, times):
 
 def attack(kind, data, port, token, deadline, answers):
     """One client that does the same again and again. It gives way to the probes, not to the server."""
-    os.nice(5)
+    os.nice(19)
     client = Client(port, token, timeout=max(1.0, deadline - time.monotonic() + LATE_SECONDS))
     counts, told_at = {}, time.monotonic()
     while (now := time.monotonic()) < deadline:

@@ -1,7 +1,10 @@
 //! Accepts connections: bounded in number, with a time for headers to come, and drained when the server stops.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -12,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -81,9 +85,14 @@ async fn connection(
         tracing::debug!(%error, "a connection keeps Nagle's delay");
     }
     let stream = WriteIdle::new(stream, Duration::from_millis(limits.write_idle_ms_max));
+    let turn = Turn::default();
+    let of_requests = turn.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let edge = edge.clone();
-        async move { Ok::<_, Infallible>(edge.answer(request.map(Body::new)).await) }
+        let (edge, turn) = (edge.clone(), of_requests.clone());
+        async move {
+            turn.take().await;
+            Ok::<_, Infallible>(edge.answer(request.map(Body::new)).await)
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -92,16 +101,42 @@ async fn connection(
         .with_upgrades();
     tokio::pin!(served);
     let ended = tokio::select! {
-        ended = &mut served => ended,
+        ended = turn.poll(served.as_mut()) => ended,
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
             tokio::select! {
-                ended = served => ended,
+                ended = turn.poll(served) => ended,
                 () = cut.cancelled() => return,
             }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Has a connection answer one request each time the scheduler runs it. A client that sends many at once would otherwise
+/// have so many answered in a row, and every step of everybody else's request waits for that.
+#[derive(Debug, Clone, Default)]
+struct Turn {
+    is_used: Arc<AtomicBool>,
+}
+
+impl Turn {
+    /// Runs a connection; each poll is a new turn.
+    async fn poll<T>(&self, mut connection: Pin<&mut impl Future<Output = T>>) -> T {
+        poll_fn(|context| {
+            self.is_used.store(false, Ordering::Relaxed);
+            connection.as_mut().poll(context)
+        })
+        .await
+    }
+
+    /// Waits for the next turn, if a request was answered in this one.
+    async fn take(&self) {
+        if self.is_used.swap(true, Ordering::Relaxed) {
+            yield_now().await;
+            self.is_used.store(true, Ordering::Relaxed);
+        }
     }
 }

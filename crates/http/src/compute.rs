@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_engine::Work;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::byte_budget::SHORT_BYTES_MAX;
@@ -23,6 +25,11 @@ const BRIEF_BYTES: usize = SHORT_BYTES_MAX;
 const STEP_MAX: Duration = Duration::from_secs(3);
 /// How long work may take to notice that its time is over before its caller is answered without it.
 const NOTICE: Duration = Duration::from_millis(100);
+
+/// How much lower the priority of the pool is. The scheduler gives such a thread about a tenth of a processor that others
+/// want too.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 
 /// A time limit and its name, for the error message.
 #[derive(Debug, Clone, Copy)]
@@ -64,19 +71,63 @@ impl From<&Principal> for Share {
     }
 }
 
-/// A pool for work that occupies a processor: as many threads as there are processors.
+/// A pool for work that occupies a processor: as many threads as there are processors. On Linux they have a lower priority
+/// than the threads that answer, follow the log and make edits.
 ///
 /// Callers without a token have at most half of the threads and of the queue. They never have the last of two or more
 /// threads. A thread that runs work past its time limit stays occupied until the work ends, so work asks [`Work::go_on`]
 /// often.
 #[derive(Debug)]
 pub struct ComputePool {
+    threads: Threads,
     all: Slots,
     /// What callers without a token may have of `all`.
     anonymous: Slots,
 }
 
-/// Threads, and places to wait for them.
+/// The threads of the pool: those that a runtime of their own has for blocking work.
+#[derive(Debug)]
+struct Threads {
+    /// None if it could not be made: then the work is done on the threads for blocking work that all have.
+    runtime: Option<Runtime>,
+}
+
+impl Threads {
+    fn new(count: usize) -> Self {
+        let runtime = runtime::Builder::new_current_thread()
+            .thread_name("midflight-compute")
+            .max_blocking_threads(count)
+            .on_thread_start(lower_priority)
+            .build();
+        Self { runtime: runtime.ok() }
+    }
+
+    fn spawn<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        match &self.runtime {
+            Some(runtime) => runtime.spawn_blocking(job),
+            None => tokio::task::spawn_blocking(job),
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Its own drop waits for the threads, which async code must not do.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// On Linux a nice value is that of a thread; elsewhere it is that of the process, which keeps its own.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!(%error, "a thread for long computations keeps the priority of the others");
+    }
+}
+
+/// Thread permits, and places to wait for them.
 #[derive(Debug)]
 struct Slots {
     threads: Arc<Semaphore>,
@@ -105,7 +156,7 @@ impl ComputePool {
 
     fn with_threads(threads: usize, queue_max: usize) -> Self {
         let anonymous = Slots::new((threads / 2).max(1), queue_max / 2);
-        Self { all: Slots::new(threads, queue_max), anonymous }
+        Self { threads: Threads::new(threads), all: Slots::new(threads, queue_max), anonymous }
     }
 
     /// What work of a share must have: its own part first, so that nothing of the whole is held while it waits.
@@ -158,7 +209,7 @@ impl ComputePool {
         let deadline = after(length);
         let work = Arc::new(Work::new(deadline.into_std(), bytes_max as u64).with_steps_of(STEP_MAX));
         let caller = CancelOnDrop(Arc::clone(&work));
-        let task = tokio::task::spawn_blocking(move || {
+        let task = self.threads.spawn(move || {
             // Held by the work, not by the caller: a thread is free when the work ended.
             let _occupied = occupied;
             job(&work)

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
 
 use super::session::Session;
 use crate::query::PageBounds;
-use crate::rows::body::off_the_road;
+use crate::rows::body::{off_the_road, rows_are_long};
 use crate::rows::edit::Heads;
 use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
@@ -167,7 +167,7 @@ pub(super) async fn since(
     if since.next() < first {
         return Err(StoreError::Compacted { asked: since.next(), first });
     }
-    let asked = rows.len();
+    let takes_long = rows_are_long(&rows);
     let read = move || {
         let mut parent = rows.first().map(|log| chain::digest(log, "parent")).transpose()?;
         let mut all = Vec::new();
@@ -180,7 +180,7 @@ pub(super) async fn since(
         }
         without_gaps(since, all)
     };
-    off_the_road(asked, read).await?
+    off_the_road(takes_long, read).await?
 }
 
 /// None for the row that stands for no revision.
@@ -214,14 +214,14 @@ pub(super) async fn heads(
     let (kinds, names) = arrays(ids.iter());
     let rows = session.rows(sqlx::query(AssertSqlSafe(sql)).bind(kinds).bind(names)).await?;
     let newest = newest(&rows)?;
-    let asked = ids.len();
+    let (asked, takes_long) = (ids.len(), rows_are_long(&rows));
     let read = |row: &PgRow| match row.text_or_none("kind")? {
         Some(_) => row::document(row).map(Some),
         None => Ok(None),
     };
     // Asked for none, the log alone makes a row.
     let read = move || rows.iter().take(asked).map(read).collect::<Result<_, StoreError>>();
-    Ok((newest, off_the_road(asked, read).await??))
+    Ok((newest, off_the_road(takes_long, read).await??))
 }
 
 /// What an append looks at: the newest revision, how many documents there are, and the heads of these.

@@ -23,4 +23,8 @@ impl Columns for PgRow {
     fn truth(&self, column: &str) -> Result<bool, StoreError> {
         self.try_get(column).map_err(failure)
     }
+
+    fn body_bytes(&self) -> usize {
+        self.try_get_raw("body").ok().and_then(|body| body.as_bytes().ok()).map_or(0, <[u8]>::len)
+    }
 }

@@ -1,38 +1,61 @@
 //! Bodies as they are kept, and the thread on which many of them are worked through.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
-use midflight_core::{Digest, Document, canonical_json, in_parts};
+use midflight_core::{Digest, Document, canonical_json, in_parts, json_bytes};
 use serde_json::Value;
 
+use super::Columns;
 use crate::StoreError;
 
 /// More rows than this are worked through on a thread where nobody waits: parsing and hashing them takes milliseconds,
 /// which requests on this thread would have to wait for.
-const WORK_HERE_MAX: usize = 64;
+const ROWS_HERE_MAX: usize = 64;
+/// The same for the bytes of their bodies.
+const BYTES_HERE_MAX: usize = 64 << 10;
 
 /// How many rows are worth a thread of their own.
 const PART_MIN: usize = 4096;
 
-/// Runs what costs time for each of `count` things, on a thread for that when they are many.
+/// Whether rows, or things with bodies of so many bytes, take long to work through.
+pub(crate) fn are_long(mut bytes: impl ExactSizeIterator<Item = usize>) -> bool {
+    let mut left = BYTES_HERE_MAX;
+    bytes.len() > ROWS_HERE_MAX
+        || bytes.any(|bytes| match left.checked_sub(bytes) {
+            Some(rest) => {
+                left = rest;
+                false
+            }
+            None => true,
+        })
+}
+
+/// The same of rows.
+pub(crate) fn rows_are_long(rows: &[impl Columns]) -> bool {
+    are_long(rows.iter().map(Columns::body_bytes))
+}
+
+/// Does some work, on a thread for that when it takes long.
 pub(crate) async fn off_the_road<T: Send + 'static>(
-    count: usize,
+    takes_long: bool,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, StoreError> {
-    if count <= WORK_HERE_MAX {
+    if !takes_long {
         return Ok(work());
     }
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| StoreError::Unavailable(format!("the rows were not worked through: {error}")))
 }
 
-/// Works through many things in parts, each on a thread of its own as far as there are processors, and keeps their order.
-pub(crate) async fn side_by_side<R: Send + 'static, T: Send + 'static>(
-    things: Vec<R>,
+/// Works through many rows in parts, each on a thread of its own as far as there are processors, and keeps their order.
+pub(crate) async fn side_by_side<R: Columns + Send + 'static, T: Send + 'static>(
+    rows: Vec<R>,
     work: fn(Vec<R>) -> Result<Vec<T>, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let parts = in_parts(things, processors, PART_MIN).into_iter();
-    let parts = parts.map(|part| off_the_road(part.len(), move || work(part)));
+    let parts = in_parts(rows, processors, PART_MIN).into_iter();
+    let parts = parts.map(|part| off_the_road(rows_are_long(&part), move || work(part)));
     let mut done = Vec::new();
     for part in join_all(parts).await {
         done.extend(part??);
@@ -54,5 +77,7 @@ pub(crate) async fn canonical(documents: &[Document]) -> Result<Vec<Option<Kept>
         let digest = Digest::of_bytes(text.as_bytes());
         Kept { text, digest }
     };
-    off_the_road(bodies.len(), move || bodies.iter().map(|body| body.as_deref().map(keep)).collect()).await
+    let bytes = |body: &Option<Arc<Value>>| body.as_ref().map_or(0, |body| json_bytes(body, BYTES_HERE_MAX));
+    let takes_long = are_long(bodies.iter().map(bytes));
+    off_the_road(takes_long, move || bodies.iter().map(|body| body.as_deref().map(keep)).collect()).await
 }

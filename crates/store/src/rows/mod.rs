@@ -26,6 +26,8 @@ pub(crate) trait Columns {
     fn integer(&self, column: &str) -> Result<i64, StoreError>;
     /// Yes or no.
     fn truth(&self, column: &str) -> Result<bool, StoreError>;
+    /// How long the column `body` is, in bytes; none where there is no body.
+    fn body_bytes(&self) -> usize;
 }
 
 /// What [`row::keyed`] reads of a key.

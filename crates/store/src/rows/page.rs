@@ -5,14 +5,11 @@ use std::sync::Arc;
 use midflight_core::Digest;
 use serde_json::value::RawValue;
 
-use super::body::off_the_road;
+use super::body::{off_the_road, rows_are_long};
 use super::row::{id, numbered, owner, principal, time};
 use super::{Columns, corrupt, integer, number};
 use crate::query::PageBounds;
 use crate::{DocumentVersion, StoreError, StoredDocument};
-
-/// From how many bytes on bodies are hashed on another thread.
-const HASHED_HERE_BYTES_MAX: i64 = 64 << 10;
 
 /// The table `sized`, of a table `page (place, bytes, ...)`: for each place its number in that order, the bytes up to it,
 /// and how many rows there are.
@@ -49,9 +46,8 @@ async fn read<R: Columns + Send + 'static, T: Send + 'static>(
 ) -> Result<(Vec<T>, usize), StoreError> {
     let Some(last) = rows.last() else { return Ok((Vec::new(), 0)) };
     let found = usize::try_from(last.integer("found")?).unwrap_or(usize::MAX);
-    let is_long = last.integer("total")? > HASHED_HERE_BYTES_MAX;
-    let count = if is_long { usize::MAX } else { rows.len() };
-    let items = off_the_road(count, move || rows.iter().map(one).collect::<Result<_, _>>()).await??;
+    let items =
+        off_the_road(rows_are_long(&rows), move || rows.iter().map(one).collect::<Result<_, _>>()).await??;
     Ok((items, found))
 }
 

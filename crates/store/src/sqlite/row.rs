@@ -23,4 +23,8 @@ impl Columns for SqliteRow {
     fn truth(&self, column: &str) -> Result<bool, StoreError> {
         self.try_get(column).map_err(failure)
     }
+
+    fn body_bytes(&self) -> usize {
+        self.try_get::<Option<&str>, _>("body").ok().flatten().map_or(0, str::len)
+    }
 }
