@@ -121,11 +121,12 @@ where
         let document = DocumentName::new(name);
         let document = document.map_err(|source| AppError::Name { name: name.to_owned(), source })?;
         let shape = Arc::new(shape);
-        let kind = Config::new(around.clone()).with(document.clone(), Arc::clone(&shape));
+        let kind = Config::new().with(document.clone(), Arc::clone(&shape));
         let mut engine = Engine::builder(Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
         let id = DocumentId { kind: kind_name(), name: document };
         let slot = engine.kind(kind);
         let redactor = shape.redactor().clone();
+        engine.environment(around.clone());
         engine.redact(move |text| redactor.redact(text).into_owned());
         let file_options = FileOptions::default();
         Ok(Self { id, shape, engine, slot, file: None, file_options, around })

@@ -1,14 +1,14 @@
-//! One look: what the file says goes the road of every edit, and then the log and all that documents refer to is looked at.
+//! One look is one reload: of what the file says, of the log, and of all that documents refer to.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{ComponentTime, Digest, Outcome, ReloadEvent, Trigger};
-use midflight_engine::{Engine, Refused, Scope};
+use midflight_engine::{EditMode, Engine, Extent, Refused, Scope};
 use midflight_source::{ConfigText, FileProblem};
 
-use crate::file::{Content, whole};
+use crate::file::{ConfigFile, Content, whole};
 use crate::report::{Attempt, Looked, ServedContent};
 use crate::subject::Subject;
 
@@ -22,7 +22,7 @@ pub(crate) struct Looker {
     pub(crate) looked: Looked,
 }
 
-/// What came of a part of a look.
+/// What came of a look.
 struct Came {
     outcome: Outcome,
     problems: Vec<FileProblem>,
@@ -89,20 +89,18 @@ impl Looker {
     ) -> Looked {
         let (at, began) = (Timestamp::now(), std::time::Instant::now());
         let mut hash = None;
-        let mut came = match &content {
-            None => Came { outcome: Outcome::Unchanged, problems: Vec::new(), components: Vec::new() },
+        let came = match &content {
+            None => self.follow(trigger, by).await,
             Some(Err(problems)) => Came::failed(Outcome::LoadFailed, problems),
             Some(Ok(content)) => {
                 hash = Some(content.digest);
-                match &content.text {
-                    Err(problems) => Came::failed(Outcome::LoadFailed, problems),
-                    Ok(text) => self.apply(text, trigger, by).await,
+                match (&content.text, &self.subject.file) {
+                    (Err(problems), _) => Came::failed(Outcome::LoadFailed, problems),
+                    (Ok(text), Some(file)) => self.apply(file, text, trigger, by).await,
+                    (Ok(_), None) => self.follow(trigger, by).await,
                 }
             }
         };
-        if came.outcome.is_live() {
-            came = self.follow(came, trigger, by).await;
-        }
         if came.outcome.is_live()
             && let Some(Ok(Content { digest, text: Ok(text) })) = &content
         {
@@ -118,55 +116,38 @@ impl Looker {
         self.looked.clone()
     }
 
-    /// Makes the document what the file says, by the road of every edit.
-    async fn apply(&self, text: &ConfigText, trigger: Trigger, by: &str) -> Came {
-        let Some(file) = &self.subject.file else {
-            return Came { outcome: Outcome::Unchanged, problems: Vec::new(), components: Vec::new() };
-        };
+    /// Makes the document what the file says, and looks in the same reload at all that documents refer to and after components
+    /// that stayed behind.
+    async fn apply(&self, file: &ConfigFile, text: &ConfigText, trigger: Trigger, by: &str) -> Came {
         let edit = file.edit(&self.subject.id, text, trigger, by);
-        match self.engine.apply(edit).await {
-            Ok(accepted) => {
-                let event = accepted.event;
-                let outcome = event.as_deref().map_or(Outcome::Unchanged, ended);
-                let components = event.map_or_else(Vec::new, |event| event.components.clone());
-                Came { outcome, problems: Vec::new(), components }
-            }
+        let mode = EditMode { extent: Extent::Look, ..EditMode::default() };
+        match self.engine.apply_with(edit, mode).await {
+            Ok(accepted) => Came::of(accepted.event.as_deref(), Outcome::Unchanged, Vec::new()),
             Err(Refused { refusal, event, .. }) => {
                 let problems = match refusal.problems() {
                     Some(problems) => file.placed(problems, Some(text)),
                     None => vec![file.problem(refusal.to_string())],
                 };
-                let outcome = event.as_deref().map_or(Outcome::LoadFailed, ended);
-                let components = event.map_or_else(Vec::new, |event| event.components.clone());
-                Came { outcome, problems, components }
+                Came::of(event.as_deref(), Outcome::LoadFailed, problems)
             }
         }
     }
 
-    /// Looks at the log, at what documents refer to, and after components that stayed behind.
-    async fn follow(&self, came: Came, trigger: Trigger, by: &str) -> Came {
-        let event = match self.engine.reload(trigger, by, Scope::New).await {
-            Ok(event) => event,
+    /// Without a file, looks at the log, at what documents refer to, and after components that stayed behind.
+    async fn follow(&self, trigger: Trigger, by: &str) -> Came {
+        match self.engine.reload(trigger, by, Scope::New).await {
+            Ok(event) if concerns(&event, self.subject.id.kind.as_str()) => {
+                let problems = match event.outcome.known() {
+                    Some(outcome) if outcome.is_live() => Vec::new(),
+                    _ => self.subject.problems(&event.problems),
+                };
+                Came::of(Some(&event), Outcome::Unchanged, problems)
+            }
+            Ok(_) => Came::of(None, Outcome::Unchanged, Vec::new()),
             Err(refusal) => {
                 let problems = vec![whole(&self.subject.id.to_string().into(), refusal.to_string())];
-                return Came { outcome: Outcome::Cancelled, problems, ..came };
+                Came { outcome: Outcome::Cancelled, problems, components: Vec::new() }
             }
-        };
-        if !concerns(&event, self.subject.id.kind.as_str()) {
-            return came;
-        }
-        match ended(&event) {
-            Outcome::Unchanged => came,
-            Outcome::Success => {
-                let components =
-                    came.components.into_iter().chain(event.components.iter().cloned()).collect();
-                Came { outcome: Outcome::Success, components, ..came }
-            }
-            outcome => Came {
-                outcome,
-                problems: self.subject.problems(&event.problems),
-                components: event.components.clone(),
-            },
         }
     }
 }
@@ -178,6 +159,13 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 impl Came {
+    /// What came of a reload; without its event, this outcome.
+    fn of(event: Option<&ReloadEvent>, without: Outcome, problems: Vec<FileProblem>) -> Self {
+        let outcome = event.map_or(without, ended);
+        let components = event.map_or_else(Vec::new, |event| event.components.clone());
+        Self { outcome, problems, components }
+    }
+
     fn failed(outcome: Outcome, problems: &[FileProblem]) -> Self {
         Self { outcome, problems: problems.to_vec(), components: Vec::new() }
     }

@@ -3,7 +3,8 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use midflight_config::{REFERENCED_BYTES_MAX, Surroundings, Writer};
+use midflight_config::REFERENCED_BYTES_MAX;
+use midflight_engine::{Environment, Writer};
 
 use crate::References;
 
@@ -28,7 +29,7 @@ impl Process {
     }
 }
 
-impl Surroundings for Process {
+impl Environment for Process {
     fn variable(&self, name: &str, by: Writer) -> Result<Option<String>, String> {
         if by == Writer::Log {
             self.references.variable(name)?;

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use midflight_core::{Pointer, Problem, Problems};
-use midflight_engine::Interrupted;
+use midflight_engine::{Environment, Input, Interrupted, Writer};
 use serde_json::Value;
 
 use crate::REDACTED;
 use crate::keys::{Keys, is_under};
 use crate::origin::{Masked, Origin, Override};
 use crate::pace::Pace;
-use crate::reference::{Given, Resolved, Surroundings, Writer, has_reference, is_reference, resolve};
+use crate::reference::{Resolved, has_reference, is_reference, resolve};
 use crate::tree::{Origins, forget_under, keys_of, lay_over, leaves, put, scalars, texts_of, upwards};
 
 /// A config in the making.
@@ -24,7 +24,7 @@ pub(crate) struct Draft {
     pub(crate) written: BTreeMap<Pointer, String>,
     /// The texts that were taken for a number or the like, should the text itself have been meant.
     pub(crate) texts: BTreeMap<Pointer, String>,
-    pub(crate) given: Vec<Given>,
+    pub(crate) given: Vec<Input>,
     /// What references, variables and flags gave, each text as it was given: a number that is made of it may be written
     /// in another way.
     given_texts: Vec<(Pointer, String)>,
@@ -66,7 +66,7 @@ impl Draft {
     pub(crate) fn resolve(
         &mut self,
         defaults: &Value,
-        around: &dyn Surroundings,
+        environment: &dyn Environment,
         by: Writer,
         keys: &Keys,
         pace: &mut Pace<'_>,
@@ -78,7 +78,7 @@ impl Draft {
             }
             // Reading a file takes as long as many other steps.
             pace.long_step()?;
-            match resolve(&text, around, by) {
+            match resolve(&text, environment, by) {
                 Ok(Resolved { text: resolved, texts, given }) => {
                     let is_all = is_reference(&text);
                     let value = match is_all {

@@ -6,12 +6,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use midflight_core::{Digest, Pointer};
+use midflight_engine::{Environment, Input, InputName};
 use serde_json::{Map, Value};
 
 use crate::keys::{Keys, Takes};
 use crate::origin::{Masked, Origin};
 use crate::redactor::InUse;
-use crate::reference::{Given, Surroundings, Writer};
 use crate::tree::{Origins, leaves};
 
 /// A config in effect. Immutable and shared.
@@ -26,9 +26,7 @@ pub struct Entry {
     pub(crate) used: Value,
     pub(crate) origins: Origins,
     pub(crate) masked: Vec<Masked>,
-    pub(crate) given: Vec<Given>,
-    /// Who wrote the document, and so by whose leave its references were read.
-    pub(crate) writer: Writer,
+    pub(crate) given: Vec<Input>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) typed: Option<Arc<dyn Any + Send + Sync>>,
     /// Keeps its secrets out of messages as long as it is there.
@@ -125,13 +123,16 @@ impl Entry {
 
     /// The files that it refers to.
     pub fn files(&self) -> impl Iterator<Item = &str> {
-        self.given.iter().filter_map(Given::file)
+        self.given.iter().filter_map(|input| match &input.name {
+            InputName::File(path) => Some(path.as_str()),
+            InputName::Variable(_) => None,
+        })
     }
 
     /// Whether something that it refers to gives something else by now.
     #[must_use]
-    pub fn is_stale(&self, around: &dyn Surroundings) -> bool {
-        self.given.iter().any(|given| given.is_stale(around, self.writer))
+    pub fn is_stale(&self, environment: &dyn Environment) -> bool {
+        self.given.iter().any(|input| input.is_stale(environment))
     }
 
     /// An object of nothing, for a config that nobody said anything of.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems, hint};
-use midflight_engine::{DocumentSchema, Kind, KindChange, Work};
+use midflight_engine::{DocumentSchema, Environment, Input, Kind, KindChange, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use crate::entry::Entry;
 use crate::limits::CONFIG_REGEX_BYTES_MAX;
 use crate::pace::Pace;
-use crate::reference::Surroundings;
 use crate::schema::{Schema, build_without, check_paths};
 use crate::shape::{AnyShape, Shape};
 use crate::snapshot::Configs;
@@ -22,19 +21,20 @@ pub const SCHEMAS_FOLDER: &str = "schemas/";
 
 /// The kind `config`: a document `{name}` is a config, whatever object it is; a document `schemas/{name}` is the JSON
 /// Schema that it must hold to. Configs that this process reads itself are declared with a [`Shape`].
+#[derive(Default)]
 pub struct Config {
     shapes: BTreeMap<DocumentName, Arc<dyn AnyShape>>,
-    around: Arc<dyn Surroundings>,
 }
 
 impl Config {
-    /// The kind without any config of this process's own. `around` is what references in such configs are resolved by.
+    /// The kind without any config of this process's own.
     #[must_use]
-    pub fn new(around: impl Surroundings) -> Self {
-        Self { shapes: BTreeMap::new(), around: Arc::new(around) }
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Declares a config that this process reads itself. It is there without a document too, made of all else.
+    /// Declares a config that this process reads itself. It is there without a document too, made of all else. References in
+    /// it are resolved by the environment of the engine (`EngineBuilder::environment`).
     #[must_use]
     pub fn with<T>(mut self, name: DocumentName, shape: impl Into<Arc<Shape<T>>>) -> Self
     where
@@ -53,7 +53,7 @@ impl Config {
         work: &Work,
     ) -> Result<Option<Entry>, Problems> {
         if let Some(shape) = self.shapes.get(name) {
-            return shape.build_within(document, &*self.around, work).map(Some);
+            return shape.build_within(document, work).map(Some);
         }
         let Some(document) = document else { return Ok(None) };
         match next.schemas.get(name) {
@@ -132,7 +132,7 @@ impl Kind for Config {
             }
         }
         anew.extend(self.shapes.keys().filter(|name| !next.entries.contains_key(*name)).cloned());
-        let stale = next.entries.iter().filter(|(_, entry)| entry.is_stale(&*self.around));
+        let stale = next.entries.iter().filter(|(_, entry)| entry.is_stale(work.inputs()));
         anew.extend(stale.map(|(name, _)| name.clone()));
         for name in anew {
             let document = || next.entries.get(&name).and_then(|entry| entry.document.clone());
@@ -151,10 +151,15 @@ impl Kind for Config {
         problems.or(next)
     }
 
-    fn is_stale(&self, snapshot: &Configs) -> bool {
-        let is_missing = |name: &DocumentName| !snapshot.entries.contains_key(name);
-        self.shapes.keys().any(is_missing)
-            || snapshot.entries.values().any(|entry| entry.is_stale(&*self.around))
+    fn inputs(&self, snapshot: &Configs) -> Vec<Input> {
+        let own = self.shapes.keys().filter_map(|name| snapshot.entries.get(name));
+        own.flat_map(|entry| entry.given.iter().cloned()).collect()
+    }
+
+    /// Also when a config of this process is not there yet.
+    fn is_stale(&self, snapshot: &Configs, environment: &dyn Environment) -> bool {
+        let is_stale = |name| snapshot.entries.get(name).is_none_or(|entry| entry.is_stale(environment));
+        self.shapes.keys().any(is_stale)
     }
 
     /// Asked `{"config": NAME, "path": POINTER}`, answers the value in effect there, as it may be shown.
@@ -233,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_expressions_of_all_schemas_take_so_much_memory_and_no_more() {
-        let (kind, work) = (Config::new(()), Work::unbounded());
+        let (kind, work) = (Config::new(), Work::unbounded());
         let change = |name: &str, regex_bytes: usize| {
             let mut schema = Schema::new(Arc::new(json!({})), &work).unwrap();
             schema.regex_bytes = regex_bytes;

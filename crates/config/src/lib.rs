@@ -2,8 +2,10 @@
 //! value.
 //!
 //! A config is made of layers, each covering the one before: defaults, the document, variables of the environment, flags.
-//! Secrets may refer to `${env:NAME}` and `${file:PATH}`, as far as the process allows it ([`Surroundings`]); what those give
-//! is known to the process that uses it and shown to nobody ([`Redactor`]). What is not known, does not fit or is a secret written out is refused, all of it at once, each with its path.
+//! Secrets may refer to `${env:NAME}` and `${file:PATH}`, as far as the process allows it
+//! ([`midflight_engine::Environment`]); what those give is known to the process that uses it and shown to nobody
+//! ([`Redactor`]). What is not known, does not fit or is a secret written out is refused, all of it at once, each with its
+//! path.
 //!
 //! - A program's own config is declared as a [`Shape`] of a serde type.
 //! - Any other config may have a JSON Schema, the document `schemas/{name}`.
@@ -31,7 +33,7 @@ pub use kind::{Config, ConfigDocument, SCHEMAS_FOLDER};
 pub use operator::OperatorContents;
 pub use origin::{Masked, Origin, Override};
 pub use redactor::Redactor;
-pub use reference::{REFERENCED_BYTES_MAX, Surroundings, Writer};
+pub use reference::REFERENCED_BYTES_MAX;
 pub use secret::{REDACTED, Secret};
 pub use shape::Shape;
 pub use snapshot::Configs;

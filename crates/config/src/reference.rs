@@ -2,98 +2,29 @@
 
 use std::borrow::Cow;
 
-use midflight_core::{Digest, clip};
+use midflight_core::clip;
+use midflight_engine::{Environment, Input, InputName, Writer};
 
 /// The largest file that is taken for a value, in bytes: a certificate chain, not a picture.
 pub const REFERENCED_BYTES_MAX: usize = 64 << 10;
 
-/// Who wrote a document, and so what it may refer to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writer {
-    /// The operator of this process, in the config file that the process was started with.
-    Operator,
-    /// Anybody who may edit the log. Such a document refers only to what the operator allowed, and only in secrets.
-    Log,
-}
-
-/// What a process has around it that its documents may refer to.
-///
-/// A kind does no I/O; whoever puts a program together says what there is. The answers may change: a snapshot whose
-/// references give something else than when it was made is stale, and the next look at the log makes it anew.
-///
-/// The common mistake is to answer everybody alike: whoever may edit a document would then read every file and every
-/// variable of the process.
-pub trait Surroundings: Send + Sync + 'static {
-    /// A variable of the environment; none when it is not set.
-    ///
-    /// # Errors
-    /// Why this writer may not refer to it, and the cure.
-    fn variable(&self, name: &str, by: Writer) -> Result<Option<String>, String>;
-
-    /// What a file says, without the line break at its end.
-    ///
-    /// # Errors
-    /// Why it cannot be read or this writer may not refer to it, without any of its content.
-    fn file(&self, path: &str, by: Writer) -> Result<String, String>;
-}
-
-/// Nothing: every reference is refused.
-impl Surroundings for () {
-    fn variable(&self, _: &str, _: Writer) -> Result<Option<String>, String> {
-        Ok(None)
-    }
-
-    fn file(&self, _: &str, _: Writer) -> Result<String, String> {
-        Err("there are no files here".to_owned())
-    }
-}
-
-/// What a reference refers to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Source {
-    Env(String),
-    File(String),
-}
-
-impl Source {
-    fn read(&self, around: &dyn Surroundings, by: Writer) -> Result<String, String> {
-        match self {
-            Self::Env(name) => {
-                let unset = || format!("the variable {name} is not set; set it where the process is started");
-                let refused = |why| format!("the variable {name} cannot be read: {why}");
-                around.variable(name, by).map_err(refused)?.ok_or_else(unset)
-            }
-            Self::File(path) => {
-                let refused = |why| format!("the file {path} cannot be read: {why}");
-                let read = around.file(path, by).map_err(refused)?;
-                match read.len() > REFERENCED_BYTES_MAX {
-                    true => Err(format!("the file {path} has more than {REFERENCED_BYTES_MAX} bytes")),
-                    false => Ok(read),
-                }
+/// What a reference gives: what the variable or the file says.
+fn read(name: &InputName, environment: &dyn Environment, by: Writer) -> Result<String, String> {
+    let read = name.read(environment, by);
+    match name {
+        InputName::Variable(name) => {
+            let refused = |why| format!("the variable {name} cannot be read: {why}");
+            let unset = || format!("the variable {name} is not set; set it where the process is started");
+            read.map_err(refused)?.ok_or_else(unset)
+        }
+        InputName::File(path) => {
+            let text =
+                read.map_err(|why| format!("the file {path} cannot be read: {why}"))?.unwrap_or_default();
+            match text.len() > REFERENCED_BYTES_MAX {
+                true => Err(format!("the file {path} has more than {REFERENCED_BYTES_MAX} bytes")),
+                false => Ok(text),
             }
         }
-    }
-}
-
-/// What a reference gave when it was last read, as far as it has to be known to see that it changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Given {
-    source: Source,
-    digest: Digest,
-}
-
-impl Given {
-    /// The file that it refers to, if it does.
-    pub(crate) fn file(&self) -> Option<&str> {
-        match &self.source {
-            Source::File(path) => Some(path),
-            Source::Env(_) => None,
-        }
-    }
-
-    /// Whether it gives something else now, or nothing any more.
-    pub(crate) fn is_stale(&self, around: &dyn Surroundings, by: Writer) -> bool {
-        self.source.read(around, by).map_or(true, |text| Digest::of_bytes(text.as_bytes()) != self.digest)
     }
 }
 
@@ -101,7 +32,7 @@ impl Given {
 #[derive(Debug, PartialEq, Eq)]
 enum Part<'a> {
     Literal(&'a str),
-    Reference(Source),
+    Reference(InputName),
 }
 
 /// Whether a text refers to anything. One that is written wrongly does.
@@ -123,13 +54,13 @@ pub(crate) struct Resolved<'a> {
     pub(crate) text: Cow<'a, str>,
     /// What each reference gave.
     pub(crate) texts: Vec<String>,
-    pub(crate) given: Vec<Given>,
+    pub(crate) given: Vec<Input>,
 }
 
 /// The text with what its references give, and what that was.
 pub(crate) fn resolve<'a>(
     text: &'a str,
-    around: &dyn Surroundings,
+    environment: &dyn Environment,
     by: Writer,
 ) -> Result<Resolved<'a>, String> {
     let parts = parts(text)?;
@@ -140,9 +71,9 @@ pub(crate) fn resolve<'a>(
     for part in parts {
         match part {
             Part::Literal(literal) => resolved += literal,
-            Part::Reference(source) => {
-                let text = source.read(around, by)?;
-                given.push(Given { digest: Digest::of_bytes(text.as_bytes()), source });
+            Part::Reference(name) => {
+                let text = read(&name, environment, by)?;
+                given.push(Input::new(name, by, &text));
                 resolved += &text;
                 texts.push(text);
             }
@@ -168,8 +99,8 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
             return Err(format!("{:?} has no closing brace; {cure}", clip(&rest[start..])));
         };
         let source = match inside[..end].split_once(':') {
-            Some(("env", name)) if !name.is_empty() => Source::Env(name.to_owned()),
-            Some(("file", path)) if !path.is_empty() => Source::File(path.to_owned()),
+            Some(("env", name)) if !name.is_empty() => InputName::Variable(name.to_owned()),
+            Some(("file", path)) if !path.is_empty() => InputName::File(path.to_owned()),
             _ => return Err(format!("{:?} is no reference; {cure}", clip(&rest[start..start + end + 3]))),
         };
         parts.push(Part::Reference(source));
@@ -186,7 +117,7 @@ mod tests {
 
     struct Some2;
 
-    impl Surroundings for Some2 {
+    impl Environment for Some2 {
         fn variable(&self, name: &str, by: Writer) -> Result<Option<String>, String> {
             match by {
                 Writer::Operator => Ok((name == "HOST").then(|| "db".to_owned())),
@@ -237,12 +168,5 @@ mod tests {
     fn what_refers_is_known_by_its_text() {
         assert!(is_reference("${env:A}") && !is_reference("x${env:A}") && !is_reference("$${env:A}"));
         assert!(has_reference("x${env:A}") && has_reference("${A}") && !has_reference("$${env:A}"));
-    }
-
-    #[test]
-    fn a_reference_is_stale_when_it_gives_something_else() {
-        let Resolved { given, .. } = resolve("${env:HOST}${file:/run/pw}", &Some2, Writer::Operator).unwrap();
-        assert!(given.iter().all(|given| !given.is_stale(&Some2, Writer::Operator)));
-        assert!(given.iter().all(|given| given.is_stale(&(), Writer::Operator)));
     }
 }

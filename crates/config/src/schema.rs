@@ -21,7 +21,7 @@ use crate::keys::{Keys, Takes};
 use crate::limits::CONFIG_PATHS_BYTES_MAX;
 use crate::pace::Pace;
 use crate::redactor::InUse;
-use crate::reference::{Writer, has_reference};
+use crate::reference::has_reference;
 use crate::tree::paths_bytes;
 
 /// How deep a schema is read for defaults and declarations. What refers to itself ends here.
@@ -175,8 +175,8 @@ fn entry(document: &Arc<Value>, draft: Draft, shown: Value, keys: &Arc<Keys>) ->
     let Draft { value: used, origins, masked, given, .. } = draft;
     let digest = Some(Digest::of_body(document));
     let document = Some(Arc::clone(document));
-    let (keys, writer, in_use) = (Arc::clone(keys), Writer::Log, InUse::default());
-    Entry { document, digest, shown, used, origins, masked, given, writer, keys, typed: None, in_use }
+    let (keys, in_use) = (Arc::clone(keys), InUse::default());
+    Entry { document, digest, shown, used, origins, masked, given, keys, typed: None, in_use }
 }
 
 /// A walk through a schema along its properties.

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use midflight_core::{Digest, Pointer, Problem, Problems, hint};
-use midflight_engine::{Interrupted, Work};
+use midflight_engine::{Environment, Interrupted, Work, Writer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,7 +22,6 @@ use crate::origin::{Origin, Override};
 use crate::pace::Pace;
 use crate::parse::{parse, parse_mended};
 use crate::redactor::{InUse, Redactor};
-use crate::reference::{Surroundings, Writer};
 use crate::tree::{leaves, texts_of};
 
 /// Of how many secrets that are written out in a document more is told than that they are. Past it nothing else is looked
@@ -209,21 +208,29 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
     ///
     /// # Errors
     /// All that is wrong with it, each problem with its path and without a secret.
-    pub fn build(&self, document: Option<&Arc<Value>>, around: &dyn Surroundings) -> Result<Entry, Problems> {
-        self.build_within(document, around, &Work::unbounded())
+    pub fn build(
+        &self,
+        document: Option<&Arc<Value>>,
+        environment: &dyn Environment,
+    ) -> Result<Entry, Problems> {
+        self.build_from(document, environment, &Work::unbounded())
     }
 
-    /// The same within a budget.
+    /// The same within a budget, and of its inputs.
     ///
     /// # Errors
     /// As [`Shape::build`]; and that the budget has ended.
-    pub fn build_within(
+    pub fn build_within(&self, document: Option<&Arc<Value>>, work: &Work) -> Result<Entry, Problems> {
+        self.build_from(document, work.inputs(), work)
+    }
+
+    fn build_from(
         &self,
         document: Option<&Arc<Value>>,
-        around: &dyn Surroundings,
+        environment: &dyn Environment,
         work: &Work,
     ) -> Result<Entry, Problems> {
-        let mut making = Making { around, pace: Pace::new(work), literals: Vec::new() };
+        let mut making = Making { environment, pace: Pace::new(work), literals: Vec::new() };
         let made = self.make(document, &mut making);
         made.map_err(|problems| self.redactor.problems_without(&making.literals, &problems))
     }
@@ -271,7 +278,7 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         let typed: Arc<dyn Any + Send + Sync> = typed;
         let (document, keys) = (document.cloned(), Arc::new(keys));
         let typed = Some(typed);
-        Ok(Entry { document, digest, shown, used, origins, masked, given, writer, keys, typed, in_use })
+        Ok(Entry { document, digest, shown, used, origins, masked, given, keys, typed, in_use })
     }
 
     /// The layers in one value, the keys with the secrets among them, and what is wrong so far.
@@ -281,7 +288,7 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         by: Writer,
         making: &mut Making<'_, '_>,
     ) -> Result<(Draft, Keys, Problems), Problems> {
-        let Making { around, pace, literals } = making;
+        let Making { environment, pace, literals } = making;
         let mut draft = Draft::new(&self.defaults);
         let mut problems = self.wrong.clone();
         if let Some(document) = document {
@@ -310,7 +317,7 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
                 problems.append(refuse_open_references(document, &of_document, pace)?);
             }
         }
-        problems.append(draft.resolve(&self.defaults, *around, by, &keys, pace)?);
+        problems.append(draft.resolve(&self.defaults, *environment, by, &keys, pace)?);
         self.hide(&draft, &keys, pace)?;
         Ok((draft, keys, problems))
     }
@@ -357,7 +364,7 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
 
 /// What a config is made with.
 struct Making<'a, 'w> {
-    around: &'a dyn Surroundings,
+    environment: &'a dyn Environment,
     pace: Pace<'w>,
     /// The secrets that are written out in the document, which is refused for them.
     literals: Vec<String>,
@@ -377,21 +384,11 @@ impl<T> fmt::Debug for Shape<T> {
 
 /// [`Shape`] without its type.
 pub(crate) trait AnyShape: Send + Sync {
-    fn build_within(
-        &self,
-        document: Option<&Arc<Value>>,
-        around: &dyn Surroundings,
-        work: &Work,
-    ) -> Result<Entry, Problems>;
+    fn build_within(&self, document: Option<&Arc<Value>>, work: &Work) -> Result<Entry, Problems>;
 }
 
 impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> AnyShape for Shape<T> {
-    fn build_within(
-        &self,
-        document: Option<&Arc<Value>>,
-        around: &dyn Surroundings,
-        work: &Work,
-    ) -> Result<Entry, Problems> {
-        Self::build_within(self, document, around, work)
+    fn build_within(&self, document: Option<&Arc<Value>>, work: &Work) -> Result<Entry, Problems> {
+        Self::build_within(self, document, work)
     }
 }

@@ -123,7 +123,8 @@ impl Maker<'_> {
             let mut next = served.to_builder();
             let mut ground = match served.get::<Ground>(ground_slot) {
                 Some(ground) if base == Base::Served => ground.clone(),
-                _ => Ground::default(),
+                Some(ground) => ground.without_documents(),
+                None => Ground::default(),
             };
             let mut by_kind: BTreeMap<KindName, Vec<_>> = BTreeMap::new();
             for Valid { target, parsed } in valid {
@@ -141,7 +142,11 @@ impl Maker<'_> {
                 let mut changes = by_kind.remove(&kind).unwrap_or_default();
                 changes.sort_by(|(a, _), (b, _)| a.cmp(b));
                 match compile_one(registered, &served, changes, base, work) {
-                    Ok(snapshot) => drop(next.set(registered.slot, snapshot)),
+                    Ok(snapshot) => {
+                        let inputs = registered.kind.inputs(&*snapshot);
+                        Arc::make_mut(&mut ground.inputs).insert(kind, inputs);
+                        next.set(registered.slot, snapshot);
+                    }
                     Err(found) => problems.append(found),
                 }
             }

@@ -14,7 +14,7 @@ use crate::core::Core;
 use crate::follower::{Bell, Ring};
 use crate::load::{Aim, Base};
 use crate::machine::Machine;
-use crate::outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused, Scope};
+use crate::outcome::{Accepted, EditMode, Extent, Invalid, Reach, Refusal, Refused, Scope};
 use crate::quarantine::{Attempt, Attempted, Quarantined};
 use crate::rehearsal::Rehearsal;
 use crate::reload::{Ended, Reload, is_refusal};
@@ -160,7 +160,7 @@ impl Coordinator {
             Request::Edit { reply, .. } if reply.is_closed() => None,
             Request::Edit { edit, mode, reply, _turn } => {
                 let before = self.state.desired;
-                let done = self.edit(&edit, mode.invalid).await;
+                let done = self.edit(&edit, mode).await;
                 self.show();
                 if self.state.desired > before {
                     self.hint(done.as_ref().ok(), mode.reach == Reach::Everywhere).await;
@@ -244,12 +244,13 @@ impl Coordinator {
     }
 
     /// Makes an edit: compiled and checked on what is served, given its number, and live when this returns.
-    pub(crate) async fn edit(&mut self, edit: &Edit, invalid: Invalid) -> Result<Accepted, Refused> {
+    pub(crate) async fn edit(&mut self, edit: &Edit, mode: EditMode) -> Result<Accepted, Refused> {
         if self.state.from_copy || self.state.diverged.is_some() {
             self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
         }
         for _ in 0..EDIT_TRIES_MAX {
-            let ended = self.reload(edit.trigger, &edit.author, Aim::Edit { edit, invalid }).await;
+            let aim = Aim::Edit { edit, invalid: mode.invalid, extent: mode.extent };
+            let ended = self.reload(edit.trigger, &edit.author, aim).await;
             if ended.moved {
                 let before = self.state.position;
                 let event = self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
@@ -292,7 +293,7 @@ impl Coordinator {
             take_over: true,
             ..Edit::new(ENGINE_AUTHOR, edit.trigger, diff.inverse().changes().into_iter().map(since))
         };
-        let aim = Aim::Edit { edit: &inverse, invalid: Invalid::Refuse };
+        let aim = Aim::Edit { edit: &inverse, invalid: Invalid::Refuse, extent: Extent::Edit };
         let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, aim).await;
         if let Some(refusal) = taken_back.refusal {
             // Then the revision stays in the log and in quarantine here, for a person to decide.

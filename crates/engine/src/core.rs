@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Limits;
 use crate::component::Component;
+use crate::environment::Environment;
 use crate::faults::Faults;
 use crate::fleet::Fleet;
 use crate::history::History;
@@ -50,6 +51,8 @@ pub(crate) struct Core {
     pub(crate) fleet: Arc<Fleet>,
     /// This replica's own copy of what it serves, if it has one.
     pub(crate) keeper: Option<Arc<Keeper>>,
+    /// The variables and files of the process.
+    pub(crate) environment: Arc<dyn Environment>,
     pub(crate) enforce_checks: bool,
     /// What every message of a reload goes through before anybody sees it.
     pub(crate) redact: Redact,

@@ -11,7 +11,7 @@ use crate::coordinator::{EDIT_TRIES_MAX, ENGINE_AUTHOR};
 use crate::core::Core;
 use crate::load::Aim;
 use crate::machine::Machine;
-use crate::outcome::{Accepted, Invalid, Refusal, Refused, Scope, Validated};
+use crate::outcome::{Accepted, Extent, Invalid, Refusal, Refused, Scope, Validated};
 use crate::reload::{Ended, Reload};
 use crate::requests::{Turn, WeakRequests};
 use crate::status::State;
@@ -132,7 +132,7 @@ impl DryRunner {
             if state.from_copy || state.diverged.is_some() {
                 self.follow().await?;
             }
-            let aim = Aim::Edit { edit, invalid };
+            let aim = Aim::Edit { edit, invalid, extent: Extent::Edit };
             let ended = self.go(edit.trigger, &edit.author, aim, stop).await.1;
             if !ended.moved {
                 return ended.into_answer();

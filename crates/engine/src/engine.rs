@@ -18,6 +18,7 @@ use crate::component::{Component, Criticality};
 use crate::coordinator::Coordinator;
 use crate::core::{Clock, Core, Redact};
 use crate::dry_runs::DryRunner;
+use crate::environment::Environment;
 use crate::faults::Faults;
 use crate::first_edit::{FirstEdit, FirstEdits};
 use crate::fleet::{Ack, Fleet, Identity};
@@ -25,7 +26,7 @@ use crate::follower::{Bell, Refresh, follow, follow_availability};
 use crate::ground::Ground;
 use crate::history::History;
 use crate::keeper::Keeper;
-use crate::outcome::{Accepted, EditMode, Invalid, Reach, Refusal, Refused, Scope, Validated};
+use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
 use crate::requests::Requests;
@@ -75,6 +76,7 @@ pub struct EngineBuilder {
     limits: Limits,
     refresh: Refresh,
     clock: Clock,
+    environment: Arc<dyn Environment>,
     enforce_checks: bool,
     redact: Redact,
     faults: Arc<Faults>,
@@ -114,6 +116,12 @@ impl EngineBuilder {
     /// Sets the clock, for tests.
     pub fn clock(&mut self, clock: Clock) -> &mut Self {
         self.clock = clock;
+        self
+    }
+
+    /// Sets the variables and files that documents may refer to. Each reload reads them once. By default there are none.
+    pub fn environment(&mut self, environment: impl Environment) -> &mut Self {
+        self.environment = Arc::new(environment);
         self
     }
 
@@ -212,6 +220,7 @@ impl EngineBuilder {
             dry_run_workers: Workers::new(self.limits.runaways_max, self.inline_work),
             limits: self.limits,
             clock: self.clock,
+            environment: self.environment,
             history,
             keeper: self.last_good.map(|file| Arc::new(Keeper::new(file))),
             enforce_checks: self.enforce_checks,
@@ -329,6 +338,7 @@ impl Engine {
             limits: Limits::default(),
             refresh: Refresh::default(),
             clock: Arc::new(Timestamp::now),
+            environment: Arc::new(()),
             enforce_checks: true,
             redact: Arc::new(str::to_owned),
             faults: Arc::default(),
@@ -370,7 +380,7 @@ impl Engine {
     /// [`Refused`] as for [`Engine::apply`], also when all of its documents would be left out, or when what is wrong is not in
     /// them.
     pub async fn apply_valid(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.apply_with(edit, EditMode { invalid: Invalid::LeaveOut, reach: Reach::Here }).await
+        self.apply_with(edit, EditMode { invalid: Invalid::LeaveOut, ..EditMode::default() }).await
     }
 
     /// Makes an edit as [`Engine::apply`] does, in a mode.

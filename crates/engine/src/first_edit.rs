@@ -8,7 +8,7 @@ use midflight_store::Store;
 
 use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
 use crate::load::Aim;
-use crate::outcome::{Accepted, Invalid, Refusal, Refused};
+use crate::outcome::{Accepted, EditMode, Refusal, Refused};
 use crate::reload::Ended;
 
 /// How often the first reload is tried again when other writers are faster.
@@ -140,7 +140,7 @@ impl Coordinator {
                 // By now it may have what this start made, and nothing else.
                 edit.computed_at = Some(newest.unwrap_or(RevisionNumber::ZERO));
             }
-            match self.edit(&edit, Invalid::Refuse).await {
+            match self.edit(&edit, EditMode::default()).await {
                 Ok(Accepted { revision: Some(revision), .. }) => {
                     *state = FirstEditState::Made(revision.number);
                     newest = Some(revision.number);

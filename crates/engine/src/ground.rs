@@ -6,6 +6,7 @@ use std::sync::Arc;
 use midflight_core::{Digest, DocumentId, KindName};
 
 use crate::check::Check;
+use crate::environment::Input;
 
 /// Hangs from the world like a kind's snapshot, so that a swap and a rollback move it together with them.
 #[derive(Debug, Clone, Default)]
@@ -16,9 +17,16 @@ pub(crate) struct Ground {
     counts: BTreeMap<KindName, usize>,
     /// Every check, of all kinds.
     pub(crate) checks: imbl::OrdMap<DocumentId, Arc<Check>>,
+    /// The inputs of which the snapshots were made beside their documents.
+    pub(crate) inputs: Arc<BTreeMap<KindName, Vec<Input>>>,
 }
 
 impl Ground {
+    /// That of no documents, on the same inputs.
+    pub(crate) fn without_documents(&self) -> Self {
+        Self { inputs: Arc::clone(&self.inputs), ..Self::default() }
+    }
+
     /// Keeps a document's digest, or with none forgets the document.
     pub(crate) fn keep(&mut self, id: &DocumentId, digest: Option<Digest>) {
         let was_there = match digest {

@@ -3,13 +3,14 @@
 use midflight_core::{DocumentName, KindName, Problem, Problems};
 use serde_json::Value;
 
-use crate::Work;
+use crate::{Environment, Input, Work};
 
 /// A kind of document, and how to serve it.
 ///
 /// A kind is a pure function. It does no I/O and reads no clock and no randomness: the same documents make the same
 /// snapshot on the replica that takes an edit, on every other one, in a dry run and in a test. So an edit can be
-/// compiled and checked before it is accepted, and nobody needs a server to test a kind.
+/// compiled and checked before it is accepted, and nobody needs a server to test a kind. Documents that refer to variables
+/// or files of the process get them as a second input, [`Work::inputs`]; a replica reports digests of what it got.
 ///
 /// # How to write one
 /// ```
@@ -101,11 +102,17 @@ pub trait Kind: Send + Sync + 'static {
         work: &Work,
     ) -> Result<Self::Snapshot, Problems>;
 
-    /// Whether something beside the documents that the snapshot was made of is different now, as a file that a document
-    /// refers to. Then [`Kind::compile`] is asked without any change, and makes the next snapshot of what is there. It is
-    /// asked whenever somebody wants the log looked at; by default nothing is.
-    fn is_stale(&self, _snapshot: &Self::Snapshot) -> bool {
-        false
+    /// The inputs of which the snapshot was made beside its documents: what [`Work::inputs`] said to [`Kind::compile`]. By
+    /// default none. It is asked after each reload that compiled the kind, so it costs what the inputs cost.
+    fn inputs(&self, _snapshot: &Self::Snapshot) -> Vec<Input> {
+        Vec::new()
+    }
+
+    /// Whether the snapshot has to be made again of the same documents: then [`Kind::compile`] is asked without any change.
+    /// It is asked whenever somebody wants the log looked at. By default it is so when one of [`Kind::inputs`] says something
+    /// else now.
+    fn is_stale(&self, snapshot: &Self::Snapshot, environment: &dyn Environment) -> bool {
+        self.inputs(snapshot).iter().any(|input| input.is_stale(environment))
     }
 
     /// Answers an input the way its readers would be answered, so that a check can compare it. Leaves out whatever is

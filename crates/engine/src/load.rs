@@ -15,7 +15,7 @@ use crate::divergence::{self, Diverged};
 use crate::first_edit::FirstEdit;
 use crate::rehearsal::{AtFirst, Rehearsal};
 use crate::status::State;
-use crate::{Invalid, Refusal};
+use crate::{Extent, Invalid, Refusal};
 
 /// How many revisions are read at once.
 const PAGE: u32 = 256;
@@ -45,7 +45,7 @@ pub(crate) enum Aim<'a> {
     /// Everything there is, with an edit of a start laid over it if that is due.
     First(&'a FirstEdit),
     /// An edit that is not in the log yet.
-    Edit { edit: &'a Edit, invalid: Invalid },
+    Edit { edit: &'a Edit, invalid: Invalid, extent: Extent },
 }
 
 /// What of the quarantine is tried again along with what is new.

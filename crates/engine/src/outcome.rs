@@ -139,6 +139,17 @@ pub enum Reach {
     Everywhere,
 }
 
+/// What goes live with an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extent {
+    /// What it changes.
+    #[default]
+    Edit,
+    /// Whatever a look at the log brings in too: kinds whose inputs say something else now ([`crate::Kind::is_stale`]), and
+    /// components that stayed behind.
+    Look,
+}
+
 /// How an edit is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EditMode {
@@ -146,6 +157,8 @@ pub struct EditMode {
     pub invalid: Invalid,
     /// Who is to report that it is live.
     pub reach: Reach,
+    /// What goes live with it.
+    pub extent: Extent,
 }
 
 /// What became of an edit that was not refused.

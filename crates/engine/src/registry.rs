@@ -8,7 +8,7 @@ use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
 use midflight_live::Slot;
 use serde_json::Value;
 
-use crate::{DocumentSchema, Kind, KindChange, Work};
+use crate::{DocumentSchema, Environment, Input, Kind, KindChange, Work};
 
 /// A document that its kind found valid, of whatever type that is.
 pub(crate) type AnyDocument = Box<dyn Any + Send>;
@@ -56,7 +56,8 @@ pub(crate) trait AnyKind: Send + Sync {
         changes: Vec<(DocumentName, Option<AnyDocument>)>,
         work: &Work,
     ) -> Result<AnySnapshot, Problems>;
-    fn is_stale(&self, snapshot: &(dyn Any + Send + Sync)) -> bool;
+    fn is_stale(&self, snapshot: &(dyn Any + Send + Sync), environment: &dyn Environment) -> bool;
+    fn inputs(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<Input>;
     fn answer(&self, snapshot: &(dyn Any + Send + Sync), input: &Value) -> Result<Value, Problem>;
     fn empty(&self) -> AnySnapshot;
     fn schemas(&self) -> Vec<DocumentSchema>;
@@ -83,8 +84,12 @@ impl<K: Kind> AnyKind for K {
         Ok(Arc::new(next))
     }
 
-    fn is_stale(&self, snapshot: &(dyn Any + Send + Sync)) -> bool {
-        snapshot.downcast_ref().is_some_and(|snapshot| Kind::is_stale(self, snapshot))
+    fn is_stale(&self, snapshot: &(dyn Any + Send + Sync), environment: &dyn Environment) -> bool {
+        snapshot.downcast_ref().is_some_and(|snapshot| Kind::is_stale(self, snapshot, environment))
+    }
+
+    fn inputs(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<Input> {
+        snapshot.downcast_ref().map_or_else(Vec::new, |snapshot| Kind::inputs(self, snapshot))
     }
 
     fn answer(&self, snapshot: &(dyn Any + Send + Sync), input: &Value) -> Result<Value, Problem> {

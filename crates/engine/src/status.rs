@@ -12,6 +12,7 @@ use midflight_store::{Availability, KeptAt};
 use tokio::time::Instant;
 
 use crate::divergence::{Diverged, Trail};
+use crate::environment::Input;
 use crate::quarantine::{Quarantine, Quarantined};
 
 /// The last thing that was wanted here and did not go live.
@@ -49,6 +50,8 @@ pub(crate) struct State {
     pub(crate) from_copy: bool,
     /// The checks that failed when the local copy went live. It was verified before, so it is served all the same.
     pub(crate) failed_checks: Problems,
+    /// The inputs of which what is served was made beside the documents.
+    pub(crate) inputs: Arc<BTreeMap<KindName, Vec<Input>>>,
     /// The components that have not followed to what is served: at first all, later those that were only tried for.
     pub(crate) behind: BTreeSet<String>,
     /// The last reload that was about what the log holds; an edit that was refused is not.
@@ -76,6 +79,8 @@ pub(crate) struct WentLive<'a> {
     pub(crate) components: &'a [ComponentTime],
     /// The checks that fail on it.
     pub(crate) failed_checks: Problems,
+    /// The inputs of which it was made beside the documents.
+    pub(crate) inputs: Arc<BTreeMap<KindName, Vec<Input>>>,
 }
 
 impl State {
@@ -92,6 +97,7 @@ impl State {
             diverged: None,
             from_copy: false,
             failed_checks: Problems::default(),
+            inputs: Arc::default(),
             behind: BTreeSet::new(),
             last_reload: None,
         }
@@ -136,6 +142,7 @@ impl State {
         self.served_since = live.at;
         self.quarantine = live.quarantine;
         self.failed_checks = live.failed_checks;
+        self.inputs = live.inputs;
         self.followed(live.components);
     }
 

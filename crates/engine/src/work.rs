@@ -1,12 +1,14 @@
 //! A budget for the work of a kind: a deadline, a cancellation and a bound on memory, asked for as the work goes on.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use midflight_core::{KindName, Pointer, Problem, Problems};
 
-/// What a kind may still spend on the work it was given.
+use crate::environment::{Environment, Inputs};
+
+/// What a kind may still spend on the work it was given, and what it may read beside documents.
 ///
 /// A kind asks [`Work::go_on`] once per document or loop, and [`Work::spend`] before it keeps much memory. One that
 /// never asks is left behind on its thread when its deadline passes: the revision is refused, the process serves on,
@@ -20,6 +22,8 @@ pub struct Work {
     cancelled: AtomicBool,
     /// The kind whose code runs, for a thread that has to be abandoned.
     kind: Mutex<Option<KindName>>,
+    /// None: no variable is set, and there are no files.
+    inputs: Option<Arc<Inputs>>,
 }
 
 /// The work was stopped from outside; what was made so far is to be dropped.
@@ -69,6 +73,24 @@ impl Work {
             bytes_left: AtomicU64::new(u64::MAX),
             cancelled: AtomicBool::new(false),
             kind: Mutex::new(None),
+            inputs: None,
+        }
+    }
+
+    /// The same budget, for work that may read these inputs.
+    #[must_use]
+    pub fn with_inputs(mut self, inputs: Arc<Inputs>) -> Self {
+        self.inputs = Some(inputs);
+        self
+    }
+
+    /// The variables and files that documents may refer to. Each says the same throughout a reload. Without
+    /// [`Work::with_inputs`] there are none. Cost: the first question for each reads it, which may wait for a file system.
+    #[must_use]
+    pub fn inputs(&self) -> &dyn Environment {
+        match &self.inputs {
+            Some(inputs) => &**inputs,
+            None => &(),
         }
     }
 

@@ -10,6 +10,7 @@ use midflight_core::{KindName, Pointer, Problem, Problems};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::environment::Inputs;
 use crate::runaways::Runaways;
 use crate::{Interrupted, Work};
 
@@ -36,6 +37,7 @@ pub(crate) struct Workers {
 pub(crate) struct Allowance {
     pub(crate) deadline: Instant,
     pub(crate) bytes_max: u64,
+    pub(crate) inputs: Arc<Inputs>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -61,7 +63,8 @@ impl Workers {
         T: Send + 'static,
         F: FnOnce(&Work) -> Result<T, Problems> + Send + 'static,
     {
-        let work = Arc::new(Work::new(allowance.deadline, allowance.bytes_max));
+        let work = Work::new(allowance.deadline, allowance.bytes_max);
+        let work = Arc::new(work.with_inputs(Arc::clone(&allowance.inputs)));
         if self.inline {
             return caught(job, &work);
         }
@@ -158,6 +161,7 @@ mod tests {
         Allowance {
             deadline: Instant::now() + Duration::from_millis(millis),
             bytes_max: u64::MAX,
+            inputs: Arc::new(Inputs::new(Arc::new(()))),
             stop: CancellationToken::new(),
         }
     }

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use midflight_bus::{Bus as _, Heard, Hint, Hints, MemoryBus};
 use midflight_core::{Outcome, RevisionNumber, Trigger};
-use midflight_engine::{EditMode, Engine, EngineStatus, Identity, Invalid, Reach, Refresh, Refusal};
+use midflight_engine::{EditMode, Engine, EngineStatus, Extent, Identity, Invalid, Reach, Refresh, Refusal};
 use midflight_live::Live;
 use midflight_store::{LastGoodFile, PostgresOptions, PostgresStore};
 use midflight_testkit::{DEADLINE, Postgres};
 use words::{WordMap, Words, edit, put};
 
-const EVERYWHERE: EditMode = EditMode { invalid: Invalid::Refuse, reach: Reach::Everywhere };
+const EVERYWHERE: EditMode =
+    EditMode { invalid: Invalid::Refuse, reach: Reach::Everywhere, extent: Extent::Edit };
 
 struct Replica {
     engine: Engine,

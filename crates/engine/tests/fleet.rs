@@ -1,6 +1,8 @@
 //! Several replicas on one log: who serves what, and what each says of it.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+#[path = "support/variables.rs"]
+mod variables;
 #[path = "support/words.rs"]
 mod words;
 
@@ -9,15 +11,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_bus::MemoryBus;
-use midflight_core::{Change, RevisionNumber};
-use midflight_engine::{Ack, EditMode, Engine, Identity, Invalid, Reach, Refresh};
+use midflight_core::{Change, DocumentId, Outcome, RevisionNumber, Trigger};
+use midflight_engine::{
+    Ack, EditMode, Engine, Extent, Identity, Invalid, Reach, Refresh, Scope, differing_inputs,
+};
 use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde_json::json;
+use variables::{Changing, Variables};
 use words::{Words, edit, id, put};
 
 /// Longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);
-const EVERYWHERE: EditMode = EditMode { invalid: Invalid::Refuse, reach: Reach::Everywhere };
+const EVERYWHERE: EditMode =
+    EditMode { invalid: Invalid::Refuse, reach: Reach::Everywhere, extent: Extent::Edit };
 
 async fn replica(name: &str, store: &MemoryStore, bus: &MemoryBus) -> Engine {
     let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(bus.clone()));
@@ -88,4 +94,76 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
     tokio::time::timeout(DEADLINE, none_yet).await.unwrap();
     a.stop().await;
     b.stop().await;
+}
+
+fn refers() -> Change {
+    let id: DocumentId = "variables/greeting".parse().unwrap();
+    Change::put(id, json!({"variable": "GREETING"}))
+}
+
+/// Waits until the replicas that differ by an input are these.
+async fn differing_are(engine: &Engine, wanted: &[&str]) {
+    let are = async {
+        loop {
+            let seen = engine.replicas().await.unwrap();
+            let all_report = seen.iter().all(|one| one.replica.inputs.contains_key("env:GREETING"));
+            let differing = differing_inputs(&seen);
+            if all_report && differing.keys().map(String::as_str).eq(wanted.iter().copied()) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, are).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_replica_whose_environment_differs_reports_it() {
+    let (store, bus) = (MemoryStore::new(), MemoryBus::new());
+    let other = Changing::new("bye");
+    let mut engines = Vec::new();
+    for (name, environment) in
+        [("a", Changing::new("hello")), ("b", Changing::new("hello")), ("c", other.clone())]
+    {
+        let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(bus.clone()));
+        builder.kind(Variables);
+        builder.environment(environment);
+        builder.refresh(Refresh { enabled: false, ..Refresh::default() });
+        builder.identity(Identity { id: name.to_owned(), has_others: true, ..Identity::default() });
+        engines.push(builder.start().await.unwrap());
+    }
+    let [a, _, c] = &engines[..] else { panic!() };
+    all_seen(a, &["a", "b", "c"]).await;
+    a.apply_with(edit([refers()]), EVERYWHERE).await.unwrap();
+    differing_are(a, &["c"]).await;
+    differing_are(c, &["c"]).await;
+    other.set("hello");
+    let event = c.reload(Trigger::Manual, "test", Scope::New).await.unwrap();
+    assert_eq!(event.outcome.known(), Some(Outcome::Success));
+    differing_are(a, &[]).await;
+}
+
+#[tokio::test]
+async fn one_reload_makes_an_edit_and_brings_in_what_inputs_say_now() {
+    let environment = Changing::new("one");
+    let mut builder = Engine::builder(Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
+    let (slot, _) = (builder.kind(Variables), builder.kind(Words));
+    builder.environment(environment.clone());
+    let engine = builder.start().await.unwrap();
+    let live = engine.live(slot).unwrap();
+    let said = || live.load().values().map(|said| said.text.clone()).collect::<Vec<_>>();
+    let reloads = || engine.history().select(usize::MAX, |_| true).len();
+    engine.apply(edit([refers()])).await.unwrap();
+    environment.set("two");
+    engine.apply(edit([put("x", "one")])).await.unwrap();
+    assert_eq!(said(), ["one"], "an edit is about what it changes");
+    let look = EditMode { extent: Extent::Look, ..EditMode::default() };
+    let before = reloads();
+    engine.apply_with(edit([put("x", "two")]), look).await.unwrap();
+    assert_eq!((said(), reloads()), (vec!["two".to_owned()], before + 1));
+    // Also when there is nothing else to do.
+    environment.set("three");
+    let same = engine.apply_with(edit([put("x", "two")]), look).await.unwrap();
+    assert!(same.revision.is_none());
+    assert_eq!((said(), reloads()), (vec!["three".to_owned()], before + 2));
 }

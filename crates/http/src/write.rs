@@ -320,12 +320,13 @@ async fn make(app: &App, params: &WriteParams, edit: Edit, invalid: Invalid) -> 
         return done(app.engine.dry_run_with(edit, invalid).await);
     }
     if params.wait == Wait::Local && params.timeout_ms.is_none() {
-        return done(app.engine.apply_with(edit, EditMode { invalid, reach: Reach::Here }).await);
+        return done(app.engine.apply_with(edit, EditMode { invalid, ..EditMode::default() }).await);
     }
     let deadline = Instant::now() + Duration::from_millis(params.timeout_ms.unwrap_or(wait_ms_max));
     // Whoever waits only for a while must not take the edit with them when they leave.
     let (engine, everywhere) = (app.engine.clone(), params.wait == Wait::All);
-    let mode = EditMode { invalid, reach: if everywhere { Reach::Everywhere } else { Reach::Here } };
+    let reach = if everywhere { Reach::Everywhere } else { Reach::Here };
+    let mode = EditMode { invalid, reach, ..EditMode::default() };
     let applied = app.tasks.spawn(async move { engine.apply_with(edit, mode).await });
     if params.wait == Wait::None {
         return Ok(Submitted::Queued);

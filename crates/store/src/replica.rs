@@ -29,6 +29,10 @@ pub struct Replica {
     pub refused: Vec<(RevisionNumber, String)>,
     /// Why it serves something older than the log, or cannot say how old; none when all is well.
     pub degraded: Option<String>,
+    /// What it reads beside the log: the digest of each variable (`env:NAME`) and file (`file:PATH`) to which a document refers
+    /// that it serves. The digests are keyed with the key of the log ([`crate::FleetStore::hint_key`]): they can be compared
+    /// with those of other replicas, and say nothing else.
+    pub inputs: BTreeMap<String, Digest>,
 }
 
 /// A replica, and how long ago it was heard of.

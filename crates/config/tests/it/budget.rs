@@ -1,12 +1,12 @@
 //! Large configs, and what ends their compilation.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use midflight_config::{Config, ConfigDocument, Configs, Secret, Shape, Surroundings, Writer};
+use midflight_config::{Config, ConfigDocument, Configs, Secret, Shape};
 use midflight_core::{DocumentName, Problems};
-use midflight_engine::{Kind, KindChange, Work};
+use midflight_engine::{Environment, Inputs, Kind, KindChange, Work, Writer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -45,7 +45,7 @@ fn compile(
 #[test]
 fn a_config_with_as_many_keys_as_fit_is_compiled() {
     let work = Work::unbounded();
-    let kind = Config::new(()).with(name("own"), Shape::<Labelled>::new());
+    let kind = Config::new().with(name("own"), Shape::<Labelled>::new());
     let schema = kind.validate(&name("schemas/held"), &json!({"additionalProperties": true}), &work).unwrap();
     let schema = KindChange { name: name("schemas/held"), document: Some(schema) };
     let configs = kind.compile(&kind.empty(), vec![schema], &work).unwrap();
@@ -59,7 +59,7 @@ fn a_config_with_as_many_keys_as_fit_is_compiled() {
 #[test]
 fn as_many_secrets_and_as_many_unknown_keys_as_fit_are_refused_in_the_end() {
     let work = Work::unbounded();
-    let kind = Config::new(()).with(name("own"), Shape::<Labelled>::new());
+    let kind = Config::new().with(name("own"), Shape::<Labelled>::new());
     let properties: Map<_, _> = (0..8_000).map(|n| (format!("key{n}"), json!({}))).collect();
     let schema = json!({ "properties": properties });
     let schema = kind.validate(&name("schemas/held"), &schema, &work).unwrap();
@@ -75,11 +75,11 @@ fn as_many_secrets_and_as_many_unknown_keys_as_fit_are_refused_in_the_end() {
 }
 
 /// Ends the work when it is asked.
-struct Ending(Arc<Work>);
+struct Ending(Weak<Work>);
 
-impl Surroundings for Ending {
+impl Environment for Ending {
     fn variable(&self, _: &str, _: Writer) -> Result<Option<String>, String> {
-        self.0.cancel();
+        self.0.upgrade().unwrap().cancel();
         Ok(Some("canary".to_owned()))
     }
 
@@ -90,8 +90,10 @@ impl Surroundings for Ending {
 
 #[test]
 fn a_compilation_that_is_not_wanted_any_more_ends_within_a_config() {
-    let work = Arc::new(Work::unbounded());
-    let kind = Config::new(Ending(Arc::clone(&work))).with(name("own"), Shape::<Labelled>::new());
+    let work = Arc::new_cyclic(|work: &Weak<Work>| {
+        Work::unbounded().with_inputs(Arc::new(Inputs::new(Arc::new(Ending(Weak::clone(work))))))
+    });
+    let kind = Config::new().with(name("own"), Shape::<Labelled>::new());
     let document = json!({"key": "${env:KEY}", "labels": many(2_000, &json!("x"))});
     let problems = compile(&kind, &kind.empty(), &[("own", &document)], &work).unwrap_err();
     assert!(lines(&problems)[0].starts_with("cancelled "), "{problems}");
@@ -99,7 +101,7 @@ fn a_compilation_that_is_not_wanted_any_more_ends_within_a_config() {
 
 #[test]
 fn a_schema_is_read_within_the_budget() {
-    let (kind, schema) = (Config::new(()), json!({"properties": {"a": {"pattern": "^[a-z]+[0-9]{3}x$"}}}));
+    let (kind, schema) = (Config::new(), json!({"properties": {"a": {"pattern": "^[a-z]+[0-9]{3}x$"}}}));
     let cancelled = Work::unbounded();
     cancelled.cancel();
     let brief = Work::new(Instant::now() + Duration::from_secs(600), 100);
@@ -113,6 +115,6 @@ fn a_schema_is_read_within_the_budget() {
 #[test]
 fn long_keys_above_many_values_are_refused_by_their_bound() {
     let body = json!({"k".repeat(70_000): many(1_000, &json!(1))});
-    let refused = Config::new(()).validate(&name("large"), &body, &Work::unbounded()).map(drop).unwrap_err();
+    let refused = Config::new().validate(&name("large"), &body, &Work::unbounded()).map(drop).unwrap_err();
     assert!(refused.to_string().contains("(config_paths_bytes_max)"), "{refused}");
 }

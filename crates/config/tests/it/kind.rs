@@ -3,7 +3,7 @@
 use midflight_config::{Config, ConfigDocument, Configs};
 use midflight_core::DocumentName;
 use midflight_engine::testing::try_kind;
-use midflight_engine::{Kind, KindChange, Work};
+use midflight_engine::{Input, InputName, Kind, KindChange, Work, Writer};
 use serde_json::json;
 
 use crate::support::{Around, Settings, lines, shape};
@@ -12,8 +12,8 @@ fn name(text: &str) -> DocumentName {
     DocumentName::new(text).unwrap()
 }
 
-fn kind(around: &Around) -> Config {
-    Config::new(around.clone()).with(name("shop"), shape())
+fn kind() -> Config {
+    Config::new().with(name("shop"), shape())
 }
 
 #[test]
@@ -30,17 +30,17 @@ fn it_is_the_pure_function_it_must_be() {
         json!({"config": "fre"}),
         json!({}),
     ];
-    try_kind(&Config::new(()), &documents, &inputs).unwrap();
+    try_kind(&Config::new(), &documents, &inputs).unwrap();
 }
 
 #[test]
 fn a_declared_config_is_there_without_a_document_and_again_when_its_document_goes() {
-    let (around, work) = (Around::default(), Work::unbounded());
-    let kind = kind(&around);
+    let work = Work::unbounded();
+    let kind = kind();
     let empty = kind.empty();
-    assert!(kind.is_stale(&empty));
+    assert!(kind.is_stale(&empty, &()));
     let configs = kind.compile(&empty, Vec::new(), &work).unwrap();
-    assert!(!kind.is_stale(&configs));
+    assert!(!kind.is_stale(&configs, &()));
     let port = |configs: &Configs| configs.typed::<Settings>(&name("shop")).unwrap().server.port;
     assert_eq!(port(&configs), 8080);
     let put = |body| KindChange { name: name("shop"), document: body };
@@ -56,25 +56,31 @@ fn a_declared_config_is_there_without_a_document_and_again_when_its_document_goe
 
 #[test]
 fn a_snapshot_is_stale_when_what_it_refers_to_says_something_else() {
-    let (around, work) = (Around::default(), Work::unbounded());
-    let kind = kind(&around);
+    let around = Around::default();
+    let kind = kind();
     around.set("/key", "one");
     let body = json!({"api_key": "${file:/key}"});
+    let work = around.work();
     let Ok(ConfigDocument::Values(values)) = kind.validate(&name("shop"), &body, &work) else { panic!() };
     let change = KindChange { name: name("shop"), document: Some(ConfigDocument::Values(values)) };
     let configs = kind.compile(&kind.empty(), vec![change], &work).unwrap();
-    assert!(!kind.is_stale(&configs));
+    let inputs = kind.inputs(&configs);
+    assert_eq!(inputs, [Input::new(InputName::File("/key".to_owned()), Writer::Log, "one")]);
+    assert!(!kind.is_stale(&configs, &around));
     around.set("/key", "two");
-    assert!(kind.is_stale(&configs));
-    let configs = kind.compile(&configs, Vec::new(), &work).unwrap();
+    assert!(kind.is_stale(&configs, &around));
+    // A reload sees what it saw when it first asked.
+    let again = kind.compile(&configs, Vec::new(), &work).unwrap();
+    assert_eq!(kind.inputs(&again), inputs);
+    let configs = kind.compile(&configs, Vec::new(), &around.work()).unwrap();
     let settings = configs.typed::<Settings>(&name("shop")).unwrap();
-    assert_eq!((settings.api_key.expose(), kind.is_stale(&configs)), ("two", false));
+    assert_eq!((settings.api_key.expose(), kind.is_stale(&configs, &around)), ("two", false));
 }
 
 #[test]
 fn what_does_not_hold_names_its_document() {
     let work = Work::unbounded();
-    let kind = kind(&Around::default());
+    let kind = kind();
     let document = kind.validate(&name("shop"), &json!({"prot": 1}), &work).unwrap();
     let change = KindChange { name: name("shop"), document: Some(document) };
     let problems = lines(&kind.compile(&kind.empty(), vec![change], &work).unwrap_err());

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::lines;
 
 fn compile(previous: &Configs, documents: &[(&str, Value)]) -> Result<Configs, Problems> {
-    let (kind, work) = (Config::new(()), Work::unbounded());
+    let (kind, work) = (Config::new(), Work::unbounded());
     let mut changes = Vec::new();
     for (name, body) in documents {
         let name = DocumentName::new(name).unwrap();
@@ -88,7 +88,7 @@ fn what_is_no_schema_is_refused() {
 
 #[test]
 fn every_schema_that_is_told_is_one() {
-    for schema in Kind::schemas(&Config::new(())) {
+    for schema in Kind::schemas(&Config::new()) {
         let arc = Arc::new(schema.schema);
         assert!(jsonschema::meta::is_valid(&arc), "{}", schema.title);
     }

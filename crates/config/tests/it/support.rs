@@ -1,10 +1,11 @@
-//! A program's settings, and surroundings that can change.
+//! A program's settings, and an environment that can change.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use midflight_config::{Entry, Secret, Shape, Surroundings, Writer};
+use midflight_config::{Entry, Secret, Shape};
 use midflight_core::{Pointer, Problem, Problems};
+use midflight_engine::{Environment, Inputs, Work, Writer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -84,7 +85,7 @@ pub(crate) fn shape() -> Shape<Settings> {
     )
 }
 
-/// Files that a test changes as it goes.
+/// Variables and files that a test changes as it goes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Around(Arc<Mutex<BTreeMap<String, String>>>);
 
@@ -92,9 +93,14 @@ impl Around {
     pub(crate) fn set(&self, name: &str, text: &str) {
         self.0.lock().unwrap().insert(name.into(), text.into());
     }
+
+    /// The work of a reload that begins now.
+    pub(crate) fn work(&self) -> Work {
+        Work::unbounded().with_inputs(Arc::new(Inputs::new(Arc::new(self.clone()))))
+    }
 }
 
-impl Surroundings for Around {
+impl Environment for Around {
     fn variable(&self, name: &str, _: Writer) -> Result<Option<String>, String> {
         Ok(self.0.lock().unwrap().get(name).cloned())
     }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::prepare::Ready;
 use super::{Reload, Stage, StopReason, Stopped, Trace};
 use crate::candidate::Maker;
+use crate::ground::Ground;
 use crate::load::Base;
 use crate::outcome::Refusal;
 use crate::parts::{CommittedParts, PreparedParts};
@@ -92,6 +93,10 @@ impl Reload<'_> {
                 Base::Empty => candidate.failed_checks,
                 Base::Served => still_failing(&state.failed_checks, plan),
             },
+            inputs: candidate
+                .world
+                .get::<Ground>(core.ground)
+                .map_or_else(Arc::default, |ground| Arc::clone(&ground.inputs)),
         });
         if let Some(keeper) = &core.keeper {
             keeper.live(state.kept_at(), candidate.says, trace.base);
@@ -158,9 +163,9 @@ impl Reload<'_> {
         if with_checks {
             let allowance = Allowance {
                 deadline: (tokio::time::Instant::now() + core.limits.reload_max()).into_std(),
-                bytes_max: core.limits.compile_bytes_max,
                 // Past the point of no return a stop no longer cancels: the reload is finished either way.
                 stop: CancellationToken::new(),
+                ..self.allowance()
             };
             let maker = Maker { workers: &core.workers, allowance, ..self.maker() };
             maker.check(served, plan, core.ground).await?;

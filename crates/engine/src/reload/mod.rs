@@ -21,9 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::candidate::Maker;
 use crate::core::Core;
+use crate::environment::Inputs;
 use crate::load::{Aim, Base, Origins};
 use crate::machine::Machine;
-use crate::outcome::{Accepted, Refusal, Refused};
+use crate::outcome::{Accepted, Extent, Refusal, Refused};
 use crate::parts::Tried;
 use crate::rehearsal::Rehearsal;
 use crate::status::State;
@@ -153,13 +154,15 @@ pub(crate) struct Reload<'a> {
     machine: Machine,
     purpose: Purpose,
     /// Whether the log is looked at because all that is there is to be served. Then what does not hang on a new revision is
-    /// brought in too. An edit, a hint and a single revision are about what they bring, and are not held up by the rest.
+    /// brought in too. A hint, a single revision and most edits are about what they bring, and are not held up by the rest.
     looks: bool,
     /// What it is tried on instead of what is served.
     rehearsal: Option<&'a mut Rehearsal>,
     /// Components that were prepared before.
     tried: Option<Tried>,
     workers: &'a Workers,
+    /// What it reads beside documents.
+    inputs: Arc<Inputs>,
     /// Cancels it, short of the point of no return.
     stop: CancellationToken,
 }
@@ -168,7 +171,12 @@ impl<'a> Reload<'a> {
     pub(crate) fn new(core: &'a Core, machine: Machine, aim: &Aim<'_>) -> Self {
         let looks = matches!(
             aim,
-            Aim::Log { upto: None, .. } | Aim::Copy(_) | Aim::Everything | Aim::First(_) | Aim::At(_)
+            Aim::Log { upto: None, .. }
+                | Aim::Copy(_)
+                | Aim::Everything
+                | Aim::First(_)
+                | Aim::At(_)
+                | Aim::Edit { extent: Extent::Look, .. }
         );
         Self {
             core,
@@ -178,6 +186,7 @@ impl<'a> Reload<'a> {
             rehearsal: None,
             tried: None,
             workers: &core.workers,
+            inputs: Arc::new(Inputs::new(Arc::clone(&core.environment))),
             stop: core.stop.clone(),
         }
     }
@@ -312,8 +321,12 @@ impl<'a> Reload<'a> {
     }
 
     fn allowance(&self) -> Allowance {
-        let bytes_max = self.core.limits.compile_bytes_max;
-        Allowance { deadline: self.deadline(), bytes_max, stop: self.stop.clone() }
+        Allowance {
+            deadline: self.deadline(),
+            bytes_max: self.core.limits.compile_bytes_max,
+            inputs: Arc::clone(&self.inputs),
+            stop: self.stop.clone(),
+        }
     }
 
     /// Whether components that are behind are tried too. What nobody asked for leaves that to the retries beside the reloads.

@@ -26,7 +26,7 @@ pub(super) struct Asked {
 impl Asked {
     fn by(aim: &Aim<'_>) -> Self {
         match aim {
-            Aim::Edit { edit, invalid } => Self { count: edit.changes.len(), invalid: *invalid },
+            Aim::Edit { edit, invalid, .. } => Self { count: edit.changes.len(), invalid: *invalid },
             Aim::First(first) => Self { count: first.edit.changes.len(), invalid: Invalid::Refuse },
             _ => Self { count: 0, invalid: Invalid::Refuse },
         }
@@ -67,7 +67,7 @@ impl Reload<'_> {
                 work.go_on()?;
                 work.enter(&registered.name);
                 let snapshot = world.get_any(registered.slot);
-                if snapshot.is_some_and(|snapshot| registered.kind.is_stale(snapshot)) {
+                if snapshot.is_some_and(|snapshot| registered.kind.is_stale(snapshot, work.inputs())) {
                     stale.push(registered.name.clone());
                 }
             }

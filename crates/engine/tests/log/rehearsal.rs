@@ -130,7 +130,7 @@ impl Kind for OfAFile {
         Ok(Value::Null)
     }
 
-    fn is_stale(&self, (): &()) -> bool {
+    fn is_stale(&self, (): &(), _: &dyn midflight_engine::Environment) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use midflight_core::RevisionNumber;
+use midflight_engine::differing_inputs;
 use midflight_store::{RevisionQuery, StoreError};
 
 use crate::app::App;
@@ -40,7 +41,7 @@ async fn everyone(app: &App) -> Result<Vec<ReplicaAnswer>, StoreError> {
     let seen = app.engine.replicas().await?;
     let (head, now) = (app.engine.store().head().await?.number, Timestamp::now());
     let mut items = Vec::with_capacity(seen.len());
-    let mut waiting = BTreeMap::new();
+    let (mut waiting, mut differing) = (BTreeMap::new(), differing_inputs(&seen));
     for one in &seen {
         let applied = one.replica.applied;
         if applied < head && !waiting.contains_key(&applied) {
@@ -50,14 +51,15 @@ async fn everyone(app: &App) -> Result<Vec<ReplicaAnswer>, StoreError> {
             None => Missing::Nothing,
             Some(since) => since.map_or(Missing::Unknown, Missing::Since),
         };
-        items.push(ReplicaAnswer::new(one, now, missing));
+        let inputs_differ = differing.remove(&one.replica.id).unwrap_or_default();
+        items.push(ReplicaAnswer::new(one, now, missing, inputs_differ));
     }
     Ok(items)
 }
 
 /// This replica, while nothing is known of the others nor of the log.
 fn alone(app: &App) -> ReplicaAnswer {
-    ReplicaAnswer::new(&app.engine.this_replica(), Timestamp::now(), Missing::Unknown)
+    ReplicaAnswer::new(&app.engine.this_replica(), Timestamp::now(), Missing::Unknown, Vec::new())
 }
 
 /// When the first revision after that one came into the log; none when that cannot be read any more.

@@ -81,6 +81,9 @@ pub struct ReplicaAnswer {
     pub log_diverged: bool,
     /// The revisions it does not serve, and why.
     pub quarantined: Vec<NackAnswer>,
+    /// The variables (`env:NAME`) and files (`file:PATH`) to which its documents refer and that say something else there than
+    /// on most replicas; where no answer is the most common, on all of them.
+    pub inputs_differ: Vec<String>,
     /// What is wrong with it, as a log that does not answer, or that it reports nothing.
     pub degraded: Option<String>,
     /// For how long a revision had been in the log, when it last reported, that it did not serve then; 0 when it serves
@@ -99,7 +102,12 @@ pub(crate) enum Missing {
 }
 
 impl ReplicaAnswer {
-    pub(crate) fn new(seen: &SeenReplica, now: Timestamp, missing: Missing) -> Self {
+    pub(crate) fn new(
+        seen: &SeenReplica,
+        now: Timestamp,
+        missing: Missing,
+        inputs_differ: Vec<String>,
+    ) -> Self {
         let replica = seen.replica.clone();
         let reported_at = now.saturating_sub(seen.age).unwrap_or(now);
         let is_silent = seen.age > REPLICA_SILENT_AFTER;
@@ -128,6 +136,7 @@ impl ReplicaAnswer {
             applied_digest: replica.applied_digest.map(|digest| digest.to_string()),
             log_diverged: replica.diverged,
             quarantined: replica.refused.into_iter().map(nack).collect(),
+            inputs_differ,
             degraded: (!degraded.is_empty()).then_some(degraded),
             lag_ms,
         }

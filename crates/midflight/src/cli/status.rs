@@ -100,8 +100,10 @@ pub(super) async fn replicas(client: &Client, output: &Output) -> Result<(), Fai
 fn not_well(replica: &Value) -> String {
     let nacks = replica.get("quarantined").and_then(Value::as_array).into_iter().flatten();
     let nacks = nacks.map(|nack| format!("refuses {}: {}", text(nack, "revision"), text(nack, "reason")));
+    let differs = replica.get("inputs_differ").and_then(Value::as_array).into_iter().flatten();
+    let differs = differs.filter_map(Value::as_str).map(|name| format!("{name} differs from other replicas"));
     let degraded = Some(text(replica, "degraded")).filter(|degraded| !degraded.is_empty());
-    nacks.chain(degraded).collect::<Vec<_>>().join("; ")
+    nacks.chain(differs).chain(degraded).collect::<Vec<_>>().join("; ")
 }
 
 /// Confirms the loss of a watched directory and tells what the directory is like afterwards.

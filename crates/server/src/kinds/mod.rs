@@ -35,7 +35,7 @@ mod tests {
         }
         let mut schemas = of(&Rules);
         schemas.extend(of(&Patterns));
-        schemas.extend(of(&Config::new(())));
+        schemas.extend(of(&Config::new()));
         let check = |kind: &str| {
             let schema = DocumentSchema { title: "check", names: "checks/{check_id}", schema: Value::Null };
             (kind.to_owned(), schema)

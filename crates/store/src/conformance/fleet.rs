@@ -38,6 +38,7 @@ pub async fn replicas_are_seen_until_they_age(fleet: Fleet) {
         diverged: applied == 7,
         refused: vec![(number(3), "rules/a is odd".into()), (number(5), String::new())],
         degraded: (applied == 7).then(|| "the store is away".into()),
+        inputs: [("env:\"A\"".to_owned(), midflight_core::Digest::of_bytes(id.as_bytes()))].into(),
     };
     let hour = Duration::from_secs(3600);
     assert!(fleet.replicas(hour).await.unwrap().is_empty());

@@ -1,5 +1,6 @@
 //! Replicas: kept as JSON of a versioned shape of their own, so that binaries of two versions can read each other.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use midflight_core::RevisionNumber;
@@ -25,6 +26,7 @@ pub(crate) fn to_json(replica: &Replica) -> Value {
         "diverged": replica.diverged,
         "refused": replica.refused.iter().map(refused).collect::<Vec<_>>(),
         "degraded": replica.degraded,
+        "inputs": replica.inputs.iter().map(|(name, digest)| (name, digest.to_string())).collect::<BTreeMap<_, _>>(),
     })
 }
 
@@ -33,6 +35,7 @@ pub(crate) fn to_json(replica: &Replica) -> Value {
 fn from_json(id: String, said: &Value) -> Option<Replica> {
     said["shape"].as_u64()?;
     let label = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    let input = |(name, digest): (&String, &Value)| Some((name.clone(), digest.as_str()?.parse().ok()?));
     let refused = |pair: &Value| Some((RevisionNumber::new(pair[0].as_u64()?), pair[1].as_str()?.to_owned()));
     Some(Replica {
         id,
@@ -45,6 +48,8 @@ fn from_json(id: String, said: &Value) -> Option<Replica> {
         diverged: said["diverged"].as_bool().unwrap_or(false),
         refused: said["refused"].as_array()?.iter().map(refused).collect::<Option<_>>()?,
         degraded: said["degraded"].as_str().map(str::to_owned),
+        // A program of before says none.
+        inputs: said["inputs"].as_object().into_iter().flatten().map(input).collect::<Option<_>>()?,
     })
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
     let around = Arc::clone(around);
     KindSetup::new(move |builder| {
         let own = &around.own_config;
-        let slot = builder.kind(Config::new(own.around()).with(own_id().name, own.shape()));
+        builder.environment(own.around());
+        let slot = builder.kind(Config::new().with(own_id().name, own.shape()));
         around.own.get_or_init(|| Part(slot));
         let around = Arc::clone(&around);
         Box::new(move |started| {
