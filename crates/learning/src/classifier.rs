@@ -10,7 +10,7 @@ use midflight_live::{Basis, Live};
 use midflight_patterns::{
     Classification, ClassifyError, LearnFrom, LearningPolicy, NotLearned, PatternsSnapshot, Prompt,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -93,6 +93,8 @@ pub(crate) struct Shared {
     lesson_rates: Rates,
     llm_rates: Rates,
     llm_rate_limited: AtomicU64,
+    /// One for each query that may be classified on a thread of its own at the same time.
+    pub(crate) computing: Arc<Semaphore>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -155,6 +157,7 @@ impl Classifier {
         tasks.spawn(Learner::new(engine.clone(), patterns.clone(), pause).run(jobs, stop.clone()));
         tasks.spawn(Arc::clone(&flusher).run(flush, stop.clone()));
         let flights = Flights::new(questions_max);
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shared = Shared {
             engine,
             patterns,
@@ -169,6 +172,7 @@ impl Classifier {
             lesson_rates: Rates::default(),
             llm_rates: Rates::default(),
             llm_rate_limited: AtomicU64::default(),
+            computing: Arc::new(Semaphore::new(processors)),
             stop,
             tasks,
         };

@@ -117,10 +117,17 @@ impl Classifier {
         Ok(FeedbackAnswer { matched, correction, revision, quarantined })
     }
 
-    /// Classifies on a thread where that delays no other request: a query may take [`PatternsSnapshot::budget`].
+    /// Classifies on a thread where that delays no other request: a query may take [`PatternsSnapshot::budget`]. At most as
+    /// many at the same time as there are processors.
     async fn computed<T: Send + 'static>(&self, compute: impl FnOnce(&Self) -> T + Send + 'static) -> T {
         let this = self.clone();
-        match tokio::task::spawn_blocking(move || compute(&this)).await {
+        // Nobody closes the semaphore, so there is always a turn.
+        let turn = Arc::clone(&self.shared.computing).acquire_owned().await;
+        let work = move || {
+            let _turn = turn;
+            compute(&this)
+        };
+        match tokio::task::spawn_blocking(work).await {
             Ok(computed) => computed,
             // It is never cancelled, so it panicked: as it would have here.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
