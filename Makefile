@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to hold it to its word.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build sidecar test test-needs test-deploy images bench cost fmt lint loom docs deny check-generated
+.PHONY: help run build build-quick sidecar test test-needs test-deploy images bench cost fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -15,6 +15,9 @@ help: ## List the targets
 build: ## Build the server and CLI, optimised
 	$(CARGO) build --release --locked -p midflight --features cli
 
+build-quick: ## Build them without LTO, to try them
+	$(CARGO) build --profile quick --locked -p midflight --features cli
+
 # For the machine's own triple, and named, so that build scripts and macros are not built statically too.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
@@ -27,9 +30,9 @@ sidecar: ## Build the config-reloader: one small static file
 	@file=$(TARGET_DIR)/$(HOST)/sidecar/midflight-sidecar; bytes=$$(wc -c < $$file); \
 	echo "$$file: $$bytes bytes"; [ $$bytes -le 2097152 ] || { echo "it is to be 2 MiB at most"; exit 1; }
 
-run: build ## Build, and serve the examples on SQLite in ./midflight-data
+run: build-quick ## Build, and serve the examples on SQLite in ./midflight-data
 	@rm -f $(DATA)/ready; \
-	./target/release/midflight serve --listen $(LISTEN) --data-dir $(DATA) --ready-file $(DATA)/ready \
+	./target/quick/midflight serve --listen $(LISTEN) --data-dir $(DATA) --ready-file $(DATA)/ready \
 		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans,examples/helpdesk & server=$$!; \
 	trap : INT; trap 'kill $$server' TERM; \
 	until [ -s $(DATA)/ready ] || ! kill -0 $$server 2>/dev/null; do sleep 0.1; done; \
@@ -37,7 +40,7 @@ run: build ## Build, and serve the examples on SQLite in ./midflight-data
 	  "  URL    $$url" \
 	  "  token  $$(cat $(DATA)/admin-token)" "" \
 	  "Three commands to try in another terminal, in this folder:" "" \
-	  "  export MIDFLIGHT_URL=$$url MIDFLIGHT_TOKEN=\$$(cat $(DATA)/admin-token) PATH=\$$PWD/target/release:\$$PATH" "" \
+	  "  export MIDFLIGHT_URL=$$url MIDFLIGHT_TOKEN=\$$(cat $(DATA)/admin-token) PATH=\$$PWD/target/quick:\$$PATH" "" \
 	  "  1. ask:    midflight execute --data '{\"amount\": 20000, \"applicant\": {\"income\": 52000, \"years_employed\": 6, \"defaults\": 0}}'" \
 	  "  2. change: EDITOR=nano midflight edit rules/conditions/earns-enough     then ask again" \
 	  "  3. look:   midflight history     and in a browser $$url/docs" \

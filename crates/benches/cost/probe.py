@@ -77,7 +77,8 @@ def run(name, port, token, other, deadline, times):
 
 
 def attack(kind, data, port, token, deadline, answers):
-    """One client that does the same again and again. It gives way to the probes, not to the server."""
+    """One client that does the same again and again. It gives way to all others, as if it were on another machine: what it
+    takes of a processor would else be counted as the server's delay."""
     os.nice(19)
     client = Client(port, token, timeout=max(1.0, deadline - time.monotonic() + LATE_SECONDS))
     counts, told_at = {}, time.monotonic()

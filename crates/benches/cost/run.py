@@ -5,6 +5,9 @@ It starts two release servers on one PostgreSQL, fills them (300 documents of 1 
 10,000 reload events), and runs each kind of request (`--list`): once alone, and then in a loop from 8 clients without and
 8 with a token. Meanwhile it probes `/health/live`, an edit, and the arrival of a revision of the other replica. It prints
 a table in Markdown and what is out of bounds; then its exit status is 1.
+
+The servers, PostgreSQL and the clients share this machine; the clients give way to the others. The files are in TMPDIR: with
+a directory in memory the figures leave the disk out.
 """
 
 import argparse
