@@ -4,11 +4,12 @@
 use std::any::Any;
 use std::time::{Duration, Instant};
 
-use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{BoxError, Router};
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -30,15 +31,17 @@ const COMPRESSED_BYTES_MIN: u16 = 1024;
 /// One that comes in parts is compressed part by part.
 const COMPRESSED_BYTES_MAX: u64 = 1 << 20;
 
-/// Puts them around routes.
+/// Puts them around routes. A middleware that is an async function allocates for each request, and copies all that it stands
+/// around; so there is one, and the rest are services without.
 pub(crate) fn around(routes: Router, app: &App) -> Router {
-    let time_limit = Duration::from_millis(app.limits.request_ms_max);
+    let request_ms_max = app.limits.request_ms_max;
+    let time_limit = Duration::from_millis(request_ms_max);
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_BYTES_MIN)).and(is_short));
     routes.layer(
         ServiceBuilder::new()
-            .layer(from_fn(without_bad_id))
+            .map_request(without_bad_id)
             .layer(SetRequestIdLayer::x_request_id(FreshId))
             .layer(PropagateRequestIdLayer::x_request_id())
             .layer(
@@ -52,9 +55,8 @@ pub(crate) fn around(routes: Router, app: &App) -> Router {
             )
             .layer(from_fn_with_state(app.clone(), measured))
             .layer(compression)
-            .layer(from_fn_with_state(app.clone(), timed_out))
+            .map_response(move |response| timed_out(request_ms_max, response))
             .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, time_limit))
-            .layer(from_fn(identified))
             .layer(CatchPanicLayer::custom(panicked)),
     )
 }
@@ -70,19 +72,20 @@ impl MakeRequestId for FreshId {
 }
 
 /// Takes away an id that is too long to repeat, or that could forge a line of a log.
-async fn without_bad_id(mut request: Request, next: Next) -> Response {
+fn without_bad_id(mut request: Request) -> Request {
     let is_bad = |value: &HeaderValue| !request_id::is_good(value.as_bytes());
     if request.headers().get(request_id::HEADER).is_some_and(is_bad) {
         request.headers_mut().remove(request_id::HEADER);
     }
-    next.run(request).await
+    request
 }
 
-/// Counts a request, by the method that it came with.
+/// Counts a request, by the method that it came with, and lets what handles it know its id.
 async fn measured(State(app): State<App>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let (method, route) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
-    let response = next.run(request).await;
+    let id = id_of(&request).to_owned();
+    let response = REQUEST_ID.scope(id, next.run(request)).await;
     let route = route.as_ref().map(MatchedPath::as_str);
     app.request_metrics.count(&app.metrics, (route, &method), response.status(), began.elapsed());
     response
@@ -96,20 +99,16 @@ fn span(request: &Request) -> Span {
     tracing::info_span!("request", id = id_of(request), method = %request.method(), path = request.uri().path())
 }
 
-/// Lets what handles a request know its id.
-async fn identified(request: Request, next: Next) -> Response {
-    let id = id_of(&request).to_owned();
-    REQUEST_ID.scope(id, next.run(request)).await
-}
-
 /// Says of an answer that did not come in time why there is none: the layer of the time limit has an empty body.
-async fn timed_out(State(app): State<App>, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
+fn timed_out<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static>(
+    request_ms_max: u64,
+    response: axum::http::Response<B>,
+) -> Response {
     let is_bare = !response.headers().contains_key(header::CONTENT_TYPE);
     if response.status() != StatusCode::GATEWAY_TIMEOUT || !is_bare {
-        return response;
+        return response.map(Body::new);
     }
-    let detail = format!("request timed out after {} ms (request_ms_max)", app.limits.request_ms_max);
+    let detail = format!("request timed out after {request_ms_max} ms (request_ms_max)");
     ApiError::new(Code::TIMED_OUT, detail).into_response()
 }
 
