@@ -138,7 +138,7 @@ fn a_service_follows_a_document_through_edits_an_absence_a_refusal_and_a_way_bac
     assert_ne!(fs::metadata(&scene.file).unwrap().ino(), inode, "it is replaced, not written into");
 
     scene.server.process().kill();
-    scene.until_logged("not listening to the server");
+    scene.until_logged("not connected to the event stream");
     assert_eq!(fs::read_to_string(&scene.file).unwrap(), format!("{second:#}\n"));
     scene.server.restart();
     let third = json!({"app": {"name": "third"}});

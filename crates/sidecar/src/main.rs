@@ -95,7 +95,7 @@ fn run(options: Options) -> Result<(), String> {
         let good =
             LastGood::open(options.state_dir).map_err(|error| format!("--state-dir {dir}: {error}"))?;
         if app.verify == Verify::Nothing {
-            say::warn("nothing is verified: a signal that could be sent counts as a success", &[]);
+            say::warn("--verify none: a signal that was sent counts as a success", &[]);
         }
         let latest = Arc::new(Latest::default());
         let (found, counted) = (Arc::clone(&latest), Arc::clone(&metrics));

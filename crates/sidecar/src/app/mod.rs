@@ -13,7 +13,7 @@ use crate::options::{AppOptions, Target, Trigger};
 pub(crate) use http::{Client, show_error};
 pub(crate) use word::{Judgement, Word};
 
-/// What came of telling the app to reload.
+/// What came of reloading the app.
 #[derive(Debug)]
 pub(crate) enum Told {
     /// It answered with its word.

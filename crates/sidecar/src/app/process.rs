@@ -84,7 +84,7 @@ pub(super) fn send(pid: u32, signal: Signal) -> Result<(), String> {
         return Err(format!("process {pid} {why}"));
     }
     let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    let raw = raw.ok_or_else(|| format!("{pid} is no number of a process"))?;
+    let raw = raw.ok_or_else(|| format!("{pid} is not a valid process ID"))?;
     kill_process(raw, signal).map_err(|error| match error {
         Errno::SRCH => format!("there is no process {pid}"),
         Errno::PERM => {

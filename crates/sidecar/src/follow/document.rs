@@ -101,17 +101,17 @@ impl Document {
         let is_news = self.said.as_ref() != Some(&found);
         match &found {
             Found::Written => {
-                say::info("the file has what the server says", &[("document", &name), ("file", &file)])
+                say::info("file written from the server", &[("document", &name), ("file", &file)])
             }
             Found::Same if is_news => {
-                say::info("the file is in step with the server", &[("document", &name), ("file", &file)]);
+                say::info("file is up to date", &[("document", &name), ("file", &file)]);
             }
             Found::Gone if is_news => say::warn(
-                "the server has no such document; the file stays as it is",
+                "document not found on the server; keeping the file",
                 &[("document", &name), ("file", &file)],
             ),
             Found::Problem(why) if is_news => say::warn(
-                "the document cannot be followed now; the file stays as it is",
+                "cannot follow the document; keeping the file",
                 &[("document", &name), ("file", &file), ("why", why)],
             ),
             Found::Same | Found::Gone | Found::Problem(_) => {}

@@ -75,7 +75,7 @@ impl Follower {
         // It only says when to look: looking every interval goes on without it.
         let listening = std::thread::Builder::new().name("listen".into());
         if let Err(error) = listening.spawn(move || stream::run(&options, &ring)) {
-            say::warn("changes on the server are only found by looking", &[("error", &error)]);
+            say::warn("cannot open the event stream; polling the server", &[("error", &error)]);
         }
         loop {
             self.look();
@@ -109,13 +109,13 @@ fn authorization(options: &FromOptions) -> Result<Option<String>, String> {
 fn read_token(path: &Path) -> io::Result<String> {
     let wrong = |why| io::Error::new(io::ErrorKind::InvalidData, why);
     if fs::metadata(path)?.len() > TOKEN_BYTES_MAX {
-        return Err(wrong("a token is one short line"));
+        return Err(wrong("is longer than a token can be; write one line with the API token"));
     }
     let token = fs::read_to_string(path)?;
     match token.trim() {
-        "" => Err(wrong("is empty; it holds the API token")),
+        "" => Err(wrong("is empty; write the API token to it")),
         token if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token.to_owned()),
-        _ => Err(wrong("a token is one line of letters and digits")),
+        _ => Err(wrong("is not one line of visible ASCII characters; write the API token to it")),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn run(options: &FromOptions, bell: &Bell) {
     loop {
         match listen(&client, options, bell) {
             Ok(()) => pauses.reset(),
-            Err(why) => say::debug("not listening to the server", &[("why", &why)]),
+            Err(why) => say::debug("not connected to the event stream", &[("why", &why)]),
         }
         // Something may have been said since that nobody heard; it is looked for when it can be heard again, and every
         // interval.
@@ -61,7 +61,7 @@ fn listen(client: &Client, options: &FromOptions, bell: &Bell) -> Result<(), Str
                 }
             }
             Err(error) => {
-                say::debug("the stream of the server broke off", &[("error", &error)]);
+                say::debug("event stream disconnected", &[("error", &error)]);
                 return Ok(());
             }
         }

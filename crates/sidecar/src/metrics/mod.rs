@@ -125,19 +125,19 @@ impl Metrics {
             }
         };
         let plain = |count: u64| [(String::new(), count.to_string())];
-        let help = "Times that the app was told to reload.";
+        let help = "Reload attempts.";
         one(&mut text, "config_reload_attempts_total", "counter", help, &plain(state.attempts));
-        let help = "Attempts that the app confirmed.";
+        let help = "Reload attempts that the app confirmed.";
         one(&mut text, "config_reload_successes_total", "counter", help, &plain(state.successes));
         let failures = Reason::ALL.into_iter().zip(state.failures);
         let failures: Vec<_> = failures
             .map(|(reason, count)| (format!("{{reason=\"{}\"}}", reason.name()), count.to_string()))
             .collect();
-        let help = "Attempts that the app refused, did not hear, or did not confirm in time.";
+        let help = "Reload attempts that failed, by reason: rejected by the app, app unreachable, or not verified in time.";
         one(&mut text, "config_reload_failures_total", "counter", help, &failures);
         if let Some(at) = state.last_success {
             let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-            let help = "When the app last confirmed a reload, in seconds since 1970.";
+            let help = "Unix time of the last confirmed reload, in seconds.";
             let at = [(String::new(), format!("{seconds:.3}"))];
             one(&mut text, "config_reload_last_success_timestamp", "gauge", help, &at);
         }
@@ -147,9 +147,9 @@ impl Metrics {
             .into_iter()
             .filter_map(|(name, hash)| Some((format!("{{hash=\"{}\",state=\"{name}\"}}", hash?), "1".into())))
             .collect();
-        let help = "Which content the app serves, which it should, and which it refused.";
+        let help = "Hashes of the content that is served, desired and rejected.";
         one(&mut text, "config_reload_hash_info", "gauge", help, &hashes);
-        let help = "Looks at the files that found them unreadable.";
+        let help = "Reads of the watched files that failed.";
         one(&mut text, "config_reload_watch_errors_total", "counter", help, &plain(state.watch_errors));
         text
     }

@@ -31,7 +31,7 @@ pub(super) fn options(
         );
     }
     if restore.as_ref().is_some_and(|path| !watch.contains(path)) {
-        said.wrong("--restore-last-good is one of the watched files: give the same path to --watch");
+        said.wrong("--restore-last-good must be a watched file: give the same path to --watch");
     }
     let (metrics, level) =
         (said.one("metrics-addr", values::addresses), said.one("log-level", values::level));
@@ -112,7 +112,7 @@ impl Said<'_> {
         let max_backoff = self.one("max-backoff", duration::parse);
         if !watches {
             if is_told && self.has("from") {
-                self.wrong("an app is told of what is watched: give the files of --document to --watch too");
+                self.wrong("no file is watched: give the files of --document to --watch too");
             }
             return Some(None);
         }
@@ -120,13 +120,16 @@ impl Said<'_> {
         let verify = verify?;
         let has_health = self.has("health-url");
         match (&trigger, verify) {
-            (Trigger::Signal(..), Verify::Hash) if !has_health => self.wrong(
-                "a signal has no answer: give --health-url, where the app says what it serves, or --verify none",
+            (Trigger::Signal(..), Verify::Hash) if !has_health => {
+                self.wrong("a signal has no response: give --health-url, or --verify none")
+            }
+            (Trigger::Signal(..), Verify::Status) => self.wrong(
+                "--verify status needs --method http; with a signal use --verify hash or --verify none",
             ),
-            (Trigger::Signal(..), Verify::Status) => self
-                .wrong("--verify status is about the answer to a POST; a signal has --verify hash or --verify none"),
             (Trigger::Post(_), Verify::Nothing) => {
-                self.wrong("--verify none is for signals; a POST has --verify hash or --verify status");
+                self.wrong(
+                    "--verify none needs --method signal; with http use --verify hash or --verify status",
+                );
             }
             _ => {}
         }
@@ -145,13 +148,15 @@ impl Said<'_> {
         let said = self.last("method");
         let method = match said.as_ref().map(|method| method.to_str()) {
             None if by_post && by_signal => {
-                self.wrong("--method http or --method signal: both --reload-url and a process are given");
+                self.wrong(
+                    "both --reload-url and a process are given: choose with --method http or --method signal",
+                );
                 return None;
             }
             None if by_signal => "signal",
             None if by_post => "http",
             None => {
-                self.wrong("nobody is told: give --reload-url URL, --process-name NAME or --pid N");
+                self.wrong("no app to reload: give --reload-url URL, --process-name NAME or --pid N");
                 return None;
             }
             Some(Some(method @ ("http" | "signal"))) => method,
@@ -202,7 +207,7 @@ impl Said<'_> {
             return Some(None);
         }
         if !self.has("document") {
-            self.wrong("--from needs --document KIND/NAME=FILE: which document, to which file");
+            self.wrong("--from needs --document KIND/NAME=FILE");
         }
         let mut files: Vec<_> = documents.iter().map(|document| &document.file).collect();
         files.sort_unstable();

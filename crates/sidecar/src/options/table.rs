@@ -27,18 +27,23 @@ const fn repeats(flag: Flag) -> Flag {
 /// All flags, as the help lists them.
 pub(crate) const FLAGS: &[Flag] = &[
     repeats(flag("watch", "PATH", "", "a file or a directory whose content is watched; may be repeated")),
-    flag("interval", "TIME", "5s", "how often to look without being told; file events are noticed at once"),
+    flag("interval", "TIME", "5s", "polling interval; file events are handled at once"),
     flag(
         "method",
         "http|signal",
         "",
-        "how the app is told to reload; without it, whichever --reload-url, --pid or --process-name says",
+        "how to reload the app; by default http with --reload-url, signal with --pid or --process-name",
     ),
-    flag("reload-url", "URL", "", "http: where an empty POST makes the app reload"),
-    flag("pid", "N", "", "signal: the process"),
-    flag("process-name", "NAME", "", "signal: the one process of this name, looked up in /proc each time"),
-    flag("signal", "HUP|USR1|USR2", "HUP", "signal: which one"),
-    flag("health-url", "URL", "", "where the app says as JSON which content its status is about"),
+    flag("reload-url", "URL", "", "http: the URL that reloads the app when it receives an empty POST"),
+    flag("pid", "N", "", "signal: the process ID"),
+    flag(
+        "process-name",
+        "NAME",
+        "",
+        "signal: the process ID name, looked up in /proc before each reload; one process must match",
+    ),
+    flag("signal", "HUP|USR1|USR2", "HUP", "signal: the signal to send"),
+    flag("health-url", "URL", "", "the URL where the app reports its status and content hash as JSON"),
     flag(
         "verify",
         "hash|status|none",
@@ -46,33 +51,33 @@ pub(crate) const FLAGS: &[Flag] = &[
         "what is believed: the app's word with the content's hash; the 2xx answer to the POST; or, for a signal, \
          nothing at all",
     ),
-    flag("verify-timeout", "TIME", "30s", "how long the app may take to say that it serves the content"),
-    flag("verify-poll", "TIME", "50ms", "the longest pause between two questions to --health-url"),
-    flag("max-backoff", "TIME", "5m", "the longest pause between two attempts; the first is --interval"),
+    flag("verify-timeout", "TIME", "30s", "timeout for the app to confirm the content"),
+    flag("verify-poll", "TIME", "50ms", "longest pause between two requests to --health-url"),
+    flag("max-backoff", "TIME", "5m", "longest pause between two attempts; the first pause is --interval"),
     flag(
         "metrics-addr",
         "ADDR",
         ":9091",
         "where /metrics and /healthz answer: HOST:PORT, :PORT for every address, or off; port 0 takes a free one",
     ),
-    flag("ready-file", "FILE", "", "written with the URL of the metrics once the files are watched"),
+    flag("ready-file", "FILE", "", "file to write the metrics URL to once the files are watched"),
     flag("log-level", "LEVEL", "info", "error, warn, info or debug"),
     flag("log-format", "FORMAT", "text", "text or json, on stderr"),
-    flag("state-dir", "DIR", "", "keeps what was last verified across restarts"),
+    flag("state-dir", "DIR", "", "directory that keeps the last verified content across restarts"),
     flag(
         "restore-last-good",
         "PATH",
         "",
-        "a watched file that gets its last verified content back when the app refuses a new one",
+        "watched file to restore to its last verified content when the app rejects new content",
     ),
-    flag("from", "URL", "", "a Midflight server whose documents are written to files"),
+    flag("from", "URL", "", "Midflight server to copy documents from"),
     repeats(flag(
         "document",
         "KIND/NAME=FILE",
         "",
-        "with --from: which document, to which file; may be repeated",
+        "with --from: a document and the file to write it to; may be repeated",
     )),
-    flag("token-file", "FILE", "", "with --from: a file that holds the API token"),
+    flag("token-file", "FILE", "", "with --from: file with the API token"),
 ];
 
 impl Flag {

@@ -20,7 +20,7 @@ pub(super) fn signal(text: &str) -> Result<Signal, String> {
 }
 
 pub(super) fn pid(text: &str) -> Result<u32, String> {
-    let wrong = "is the number of a process, as 42";
+    let wrong = "is a process ID, as 42";
     let pid: u32 = text.parse().map_err(|_| wrong)?;
     let is_possible = pid > 0 && i32::try_from(pid).is_ok();
     match is_possible {

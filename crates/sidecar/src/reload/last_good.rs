@@ -41,7 +41,7 @@ impl LastGood {
             Err(why) => {
                 let path = dir.join(LIST);
                 say::warn(
-                    "what was last verified cannot be read; it is written anew with the next verification",
+                    "cannot read the last verified content; the next verified reload writes it again",
                     &[("file", &path.display()), ("error", &why)],
                 );
                 None
@@ -62,7 +62,7 @@ impl LastGood {
         let Some(dir) = self.dir.as_ref().filter(|_| !is_known) else { return };
         if let Err(error) = save(dir, content) {
             say::error(
-                "what was verified cannot be kept; a restart will not know of it",
+                "cannot save the verified content; it is lost at a restart",
                 &[("dir", &dir.display()), ("error", &error)],
             );
         }

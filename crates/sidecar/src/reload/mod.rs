@@ -122,7 +122,7 @@ impl Reloader {
                         |hash| hash == content.hash || content.files.values().any(|file| *file == hash);
                     match word.judge(is_wanted) {
                         Judgement::Verified => {
-                            say::info("the app serves what the files say", &[("hash", &content.hash)]);
+                            say::info("app serves the current content", &[("hash", &content.hash)]);
                             self.verified(&content);
                             self.show(None);
                         }
@@ -155,7 +155,7 @@ impl Reloader {
         let known = self.good.content().map(|known| known.hash);
         if known == Some(content.hash) || (known.is_none() && self.app.is_signalled()) {
             say::info(
-                "the app is taken to serve what the files say; it is told of the next change",
+                "assuming that the app serves the current content; the next change reloads it",
                 &[("hash", &content.hash)],
             );
             self.settled = Some(content.hash);
@@ -180,7 +180,7 @@ impl Reloader {
         let began = Instant::now();
         if self.met {
             self.metrics.attempt();
-            say::info("telling the app to reload", &[("hash", &content.hash)]);
+            say::info("reloading the app", &[("hash", &content.hash)]);
         }
         let outcome = self.attempt(content, is_again);
         if !self.met {
@@ -210,7 +210,7 @@ impl Reloader {
         match outcome {
             Outcome::Verified => {
                 say::info(
-                    "the app serves the new content",
+                    "app serves the new content",
                     &[("hash", &content.hash), ("ms", &took.as_millis())],
                 );
                 self.verified(content);
@@ -226,7 +226,7 @@ impl Reloader {
             Outcome::Failed(reason, why) => {
                 let pause = self.backoff.next();
                 say::warn(
-                    "the reload is not confirmed; it is tried again",
+                    "reload not confirmed; retrying",
                     &[
                         ("reason", &reason.name()),
                         ("why", &why),
@@ -238,7 +238,7 @@ impl Reloader {
                 Next::Again(pause)
             }
             Outcome::Superseded => {
-                say::info("the files changed again before the app was done", &[("hash", &content.hash)]);
+                say::info("files changed during the reload; starting again", &[("hash", &content.hash)]);
                 // At once, for they may say the same again by now.
                 Next::Again(Duration::ZERO)
             }
@@ -257,7 +257,7 @@ impl Reloader {
         let serves =
             refusal.served.map_or_else(|| String::from("what it served before"), |hash| hash.to_string());
         say::warn(
-            "the app refuses what the files say",
+            "app rejected the content",
             &[("why", &refusal.why), ("hash", &content.hash), ("serves", &serves)],
         );
         self.refused = Some(content.hash);
@@ -271,7 +271,7 @@ impl Reloader {
         self.restored = Some(content.hash);
         let path_shown = path.display();
         let Some(good) = self.good.content().and_then(|good| good.kept.get(path)) else {
-            say::warn("there is no last good content to restore yet", &[("file", &path_shown)]);
+            say::warn("no last verified content to restore", &[("file", &path_shown)]);
             return;
         };
         let is_refused = content.files.get(path).copied();
@@ -281,9 +281,9 @@ impl Reloader {
             return;
         }
         match replace(path, good, 0o644) {
-            Ok(()) => say::warn("the last good content is restored", &[("file", &path_shown)]),
+            Ok(()) => say::warn("last verified content restored", &[("file", &path_shown)]),
             Err(error) => say::warn(
-                "the last good content cannot be restored here; the file is left as it is",
+                "cannot restore the last verified content; keeping the file",
                 &[("file", &path_shown), ("error", &error)],
             ),
         }
@@ -302,7 +302,7 @@ impl Reloader {
 /// Says once that the app is waited for; what it says is that it was said.
 fn wait_for(said: bool, why: &str) -> bool {
     if !said {
-        say::info("waiting for the app to answer", &[("why", &why)]);
+        say::info("waiting for the app to respond", &[("why", &why)]);
     }
     true
 }

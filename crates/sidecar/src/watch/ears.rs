@@ -66,7 +66,7 @@ impl Ears {
     fn complain(&mut self, folder: &str, error: Errno) {
         if !std::mem::replace(&mut self.complained, true) {
             say::warn(
-                "not told of changes by the system; they are found by looking every --interval",
+                "file events are unavailable; polling every --interval",
                 &[("folder", &folder), ("error", &error)],
             );
         }

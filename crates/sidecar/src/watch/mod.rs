@@ -89,10 +89,10 @@ impl Watcher {
 
     fn put(&mut self, content: Content) {
         if self.said.take().is_some() {
-            say::info("the files can be read again", &[]);
+            say::info("watched files are readable again", &[]);
         }
         if self.put != Some(content.hash) {
-            say::debug("the files changed", &[("hash", &content.hash)]);
+            say::debug("watched files changed", &[("hash", &content.hash)]);
             self.put = Some(content.hash);
             self.latest.put(Arc::new(content));
         }
@@ -102,7 +102,11 @@ impl Watcher {
         self.metrics.watch_error();
         if self.said.as_ref() != Some(&problem) {
             say::warn(
-                &format!("{} {}; the app is left alone until it reads", problem.path.display(), problem.why),
+                &format!(
+                    "{} {}; the app is not reloaded until the file is readable",
+                    problem.path.display(),
+                    problem.why
+                ),
                 &[],
             );
             self.said = Some(problem);

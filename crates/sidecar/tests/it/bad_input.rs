@@ -202,7 +202,7 @@ fn a_dead_process_and_a_name_that_nobody_has_are_unreachable() {
         Sidecar::start(&[who, &more].concat())
     });
     for sidecar in &sidecars {
-        sidecar.until("the start", |sidecar| sidecar.log().contains("told of the next change"));
+        sidecar.until("the start", |sidecar| sidecar.log().contains("the next change reloads it"));
     }
     rename_over(&file, CHANGED);
     sidecars.iter().for_each(|sidecar| sidecar.until_succeeded(1));
@@ -255,7 +255,7 @@ fn a_process_that_a_signal_would_end_is_not_signalled_and_neither_is_a_pause() {
     let watch = ["--watch", file.to_str().unwrap(), "--verify", "none", "--signal", "USR1"];
     let sidecars = pids.map(|(pid, why)| (Sidecar::start(&[&watch[..], &["--pid", &pid]].concat()), why));
     for (sidecar, _) in &sidecars {
-        sidecar.until("the start", |sidecar| sidecar.log().contains("told of the next change"));
+        sidecar.until("the start", |sidecar| sidecar.log().contains("the next change reloads it"));
     }
     rename_over(&file, CHANGED);
     for (sidecar, why) in &sidecars {

@@ -82,7 +82,7 @@ fn what_is_deleted_on_the_server_stays_and_that_is_said_once() {
     let before = server.reads();
     until("looks", || server.reads() > before + 5);
     assert_eq!(fs::read_to_string(&file).unwrap(), FIRST);
-    assert_eq!(sidecar.log().matches("the server has no such document").count(), 1, "{}", sidecar.log());
+    assert_eq!(sidecar.log().matches("document not found on the server").count(), 1, "{}", sidecar.log());
     server.put("config/app", SECOND, 2);
     until_says(&file, SECOND);
 }
@@ -97,7 +97,7 @@ fn a_server_that_was_away_is_caught_up_with() {
     until("a listener", || server.listeners() == 1);
     let address = server.address();
     server.die();
-    sidecar.until("the loss is heard", |sidecar| sidecar.log().contains("not listening to the server"));
+    sidecar.until("the loss is heard", |sidecar| sidecar.log().contains("not connected to the event stream"));
     assert_eq!(fs::read_to_string(&file).unwrap(), FIRST);
     let server = Server::start_at(address, None);
     server.put("config/app", SECOND, 2);

@@ -72,7 +72,12 @@ fn where_nothing_can_be_written_the_file_is_left_and_that_is_said_once() {
     double.behave(Manner::Refuse);
     fs::write(&file, CHANGED).unwrap();
     sidecar.until("three refusals", |sidecar| sidecar.failures("rejected") >= 3);
-    assert_eq!(sidecar.log().matches("cannot be restored here").count(), 1, "{}", sidecar.log());
+    assert_eq!(
+        sidecar.log().matches("cannot restore the last verified content").count(),
+        1,
+        "{}",
+        sidecar.log()
+    );
     assert_eq!(fs::read_to_string(&file).unwrap(), CHANGED);
     double.behave(Manner::Honest);
     sidecar.until_succeeded(1);
