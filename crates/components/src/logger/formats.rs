@@ -1,7 +1,7 @@
 //! Lines in one of two formats, which changes between two lines.
 //!
-//! Both formats are always there, and each keeps the fields of spans in its own way, so that a span that was opened under
-//! one has its fields under the other. Only one of them writes.
+//! Both formats are always there, and one of them writes. The fields of spans are kept in neither of them, so that a span
+//! that was opened under one has its fields under the other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,11 +11,12 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::{DefaultFields, Format, Json, JsonFields};
-use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::fmt::{self, FormattedFields, MakeWriter};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::settings::LogFormat;
+use super::span_fields::{SpanFields, format_fields};
 
 /// Which format is in use.
 #[derive(Debug, Clone, Default)]
@@ -76,19 +77,33 @@ where
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        self.text.on_new_span(attributes, id, context.clone());
-        self.json.on_new_span(attributes, id, context);
+        let mut fields = SpanFields::default();
+        attributes.record(&mut fields);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().replace(fields);
+        }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        self.text.on_record(id, values, context.clone());
-        self.json.on_record(id, values, context);
+        let Some(span) = context.span(id) else { return };
+        let mut extensions = span.extensions_mut();
+        if let Some(fields) = extensions.get_mut::<SpanFields>() {
+            values.record(fields);
+        }
+        extensions.remove::<FormattedFields<DefaultFields>>();
+        extensions.remove::<FormattedFields<JsonFields>>();
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         match self.chosen.is_json() {
-            true => self.json.on_event(event, context),
-            false => self.text.on_event(event, context),
+            true => {
+                format_fields::<JsonFields, S>(event, &context);
+                self.json.on_event(event, context);
+            }
+            false => {
+                format_fields::<DefaultFields, S>(event, &context);
+                self.text.on_event(event, context);
+            }
         }
     }
 }

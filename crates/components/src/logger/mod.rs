@@ -4,6 +4,7 @@ mod formats;
 mod lines;
 mod output;
 mod settings;
+mod span_fields;
 
 use std::fmt;
 use std::mem::swap;

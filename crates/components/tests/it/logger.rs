@@ -140,6 +140,26 @@ async fn a_span_has_its_fields_in_whatever_format_a_line_is() {
 }
 
 #[tokio::test]
+async fn a_line_of_another_span_than_that_of_its_thread_has_the_fields_of_both() {
+    let (logger, dispatch, lines) = logger();
+    let (empty, full, slot) = worlds(settings("info", "json"));
+    let part = logger.part(place(slot, "log", |app| &app.log));
+    let tell = || {
+        tracing::dispatcher::with_default(&dispatch, || {
+            let named = info_span!("order", total = 1.5, ratio = f64::NAN, r#type = "gift", paid = true);
+            info_span!("request", path = "/a\u{1b}b", way = %"in").in_scope(|| info!(parent: &named, "told"));
+        });
+        lines.take()
+    };
+    let text = tell();
+    assert!(text.contains("order{total=1.5 ratio=NaN type=\"gift\" paid=true}"), "{text}");
+    let _committed = part.prepare(&empty, &full).await.unwrap().unwrap().commit();
+    let line: Value = serde_json::from_str(&tell()).unwrap();
+    let order = json!({"name": "order", "total": 1.5, "ratio": "NaN", "type": "gift", "paid": true});
+    assert_eq!(line["span"], order, "{line}");
+}
+
+#[tokio::test]
 async fn no_line_is_lost_or_torn_while_level_and_format_change() {
     const THREADS: u64 = 4;
     const CHANGES: u64 = 1000;
