@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::byte_budget::{ByteBudget, SMALL_BYTES_MAX};
 use crate::compute::ComputePool;
+use crate::docs::Document;
 use crate::events::broadcaster::EventBroadcaster;
 use crate::kind::Kinds;
 use crate::limits::HttpLimits;
@@ -134,6 +135,8 @@ pub struct Shared {
     /// A place for each watcher of the log.
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) recent: Recent,
+    /// The OpenAPI document, once the routes are known.
+    pub(crate) docs: OnceLock<Document>,
     /// The directories that this replica watches.
     pub(crate) directories: Vec<DirectoryHandle>,
     /// Cancelled when the server begins to stop.
@@ -168,6 +171,7 @@ impl App {
             redact: parts.redact,
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: Recent::default(),
+            docs: OnceLock::new(),
             merge_turns: MergeTurns::default(),
             bodies: ByteBudget::new(
                 limits.bodies_bytes_max,

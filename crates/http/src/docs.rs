@@ -1,8 +1,5 @@
 //! The documentation that the server carries with it: the OpenAPI document, a page that shows it, the error pages.
 
-use std::sync::Arc;
-
-use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
@@ -24,12 +21,11 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The OpenAPI document as it is sent; made once, since it never changes while the server runs.
-#[derive(Clone)]
-pub(crate) struct Document(Result<Bytes, Arc<str>>);
+pub(crate) struct Document(Result<Bytes, String>);
 
 impl Document {
     pub(crate) fn new(document: &OpenApi) -> Self {
-        Self(document.to_json().map(Bytes::from).map_err(|error| error.to_string().into()))
+        Self(document.to_json().map(Bytes::from).map_err(|error| error.to_string()))
     }
 }
 
@@ -41,8 +37,9 @@ pub(crate) fn routes() -> Routes<App> {
 /// The OpenAPI document.
 #[utoipa::path(get, path = "/openapi.json", tag = "docs",
     responses((status = 200, body = serde_json::Value), (status = "default", body = ProblemBody)))]
-async fn document(Extension(document): Extension<Document>) -> Result<impl IntoResponse, ApiError> {
-    let document = document.0.map_err(|error| ApiError::internal(&error))?;
+async fn document(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+    let document = app.docs.get().ok_or_else(|| ApiError::internal(&"there is no OpenAPI document"))?;
+    let document = document.0.clone().map_err(|error| ApiError::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], document))
 }
 

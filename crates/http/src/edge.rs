@@ -1,17 +1,18 @@
 //! What stands before every handler: is the request meant for this server, and who sends it?
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
-use tower::ServiceExt as _;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use tower::{Service, ServiceExt as _};
 use utoipa::openapi::OpenApi;
 
 use crate::app::App;
 use crate::body::BodyBytes;
-use crate::layers::around;
+use crate::docs::Document;
+use crate::layers::{answer_of, around};
 use crate::long_answer::counted;
 use crate::origin::{came_by_proxy, check_host, check_origin};
 use crate::principal::Access;
@@ -30,7 +31,7 @@ impl Edge {
     #[must_use]
     pub fn new(app: &App) -> Self {
         let (routes, openapi) = router(app.clone());
-        let routes = routes.layer(from_fn_with_state(app.clone(), enter));
+        app.docs.get_or_init(|| Document::new(&openapi));
         Self { routes: around(routes, app), openapi: Arc::new(openapi) }
     }
 
@@ -42,26 +43,44 @@ impl Edge {
 
     /// Answers a request.
     pub(crate) async fn answer(self, request: Request) -> Response {
-        match self.routes.oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        let Ok(response) = self.routes.oneshot(request).await;
+        response
     }
 }
 
 /// Says of a request who sends it, and answers it, or refuses it.
-async fn enter(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, ApiError> {
-    let access = access(&app, &request)?;
-    let principal = access.principal().clone();
-    // What the body occupies is free again when the request is answered.
-    let body = BodyBytes::new(app.clone(), principal.clone());
-    let method = request.method().clone();
-    request.extensions_mut().insert(access);
-    request.extensions_mut().insert(body.clone());
-    // Handlers share nothing that a panic could leave half changed: they read snapshots and send edits.
-    let response = next.run(request).await;
-    drop(body);
-    Ok(counted(&app, &principal, &method, response).await)
+pub(crate) fn enter<S>(
+    app: &App,
+    request: Request,
+    inner: &mut S,
+) -> impl Future<Output = Result<Response, Infallible>> + use<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let app = app.clone();
+    let entered = access(&app, &request).map(|access| {
+        let principal = access.principal().clone();
+        let body = BodyBytes::new(app.clone(), principal.clone());
+        let (method, mut request) = (request.method().clone(), request);
+        request.extensions_mut().insert(access);
+        request.extensions_mut().insert(body.clone());
+        // Boxed, since it holds the request, and would be copied with it into each future around it.
+        (principal, method, body, Box::pin(inner.call(request)))
+    });
+    async move {
+        let (principal, method, body, answered) = match entered {
+            Ok(entered) => entered,
+            Err(refused) => return Ok(refused.into_response()),
+        };
+        let request_ms_max = app.limits.request_ms_max;
+        let handled = async move {
+            let Ok(response) = answered.await;
+            // What the body occupied is free again when the request is answered.
+            drop(body);
+            counted(&app, &principal, &method, response).await
+        };
+        Ok(answer_of(handled, request_ms_max).await)
+    }
 }
 
 /// Who sends a request, and whether it needs a token to read here.

@@ -28,6 +28,7 @@ pub mod long_answer;
 pub mod merge;
 pub mod merge_turns;
 pub mod metrics;
+mod middleware;
 pub mod monitoring;
 pub mod monitoring_status;
 pub mod origin;

@@ -61,9 +61,20 @@ pub(crate) async fn counted(
     let length =
         response.body().size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     let is_counted = response.extensions().get::<Counted>().is_some();
-    let Some(length) = length.filter(|length| *length > SHORT_BYTES_MAX && !is_counted) else {
-        return response;
-    };
+    match length.filter(|length| *length > SHORT_BYTES_MAX && !is_counted) {
+        // Boxed, so that the future of a short answer, which nearly all are, is small.
+        Some(length) => Box::pin(count(app, principal, method, response, length)).await,
+        None => response,
+    }
+}
+
+async fn count(
+    app: &App,
+    principal: &Principal,
+    method: &Method,
+    response: Response,
+    length: usize,
+) -> Response {
     let is_read = principal.is_anonymous() || *method == Method::GET;
     let held = match app.answers.take(principal, length).await {
         Err(busy) if is_read => return busy.into_response(),

@@ -173,6 +173,12 @@ impl Access {
         Self { principal, closed }
     }
 
+    /// That of a request which came through the edge.
+    pub(crate) fn of(parts: &Parts) -> Result<&Self, ApiError> {
+        let access = parts.extensions.get::<Self>();
+        access.ok_or_else(|| ApiError::internal(&"a request did not come through the edge"))
+    }
+
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
     }
@@ -214,16 +220,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Access {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let access = parts.extensions.get::<Self>().cloned();
-        access.ok_or_else(|| ApiError::internal(&"a request did not come through the edge"))
+        Self::of(parts).cloned()
     }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Principal {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Access::from_request_parts(parts, state).await.map(|access| access.principal)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Access::of(parts).map(|access| access.principal.clone())
     }
 }
 

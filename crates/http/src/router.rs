@@ -1,8 +1,7 @@
 //! The router: every route, the layers around them, and the OpenAPI document that comes with them.
 
-use axum::extract::DefaultBodyLimit;
+use axum::Router;
 use axum::http::Method;
-use axum::{Extension, Router};
 use utoipa::PartialSchema as _;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -11,7 +10,6 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::code::Code;
-use crate::docs::Document;
 use crate::principal::Access;
 use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
@@ -77,13 +75,8 @@ fn describe_key(operation: &mut Operation) {
 pub(crate) fn router(app: App) -> (Router, OpenApi) {
     let (routes, document) = all(&app).into_router().split_for_parts();
     let document = complete(&app, document);
-    let routes = routes
-        .fallback(no_such_path)
-        .method_not_allowed_fallback(method_not_allowed)
-        // Bodies are bounded where they are read, each by the bound it has.
-        .layer(DefaultBodyLimit::disable())
-        .layer(Extension(Document::new(&document)))
-        .with_state(app);
+    let routes =
+        routes.fallback(no_such_path).method_not_allowed_fallback(method_not_allowed).with_state(app);
     (routes, document)
 }
 

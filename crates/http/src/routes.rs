@@ -1,8 +1,8 @@
 //! Routes, each with the permission that it needs.
 
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::middleware::from_extractor_with_state;
 use axum::routing::MethodRouter;
 use utoipa::openapi::path::{Operation, PathItem, Paths};
 use utoipa::openapi::{OpenApi, SecurityRequirement};
@@ -69,17 +69,18 @@ fn guarded<S: Clone + Send + Sync + 'static>(
     permission: Permission,
     router: MethodRouter<S>,
 ) -> MethodRouter<S> {
-    router.route_layer(from_fn_with_state(permission, permitted))
+    router.route_layer(from_extractor_with_state::<Permitted, _>(permission))
 }
 
-async fn permitted(
-    State(permission): State<Permission>,
-    access: Access,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    access.check(permission)?;
-    Ok(next.run(request).await)
+/// Refuses a request whose sender has not the permission that is its state.
+struct Permitted;
+
+impl FromRequestParts<Permission> for Permitted {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, permission: &Permission) -> Result<Self, ApiError> {
+        Access::of(parts)?.check(*permission).map(|()| Self)
+    }
 }
 
 /// Says in the OpenAPI document that operations need a token.
