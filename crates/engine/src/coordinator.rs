@@ -9,12 +9,13 @@ use midflight_core::{
 use midflight_store::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::anew::Anew;
 use crate::away::Away;
 use crate::core::Core;
 use crate::follower::{Bell, Ring};
 use crate::load::{Aim, Base};
 use crate::machine::Machine;
-use crate::outcome::{Accepted, EditMode, Extent, Invalid, Reach, Refusal, Refused, Scope};
+use crate::outcome::{Accepted, EditMode, Extent, Invalid, Reach, Refusal, Refused};
 use crate::quarantine::{Attempt, Attempted, Quarantined};
 use crate::rehearsal::Rehearsal;
 use crate::reload::{Ended, Reload, is_refusal};
@@ -36,18 +37,26 @@ pub(crate) enum Request {
         reply: oneshot::Sender<Result<Accepted, Refused>>,
         _turn: Turn,
     },
-    Reload {
-        trigger: Trigger,
-        by: String,
-        scope: Scope,
-        reply: oneshot::Sender<Arc<ReloadEvent>>,
-        _turn: Turn,
+    /// What is new in the log.
+    Follow(ReloadCaller),
+    /// What was compiled anew for these callers; none where it has to be read in the turn.
+    Anew {
+        callers: Vec<ReloadCaller>,
+        anew: Option<Box<Anew>>,
     },
     Adopt {
         by: String,
         reply: oneshot::Sender<Arc<ReloadEvent>>,
         _turn: Turn,
     },
+}
+
+/// Who asks for a reload.
+pub(crate) struct ReloadCaller {
+    pub(crate) trigger: Trigger,
+    pub(crate) by: String,
+    pub(crate) reply: oneshot::Sender<Arc<ReloadEvent>>,
+    pub(crate) _turn: Turn,
 }
 
 /// The one who changes what is served.
@@ -136,7 +145,7 @@ impl Coordinator {
         };
         if retried.tried.times.iter().all(is_current) {
             let machine = Machine::new(Trigger::Periodic, ENGINE_AUTHOR.to_owned(), core.now());
-            let reload = Reload::new(&core, machine, &Aim::Nothing).with_components(retried.tried);
+            let mut reload = Reload::new(&core, machine, &Aim::Nothing).with_components(retried.tried);
             reload.run(&mut self.state, Aim::Nothing).await;
             self.show();
         }
@@ -182,27 +191,33 @@ impl Coordinator {
                 drop(reply.send(event));
                 None
             }
-            Request::Reload { trigger, by, scope, reply, _turn } => {
-                let mut replies = vec![reply];
+            Request::Follow(caller) => {
+                let mut callers = vec![caller];
                 let mut different = None;
                 while let Ok(next) = self.requests.try_recv() {
                     match next {
-                        Request::Reload { scope: same, reply, .. } if same == scope => replies.push(reply),
+                        Request::Follow(caller) => callers.push(caller),
                         other => {
                             different = Some(other);
                             break;
                         }
                     }
                 }
-                let event = match scope {
-                    Scope::Everything => self.everything(trigger, &by).await,
-                    Scope::New => self.follow(trigger, &by, None).await,
-                };
-                self.show();
-                replies.into_iter().for_each(|reply| drop(reply.send(Arc::clone(&event))));
+                let event = self.follow(callers[0].trigger, &callers[0].by, None).await;
+                self.tell(callers, &event);
                 different
             }
+            Request::Anew { callers, anew } => {
+                let event = self.anew(callers[0].trigger, &callers[0].by, anew).await;
+                self.tell(callers, &event);
+                None
+            }
         }
+    }
+
+    fn tell(&self, callers: Vec<ReloadCaller>, event: &Arc<ReloadEvent>) {
+        self.show();
+        callers.into_iter().for_each(|caller| drop(caller.reply.send(Arc::clone(event))));
     }
 
     pub(crate) fn show(&self) {
@@ -230,7 +245,11 @@ impl Coordinator {
 
     pub(crate) async fn reload(&mut self, trigger: Trigger, by: &str, aim: Aim<'_>) -> Ended {
         let machine = Machine::new(trigger, by.to_owned(), self.core.now());
-        let reload = Reload::new(&self.core, machine, &aim).on(self.rehearsal.as_mut());
+        let machine = match aim {
+            Aim::Rehearsed(Rehearsal { earlier: Some(earlier), .. }) => machine.after(earlier),
+            _ => machine,
+        };
+        let mut reload = Reload::new(&self.core, machine, &aim).on(self.rehearsal.as_mut());
         let ended = reload.run(&mut self.state, aim).await;
         let quarantine = &mut self.state.quarantine;
         match aim {

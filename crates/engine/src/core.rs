@@ -43,7 +43,7 @@ pub(crate) struct Core {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) workers: Workers,
     /// Those of dry runs: work that runs away there takes nothing from reloads.
-    pub(crate) dry_run_workers: Workers,
+    pub(crate) background_workers: Workers,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) history: History,

@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::background::Background;
 use crate::check;
 use crate::component::{Component, Criticality};
 use crate::coordinator::Coordinator;
 use crate::core::{Clock, Core, Redact};
-use crate::dry_runs::DryRunner;
 use crate::environment::Environment;
 use crate::faults::Faults;
 use crate::first_edit::{FirstEdit, FirstEdits};
@@ -217,7 +217,7 @@ impl EngineBuilder {
             store: self.store,
             bus: self.bus,
             workers: Workers::new(self.limits.runaways_max, self.inline_work),
-            dry_run_workers: Workers::new(self.limits.runaways_max, self.inline_work),
+            background_workers: Workers::new(self.limits.runaways_max, self.inline_work),
             limits: self.limits,
             clock: self.clock,
             environment: self.environment,
@@ -231,18 +231,13 @@ impl EngineBuilder {
             tasks: tasks.clone(),
             retiring: TaskTracker::new(),
         });
-        let (requests, waiting) = Requests::new(&core.limits);
+        let (requests, ends) = Requests::new(&core.limits);
         let bell = Arc::new(Bell::default());
         let refresh = watch::Sender::new(self.refresh);
         let mut coordinator =
-            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), waiting.changes, Arc::clone(&bell));
-        let dry_runner = DryRunner::new(
-            Arc::clone(&core),
-            Arc::clone(&shown),
-            requests.downgrade(),
-            waiting.dry_runs,
-            waiting.validations,
-        );
+            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), ends.changes, Arc::clone(&bell));
+        let background =
+            Background::new(Arc::clone(&core), Arc::clone(&shown), requests.downgrade(), ends.background);
         if let Err(error) = start(&mut coordinator, &mut first_edits).await {
             stop.cancel();
             stop_writer.cancel();
@@ -254,7 +249,7 @@ impl EngineBuilder {
         tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&bell), stop.clone()));
         tasks.spawn(follow_availability(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
         tasks.spawn(coordinator.run());
-        tasks.spawn(dry_runner.run());
+        tasks.spawn(background.run());
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
         let reports = core.fleet.reports();
         tasks.spawn(follow(Arc::clone(&core.bus), bell, reports, refresh.subscribe(), stop));
@@ -589,7 +584,7 @@ impl Engine {
             failed_checks: state.failed_checks,
             copy_error: self.core.keeper.as_ref().and_then(|keeper| keeper.error()),
             last_reload: state.last_reload,
-            runaways: self.core.workers.runaways().total() + self.core.dry_run_workers.runaways().total(),
+            runaways: self.core.workers.runaways().total() + self.core.background_workers.runaways().total(),
             blocked_kinds: self.core.workers.runaways().blocked(),
             refresh: *self.refresh.borrow(),
             kinds: self.core.registry.iter().map(kind).collect(),

@@ -4,14 +4,15 @@
 //! swap, verify, commit. An edit appends to the log at its point of no return, a follower finds the revision there,
 //! a dry run stops short of it, a start is the change from nothing, and a way back is an edit like any other.
 
+mod anew;
 mod away;
+mod background;
 mod candidate;
 mod check;
 mod component;
 mod coordinator;
 mod core;
 mod divergence;
-mod dry_runs;
 mod engine;
 mod environment;
 mod faults;

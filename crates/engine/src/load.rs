@@ -8,6 +8,7 @@ use midflight_core::{
     Appended, Diff, Document, DocumentId, Edit, LogHead, Pointer, Problem, Problems, RevisionNumber,
     is_key_valid,
 };
+use midflight_live::World;
 use midflight_store::{DocumentQuery, LastGood, Store, StoreError};
 
 use crate::candidate::Wanted;
@@ -95,6 +96,8 @@ pub(crate) struct Loaded {
     pub(crate) source: Source,
     /// The revisions in quarantine that are tried along with it.
     pub(crate) retried: Vec<RevisionNumber>,
+    /// The world that was made of them before.
+    pub(crate) made: Option<Arc<World>>,
     /// For an edit, what of it changes something, and what it changes in the log.
     pub(crate) edit: Option<(Edit, Diff)>,
 }
@@ -113,6 +116,7 @@ impl Loaded {
             base: Base::Served,
             source: Source::Log,
             retried: Vec::new(),
+            made: None,
             edit: None,
         }
     }
@@ -327,7 +331,7 @@ async fn load_before(
     divergence::confirm(store, state, loaded).await
 }
 
-/// What a rehearsal came to. What is left out of it was decided there.
+/// What a rehearsal came to, compiled. What is left out of it was decided there.
 async fn load_rehearsed(
     store: &dyn Store,
     state: &State,
@@ -340,7 +344,8 @@ async fn load_rehearsed(
         .map(|(id, body)| Wanted { id: id.clone(), revision: to, body: body.clone() })
         .collect();
     let (position, base, source) = (state.position, rehearsal.base, Source::Rehearsal);
-    let loaded = Loaded { position, base, source, origins: Arc::default(), ..Loaded::new(to, None, wanted) };
+    let (made, origins) = (Some(Arc::clone(&rehearsal.world)), Arc::default());
+    let loaded = Loaded { position, base, source, origins, made, ..Loaded::new(to, None, wanted) };
     divergence::confirm(store, state, loaded).await
 }
 

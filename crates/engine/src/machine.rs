@@ -12,7 +12,10 @@ pub(crate) struct Machine {
     pub(crate) trigger: Trigger,
     pub(crate) triggered_by: String,
     pub(crate) started_at: Timestamp,
+    /// When the first of it began, which may be done before: see [`Machine::after`].
     pub(crate) started: Instant,
+    /// When this machine began.
+    pub(crate) resumed: Instant,
     status: Status,
     phase_started: Instant,
     phases: Vec<PhaseTime>,
@@ -26,10 +29,17 @@ impl Machine {
             triggered_by,
             started_at: now,
             started,
+            resumed: started,
             status: Status::Running(Phase::Load),
             phase_started: started,
             phases: Vec::with_capacity(Phase::ALL.len()),
         }
+    }
+
+    /// One that tells the time of what was done earlier, too.
+    pub(crate) fn after(self, earlier: &Earlier) -> Self {
+        let Earlier { started_at, started, phases } = earlier.clone();
+        Self { started_at, started, phases, ..self }
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -50,7 +60,7 @@ impl Machine {
         let next = next_status(self.status, event);
         if let (Status::Running(phase), true) = (self.status, next != self.status) {
             let now = Instant::now();
-            self.phases.push(PhaseTime { phase: phase.into(), took: now - self.phase_started });
+            add(&mut self.phases, &PhaseTime { phase: phase.into(), took: now - self.phase_started });
             self.phase_started = now;
         }
         self.status = next;
@@ -74,6 +84,34 @@ impl Machine {
     }
 }
 
+/// What was done of a reload before it is served.
+#[derive(Debug, Clone)]
+pub(crate) struct Earlier {
+    started_at: Timestamp,
+    started: Instant,
+    phases: Vec<PhaseTime>,
+}
+
+impl Earlier {
+    /// What a machine has done.
+    pub(crate) fn of(machine: &Machine) -> Self {
+        let Machine { started_at, started, phases, .. } = machine;
+        Self { started_at: *started_at, started: *started, phases: phases.clone() }
+    }
+
+    /// Adds what another has done.
+    pub(crate) fn add(&mut self, machine: &Machine) {
+        machine.phases.iter().for_each(|time| add(&mut self.phases, time));
+    }
+}
+
+fn add(phases: &mut Vec<PhaseTime>, time: &PhaseTime) {
+    match phases.iter_mut().find(|known| known.phase == time.phase) {
+        Some(known) => known.took += time.took,
+        None => phases.push(*time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +126,22 @@ mod tests {
         let phases: Vec<_> = machine.phases().iter().map(|time| time.phase).collect();
         assert_eq!(phases, [Phase::Load, Phase::Validate, Phase::Diff]);
         assert_eq!(machine.outcome(), Outcome::Unchanged);
+    }
+
+    #[test]
+    fn what_was_done_earlier_is_told_once() {
+        let made = |events: usize| {
+            let mut machine = Machine::new(Trigger::Manual, "me".into(), Timestamp::UNIX_EPOCH);
+            for _ in 0..events {
+                machine.step(StatusEvent::Finished);
+            }
+            machine
+        };
+        let mut earlier = Earlier::of(&made(3));
+        earlier.add(&made(4));
+        let machine = made(0).after(&earlier);
+        let phases: Vec<_> = machine.phases().iter().map(|time| time.phase).collect();
+        assert_eq!(phases, [Phase::Load, Phase::Validate, Phase::Diff, Phase::Compile]);
+        assert_eq!((machine.phase(), machine.started), (Some(Phase::Load), earlier.started));
     }
 }

@@ -113,7 +113,8 @@ impl Coordinator {
         self.catch_up(trigger, by, None).await
     }
 
-    /// Compiles everything anew. If that is refused, what is served stays, and what is new is brought in step by step.
+    /// Compiles everything anew, in this turn. If that is refused, what is served stays, and what is new is brought in step by
+    /// step.
     pub(crate) async fn everything(&mut self, trigger: Trigger, by: &str) -> Arc<ReloadEvent> {
         if self.state.from_copy {
             return self.leave_copy(trigger, by).await;

@@ -15,8 +15,9 @@ use crate::coordinator::Coordinator;
 use crate::ground::Ground;
 use crate::keeper::Says;
 use crate::load::{Aim, Base, state_at};
+use crate::machine::{Earlier, Machine};
 use crate::quarantine::Attempt;
-use crate::reload::is_refusal;
+use crate::reload::{Ended, is_refusal};
 use crate::status::State;
 
 /// What a rehearsal has come to.
@@ -27,17 +28,24 @@ pub(crate) struct Rehearsal {
     pub(crate) documents: BTreeMap<DocumentId, Option<Arc<Value>>>,
     /// What `documents` are laid over.
     pub(crate) base: Base,
+    /// What was done for it.
+    pub(crate) earlier: Option<Earlier>,
     /// The state at the first revision that can be read in full, which is read once.
     at_first: Option<(RevisionNumber, Arc<[Document]>)>,
 }
 
 impl Rehearsal {
-    fn on(world: Arc<World>, base: Base) -> Self {
-        Self { world, documents: BTreeMap::new(), base, at_first: None }
+    /// One that begins with a world.
+    pub(crate) fn on(world: Arc<World>, base: Base) -> Self {
+        Self { world, documents: BTreeMap::new(), base, earlier: None, at_first: None }
     }
 
     /// Goes on from a world, in which these documents are not as they were before.
-    pub(crate) fn keep(&mut self, world: Arc<World>, says: Vec<Says>, base: Base) {
+    pub(crate) fn keep(&mut self, world: Arc<World>, says: Vec<Says>, base: Base, machine: &Machine) {
+        match &mut self.earlier {
+            Some(earlier) => earlier.add(machine),
+            None => self.earlier = Some(Earlier::of(machine)),
+        }
         if base == Base::Empty {
             self.documents.clear();
             self.base = base;
@@ -71,19 +79,32 @@ impl Coordinator {
             self.state.store_error = Some(error.to_string());
         }
         let is_at_head = gone_through.is_ok_and(|head| self.state.position >= head);
-        let served = match is_at_head && !self.core.stop.is_cancelled() {
-            true => Some(self.reload(trigger, by, Aim::Rehearsed(&rehearsal)).await),
-            false => None,
-        };
-        if served.as_ref().is_some_and(crate::reload::Ended::is_live) {
-            self.refused_rehearsal = None;
-        } else {
+        if !is_at_head || self.core.stop.is_cancelled() {
             self.forget_rehearsed(before);
-            if let Some(refused) = served.as_ref().filter(|served| served.is_refused()) {
-                self.refused_rehearsal = Some(Attempt::after(self.refused_rehearsal, refused.took));
-            }
+            return None;
         }
-        served?.event
+        let served = self.serve_rehearsed(trigger, by, &rehearsal, before).await;
+        if served.is_live() {
+            self.refused_rehearsal = None;
+        } else if served.is_refused() {
+            self.refused_rehearsal = Some(Attempt::after(self.refused_rehearsal, served.took));
+        }
+        served.event
+    }
+
+    /// Serves what a rehearsal came to. If that is refused all goes on as before it.
+    pub(crate) async fn serve_rehearsed(
+        &mut self,
+        trigger: Trigger,
+        by: &str,
+        rehearsal: &Rehearsal,
+        before: State,
+    ) -> Ended {
+        let served = self.reload(trigger, by, Aim::Rehearsed(rehearsal)).await;
+        if !served.is_live() {
+            self.forget_rehearsed(before);
+        }
+        served
     }
 
     /// Goes to the head of the log, and answers which revision that was.
@@ -115,7 +136,7 @@ impl Coordinator {
     }
 
     /// Goes on as before a rehearsal that is not served, with what it found out about the log.
-    fn forget_rehearsed(&mut self, before: State) {
+    pub(crate) fn forget_rehearsed(&mut self, before: State) {
         let now = &mut self.state;
         *now = State {
             desired: now.desired,

@@ -8,8 +8,9 @@ use midflight_core::{Edit, ReloadEvent, Trigger};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Limits;
-use crate::coordinator::Request;
-use crate::dry_runs::{DryRun, Validations};
+use crate::anew::Anew;
+use crate::background::{DryRun, Validations};
+use crate::coordinator::{ReloadCaller, Request};
 use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
 
 /// How many requests of one queue each caller has waiting.
@@ -116,6 +117,7 @@ impl<T> WeakQueue<T> {
 #[derive(Clone)]
 pub(crate) struct Requests {
     changes: Queue<Request>,
+    forced: Queue<ReloadCaller>,
     dry_runs: Queue<DryRun>,
     validations: Arc<Validations>,
     /// Those who wait for a validation.
@@ -125,35 +127,47 @@ pub(crate) struct Requests {
 /// The same for a part of the engine itself, which does not keep the coordinator running.
 pub(crate) struct WeakRequests {
     changes: WeakQueue<Request>,
+    forced: WeakQueue<ReloadCaller>,
     dry_runs: WeakQueue<DryRun>,
     validations: Arc<Validations>,
     validators: Arc<Callers>,
 }
 
 /// The other ends of the queues.
-pub(crate) struct Waiting {
+pub(crate) struct Ends {
     pub(crate) changes: mpsc::Receiver<Request>,
+    pub(crate) background: Waiting,
+}
+
+/// The other ends of the queues of what is done in the background.
+pub(crate) struct Waiting {
+    pub(crate) forced: mpsc::Receiver<ReloadCaller>,
     pub(crate) dry_runs: mpsc::Receiver<DryRun>,
     pub(crate) validations: Arc<Validations>,
 }
 
 impl Requests {
     /// Empty queues and their other ends.
-    pub(crate) fn new(limits: &Limits) -> (Self, Waiting) {
+    pub(crate) fn new(limits: &Limits) -> (Self, Ends) {
         let callers = Callers::new(limits.queue_per_caller_max, "queue_per_caller_max");
+        let (forced, waiting_forced) = Queue::new(limits.queue_max, "queue_max", Arc::clone(&callers));
         let (changes, waiting) = Queue::new(limits.queue_max, "queue_max", callers);
         let callers = Callers::new(limits.dry_runs_per_caller_max, "dry_runs_per_caller_max");
         let (dry_runs, waiting_dry_runs) = Queue::new(limits.dry_runs_max, "dry_runs_max", callers);
         let validations = Arc::new(Validations::new(limits.validations_max));
         let validators = Callers::new(limits.validations_per_caller_max, "validations_per_caller_max");
-        let ends =
-            Waiting { changes: waiting, dry_runs: waiting_dry_runs, validations: Arc::clone(&validations) };
-        (Self { changes, dry_runs, validations, validators }, ends)
+        let background = Waiting {
+            forced: waiting_forced,
+            dry_runs: waiting_dry_runs,
+            validations: Arc::clone(&validations),
+        };
+        (Self { changes, forced, dry_runs, validations, validators }, Ends { changes: waiting, background })
     }
 
     pub(crate) fn downgrade(&self) -> WeakRequests {
         WeakRequests {
             changes: self.changes.downgrade(),
+            forced: self.forced.downgrade(),
             dry_runs: self.dry_runs.downgrade(),
             validations: Arc::clone(&self.validations),
             validators: Arc::clone(&self.validators),
@@ -184,8 +198,18 @@ impl Requests {
     ) -> Result<Arc<ReloadEvent>, Refusal> {
         let turn = self.changes.callers.take_turn(by)?;
         let (reply, done) = oneshot::channel();
-        self.changes.send(Request::Reload { trigger, by: by.to_owned(), scope, reply, _turn: turn })?;
+        let caller = ReloadCaller { trigger, by: by.to_owned(), reply, _turn: turn };
+        match scope {
+            Scope::New => self.changes.send(Request::Follow(caller))?,
+            Scope::Everything => self.forced.send(caller)?,
+        }
         done.await.map_err(|_| Refusal::Stopping)
+    }
+
+    /// Hands over what was compiled anew. It waits for a place in the queue.
+    pub(crate) async fn serve_anew(&self, callers: Vec<ReloadCaller>, anew: Option<Box<Anew>>) {
+        // The coordinator is gone when the engine has stopped; then the callers learn of it by their closed channels.
+        drop(self.changes.queue.send(Request::Anew { callers, anew }).await);
     }
 
     pub(crate) async fn adopt(&self, by: &str) -> Result<Arc<ReloadEvent>, Refusal> {
@@ -208,6 +232,7 @@ impl WeakRequests {
     pub(crate) fn upgrade(&self) -> Option<Requests> {
         Some(Requests {
             changes: self.changes.upgrade()?,
+            forced: self.forced.upgrade()?,
             dry_runs: self.dry_runs.upgrade()?,
             validations: Arc::clone(&self.validations),
             validators: Arc::clone(&self.validators),

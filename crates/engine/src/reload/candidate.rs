@@ -38,6 +38,8 @@ struct Draft {
     base: Base,
     source: Source,
     origins: Origins,
+    /// The world that was made of it before.
+    made: Option<Arc<World>>,
     /// For an edit, what of it changes something, and what it changes in the log.
     edit: Option<(Edit, Diff)>,
 }
@@ -125,8 +127,8 @@ impl Reload<'_> {
         read: Stage<Read>,
     ) -> Result<Stage<Candidate>, Stopped> {
         let Stage { value: Read { loaded, stale, asked }, mut trace } = read;
-        let Loaded { to, position, head, wanted, base, source, origins, edit, .. } = loaded;
-        let mut draft = Draft { served: self.served(), to, wanted, base, source, origins, edit };
+        let Loaded { to, position, head, wanted, base, source, origins, made, edit, .. } = loaded;
+        let mut draft = Draft { served: self.served(), to, wanted, base, source, origins, made, edit };
         let prepared =
             self.tried.iter().flat_map(|tried| &tried.times).map(|time| time.name.clone()).collect();
         let behind = if self.tries_behind() { &state.behind } else { &prepared };
@@ -214,20 +216,36 @@ impl Reload<'_> {
         let core = self.core;
         self.reach(Phase::Validate)?;
         self.check_kinds(draft)?;
-        let valid = maker.validate(draft.take_wanted()).await?;
+        let made = draft.made.take();
+        let wanted = draft.take_wanted();
+        let (targets, valid) = match &made {
+            Some(made) => (targets_of(made, wanted, core.ground), Vec::new()),
+            None => with_targets(maker.validate(wanted).await?),
+        };
 
         self.reach(Phase::Diff)?;
-        let (plan, valid) = self.plan(draft, valid, besides);
+        let plan = self.plan(draft, &targets, besides);
         let mut says = Vec::new();
         if core.keeper.is_some() || self.rehearsal.is_some() {
-            says = valid.iter().map(|valid| valid.target.says()).collect();
+            let compiled = targets.iter().filter(|target| is_compiled(&plan, draft.base, target));
+            says = compiled.map(Target::says).collect();
         }
         trace.plan = Some(plan.clone());
 
         self.reach(Phase::Compile)?;
         let quarantine = draft.quarantine_after(state);
         let (served, left_out) = (Arc::clone(&draft.served), quarantine.up_to(draft.to));
-        let world = maker.compile(served, valid, &plan, draft.base, left_out, core.ground).await?;
+        let world = match made {
+            Some(made) => {
+                let mut same = made.to_builder();
+                same.at(draft.to, left_out);
+                same.build()
+            }
+            None => {
+                let valid = compiled_of(&plan, draft.base, valid);
+                maker.compile(served, valid, &plan, draft.base, left_out, core.ground).await?
+            }
+        };
         let world = Arc::new(world);
 
         self.reach(Phase::Check)?;
@@ -294,8 +312,9 @@ impl Reload<'_> {
     /// Whether the draft is valid and compiles. Its checks are not asked: what they miss may be what was left out.
     async fn compiled(&self, maker: &Maker<'_>, draft: &Draft, besides: Besides<'_>) -> Result<(), Problems> {
         let served = Arc::clone(&draft.served);
-        let valid = maker.validate(draft.wanted.clone()).await?;
-        let (plan, valid) = self.plan(draft, valid, besides);
+        let (targets, valid) = with_targets(maker.validate(draft.wanted.clone()).await?);
+        let plan = self.plan(draft, &targets, besides);
+        let valid = compiled_of(&plan, draft.base, valid);
         let quarantined = Arc::from(served.quarantined());
         let made = maker.compile(served, valid, &plan, draft.base, quarantined, self.core.ground).await?;
         self.core.let_go(Arc::new(made));
@@ -315,30 +334,52 @@ impl Reload<'_> {
         unknown.map(problem).collect::<Problems>().or(())
     }
 
-    /// The plan, and what of the valid documents it compiles.
-    fn plan(&self, draft: &Draft, mut valid: Vec<Valid>, besides: Besides<'_>) -> (Plan, Vec<Valid>) {
+    fn plan(&self, draft: &Draft, targets: &[Target], besides: Besides<'_>) -> Plan {
         let served = &draft.served;
         let nothing = Ground::default();
-        let plan = plan(Planning {
+        plan(Planning {
             from: served.revision(),
             to: draft.to,
             served: served.get::<Ground>(self.core.ground).unwrap_or(&nothing),
-            targets: &valid.iter().map(|valid| valid.target.clone()).collect::<Vec<Target>>(),
+            targets,
             base: draft.base,
             diff: draft.edit.as_ref().map(|(_, diff)| diff.clone()),
             parts: &self.core.component_parts,
             behind: besides.behind,
             stale: besides.stale,
-        });
-        // What is the same as what is served need not be compiled.
-        if draft.base == Base::Empty {
-            valid.retain(|valid| valid.target.body.is_some());
-        } else {
-            let planned = |id: &DocumentId| plan.changes.binary_search_by(|change| change.id.cmp(id)).is_ok();
-            valid.retain(|valid| planned(&valid.target.id));
-        }
-        (plan, valid)
+        })
     }
+}
+
+/// The targets of valid documents, and those.
+fn with_targets(valid: Vec<Valid>) -> (Vec<Target>, Vec<Valid>) {
+    (valid.iter().map(|valid| valid.target.clone()).collect(), valid)
+}
+
+/// The targets of documents of which a world was made.
+fn targets_of(made: &World, wanted: Vec<Wanted>, ground: midflight_live::Slot) -> Vec<Target> {
+    let ground = made.get::<Ground>(ground);
+    let digest = |id: &DocumentId| ground.and_then(|ground| ground.documents.get(id).copied());
+    // Of a kind that this engine does not have there is none in it.
+    let target = |Wanted { id, body, .. }: Wanted| match body {
+        Some(body) => digest(&id).map(|digest| Target { id, body: Some((body, digest)) }),
+        None => Some(Target { id, body: None }),
+    };
+    wanted.into_iter().filter_map(target).collect()
+}
+
+/// Whether a plan compiles a document. What is the same as what is served need not be.
+fn is_compiled(plan: &Plan, base: Base, target: &Target) -> bool {
+    match base {
+        Base::Empty => target.body.is_some(),
+        Base::Served => plan.changes.binary_search_by(|change| change.id.cmp(&target.id)).is_ok(),
+    }
+}
+
+/// What of the valid documents a plan compiles.
+fn compiled_of(plan: &Plan, base: Base, mut valid: Vec<Valid>) -> Vec<Valid> {
+    valid.retain(|valid| is_compiled(plan, base, &valid.target));
+    valid
 }
 
 /// The problems of what was left out, and then those at which it ended.

@@ -176,6 +176,7 @@ impl<'a> Reload<'a> {
                 | Aim::Everything
                 | Aim::First(_)
                 | Aim::At(_)
+                | Aim::Rehearsed(_)
                 | Aim::Edit { extent: Extent::Look, .. }
         );
         Self {
@@ -203,16 +204,36 @@ impl<'a> Reload<'a> {
 
     /// One that ends short of the point of no return, on threads that are not those of reloads.
     pub(crate) fn dry_run(core: &'a Core, machine: Machine, aim: &Aim<'_>, stop: &CancellationToken) -> Self {
-        let (purpose, workers) = (Purpose::DryRun, &core.dry_run_workers);
-        Self { purpose, workers, stop: stop.clone(), ..Self::new(core, machine, aim) }
+        let purpose = Purpose::DryRun;
+        Self { purpose, stop: stop.clone(), ..Self::new(core, machine, aim).in_background() }
+    }
+
+    /// One on threads that are not those of the coordinator's reloads.
+    pub(crate) fn in_background(self) -> Self {
+        Self { workers: &self.core.background_workers, ..self }
+    }
+
+    /// The machine of one that has run.
+    pub(crate) fn into_machine(self) -> Machine {
+        self.machine
+    }
+
+    /// Leaves the event of one that ran as a rehearsal and is not served.
+    pub(crate) fn tell(core: &Core, machine: Machine, state: &mut State, ended: &Ended) -> Arc<ReloadEvent> {
+        let told = Reload::new(core, machine, &Aim::Everything);
+        told.report(state, &told.before(state), ended)
+    }
+
+    fn before(&self, state: &State) -> Before {
+        Before {
+            served: self.served().revision(),
+            log_was_unavailable: state.store_error.is_some() || state.diverged.is_some(),
+        }
     }
 
     /// Goes through all stages. `state` is brought up to what came of it.
-    pub(crate) async fn run(mut self, state: &mut State, aim: Aim<'_>) -> Ended {
-        let before = Before {
-            served: self.served().revision(),
-            log_was_unavailable: state.store_error.is_some() || state.diverged.is_some(),
-        };
+    pub(crate) async fn run(&mut self, state: &mut State, aim: Aim<'_>) -> Ended {
+        let before = self.before(state);
         let live = match self.make_ready(state, aim).await {
             Ok(Stage { value: ready, trace }) if self.purpose == Purpose::DryRun => {
                 self.core.let_go(ready.candidate.world);
@@ -303,7 +324,7 @@ impl<'a> Reload<'a> {
         state.position = state.position.max(candidate.position);
         state.quarantine = candidate.quarantine;
         if let Some(rehearsal) = &mut self.rehearsal {
-            rehearsal.keep(candidate.world, candidate.says, trace.base);
+            rehearsal.keep(candidate.world, candidate.says, trace.base, &self.machine);
         }
         let (outcome, took) = (Some(Outcome::Success), self.machine.computed());
         Ended { outcome, took, trace, ..Ended::default() }
@@ -311,7 +332,7 @@ impl<'a> Reload<'a> {
 
     /// When everything short of the point of no return has to be done.
     fn deadline(&self) -> Instant {
-        (self.machine.started + self.core.limits.reload_max()).into_std()
+        (self.machine.resumed + self.core.limits.reload_max()).into_std()
     }
 
     /// What makes candidates, until the deadline.

@@ -48,7 +48,12 @@ impl Reload<'_> {
         trace: &mut Trace,
     ) -> Result<Read, StopReason> {
         self.core.faults.at(Phase::Load)?;
-        let stale = if self.looks { self.stale().await? } else { Vec::new() };
+        let stale = match aim {
+            // It was compiled of what the inputs said a moment ago; the next look compares them again.
+            Aim::Rehearsed(_) => Vec::new(),
+            _ if self.looks => self.stale().await?,
+            _ => Vec::new(),
+        };
         trace.with_besides = !stale.is_empty() || (self.tries_behind() && !state.behind.is_empty());
         let loaded = self.load(state, aim, trace).await?;
         trace.origins.clone_from(&loaded.origins);

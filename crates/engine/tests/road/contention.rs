@@ -2,18 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use midflight_core::{Change, DocumentId, DocumentName, KindName, Problems, Trigger};
+use midflight_core::{
+    Change, DocumentId, DocumentName, KindName, Outcome, Phase, Problems, ReloadEvent, RevisionNumber,
+    Trigger,
+};
 use midflight_engine::{EditMode, Interrupted, Kind, KindChange, Refusal, Scope, Work};
 use midflight_store::MemoryStore;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::support::{Bench, edit, put};
+use crate::support::{Bench, edit, id, put};
 
 /// Longer than anything here takes; a test that waits this long has failed.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -60,6 +63,8 @@ impl Kind for Gated {
     }
 }
 
+type Asked = Pin<Box<dyn Future<Output = Result<Arc<ReloadEvent>, Refusal>> + Send>>;
+
 struct Gate {
     bench: Bench,
     is_closed: Arc<AtomicBool>,
@@ -80,6 +85,24 @@ impl Gate {
 
     fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    fn open(&self) {
+        self.is_closed.store(false, Ordering::Relaxed);
+    }
+
+    /// Asks for everything anew. It ends when the gate is open.
+    async fn force(&mut self) -> Asked {
+        self.close();
+        let mut forced = self.ask_for_everything();
+        begin(&mut forced).await;
+        assert_eq!(self.next().await, None);
+        forced
+    }
+
+    fn ask_for_everything(&self) -> Asked {
+        let engine = self.bench.engine.clone();
+        Box::pin(async move { engine.reload(Trigger::Manual, "tester", Scope::Everything).await })
     }
 
     async fn next(&mut self) -> Option<Interrupted> {
@@ -128,6 +151,52 @@ async fn an_edit_and_the_follower_pass_while_a_validation_does_not_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edit_and_the_follower_pass_while_everything_is_compiled_anew() {
+    let mut gate = Gate::new().await;
+    gate.bench.engine.apply(edit([gated(), put("a", "one")])).await.unwrap();
+    let mut forced = gate.force().await;
+    gate.others_pass().await;
+    // What is left out of what came meanwhile stays left out.
+    gate.bench.by_hand([Change::put(id("b"), json!({"text": 7})), put("c", "with it")]).await;
+    gate.bench.by_hand([put("d", "after it")]).await;
+    gate.bench.engine.reload(Trigger::Notify, "another", Scope::New).await.unwrap();
+    begin(&mut forced).await;
+    let before = gate.bench.engine.world();
+    gate.open();
+    let event = forced.await.unwrap();
+    let revisions = (event.from.get(), event.to.get(), event.documents_changed);
+    assert_eq!((event.outcome, revisions), (Outcome::Success.into(), (5, 5, 0)));
+    let phases: Vec<_> = event.phases.iter().filter_map(|time| time.phase.known()).collect();
+    assert_eq!(phases, Phase::ALL);
+    assert!(!Arc::ptr_eq(&before, &gate.bench.engine.world()));
+    let text = |name: &str| gate.bench.text(name).unwrap_or_default();
+    assert_eq!(["a", "b", "c", "d"].map(text), ["edited", "followed", "", "after it"]);
+    let quarantined: Vec<_> = gate.bench.engine.status().quarantined.into_keys().collect();
+    assert_eq!(quarantined, [RevisionNumber::new(4)]);
+    // It goes on from there.
+    gate.bench.engine.apply(edit([put("a", "again")])).await.unwrap();
+    assert_eq!(gate.bench.text("a").as_deref(), Some("again"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_ask_for_everything_anew_while_it_is_compiled_get_one_answer_after_that() {
+    let mut gate = Gate::new().await;
+    gate.bench.engine.apply(edit([gated()])).await.unwrap();
+    let first = gate.force().await;
+    let mut later: Vec<_> = (0..3).map(|_| gate.ask_for_everything()).collect();
+    for one in &mut later {
+        begin(one).await;
+    }
+    gate.open();
+    let first = first.await.unwrap();
+    let mut events = Vec::new();
+    for one in later {
+        events.push(one.await.unwrap().id);
+    }
+    assert!(events.iter().all(|id| *id == events[0] && *id != first.id), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_edit_and_the_follower_pass_while_the_invalid_documents_of_another_are_searched() {
     let mut gate = Gate::new().await;
     gate.close();
@@ -136,7 +205,7 @@ async fn an_edit_and_the_follower_pass_while_the_invalid_documents_of_another_ar
     assert_eq!(gate.next().await, None);
     gate.others_pass().await;
     assert!(!lenient.is_finished());
-    gate.is_closed.store(false, Ordering::Relaxed);
+    gate.open();
     assert!(lenient.await.unwrap().unwrap().revision.is_some());
 }
 
@@ -175,7 +244,7 @@ async fn one_caller_does_not_fill_the_queue_of_dry_runs_nor_that_of_validations(
     // The place of one that is gone is free again.
     drop(waiting.pop());
     drop(waiting);
-    gate.is_closed.store(false, Ordering::Relaxed);
+    gate.open();
     tokio::time::timeout(DEADLINE, other).await.unwrap().unwrap();
     tokio::time::timeout(DEADLINE, engine.dry_run(by("anna"))).await.unwrap().unwrap();
 
@@ -189,7 +258,7 @@ async fn one_caller_does_not_fill_the_queue_of_dry_runs_nor_that_of_validations(
     assert!(refused.to_string().contains("(validations_per_caller_max)"), "{refused}");
     let mut other = pin!(engine.validate("ben"));
     begin(&mut other).await;
-    gate.is_closed.store(false, Ordering::Relaxed);
+    gate.open();
     tokio::time::timeout(DEADLINE, other).await.unwrap().unwrap();
 }
 

@@ -1,19 +1,20 @@
-//! Dry runs and validation: the pipeline of a reload up to the point of no return, on a task of its own, so that neither
-//! holds up what is served nor an edit.
+//! Dry runs, validations and what forced reloads compile: the pipeline of a reload up to the point of no return, on a task of
+//! its own, so that none of them holds up an edit or a revision.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use midflight_core::{Edit, Trigger};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::coordinator::{EDIT_TRIES_MAX, ENGINE_AUTHOR};
+use crate::anew::Anew;
+use crate::coordinator::{EDIT_TRIES_MAX, ENGINE_AUTHOR, ReloadCaller};
 use crate::core::Core;
 use crate::load::Aim;
 use crate::machine::Machine;
 use crate::outcome::{Accepted, Extent, Invalid, Refusal, Refused, Scope, Validated};
 use crate::reload::{Ended, Reload};
-use crate::requests::{Turn, WeakRequests};
+use crate::requests::{Turn, Waiting, WeakRequests};
 use crate::status::State;
 
 /// A dry run that waits its turn.
@@ -67,24 +68,23 @@ impl Validations {
     }
 }
 
-/// Does one dry run or validation at a time. What its caller does not wait for any more is cancelled.
-pub(crate) struct DryRunner {
+/// Does one of them at a time, so that beside what is served there is at most one world more. A dry run or a validation for
+/// which its caller does not wait any more is cancelled.
+pub(crate) struct Background {
     core: Arc<Core>,
     shown: Arc<RwLock<State>>,
     requests: WeakRequests,
-    edits: mpsc::Receiver<DryRun>,
-    validations: Arc<Validations>,
+    waiting: Waiting,
 }
 
-impl DryRunner {
+impl Background {
     pub(crate) fn new(
         core: Arc<Core>,
         shown: Arc<RwLock<State>>,
         requests: WeakRequests,
-        edits: mpsc::Receiver<DryRun>,
-        validations: Arc<Validations>,
+        waiting: Waiting,
     ) -> Self {
-        Self { core, shown, requests, edits, validations }
+        Self { core, shown, requests, waiting }
     }
 
     /// Runs until the engine stops. What still waits then learns of it by its closed channel.
@@ -93,14 +93,18 @@ impl DryRunner {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                dry_run = self.edits.recv() => match dry_run {
+                dry_run = self.waiting.dry_runs.recv() => match dry_run {
                     Some(dry_run) => self.try_edit(dry_run).await,
                     None => break,
                 },
-                () = self.validations.asked.notified() => self.validate().await,
+                caller = self.waiting.forced.recv() => match caller {
+                    Some(caller) => self.force(caller).await,
+                    None => break,
+                },
+                () = self.waiting.validations.asked.notified() => self.validate().await,
             }
         }
-        self.validations.close();
+        self.waiting.validations.close();
     }
 
     async fn try_edit(&self, dry_run: DryRun) {
@@ -144,7 +148,7 @@ impl DryRunner {
 
     /// Makes a candidate of everything the log holds, what is in quarantine too, and drops it.
     async fn validate(&self) {
-        let mut replies = self.validations.take();
+        let mut replies = self.waiting.validations.take();
         if replies.is_empty() {
             return;
         }
@@ -165,6 +169,23 @@ impl DryRunner {
         };
         for reply in replies {
             drop(reply.send(validated(&state, &ended)));
+        }
+    }
+
+    /// Compiles everything anew, once for all who wait, and hands it over to be served.
+    async fn force(&mut self, caller: ReloadCaller) {
+        let mut callers = vec![caller];
+        while let Ok(caller) = self.waiting.forced.try_recv() {
+            callers.push(caller);
+        }
+        let mut state = self.state();
+        let is_in_turn = state.from_copy || state.diverged.is_some();
+        let anew = match is_in_turn {
+            true => None,
+            false => Some(Anew::make(&self.core, &mut state, callers[0].trigger, &callers[0].by).await),
+        };
+        if let Some(requests) = self.requests.upgrade() {
+            requests.serve_anew(callers, anew.map(Box::new)).await;
         }
     }
 
