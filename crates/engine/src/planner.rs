@@ -1,6 +1,6 @@
 //! The planner: a pure function from what is served and what is wanted to a plan that leaves no choices.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use midflight_core::{Diff, Digest, DocumentId, Effect, KindName, Plan, Planned, RevisionNumber, Step};
@@ -55,7 +55,7 @@ pub(crate) struct Planning<'a> {
 pub(crate) fn plan(input: Planning<'_>) -> Plan {
     let mut changes: BTreeMap<DocumentId, Planned> = BTreeMap::new();
     if input.base == Base::Empty {
-        let kept: BTreeSet<_> = input.targets.iter().map(|target| &target.id).collect();
+        let kept: HashSet<_> = input.targets.iter().map(|target| &target.id).collect();
         let gone = input.served.documents.keys().filter(|id| !kept.contains(id));
         changes.extend(
             gone.map(|id| (id.clone(), Planned { id: id.clone(), effect: Effect::Remove, body: None })),
