@@ -4,6 +4,7 @@ pub mod http_client;
 pub mod patterns;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use midflight_core::DocumentName;
@@ -88,7 +89,9 @@ fn name(text: &str) -> DocumentName {
 pub fn validated(documents: &Documents) -> Vec<KindChange<RulesDocument>> {
     let work = Work::unbounded();
     let validate = |(name, body): &(DocumentName, Value)| {
-        let document = Rules.validate(name, body, &work).unwrap_or_else(|problems| panic!("{problems}"));
+        let document = Rules
+            .validate(name, &Arc::new(body.clone()), &work)
+            .unwrap_or_else(|problems| panic!("{problems}"));
         KindChange { name: name.clone(), document: Some(document) }
     };
     documents.iter().map(validate).collect()

@@ -1,5 +1,7 @@
 //! Patterns of a number, and the queries that they match.
 
+use std::sync::Arc;
+
 use midflight_core::DocumentName;
 use midflight_engine::{Kind as _, KindChange, Work};
 use midflight_patterns::{Patterns, PatternsDocument, PatternsSnapshot};
@@ -62,7 +64,7 @@ pub fn pattern(text: &str, how: &str) -> Value {
 #[must_use]
 pub fn change(name: &str, body: &Value) -> KindChange<PatternsDocument> {
     let name = DocumentName::new(name).unwrap_or_else(|error| panic!("{error}"));
-    let document = Patterns.validate(&name, body, &Work::unbounded());
+    let document = Patterns.validate(&name, &Arc::new(body.clone()), &Work::unbounded());
     KindChange { document: Some(document.unwrap_or_else(|problems| panic!("{problems}"))), name }
 }
 

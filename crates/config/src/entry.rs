@@ -21,9 +21,9 @@ pub struct Entry {
     /// The digest of the document, computed once: lists tell it of every config.
     pub(crate) digest: Option<Digest>,
     /// With references as they are written, and secrets of other layers hidden.
-    pub(crate) shown: Value,
+    pub(crate) shown: Arc<Value>,
     /// With what references give. It is never shown.
-    pub(crate) used: Value,
+    pub(crate) used: Arc<Value>,
     pub(crate) origins: Origins,
     pub(crate) masked: Vec<Masked>,
     pub(crate) given: Vec<Input>,
@@ -133,6 +133,21 @@ impl Entry {
     #[must_use]
     pub fn is_stale(&self, environment: &dyn Environment) -> bool {
         self.given.iter().any(|input| input.is_stale(environment))
+    }
+
+    /// The values in effect, shown and used, each shared with the document or with each other where it is the same.
+    pub(crate) fn in_effect(
+        document: Option<&Arc<Value>>,
+        shown: Value,
+        used: Value,
+    ) -> (Arc<Value>, Arc<Value>) {
+        let same = |known: Option<&Arc<Value>>, value: Value| match known.filter(|known| ***known == value) {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(value),
+        };
+        let shown = same(document, shown);
+        let used = same(Some(&shown), used);
+        (shown, used)
     }
 
     /// An object of nothing, for a config that nobody said anything of.

@@ -88,16 +88,21 @@ impl Kind for Config {
         Configs::default()
     }
 
-    fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<ConfigDocument, Problems> {
+    fn validate(
+        &self,
+        name: &DocumentName,
+        body: &Arc<Value>,
+        work: &Work,
+    ) -> Result<ConfigDocument, Problems> {
         let Some(of) = name.as_str().strip_prefix(SCHEMAS_FOLDER) else {
             check_paths(body, &mut Pace::new(work))?;
-            return Ok(ConfigDocument::Values(Arc::new(body.clone())));
+            return Ok(ConfigDocument::Values(Arc::clone(body)));
         };
         if self.shapes.keys().any(|shape| shape.as_str() == of) {
             let message = format!("the config {of} is this program's own, which has its schema built in");
             return Err(Problem::new("invalid_schema", Pointer::root(), message).into());
         }
-        let schema = Schema::new(Arc::new(body.clone()), work)?;
+        let schema = Schema::new(Arc::clone(body), work)?;
         Ok(ConfigDocument::Schema(SchemaDocument(Arc::new(schema))))
     }
 

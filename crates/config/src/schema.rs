@@ -174,6 +174,7 @@ pub(crate) fn check_paths(value: &Value, pace: &mut Pace<'_>) -> Result<(), Prob
 fn entry(document: &Arc<Value>, draft: Draft, shown: Value, keys: &Arc<Keys>) -> Entry {
     let Draft { value: used, origins, masked, given, .. } = draft;
     let digest = Some(Digest::of_body(document));
+    let (shown, used) = Entry::in_effect(Some(document), shown, used);
     let document = Some(Arc::clone(document));
     let (keys, in_use) = (Arc::clone(keys), InUse::default());
     Entry { document, digest, shown, used, origins, masked, given, keys, typed: None, in_use }

@@ -275,6 +275,7 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         }
         let shown = draft.shown(&keys, pace)?;
         let Draft { value: used, origins, masked, given, .. } = draft;
+        let (shown, used) = Entry::in_effect(document, shown, used);
         let typed: Arc<dyn Any + Send + Sync> = typed;
         let (document, keys) = (document.cloned(), Arc::new(keys));
         let typed = Some(typed);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use midflight_core::{LogHead, ReloadEvent, RevisionNumber, Trigger};
 
 use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
-use crate::core::Core;
+use crate::core::{Core, free};
 use crate::divergence;
 use crate::load::{Aim, Base};
 use crate::machine::Machine;
@@ -121,7 +121,9 @@ impl Coordinator {
             self.forget_rehearsed(before);
             return None;
         }
-        Some(self.serve_rehearsed(trigger, by, &rehearsal, before).await)
+        let served = self.serve_rehearsed(trigger, by, &rehearsal, before).await;
+        free(rehearsal).await;
+        Some(served)
     }
 
     /// Whether the state has come at least as far as an earlier one, on the same log.

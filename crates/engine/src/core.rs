@@ -69,6 +69,13 @@ const READERS_MAX: Duration = Duration::from_millis(100);
 /// How often it is looked at meanwhile.
 const READERS_LOOK: Duration = Duration::from_millis(10);
 
+/// Frees what nobody reads, on a thread where nobody waits: it may take as long as making it.
+pub(crate) async fn free<T: Send + 'static>(made: T) {
+    if tokio::task::spawn_blocking(move || drop(made)).await.is_err() {
+        tracing::error!("what was made could not be freed in order");
+    }
+}
+
 impl Core {
     /// Lets a world go on a thread where nobody waits: freeing a large one takes as long as making it, so it is neither
     /// to hold up requests here nor to fall to the reader who happens to be the last.
@@ -84,9 +91,7 @@ impl Core {
                 _ = tokio::time::timeout(READERS_MAX, unread) => {}
                 () = stop.cancelled() => {}
             }
-            if tokio::task::spawn_blocking(move || drop(world)).await.is_err() {
-                tracing::error!("what was replaced could not be freed in order");
-            }
+            free(world).await;
         });
     }
 

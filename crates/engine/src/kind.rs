@@ -1,5 +1,7 @@
 //! What a kind is: a pure function from documents to a snapshot.
 
+use std::sync::Arc;
+
 use midflight_core::{DocumentName, KindName, Problem, Problems};
 use serde_json::Value;
 
@@ -18,6 +20,7 @@ use crate::{Environment, Input, Work};
 /// use midflight_engine::{Kind, KindChange, Work};
 /// use serde_json::{Value, json};
 /// use std::collections::BTreeMap;
+/// use std::sync::Arc;
 ///
 /// /// Greetings by language: documents `{"text": "Hello"}`, named by language.
 /// struct Greetings;
@@ -34,7 +37,7 @@ use crate::{Environment, Input, Work};
 ///         BTreeMap::new()
 ///     }
 ///
-///     fn validate(&self, _: &DocumentName, body: &Value, _: &Work) -> Result<String, Problems> {
+///     fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<String, Problems> {
 ///         let text = body.get("text").and_then(Value::as_str);
 ///         let place = Pointer::root().key("text");
 ///         text.map(str::to_owned).ok_or_else(|| Problem::new("wrong_type", place, "write a string").into())
@@ -82,11 +85,16 @@ pub trait Kind: Send + Sync + 'static {
     /// Looks at one document by itself and parses it.
     ///
     /// The body is an object nested at most [`midflight_core::BODY_DEPTH_MAX`] deep; checks (names under `checks/`)
-    /// are the engine's and never come here.
+    /// are the engine's and never come here. A kind that keeps the body keeps the `Arc`, so that it is in memory once.
     ///
     /// # Errors
     /// Every problem that it has, each with its path; not only the first.
-    fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<Self::Document, Problems>;
+    fn validate(
+        &self,
+        name: &DocumentName,
+        body: &Arc<Value>,
+        work: &Work,
+    ) -> Result<Self::Document, Problems>;
 
     /// Makes the next snapshot from the previous one and the documents that change, ordered by name, none twice.
     ///

@@ -49,7 +49,7 @@ impl<K> std::fmt::Debug for KindSlot<K> {
 
 /// [`Kind`] without its types, so that an engine can hold several.
 pub(crate) trait AnyKind: Send + Sync {
-    fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<AnyDocument, Problems>;
+    fn validate(&self, name: &DocumentName, body: &Arc<Value>, work: &Work) -> Result<AnyDocument, Problems>;
     fn compile(
         &self,
         previous: &(dyn Any + Send + Sync),
@@ -65,7 +65,7 @@ pub(crate) trait AnyKind: Send + Sync {
 }
 
 impl<K: Kind> AnyKind for K {
-    fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<AnyDocument, Problems> {
+    fn validate(&self, name: &DocumentName, body: &Arc<Value>, work: &Work) -> Result<AnyDocument, Problems> {
         Kind::validate(self, name, body, work).map(|document| Box::new(document) as AnyDocument)
     }
 

@@ -30,7 +30,7 @@
 //!         BTreeMap::new()
 //!     }
 //!
-//!     fn validate(&self, _: &DocumentName, body: &Value, _: &Work) -> Result<u64, Problems> {
+//!     fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<u64, Problems> {
 //!         let max = body.get("max").and_then(Value::as_u64);
 //!         let place = Pointer::root().key("max");
 //!         max.ok_or_else(|| Problem::new("wrong_type", place, "write a number from 0 up").into())

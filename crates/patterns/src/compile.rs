@@ -391,7 +391,7 @@ mod tests {
         let work = Work::unbounded();
         let compiled = |previous: &PatternsSnapshot, name: &str, body: &Value, regex_bytes_max| {
             let name = DocumentName::new(name).unwrap();
-            let document = Some(Patterns.validate(&name, body, &work).unwrap());
+            let document = Some(Patterns.validate(&name, &Arc::new(body.clone()), &work).unwrap());
             compile_within(previous, vec![KindChange { name, document }], &work, regex_bytes_max)
         };
         let regex = |text: &str| json!({"pattern": text, "match": "regex", "category": "A"});

@@ -1,5 +1,7 @@
 //! The kind `patterns`, as the engine knows it.
 
+use std::sync::Arc;
+
 use midflight_core::{DocumentName, KindName, Place, Pointer, Problem, Problems, Reader};
 use midflight_engine::{DocumentSchema, Kind, KindChange, Work};
 use serde_json::{Value, json};
@@ -26,7 +28,12 @@ impl Kind for Patterns {
         PatternsSnapshot::default()
     }
 
-    fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<PatternsDocument, Problems> {
+    fn validate(
+        &self,
+        name: &DocumentName,
+        body: &Arc<Value>,
+        work: &Work,
+    ) -> Result<PatternsDocument, Problems> {
         work.go_on()?;
         let document = read(name, body, work)?;
         work.spend(document.bytes())?;

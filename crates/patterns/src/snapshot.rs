@@ -96,10 +96,11 @@ impl PatternsSnapshot {
     /// use midflight_engine::{Kind as _, KindChange, Work};
     /// use midflight_patterns::Patterns;
     /// use serde_json::json;
+    /// use std::sync::Arc;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let work = Work::unbounded();
-    /// let body = json!({"pattern": "buongiorno", "category": "GREETING", "direct_response": "Ciao!"});
+    /// let body = Arc::new(json!({"pattern": "buongiorno", "category": "GREETING", "direct_response": "Ciao!"}));
     /// let name = DocumentName::new("buongiorno")?;
     /// let document = Some(Patterns.validate(&name, &body, &work)?);
     /// let patterns = Patterns.compile(&Patterns.empty(), vec![KindChange { name, document }], &work)?;

@@ -362,7 +362,7 @@ mod tests {
         let compiled = |previous: &RulesSnapshot, documents: &[(&str, Value)], regex_bytes_max| {
             let change = |(name, body): &(&str, Value)| {
                 let name = DocumentName::new(name).unwrap();
-                let document = Some(Rules.validate(&name, body, &work).unwrap());
+                let document = Some(Rules.validate(&name, &Arc::new(body.clone()), &work).unwrap());
                 KindChange { name, document }
             };
             compile_within(previous, documents.iter().map(change).collect(), &work, regex_bytes_max)

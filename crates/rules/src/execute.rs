@@ -36,9 +36,11 @@ impl RulesSnapshot {
     /// use midflight_engine::{Kind, KindChange, Work};
     /// use midflight_rules::{ExecuteRequest, Rules};
     /// use serde_json::json;
+    /// use std::sync::Arc;
     ///
     /// let (kind, work) = (Rules, Work::unbounded());
     /// let change = |name, body| {
+    ///     let body = Arc::new(body);
     ///     let name = DocumentName::new(name).unwrap();
     ///     let document = Some(kind.validate(&name, &body, &work).unwrap());
     ///     KindChange { name, document }

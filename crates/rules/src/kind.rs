@@ -1,5 +1,7 @@
 //! The kind `rules`, as the engine knows it.
 
+use std::sync::Arc;
+
 use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
 use midflight_engine::{DocumentSchema, Kind, KindChange, Work};
 use serde_json::{Value, json};
@@ -26,7 +28,12 @@ impl Kind for Rules {
         RulesSnapshot::default()
     }
 
-    fn validate(&self, name: &DocumentName, body: &Value, work: &Work) -> Result<RulesDocument, Problems> {
+    fn validate(
+        &self,
+        name: &DocumentName,
+        body: &Arc<Value>,
+        work: &Work,
+    ) -> Result<RulesDocument, Problems> {
         work.go_on()?;
         let document = read(name, body)?;
         work.spend(document.bytes())?;

@@ -31,12 +31,12 @@ impl SpanFormat for DefaultFields {
         let mut text = String::new();
         for (name, value) in &fields.0 {
             let space = if text.is_empty() { "" } else { " " };
-            // A string takes every write.
-            let _ = match value {
+            let written = match value {
                 FieldValue::Plain(Value::String(value)) => write!(text, "{space}{name}={value:?}"),
                 FieldValue::Plain(value) => write!(text, "{space}{name}={value}"),
                 FieldValue::Written(value) => write!(text, "{space}{name}={value}"),
             };
+            debug_assert!(written.is_ok(), "a string takes every write");
         }
         text
     }

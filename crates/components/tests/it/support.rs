@@ -40,8 +40,8 @@ impl Kind for Settings {
         App::default()
     }
 
-    fn validate(&self, _: &DocumentName, body: &Value, _: &Work) -> Result<App, Problems> {
-        let app = App::deserialize(body);
+    fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<App, Problems> {
+        let app = App::deserialize(&**body);
         app.map_err(|error| Problem::new("invalid", Pointer::root(), error.to_string()).into())
     }
 

@@ -46,7 +46,9 @@ fn compile(
 fn a_config_with_as_many_keys_as_fit_is_compiled() {
     let work = Work::unbounded();
     let kind = Config::new().with(name("own"), Shape::<Labelled>::new());
-    let schema = kind.validate(&name("schemas/held"), &json!({"additionalProperties": true}), &work).unwrap();
+    let schema = kind
+        .validate(&name("schemas/held"), &Arc::new(json!({"additionalProperties": true})), &work)
+        .unwrap();
     let schema = KindChange { name: name("schemas/held"), document: Some(schema) };
     let configs = kind.compile(&kind.empty(), vec![schema], &work).unwrap();
     let (keys, labels) = (many(KEYS, &json!(1)), json!({"labels": many(KEYS, &json!("x"))}));
@@ -62,7 +64,7 @@ fn as_many_secrets_and_as_many_unknown_keys_as_fit_are_refused_in_the_end() {
     let kind = Config::new().with(name("own"), Shape::<Labelled>::new());
     let properties: Map<_, _> = (0..8_000).map(|n| (format!("key{n}"), json!({}))).collect();
     let schema = json!({ "properties": properties });
-    let schema = kind.validate(&name("schemas/held"), &schema, &work).unwrap();
+    let schema = kind.validate(&name("schemas/held"), &Arc::new(schema), &work).unwrap();
     let schema = KindChange { name: name("schemas/held"), document: Some(schema) };
     let configs = kind.compile(&kind.empty(), vec![schema], &work).unwrap();
     let (unknown, literals) = (many(KEYS, &json!(1)), json!({"secrets": many(50_000, &json!("x"))}));
@@ -106,15 +108,17 @@ fn a_schema_is_read_within_the_budget() {
     cancelled.cancel();
     let brief = Work::new(Instant::now() + Duration::from_secs(600), 100);
     for (work, code) in [(cancelled, "cancelled"), (brief, "memory_exceeded")] {
-        let refused = kind.validate(&name("schemas/s"), &schema, &work).map(drop).unwrap_err();
+        let refused =
+            kind.validate(&name("schemas/s"), &Arc::new(schema.clone()), &work).map(drop).unwrap_err();
         assert!(refused.iter().all(|problem| problem.code == code), "{refused}");
     }
-    assert!(kind.validate(&name("schemas/s"), &schema, &Work::unbounded()).is_ok());
+    assert!(kind.validate(&name("schemas/s"), &Arc::new(schema), &Work::unbounded()).is_ok());
 }
 
 #[test]
 fn long_keys_above_many_values_are_refused_by_their_bound() {
     let body = json!({"k".repeat(70_000): many(1_000, &json!(1))});
-    let refused = Config::new().validate(&name("large"), &body, &Work::unbounded()).map(drop).unwrap_err();
+    let refused =
+        Config::new().validate(&name("large"), &Arc::new(body), &Work::unbounded()).map(drop).unwrap_err();
     assert!(refused.to_string().contains("(config_paths_bytes_max)"), "{refused}");
 }

@@ -14,7 +14,7 @@ fn compile(previous: &Configs, documents: &[(&str, Value)]) -> Result<Configs, P
     let mut changes = Vec::new();
     for (name, body) in documents {
         let name = DocumentName::new(name).unwrap();
-        let document = kind.validate(&name, body, &work)?;
+        let document = kind.validate(&name, &Arc::new(body.clone()), &work)?;
         changes.push(KindChange { name, document: Some(document) });
     }
     kind.compile(previous, changes, &work)

@@ -20,7 +20,7 @@ use midflight_live::World;
 use tokio_util::sync::CancellationToken;
 
 use crate::candidate::Maker;
-use crate::core::Core;
+use crate::core::{Core, free};
 use crate::environment::Inputs;
 use crate::load::{Aim, Base, Origins};
 use crate::machine::Machine;
@@ -236,7 +236,8 @@ impl<'a> Reload<'a> {
         let before = self.before(state);
         let live = match self.make_ready(state, aim).await {
             Ok(Stage { value: ready, trace }) if self.purpose == Purpose::DryRun => {
-                self.core.let_go(ready.candidate.world);
+                // The next dry run may need the memory.
+                free(ready.candidate).await;
                 return Ended { trace, ..Ended::default() };
             }
             Ok(ready) if self.rehearsal.is_some() => return self.keep(state, ready),

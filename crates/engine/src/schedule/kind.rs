@@ -29,7 +29,7 @@ impl Kind for Schedules {
         Agenda::new()
     }
 
-    fn validate(&self, _: &DocumentName, body: &Value, _: &Work) -> Result<Schedule, Problems> {
+    fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<Schedule, Problems> {
         read(body)
     }
 

@@ -1,6 +1,7 @@
 //! A kind for tests of what all kinds have.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ impl Kind for Greetings {
         BTreeMap::new()
     }
 
-    fn validate(&self, _: &DocumentName, body: &Value, _: &Work) -> Result<String, Problems> {
+    fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<String, Problems> {
         let text = body.get("text").and_then(Value::as_str);
         let place = Pointer::root().key("text");
         text.map(str::to_owned).ok_or_else(|| Problem::new("wrong_type", place, "write a string").into())

@@ -131,7 +131,7 @@ pub fn try_kind<K: Kind>(
 }
 
 fn put<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<KindChange<K::Document>, Broken> {
-    let valid = kind.validate(name, body, &Work::unbounded());
+    let valid = kind.validate(name, &Arc::new(body.clone()), &Work::unbounded());
     let document = valid.map_err(|problems| Broken(format!("{name} is not valid: {problems}")))?;
     Ok(KindChange { name: name.clone(), document: Some(document) })
 }
@@ -159,6 +159,7 @@ fn bend<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<(), B
                     None => members.remove(key),
                 };
             }
+            let bent = Arc::new(bent);
             let result = catch_unwind(AssertUnwindSafe(|| {
                 let work = Work::unbounded();
                 let document = kind.validate(name, &bent, &work)?;

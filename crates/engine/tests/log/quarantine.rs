@@ -142,7 +142,7 @@ impl Kind for Environment {
 
     fn empty(&self) {}
 
-    fn validate(&self, _: &DocumentName, _: &Value, _: &Work) -> Result<(), Problems> {
+    fn validate(&self, _: &DocumentName, _: &Arc<Value>, _: &Work) -> Result<(), Problems> {
         Ok(())
     }
 

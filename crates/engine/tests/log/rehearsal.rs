@@ -115,7 +115,7 @@ impl Kind for OfAFile {
 
     fn empty(&self) {}
 
-    fn validate(&self, _: &DocumentName, _: &Value, _: &Work) -> Result<(), Problems> {
+    fn validate(&self, _: &DocumentName, _: &Arc<Value>, _: &Work) -> Result<(), Problems> {
         Ok(())
     }
 

@@ -40,7 +40,7 @@ impl Kind for Gated {
         0
     }
 
-    fn validate(&self, _: &DocumentName, _: &Value, work: &Work) -> Result<(), Problems> {
+    fn validate(&self, _: &DocumentName, _: &Arc<Value>, work: &Work) -> Result<(), Problems> {
         if self.is_closed.load(Ordering::Relaxed) {
             self.heard.send(None).ok();
         }

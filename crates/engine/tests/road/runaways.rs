@@ -27,7 +27,7 @@ impl Kind for Held {
         0
     }
 
-    fn validate(&self, _: &DocumentName, _: &Value, _: &Work) -> Result<(), Problems> {
+    fn validate(&self, _: &DocumentName, _: &Arc<Value>, _: &Work) -> Result<(), Problems> {
         while self.0.load(Ordering::Relaxed) {
             std::thread::yield_now();
         }

@@ -39,7 +39,7 @@ impl Kind for Variables {
         VariableMap::new()
     }
 
-    fn validate(&self, _: &DocumentName, body: &Value, _: &Work) -> Result<String, Problems> {
+    fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<String, Problems> {
         let name = body.get("variable").and_then(Value::as_str);
         let wrong = || Problem::new("wrong_type", Pointer::root().key("variable"), "write a string");
         Ok(name.map(str::to_owned).ok_or_else(wrong)?)

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, unreachable_pub, reason = "the support of tests, in a file of its own")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use midflight_core::{Change, DocumentId, DocumentName, Edit, KindName, Pointer, Problem, Problems, Trigger};
 use midflight_engine::{Kind, KindChange, Work};
@@ -30,7 +31,7 @@ impl Kind for Words {
         WordMap::new()
     }
 
-    fn validate(&self, _: &DocumentName, body: &Value, work: &Work) -> Result<Word, Problems> {
+    fn validate(&self, _: &DocumentName, body: &Arc<Value>, work: &Work) -> Result<Word, Problems> {
         let wrong = |key: &str| Problem::new("wrong_type", Pointer::root().key(key), "write a string");
         let text = body.get("text").and_then(Value::as_str).ok_or_else(|| wrong("text"))?;
         if text == "panic in validate" {

@@ -1,5 +1,7 @@
 //! Input that is wrong, huge or made to hurt: it is refused with a reason or answered, and it ends.
 
+use std::sync::Arc;
+
 use midflight_core::DocumentName;
 use midflight_engine::{Kind, Work};
 use midflight_patterns::limits::QUERY_BYTES_MAX;
@@ -131,11 +133,12 @@ fn a_profile_that_is_in_use_stays() {
 fn expressions_made_to_hurt_are_refused_or_end() {
     let name = DocumentName::new("p").unwrap();
     for bomb in ["(a{500}){500}", r"(?:\w{50}){50}", "((((a{9}){9}){9}){9}){9}"] {
-        let problems = Patterns.validate(&name, &pattern(bomb, "regex"), &Work::unbounded()).unwrap_err();
+        let problems =
+            Patterns.validate(&name, &Arc::new(pattern(bomb, "regex")), &Work::unbounded()).unwrap_err();
         assert_eq!(problems.iter().next().unwrap().code, "bad_regex", "{bomb}");
     }
     let deep = "(".repeat(400) + "a" + &")".repeat(400);
-    assert!(Patterns.validate(&name, &pattern(&deep, "regex"), &Work::unbounded()).is_err());
+    assert!(Patterns.validate(&name, &Arc::new(pattern(&deep, "regex")), &Work::unbounded()).is_err());
     let evil = ["(a+)+b", "(a|a)*b", "(a|aa)+$b", "(.*a){12}b", "(?:a?){30}a{30}b", r"(\w+\s?)+!b"];
     let ids: Vec<_> = (0..evil.len()).map(|number| format!("evil{number}")).collect();
     let documents: Vec<_> = ids.iter().zip(evil).map(|(id, text)| (&**id, pattern(text, "regex"))).collect();

@@ -1,5 +1,7 @@
 //! The kind as the engine uses it: a pure function, its answers, its figures.
 
+use std::sync::Arc;
+
 use midflight_core::DocumentName;
 use midflight_engine::testing::try_kind;
 use midflight_engine::{Kind, KindChange, Work};
@@ -131,7 +133,7 @@ fn what_a_snapshot_holds_can_be_looked_at() {
 fn a_budget_of_memory_or_time_ends_the_work() {
     let validate = |body: &Value, work: &Work| {
         Patterns
-            .validate(&DocumentName::new("p").unwrap(), body, work)
+            .validate(&DocumentName::new("p").unwrap(), &Arc::new(body.clone()), work)
             .map_err(|problems| problems.to_string())
     };
     let texts: Vec<_> = (0..1_000).map(|number| format!(r"\w{{1,20}} {number}")).collect();

@@ -1,5 +1,7 @@
 //! A thousand broken documents: none panics, none is refused without a reason and a place.
 
+use std::sync::Arc;
+
 use midflight_core::{DocumentName, check_body};
 use midflight_engine::{Kind, KindChange, Work};
 use midflight_patterns::Patterns;
@@ -138,7 +140,11 @@ fn something_strange_at_any_place_is_taken_by_schema_and_kind_or_refused_by_both
             let mut bent = body.clone();
             *bent.pointer_mut(place).unwrap() = strange;
             tried += 1;
-            let validated = Patterns.validate(&DocumentName::new(name).unwrap(), &bent, &Work::unbounded());
+            let validated = Patterns.validate(
+                &DocumentName::new(name).unwrap(),
+                &Arc::new(bent.clone()),
+                &Work::unbounded(),
+            );
             // What only the kind knows: whether a regular expression is one, and whether a text has anything to be seen.
             let only_the_kind = |problems: &midflight_core::Problems| {
                 problems.iter().all(|it| ["bad_regex", "empty", "invalid_value"].contains(&&*it.code))
@@ -177,7 +183,8 @@ fn a_thousand_broken_documents_are_taken_or_refused_with_a_reason() {
         let Some(body) = broken(&body.to_string(), &mut seeded) else { continue };
         tried += 1;
         let (name, work) = (DocumentName::new(name).unwrap(), Work::unbounded());
-        let validated = check_body(&body).or(()).and_then(|()| Patterns.validate(&name, &body, &work));
+        let validated =
+            check_body(&body).or(()).and_then(|()| Patterns.validate(&name, &Arc::new(body.clone()), &work));
         let compiled = validated.and_then(|document| {
             Patterns.compile(&before, vec![KindChange { name, document: Some(document) }], &work)
         });

@@ -1,6 +1,7 @@
 //! What the tests of the patterns kind share.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use midflight_core::{DocumentName, Problems};
 use midflight_engine::{Kind, KindChange, Work};
@@ -19,7 +20,7 @@ pub(crate) fn edit(
         let name = DocumentName::new(name).expect("a name");
         let document = match body {
             Value::Null => None,
-            body => Some(Patterns.validate(&name, body, &work)?),
+            body => Some(Patterns.validate(&name, &Arc::new(body.clone()), &work)?),
         };
         changes.push(KindChange { name, document });
     }

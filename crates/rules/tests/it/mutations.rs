@@ -1,5 +1,7 @@
 //! A thousand broken documents: none panics, none is refused without a reason and a place.
 
+use std::sync::Arc;
+
 use midflight_core::{DocumentName, check_body};
 use midflight_engine::{Kind, KindChange, Work};
 use midflight_rules::import::import;
@@ -117,9 +119,9 @@ fn a_thousand_broken_documents_are_taken_or_refused_with_a_reason() {
         let (name, work) = (DocumentName::new(name).unwrap(), Work::unbounded());
         let bad_body = check_body(&body);
         let compiled =
-            bad_body.or(()).and_then(|()| Rules.validate(&name, &body, &work)).and_then(|document| {
-                Rules.compile(&before, vec![KindChange { name, document: Some(document) }], &work)
-            });
+            bad_body.or(()).and_then(|()| Rules.validate(&name, &Arc::new(body.clone()), &work)).and_then(
+                |document| Rules.compile(&before, vec![KindChange { name, document: Some(document) }], &work),
+            );
         match compiled {
             Ok(next) => drop(next.execute(&ExecuteRequest::new(Some("r"), &data))),
             Err(problems) => {
@@ -158,7 +160,8 @@ fn a_thousand_broken_files_import_or_are_refused_with_a_reason() {
         match import(&rules, Some(&conditions), "r") {
             Ok(documents) => {
                 let work = Work::unbounded();
-                let validated = documents.iter().map(|(name, body)| Rules.validate(name, body, &work));
+                let validated =
+                    documents.iter().map(|(name, body)| Rules.validate(name, &Arc::new(body.clone()), &work));
                 validated.filter_map(Result::err).for_each(|problems| assert!(problems.count() > 0));
             }
             Err(problems) => assert!(problems.iter().all(|problem| problem.message.len() > 10)),

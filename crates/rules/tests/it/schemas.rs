@@ -1,5 +1,7 @@
 //! The JSON Schemas agree with the validator.
 
+use std::sync::Arc;
+
 use midflight_core::DocumentName;
 use midflight_engine::{Kind, Work};
 use midflight_rules::Rules;
@@ -15,7 +17,8 @@ fn check(name: &str, body: &Value, accepted: bool) {
     let schemas = Rules.schemas();
     let schema = &schemas.iter().find(|schema| schema.title == title).unwrap().schema;
     let by_schema = jsonschema::validator_for(schema).unwrap().is_valid(body);
-    let by_kind = Rules.validate(&DocumentName::new(name).unwrap(), body, &Work::unbounded());
+    let by_kind =
+        Rules.validate(&DocumentName::new(name).unwrap(), &Arc::new(body.clone()), &Work::unbounded());
     assert_eq!((by_schema, by_kind.is_ok()), (accepted, accepted), "{body}\n{by_kind:?}");
 }
 

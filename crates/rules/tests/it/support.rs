@@ -1,5 +1,7 @@
 //! What the tests of the rules kind share.
 
+use std::sync::Arc;
+
 use midflight_core::{DocumentName, Problems};
 use midflight_engine::{Kind, KindChange, Work};
 use midflight_rules::{Rules, RulesSnapshot};
@@ -13,7 +15,7 @@ pub(crate) fn edit(previous: &RulesSnapshot, documents: &[(&str, Value)]) -> Res
         let name = DocumentName::new(name).expect("a name");
         let document = match body {
             Value::Null => None,
-            body => Some(Rules.validate(&name, body, &work)?),
+            body => Some(Rules.validate(&name, &Arc::new(body.clone()), &work)?),
         };
         changes.push(KindChange { name, document });
     }

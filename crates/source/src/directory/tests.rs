@@ -36,7 +36,7 @@ impl Kind for Numbers {
         BTreeMap::new()
     }
 
-    fn validate(&self, _: &DocumentName, body: &Value, _: &Work) -> Result<u64, Problems> {
+    fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<u64, Problems> {
         let wrong = || Problem::new("wrong_type", Pointer::root().key("n"), "write a number from 0 up");
         body.get("n").and_then(Value::as_u64).ok_or_else(|| wrong().into())
     }
