@@ -72,6 +72,11 @@ impl Trail {
         }
     }
 
+    /// The log that was read; none before.
+    pub(crate) fn log(&self) -> Option<LogId> {
+        self.log
+    }
+
     /// A revision as this replica read it.
     pub(crate) fn at(&self, number: RevisionNumber) -> Option<LogHead> {
         Some(LogHead { log: self.log?, number, digest: *self.digests.get(&number)? })

@@ -1,20 +1,18 @@
 //! What this replica says of itself to the others that follow the log, and what they say: who serves what.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
-use midflight_core::{Digest, KindName, RevisionNumber, Trigger};
+use midflight_core::{Digest, RevisionNumber, Trigger};
 use midflight_store::{Replica, SeenReplica, Store, StoreError};
-use sha2::Sha256;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::Input;
 use crate::follower::{Bell, Ring};
+use crate::sealed_inputs::SealedInputs;
 use crate::status::State;
 
 /// How often a replica reports, when nothing changes. Cost: two updates of one small row a second for each replica, not
@@ -51,59 +49,6 @@ pub struct Identity {
     pub has_others: bool,
 }
 
-/// Bound into every digest of an input, so that it is none of anything else that the key is used for.
-const INPUT_PURPOSE: &[u8] = b"midflight input 1\n";
-/// How many inputs are reported by their names. The report is written twice a second, so it has to be small.
-const INPUTS_NAMED_MAX: usize = 64;
-
-/// The digests of inputs, by their names, as other replicas of the log may compare them: keyed, so that nobody without the
-/// key of the log can guess a short secret from its digest.
-fn sealed(inputs: &BTreeMap<KindName, Vec<Input>>, key: &[u8; 32]) -> BTreeMap<String, Digest> {
-    let mut said: BTreeMap<String, Vec<&Input>> = BTreeMap::new();
-    let count = inputs.values().map(Vec::len).sum::<usize>();
-    for input in inputs.values().flatten() {
-        let name = match count > INPUTS_NAMED_MAX {
-            true => "(all)".to_owned(),
-            false => input.name.to_string(),
-        };
-        said.entry(name).or_default().push(input);
-    }
-    let seal = |(name, mut inputs): (String, Vec<&Input>)| {
-        inputs.sort_unstable();
-        // A key of any length is a key for HMAC, so this is never none.
-        let mut keyed = Hmac::<Sha256>::new_from_slice(key).ok()?.chain_update(INPUT_PURPOSE);
-        for input in inputs {
-            keyed.update(input.name.to_string().as_bytes());
-            keyed.update(b"\n");
-            keyed.update(input.digest.as_bytes());
-        }
-        Some((name, Digest::new(keyed.finalize().into_bytes().into())))
-    };
-    said.into_iter().filter_map(seal).collect()
-}
-
-/// The inputs ([`Replica::inputs`]) by which replicas differ: for each replica that differs, their names. What most replicas
-/// have is the rule; where no answer is the most common, all of them differ.
-#[must_use]
-pub fn differing_inputs(seen: &[SeenReplica]) -> BTreeMap<String, Vec<String>> {
-    let mut answers: BTreeMap<&str, BTreeMap<Digest, Vec<&str>>> = BTreeMap::new();
-    for SeenReplica { replica, .. } in seen {
-        for (name, digest) in &replica.inputs {
-            answers.entry(name).or_default().entry(*digest).or_default().push(&replica.id);
-        }
-    }
-    let mut differing: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, by_digest) in answers.into_iter().filter(|(_, by_digest)| by_digest.len() > 1) {
-        let most = by_digest.values().map(Vec::len).max().unwrap_or_default();
-        let is_rule = |replicas: &Vec<&str>| replicas.len() == most;
-        let has_rule = by_digest.values().filter(|replicas| is_rule(replicas)).count() == 1;
-        for id in by_digest.values().filter(|replicas| !(has_rule && is_rule(replicas))).flatten() {
-            differing.entry((*id).to_owned()).or_default().push(name.to_owned());
-        }
-    }
-    differing
-}
-
 /// How a replica stands to one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ack {
@@ -126,8 +71,8 @@ pub(crate) struct Fleet {
     /// How many reports of others were notified.
     reports: watch::Sender<u64>,
     heard: Mutex<Option<Heard>>,
-    /// The key of the log, once the store has told it.
-    key: OnceLock<[u8; 32]>,
+    /// The inputs as they are reported, once the store has told the key of the log.
+    sealed: SyncMutex<SealedInputs>,
 }
 
 impl Fleet {
@@ -139,8 +84,8 @@ impl Fleet {
     ) -> Self {
         let (say, changed) = (Notify::new(), Notify::new());
         let reports = watch::Sender::new(0);
-        let (heard, key) = (Mutex::default(), OnceLock::new());
-        Self { identity, started_at, shown, store, say, changed, reports, heard, key }
+        let (heard, sealed) = (Mutex::default(), SyncMutex::default());
+        Self { identity, started_at, shown, store, say, changed, reports, heard, sealed }
     }
 
     /// Counts the reports of others, and wakes those who wait for one.
@@ -160,7 +105,7 @@ impl Fleet {
 
     /// What this replica says of itself.
     fn own(&self) -> Replica {
-        let state = self.shown.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let state = self.shown.read().unwrap_or_else(PoisonError::into_inner);
         let refused = state.quarantine.iter();
         let identity = self.identity.clone();
         Replica {
@@ -177,7 +122,21 @@ impl Fleet {
                 Some(diverged) => Some(format!("log_diverged: {diverged}")),
                 None => state.store_error.clone().or_else(|| self.store.availability()?.error),
             },
-            inputs: self.key.get().map_or_else(BTreeMap::new, |key| sealed(&state.inputs, key)),
+            inputs: self.sealed().of(&state.inputs),
+        }
+    }
+
+    fn sealed(&self) -> MutexGuard<'_, SealedInputs> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the store for the key of the log that is followed, unless it is known. Without it a report leaves the inputs out.
+    async fn know_key(&self) {
+        let log = self.shown.read().unwrap_or_else(PoisonError::into_inner).trail.log();
+        if !self.sealed().has_key_of(log)
+            && let Ok(key) = self.store.hint_key().await
+        {
+            self.sealed().set_key(log, key);
         }
     }
 
@@ -198,14 +157,9 @@ impl Fleet {
         }
         let store = &*self.store;
         loop {
-            if self.key.get().is_none() {
-                // Without it the report leaves the inputs out.
-                tokio::select! {
-                    key = store.hint_key() => if let Ok(key) = key {
-                        self.key.get_or_init(|| key);
-                    },
-                    () = stop.cancelled() => break,
-                }
+            tokio::select! {
+                () = self.know_key() => {}
+                () = stop.cancelled() => break,
             }
             let (own, at) = (self.own(), Instant::now());
             tokio::select! {
@@ -281,7 +235,7 @@ impl Fleet {
         applied.sort_unstable();
         applied.dedup();
         let mut known: Digests = {
-            let state = self.shown.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let state = self.shown.read().unwrap_or_else(PoisonError::into_inner);
             let read = |number: &RevisionNumber| Some((*number, state.trail.at(*number)?.digest));
             applied.iter().filter_map(read).collect()
         };
@@ -432,43 +386,5 @@ mod tests {
             assert_eq!(acks, [Ack::Serves, Ack::Serves]);
             assert!(took <= LOOK_PAUSE * 2, "{took:?}");
         }
-    }
-
-    #[test]
-    fn the_rule_for_an_input_is_what_most_replicas_have() {
-        let with = |id: &str, inputs: &[(&str, &str)]| {
-            let inputs =
-                inputs.iter().map(|(name, text)| ((*name).to_owned(), Digest::of_bytes(text.as_bytes())));
-            let replica = Replica { inputs: inputs.collect(), ..replica(id, 1) };
-            SeenReplica { replica, age: Duration::ZERO }
-        };
-        let seen = [
-            with("a", &[("env:A", "1"), ("env:B", "1"), ("env:C", "1")]),
-            with("b", &[("env:A", "1"), ("env:B", "2"), ("env:C", "1")]),
-            with("c", &[("env:A", "2"), ("env:C", "1")]),
-            with("d", &[]),
-        ];
-        let differing = differing_inputs(&seen);
-        let differing: Vec<_> = differing.iter().map(|(id, names)| (id.as_str(), names.join(" "))).collect();
-        let expected =
-            [("a", "env:B"), ("b", "env:B"), ("c", "env:A")].map(|(id, names)| (id, names.to_owned()));
-        assert_eq!(differing, expected);
-    }
-
-    #[test]
-    fn digests_of_inputs_are_keyed_and_their_number_is_bounded() {
-        let kind = KindName::new("config").unwrap();
-        let of = |count: usize| {
-            let name = |n: usize| crate::InputName::Variable(format!("V{n}"));
-            let input = |n| Input::new(name(n), crate::Writer::Operator, "secret");
-            BTreeMap::from([(kind.clone(), (0..count).map(input).collect::<Vec<_>>())])
-        };
-        let (one, other) = (sealed(&of(2), &[1; 32]), sealed(&of(2), &[2; 32]));
-        assert_eq!(one.keys().collect::<Vec<_>>(), ["env:V0", "env:V1"]);
-        assert_eq!(one, sealed(&of(2), &[1; 32]));
-        assert!(one.iter().all(|(name, digest)| other[name] != *digest));
-        assert!(one.values().all(|digest| *digest != Digest::of_bytes(b"secret")));
-        let many = sealed(&of(INPUTS_NAMED_MAX + 1), &[1; 32]);
-        assert_eq!(many.keys().collect::<Vec<_>>(), ["(all)"]);
     }
 }

@@ -39,6 +39,7 @@ mod requests;
 mod retrier;
 mod runaways;
 mod schedule;
+mod sealed_inputs;
 mod status;
 pub mod testing;
 
@@ -52,7 +53,7 @@ pub use engine::{Engine, EngineBuilder, StartError};
 pub use environment::{Environment, Input, InputName, Inputs, Writer};
 pub use faults::Faults;
 pub use first_edit::{FirstEdit, FirstEditWhen};
-pub use fleet::{Ack, Identity, REPLICA_SILENT_AFTER, differing_inputs};
+pub use fleet::{Ack, Identity, REPLICA_SILENT_AFTER};
 pub use follower::Refresh;
 pub use history::{History, ReloadReport, Statistics};
 pub use kind::{DocumentSchema, Kind, KindChange};
@@ -61,5 +62,6 @@ pub use outcome::{Accepted, EditMode, Extent, Invalid, Reach, Refusal, Refused, 
 pub use quarantine::Quarantined;
 pub use registry::KindSlot;
 pub use schedule::{SCHEDULES, Schedule, Scheduled, What, When, Window, WindowText, schedule_id};
+pub use sealed_inputs::differing_inputs;
 pub use status::{EngineStatus, KindStatus, LastRefused, StoreStatus};
 pub use work::{Interrupted, Work};

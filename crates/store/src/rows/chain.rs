@@ -1,6 +1,6 @@
 //! Digests of revisions as the SQL databases keep them.
 
-use midflight_core::{Digest, LogHead, LogId, RevisionHasher, RevisionNumber};
+use midflight_core::{Digest, LogHead, LogId, RevisionNumber};
 
 use super::row::numbered;
 use super::{Columns, corrupt};
@@ -40,7 +40,7 @@ pub(crate) fn of_rows<'a, R: Columns + 'a>(
     documents: impl Iterator<Item = &'a R>,
     parent: &Digest,
 ) -> Result<Digest, StoreError> {
-    let mut hasher = RevisionHasher::new(
+    let mut hasher = midflight_core::RevisionHasher::new(
         parent,
         numbered(revision, "number")?,
         (&revision.text("author")?, &revision.text("reason")?),
