@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::digest::is_same;
 use crate::outcome::words;
-use crate::{Change, Digest, DocumentId, Precondition};
+use crate::{Change, DocumentId, Precondition};
 
 words! {
     /// What a diff does to one document.
@@ -116,7 +117,7 @@ impl Diff {
 fn same(old: Option<&Arc<Value>>, new: Option<&Arc<Value>>) -> bool {
     match (old, new) {
         (None, None) => true,
-        (Some(old), Some(new)) => Arc::ptr_eq(old, new) || Digest::of_body(old) == Digest::of_body(new),
+        (Some(old), Some(new)) => Arc::ptr_eq(old, new) || is_same(old, new),
         _ => false,
     }
 }

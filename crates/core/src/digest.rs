@@ -98,18 +98,13 @@ fn write_value(value: &Value, out: &mut String) {
         }
         Value::Object(members) => {
             // serde_json's map may keep insertion order when another crate turns that feature on.
-            let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_unstable_by_key(|(key, _)| *key);
-            out.push('{');
-            for (i, (key, member)) in sorted.into_iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                write_string(key, out);
-                out.push(':');
-                write_value(member, out);
+            if members.keys().is_sorted() {
+                write_members(members.iter(), out);
+            } else {
+                let mut sorted: Vec<_> = members.iter().collect();
+                sorted.sort_unstable_by_key(|(key, _)| *key);
+                write_members(sorted.into_iter(), out);
             }
-            out.push('}');
         }
         Value::String(text) => write_string(text, out),
         Value::Bool(true) => out.push_str("true"),
@@ -118,31 +113,73 @@ fn write_value(value: &Value, out: &mut String) {
     }
 }
 
+fn write_members<'a>(members: impl Iterator<Item = (&'a String, &'a Value)>, out: &mut String) {
+    out.push('{');
+    for (i, (key, member)) in members.enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write_string(key, out);
+        out.push(':');
+        write_value(member, out);
+    }
+    out.push('}');
+}
+
 fn write_string(text: &str, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => push_fmt(out, format_args!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
+    let mut rest = text;
+    // What is escaped is ASCII, so the text can be cut there.
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..=0x1f)) {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            0x8 => out.push_str("\\b"),
+            0xc => out.push_str("\\f"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => push_fmt(out, format_args!("\\u{control:04x}")),
         }
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
     out.push('"');
 }
 
 fn write_number(number: &Number, out: &mut String) {
-    match number.as_f64().filter(|_| number.is_f64()) {
+    let mut digits = itoa::Buffer::new();
+    match (number.as_u64(), number.as_i64(), number.as_f64()) {
+        (Some(number), _, _) => out.push_str(digits.format(number)),
+        (_, Some(number), _) => out.push_str(digits.format(number)),
         // 1.0 and 1 are one value, so they are one text. (Negative zero becomes 0 by the same rule.)
-        Some(float) if float.fract() == 0.0 && float.abs() <= EXACT_F64 => {
-            push_fmt(out, format_args!("{}", float as i64));
+        (_, _, Some(float)) if float.fract() == 0.0 && float.abs() <= EXACT_F64 => {
+            out.push_str(digits.format(float as i64));
         }
         _ => push_fmt(out, format_args!("{number}")),
+    }
+}
+
+/// Whether two values have one canonical text. Cost: linear, up to the first difference.
+pub(crate) fn is_same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            let text = |number: &Number| {
+                let mut text = String::new();
+                write_number(number, &mut text);
+                text
+            };
+            a == b || text(a) == text(b)
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let is_in_b = |(key, a): (&String, &Value)| b.get(key).is_some_and(|b| is_same(a, b));
+            a.len() == b.len() && a.iter().all(is_in_b)
+        }
+        (a, b) => a == b,
     }
 }
 
@@ -203,12 +240,44 @@ mod tests {
         })
     }
 
+    /// Makes one of the leaves of a value another, perhaps in its spelling alone.
+    fn change(value: &mut Value, place: prop::sample::Index) {
+        match value {
+            Value::Array(items) if !items.is_empty() => {
+                let nth = place.index(items.len());
+                change(&mut items[nth], place);
+            }
+            Value::Object(members) if !members.is_empty() => {
+                let nth = place.index(members.len());
+                change(members.values_mut().nth(nth).unwrap(), place);
+            }
+            leaf => *leaf = leaf.as_f64().map_or(json!(1), |float| json!(float)),
+        }
+    }
+
     proptest! {
         #[test]
         fn canonical_text_is_json_of_the_same_value(value in any_json()) {
             let text = canonical_json(&value);
             let back: Value = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(canonical_json(&back), text);
+        }
+
+        #[test]
+        fn values_are_the_same_that_have_one_text(a in any_json(), b in any_json(), place in any::<prop::sample::Index>()) {
+            prop_assert_eq!(is_same(&a, &b), canonical_json(&a) == canonical_json(&b));
+            let text = canonical_json(&a);
+            let back: Value = serde_json::from_str(&text).unwrap();
+            prop_assert!(is_same(&a, &back));
+            let mut other = a.clone();
+            change(&mut other, place);
+            prop_assert_eq!(is_same(&a, &other), text == canonical_json(&other));
+        }
+
+        #[test]
+        fn strings_are_written_as_serde_json_writes_them(text in any::<String>(), control in 0..0x20_u8) {
+            let text = format!("{text}{}\\\"{text}", char::from(control));
+            prop_assert_eq!(canonical_json(&json!(text)), serde_json::to_string(&text).unwrap());
         }
     }
 }
