@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use midflight_core::{DocumentId, KindName, Precondition, RevisionNumber};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,9 +23,15 @@ pub struct Params<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = Query::<T>::from_request_parts(parts, state).await;
-        query.map(|Query(query)| Self(query)).map_err(|rejection| {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Self::of(&parts.uri)
+    }
+}
+
+impl<T: DeserializeOwned> Params<T> {
+    /// Those of an address.
+    pub(crate) fn of(uri: &Uri) -> Result<Self, ApiError> {
+        Query::<T>::try_from_uri(uri).map(|Query(query)| Self(query)).map_err(|rejection| {
             let text = rejection.body_text();
             let said = text.split_once(": ").map_or(text.as_str(), |(_, said)| said);
             ApiError::new(Code::INVALID_PARAMETER, said)

@@ -17,10 +17,10 @@ use crate::body::JsonBody;
 use crate::code::Code;
 use crate::log::documents::{
     __path_delete_document as DeleteDocument, __path_get_document as GetDocument,
-    __path_put_document as PutDocument, delete, put, read,
+    __path_put_document as PutDocument, ReadParams, delete, put, read,
 };
 use crate::merge::{Absent, merge};
-use crate::params::{InPath, precondition};
+use crate::params::{InPath, Params, precondition};
 use crate::principal::Permission::{Edit, Read};
 use crate::principal::{Permission, Principal};
 use crate::problem::{ApiError, ProblemBody};
@@ -71,9 +71,10 @@ impl Resource {
             let handler = move |State(app): State<App>,
                                 principal: Principal,
                                 InPath(values): Values,
+                                Params(params): Params<ReadParams>,
                                 headers: HeaderMap| {
                 let it = Arc::clone(&get);
-                async move { read((&app, &principal), &it.document(&values)?, &headers).await }
+                async move { read((&app, &principal), &it.document(&values)?, params, &headers).await }
             };
             let router = MethodRouter::new().get(handler);
             routes = it.add(routes, Read, HttpMethod::Get, summary, operation, router);

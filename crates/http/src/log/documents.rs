@@ -1,15 +1,16 @@
 //! Documents of any kind: list, read, put, delete, and their versions.
 
 use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Change, DocumentId, Precondition};
+use midflight_core::{Change, DocumentId, Precondition, RevisionNumber};
 use midflight_store::{DocumentQuery, DocumentVersion, StoredDocument};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::collect::stored;
+use super::known_kind;
 use crate::app::App;
 use crate::body::JsonBody;
 use crate::code::Code;
@@ -36,6 +37,15 @@ pub(super) struct ListParams {
     cursor: Option<String>,
 }
 
+/// As of when to read a document.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ReadParams {
+    /// As it was at this revision; as it is now without.
+    at: Option<u64>,
+}
+
 /// The documents of a kind, by name.
 #[utoipa::path(get, path = "/api/v1/documents/{kind}", tag = "log",
     params(("kind" = String, Path, description = "The kind, as `rules`"), ListParams),
@@ -47,22 +57,18 @@ pub(super) async fn list_documents(
     Params(list): Params<ListParams>,
 ) -> Result<Response, ApiError> {
     let after = list.cursor.as_deref().map(|name| params::document(&kind, name)).transpose()?;
+    let known = known_kind::known(&app, midflight_core::KindName::new(&kind)?).await?;
     let query = DocumentQuery {
-        kind: Some(midflight_core::KindName::new(&kind)?),
+        kind: Some(known),
         name_prefix: list.prefix,
         after,
-        at: list.at.map(midflight_core::RevisionNumber::new),
+        at: list.at.map(RevisionNumber::new),
         limit: params::limit(list.limit)?,
         bytes_max: Some(app.limits.answer_bytes_max as u64),
         ..DocumentQuery::default()
     };
     let room = room_for_page(&app, &principal).await?;
     let page = app.engine.store().documents(query).await?;
-    let known = app.engine.kinds();
-    if page.items.is_empty() && !known.iter().any(|known| *known == kind) {
-        let detail = format!("unknown kind {kind:?}; expected one of: {}", known.join(", "));
-        return Err(ApiError::new(Code::NOT_FOUND, detail));
-    }
     let bytes = page.items.iter().map(StoredDocument::bytes).sum();
     let list = move || DocumentList {
         items: page.items.iter().map(DocumentAnswer::from).collect(),
@@ -83,45 +89,56 @@ pub(super) async fn read_document(
     let of_versions = uri.path().ends_with("/versions").then(|| name.strip_suffix("/versions")).flatten();
     match of_versions {
         Some(name) => {
-            let page = axum::extract::Query::<PageParams>::try_from_uri(&uri);
-            let page = page.map_err(|error| ApiError::new(Code::INVALID_PARAMETER, error.body_text()))?;
-            list_versions(state, principal, InPath((kind, name.to_owned())), Params(page.0)).await
+            let page = Params::of(&uri)?;
+            list_versions(state, principal, InPath((kind, name.to_owned())), page).await
         }
-        None => get_document(state, principal, InPath((kind, name)), headers).await,
+        None => get_document(state, principal, InPath((kind, name)), Params::of(&uri)?, headers).await,
     }
 }
 
-/// A document as the log has it now. `If-None-Match` with its `ETag` answers 304 while it is unchanged.
+/// A document as the log has it now, or as it was at a revision. `If-None-Match` with its `ETag` answers 304 while it is unchanged.
 #[utoipa::path(get, path = "/api/v1/documents/{kind}/{name}", tag = "log",
     params(("kind" = String, Path, description = "The kind"),
-        ("name" = String, Path, description = "The name; its slashes may stand as they are")),
+        ("name" = String, Path, description = "The name; its slashes may stand as they are"), ReadParams),
     responses((status = 200, body = DocumentAnswer), (status = 304, description = "Unchanged"),
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn get_document(
     State(app): State<App>,
     principal: Principal,
     InPath((kind, name)): InPath<(String, String)>,
+    Params(params): Params<ReadParams>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    read((&app, &principal), &params::document(&kind, &name)?, &headers).await
+    read((&app, &principal), &params::document(&kind, &name)?, params, &headers).await
 }
 
 /// The answer that is a document, or 404.
 pub async fn read(
     (app, principal): (&App, &Principal),
     id: &DocumentId,
+    ReadParams { at }: ReadParams,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    if let Some(known) = headers.get(header::IF_NONE_MATCH) {
+    let known = headers.get(header::IF_NONE_MATCH);
+    let unchanged = |tag| (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    // Of the document as it is now its head says it without the body.
+    if let Some(known) = known.filter(|_| at.is_none()) {
         let head = app.engine.store().document_head(id).await?;
         let tag = head.filter(|head| !head.deleted).map(|head| etag(head.version));
         if let Some(tag) = tag.filter(|tag| tag == known) {
-            return Ok((axum::http::StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+            return Ok(unchanged(tag));
         }
     }
     let room = room_for_document(app, principal).await?;
-    let document = stored(app, id, None).await?.ok_or_else(|| absent(id))?;
+    let document = stored(app, id, at.map(RevisionNumber::new)).await?;
+    let document = document.ok_or_else(|| match at {
+        Some(at) => ApiError::new(Code::NOT_FOUND, format!("document {id} does not exist at revision {at}")),
+        None => absent(id),
+    })?;
     let tag = etag(document.version);
+    if known.is_some_and(|known| *known == tag) {
+        return Ok(unchanged(tag));
+    }
     let answer = json(document.bytes(), room, move || DocumentAnswer::from(&document)).await?;
     Ok(([(header::ETAG, tag)], answer).into_response())
 }

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod collect;
 mod compare;
 pub mod documents;
+mod known_kind;
 mod lenient;
 pub mod reloads;
 mod revisions;

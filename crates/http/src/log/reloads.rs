@@ -6,6 +6,7 @@ use midflight_core::{Open, Outcome, ReloadEvent, Trigger};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::known_kind;
 use crate::app::App;
 use crate::params::{self, Params};
 use crate::problem::{ApiError, ProblemBody};
@@ -35,6 +36,7 @@ pub(super) async fn list_reloads(
     State(app): State<App>,
     Params(params): Params<ReloadParams>,
 ) -> Result<Json<ReloadList>, ApiError> {
+    known_kind::filter(&app, params.kind.as_deref()).await?;
     page(&app, &params).map(Json)
 }
 

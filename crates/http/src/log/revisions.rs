@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::collect::between;
 use super::compare::{self, Compared};
+use super::known_kind;
 use crate::app::App;
 use crate::body::OptionalJsonBody;
 use crate::code::Code;
@@ -52,7 +53,7 @@ pub(super) async fn list_revisions(
     Params(list): Params<ListParams>,
 ) -> Result<Response, ApiError> {
     let query = RevisionQuery {
-        kind: params::kind(list.kind.as_deref())?,
+        kind: known_kind::filter(&app, list.kind.as_deref()).await?,
         before: params::number_cursor(list.cursor.as_deref())?.map(RevisionNumber::new),
         limit: params::limit(list.limit)?,
         changes_max: Some(CHANGES_LISTED_MAX),
@@ -199,7 +200,10 @@ pub(super) async fn restore(
     OptionalJsonBody(request): OptionalJsonBody<RestoreRequest>,
 ) -> Result<Response, ApiError> {
     let request = request.unwrap_or_default();
-    let kind = request.kind.as_deref().map(midflight_core::KindName::new).transpose()?;
+    let kind = match request.kind.as_deref() {
+        Some(kind) => Some(known_kind::known(&app, midflight_core::KindName::new(kind)?).await?),
+        None => None,
+    };
     let name = request.name.as_deref().map(DocumentName::new).transpose()?;
     let wanted = |id: &DocumentId| {
         let below = |name: &DocumentName| {

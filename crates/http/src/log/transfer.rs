@@ -16,13 +16,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
+use super::known_kind;
 use super::lenient::{APPLIED, preference};
 use crate::app::App;
 use crate::body::{BodyBytes, fits_parsed, media_type, receive};
 use crate::byte_budget::HeldBytes;
 use crate::code::Code;
 use crate::diff_maker::pretty_bytes;
-use crate::params::{self, Params};
+use crate::params::Params;
 use crate::parsed_size;
 use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
@@ -59,7 +60,7 @@ pub(super) async fn export(
     principal: Principal,
     Params(params): Params<ExportParams>,
 ) -> Result<Response, ApiError> {
-    let kind = params::kind(params.kind.as_deref())?;
+    let kind = known_kind::filter(&app, params.kind.as_deref()).await?;
     let at = app.engine.store().head().await?.number;
     let headers =
         [(header::CONTENT_TYPE, "application/yaml".to_owned()), (REVISION.parse()?, at.to_string())];

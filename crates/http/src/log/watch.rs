@@ -19,9 +19,10 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch as channel};
 use utoipa::IntoParams;
 
+use super::known_kind;
 use crate::app::App;
 use crate::code::Code;
-use crate::params::{self, Params};
+use crate::params::Params;
 use crate::problem::{ApiError, ProblemBody};
 use crate::recent::Summary;
 use crate::wire::{WatchedRevision, items};
@@ -64,7 +65,7 @@ pub(super) async fn watch(
     let permit = app.watchers.clone().try_acquire_owned().map_err(|_| {
         ApiError::new(Code::BUSY, format!("{max} watchers are connected (watchers_max); come back later"))
     })?;
-    let kind = params::kind(params.kind.as_deref())?;
+    let kind = known_kind::filter(&app, params.kind.as_deref()).await?;
     // Heard before looked, so that no change falls in between.
     let changes = app.engine.changes();
     let adoptions = app.recent.adoptions();

@@ -17,7 +17,7 @@ pub(super) struct GetArgs {
     /// Of a kind, only documents whose name starts so.
     #[arg(long, default_value = "", value_name = "TEXT")]
     prefix: String,
-    /// Of a kind, the documents as they were at this revision.
+    /// The documents as they were at this revision.
     #[arg(long, value_name = "REVISION")]
     at: Option<u64>,
 }
@@ -40,11 +40,20 @@ impl What {
 }
 
 pub(super) async fn run(client: &Client, output: &Output, args: &GetArgs) -> Result<(), Failure> {
-    match args.what.as_deref().map(What::parse).transpose()? {
+    let at = args.at.map(|at| at.to_string()).unwrap_or_default();
+    let what = args.what.as_deref().map(What::parse).transpose()?;
+    if !args.prefix.is_empty() && !matches!(what, Some(What::Kind(_))) {
+        return Err(Failure::usage(
+            "--prefix is about the documents of a kind: name a kind, as rules".to_owned(),
+        ));
+    }
+    match what {
+        None if args.at.is_some() => {
+            Err(Failure::usage("--at is about documents: name a kind or a document".to_owned()))
+        }
         None => kinds(client, output).await,
-        Some(What::Document(id)) => document(client, output, &id).await,
+        Some(What::Document(id)) => document(client, output, &id, at).await,
         Some(What::Kind(kind)) => {
-            let at = args.at.map(|at| at.to_string()).unwrap_or_default();
             let query = [("prefix", args.prefix.clone()), ("at", at)];
             let found = client.all(&["api", "v1", "documents", kind.as_str()], &query).await?;
             documents(output, found)
@@ -66,8 +75,9 @@ async fn kinds(client: &Client, output: &Output) -> Result<(), Failure> {
     })
 }
 
-async fn document(client: &Client, output: &Output, id: &DocumentId) -> Result<(), Failure> {
-    let found = client.get(&["api", "v1", "documents", id.kind.as_str(), id.name.as_str()], &[]).await?.body;
+async fn document(client: &Client, output: &Output, id: &DocumentId, at: String) -> Result<(), Failure> {
+    let path = ["api", "v1", "documents", id.kind.as_str(), id.name.as_str()];
+    let found = client.get(&path, &[("at", at)]).await?.body;
     match output.format() {
         Format::Json => output.data(&found, String::new),
         _ => output.documents(&[read(found)?]),

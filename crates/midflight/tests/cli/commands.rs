@@ -45,6 +45,9 @@ fn the_day_of_an_editor() {
     assert_eq!(again.stderr, "unchanged\n");
     assert!(server.run(&["execute", "--data", SOUND]).contains("YYY"));
 
+    assert!(server.run(&["get", "rules/conditions/earns-enough"]).contains("constant: 25000"));
+    assert!(server.run(&["get", "rules/conditions/earns-enough", "--at", "1"]).contains("constant: 30000"));
+
     let history = server.run(&["history"]);
     assert!(history.contains("generous") && history.contains("startup"), "{history}");
     assert_eq!(json(&server.run(&["history", "--limit", "1", "-o", "json"])).as_array().unwrap().len(), 1);

@@ -13,6 +13,8 @@ fn usage_is_exit_code_2() {
         &["diff", "1", "-f", "x"],
         &["restore", "x"],
         &["get", "Rules"],
+        &["get", "--at", "1"],
+        &["get", "rules/x", "--prefix", "x"],
         &["delete", "no-slash"],
         &["delete", "rules/.."],
         &["history", "--limit", "0"],
@@ -47,6 +49,22 @@ fn a_server_that_is_not_there_is_told_with_what_to_do() {
     let ran = Ran::of(binary().args(["doctor", "--url", "http://127.0.0.1:1"]).output().unwrap());
     assert_eq!(ran.code, Some(1));
     assert!(ran.stdout.contains("nothing answers"));
+}
+
+#[test]
+fn a_kind_that_the_server_does_not_have_is_an_error_everywhere() {
+    let server = Server::with_loans();
+    for args in [
+        &["get", "rulez"][..],
+        &["history", "rulez"],
+        &["export", "--kind", "rulez"],
+        &["watch", "--kind", "rulez"],
+        &["restore", "1", "--kind", "rulez"],
+        &["reload", "rulez"],
+    ] {
+        let told = server.refused(args);
+        assert!(told.contains("unknown kind \"rulez\"; expected one of: "), "{args:?}: {told}");
+    }
 }
 
 #[test]

@@ -43,12 +43,38 @@ async fn versions_and_states_of_the_past_are_read() {
     let past = server.get("/api/v1/documents/rules?at=2").await.ok();
     assert_eq!(past["items"][1]["body"]["conditions"]["item"]["constant"], 18);
     server.get("/api/v1/documents/rules?at=99").await.problem(404, "not_found");
-    let unknown = server.get("/api/v1/documents/rulez").await.problem(404, "not_found");
-    let detail = unknown["detail"].as_str().unwrap();
-    assert!(
-        detail.starts_with("unknown kind \"rulez\"; expected one of: ") && detail.contains("rules"),
-        "{detail}"
-    );
+    for (path, at, constant) in [(R1, 2, 18), (R1, 3, 30), ("/api/v1/documents/rules/loans/R1", 2, 18)] {
+        let past = server.get(&format!("{path}?at={at}")).await.ok();
+        assert_eq!(past["body"]["conditions"]["item"]["constant"], constant, "{path} at {at}");
+    }
+    let etag = server.get(&format!("{R1}?at=2")).await.headers["etag"].clone();
+    let same = server.request(Method::GET, &format!("{R1}?at=2")).header("if-none-match", &etag);
+    assert_eq!(same.send().await.unwrap().status(), 304);
+    let gone = server.get(&format!("{R1}?at=4")).await.problem(404, "not_found");
+    assert_eq!(gone["detail"], "document rules/loans/R1 does not exist at revision 4");
+    server.get(&format!("{R1}?at=99")).await.problem(404, "not_found");
+    server.get(&format!("{R1}?revision=2")).await.problem(400, "invalid_parameter");
+}
+
+#[tokio::test]
+async fn a_kind_that_is_not_known_is_no_empty_answer() {
+    let server = server().await.with_loans().await;
+    let expected = "unknown kind \"rulez\"; expected one of: rules, patterns, config, schedules";
+    for path in [
+        "documents/rulez",
+        "revisions?kind=rulez",
+        "export?kind=rulez",
+        "watch?kind=rulez",
+        "reloads?kind=rulez",
+    ] {
+        let unknown = server.get(&format!("/api/v1/{path}")).await.problem(404, "not_found");
+        assert_eq!(unknown["detail"], expected, "{path}");
+    }
+    let restored = server.post("/api/v1/revisions/1/restore", &json!({"kind": "rulez"})).await;
+    assert_eq!(restored.problem(404, "not_found")["detail"], expected);
+    for path in ["documents/config", "revisions?kind=config", "export?kind=config", "reloads?kind=config"] {
+        assert_eq!(server.get(&format!("/api/v1/{path}")).await.status, 200, "{path}");
+    }
 }
 
 #[tokio::test]
