@@ -76,7 +76,7 @@ fn sealed(inputs: &Inputs, key: &[u8; 32]) -> BTreeMap<String, Digest> {
     said.into_iter().filter_map(seal).collect()
 }
 
-/// The inputs ([`Replica::inputs`]) by which replicas differ: for each replica that differs, their names. What most replicas
+/// The inputs ([`midflight_store::Replica::inputs`]) by which replicas differ: for each replica that differs, their names. What most replicas
 /// have is the rule; where no answer is the most common, all of them differ.
 #[must_use]
 pub fn differing_inputs(seen: &[SeenReplica]) -> BTreeMap<String, Vec<String>> {
