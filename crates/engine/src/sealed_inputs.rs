@@ -76,8 +76,8 @@ fn sealed(inputs: &Inputs, key: &[u8; 32]) -> BTreeMap<String, Digest> {
     said.into_iter().filter_map(seal).collect()
 }
 
-/// The inputs ([`midflight_store::Replica::inputs`]) by which replicas differ: for each replica that differs, their names. What most replicas
-/// have is the rule; where no answer is the most common, all of them differ.
+/// The inputs ([`midflight_store::Replica::inputs`]) by which replicas differ: for each replica that differs, their names. What
+/// most replicas have is the rule; where no answer is the most common, all of them differ.
 #[must_use]
 pub fn differing_inputs(seen: &[SeenReplica]) -> BTreeMap<String, Vec<String>> {
     let mut answers: BTreeMap<&str, BTreeMap<Digest, Vec<&str>>> = BTreeMap::new();
