@@ -122,7 +122,8 @@ impl Coordinator {
             return None;
         }
         let served = self.serve_rehearsed(trigger, by, &rehearsal, before).await;
-        free(rehearsal).await;
+        // Edits wait for the turn, so it does not wait until this is freed.
+        self.core.retiring.spawn(free(rehearsal));
         Some(served)
     }
 

@@ -117,7 +117,10 @@ mod tests {
     const SOON: Duration = Duration::from_secs(30);
 
     async fn touched(watch: &mut FileWatch) {
-        assert!(tokio::time::timeout(SOON, watch.touched()).await.expect("is heard of"), "is told");
+        assert!(
+            tokio::time::timeout(SOON, watch.touched()).await.expect("no event before the timeout"),
+            "the watch ended"
+        );
     }
 
     fn watch(file: &Path) -> FileWatch {

@@ -77,7 +77,7 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
             sleep(Duration::from_millis(1)).await;
         }
     };
-    assert!(timeout(DEADLINE, so).await.is_ok(), "waited in vain for {what}");
+    assert!(timeout(DEADLINE, so).await.is_ok(), "timed out waiting for {what}");
 }
 
 async fn lost(bus: &dyn Bus) {

@@ -14,7 +14,6 @@ use midflight_live::World;
 use super::read::{Asked, Read};
 use super::{Reload, Stage, StopReason, Stopped, Trace};
 use crate::candidate::{Maker, Valid, Wanted};
-use crate::core::free;
 use crate::ground::Ground;
 use crate::keeper::Says;
 use crate::load::{Base, Loaded, Origins, Source};
@@ -318,7 +317,7 @@ impl Reload<'_> {
         let valid = compiled_of(&plan, draft.base, valid);
         let quarantined = Arc::from(served.quarantined());
         let made = maker.compile(served, valid, &plan, draft.base, quarantined, self.core.ground).await?;
-        free(made).await;
+        self.core.let_go(Arc::new(made));
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use midflight_core::{
@@ -24,6 +24,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// A kind whose documents go on being read while the gate is closed, until they are interrupted.
 struct Gated {
     is_closed: Arc<AtomicBool>,
+    /// How often a document was validated.
+    validated: Arc<AtomicUsize>,
     /// None when a document begins to wait, and why it ended.
     heard: mpsc::UnboundedSender<Option<Interrupted>>,
 }
@@ -41,6 +43,7 @@ impl Kind for Gated {
     }
 
     fn validate(&self, _: &DocumentName, _: &Arc<Value>, work: &Work) -> Result<(), Problems> {
+        self.validated.fetch_add(1, Ordering::Relaxed);
         if self.is_closed.load(Ordering::Relaxed) {
             self.heard.send(None).ok();
         }
@@ -68,6 +71,7 @@ type Asked = Pin<Box<dyn Future<Output = Result<Arc<ReloadEvent>, Refusal>> + Se
 struct Gate {
     bench: Bench,
     is_closed: Arc<AtomicBool>,
+    validated: Arc<AtomicUsize>,
     heard: mpsc::UnboundedReceiver<Option<Interrupted>>,
 }
 
@@ -75,12 +79,14 @@ impl Gate {
     async fn new() -> Self {
         let is_closed = Arc::<AtomicBool>::default();
         let (sender, heard) = mpsc::unbounded_channel();
-        let kind = Gated { is_closed: Arc::clone(&is_closed), heard: sender };
+        let validated = Arc::<AtomicUsize>::default();
+        let kind =
+            Gated { is_closed: Arc::clone(&is_closed), validated: Arc::clone(&validated), heard: sender };
         let bench = Bench::with(MemoryStore::new(), |builder, _| {
             builder.kind(kind);
         })
         .await;
-        Self { bench, is_closed, heard }
+        Self { bench, is_closed, validated, heard }
     }
 
     fn close(&self) {
@@ -154,6 +160,7 @@ async fn an_edit_and_the_follower_pass_while_a_validation_does_not_end() {
 async fn an_edit_and_the_follower_pass_while_everything_is_compiled_anew() {
     let mut gate = Gate::new().await;
     gate.bench.engine.apply(edit([gated(), put("a", "one")])).await.unwrap();
+    let validated = gate.validated.load(Ordering::Relaxed);
     let mut forced = gate.force().await;
     gate.others_pass().await;
     // What is left out of what came meanwhile stays left out.
@@ -168,6 +175,8 @@ async fn an_edit_and_the_follower_pass_while_everything_is_compiled_anew() {
     assert_eq!((event.outcome, revisions), (Outcome::Success.into(), (5, 5, 0)));
     let phases: Vec<_> = event.phases.iter().filter_map(|time| time.phase.known()).collect();
     assert_eq!(phases, Phase::ALL);
+    let times = gate.validated.load(Ordering::Relaxed) - validated;
+    assert_eq!(times, 1, "in its turn only what came meanwhile is compiled");
     assert!(!Arc::ptr_eq(&before, &gate.bench.engine.world()));
     let text = |name: &str| gate.bench.text(name).unwrap_or_default();
     assert_eq!(["a", "b", "c", "d"].map(text), ["edited", "followed", "", "after it"]);

@@ -227,7 +227,7 @@ async fn run(
         };
         sync.round(true, confirmed_by.as_deref()).await;
         if done.send(()).is_err() {
-            tracing::debug!("whoever asked for a look at the directory has gone");
+            tracing::debug!("the caller that requested a directory scan is gone");
         }
     }
 }

@@ -90,7 +90,9 @@ impl Sync {
                 (reader, reading)
             });
             let Ok((reader, reading)) = read.await else {
-                return Err("reading it failed in a way that should not be; please report what it holds");
+                return Err(
+                    "internal error: the directory scan panicked; please report it with the contents of the directory",
+                );
             };
             self.reader = Some(reader);
             if let Some(reading) = reading {

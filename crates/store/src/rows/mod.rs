@@ -52,7 +52,8 @@ pub(crate) fn without_gaps(since: RevisionNumber, all: Vec<Appended>) -> Result<
 
 /// An integer of the database as a number of the log.
 pub(crate) fn number(value: i64) -> Result<u64, StoreError> {
-    u64::try_from(value).map_err(|_| corrupt(format_args!("{value} is no number of this log")))
+    u64::try_from(value)
+        .map_err(|_| corrupt(format_args!("{value} is out of range; expected a non-negative integer")))
 }
 
 /// A number as the databases count, who have 63 bits for it. Logs never come near to that; bounds that mean "as many as
