@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_bus::Bus;
-use midflight_core::{Edit, Open, Outcome, ReloadEvent, RevisionNumber, Trigger};
+use midflight_core::{Edit, EditKey, Open, Outcome, ReloadEvent, RevisionNumber, Trigger};
 use midflight_live::{Changes, Live, World, WorldBuilder, WorldCell};
 use midflight_store::{LastGoodFile, SeenReplica, Store, StoreError};
 use tokio::sync::watch;
@@ -26,6 +26,7 @@ use crate::follower::{Bell, Refresh, follow, follow_availability};
 use crate::ground::Ground;
 use crate::history::History;
 use crate::keeper::Keeper;
+use crate::load;
 use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
 use crate::planner::Part;
 use crate::registry::{AnyKind, KindSlot, Registered, Registry};
@@ -411,6 +412,15 @@ impl Engine {
         let mut accepted = self.requests.edit(edit, mode).await?;
         accepted.left_out.splice(0..0, tried.left_out);
         Ok(accepted)
+    }
+
+    /// The revision that an edit under this key became in the last 24 hours; none when there is none. For a caller who has
+    /// more to do with an edit than to make it, and must not do that twice: [`Engine::apply`] looks by itself.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyReused`] when the key was used for another request, or [`Refusal::Store`].
+    pub async fn made_under(&self, key: &EditKey) -> Result<Option<RevisionNumber>, Refusal> {
+        load::made_under(&*self.core.store, key, self.core.now()).await
     }
 
     /// How every replica that is alive stands to a revision, by its id: once all have said, or after `within`.

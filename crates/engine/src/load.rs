@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_core::{
-    Appended, Diff, Document, DocumentId, Edit, LogHead, Pointer, Problem, Problems, RevisionNumber,
+    Appended, Diff, Document, DocumentId, Edit, EditKey, LogHead, Pointer, Problem, Problems, RevisionNumber,
     is_key_valid,
 };
 use midflight_live::World;
@@ -147,6 +147,15 @@ pub(crate) enum LoadError {
 impl From<StoreError> for LoadError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Refusal> for LoadError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Store(error) => Self::Store(error),
+            refusal => Self::Refused(refusal),
+        }
     }
 }
 
@@ -436,13 +445,9 @@ async fn load_edit(
     let (head, current) = store.heads(&ids).await?;
     state.compare_for_edit(&head)?;
     if let Some(key) = &edit.key
-        && let Some(kept) = store.revision_of_key(&key.text).await?
-        && is_key_valid(kept.created_at, now())
+        && let Some(revision) = made_under(store, key, now()).await?
     {
-        return Err(match key.repeats(kept.request) {
-            true => LoadError::Repeated(head, kept.revision),
-            false => LoadError::Refused(Refusal::KeyReused { revision: kept.revision }),
-        });
+        return Err(LoadError::Repeated(head, revision));
     }
     if let Some(computed_at) = edit.computed_at.filter(|at| *at != head.number) {
         return Err(LoadError::Refused(Refusal::Stale { computed_at, head: head.number }));
@@ -454,6 +459,19 @@ async fn load_edit(
     let to = head.number.next();
     let wanted = wanted_by(&edit, to).collect();
     Ok(Loaded { edit: Some((edit, diff)), ..Loaded::new(to, Some(head), wanted) })
+}
+
+/// The revision that a repeat of the edit under this key became; none when the key is new, or too old to count.
+pub(crate) async fn made_under(
+    store: &dyn Store,
+    key: &EditKey,
+    now: Timestamp,
+) -> Result<Option<RevisionNumber>, Refusal> {
+    match store.revision_of_key(&key.text).await? {
+        Some(kept) if !is_key_valid(kept.created_at, now) => Ok(None),
+        Some(kept) if !key.repeats(kept.request) => Err(Refusal::KeyReused { revision: kept.revision }),
+        kept => Ok(kept.map(|kept| kept.revision)),
+    }
 }
 
 async fn load_first(store: &dyn Store, state: &State, first: &FirstEdit) -> Result<Loaded, LoadError> {

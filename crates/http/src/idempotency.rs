@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::OptionalFromRequestParts;
 use axum::http::request::Parts;
 use midflight_core::{Digest, EditKey};
 
@@ -17,7 +18,7 @@ const BYTES_MAX: usize = 128;
 
 /// The key of a request, with what tells the request from another one under the same key.
 #[derive(Clone)]
-pub(crate) struct RequestKey(Arc<Inner>);
+pub struct RequestKey(Arc<Inner>);
 
 struct Inner {
     key: String,
@@ -46,8 +47,9 @@ impl RequestKey {
         Ok(Some(Self(Arc::new(Inner { key: key.to_owned(), target, body }))))
     }
 
-    /// The key of the edit that the request makes: each principal has keys of its own.
-    pub(crate) fn of_edit(&self, principal: &Principal) -> EditKey {
+    /// The key of the edit that the request makes: each principal has keys of its own. The body must have been received, since
+    /// its digest is part of it.
+    pub fn of_edit(&self, principal: &Principal) -> EditKey {
         let Inner { key, target, body } = &*self.0;
         let sender = principal.token_id().map_or_else(|| principal.name().to_owned(), |id| id.to_string());
         let body = body.as_ref().and_then(BodyBytes::digest).map_or_else(String::new, |it| it.to_string());
@@ -59,6 +61,14 @@ impl RequestKey {
     pub(crate) async fn is_known(&self, app: &App, principal: &Principal) -> Result<bool, ApiError> {
         let key = self.of_edit(principal);
         Ok(app.engine.store().revision_of_key(&key.text).await?.is_some())
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for RequestKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, ApiError> {
+        Self::of(parts)
     }
 }
 

@@ -18,7 +18,7 @@ pub mod edge;
 pub mod events;
 pub mod health;
 pub mod href;
-mod idempotency;
+pub mod idempotency;
 pub mod kind;
 pub mod later;
 mod layers;

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use midflight_core::{Open, Vocabulary};
+use midflight_core::{Open, PrincipalId, Vocabulary};
 
 use crate::code::Code;
 use crate::problem::ApiError;
@@ -151,6 +151,12 @@ impl Principal {
     #[must_use]
     pub const fn token_id(&self) -> Option<TokenId> {
         self.token_id
+    }
+
+    /// What a revision says of who made it.
+    #[must_use]
+    pub fn id(&self) -> Option<PrincipalId> {
+        self.token_id.map(|id| PrincipalId::new(&id.to_string()))
     }
 
     /// Whether they sent no token.

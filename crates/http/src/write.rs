@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Change, Edit, Effect, PrincipalId, RevisionNumber, Step, Trigger};
+use midflight_core::{Change, Edit, Effect, RevisionNumber, Step, Trigger};
 use midflight_engine::{Accepted, Ack as EngineAck, EditMode, Invalid, Reach, Refused, What};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -125,7 +125,7 @@ impl WriteParams {
         Edit {
             reason: self.reason.clone(),
             take_over: self.take_over,
-            principal: principal.token_id().map(|id| PrincipalId::new(&id.to_string())),
+            principal: principal.id(),
             key: self.key.as_ref().map(|key| key.of_edit(principal)),
             ..Edit::new(principal.name(), Trigger::ApiUpdate, changes)
         }

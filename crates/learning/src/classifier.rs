@@ -86,7 +86,7 @@ pub(crate) struct Shared {
     flights: Arc<Flights<Opinion>>,
     lessons: mpsc::Sender<Job>,
     pub(crate) counting: Arc<Counting>,
-    flusher: Arc<Flusher>,
+    pub(crate) flusher: Arc<Flusher>,
     answered: [AtomicU64; Source::ALL.len()],
     learned: AtomicU64,
     not_learned: [AtomicU64; NotLearned::REASONS.len()],

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use midflight_core::{Change, Edit, Precondition, RevisionNumber, Trigger};
+use midflight_core::{Change, Digest, Edit, EditKey, Precondition, PrincipalId, RevisionNumber, Trigger};
 use midflight_engine::Refused;
 use midflight_patterns::{Action, ClassifyError, NotLearned, PatternStatus, PatternsSnapshot};
+use midflight_store::StoreError;
 
 use crate::Classifier;
 use crate::answer::{Answer, Matched};
@@ -22,9 +23,29 @@ pub enum Feedback {
     Correction(String),
 }
 
+/// Who gives a feedback.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// The author of a correction.
+    pub author: String,
+    /// Who that is, as the server knows them.
+    pub principal: Option<PrincipalId>,
+    /// The key of the feedback: whoever sends it again under that key has it counted once. Without a request
+    /// ([`EditKey::of_request`]) no other feedback may be sent under it.
+    pub key: Option<EditKey>,
+}
+
+impl From<&str> for Sender {
+    fn from(author: &str) -> Self {
+        Self { author: author.to_owned(), principal: None, key: None }
+    }
+}
+
 /// What became of a feedback.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeedbackAnswer {
+    /// Whether it was given before under its key: nothing is counted or learned again.
+    pub is_repeated: bool,
     /// The pattern that answers the query, and of which this was counted; none when nothing does.
     pub matched: Option<Matched>,
     /// What became of a correction; none when there was none.
@@ -42,6 +63,8 @@ pub enum Correction {
     Made(Corrected),
     /// The query has that category already.
     Agrees,
+    /// It was made before under its key, by that revision.
+    Repeated(RevisionNumber),
     /// It is not to be learned, because.
     NotLearned(NotLearned),
 }
@@ -80,41 +103,77 @@ pub enum FeedbackError {
     /// The correction cannot be made.
     #[error(transparent)]
     Refused(#[from] Box<Refused>),
+    /// What is counted under a key cannot be written; it may be there all the same.
+    #[error("whether the feedback was counted is not known; send it again under its key")]
+    Store(#[from] StoreError),
 }
 
 impl Classifier {
     /// Takes what somebody says of the answer to a query. It counts for the pattern that answers it now. A correction
-    /// becomes an exact pattern under the policy of the profile, made by `author`; it is there when this returns.
+    /// becomes an exact pattern under the policy of the profile, made by the sender; it is there when this returns. Under a key
+    /// it is counted in the store before this returns, and once on all replicas together.
     ///
     /// # Errors
-    /// [`FeedbackError`]; nothing is counted then.
+    /// [`FeedbackError`]; nothing is counted then, but see [`FeedbackError::Store`].
     pub async fn feedback(
         &self,
         query: &str,
         profile: Option<&str>,
         feedback: Feedback,
-        author: &str,
+        sender: impl Into<Sender>,
     ) -> Result<FeedbackAnswer, FeedbackError> {
+        let sender = sender.into();
         let is_positive = matches!(feedback, Feedback::Positive);
+        let before = match &sender.key {
+            Some(key) => self.shared.engine.made_under(key).await.map_err(|it| Box::new(it.into()))?,
+            None => None,
+        };
         let asked = (query.to_owned(), profile.map(str::to_owned));
-        let look_back = move |this: &Self| this.look_back(&asked.0, asked.1.as_deref(), &feedback);
+        let is_new = before.is_none();
+        let look_back = move |this: &Self| {
+            let correction = match &feedback {
+                Feedback::Correction(category) if is_new => Some(category.as_str()),
+                _ => None,
+            };
+            this.look_back(&asked.0, asked.1.as_deref(), correction)
+        };
         let (answer, profile, correction) = self.computed(look_back).await?;
         let correction = match correction {
-            None => None,
-            Some(Ok(draft)) => Some(Correction::Made(self.correct(query, profile, draft, author).await?)),
+            None => before.map(Correction::Repeated),
+            Some(Ok(draft)) => Some(self.correct(query, profile, draft, &sender).await?),
             Some(Err(outcome)) => Some(outcome),
         };
-        let is_right = is_positive || correction == Some(Correction::Agrees);
-        if let Some(matched) = &answer.matched {
-            let counter = match &correction {
-                _ if is_right => Counter::Right,
-                Some(Correction::Made(made)) if made.id == matched.id => Counter::Corrected,
-                _ => Counter::Wrong,
-            };
-            self.shared.counting.count([(&matched.id, counter)]);
-        }
         let Answer { matched, revision, quarantined, .. } = answer;
-        Ok(FeedbackAnswer { matched, correction, revision, quarantined })
+        let counter = match (&correction, &matched) {
+            (Some(Correction::Repeated(_)), _) => None,
+            (correction, _) if is_positive || *correction == Some(Correction::Agrees) => Some(Counter::Right),
+            (Some(Correction::Made(made)), Some(matched)) if made.id == matched.id => {
+                Some(Counter::Corrected)
+            }
+            _ => Some(Counter::Wrong),
+        };
+        let is_repeated = match (&matched, counter) {
+            (_, None) => true,
+            (Some(matched), Some(counter)) => !self.count(&matched.id, counter, sender.key.as_ref()).await?,
+            (None, Some(_)) => false,
+        };
+        Ok(FeedbackAnswer { is_repeated, matched, correction, revision, quarantined })
+    }
+
+    /// Counts for a pattern, once under a key. Answers whether it was counted.
+    async fn count(
+        &self,
+        id: &Arc<str>,
+        counter: Counter,
+        key: Option<&EditKey>,
+    ) -> Result<bool, StoreError> {
+        let Some(EditKey { text, request }) = key else {
+            self.shared.counting.count([(id, counter)]);
+            return Ok(true);
+        };
+        let request = request.map_or_else(String::new, |digest| digest.to_string());
+        let key = Digest::of_bytes(format!("{request}\n{text}").as_bytes());
+        self.shared.flusher.count_once(key, id, counter).await
     }
 
     /// Classifies on a thread where that delays no other request: a query may take [`PatternsSnapshot::budget`]. At most as
@@ -140,7 +199,7 @@ impl Classifier {
         &self,
         query: &str,
         profile: Option<&str>,
-        feedback: &Feedback,
+        correction: Option<&str>,
     ) -> Result<(Answer, Arc<str>, Option<Result<Draft, Correction>>), FeedbackError> {
         let patterns = self.shared.patterns.load();
         let classified = patterns.classify(query, profile)?;
@@ -149,7 +208,7 @@ impl Classifier {
             Some(found) => Answer::found(&found, classified.key, patterns.basis()),
             None => Answer::none("", classified.key, patterns.basis()),
         };
-        let Feedback::Correction(category) = feedback else { return Ok((answer, profile, None)) };
+        let Some(category) = correction else { return Ok((answer, profile, None)) };
         if answer.category.as_deref() == Some(category) {
             return Ok((answer, profile, Some(Err(Correction::Agrees))));
         }
@@ -163,16 +222,21 @@ impl Classifier {
         query: &str,
         profile: Arc<str>,
         draft: Draft,
-        author: &str,
-    ) -> Result<Corrected, FeedbackError> {
+        sender: &Sender,
+    ) -> Result<Correction, FeedbackError> {
         let id: Arc<str> = draft.id.name.as_str().into();
         // One that is there says what was learned of the same key before.
         let change = Change::put(draft.id, draft.body).when(Precondition::None);
         let edit = Edit {
             reason: format!("correction of {:?}", midflight_core::clip(query)),
-            ..Edit::new(author, Trigger::Learned, [change])
+            principal: sender.principal.clone(),
+            key: sender.key.clone(),
+            ..Edit::new(&sender.author, Trigger::Learned, [change])
         };
         let accepted = self.shared.engine.apply(edit).await.map_err(Box::new)?;
+        if let Some(revision) = accepted.repeats {
+            return Ok(Correction::Repeated(revision));
+        }
         let revision = accepted.revision.map_or(self.shared.engine.served(), |revision| revision.number);
         let query = query.to_owned();
         let answering = move |this: &Self| {
@@ -182,7 +246,7 @@ impl Classifier {
         };
         let now = self.computed(answering).await?;
         let hidden_by = now.filter(|now| draft.status.answers() && *now != id);
-        Ok(Corrected { id, status: draft.status, revision, hidden_by })
+        Ok(Correction::Made(Corrected { id, status: draft.status, revision, hidden_by }))
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use midflight_core::Digest;
 use midflight_engine::Engine;
 use midflight_live::Live;
 use midflight_patterns::PatternsSnapshot;
-use midflight_store::Tally;
+use midflight_store::{StoreError, Tally};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -79,6 +80,23 @@ impl Flusher {
             }
         }
         state.doubted = crate::demotion::look(&self.engine, &self.patterns, &state.doubted).await;
+    }
+
+    /// Counts once what is counted under this key, which stands for nothing else, and writes it. Answers whether the key is new;
+    /// one is known for a day.
+    ///
+    /// # Errors
+    /// [`StoreError`]: whether it was counted is not known then.
+    pub(crate) async fn count_once(
+        &self,
+        key: Digest,
+        name: &Arc<str>,
+        counter: Counter,
+    ) -> Result<bool, StoreError> {
+        let counted = Counted::from([((Arc::clone(name), counter), 1)]);
+        // A doubt too many is a look too many. One that is lost because the caller left would not be looked at.
+        self.state.lock().await.doubted.extend(doubted(&counted));
+        self.engine.store().add_tallies(&format!("key:{key}"), 1, &tallies(counted)).await
     }
 
     async fn write(&self, state: &mut State) -> bool {

@@ -21,7 +21,7 @@ mod usage;
 
 pub use answer::{Answer, Matched, Source};
 pub use classifier::{AskedBy, Classifier, Counts, LearningOptions, Looked};
-pub use feedback::{Corrected, Correction, Feedback, FeedbackAnswer, FeedbackError};
+pub use feedback::{Corrected, Correction, Feedback, FeedbackAnswer, FeedbackError, Sender};
 pub use learner::Learned;
 pub use performance::{PatternPerformance, Performance, Savings};
 pub use usage::Usage;

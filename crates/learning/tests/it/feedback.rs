@@ -1,8 +1,8 @@
 //! What people say of an answer: counted both ways, learned when it is a correction, and heeded when it is enough.
 
-use midflight_core::Change;
+use midflight_core::{Change, Digest, EditKey, PrincipalId, RevisionNumber};
 use midflight_engine::Refusal;
-use midflight_learning::{Corrected, Correction, Feedback, FeedbackError, Source};
+use midflight_learning::{Corrected, Correction, Feedback, FeedbackError, Sender, Source};
 use midflight_patterns::{NotLearned, PatternStatus};
 use midflight_store::{NewRevision, RevisionLog as _};
 use serde_json::json;
@@ -258,4 +258,58 @@ async fn what_a_prompt_has_no_more_is_no_category_to_correct_to() {
     one.put("d", json!({ "pattern": "d", "category": "DANGER" })).await;
     let known = one.say(QUERY, correction("DANGER")).await.correction;
     assert!(matches!(known, Some(Correction::Made(_))), "{known:?}");
+}
+
+fn keyed(key: &str, request: &str) -> Sender {
+    let key = EditKey::new(key).of_request(Digest::of_bytes(request.as_bytes()));
+    Sender { author: "anna".to_owned(), principal: Some(PrincipalId::new("t1")), key: Some(key) }
+}
+
+#[tokio::test]
+async fn feedback_that_is_sent_again_under_its_key_counts_once_on_all_replicas() {
+    let (fleet, one, two) = two().await;
+    one.put_patterns(&["a"]).await;
+    two.until_level(&fleet).await;
+    let say = async |replica: &Replica, feedback, key: &str, request: &str| {
+        replica.classifier.feedback("a", None, feedback, keyed(key, request)).await.unwrap().is_repeated
+    };
+    assert!(!say(&one, Feedback::Positive, "k1", "positive").await);
+    assert!(say(&two, Feedback::Positive, "k1", "positive").await);
+    assert!(say(&one, Feedback::Positive, "k1", "positive").await);
+    assert!(!say(&two, correction("METRIC"), "k2", "agrees").await, "it agrees, and that is counted");
+    assert!(say(&one, correction("METRIC"), "k2", "agrees").await);
+    assert!(!say(&one, Feedback::Negative, "k3", "negative").await);
+    let usage = one.usage("a").await;
+    assert_eq!((usage.right, usage.wrong), (2, 1), "written without a flush");
+}
+
+#[tokio::test]
+async fn a_correction_that_is_sent_again_under_its_key_is_made_once_and_does_not_agree_with_itself() {
+    let (fleet, one, two) = two().await;
+    one.put_patterns(&["ordini"]).await;
+    two.until_level(&fleet).await;
+    let say = async |replica: &Replica, request: &str| {
+        replica.classifier.feedback("quanti?", None, correction("DANGER"), keyed("k", request)).await
+    };
+    let first = say(&one, "one").await.unwrap();
+    let made = made(first.correction);
+    two.until_level(&fleet).await;
+    for replica in [&one, &two] {
+        let again = say(replica, "one").await.unwrap();
+        assert_eq!((again.is_repeated, again.correction), (true, Some(Correction::Repeated(made.revision))));
+        assert_eq!(again.matched.map(|matched| matched.id), Some(made.id.clone()));
+    }
+    let reused = say(&two, "two").await.unwrap_err();
+    let FeedbackError::Refused(refused) = reused else { panic!("{reused}") };
+    assert!(matches!(refused.refusal, Refusal::KeyReused { .. }), "{refused}");
+    one.classifier.flush().await;
+    two.classifier.flush().await;
+    let usage = one.usage(&made.id).await;
+    assert_eq!((usage.right, usage.wrong), (0, 0));
+    let before = RevisionNumber::new(made.revision.get() - 1);
+    let revision = fleet.log.since(before, 1).await.unwrap().remove(0).revision;
+    assert_eq!(
+        (revision.principal.as_ref().map(PrincipalId::as_str), revision.key.as_deref()),
+        (Some("t1"), Some("k"))
+    );
 }

@@ -91,3 +91,36 @@ async fn every_write_takes_a_key() {
         );
     }
 }
+
+#[tokio::test]
+async fn feedback_is_counted_and_learned_once_under_its_key() {
+    let server = server().await;
+    for (name, pattern, category) in [("own", "ciao", "GREETING"), ("other", "ordini", "METRIC")] {
+        let body = json!({"pattern": pattern, "category": category});
+        server.put(&format!("/api/v1/patterns/{name}"), &body).await;
+    }
+    server.put("/api/v1/documents/patterns/learning/default", &json!({"mode": "auto"})).await;
+    let say = async |key: &str, body: &Value| {
+        answer(keyed(&server, Method::POST, "/api/v1/patterns/feedback", key).json(body)).await
+    };
+    let right = json!({"query": "ciao", "feedback_type": "positive"});
+    for repeated in [false, true] {
+        assert_eq!(say("1", &right).await.ok()["repeated"], json!(repeated));
+    }
+    let item = server.get("/api/v1/patterns?q=ciao").await.ok()["items"][0].clone();
+    assert_eq!(item["times_correct"], 1, "{item:#}");
+
+    let correction =
+        json!({"query": "salve", "feedback_type": "correction", "corrected_category": "GREETING"});
+    let made = say("2", &correction).await.ok();
+    assert_eq!((&made["repeated"], &made["correction"]["outcome"]), (&json!(false), &json!("made")));
+    let again = say("2", &correction).await.ok();
+    let revision = &made["correction"]["revision"];
+    assert_eq!(
+        (&again["repeated"], &again["correction"]),
+        (&json!(true), &json!({"outcome": "repeated", "revision": revision}))
+    );
+    say("2", &right).await.problem(422, "idempotency_key_reused");
+    say("a b", &right).await.problem(400, "invalid_header");
+    assert_eq!(json!(server.revision().await), *revision);
+}

@@ -3,22 +3,26 @@
 use axum::Json;
 use axum::extract::State;
 use midflight_core::Pointer;
-use midflight_learning::{Feedback, FeedbackError};
+use midflight_learning::{Feedback, FeedbackError, Sender};
 
 use super::app::PatternsApp;
 use super::classify::refused;
 use super::wire::{FeedbackBody, FeedbackDone, FeedbackWord};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
+use midflight_http::idempotency::RequestKey;
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
 
 /// Counts for the pattern that answers the query whether it is right; a correction becomes a pattern.
 #[utoipa::path(post, path = "/api/v1/patterns/feedback", tag = "patterns", request_body = FeedbackBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "At most 128 visible characters. A feedback that is \
+        sent again under its key within 24 hours is counted and learned once: the answer says `repeated`")),
     responses((status = 200, body = FeedbackDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn feedback(
     principal: Principal,
     State(app): State<PatternsApp>,
+    key: Option<RequestKey>,
     JsonBody(body): JsonBody<FeedbackBody>,
 ) -> Result<Json<FeedbackDone>, ApiError> {
     let FeedbackBody { query, profile, feedback_type, corrected_category } = body;
@@ -33,10 +37,16 @@ pub(super) async fn feedback(
         (FeedbackWord::Correction, None) => return wrong("a correction names the corrected_category"),
         (_, Some(_)) => return wrong("corrected_category goes with feedback_type correction"),
     };
-    let done = app.parts.classifier.feedback(&query, profile.as_deref(), feedback, principal.name()).await;
+    let sender = Sender {
+        author: principal.name().to_owned(),
+        principal: principal.id(),
+        key: key.map(|key| key.of_edit(&principal)),
+    };
+    let done = app.parts.classifier.feedback(&query, profile.as_deref(), feedback, sender).await;
     match done {
         Ok(done) => Ok(Json(FeedbackDone::from(done))),
         Err(FeedbackError::Classify(error)) => Err(refused(&error)),
+        Err(FeedbackError::Store(error)) => Err(error.into()),
         Err(FeedbackError::Refused(refusal)) => Err(midflight_http::refusal::refused(&app.kinds, *refusal)),
         Err(error) => Err(ApiError::new(Code::INVALID_INPUT, error.to_string())),
     }

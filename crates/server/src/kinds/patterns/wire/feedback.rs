@@ -37,6 +37,8 @@ pub(in super::super) struct FeedbackBody {
 /// What became of a feedback.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in super::super) struct FeedbackDone {
+    /// Whether it was sent before under the same `Idempotency-Key`: nothing was counted or learned again.
+    repeated: bool,
     /// The pattern that answers the query, and of which it was counted; null when none does.
     matched: Option<MatchedAnswer>,
     /// What became of a correction; null when there was none.
@@ -50,7 +52,7 @@ pub(in super::super) struct FeedbackDone {
 /// What became of a correction.
 #[derive(Debug, Default, Serialize, ToSchema)]
 struct CorrectionAnswer {
-    /// `made`, `agrees` (the query has that category already) or `not_learned`.
+    /// `made`, `agrees` (the query has that category already), `not_learned`, or `repeated` when `revision` made it before.
     outcome: &'static str,
     /// The pattern that says it now.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +83,11 @@ impl From<FeedbackAnswer> for FeedbackDone {
                 why: None,
             },
             Correction::Agrees => CorrectionAnswer { outcome: "agrees", ..CorrectionAnswer::default() },
+            Correction::Repeated(revision) => CorrectionAnswer {
+                outcome: "repeated",
+                revision: Some(revision.get()),
+                ..CorrectionAnswer::default()
+            },
             Correction::NotLearned(why) => CorrectionAnswer {
                 outcome: "not_learned",
                 why: Some(why.to_string()),
@@ -88,6 +95,7 @@ impl From<FeedbackAnswer> for FeedbackDone {
             },
         });
         Self {
+            repeated: answer.is_repeated,
             matched: answer.matched.map(MatchedAnswer::from),
             correction,
             revision: answer.revision.get(),
