@@ -123,6 +123,12 @@ pub trait Kind: Send + Sync + 'static {
         self.inputs(snapshot).iter().any(|input| input.is_stale(environment))
     }
 
+    /// The body of a document as it was put, if the snapshot has it. A reload of everything then has what did not change in
+    /// memory once, and does not parse it. By default none.
+    fn body<'a>(&self, _snapshot: &'a Self::Snapshot, _name: &DocumentName) -> Option<&'a Arc<Value>> {
+        None
+    }
+
     /// Answers an input the way its readers would be answered, so that a check can compare it. Leaves out whatever is
     /// not determined by snapshot and input, as the time taken.
     ///

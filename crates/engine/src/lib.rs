@@ -7,6 +7,7 @@
 mod anew;
 mod away;
 mod background;
+mod bodies;
 mod candidate;
 mod check;
 mod component;

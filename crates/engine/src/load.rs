@@ -9,8 +9,9 @@ use midflight_core::{
     is_key_valid,
 };
 use midflight_live::World;
-use midflight_store::{DocumentQuery, LastGood, Store, StoreError};
+use midflight_store::{LastGood, Store, StoreError, newest_state, state_at};
 
+use crate::bodies::ServedBodies;
 use crate::candidate::Wanted;
 use crate::divergence::{self, Diverged};
 use crate::first_edit::FirstEdit;
@@ -164,19 +165,20 @@ pub(crate) async fn load(
     store: &dyn Store,
     state: &State,
     aim: Aim<'_>,
+    served: &ServedBodies,
     now: impl Fn() -> Timestamp,
 ) -> Result<Loaded, LoadError> {
     match aim {
-        Aim::Log { upto, retries } => load_log(store, state, upto, retries).await,
-        Aim::Next(next) => load_next(store, state, next).await,
+        Aim::Log { upto, retries } => load_log(store, state, upto, retries, served).await,
+        Aim::Next(next) => load_next(store, state, next, served).await,
         Aim::Retry(revisions) => load_retry(store, state, revisions).await,
         Aim::Copy(kept) => Ok(load_copy(kept)),
-        Aim::Everything => load_everything(store, state).await,
-        Aim::At(revision) => load_at(store, state, revision).await,
+        Aim::Everything => load_everything(store, state, served).await,
+        Aim::At(revision) => load_at(store, state, revision, served).await,
         Aim::Before { at_first, upto, retries } => load_before(store, state, at_first, upto, retries).await,
         Aim::Rehearsed(rehearsal) => load_rehearsed(store, state, rehearsal).await,
         Aim::Nothing => Ok(Loaded::new(state.newest_served(), None, Vec::new())),
-        Aim::First(first) => load_first(store, state, first).await,
+        Aim::First(first) => load_first(store, state, first, served).await,
         Aim::Edit { edit, .. } => load_edit(store, state, edit, now).await,
     }
 }
@@ -186,6 +188,7 @@ async fn load_log(
     state: &State,
     upto: Option<RevisionNumber>,
     retries: Retries,
+    served: &ServedBodies,
 ) -> Result<Loaded, LoadError> {
     let head = divergence::head(store, state).await?;
     let to = upto.unwrap_or(head.number).min(head.number);
@@ -199,7 +202,7 @@ async fn load_log(
     while position < to {
         let left = u32::try_from(to.get() - position.get()).unwrap_or(PAGE);
         let page = match store.since(position, left.min(PAGE)).await {
-            Err(StoreError::Compacted { .. }) => return load_everything(store, state).await,
+            Err(StoreError::Compacted { .. }) => return load_everything(store, state, served).await,
             page => page?,
         };
         let Some(last) = page.last() else {
@@ -242,9 +245,14 @@ fn load_copy(kept: &LastGood) -> Loaded {
 }
 
 /// What came along with a hint, if the log confirms it; else what the log says.
-async fn load_next(store: &dyn Store, state: &State, next: &Appended) -> Result<Loaded, LoadError> {
+async fn load_next(
+    store: &dyn Store,
+    state: &State,
+    next: &Appended,
+    served: &ServedBodies,
+) -> Result<Loaded, LoadError> {
     let Some(head) = divergence::confirm_next(store, state, next).await? else {
-        return load_log(store, state, None, Retries::Concerned).await;
+        return load_log(store, state, None, Retries::Concerned, served).await;
     };
     let to = next.revision.number;
     let wanted = next.documents.iter().cloned().map(wanted).collect();
@@ -299,16 +307,25 @@ async fn pending(
     Ok(pending.into_values().collect())
 }
 
-async fn load_everything(store: &dyn Store, state: &State) -> Result<Loaded, LoadError> {
-    let (head, documents) = store.everything().await?;
-    let wanted = documents.into_iter().map(wanted).collect();
+async fn load_everything(
+    store: &dyn Store,
+    state: &State,
+    served: &ServedBodies,
+) -> Result<Loaded, LoadError> {
+    let served = served.clone();
+    let (head, wanted) = newest_state(store, move |stored| served.document(stored).map(wanted)).await?;
     let loaded = Loaded { base: Base::Empty, ..Loaded::new(head.number, Some(head), wanted) };
     divergence::confirm(store, state, loaded).await
 }
 
-async fn load_at(store: &dyn Store, state: &State, revision: RevisionNumber) -> Result<Loaded, LoadError> {
-    let (head, first) = (store.head().await?, store.first().await?);
-    let mut documents = state_at(store, revision.max(first)).await?;
+async fn load_at(
+    store: &dyn Store,
+    state: &State,
+    revision: RevisionNumber,
+    served: &ServedBodies,
+) -> Result<Loaded, LoadError> {
+    let (head, first, served) = (store.head().await?, store.first().await?, served.clone());
+    let mut documents = state_at(store, revision.max(first), move |stored| served.document(stored)).await?;
     documents.retain(|document| document.revision <= revision);
     let wanted = documents.into_iter().map(wanted).collect();
     let loaded = Loaded { base: Base::Empty, ..Loaded::new(revision, Some(head), wanted) };
@@ -358,23 +375,6 @@ async fn load_rehearsed(
     divergence::confirm(store, state, loaded).await
 }
 
-/// Every document as it was at a revision, in the order of their ids.
-pub(crate) async fn state_at(store: &dyn Store, at: RevisionNumber) -> Result<Vec<Document>, StoreError> {
-    let mut documents = Vec::new();
-    let mut after = None;
-    loop {
-        let query = DocumentQuery { at: Some(at), after, limit: PAGE, ..DocumentQuery::default() };
-        let page = store.documents(query).await?;
-        for document in &page.items {
-            documents.push(document.parse()?);
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(documents);
-        }
-    }
-}
-
 /// The revisions that an earlier process left out of its copy, with what they wanted of the documents that no later
 /// one has replaced.
 pub(crate) async fn left_out(
@@ -400,7 +400,7 @@ async fn documents_of(store: &dyn Store, revision: RevisionNumber) -> Result<Vec
     let documents = match store.since(before(revision), 1).await {
         Err(StoreError::Compacted { first, .. }) => {
             let of_it = |document: &Document| document.revision == revision;
-            state_at(store, first).await?.into_iter().filter(of_it).collect()
+            state_at(store, first, |stored| stored.parse()).await?.into_iter().filter(of_it).collect()
         }
         page => page?.into_iter().flat_map(|one| one.documents).collect::<Vec<_>>(),
     };
@@ -474,8 +474,13 @@ pub(crate) async fn made_under(
     }
 }
 
-async fn load_first(store: &dyn Store, state: &State, first: &FirstEdit) -> Result<Loaded, LoadError> {
-    let everything = load_everything(store, state).await?;
+async fn load_first(
+    store: &dyn Store,
+    state: &State,
+    first: &FirstEdit,
+    served: &ServedBodies,
+) -> Result<Loaded, LoadError> {
+    let everything = load_everything(store, state, served).await?;
     let ids: Vec<_> = first.edit.changes.iter().map(|change| change.id.clone()).collect();
     let (head, current) = store.heads(&ids).await?;
     if everything.head != Some(head) {

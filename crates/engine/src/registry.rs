@@ -58,6 +58,7 @@ pub(crate) trait AnyKind: Send + Sync {
     ) -> Result<AnySnapshot, Problems>;
     fn is_stale(&self, snapshot: &(dyn Any + Send + Sync), environment: &dyn Environment) -> bool;
     fn inputs(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<Input>;
+    fn body(&self, snapshot: &(dyn Any + Send + Sync), name: &DocumentName) -> Option<Arc<Value>>;
     fn answer(&self, snapshot: &(dyn Any + Send + Sync), input: &Value) -> Result<Value, Problem>;
     fn empty(&self) -> AnySnapshot;
     fn schemas(&self) -> Vec<DocumentSchema>;
@@ -90,6 +91,10 @@ impl<K: Kind> AnyKind for K {
 
     fn inputs(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<Input> {
         snapshot.downcast_ref().map_or_else(Vec::new, |snapshot| Kind::inputs(self, snapshot))
+    }
+
+    fn body(&self, snapshot: &(dyn Any + Send + Sync), name: &DocumentName) -> Option<Arc<Value>> {
+        Kind::body(self, snapshot.downcast_ref()?, name).cloned()
     }
 
     fn answer(&self, snapshot: &(dyn Any + Send + Sync), input: &Value) -> Result<Value, Problem> {

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use midflight_core::{Document, DocumentId, Outcome, ReloadEvent, RevisionNumber, Trigger};
 use midflight_live::World;
-use midflight_store::StoreError;
+use midflight_store::{StoreError, state_at};
 use serde_json::Value;
 
 use crate::coordinator::Coordinator;
 use crate::ground::Ground;
 use crate::keeper::Says;
-use crate::load::{Aim, Base, state_at};
+use crate::load::{Aim, Base};
 use crate::machine::{Earlier, Machine};
 use crate::quarantine::Attempt;
 use crate::reload::{Ended, is_refusal};
@@ -178,7 +178,8 @@ impl Coordinator {
         let documents = match &rehearsal.at_first {
             Some((at, documents)) if *at == first => Arc::clone(documents),
             _ => {
-                let documents: Arc<[Document]> = state_at(&*self.core.store, first).await?.into();
+                let documents = state_at(&*self.core.store, first, |stored| stored.parse()).await?;
+                let documents: Arc<[Document]> = documents.into();
                 rehearsal.at_first.insert((first, documents)).1.clone()
             }
         };

@@ -1,5 +1,7 @@
 //! The road of a change: edits, refusals, dry runs, followers, and what is left behind when any step fails.
 
+#[path = "road/bodies.rs"]
+mod bodies;
 #[path = "road/contention.rs"]
 mod contention;
 #[path = "road/first_edit.rs"]

@@ -49,7 +49,7 @@ async fn put_schedules(engine: &Engine) {
 }
 
 async fn done(store: &dyn Store) -> usize {
-    let (_, all) = store.everything().await.unwrap();
+    let (_, all) = midflight_store::everything(store).await.unwrap();
     all.iter().filter(|document| document.id.kind.as_str() == "words").count()
 }
 

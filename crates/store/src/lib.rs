@@ -1,6 +1,7 @@
 //! The log: the append-only list of revisions, and the only truth.
 
 mod availability;
+mod blocking;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -16,6 +17,7 @@ mod rows;
 mod secret;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod state;
 mod store;
 mod tally;
 
@@ -34,5 +36,6 @@ pub use query::{
 pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
+pub use state::{everything, newest_state, state_at};
 pub use store::{BlobStore, EventStore, FleetStore, RevisionLog, Store, TallyStore, TokenStore};
 pub use tally::{Tally, TallyQuery};

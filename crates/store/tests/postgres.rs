@@ -11,7 +11,7 @@ use std::time::Duration;
 use midflight_core::{Change, DocumentId, Edit, LogHead, RevisionNumber, Trigger};
 use midflight_store::{
     AppendError, EventQuery, EventStore as _, FleetStore as _, NewRevision, PostgresOptions, PostgresStore,
-    Replica, RevisionLog as _, Store, StoreError,
+    Replica, RevisionLog as _, Store, StoreError, everything,
 };
 use midflight_testkit::{DEADLINE, Postgres, Proxy};
 use serde_json::{Value, json};
@@ -255,7 +255,7 @@ async fn ten_replicas_start_at_once() {
     }
     keys.dedup();
     assert_eq!(keys.len(), 1, "the key is one for all");
-    let (head, documents) = open(&url).everything().await.unwrap();
+    let (head, documents) = everything(&open(&url)).await.unwrap();
     assert_eq!((head.number.get(), documents.len()), (10, 10));
 }
 
@@ -364,7 +364,7 @@ async fn a_server_that_is_paused_or_away_is_unavailable_until_it_is_back() {
     server.stop();
     let store = Arc::new(hasty(&url));
     assert!(is_unavailable(&in_time(store.head()).await));
-    assert!(is_unavailable(&in_time(store.everything()).await));
+    assert!(is_unavailable(&in_time(everything(&*store)).await));
     server.restart();
     append_in_time(&store, "a").await;
 
@@ -382,7 +382,7 @@ async fn a_server_that_is_paused_or_away_is_unavailable_until_it_is_back() {
         for call in calls.collect::<Vec<_>>() {
             assert!(is_unavailable(&in_time(call).await.unwrap()), "round {round}");
         }
-        assert!(is_unavailable(&in_time(stores[0].everything()).await));
+        assert!(is_unavailable(&in_time(everything(&*stores[0])).await));
         proxy.heal();
         append_in_time(&stores[0], "a").await;
         proxy.cut();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
 use midflight_store::{
     AppendError, Durability, NewRevision, RevisionLog as _, SqliteOptions, SqliteStore, Store, StoreError,
+    everything,
 };
 use serde_json::json;
 use sqlx::AssertSqlSafe;
@@ -287,7 +288,7 @@ async fn a_damaged_file_is_read_right_or_not_at_all() {
     let path = folder.path().join("midflight.db");
     filled(&path).await;
     let store = open(&path).await.unwrap();
-    let whole = store.everything().await.unwrap();
+    let whole = everything(&store).await.unwrap();
     store.close().await;
     let bytes = std::fs::read(&path).unwrap();
     let mut numbers = Numbers(0x5eed);
@@ -306,7 +307,7 @@ async fn a_damaged_file_is_read_right_or_not_at_all() {
         std::fs::write(&damaged, copy).unwrap();
         let read = async {
             let store = open(&damaged).await?;
-            let everything = store.everything().await;
+            let everything = everything(&store).await;
             store.close().await;
             everything
         };

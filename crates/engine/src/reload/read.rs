@@ -4,6 +4,7 @@ use midflight_core::{KindName, Phase, Problems};
 
 use super::{Reload, Stage, StopReason, Stopped, Trace};
 use crate::Work;
+use crate::bodies::ServedBodies;
 use crate::load::{Aim, LoadError, Loaded, load};
 use crate::outcome::{Invalid, Refusal};
 use crate::status::{LogLook, State};
@@ -83,8 +84,11 @@ impl Reload<'_> {
 
     async fn load(&self, state: &mut State, aim: Aim<'_>, trace: &mut Trace) -> Result<Loaded, StopReason> {
         let (core, deadline) = (self.core, tokio::time::Instant::from_std(self.deadline()));
+        let served =
+            ServedBodies { world: core.cell.world(), registry: core.registry.clone(), ground: core.ground };
+        let load = load(&*core.store, state, aim, &served, || core.now());
         let loaded = tokio::select! {
-            loaded = tokio::time::timeout_at(deadline, load(&*core.store, state, aim, || core.now())) => loaded,
+            loaded = tokio::time::timeout_at(deadline, load) => loaded,
             () = self.stop.cancelled() => return Err(Problems::from(crate::Interrupted::Cancelled).into()),
         };
         let Ok(loaded) = loaded else {

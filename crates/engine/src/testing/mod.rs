@@ -75,7 +75,7 @@ pub async fn fail_every_step<P: PartialEq + Debug>(
 
 /// The current state of the log, by value and without version numbers, which an undo rightly raises.
 async fn log_of(engine: &Engine) -> Result<Vec<(String, Option<midflight_core::Digest>)>, Broken> {
-    let everything = engine.store().everything().await;
+    let everything = midflight_store::everything(&**engine.store()).await;
     let (_, documents) = everything.map_err(|error| Broken(format!("the log cannot be read: {error}")))?;
     let mut state: Vec<_> = documents.iter().map(|it| (it.id.to_string(), it.digest())).collect();
     state.sort();

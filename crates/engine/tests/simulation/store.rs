@@ -126,10 +126,6 @@ impl RevisionLog for SimStore {
         self.reach().await?.heads(ids).await
     }
 
-    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError> {
-        self.reach().await?.everything().await
-    }
-
     async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
         self.reach().await?.documents(query).await
     }

@@ -129,7 +129,7 @@ impl Fleet {
 
     /// The ids of all that was learned, by what is in the log.
     pub(crate) async fn learned(&self) -> Vec<String> {
-        let (_, documents) = self.log.everything().await.unwrap();
+        let (_, documents) = midflight_store::everything(&self.log).await.unwrap();
         let names = documents.iter().map(|document| document.id.name.to_string());
         names.filter(|name| name.starts_with("learned-")).collect()
     }

@@ -54,7 +54,7 @@ async fn flood(policy: Value) -> Flood {
     // What still waits to be learned is made by a stop.
     server.running.stop().await;
     let running = midflight_server::start(crate::support::options(&server.dir)).await.unwrap();
-    let (_, documents) = running.service().engine().store().everything().await.unwrap();
+    let (_, documents) = midflight_store::everything(&**running.service().engine().store()).await.unwrap();
     let learned = documents.iter().filter(|it| it.id.name.as_str().starts_with("learned-")).count();
     let revisions = running.service().engine().served().get() - before;
     running.stop().await;

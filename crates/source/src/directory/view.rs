@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use midflight_core::{Digest, Document, DocumentId, LogHead, Owner, Revision, RevisionNumber};
-use midflight_store::{Store, StoreError};
+use midflight_store::{Store, StoreError, StoredDocument, newest_state};
 
 use super::read::Said;
 
@@ -73,9 +73,13 @@ impl LogView {
     }
 
     async fn begin(&mut self, store: &dyn Store) -> Result<RevisionNumber, StoreError> {
-        let (head, documents) = store.everything().await?;
-        self.known.clear();
-        documents.iter().for_each(|document| self.take(document));
+        let owner = self.owner.clone();
+        let held = move |stored: StoredDocument| {
+            let is_mine = stored.owner.as_ref() == Some(&owner);
+            is_mine.then(|| stored.parse().map(|document| (stored.id, Some(Held::of(&document))))).transpose()
+        };
+        let (head, held) = newest_state(store, held).await?;
+        self.known = held.into_iter().flatten().collect();
         self.at = Some(head);
         Ok(head.number)
     }

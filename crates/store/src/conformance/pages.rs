@@ -1,10 +1,10 @@
 //! What lists must do: end by bytes, go on where they ended, and say what was changed.
 
-use midflight_core::{Change, DocumentId};
+use midflight_core::{Change, Document, DocumentId};
 use serde_json::json;
 
 use super::{Log, append, id, number, put};
-use crate::{ChangedQuery, DocumentQuery, RevisionQuery, StoreError};
+use crate::{ChangedQuery, DocumentQuery, RevisionQuery, StoreError, everything, state_at};
 
 /// A page ends when its bodies would have more bytes than asked for, has one item at least, and leaves none out.
 pub async fn pages_end_by_bytes(log: Log) {
@@ -40,6 +40,50 @@ pub async fn pages_end_by_bytes(log: Log) {
     assert_eq!((rest.items.len(), rest.next), (1, Some(3)));
     let rest = log.versions(&id("v"), rest.next, 50, Some(250)).await.unwrap();
     assert_eq!((rest.items.len(), rest.next), (2, None));
+}
+
+/// A state that has more bytes than one part is of one moment, whatever is written and compacted while it is read.
+pub async fn a_state_is_of_one_moment(log: Log) {
+    const REVISIONS: u64 = 8;
+    let text = "x".repeat(900 << 10);
+    let write = {
+        let log = Log::clone(&log);
+        async move |n: u64| {
+            let puts: Vec<_> =
+                (0..6).map(|it| put(&format!("d{it}"), json!({ "n": n, "text": text }))).collect();
+            append(&log, puts).await;
+        }
+    };
+    write(1).await;
+    let writer = tokio::spawn({
+        let log = Log::clone(&log);
+        async move {
+            for n in 2..=REVISIONS {
+                write(n).await;
+                log.compact(number(n)).await.unwrap();
+            }
+        }
+    });
+    let numbers = |documents: &[Document]| -> Vec<_> {
+        documents.iter().map(|document| document.body.as_ref().unwrap()["n"].as_u64()).collect()
+    };
+    loop {
+        let (head, documents) = everything(&*log).await.unwrap();
+        assert_eq!(numbers(&documents), [Some(head.number.get()); 6]);
+        assert!(documents.is_sorted_by_key(|document| document.id.clone()));
+        if head.number == number(REVISIONS) {
+            break;
+        }
+    }
+    writer.await.unwrap();
+    let gone = state_at(&*log, number(1), |document| document.parse()).await.unwrap_err();
+    assert!(matches!(gone, StoreError::Compacted { .. }), "{gone}");
+    append(&log, [Change::delete(id("d0"))]).await;
+    let kept = state_at(&*log, number(REVISIONS), |document| document.parse()).await.unwrap();
+    assert_eq!(numbers(&kept), [Some(REVISIONS); 6]);
+    assert_eq!(everything(&*log).await.unwrap().1.len(), 5);
+    let refused = state_at(&*log, number(REVISIONS), |_| Err::<(), _>(StoreError::Invalid("no".into())));
+    assert!(matches!(refused.await, Err(StoreError::Invalid(_))));
 }
 
 /// The versions that a revision made are listed by name, deletions too, however the documents are now.

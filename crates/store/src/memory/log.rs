@@ -47,10 +47,6 @@ impl Log {
         self.documents.range::<DocumentId, _>((after, Bound::Unbounded))
     }
 
-    fn present(&self) -> impl Iterator<Item = &Document> {
-        self.documents.values().filter_map(|versions| versions.last()).filter(|newest| newest.body.is_some())
-    }
-
     /// Refuses a revision whose state is not kept, or not there yet.
     fn readable(&self, at: RevisionNumber) -> Result<(), StoreError> {
         if at < self.first() && self.compacted > 0 {
@@ -237,11 +233,6 @@ impl RevisionLog for MemoryStore {
     async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
         let log = self.log();
         Ok((log.head(), ids.iter().map(|id| log.newest(id).cloned()).collect()))
-    }
-
-    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError> {
-        let log = self.log();
-        Ok((log.head(), log.present().cloned().collect()))
     }
 
     async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {

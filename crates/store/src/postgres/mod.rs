@@ -173,10 +173,6 @@ impl RevisionLog for PostgresStore {
         read::heads(&mut self.sessions().session().await?, ids).await
     }
 
-    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError> {
-        read::everything(&mut self.sessions().session().await?).await
-    }
-
     async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
         read::documents(&mut self.sessions().page().await?, query).await
     }

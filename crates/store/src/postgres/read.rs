@@ -5,8 +5,9 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
 
 use super::session::Session;
+use crate::blocking::on_a_blocking_thread;
 use crate::query::PageBounds;
-use crate::rows::body::{off_the_road, rows_are_long};
+use crate::rows::body::rows_are_long;
 use crate::rows::edit::Heads;
 use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
@@ -180,7 +181,7 @@ pub(super) async fn since(
         }
         without_gaps(since, all)
     };
-    off_the_road(takes_long, read).await?
+    on_a_blocking_thread(takes_long, read).await?
 }
 
 /// None for the row that stands for no revision.
@@ -221,7 +222,7 @@ pub(super) async fn heads(
     };
     // Asked for none, the log alone makes a row.
     let read = move || rows.iter().take(asked).map(read).collect::<Result<_, StoreError>>();
-    Ok((newest, off_the_road(takes_long, read).await??))
+    Ok((newest, on_a_blocking_thread(takes_long, read).await??))
 }
 
 /// What an append looks at: the newest revision, how many documents there are, and the heads of these.
@@ -250,18 +251,6 @@ pub(super) async fn document_head(
     let head = sqlx::query("SELECT * FROM heads WHERE kind = $1 AND name = $2");
     let rows = session.rows(head.bind(id.kind.as_str()).bind(id.name.as_str())).await?;
     Ok(rows.first().map(row::head).transpose()?.map(|(_, head)| head))
-}
-
-pub(super) async fn everything(session: &mut Session) -> Result<(LogHead, Vec<Document>), StoreError> {
-    let sql = format!(
-        "{LOG} SELECT {HEAD}, {DOCUMENT} FROM log
-         LEFT JOIN (heads h JOIN documents d ON d.place = h.place AND NOT h.deleted) ON TRUE"
-    );
-    session.begin_upkeep("READ ONLY").await?;
-    let rows = session.rows(sqlx::query(AssertSqlSafe(sql))).await?;
-    session.commit().await?;
-    let newest = newest(&rows)?;
-    Ok((newest, row::documents(with_document(rows)?).await?))
 }
 
 pub(super) async fn documents(

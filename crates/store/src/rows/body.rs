@@ -8,44 +8,14 @@ use serde_json::Value;
 
 use super::Columns;
 use crate::StoreError;
-
-/// More rows than this are worked through on a thread where nobody waits: parsing and hashing them takes milliseconds,
-/// which requests on this thread would have to wait for.
-const ROWS_HERE_MAX: usize = 64;
-/// The same for the bytes of their bodies.
-const BYTES_HERE_MAX: usize = 64 << 10;
+use crate::blocking::{BYTES_HERE_MAX, are_long, on_a_blocking_thread};
 
 /// How many rows are worth a thread of their own.
 const PART_MIN: usize = 4096;
 
-/// Whether rows, or things with bodies of so many bytes, take long to work through.
-pub(crate) fn are_long(mut bytes: impl ExactSizeIterator<Item = usize>) -> bool {
-    let mut left = BYTES_HERE_MAX;
-    bytes.len() > ROWS_HERE_MAX
-        || bytes.any(|bytes| match left.checked_sub(bytes) {
-            Some(rest) => {
-                left = rest;
-                false
-            }
-            None => true,
-        })
-}
-
-/// The same of rows.
+/// Whether rows take long to work through.
 pub(crate) fn rows_are_long(rows: &[impl Columns]) -> bool {
     are_long(rows.iter().map(Columns::body_bytes))
-}
-
-/// Does some work, on a thread for that when it takes long.
-pub(crate) async fn off_the_road<T: Send + 'static>(
-    takes_long: bool,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, StoreError> {
-    if !takes_long {
-        return Ok(work());
-    }
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| StoreError::Unavailable(format!("the rows were not worked through: {error}")))
 }
 
 /// Works through many rows in parts, each on a thread of its own as far as there are processors, and keeps their order.
@@ -55,7 +25,7 @@ pub(crate) async fn side_by_side<R: Columns + Send + 'static, T: Send + 'static>
 ) -> Result<Vec<T>, StoreError> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let parts = in_parts(rows, processors, PART_MIN).into_iter();
-    let parts = parts.map(|part| off_the_road(rows_are_long(&part), move || work(part)));
+    let parts = parts.map(|part| on_a_blocking_thread(rows_are_long(&part), move || work(part)));
     let mut done = Vec::new();
     for part in join_all(parts).await {
         done.extend(part??);
@@ -79,5 +49,6 @@ pub(crate) async fn canonical(documents: &[Document]) -> Result<Vec<Option<Kept>
     };
     let bytes = |body: &Option<Arc<Value>>| body.as_ref().map_or(0, |body| json_bytes(body, BYTES_HERE_MAX));
     let takes_long = are_long(bodies.iter().map(bytes));
-    off_the_road(takes_long, move || bodies.iter().map(|body| body.as_deref().map(keep)).collect()).await
+    on_a_blocking_thread(takes_long, move || bodies.iter().map(|body| body.as_deref().map(keep)).collect())
+        .await
 }

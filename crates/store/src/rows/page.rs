@@ -5,9 +5,10 @@ use std::sync::Arc;
 use midflight_core::Digest;
 use serde_json::value::RawValue;
 
-use super::body::{off_the_road, rows_are_long};
+use super::body::rows_are_long;
 use super::row::{id, numbered, owner, principal, time};
 use super::{Columns, corrupt, integer, number};
+use crate::blocking::on_a_blocking_thread;
 use crate::query::PageBounds;
 use crate::{DocumentVersion, StoreError, StoredDocument};
 
@@ -47,7 +48,8 @@ async fn read<R: Columns + Send + 'static, T: Send + 'static>(
     let Some(last) = rows.last() else { return Ok((Vec::new(), 0)) };
     let found = usize::try_from(last.integer("found")?).unwrap_or(usize::MAX);
     let items =
-        off_the_road(rows_are_long(&rows), move || rows.iter().map(one).collect::<Result<_, _>>()).await??;
+        on_a_blocking_thread(rows_are_long(&rows), move || rows.iter().map(one).collect::<Result<_, _>>())
+            .await??;
     Ok((items, found))
 }
 

@@ -137,11 +137,6 @@ impl RevisionLog for SqliteStore {
         read::heads(&self.readers, ids).await
     }
 
-    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError> {
-        self.seal().await?;
-        read::everything(&self.readers).await
-    }
-
     async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
         self.seal().await?;
         read::documents(&self.readers, query).await

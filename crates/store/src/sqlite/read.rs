@@ -199,16 +199,6 @@ pub(super) async fn document_head(readers: &SqlitePool, id: &DocumentId) -> Resu
     Ok(row.map(|row| row::head(&row)).transpose()?.map(|(_, head)| head))
 }
 
-pub(super) async fn everything(readers: &SqlitePool) -> Result<(LogHead, Vec<Document>), StoreError> {
-    let mut reader = readers.begin().await.map_err(failure)?;
-    let head = head(&mut *reader).await?;
-    let sql = format!(
-        "SELECT {DOCUMENT} FROM heads h JOIN documents d ON d.rowid = h.document WHERE NOT h.deleted"
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *reader).await.map_err(failure)?;
-    Ok((head, row::documents(rows).await?))
-}
-
 /// Which documents are asked for.
 struct Asked<'a> {
     kind: &'a Option<KindName>,

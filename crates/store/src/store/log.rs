@@ -62,9 +62,6 @@ pub trait RevisionLog: Send + Sync {
     /// that never was. All are of one moment, and so is the newest revision that comes with them.
     async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError>;
 
-    /// Every document that is not deleted, as of one moment, with the newest revision then.
-    async fn everything(&self) -> Result<(LogHead, Vec<Document>), StoreError>;
-
     /// Documents that are not deleted, ordered by kind and name. Cost: linear in the page, wherever it begins.
     ///
     /// # Errors

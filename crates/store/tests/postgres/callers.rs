@@ -89,7 +89,7 @@ async fn callers_who_leave_cost_no_connection_and_leave_none_in_a_transaction() 
 
     for pause in 0..200 {
         let of_call = Arc::clone(&store);
-        let call = tokio::spawn(async move { of_call.everything().await });
+        let call = tokio::spawn(async move { everything(&*of_call).await });
         for _ in 0..pause {
             tokio::task::yield_now().await;
         }
