@@ -19,10 +19,11 @@ use crate::draft::{Draft, refuse_literal_secrets};
 use crate::entry::Entry;
 use crate::keys::{Keys, Takes};
 use crate::limits::CONFIG_PATHS_BYTES_MAX;
+use crate::origin::Origin;
 use crate::pace::Pace;
 use crate::redactor::InUse;
 use crate::reference::has_reference;
-use crate::tree::paths_bytes;
+use crate::tree::{Origins, leaves, paths_bytes};
 
 /// How deep a schema is read for defaults and declarations. What refers to itself ends here.
 const DEPTH_MAX: usize = 32;
@@ -146,13 +147,28 @@ fn cut(message: String) -> String {
     }
 }
 
-/// Makes the config of a document that has no schema.
+/// Makes the config of a document that has no schema: no layer says anything else, so that it is in effect as it is.
 pub(crate) fn build_without(document: &Arc<Value>, work: &Work) -> Result<Entry, Interrupted> {
-    let keys = Arc::default();
-    let mut draft = Draft::new(&Entry::nothing());
-    draft.say(document, &mut Pace::new(work))?;
-    let shown = draft.value.clone();
-    Ok(entry(document, draft, shown, &keys))
+    work.go_on()?;
+    let mut origins = Origins::new();
+    leaves(document, &Pointer::root(), &mut |path, value| {
+        // A null says nothing.
+        if !value.is_null() {
+            origins.insert(path, Origin::Document);
+        }
+    });
+    Ok(Entry {
+        document: Some(Arc::clone(document)),
+        digest: Some(Digest::of_body(document)),
+        shown: Arc::clone(document),
+        used: Arc::clone(document),
+        origins,
+        masked: Vec::new(),
+        given: Vec::new(),
+        keys: Arc::default(),
+        typed: None,
+        in_use: InUse::default(),
+    })
 }
 
 /// Refuses a config whose places take too much memory.

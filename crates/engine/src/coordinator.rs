@@ -7,12 +7,13 @@ use midflight_core::{
     Appended, Change, DocumentId, Edit, Outcome, Precondition, Problems, ReloadEvent, RevisionNumber, Trigger,
 };
 use midflight_store::StoreError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::anew::Anew;
 use crate::away::Away;
 use crate::core::Core;
 use crate::follower::{Bell, Ring};
+use crate::lanes::{InLargeLane, Lanes};
 use crate::load::{Aim, Base};
 use crate::machine::Machine;
 use crate::outcome::{Accepted, EditMode, Extent, Invalid, Reach, Refusal, Refused};
@@ -36,6 +37,8 @@ pub(crate) enum Request {
         mode: EditMode,
         reply: oneshot::Sender<Result<Accepted, Refused>>,
         _turn: Turn,
+        /// That it waits with the large ones, if it does.
+        _lane: Option<InLargeLane>,
     },
     /// What is new in the log.
     Follow(ReloadCaller),
@@ -65,7 +68,7 @@ pub(crate) struct Coordinator {
     pub(crate) state: State,
     /// What others may see of the state.
     shown: Arc<RwLock<State>>,
-    requests: mpsc::Receiver<Request>,
+    requests: Lanes<Request>,
     bell: Arc<Bell>,
     /// What reloads are tried on instead of what is served, while that is so.
     pub(crate) rehearsal: Option<Rehearsal>,
@@ -77,7 +80,7 @@ impl Coordinator {
     pub(crate) fn new(
         core: Arc<Core>,
         shown: Arc<RwLock<State>>,
-        requests: mpsc::Receiver<Request>,
+        requests: Lanes<Request>,
         bell: Arc<Bell>,
     ) -> Self {
         let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
@@ -95,7 +98,7 @@ impl Coordinator {
         let mut has_followed = false;
         loop {
             if put_off.is_none() && has_followed {
-                put_off = self.requests.try_recv().ok();
+                put_off = self.requests.next_waiting();
             }
             has_followed = false;
             if let Some(request) = put_off.take() {
@@ -115,7 +118,7 @@ impl Coordinator {
                     self.answer(ring).await;
                     has_followed = true;
                 }
-                request = self.requests.recv() => match request {
+                request = self.requests.next() => match request {
                     Some(request) => put_off = self.serve(request).await,
                     None => return,
                 },
@@ -167,7 +170,7 @@ impl Coordinator {
         match request {
             // Whoever asked is gone, so nobody wants it any more.
             Request::Edit { reply, .. } if reply.is_closed() => None,
-            Request::Edit { edit, mode, reply, _turn } => {
+            Request::Edit { edit, mode, reply, _turn, _lane } => {
                 let before = self.state.desired;
                 let done = self.edit(&edit, mode).await;
                 self.show();
@@ -194,7 +197,7 @@ impl Coordinator {
             Request::Follow(caller) => {
                 let mut callers = vec![caller];
                 let mut different = None;
-                while let Ok(next) = self.requests.try_recv() {
+                while let Some(next) = self.requests.next_waiting() {
                     match next {
                         Request::Follow(caller) => callers.push(caller),
                         other => {

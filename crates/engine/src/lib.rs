@@ -25,6 +25,7 @@ mod ground;
 mod history;
 mod keeper;
 mod kind;
+mod lanes;
 mod limits;
 mod load;
 mod machine;

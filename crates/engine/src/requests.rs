@@ -11,6 +11,7 @@ use crate::Limits;
 use crate::anew::Anew;
 use crate::background::{DryRun, Validations};
 use crate::coordinator::{ReloadCaller, Request};
+use crate::lanes::{Lanes, LargeEdits, Numbered, Numbers};
 use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
 
 /// How many requests of one queue each caller has waiting.
@@ -116,7 +117,11 @@ impl<T> WeakQueue<T> {
 /// The queues. The coordinator runs as long as somebody has them.
 #[derive(Clone)]
 pub(crate) struct Requests {
-    changes: Queue<Request>,
+    changes: Queue<Numbered<Request>>,
+    /// Edits that take long.
+    large: Queue<Numbered<Request>>,
+    numbers: Arc<Numbers>,
+    large_edits: Arc<LargeEdits>,
     forced: Queue<ReloadCaller>,
     dry_runs: Queue<DryRun>,
     validations: Arc<Validations>,
@@ -126,7 +131,10 @@ pub(crate) struct Requests {
 
 /// The same for a part of the engine itself, which does not keep the coordinator running.
 pub(crate) struct WeakRequests {
-    changes: WeakQueue<Request>,
+    changes: WeakQueue<Numbered<Request>>,
+    large: WeakQueue<Numbered<Request>>,
+    numbers: Arc<Numbers>,
+    large_edits: Arc<LargeEdits>,
     forced: WeakQueue<ReloadCaller>,
     dry_runs: WeakQueue<DryRun>,
     validations: Arc<Validations>,
@@ -135,7 +143,7 @@ pub(crate) struct WeakRequests {
 
 /// The other ends of the queues.
 pub(crate) struct Ends {
-    pub(crate) changes: mpsc::Receiver<Request>,
+    pub(crate) changes: Lanes<Request>,
     pub(crate) background: Waiting,
 }
 
@@ -151,6 +159,7 @@ impl Requests {
     pub(crate) fn new(limits: &Limits) -> (Self, Ends) {
         let callers = Callers::new(limits.queue_per_caller_max, "queue_per_caller_max");
         let (forced, waiting_forced) = Queue::new(limits.queue_max, "queue_max", Arc::clone(&callers));
+        let (large, waiting_large) = Queue::new(limits.queue_max, "queue_max", Arc::clone(&callers));
         let (changes, waiting) = Queue::new(limits.queue_max, "queue_max", callers);
         let callers = Callers::new(limits.dry_runs_per_caller_max, "dry_runs_per_caller_max");
         let (dry_runs, waiting_dry_runs) = Queue::new(limits.dry_runs_max, "dry_runs_max", callers);
@@ -161,12 +170,25 @@ impl Requests {
             dry_runs: waiting_dry_runs,
             validations: Arc::clone(&validations),
         };
-        (Self { changes, forced, dry_runs, validations, validators }, Ends { changes: waiting, background })
+        let requests = Self {
+            changes,
+            large,
+            numbers: Arc::default(),
+            large_edits: Arc::default(),
+            forced,
+            dry_runs,
+            validations,
+            validators,
+        };
+        (requests, Ends { changes: Lanes::new(waiting, waiting_large), background })
     }
 
     pub(crate) fn downgrade(&self) -> WeakRequests {
         WeakRequests {
             changes: self.changes.downgrade(),
+            large: self.large.downgrade(),
+            numbers: Arc::clone(&self.numbers),
+            large_edits: Arc::clone(&self.large_edits),
             forced: self.forced.downgrade(),
             dry_runs: self.dry_runs.downgrade(),
             validations: Arc::clone(&self.validations),
@@ -177,8 +199,11 @@ impl Requests {
     pub(crate) async fn edit(&self, edit: Edit, mode: EditMode) -> Result<Accepted, Refused> {
         edit.check_texts().map_err(Refusal::Invalid)?;
         let turn = self.changes.callers.take_turn(&edit.author)?;
+        let lane = self.large_edits.enter(&edit);
+        let queue = if lane.is_some() { &self.large } else { &self.changes };
         let (reply, done) = oneshot::channel();
-        self.changes.send(Request::Edit { edit: Box::new(edit), mode, reply, _turn: turn })?;
+        let request = Request::Edit { edit: Box::new(edit), mode, reply, _turn: turn, _lane: lane };
+        queue.send(self.numbers.next(request))?;
         done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
     }
 
@@ -200,7 +225,7 @@ impl Requests {
         let (reply, done) = oneshot::channel();
         let caller = ReloadCaller { trigger, by: by.to_owned(), reply, _turn: turn };
         match scope {
-            Scope::New => self.changes.send(Request::Follow(caller))?,
+            Scope::New => self.changes.send(self.numbers.next(Request::Follow(caller)))?,
             Scope::Everything => self.forced.send(caller)?,
         }
         done.await.map_err(|_| Refusal::Stopping)
@@ -209,13 +234,14 @@ impl Requests {
     /// Hands over what was compiled anew. It waits for a place in the queue.
     pub(crate) async fn serve_anew(&self, callers: Vec<ReloadCaller>, anew: Option<Box<Anew>>) {
         // The coordinator is gone when the engine has stopped; then the callers learn of it by their closed channels.
-        drop(self.changes.queue.send(Request::Anew { callers, anew }).await);
+        drop(self.changes.queue.send(self.numbers.next(Request::Anew { callers, anew })).await);
     }
 
     pub(crate) async fn adopt(&self, by: &str) -> Result<Arc<ReloadEvent>, Refusal> {
         let turn = self.changes.callers.take_turn(by)?;
         let (reply, done) = oneshot::channel();
-        self.changes.send(Request::Adopt { by: by.to_owned(), reply, _turn: turn })?;
+        let request = Request::Adopt { by: by.to_owned(), reply, _turn: turn };
+        self.changes.send(self.numbers.next(request))?;
         done.await.map_err(|_| Refusal::Stopping)
     }
 
@@ -232,6 +258,9 @@ impl WeakRequests {
     pub(crate) fn upgrade(&self) -> Option<Requests> {
         Some(Requests {
             changes: self.changes.upgrade()?,
+            large: self.large.upgrade()?,
+            numbers: Arc::clone(&self.numbers),
+            large_edits: Arc::clone(&self.large_edits),
             forced: self.forced.upgrade()?,
             dry_runs: self.dry_runs.upgrade()?,
             validations: Arc::clone(&self.validations),

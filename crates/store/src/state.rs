@@ -7,8 +7,9 @@ use midflight_core::{Document, DocumentId, LogHead, RevisionNumber};
 use crate::blocking::{are_long, on_a_blocking_thread};
 use crate::{DocumentQuery, Page, RevisionLog, StoreError, StoredDocument};
 
-/// How many documents a part has at most.
-const PART_LEN_MAX: u32 = 4_096;
+/// How many documents a part may have: twice as many as the last had, within these bounds. A log looks at the sizes of all that
+/// are asked for, so it is not asked for many more than fit.
+const PART_LEN: std::ops::RangeInclusive<usize> = 64..=4_096;
 /// How many bytes the bodies of a part have together, unless it is one. 4 MiB: what a request may read too.
 const PART_BYTES_MAX: u64 = 4 << 20;
 
@@ -28,11 +29,12 @@ pub async fn state_at<T: Send + 'static>(
 ) -> Result<Vec<T>, StoreError> {
     let one = Arc::new(one);
     let mut made = Vec::new();
-    let mut page = part(log, at, None).await?;
+    let mut page = part(log, at, None, *PART_LEN.start()).await?;
     loop {
         let Page { items, next } = page;
         let takes_long =
             are_long(items.iter().map(|document| document.body.as_ref().map_or(0, |it| it.len())));
+        let len = (2 * items.len()).clamp(*PART_LEN.start(), *PART_LEN.end());
         let one = Arc::clone(&one);
         let make = move || items.into_iter().map(|document| one(document)).collect::<Result<Vec<T>, _>>();
         let making = on_a_blocking_thread(takes_long, make);
@@ -40,7 +42,7 @@ pub async fn state_at<T: Send + 'static>(
             made.extend(making.await??);
             return Ok(made);
         };
-        let (part, read) = tokio::join!(making, part(log, at, Some(after)));
+        let (part, read) = tokio::join!(making, part(log, at, Some(after), len));
         made.extend(part??);
         page = read?;
     }
@@ -77,7 +79,8 @@ async fn part(
     log: &(impl RevisionLog + ?Sized),
     at: RevisionNumber,
     after: Option<DocumentId>,
+    len: usize,
 ) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
-    let (limit, bytes_max) = (PART_LEN_MAX, Some(PART_BYTES_MAX));
+    let (limit, bytes_max) = (u32::try_from(len).unwrap_or(u32::MAX), Some(PART_BYTES_MAX));
     log.documents(DocumentQuery { at: Some(at), after, limit, bytes_max, ..DocumentQuery::default() }).await
 }

@@ -312,3 +312,25 @@ async fn a_reason_that_is_too_long_is_refused_on_every_road() {
     long.reason.pop();
     bench.engine.apply(long).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_edits_do_not_wait_for_large_ones_that_wait_but_those_of_one_document_keep_their_order() {
+    let mut gate = Gate::new().await;
+    gate.close();
+    let ask = |change: Change| {
+        let engine = gate.bench.engine.clone();
+        Box::pin(async move { engine.apply(edit([change])).await.unwrap().revision.unwrap().number.get() })
+    };
+    let large = "x".repeat(100_000);
+    let mut edits =
+        [gated(), put("a", &large), put("b", &large), put("b", "small"), put("c", "small")].map(ask);
+    for (n, one) in edits.iter_mut().enumerate() {
+        begin(one).await;
+        if n == 0 {
+            assert_eq!(gate.heard.recv().await, Some(None), "the first has its turn");
+        }
+    }
+    gate.open();
+    let made = futures_util::future::join_all(edits).await;
+    assert_eq!(made, [1, 3, 4, 5, 2]);
+}

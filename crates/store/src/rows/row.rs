@@ -8,7 +8,6 @@ use midflight_core::{
     RevisionNumber,
 };
 
-use super::body::side_by_side;
 use super::{Columns, chain, corrupt, number};
 use crate::{KeyedRevision, ListedRevision, StoreError, Token};
 
@@ -51,12 +50,6 @@ pub(crate) fn document(row: &impl Columns) -> Result<Document, StoreError> {
         }
     };
     Ok(Document { id, version, revision: numbered(row, "revision")?, owner: owner(row)?, body })
-}
-
-pub(crate) async fn documents<R: Columns + Send + 'static>(
-    rows: Vec<R>,
-) -> Result<Vec<Document>, StoreError> {
-    side_by_side(rows, |rows| rows.iter().map(document).collect()).await
 }
 
 /// The newest version of a document, without its body.

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use midflight_core::{Digest, Document, DocumentId, Head, KindName, LogHead, Revision, RevisionNumber};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::chain;
 use super::failure::failure;
+use crate::blocking::on_a_blocking_thread;
 use crate::query::PageBounds;
+use crate::rows::body::rows_are_long;
 use crate::rows::edit::Heads;
 use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
@@ -57,6 +60,11 @@ async fn readable(reader: &mut SqliteConnection, at: RevisionNumber) -> Result<(
     rows::readable(at, first, head(&mut *reader).await?.number)
 }
 
+async fn parsed(rows: Vec<SqliteRow>) -> Result<Vec<Document>, StoreError> {
+    let takes_long = rows_are_long(&rows);
+    on_a_blocking_thread(takes_long, move || rows.iter().map(row::document).collect()).await?
+}
+
 /// The documents that these revisions made, each with its number, in the order of the edits.
 async fn made_by(
     reader: &mut SqliteConnection,
@@ -69,7 +77,7 @@ async fn made_by(
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(signed(from)).bind(signed(to));
     let rows = rows.fetch_all(reader).await.map_err(failure)?;
     let mut made: HashMap<_, Vec<_>> = HashMap::new();
-    for document in row::documents(rows).await? {
+    for document in parsed(rows).await? {
         made.entry(document.revision).or_default().push(document);
     }
     Ok(made)
@@ -177,7 +185,7 @@ pub(super) async fn heads(
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(as_json(ids.iter())).fetch_all(&mut *reader).await;
     let rows = rows.map_err(failure)?;
     let found: HashMap<_, _> =
-        row::documents(rows).await?.into_iter().map(|document| (document.id.clone(), document)).collect();
+        parsed(rows).await?.into_iter().map(|document| (document.id.clone(), document)).collect();
     Ok((head, ids.iter().map(|id| found.get(id).cloned()).collect()))
 }
 

@@ -1,0 +1,202 @@
+//! The order in which edits have their turns: small ones do not wait for large ones that wait, and edits of one document are made in the
+//! order in which they came.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use midflight_core::{Change, DocumentId, Edit, json_bytes};
+use tokio::sync::mpsc;
+
+/// From about how many bytes on an edit is large. 64 KiB: a reload of that takes milliseconds, one of a megabyte a hundred.
+const LARGE_BYTES: usize = 64 << 10;
+/// What a change costs beside its body, in bytes of it.
+const CHANGE_BYTES: usize = 256;
+/// How many of those that came after a large edit go before it.
+const OVERTAKING_MAX: u64 = 16;
+
+/// Which documents the edits in the lane of the large ones change.
+#[derive(Debug, Default)]
+pub(crate) struct LargeEdits(Mutex<HashMap<DocumentId, usize>>);
+
+/// An edit in the lane of the large ones, until it is dropped.
+pub(crate) struct InLargeLane {
+    edits: Arc<LargeEdits>,
+    ids: Vec<DocumentId>,
+}
+
+impl LargeEdits {
+    /// Whether an edit goes into the lane of the large ones: because it is large, or behind one there that changes one of its
+    /// documents.
+    pub(crate) fn enter(self: &Arc<Self>, edit: &Edit) -> Option<InLargeLane> {
+        let is_large = is_large(&edit.changes);
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_behind = || edit.changes.iter().any(|change| waiting.contains_key(&change.id));
+        if !is_large && (waiting.is_empty() || !is_behind()) {
+            return None;
+        }
+        let ids: Vec<_> = edit.changes.iter().map(|change| change.id.clone()).collect();
+        for id in &ids {
+            *waiting.entry(id.clone()).or_default() += 1;
+        }
+        Some(InLargeLane { edits: Arc::clone(self), ids })
+    }
+}
+
+impl Drop for InLargeLane {
+    fn drop(&mut self) {
+        let mut waiting = self.edits.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in &self.ids {
+            if let Some(count) = waiting.get_mut(id) {
+                *count -= 1;
+                if *count == 0 {
+                    waiting.remove(id);
+                }
+            }
+        }
+    }
+}
+
+fn is_large(changes: &[Change]) -> bool {
+    let mut left = LARGE_BYTES.checked_sub(changes.len().saturating_mul(CHANGE_BYTES));
+    for body in changes.iter().filter_map(|change| change.body.as_deref()) {
+        left = left.and_then(|left| left.checked_sub(json_bytes(body, left)));
+    }
+    left.is_none()
+}
+
+/// What waits, with its place in the order in which all of it came.
+pub(crate) struct Numbered<T> {
+    number: u64,
+    item: T,
+}
+
+/// Gives everything that comes its number.
+#[derive(Default)]
+pub(crate) struct Numbers(AtomicU64);
+
+impl Numbers {
+    pub(crate) fn next<T>(&self, item: T) -> Numbered<T> {
+        Numbered { number: self.0.fetch_add(1, Ordering::Relaxed), item }
+    }
+}
+
+/// What waits for its turn, in two lanes.
+pub(crate) struct Lanes<T> {
+    small: Lane<T>,
+    large: Lane<T>,
+}
+
+struct Lane<T> {
+    first: Option<Numbered<T>>,
+    others: mpsc::Receiver<Numbered<T>>,
+}
+
+impl<T> Lane<T> {
+    fn new(waiting: mpsc::Receiver<Numbered<T>>) -> Self {
+        Self { first: None, others: waiting }
+    }
+
+    /// The number of the first that waits.
+    fn number(&mut self) -> Option<u64> {
+        if self.first.is_none() {
+            self.first = self.others.try_recv().ok();
+        }
+        self.first.as_ref().map(|first| first.number)
+    }
+
+    fn take(&mut self) -> Option<T> {
+        self.first.take().map(|first| first.item)
+    }
+}
+
+impl<T> Lanes<T> {
+    pub(crate) fn new(small: mpsc::Receiver<Numbered<T>>, large: mpsc::Receiver<Numbered<T>>) -> Self {
+        Self { small: Lane::new(small), large: Lane::new(large) }
+    }
+
+    /// The next, if one waits: a small one, unless so many came after the large one that waits first.
+    pub(crate) fn next_waiting(&mut self) -> Option<T> {
+        let is_large = match (self.small.number(), self.large.number()) {
+            (Some(small), Some(large)) => small > large.saturating_add(OVERTAKING_MAX),
+            (small, _) => small.is_none(),
+        };
+        if is_large { self.large.take() } else { self.small.take() }
+    }
+
+    /// The next; none when nobody can ask for anything any more. Nothing is lost when the future is dropped.
+    pub(crate) async fn next(&mut self) -> Option<T> {
+        if let Some(next) = self.next_waiting() {
+            return Some(next);
+        }
+        let Numbered { item, .. } = tokio::select! {
+            biased;
+            Some(next) = self.small.others.recv() => next,
+            Some(next) = self.large.others.recv() => next,
+            else => return None,
+        };
+        Some(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use midflight_core::Trigger;
+    use serde_json::json;
+
+    use super::*;
+
+    fn put(name: &str, length: usize) -> Change {
+        let id = DocumentId::new("rules", name).unwrap();
+        Change::put(id, json!({ "text": "x".repeat(length) }))
+    }
+
+    fn edit(changes: impl IntoIterator<Item = Change>) -> Edit {
+        Edit::new("anna", Trigger::ApiUpdate, changes)
+    }
+
+    #[test]
+    fn edits_are_large_by_their_bodies_or_by_their_number() {
+        assert!(!is_large(&[put("a", 60_000)]) && is_large(&[put("a", 66_000)]));
+        assert!(is_large(&[put("a", 33_000), put("b", 33_000)]));
+        let gone = |count| -> Vec<_> { (0..count).map(|n| put(&format!("d{n}"), 0)).collect() };
+        assert!(!is_large(&gone(200)) && is_large(&gone(300)));
+    }
+
+    #[test]
+    fn edits_of_one_document_stay_in_one_lane() {
+        let large = Arc::<LargeEdits>::default();
+        let first = large.enter(&edit([put("a", 100_000)])).unwrap();
+        assert!(large.enter(&edit([put("b", 1)])).is_none());
+        let behind = large.enter(&edit([put("a", 1), put("b", 1)])).unwrap();
+        drop(first);
+        assert!(large.enter(&edit([put("b", 1)])).is_some(), "another one of it is there still");
+        drop(behind);
+        assert!(large.enter(&edit([put("a", 1)])).is_none());
+        assert!(large.0.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn small_ones_go_first_but_few_of_those_that_came_later() {
+        let (small, small_lane) = mpsc::channel(100);
+        let (large, large_lane) = mpsc::channel(100);
+        let (mut lanes, numbers) = (Lanes::new(small_lane, large_lane), Numbers::default());
+        let send = |lane: &mpsc::Sender<_>, what| lane.try_send(numbers.next(what)).ok().unwrap();
+        for _ in 0..30 {
+            send(&small, "before");
+        }
+        send(&large, "large");
+        for _ in 0..40 {
+            send(&small, "after");
+        }
+        let order: Vec<_> = std::iter::from_fn(|| lanes.next_waiting()).collect();
+        assert_eq!(order.len(), 71);
+        assert_eq!(order.iter().position(|next| *next == "large"), Some(46));
+        send(&large, "large");
+        assert_eq!(lanes.next().await, Some("large"), "it does not wait for small ones that do not come");
+        send(&small, "small");
+        assert_eq!(lanes.next().await, Some("small"));
+        drop((small, large));
+        assert_eq!(lanes.next().await, None);
+    }
+}
