@@ -32,14 +32,7 @@ pub(crate) const ENGINE_AUTHOR: &str = "midflight";
 
 /// What waits its turn.
 pub(crate) enum Request {
-    Edit {
-        edit: Box<Edit>,
-        mode: EditMode,
-        reply: oneshot::Sender<Result<Accepted, Refused>>,
-        _turn: Turn,
-        /// That it waits with the large ones, if it does.
-        _lane: Option<InLargeLane>,
-    },
+    Edit(EditRequest),
     /// What is new in the log.
     Follow(ReloadCaller),
     /// What was compiled anew for these callers; none where it has to be read in the turn.
@@ -52,6 +45,18 @@ pub(crate) enum Request {
         reply: oneshot::Sender<Arc<ReloadEvent>>,
         _turn: Turn,
     },
+}
+
+/// An edit that is to be made.
+pub(crate) struct EditRequest {
+    pub(crate) edit: Box<Edit>,
+    pub(crate) mode: EditMode,
+    /// How often it was tried.
+    pub(crate) tries: u32,
+    pub(crate) reply: oneshot::Sender<Result<Accepted, Refused>>,
+    pub(crate) _turn: Turn,
+    /// That it waits with the large ones, if it does.
+    pub(crate) lane: Option<InLargeLane>,
 }
 
 /// Who asks for a reload.
@@ -168,24 +173,8 @@ impl Coordinator {
     /// Serves one request, and with a reload all equal ones that wait behind it. Answers the first that was not equal.
     async fn serve(&mut self, request: Request) -> Option<Request> {
         match request {
-            // Whoever asked is gone, so nobody wants it any more.
-            Request::Edit { reply, .. } if reply.is_closed() => None,
-            Request::Edit { edit, mode, reply, _turn, _lane } => {
-                let before = self.state.desired;
-                let done = self.edit(&edit, mode).await;
-                self.show();
-                if self.state.desired > before {
-                    self.hint(done.as_ref().ok(), mode.reach == Reach::Everywhere).await;
-                }
-                let is_made = done.as_ref().is_ok_and(|accepted| accepted.revision.is_some());
-                drop(reply.send(done));
-                if is_made {
-                    // It may have put right what is in quarantine. Its caller does not wait for that.
-                    let concerned =
-                        self.state.quarantine.concerned(edit.changes.iter().map(|change| &change.id));
-                    self.retry(edit.trigger, &concerned).await;
-                    self.show();
-                }
+            Request::Edit(request) => {
+                self.serve_edit(request).await;
                 None
             }
             Request::Adopt { by, reply, _turn } => {
@@ -232,6 +221,41 @@ impl Coordinator {
         self.core.fleet.changed();
     }
 
+    /// Makes an edit, or puts it back for a moment when the log moved meanwhile and small ones wait.
+    async fn serve_edit(&mut self, mut request: EditRequest) {
+        // Whoever asked is gone, so nobody wants it any more.
+        if request.reply.is_closed() {
+            return;
+        }
+        let before = self.state.desired;
+        let done = loop {
+            request.tries += 1;
+            match self.try_edit(&request.edit, request.mode).await {
+                Some(done) => break done,
+                None if request.tries >= EDIT_TRIES_MAX => break Err(contended()),
+                None if request.lane.is_some() && self.requests.may_overtake() => {
+                    self.show();
+                    self.requests.put_back(Request::Edit(request));
+                    return;
+                }
+                None => {}
+            }
+        };
+        let EditRequest { edit, mode, reply, .. } = request;
+        self.show();
+        if self.state.desired > before {
+            self.hint(done.as_ref().ok(), mode.reach == Reach::Everywhere).await;
+        }
+        let is_made = done.as_ref().is_ok_and(|accepted| accepted.revision.is_some());
+        drop(reply.send(done));
+        if is_made {
+            // It may have put right what is in quarantine. Its caller does not wait for that.
+            let concerned = self.state.quarantine.concerned(edit.changes.iter().map(|change| &change.id));
+            self.retry(edit.trigger, &concerned).await;
+            self.show();
+        }
+    }
+
     /// Tells the other replicas. That it cannot be told delays them and loses nothing.
     pub(crate) async fn hint(&self, accepted: Option<&Accepted>, awaited: bool) {
         let (head, trail) = (self.state.desired, &self.state.trail);
@@ -267,26 +291,30 @@ impl Coordinator {
 
     /// Makes an edit: compiled and checked on what is served, given its number, and live when this returns.
     pub(crate) async fn edit(&mut self, edit: &Edit, mode: EditMode) -> Result<Accepted, Refused> {
+        for _ in 0..EDIT_TRIES_MAX {
+            if let Some(done) = self.try_edit(edit, mode).await {
+                return done;
+            }
+        }
+        Err(contended())
+    }
+
+    /// Tries it once. None when other writers were faster: then the log was followed.
+    async fn try_edit(&mut self, edit: &Edit, mode: EditMode) -> Option<Result<Accepted, Refused>> {
         if self.state.from_copy || self.state.diverged.is_some() {
             self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
         }
-        for _ in 0..EDIT_TRIES_MAX {
-            let aim = Aim::Edit { edit, invalid: mode.invalid, extent: mode.extent };
-            let ended = self.reload(edit.trigger, &edit.author, aim).await;
-            if ended.moved {
-                let before = self.state.position;
-                let event = self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
-                if let Some(refusal) = self.cannot_follow(before, &event) {
-                    return Err(refusal.into());
-                }
-                continue;
-            }
-            if let Some(appended) = ended.trace.appended.as_ref().filter(|_| ended.refusal.is_some()) {
-                self.undo(edit, appended, &ended).await;
-            }
-            return ended.into_answer();
+        let aim = Aim::Edit { edit, invalid: mode.invalid, extent: mode.extent };
+        let ended = self.reload(edit.trigger, &edit.author, aim).await;
+        if ended.moved {
+            let before = self.state.position;
+            let event = self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
+            return self.cannot_follow(before, &event).map(|refusal| Err(refusal.into()));
         }
-        Err(Refusal::Contended { tries: EDIT_TRIES_MAX }.into())
+        if let Some(appended) = ended.trace.appended.as_ref().filter(|_| ended.refusal.is_some()) {
+            self.undo(edit, appended, &ended).await;
+        }
+        Some(ended.into_answer())
     }
 
     /// Why this replica does not come to the head of the log, on which alone an edit can be made; none when it may be tried
@@ -367,4 +395,8 @@ fn nothing_yet(core: &Core) -> ReloadEvent {
         components: Vec::new(),
         problems: Problems::default(),
     }
+}
+
+fn contended() -> Refused {
+    Refusal::Contended { tries: EDIT_TRIES_MAX }.into()
 }

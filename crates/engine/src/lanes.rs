@@ -1,7 +1,7 @@
 //! The order in which edits have their turns: small ones do not wait for large ones that wait, and edits of one document are made in the
 //! order in which they came.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -88,25 +88,34 @@ pub(crate) struct Lanes<T> {
 }
 
 struct Lane<T> {
-    first: Option<Numbered<T>>,
+    /// The first, as far as it was looked at.
+    first: VecDeque<Numbered<T>>,
     others: mpsc::Receiver<Numbered<T>>,
+    /// The number of the one that was taken last.
+    taken: u64,
 }
 
 impl<T> Lane<T> {
     fn new(waiting: mpsc::Receiver<Numbered<T>>) -> Self {
-        Self { first: None, others: waiting }
+        Self { first: VecDeque::new(), others: waiting, taken: 0 }
     }
 
     /// The number of the first that waits.
     fn number(&mut self) -> Option<u64> {
-        if self.first.is_none() {
-            self.first = self.others.try_recv().ok();
+        if self.first.is_empty() {
+            self.first.extend(self.others.try_recv().ok());
         }
-        self.first.as_ref().map(|first| first.number)
+        self.first.front().map(|first| first.number)
     }
 
     fn take(&mut self) -> Option<T> {
-        self.first.take().map(|first| first.item)
+        let first = self.first.pop_front()?;
+        Some(self.taken(first))
+    }
+
+    fn taken(&mut self, first: Numbered<T>) -> T {
+        self.taken = first.number;
+        first.item
     }
 }
 
@@ -129,13 +138,23 @@ impl<T> Lanes<T> {
         if let Some(next) = self.next_waiting() {
             return Some(next);
         }
-        let Numbered { item, .. } = tokio::select! {
+        tokio::select! {
             biased;
-            Some(next) = self.small.others.recv() => next,
-            Some(next) = self.large.others.recv() => next,
-            else => return None,
-        };
-        Some(item)
+            Some(next) = self.small.others.recv() => Some(self.small.taken(next)),
+            Some(next) = self.large.others.recv() => Some(self.large.taken(next)),
+            else => None,
+        }
+    }
+
+    /// Whether a small one waits that may go before the large one that was taken last.
+    pub(crate) fn may_overtake(&mut self) -> bool {
+        let bound = self.large.taken.saturating_add(OVERTAKING_MAX);
+        self.small.number().is_some_and(|small| small <= bound)
+    }
+
+    /// Puts the large one that was taken last back to its place.
+    pub(crate) fn put_back(&mut self, item: T) {
+        self.large.first.push_front(Numbered { number: self.large.taken, item });
     }
 }
 
@@ -194,8 +213,16 @@ mod tests {
         assert_eq!(order.iter().position(|next| *next == "large"), Some(46));
         send(&large, "large");
         assert_eq!(lanes.next().await, Some("large"), "it does not wait for small ones that do not come");
+        assert!(!lanes.may_overtake());
         send(&small, "small");
-        assert_eq!(lanes.next().await, Some("small"));
+        assert!(lanes.may_overtake());
+        lanes.put_back("large");
+        assert_eq!((lanes.next().await, lanes.next().await), (Some("small"), Some("large")));
+        for _ in 0..20 {
+            send(&small, "small");
+            lanes.next().await;
+        }
+        assert!(!lanes.may_overtake(), "enough went before it");
         drop((small, large));
         assert_eq!(lanes.next().await, None);
     }

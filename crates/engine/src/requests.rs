@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::Limits;
 use crate::anew::Anew;
 use crate::background::{DryRun, Validations};
-use crate::coordinator::{ReloadCaller, Request};
+use crate::coordinator::{EditRequest, ReloadCaller, Request};
 use crate::lanes::{Lanes, LargeEdits, Numbered, Numbers};
 use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
 
@@ -202,7 +202,8 @@ impl Requests {
         let lane = self.large_edits.enter(&edit);
         let queue = if lane.is_some() { &self.large } else { &self.changes };
         let (reply, done) = oneshot::channel();
-        let request = Request::Edit { edit: Box::new(edit), mode, reply, _turn: turn, _lane: lane };
+        let request = EditRequest { edit: Box::new(edit), mode, tries: 0, reply, _turn: turn, lane };
+        let request = Request::Edit(request);
         queue.send(self.numbers.next(request))?;
         done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
     }
