@@ -223,20 +223,21 @@ impl Coordinator {
 
     /// Makes an edit, or puts it back for a moment when the log moved meanwhile and small ones wait.
     async fn serve_edit(&mut self, mut request: EditRequest) {
-        // Whoever asked is gone, so nobody wants it any more.
-        if request.reply.is_closed() {
-            return;
-        }
         let before = self.state.desired;
         let done = loop {
+            // Whoever asked is gone, so nobody wants it any more.
+            if request.reply.is_closed() {
+                return;
+            }
             request.tries += 1;
             match self.try_edit(&request.edit, request.mode).await {
                 Some(done) => break done,
                 None if request.tries >= EDIT_TRIES_MAX => break Err(contended()),
-                None if request.lane.is_some() && self.requests.may_overtake() => {
+                None if request.lane.is_some() => {
                     self.show();
-                    self.requests.put_back(Request::Edit(request));
-                    return;
+                    let back = self.requests.put_back(Request::Edit(request));
+                    let Some(Request::Edit(back)) = back else { return };
+                    request = back;
                 }
                 None => {}
             }

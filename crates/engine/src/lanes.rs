@@ -146,15 +146,13 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Whether a small one waits that may go before the large one that was taken last.
-    pub(crate) fn may_overtake(&mut self) -> bool {
-        let bound = self.large.taken.saturating_add(OVERTAKING_MAX);
-        self.small.number().is_some_and(|small| small <= bound)
-    }
-
-    /// Puts the large one that was taken last back to its place.
-    pub(crate) fn put_back(&mut self, item: T) {
-        self.large.first.push_front(Numbered { number: self.large.taken, item });
+    /// Puts the large one that was taken last back to its place, or behind the first small one. Answers it when no small one waits.
+    pub(crate) fn put_back(&mut self, item: T) -> Option<T> {
+        let Some(small) = self.small.number() else { return Some(item) };
+        // However many went before it already, that one may too.
+        let number = self.large.taken.max(small.saturating_sub(OVERTAKING_MAX));
+        self.large.first.push_front(Numbered { number, item });
+        None
     }
 }
 
@@ -213,16 +211,18 @@ mod tests {
         assert_eq!(order.iter().position(|next| *next == "large"), Some(46));
         send(&large, "large");
         assert_eq!(lanes.next().await, Some("large"), "it does not wait for small ones that do not come");
-        assert!(!lanes.may_overtake());
-        send(&small, "small");
-        assert!(lanes.may_overtake());
-        lanes.put_back("large");
-        assert_eq!((lanes.next().await, lanes.next().await), (Some("small"), Some("large")));
-        for _ in 0..20 {
-            send(&small, "small");
-            lanes.next().await;
+        assert_eq!(lanes.put_back("large"), Some("large"), "it need not wait for nobody");
+        // Now so many have gone before it that it is its turn, but one more may go before each further attempt.
+        for _ in 0..OVERTAKING_MAX {
+            numbers.next(());
         }
-        assert!(!lanes.may_overtake(), "enough went before it");
+        for round in 0..30 {
+            send(&small, "small");
+            send(&small, "later");
+            assert_eq!(lanes.put_back("large"), None);
+            let order = [lanes.next().await, lanes.next().await, lanes.next().await];
+            assert_eq!(order, [Some("small"), Some("large"), Some("later")], "{round}");
+        }
         drop((small, large));
         assert_eq!(lanes.next().await, None);
     }
