@@ -159,7 +159,7 @@ class Served(unittest.TestCase):
         # One that counts by outcome is there from the first of its kind.
         asked = {word.split("{")[0] for word in text.replace("(", " ").split() if word.startswith("midflight_")}
         self.assertGreater(len(asked), 8)
-        for metric in asked - {"midflight_reloads_failed"}:
+        for metric in asked - {"midflight_reloads_failed_total"}:
             self.assertRegex(told, rf"(?m)^{metric} \d")
 
 

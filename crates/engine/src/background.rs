@@ -209,15 +209,12 @@ impl Background {
 }
 
 fn validated(state: &State, ended: &Ended) -> Result<Validated, Refusal> {
-    let mut documents = std::collections::BTreeMap::new();
     match &ended.refusal {
         Some(Refusal::Stopping) => return Err(Refusal::Stopping),
         Some(Refusal::Store(error)) => return Err(Refusal::Store(error.clone())),
         Some(Refusal::LogDiverged(diverged)) => return Err(Refusal::LogDiverged(diverged.clone())),
         _ => {}
     }
-    for (id, _) in ended.trace.origins.iter() {
-        *documents.entry(id.kind.clone()).or_default() += 1;
-    }
+    let documents = ended.trace.origins.iter().map(|(id, _)| id.clone()).collect();
     Ok(Validated { revision: state.desired, documents, problems: ended.problems.clone() })
 }

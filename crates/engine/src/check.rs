@@ -60,14 +60,15 @@ impl Check {
     }
 
     /// Asks the snapshot and compares.
-    fn ask(&self, kind: &dyn AnyKind, snapshot: &AnySnapshot) -> Result<(), Problem> {
+    fn ask(&self, kind: &dyn AnyKind, snapshot: &AnySnapshot) -> Result<(), Problems> {
         let answer = kind.answer(&**snapshot, &self.input).map_err(|problem| {
             let path = format!("/input{}", problem.path);
             let message = format!("the check got no answer: {} (at {path})", problem.message);
             Problem::new("check_failed", Pointer::root().key("input"), message)
         })?;
-        let path = Pointer::root().key("expect");
-        difference(&self.expect, &answer, self.exact, &path).map_or(Ok(()), Err)
+        let mut problems = Problems::default();
+        differences(&self.expect, &answer, self.exact, &Pointer::root().key("expect"), &mut problems);
+        problems.or(())
     }
 }
 
@@ -81,31 +82,31 @@ pub(crate) fn ask_all<'a>(
     let mut problems = Problems::default();
     for (id, check) in checks {
         work.go_on()?;
-        if let Err(problem) = check.ask(kind, snapshot) {
-            problems.add(problem.in_document(id));
+        if let Err(found) = check.ask(kind, snapshot) {
+            problems.append(found.in_document(id));
         }
     }
     problems.or(())
 }
 
-/// The first place where an answer is not what was expected. Numbers compare by value: 1 is 1.0.
-fn difference(expect: &Value, answer: &Value, exact: bool, path: &Pointer) -> Option<Problem> {
+/// Every place where an answer is not what was expected. Numbers compare by value: 1 is 1.0.
+fn differences(expect: &Value, answer: &Value, exact: bool, path: &Pointer, found: &mut Problems) {
     match (expect, answer) {
         (Value::Object(wanted), Value::Object(got)) => {
-            let missing = Value::Null;
-            let stated = wanted.iter().find_map(|(key, value)| {
-                let got = got.get(key).unwrap_or(&missing);
-                difference(value, got, exact, &path.key(key))
-            });
-            let surplus = || got.keys().find(|key| exact && !wanted.contains_key(*key));
-            stated.or_else(|| surplus().map(|key| failed(path, &format!("no member {key:?}"), &got[key])))
+            for (key, value) in wanted {
+                differences(value, got.get(key).unwrap_or(&Value::Null), exact, &path.key(key), found);
+            }
+            for (key, value) in got.iter().filter(|(key, _)| exact && !wanted.contains_key(*key)) {
+                found.add(failed(path, &format!("no member {key:?}"), value));
+            }
         }
         (Value::Array(wanted), Value::Array(got)) if wanted.len() == got.len() => {
-            let mut pairs = wanted.iter().zip(got).enumerate();
-            pairs.find_map(|(i, (wanted, got))| difference(wanted, got, exact, &path.index(i)))
+            for (i, (wanted, got)) in wanted.iter().zip(got).enumerate() {
+                differences(wanted, got, exact, &path.index(i), found);
+            }
         }
-        _ if canonical_json(expect) == canonical_json(answer) => None,
-        _ => Some(failed(path, &shown(expect), answer)),
+        _ if canonical_json(expect) == canonical_json(answer) => {}
+        _ => found.add(failed(path, &shown(expect), answer)),
     }
 }
 
@@ -150,41 +151,37 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(expect: Value, answer: Value, exact: bool, failure: Option<&str>) {
-        let found = difference(&expect, &answer, exact, &Pointer::root()).map(|problem| problem.to_string());
-        assert_eq!(found.as_deref(), failure);
+    fn check(expect: Value, answer: Value, exact: bool, failures: &[&str]) {
+        let mut found = Problems::default();
+        differences(&expect, &answer, exact, &Pointer::root(), &mut found);
+        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), failures);
     }
 
     #[test]
     fn partial_looks_only_at_what_is_stated_and_exact_at_all() {
         let answer = json!({"total": 3.0, "more": {"a": 1, "b": [1, 2]}});
-        check(json!({"total": 3}), answer.clone(), false, None);
-        check(json!({"more": {"b": [1, 2]}}), answer.clone(), false, None);
+        check(json!({"total": 3}), answer.clone(), false, &[]);
+        check(json!({"more": {"b": [1, 2]}}), answer.clone(), false, &[]);
         check(
             json!({"total": 3}),
             answer.clone(),
             true,
-            Some("at the root: the check expects no member \"more\", the answer is {\"a\":1,\"b\":[1,2]}"),
+            &["at the root: the check expects no member \"more\", the answer is {\"a\":1,\"b\":[1,2]}"],
         );
         check(
-            json!({"more": {"b": [1, 3]}}),
+            json!({"more": {"a": 2, "b": [1, 3]}}),
             answer.clone(),
             false,
-            Some("at /more/b/1: the check expects 3, the answer is 2"),
+            &[
+                "at /more/a: the check expects 2, the answer is 1",
+                "at /more/b/1: the check expects 3, the answer is 2",
+            ],
         );
-        check(
-            json!({"b": "1"}),
-            json!({"b": 1}),
-            false,
-            Some("at /b: the check expects \"1\", the answer is 1"),
-        );
-        check(
-            json!([1]),
-            json!([1, 2]),
-            false,
-            Some("at the root: the check expects [1], the answer is [1,2]"),
-        );
-        check(json!({"gone": null}), answer, false, None);
+        let text = "at /b: the check expects \"1\", the answer is 1";
+        check(json!({"b": "1"}), json!({"b": 1}), false, &[text]);
+        let length = "at the root: the check expects [1], the answer is [1,2]";
+        check(json!([1]), json!([1, 2]), false, &[length]);
+        check(json!({"gone": null}), answer, false, &[]);
     }
 
     #[test]

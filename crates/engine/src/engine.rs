@@ -21,7 +21,7 @@ use crate::core::{Clock, Core, Redact};
 use crate::environment::Environment;
 use crate::faults::Faults;
 use crate::first_edit::{FirstEdit, FirstEdits};
-use crate::fleet::{Ack, Fleet, Identity};
+use crate::fleet::{Acks, Fleet, Identity};
 use crate::follower::{Bell, Refresh, follow, follow_availability};
 use crate::ground::Ground;
 use crate::history::History;
@@ -426,15 +426,11 @@ impl Engine {
         load::made_under(&*self.core.store, key, self.core.now()).await
     }
 
-    /// How every replica that is alive stands to a revision, by its id: once all have said, or after `within`.
+    /// How every replica stands to a revision: once all that are alive have said, or after `within`.
     ///
     /// # Errors
     /// [`StoreError`] when what the others say cannot be read.
-    pub async fn acks(
-        &self,
-        revision: RevisionNumber,
-        within: Duration,
-    ) -> Result<Vec<(String, Ack)>, StoreError> {
+    pub async fn acks(&self, revision: RevisionNumber, within: Duration) -> Result<Acks, StoreError> {
         let deadline = tokio::time::Instant::now() + within;
         self.core.fleet.acks(&*self.core.store, revision, deadline).await
     }

@@ -60,6 +60,15 @@ pub enum Ack {
     Missing,
 }
 
+/// How the replicas stand to one revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Acks {
+    /// What each says that is alive, by its id.
+    pub said: Vec<(String, Ack)>,
+    /// Those that were heard of in the last five minutes and are silent now. Nobody waits for them.
+    pub silent: Vec<SeenReplica>,
+}
+
 /// This replica among the others.
 pub(crate) struct Fleet {
     pub(crate) identity: Identity,
@@ -212,15 +221,15 @@ impl Fleet {
         store: &dyn Store,
         revision: RevisionNumber,
         deadline: Instant,
-    ) -> Result<Vec<(String, Ack)>, StoreError> {
+    ) -> Result<Acks, StoreError> {
         let mut reports = self.reports.subscribe();
         loop {
             reports.mark_unchanged();
-            let (alive, digests) = self.alive(store).await?;
-            let acks: Vec<_> = alive.iter().map(|seen| ack(&seen.replica, revision, &digests)).collect();
-            let missing = acks.iter().any(|(_, ack)| *ack == Ack::Missing);
+            let Look { alive, silent, digests } = self.look(store).await?;
+            let said: Vec<_> = alive.iter().map(|seen| ack(&seen.replica, revision, &digests)).collect();
+            let missing = said.iter().any(|(_, ack)| *ack == Ack::Missing);
             if !missing || Instant::now() >= deadline {
-                return Ok(acks);
+                return Ok(Acks { said, silent });
             }
             tokio::select! {
                 _ = reports.changed() => {}
@@ -249,10 +258,9 @@ impl Fleet {
         Ok(known)
     }
 
-    /// The replicas that are alive, and the digests at what they applied. However many wait, the store is asked once for each
-    /// report.
-    async fn alive(&self, store: &dyn Store) -> Result<(Vec<SeenReplica>, Digests), StoreError> {
-        let (mut alive, mut digests) = (Vec::new(), Digests::new());
+    /// The replicas, and the digests at what they applied. However many wait, the store is asked once for each report.
+    async fn look(&self, store: &dyn Store) -> Result<Look, StoreError> {
+        let Look { mut alive, mut silent, mut digests } = Look::default();
         if self.identity.has_others {
             let mut heard = self.heard.lock().await;
             let last = heard.take();
@@ -270,14 +278,23 @@ impl Fleet {
                     heard.insert(Heard { at, reports, seen, digests })
                 }
             };
-            alive.extend(heard.seen.iter().filter(|one| one.age <= ALIVE).cloned());
+            (alive, silent) = heard.seen.iter().cloned().partition(|one| one.age <= ALIVE);
+            silent.retain(|one| one.replica.id != self.identity.id);
             digests.clone_from(&heard.digests);
         }
         self.put_own(&mut alive);
         let own = self.own();
         digests.extend(own.applied_digest.filter(|_| !own.diverged).map(|digest| (own.applied, digest)));
-        Ok((alive, digests))
+        Ok(Look { alive, silent, digests })
     }
+}
+
+/// The replicas that are alive and those that are silent, and the digests of the log at what they applied.
+#[derive(Debug, Default)]
+struct Look {
+    alive: Vec<SeenReplica>,
+    silent: Vec<SeenReplica>,
+    digests: Digests,
 }
 
 /// What the store says of the replicas, and the digests of the log at what they applied.
@@ -344,7 +361,7 @@ mod tests {
     async fn acked(fleet: Arc<Fleet>) -> (Vec<Ack>, Duration) {
         let began = Instant::now();
         let acks = fleet.acks(&*fleet.store, RevisionNumber::new(1), began + Duration::from_secs(60)).await;
-        (acks.unwrap().into_iter().map(|(_, ack)| ack).collect(), began.elapsed())
+        (acks.unwrap().said.into_iter().map(|(_, ack)| ack).collect(), began.elapsed())
     }
 
     /// Lets everything that can go on without the clock go on.

@@ -55,7 +55,7 @@ pub use engine::{Engine, EngineBuilder, StartError};
 pub use environment::{Environment, Input, InputName, Inputs, Writer};
 pub use faults::Faults;
 pub use first_edit::{FirstEdit, FirstEditWhen};
-pub use fleet::{Ack, Identity, REPLICA_SILENT_AFTER};
+pub use fleet::{Ack, Acks, Identity, REPLICA_SILENT_AFTER};
 pub use follower::Refresh;
 pub use history::{History, ReloadReport, Statistics};
 pub use kind::{DocumentSchema, Kind, KindChange};

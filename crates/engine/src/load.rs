@@ -518,16 +518,21 @@ fn made_on(edit: &Edit, current: &[Option<Document>]) -> Result<(Edit, Diff), Lo
             .check(&change.id, now.as_ref())
             .map_err(Refusal::from)
             .map_err(LoadError::Refused)?;
-        let owner = now.filter(|now| !now.deleted).and_then(|now| now.owner);
-        if let Some(owner) = owner.filter(|owner| !edit.take_over && edit.owner.as_ref() != Some(owner)) {
-            return Err(LoadError::Refused(Refusal::Owned { id: change.id.clone(), owner }));
-        }
     }
     let pairs = edit.changes.iter().zip(current);
     let diff = Diff::new(pairs.map(|(change, current)| {
         let old = current.as_ref().and_then(|document| document.body.clone());
         (change.id.clone(), old, change.body.clone())
     }));
+    for (change, current) in
+        edit.changes.iter().zip(current).filter(|(change, _)| diff.get(&change.id).is_some())
+    {
+        let owner =
+            current.as_ref().filter(|document| document.body.is_some()).and_then(|it| it.owner.clone());
+        if let Some(owner) = owner.filter(|owner| !edit.take_over && edit.owner.as_ref() != Some(owner)) {
+            return Err(LoadError::Refused(Refusal::Owned { id: change.id.clone(), owner }));
+        }
+    }
     let changes_hands = |current: &Option<Document>| {
         let other =
             current.as_ref().filter(|document| document.body.is_some() && document.owner != edit.owner);

@@ -1,10 +1,9 @@
 //! What an edit or a reload comes to, for the one who asked.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use midflight_core::{
-    Diff, Document, DocumentId, KEY_HOURS_MAX, KindName, Owner, Plan, PreconditionFailed, Problem, Problems,
+    Diff, Document, DocumentId, KEY_HOURS_MAX, Owner, Plan, PreconditionFailed, Problem, Problems,
     ReloadEvent, Revision, RevisionNumber,
 };
 use midflight_store::StoreError;
@@ -206,8 +205,8 @@ impl From<Refusal> for Refused {
 pub struct Validated {
     /// The newest revision that was looked at.
     pub revision: RevisionNumber,
-    /// How many documents of each kind were looked at, checks among them.
-    pub documents: BTreeMap<KindName, usize>,
+    /// The documents that were looked at, checks among them.
+    pub documents: Vec<DocumentId>,
     /// What does not hold; nothing when all of it does.
     pub problems: Problems,
 }

@@ -137,6 +137,7 @@ async fn loses_two(server: &mut Postgres, name: &str, is_standby: bool) {
     assert_eq!(number.get(), 5);
     let acks = fresh.engine.acks(number, Duration::from_millis(500)).await.unwrap();
     let serve: Vec<_> = acks
+        .said
         .iter()
         .filter(|(_, ack)| *ack == midflight_engine::Ack::Serves)
         .map(|(id, _)| id.as_str())

@@ -63,7 +63,7 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
     let accepted = a.apply_with(edit([put("x", "one")]), EVERYWHERE).await.unwrap();
     let number = accepted.revision.unwrap().number;
     let acks = a.acks(number, DEADLINE).await.unwrap();
-    assert_eq!(names(&acks, &Ack::Serves), ["a", "b", "c"]);
+    assert_eq!(names(&acks.said, &Ack::Serves), ["a", "b", "c"]);
     assert!(b.served() == number && c.served() == number, "an ack means served");
 
     // A revision by hand that does not hold is refused by each, and each says why.
@@ -75,8 +75,8 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
     let accepted = b.apply_with(edit([put("y", "two")]), EVERYWHERE).await.unwrap();
     let third = accepted.revision.unwrap().number;
     assert_eq!(third, RevisionNumber::new(3));
-    assert_eq!(names(&b.acks(third, DEADLINE).await.unwrap(), &Ack::Serves), ["a", "b", "c"]);
-    for (name, ack) in b.acks(RevisionNumber::new(2), DEADLINE).await.unwrap() {
+    assert_eq!(names(&b.acks(third, DEADLINE).await.unwrap().said, &Ack::Serves), ["a", "b", "c"]);
+    for (name, ack) in b.acks(RevisionNumber::new(2), DEADLINE).await.unwrap().said {
         assert!(matches!(&ack, Ack::Refuses(why) if why.contains("write a string")), "{name}: {ack:?}");
     }
 
@@ -85,7 +85,7 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
     all_seen(&a, &["a", "b"]).await;
     let none_yet = async {
         // Those who wait for acknowledgements share a look at the replicas, which may be some milliseconds old.
-        while names(&a.acks(RevisionNumber::new(9), Duration::ZERO).await.unwrap(), &Ack::Missing)
+        while names(&a.acks(RevisionNumber::new(9), Duration::ZERO).await.unwrap().said, &Ack::Missing)
             != ["a", "b"]
         {
             tokio::task::yield_now().await;

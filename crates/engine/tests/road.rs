@@ -253,6 +253,8 @@ async fn owned_documents_are_changed_by_their_owner_or_taken_over() {
     bench.engine.apply(owned).await.unwrap();
     let refused = bench.engine.apply(edit([put("a", "two")])).await.unwrap_err();
     assert!(refused.to_string().contains("words/a belongs to file:/etc/words"), "{refused}");
+    let same = bench.engine.apply(edit([put("a", "one")])).await.unwrap();
+    assert_eq!(same.revision, None, "what changes nothing is nobody's to refuse");
     let mut taken = edit([put("a", "one")]);
     taken.take_over = true;
     let accepted = bench.engine.apply(taken).await.unwrap();

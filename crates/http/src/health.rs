@@ -211,8 +211,8 @@ fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<S
 }
 
 /// The health of hot reloading: 503 when a check fails. A log that does not answer fails none, since what is served goes
-/// on being served; the status is `degraded` then. With monitoring switched off, or without any rule, it is
-/// unhealthy as in the seed; probes that route requests should ask `/health/ready`.
+/// on being served; the status is `degraded` then. With monitoring switched off, or without any document, it is
+/// unhealthy; probes that route requests should ask `/health/ready`.
 #[utoipa::path(get, path = "/health/hot-reload", tag = "health",
     responses((status = 200, body = HotReloadHealth), (status = 503, body = HotReloadHealth)))]
 async fn hot_reload(State(app): State<App>) -> Result<(StatusCode, Json<Members>), ApiError> {
@@ -234,6 +234,11 @@ async fn hot_reload(State(app): State<App>) -> Result<(StatusCode, Json<Members>
     let mut degraded = degraded(&status, &sources, &looked);
     degraded.extend(kinds.iter_mut().flat_map(|kind| std::mem::take(&mut kind.degraded)));
     degraded.extend(directories::degraded(&app.directories));
+    if status.store.available && !now.fresh {
+        let max = now.max_age_seconds;
+        degraded
+            .push(format!("what is served may be old: {looked}, and HOT_RELOAD_MAX_AGE_SECONDS is {max}"));
+    }
     let checks = Checks {
         monitoring_active: now.monitoring_active,
         last_reload_successful: succeeded && status.quarantined.is_empty(),

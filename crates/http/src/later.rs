@@ -1,6 +1,6 @@
 //! Writes that wait for their time: what the parameters say of it, and the schedule that comes of them.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use midflight_core::{Change, DocumentId, Precondition};
 use midflight_engine::{Schedule, What, WindowText, schedule_id};
 
@@ -17,6 +17,9 @@ pub struct Later<'a> {
     pub(crate) window_ms: Option<u64>,
     pub(crate) schedule_id: Option<&'a str>,
 }
+
+/// How far in the past the time of a schedule may be: clocks differ, and a request takes its time.
+const PAST_MAX: SignedDuration = SignedDuration::from_secs(60);
 
 /// A schedule that is to be put.
 #[derive(Debug)]
@@ -69,6 +72,23 @@ impl Planned {
     /// The change that puts the schedule, where there is none of its name.
     pub(crate) fn put(&self) -> Change {
         Change::put(self.id.clone(), self.schedule.to_body()).when(Precondition::Absent)
+    }
+
+    /// Refuses a time that was over when it was said, which would be due at once. With a window it is no mistake: the time is
+    /// that of the next opening then.
+    pub(crate) fn check_is_ahead(&self) -> Result<(), ApiError> {
+        let when = &self.schedule.when;
+        let is_past = |at: &Timestamp| Timestamp::now().duration_since(*at) > PAST_MAX;
+        match when.not_before().filter(|at| when.window().is_none() && is_past(at)) {
+            Some(at) => {
+                let detail = format!(
+                    "not_before is {at}, which is over: name a time that is still to come, or leave it out to make the \
+                     change now"
+                );
+                Err(ApiError::new(Code::INVALID_PARAMETER, detail))
+            }
+            None => Ok(()),
+        }
     }
 
     fn next_at(&self) -> Option<Timestamp> {

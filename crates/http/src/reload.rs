@@ -264,7 +264,7 @@ pub async fn everywhere(app: &App, principal: &Principal, scope: Scope) -> Resul
             tracing::warn!(%error, "cannot notify the other replicas; they poll the log periodically");
         }
         let acks = app.engine.acks(revision, HEARD_MAX).await?;
-        let others = acks.into_iter().filter(|(id, _)| *id != app.replica_id);
+        let others = acks.said.into_iter().filter(|(id, _)| *id != app.replica_id);
         replicas.extend(others.map(|(replica_id, ack)| {
             let is_missing = matches!(ack, midflight_engine::Ack::Missing);
             Reported { ack: Ack::from((replica_id.clone(), ack)), replica_id, is_missing }

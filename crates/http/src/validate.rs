@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use midflight_core::Problems;
+use midflight_core::{DocumentId, Problems};
 use midflight_engine::Validated;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -56,12 +56,10 @@ async fn validate(
 ) -> Result<Json<ValidatedAnswer>, ApiError> {
     let Some(requests) = request.unwrap_or_default().changes else {
         let Validated { revision, documents, problems } = app.engine.validate(principal.name()).await?;
-        let documents = documents.into_iter().map(|(kind, count)| (kind.to_string(), count)).collect();
-        return Ok(answer(revision.get(), documents, &problems));
+        return Ok(answer(revision.get(), counts(&documents), &problems));
     };
     let changes = changes(requests)?;
-    let mut documents = BTreeMap::new();
-    changes.iter().for_each(|change| *documents.entry(change.id.kind.to_string()).or_default() += 1);
+    let documents = counts(changes.iter().map(|change| &change.id));
     let on = app.engine.status().desired.get();
     let edit = WriteParams::default().edit(&principal, changes);
     match app.engine.dry_run(edit).await {
@@ -71,6 +69,12 @@ async fn validate(
             None => Err(refused.into()),
         },
     }
+}
+
+fn counts<'a>(documents: impl IntoIterator<Item = &'a DocumentId>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    documents.into_iter().for_each(|id| *counts.entry(id.kind.to_string()).or_default() += 1);
+    counts
 }
 
 fn answer(revision: u64, documents: BTreeMap<String, usize>, problems: &Problems) -> Json<ValidatedAnswer> {

@@ -24,7 +24,7 @@ use crate::params::{Params, etag};
 use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::refusal::refused;
-use crate::wire::{Ack, PlanAnswer, ProblemItem, WriteAnswer, Written, ms};
+use crate::wire::{Ack, PlanAnswer, ProblemItem, SilentReplica, WriteAnswer, Written, ms};
 
 /// How often an edit is computed when the log moves under it.
 const COMPUTED_TRIES_MAX: u32 = 16;
@@ -187,6 +187,7 @@ pub struct Waiting {
 #[derive(Debug)]
 pub struct Heard {
     acks: Vec<Ack>,
+    silent: Vec<SilentReplica>,
     /// Whether one has said neither that it serves it nor that it does not.
     is_missing: bool,
 }
@@ -203,8 +204,9 @@ impl Heard {
         };
         match acks {
             Ok(acks) => Self {
-                is_missing: acks.iter().any(|(_, ack)| *ack == EngineAck::Missing),
-                acks: acks.into_iter().map(Ack::from).collect(),
+                is_missing: acks.said.iter().any(|(_, ack)| *ack == EngineAck::Missing),
+                acks: acks.said.into_iter().map(Ack::from).collect(),
+                silent: acks.silent.iter().map(SilentReplica::from).collect(),
             },
             Err(error) => {
                 tracing::warn!(%error, %revision, "what the other replicas say cannot be read");
@@ -215,7 +217,8 @@ impl Heard {
 
     /// Only that it is served here.
     fn here(app: &App) -> Self {
-        Self { acks: vec![(app.replica_id.clone(), EngineAck::Serves).into()], is_missing: true }
+        let acks = vec![(app.replica_id.clone(), EngineAck::Serves).into()];
+        Self { acks, silent: Vec::new(), is_missing: true }
     }
 
     /// How the write ended for all of them.
@@ -250,6 +253,7 @@ pub async fn submit_with(
         // It was scheduled before, under the name that the first answer has.
         return Ok(Submitted::Done(Box::new(tried), None));
     }
+    planned.check_is_ahead()?;
     let left_out: BTreeSet<_> =
         tried.left_out.iter().filter_map(|problem| problem.document.as_ref()).collect();
     if !left_out.is_empty() {
@@ -300,6 +304,7 @@ pub async fn submit_reload(
     repeat: bool,
 ) -> Result<Submitted, ApiError> {
     let planned = later.plan(What::Reload { repeat })?;
+    planned.check_is_ahead()?;
     let params = WriteParams { reason, ..WriteParams::default() };
     let made = make(app, &params, params.edit(principal, vec![planned.put()]), Invalid::Refuse).await?;
     Ok(Submitted::Scheduled(Box::new(Waiting { planned, tried: None, made })))
@@ -449,6 +454,7 @@ fn queued(app: &App, params: &WriteParams) -> WriteAnswer {
         reload_id: None,
         reload_time_ms: None,
         acks: (params.wait == Wait::All).then(missing),
+        silent: Vec::new(),
         schedule: None,
         skipped: Vec::new(),
     }
@@ -469,8 +475,11 @@ async fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Optio
         None => Some(looked_at(app, accepted).get()),
     };
     let here = if unchanged { "unchanged" } else { "success" };
+    let outcome = heard.as_ref().and_then(Heard::outcome).unwrap_or(here);
+    let (acks, silent) = heard.map(|heard| (heard.acks, heard.silent)).unzip();
+    let silent = silent.unwrap_or_default();
     WriteAnswer {
-        outcome: heard.as_ref().and_then(Heard::outcome).unwrap_or(here),
+        outcome,
         revision,
         dry_run: params.dry_run,
         documents: accepted.documents.iter().map(Written::from).collect(),
@@ -479,7 +488,8 @@ async fn live(app: &App, params: &WriteParams, accepted: &Accepted, heard: Optio
         not_tried: if params.dry_run { not_tried(accepted) } else { Vec::new() },
         reload_id: accepted.event.as_ref().map(|event| event.id.0),
         reload_time_ms: accepted.event.as_ref().map(|event| ms(event.took)),
-        acks: heard.map(|heard| heard.acks),
+        acks,
+        silent,
         schedule: None,
         skipped: Vec::new(),
     }

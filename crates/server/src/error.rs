@@ -41,6 +41,13 @@ pub enum ServeError {
     /// The file with the admin's token cannot be read or made.
     #[error("cannot use the token file {}", .0.display())]
     TokenFile(PathBuf, #[source] std::io::Error),
+    /// The file has another admin token than the log that other servers use too.
+    #[error(
+        "the token in {} is not the admin token of this log, which other servers may use: copy the token of a server that \
+         uses it into the file, or give --replace-admin-token to replace it for all of them",
+        .0.display()
+    )]
+    OtherAdminToken(PathBuf),
     /// The ready file cannot be written.
     #[error("cannot write the ready file {}", .0.display())]
     ReadyFile(PathBuf, #[source] std::io::Error),

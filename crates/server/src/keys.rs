@@ -21,8 +21,10 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Reads the file with the admin's token, or makes it.
-    pub(crate) fn read(file: Option<&Path>) -> Result<Self, ServeError> {
-        Ok(Self { first: FirstKey::read(file)? })
+    ///
+    /// `replaces` says whether it replaces another admin token of the store.
+    pub(crate) fn read(file: Option<&Path>, replaces: bool) -> Result<Self, ServeError> {
+        Ok(Self { first: FirstKey::read(file, replaces)? })
     }
 
     /// The tokens of the store, with a fresh one, which is answered too, if it had none.
@@ -34,7 +36,7 @@ impl Keys {
     /// What can be known while the store does not answer: the token of the file.
     pub(crate) fn without_store(&self) -> Tokens {
         Tokens::new(match &self.first {
-            FirstKey::File(token) => known(&admin(token)).into_iter().collect(),
+            FirstKey::File(key) => known(&admin(&key.token)).into_iter().collect(),
             FirstKey::Told => Vec::new(),
         })
     }
@@ -56,10 +58,7 @@ impl Keys {
                 },
                 () = app.stopping.cancelled() => return,
             }
-            if is_kept && !app.is_shared {
-                return;
-            }
-            // Other replicas may change them.
+            // Other processes may change them, on SQLite too.
             let pause = if is_kept { period() } else { ASK_AGAIN };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

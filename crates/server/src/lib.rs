@@ -40,8 +40,8 @@ pub use midflight_http::monitoring::{HotReloadSettings, SettingError};
 pub use midflight_http::setup::KindSetup;
 pub use options::ServeOptions;
 pub use own::{
-    BusKind, BusSettings, CacheSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
-    OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, WebhookAction,
+    BusKind, BusSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG, OwnConfig,
+    RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, TokenSettings, WebhookAction,
     WebhookScope, WebhookSettings,
 };
 pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};

@@ -36,6 +36,9 @@ pub struct ServeOptions {
     pub ready_file: Option<PathBuf>,
     /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600.
     pub admin_token_file: Option<PathBuf>,
+    /// Whether the token of that file replaces another admin token that the log has. Without it a server on a log that others may
+    /// use refuses to start then; on a log of its own the file always counts.
+    pub replace_admin_token: bool,
     /// Whether reads need a token on loopback too, as behind a proxy on the same machine. Elsewhere they always do.
     pub require_token: bool,
     /// The name of this replica, which no other of its log has; none for one made from the host's name, and kept in the
@@ -73,6 +76,7 @@ impl ServeOptions {
             directory: DirectoryOptions::default(),
             ready_file: None,
             admin_token_file: None,
+            replace_admin_token: false,
             require_token: false,
             replica_id: None,
             labels: BTreeMap::new(),

@@ -57,7 +57,9 @@ impl Service {
         is_there: bool,
         address: SocketAddr,
     ) -> Result<Self, ServeError> {
-        let keys = Keys::read(options.admin_token_file.as_deref())?;
+        // The log of a single server has no other servers whose users would be refused then.
+        let replaces = options.replace_admin_token || !backend.is_shared();
+        let keys = Keys::read(options.admin_token_file.as_deref(), replaces)?;
         let (tokens, first_token) = match is_there {
             true => keys.first(&*backend.store).await?,
             false => (keys.without_store(), None),
@@ -122,7 +124,7 @@ impl Service {
             redact,
             scrape: scrape_settings(configs.clone()),
         });
-        let period = move || Duration::from_millis(served(&configs).cache.ttl_ms);
+        let period = move || Duration::from_millis(served(&configs).tokens.refresh_ms);
         app.tasks.spawn(keys.follow(app.clone(), backend.seal.clone(), is_there, period));
         if options.config.file.is_none() {
             app.tasks.spawn(try_again(app.clone(), options.config.clone()));

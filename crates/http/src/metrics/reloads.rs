@@ -10,7 +10,7 @@ pub(crate) fn count(engine: &Engine, registry: &MetricsRegistry) {
     let failed = Outcome::ALL.iter().filter(|outcome| !outcome.is_live()).map(|outcome| {
         let labels = label("outcome", outcome.as_str());
         let help = "Reloads and edits that were rejected or failed, by outcome.";
-        (*outcome, registry.counter("midflight_reloads_failed", help, labels))
+        (*outcome, registry.counter("midflight_reloads_failed_total", help, labels))
     });
     let failed: Vec<_> = failed.collect();
     engine.history().observe(move |report| {

@@ -83,7 +83,7 @@ impl Measured {
             method,
             class,
             count: registry.counter(
-                "midflight_http_requests",
+                "midflight_http_requests_total",
                 "HTTP requests, by route, method and status class.",
                 labels(),
             ),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::problem::ProblemItem;
-use super::replica::Ack;
+use super::replica::{Ack, SilentReplica};
 use super::schedule::PlannedAnswer;
 
 /// What happens to a document.
@@ -161,6 +161,9 @@ pub struct WriteAnswer {
     /// With `wait=all`: what every replica that is alive says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acks: Option<Vec<Ack>>,
+    /// With `wait=all`: replicas that were heard of in the last five minutes and are silent now. Nobody waits for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<SilentReplica>,
     /// Of what is scheduled: under which name, and when it is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<PlannedAnswer>,

@@ -21,7 +21,7 @@ pub(crate) use problem::items;
 pub use quarantined::QuarantinedRevisions;
 pub use reload::{PhaseAnswer, ReloadAnswer, ReloadList, StatisticsAnswer};
 pub(crate) use replica::Missing;
-pub use replica::{Ack, NackAnswer, ReplicaAnswer, ReplicaList};
+pub use replica::{Ack, NackAnswer, ReplicaAnswer, ReplicaList, SilentReplica};
 pub(crate) use revision::{CHANGES_LISTED_MAX, CHANGES_SHOWN_MAX};
 pub use revision::{
     ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList, WatchedRevision,

@@ -46,6 +46,21 @@ impl From<(String, EngineAck)> for Ack {
     }
 }
 
+/// A replica that was heard of before and is silent now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SilentReplica {
+    /// The replica.
+    pub replica_id: String,
+    /// How long ago it reported last.
+    pub last_report_ms: f64,
+}
+
+impl From<&SeenReplica> for SilentReplica {
+    fn from(seen: &SeenReplica) -> Self {
+        Self { replica_id: seen.replica.id.clone(), last_report_ms: ms(seen.age) }
+    }
+}
+
 /// A revision that a replica does not serve, and why: its nack.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct NackAnswer {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use midflight_core::cut_reason;
 use reqwest::Method;
 
 use super::client::{Body, Client};
@@ -21,8 +22,12 @@ pub(super) struct ApplyArgs {
     write: WriteArgs,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: ApplyArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &Client, output: &Output, mut args: ApplyArgs) -> Result<(), Failure> {
     let documents = files::read(&args.files)?;
+    if args.write.reason.is_empty() {
+        let files: Vec<_> = args.files.iter().map(|file| file.display().to_string()).collect();
+        args.write.reason = cut_reason(format!("apply {}", files.join(" ")));
+    }
     documents.check_not_empty()?;
     put(client, output, &documents, &args.write).await
 }

@@ -78,6 +78,10 @@ pub(super) async fn run(global: &Global, output: &Output, args: &DoctorArgs) -> 
 async fn server(client: &Client, findings: &mut Vec<Finding>) {
     let status = match client.get(&["api", "v1", "status"], &[]).await {
         Ok(status) => status.body,
+        Err(failure) if matches!(failure.code(), Some("unauthenticated" | "forbidden")) => {
+            findings.push(finding("server", Verdict::Good, format!("{} answers", client.base())));
+            return findings.push(finding("token", Verdict::Bad, failure.text()));
+        }
         Err(failure) => return findings.push(finding("server", Verdict::Bad, failure.text())),
     };
     let version = text(&status, "version");

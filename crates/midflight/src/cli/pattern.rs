@@ -304,6 +304,9 @@ async fn feedback(client: &Client, output: &Output, args: &FeedbackArgs) -> Resu
             rows.push([key.to_owned(), value]);
         }
         rows.retain(|[_, value]| !value.is_empty());
+        if rows.is_empty() {
+            return "nothing was counted: no pattern answers that query\n".to_owned();
+        }
         table(&["", ""], rows).trim_start().to_owned()
     })
 }

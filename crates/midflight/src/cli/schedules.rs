@@ -32,16 +32,34 @@ enum SchedulesCommand {
 pub(super) async fn run(client: &Client, output: &Output, args: SchedulesArgs) -> Result<(), Failure> {
     match args.command {
         None => list(client, output).await,
-        Some(SchedulesCommand::Cancel { ids, reason }) => {
-            for id in ids {
-                let url = client.url(&["api", "v1", "schedules"], &[("reason", reason.clone())]);
-                let url = one(url, &id)?;
-                client.send(Method::DELETE, url, Body::None, &[]).await?;
-                output.line(&format!("schedules/{id} cancelled"))?;
+        Some(SchedulesCommand::Cancel { ids, reason }) => cancel_all(client, output, &ids, &reason).await,
+    }
+}
+
+/// Cancels one after the other, and tells those that were cancelled also when a later one is refused.
+async fn cancel_all(client: &Client, output: &Output, ids: &[String], reason: &str) -> Result<(), Failure> {
+    let mut answers = Vec::new();
+    let mut ended = Ok(());
+    for id in ids {
+        match cancel(client, id, reason).await {
+            Ok(answer) => answers.push(answer),
+            Err(refused) => {
+                ended = Err(refused);
+                break;
             }
-            Ok(())
         }
     }
+    let cancelled = &ids[..answers.len()];
+    let lines = || cancelled.iter().map(|id| format!("schedules/{id} cancelled\n")).collect();
+    if !answers.is_empty() {
+        output.data(&Value::from(answers), lines)?;
+    }
+    ended
+}
+
+async fn cancel(client: &Client, id: &str, reason: &str) -> Result<Value, Failure> {
+    let url = one(client.url(&["api", "v1", "schedules"], &[("reason", reason.to_owned())]), id)?;
+    Ok(client.send(Method::DELETE, url, Body::None, &[]).await?.body)
 }
 
 /// The address of one schedule, whose name is one segment there, slashes and all.

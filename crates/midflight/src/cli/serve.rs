@@ -93,6 +93,10 @@ pub(super) struct ServeArgs {
     /// start makes a token, and prints it when stderr is a terminal; otherwise it is in the file admin-token of the data folder.
     #[arg(long, env = "MIDFLIGHT_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
+    /// Replace the admin token of a shared log by that of --admin-token-file. Without it the server refuses to start on a
+    /// shared log that has another one: users of the other servers would be refused.
+    #[arg(long, requires = "admin_token_file")]
+    replace_admin_token: bool,
     /// A file to write the server's URL to once it answers.
     #[arg(long, env = "MIDFLIGHT_READY_FILE", value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -197,7 +201,7 @@ fn tell_first_token(server: &Running, data_dir: &Path) {
     match server.keep_first_token(&file) {
         Ok(_) => talk(&format!("the admin token is in {}. {USE}", file.display())),
         Err(error) => talk(&format!(
-            "the admin token cannot be kept: {}; start again with --admin-token-file FILE to set another one",
+            "the admin token cannot be kept: {}; start again with --admin-token-file FILE --replace-admin-token to set another one",
             told(&error)
         )),
     }
@@ -294,6 +298,7 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     options.directory.allow_empty = args.allow_empty;
     options.ready_file.clone_from(&args.ready_file);
     options.admin_token_file.clone_from(&args.admin_token_file);
+    options.replace_admin_token = args.replace_admin_token;
     options.require_token = args.require_token;
     options.replica_id.clone_from(&args.replica_id);
     options.labels = args.labels.iter().cloned().collect();

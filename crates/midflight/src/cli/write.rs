@@ -97,6 +97,8 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
     }
     match (dry_run, outcome.as_str()) {
         (true, "unchanged") => talk("nothing would change"),
+        // A change of hands shows no text.
+        (true, _) if diffs.is_empty() => talk("no document would change"),
         (true, _) => talk(&tried(answer)),
         (false, "unchanged") => talk("unchanged"),
         (false, "scheduled") => talk(&scheduled(answer)),
@@ -143,11 +145,24 @@ fn acks(answer: &Value) -> impl Iterator<Item = &Value> {
 
 /// On how many replicas it is, if that was waited for.
 fn everywhere(answer: &Value) -> String {
+    let silent = silent(answer);
     match acks(answer).count() {
         0 => String::new(),
-        1 => " on the only replica".to_owned(),
-        many => format!(" on all {many} replicas"),
+        1 if silent.is_empty() => " on the only replica".to_owned(),
+        many if silent.is_empty() => format!(" on all {many} replicas"),
+        1 => format!(" on the only replica that is alive; silent: {silent}"),
+        many => format!(" on all {many} replicas that are alive; silent: {silent}"),
     }
+}
+
+/// The replicas that nobody waited for.
+fn silent(answer: &Value) -> String {
+    let silent = answer.get("silent").and_then(Value::as_array).into_iter().flatten();
+    let one = |it: &Value| {
+        let seconds = it.get("last_report_ms").and_then(Value::as_f64).unwrap_or_default() / 1000.0;
+        format!("{} (for {seconds:.0} s)", text(it, "replica_id"))
+    };
+    silent.map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Who does not serve a revision that is in the log.

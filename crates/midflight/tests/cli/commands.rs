@@ -82,6 +82,18 @@ fn the_day_of_an_editor() {
 }
 
 #[test]
+fn an_apply_without_a_reason_is_known_by_its_files() {
+    let server = Server::start(&[]);
+    server.write("c.yaml", &condition("earns-enough", 25000));
+    server.write("d.yaml", &condition("is-old", 70));
+    server.run(&["apply", "-f", "c.yaml", "d.yaml"]);
+    let history = server.run(&["history", "--limit", "1"]);
+    assert!(history.contains("apply c.yaml d.yaml"), "{history}");
+    let tried = Ran::of(server.command(&["diff", "-f", "c.yaml"]).output().unwrap());
+    assert_eq!((tried.stdout.as_str(), tried.stderr.as_str()), ("", "nothing would change\n"));
+}
+
+#[test]
 fn what_is_exported_imports_elsewhere_and_is_the_same() {
     let (one, other) = (Server::with_loans(), Server::start(&[]));
     let exported = one.run(&["export"]);

@@ -114,6 +114,11 @@ fn what_is_refused_names_its_file_and_line_and_changes_nothing() {
     }
     let doctor = Ran::of(server.command(&["doctor"]).env("MIDFLIGHT_TOKEN", "wrong").output().unwrap());
     assert_eq!(doctor.code, Some(1));
+    assert!(
+        doctor.stdout.contains("ok     server") && doctor.stdout.contains("wrong  token"),
+        "{}",
+        doctor.stdout
+    );
     assert!(server.run(&["status", "-o", "json"]).contains("\"served_revision\": 1"));
 }
 

@@ -26,13 +26,26 @@ fn changes_and_reloads_wait_are_listed_cancelled_and_done() {
     let ids: Vec<_> =
         list().as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(list()[1]["window"]["length_ms"], 1_800_000);
+    let over = server.refused(&["apply", "-f", "c.yaml", "--not-before", "2020-01-01T00:00:00Z"]);
+    assert!(over.contains("not_before is 2020-01-01T00:00:00Z, which is over"), "{over}");
     let cancelled = server.run(&["schedules", "cancel", &ids[0], &ids[1], "--reason", "not after all"]);
     assert_eq!(cancelled, format!("schedules/{} cancelled\nschedules/{} cancelled\n", ids[0], ids[1]));
     assert!(server.refused(&["schedules", "cancel", "nobody"]).contains("does not exist"));
     assert!(server.refused(&["apply", "-f", "c.yaml", "--window", "0 0 31 2 *"]).contains("never comes"));
     assert!(server.run(&["get", "rules/conditions/earns-enough"]).contains("30000"), "not yet");
 
-    server.run(&["apply", "-f", "c.yaml", "--not-before", "2020-01-01T00:00:00Z"]);
+    let soon = (jiff::Timestamp::now() + jiff::SignedDuration::from_millis(300)).to_string();
+    server.run(&["apply", "-f", "c.yaml", "--not-before", &soon]);
+    let in_a_year = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(8760)).to_string();
+    server.run(&["reload", "--not-before", &in_a_year]);
+    let id = list()
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|it| (it["what"] == "reload").then(|| it["id"].as_str().unwrap().to_owned()));
+    let told: Value =
+        serde_json::from_str(&server.run(&["schedules", "cancel", &id.unwrap(), "-o", "json"])).unwrap();
+    assert_eq!(told[0]["outcome"], "success");
     wait_for("the change to be made", || {
         server.run(&["get", "rules/conditions/earns-enough"]).contains("25000").then_some(())
     });

@@ -82,3 +82,33 @@ async fn a_replica_that_refuses_a_revision_is_named_with_its_reason() {
     assert_eq!(told.status.code(), Some(1), "{said}");
     assert!(said.contains("not live everywhere") && said.contains("body_bytes_max"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_is_silent_is_named_and_not_waited_for() {
+    let mut fleet = Fleet::start(2, Hints::Postgres);
+    adults(&fleet.ask, fleet.url(0)).await;
+    fleet.replicas[1].process().kill();
+    let url = fleet.url(0).to_owned();
+    let (mut age, said) = (30, async |age: u64| {
+        let body = condition(age);
+        let put = fleet.ask.put(&url, "conditions/old", &body, "?wait=all&timeout_ms=60000");
+        put.await.unwrap().1
+    });
+    let answer = loop {
+        let answer = said(age).await;
+        if !answer["silent"].is_null() {
+            break answer;
+        }
+        age += 1;
+    };
+    assert_eq!((&answer["outcome"], acks(&answer)), (&json!("success"), vec![true]), "{answer}");
+    assert!(answer["silent"][0]["last_report_ms"].as_f64().unwrap() >= 7_000.0, "{answer}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.yaml");
+    std::fs::write(&file, "kind: config\nname: app\nbody: {size: 1}\n").unwrap();
+    let mut apply = std::process::Command::new(binary());
+    apply.env("MIDFLIGHT_URL", &url).env("MIDFLIGHT_TOKEN", TOKEN);
+    let applied = apply.args(["apply", "--wait", "all", "-f"]).arg(&file).output().unwrap();
+    let told = String::from_utf8_lossy(&applied.stderr);
+    assert!(told.contains("on the only replica that is alive; silent: "), "{told}");
+}

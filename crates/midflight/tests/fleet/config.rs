@@ -128,13 +128,13 @@ async fn a_config_that_only_one_replica_can_resolve_keeps_no_other_from_starting
     let able = serve(&[&flags[..], &allowed[..]].concat());
     let mut unable = serve(&flags);
     adults(&ask, able.url()).await;
-    let config = |ttl: u64, webhooks: Value| json!({"cache": {"ttl_ms": ttl}, "webhooks": webhooks});
+    let config = |ttl: u64, webhooks: Value| json!({"tokens": {"refresh_ms": ttl}, "webhooks": webhooks});
     let hook = json!({"x": {"secret": format!("${{file:{}}}", secrets.file("key"))}});
     assert!(ask.config(able.url(), &config(700, json!({}))).await.is_success());
     assert!(ask.config(able.url(), &config(800, hook.clone())).await.is_success());
     let ttl = async |url: &str| {
         let effective = ask.get(url, "/api/v1/config/midflight/effective").await.ok()?;
-        effective["value"]["cache"]["ttl_ms"].as_u64()
+        effective["value"]["tokens"]["refresh_ms"].as_u64()
     };
     let wrong = async |url: &str| {
         ask.get(url, "/health/hot-reload").await.map(|it| it["degraded"].to_string()).unwrap()

@@ -16,3 +16,4 @@ mod harness;
 mod kills;
 mod patterns;
 mod schedules;
+mod tokens;

@@ -8,8 +8,8 @@ use crate::harness::{Fleet, Hints, adults, condition, until};
 async fn is_done_without(fleet: &Fleet, victim: usize, age: u64) {
     let others = [0, 1, 2].into_iter().filter(|other| *other != victim);
     let others: Vec<_> = others.map(|other| fleet.url(other)).collect();
-    let due = "?not_before=2020-01-01T00:00:00Z";
-    let (status, said) = fleet.ask.put(others[0], "conditions/old", &condition(age), due).await.unwrap();
+    let due = format!("?not_before={}", jiff::Timestamp::now());
+    let (status, said) = fleet.ask.put(others[0], "conditions/old", &condition(age), &due).await.unwrap();
     assert_eq!((status, &said["outcome"]), (202, &json!("scheduled")), "{said}");
     for url in others {
         until(|| async {

@@ -35,7 +35,7 @@ pub struct Settings {
     /// The LLM that it may ask; it asks none unless there is one.
     pub llm: Option<LlmSettings>,
     /// What it keeps in memory of what others may change.
-    pub cache: CacheSettings,
+    pub tokens: TokenSettings,
     /// The webhooks that it takes, by name.
     pub webhooks: BTreeMap<String, WebhookSettings>,
 }
@@ -140,12 +140,12 @@ pub struct MetricsSettings {
     pub labels: BTreeMap<String, String>,
 }
 
-/// What a server keeps in memory of what others may change.
+/// How a server keeps up with its API tokens, which other processes may change in the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct CacheSettings {
-    /// How long API tokens are believed before they are read again; 10,000 unless said, from 100 to 3,600,000.
-    pub ttl_ms: u64,
+pub struct TokenSettings {
+    /// How often they are read again, in ms; 10,000 unless said, from 100 to 3,600,000.
+    pub refresh_ms: u64,
 }
 
 /// A webhook: who may call it, and what it does.
@@ -207,9 +207,9 @@ impl Default for MetricsSettings {
     }
 }
 
-impl Default for CacheSettings {
+impl Default for TokenSettings {
     fn default() -> Self {
-        Self { ttl_ms: 10_000 }
+        Self { refresh_ms: 10_000 }
     }
 }
 
@@ -240,7 +240,7 @@ impl Settings {
             ("/database/max_conns", between(database.max_conns.into(), 1, 1_000)),
             ("/database/connect_timeout_ms", between(database.connect_timeout_ms, 1, 600_000)),
             ("/database/statement_timeout_ms", between(database.statement_timeout_ms, 1, 600_000)),
-            ("/cache/ttl_ms", between(self.cache.ttl_ms, 100, 3_600_000)),
+            ("/tokens/refresh_ms", between(self.tokens.refresh_ms, 100, 3_600_000)),
         ] {
             if let Some(message) = wrong {
                 add(path, "out_of_bounds", message);

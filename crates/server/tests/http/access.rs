@@ -172,3 +172,22 @@ async fn a_token_file_is_made_private_or_read() {
     std::fs::write(&file, "short").unwrap();
     assert!(start(&file).await.unwrap_err().to_string().contains("token file"));
 }
+
+#[tokio::test]
+async fn a_token_that_another_process_changed_in_the_store_is_known_without_a_restart() {
+    let server = server().await;
+    let settings = json!({"tokens": {"refresh_ms": 100}});
+    server.put("/api/v1/config/midflight", &settings).await;
+    let other = "another-token-of-at-least-32-characters";
+    let mut stored = server.running.service().engine().store().tokens().await.unwrap().remove(0);
+    stored.hash = blake3::hash(other.as_bytes()).to_hex().to_string();
+    server.running.service().engine().store().put_token(&stored).await.unwrap();
+    let status = async |token: &str| {
+        let url = format!("{}/api/v1/rulesets/more", server.running.url());
+        answer(server.client.put(&url).bearer_auth(token).json(&json!({}))).await.status
+    };
+    while status(other).await == 401 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(status(&server.token).await, 401);
+}

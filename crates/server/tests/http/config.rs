@@ -156,17 +156,17 @@ async fn the_servers_own_config_follows_its_file_and_says_by_the_hash_what_came_
 #[tokio::test]
 async fn an_edit_of_the_document_tells_what_is_masked_and_what_waits_for_a_restart() {
     let server = server_with(|options| {
-        let variables = [("MIDFLIGHT_CACHE__TTL_MS".to_owned(), "500".to_owned())];
+        let variables = [("MIDFLIGHT_TOKENS__REFRESH_MS".to_owned(), "500".to_owned())];
         options.config.variables(variables).cover("/log/level", "warn", Origin::Flag("--log".into()));
     })
     .await;
-    let body = json!({"cache": {"ttl_ms": 700}, "log": {"level": "debug", "output": "stdout"}, "metrics": {"enabled": true}});
+    let body = json!({"tokens": {"refresh_ms": 700}, "log": {"level": "debug", "output": "stdout"}, "metrics": {"enabled": true}});
     let made = server.put("/api/v1/config/midflight", &body).await;
     assert_eq!(
         made.json["config"],
         json!({
             "masked": [
-                {"path": "/cache/ttl_ms", "by": "env MIDFLIGHT_CACHE__TTL_MS"},
+                {"path": "/tokens/refresh_ms", "by": "env MIDFLIGHT_TOKENS__REFRESH_MS"},
                 {"path": "/log/level", "by": "flag --log"}
             ],
             "restart_required": ["/log/output"]
@@ -174,7 +174,7 @@ async fn an_edit_of_the_document_tells_what_is_masked_and_what_waits_for_a_resta
     );
     let effective = server.get("/api/v1/config/midflight/effective").await.ok();
     assert_eq!(
-        (&effective["value"]["log"]["level"], &effective["value"]["cache"]["ttl_ms"]),
+        (&effective["value"]["log"]["level"], &effective["value"]["tokens"]["refresh_ms"]),
         (&json!("warn"), &json!(500))
     );
     let health = server.get("/health/reload").await.ok();
@@ -221,7 +221,7 @@ async fn variables_that_no_config_is_good_with_stop_the_start() {
         options.config.variables(variables);
     })
     .await;
-    let made = server.put("/api/v1/config/midflight", &json!({"cache": {"ttl_ms": 1000}})).await;
+    let made = server.put("/api/v1/config/midflight", &json!({"tokens": {"refresh_ms": 1000}})).await;
     assert_eq!(made.status, 201);
     server.running.stop().await;
     // Without any document it is wrong too: it was given where the process is started.

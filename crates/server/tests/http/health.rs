@@ -7,7 +7,7 @@ use midflight_core::{Change, DocumentId, Edit, Trigger};
 use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde_json::json;
 
-use crate::support::{rule, server, server_on};
+use crate::support::{rule, server, server_on, server_with};
 
 #[tokio::test]
 async fn unhealthy_is_503_with_a_body_and_ready_all_the_same() {
@@ -43,17 +43,17 @@ async fn a_revision_that_does_not_hold_makes_it_unhealthy_until_it_is_replaced()
     let (created_at, expected_head) = (Timestamp::now(), store.head().await.unwrap());
     let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
     store.append(new).await.unwrap();
-    let reload = server.post("/api/v1/rules/hot-reload/reload", &json!({})).await;
+    let reload = server.post("/api/v1/rules/hot-reload/reload", &json!({"validate": false})).await;
     assert_eq!(
         (reload.status.as_u16(), &reload.json["status"]),
         (422, &json!("failed")),
         "{:#}",
         reload.json
     );
-    let validate = json!({"validate": true});
-    server.post("/api/v1/rules/hot-reload/reload", &validate).await.problem(422, "invalid_document");
+    server.post("/api/v1/rules/hot-reload/reload", &json!({})).await.problem(422, "invalid_document");
     let looked = server.post("/api/v1/rules/hot-reload/validate", &json!({})).await.ok();
     assert_eq!((&looked["valid"], &looked["errors"][0]["rule_id"]), (&json!(false), &json!("loans/R1")));
+    assert_eq!(["total_rules", "valid_rules", "invalid_rules"].map(|key| &looked[key]), [1, 0, 1]);
     let ill = server.get("/health/hot-reload").await;
     assert_eq!((ill.status.as_u16(), &ill.json["quarantined"]), (503, &json!([3])));
     assert_eq!(ill.json["checks"]["last_reload_successful"], false);
@@ -90,4 +90,35 @@ async fn a_revision_that_does_not_hold_makes_it_unhealthy_until_it_is_replaced()
     assert_eq!(server.get("/health/hot-reload").await.ok()["status"], "healthy");
     let executed = server.post("/api/v1/rules/execute", &body).await.ok();
     assert!(executed["total_points"] == 5.0 && executed["quarantined"] == json!([]));
+}
+
+#[tokio::test]
+async fn what_may_be_old_is_told() {
+    let server = server_with(|options| {
+        options.hot_reload.max_age_seconds = 1;
+        options.hot_reload.interval_seconds = 86_400;
+    })
+    .await
+    .with_loans()
+    .await;
+    let health = loop {
+        let health = server.get("/health/hot-reload").await.ok();
+        if health["status"] != "healthy" {
+            break health;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert_eq!((&health["status"], &health["fresh"]), (&json!("degraded"), &json!(false)));
+    assert!(health["degraded"][0].as_str().unwrap().contains("HOT_RELOAD_MAX_AGE_SECONDS is 1"), "{health}");
+}
+
+#[tokio::test]
+async fn a_server_of_other_kinds_needs_no_rules_to_be_healthy() {
+    let server = server().await;
+    server.put("/api/v1/patterns/hello", &json!({"pattern": "ciao", "category": "GREETING"})).await;
+    let health = server.get("/health/hot-reload").await.ok();
+    assert_eq!(
+        (&health["status"], &health["checks"]),
+        (&json!("healthy"), &json!({"monitoring_active": true, "last_reload_successful": true}))
+    );
 }

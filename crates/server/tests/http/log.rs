@@ -197,10 +197,19 @@ async fn schemas_pages_and_metrics_are_served() {
         let text = response.text().await.unwrap();
         assert!(!text.contains("https://"), "{path} needs nothing from elsewhere");
         if path == "/metrics" {
-            for name in ["rule_reloads 2", "rules_reloaded 2", "registry_version 2", "monitoring_active 1"] {
+            for name in [
+                "rule_reloads_total 2",
+                "rules_reloaded_total 2",
+                "registry_version 2",
+                "monitoring_active 1",
+            ] {
                 assert!(text.contains(&format!("midflight_{name}")), "{name} in {text}");
             }
             assert!(text.contains("midflight_rule_reload_time_count 2"), "{text}");
+            let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+            for (name, of) in types {
+                assert_eq!(name.ends_with("_total"), of == "counter", "{name} is a {of}");
+            }
         }
     }
     server.get("/docs/errors/nothing").await.problem(404, "not_found");

@@ -66,10 +66,10 @@ async fn what_an_llm_says_is_learned_and_survives_a_restart() {
     assert_eq!((&llm["tokens_asked"], &llm["tokens_answered"]), (&json!(10), &json!(4)));
     let scraped = server.anonymous(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
     for line in [
-        "midflight_classifications{source=\"llm\"} 2",
-        "midflight_classifications{source=\"learned\"} 1",
+        "midflight_classifications_total{source=\"llm\"} 2",
+        "midflight_classifications_total{source=\"learned\"} 1",
         "midflight_classification_time_seconds_count 1",
-        "midflight_llm_calls 2",
+        "midflight_llm_calls_total 2",
         "midflight_llm_available 1",
     ] {
         assert!(scraped.lines().any(|found| found == line), "{line} is not in {scraped}");

@@ -105,17 +105,17 @@ async fn metrics_tell_of_patterns_reloads_and_answers() {
 
     let scraped = server.anonymous(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
     for line in [
-        "midflight_classifications{source=\"pattern\"} 1",
-        "midflight_classifications{source=\"learned\"} 0",
-        "midflight_classifications{source=\"llm\"} 0",
-        "midflight_classifications{source=\"none\"} 1",
+        "midflight_classifications_total{source=\"pattern\"} 1",
+        "midflight_classifications_total{source=\"learned\"} 0",
+        "midflight_classifications_total{source=\"llm\"} 0",
+        "midflight_classifications_total{source=\"none\"} 1",
         "midflight_classification_time_seconds_count 2",
-        "midflight_patterns_learned 0",
-        "midflight_patterns_not_learned{reason=\"personal_data\"} 0",
-        "midflight_llm_rate_limited 0",
+        "midflight_patterns_learned_total 0",
+        "midflight_patterns_not_learned_total{reason=\"personal_data\"} 0",
+        "midflight_llm_rate_limited_total 0",
         "midflight_directories_blocked 0",
-        "midflight_llm_calls 0",
-        "midflight_llm_failures 0",
+        "midflight_llm_calls_total 0",
+        "midflight_llm_failures_total 0",
         "midflight_llm_available 0",
     ] {
         assert!(scraped.lines().any(|found| found == line), "{line} is not in {scraped}");

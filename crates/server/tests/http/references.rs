@@ -305,11 +305,11 @@ async fn until_well(server: &Server) {
 async fn a_start_on_a_config_that_refers_to_what_is_not_here_goes_on_with_the_last_good_one() {
     let secrets = Secrets::new();
     let server = server_with(|options| secrets.allow(options)).await;
-    assert_eq!(server.put(OWN, &json!({"cache": {"ttl_ms": 700}})).await.status, 201);
+    assert_eq!(server.put(OWN, &json!({"tokens": {"refresh_ms": 700}})).await.status, 201);
     let hook = json!({"secret": secrets.reference("key")});
-    server.put(OWN, &json!({"cache": {"ttl_ms": 800}, "webhooks": {"x": hook}})).await.ok();
+    server.put(OWN, &json!({"tokens": {"refresh_ms": 800}, "webhooks": {"x": hook}})).await.ok();
     let ttl = async |server: &Server| {
-        server.get(&format!("{OWN}/effective")).await.ok()["value"]["cache"]["ttl_ms"].clone()
+        server.get(&format!("{OWN}/effective")).await.ok()["value"]["tokens"]["refresh_ms"].clone()
     };
     assert_eq!(ttl(&server).await, 800);
 
@@ -326,12 +326,12 @@ async fn a_start_on_a_config_that_refers_to_what_is_not_here_goes_on_with_the_la
     assert_eq!(server.get("/health/ready").await.status, 200);
 
     // It follows on when the document is put right,
-    server.put(OWN, &json!({"cache": {"ttl_ms": 900}})).await.ok();
+    server.put(OWN, &json!({"tokens": {"refresh_ms": 900}})).await.ok();
     assert_eq!((ttl(&server).await, degraded(&server).await), (json!(900), "[]".to_owned()));
 
     // and when what it refers to is there.
     let server = again(server, |options| secrets.allow(options)).await;
-    server.put(OWN, &json!({"cache": {"ttl_ms": 800}, "webhooks": {"x": hook}})).await.ok();
+    server.put(OWN, &json!({"tokens": {"refresh_ms": 800}, "webhooks": {"x": hook}})).await.ok();
     fs::remove_file(secrets.0.path().join("key")).unwrap();
     let server = again(server, |options| secrets.allow(options)).await;
     assert_eq!(ttl(&server).await, 900);

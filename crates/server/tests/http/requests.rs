@@ -33,11 +33,11 @@ async fn requests_are_counted_and_timed_by_route_method_and_class() {
     answer(server.request(odd, "/api/v1/rulesets/loans")).await.problem(405, "method_not_allowed");
     let metrics = server.anonymous(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
     for line in [
-        "requests{route=\"/api/v1/rulesets/{ruleset}\",method=\"GET\",status=\"2xx\"} 1",
-        "requests{route=\"/api/v1/rulesets/{ruleset}\",method=\"GET\",status=\"4xx\"} 1",
-        "requests{route=\"/api/v1/rulesets/{ruleset}\",method=\"PUT\",status=\"2xx\"} 1",
-        "requests{route=\"/api/v1/rulesets/{ruleset}\",method=\"other\",status=\"4xx\"} 1",
-        "requests{route=\"none\",method=\"GET\",status=\"4xx\"} 1",
+        "requests_total{route=\"/api/v1/rulesets/{ruleset}\",method=\"GET\",status=\"2xx\"} 1",
+        "requests_total{route=\"/api/v1/rulesets/{ruleset}\",method=\"GET\",status=\"4xx\"} 1",
+        "requests_total{route=\"/api/v1/rulesets/{ruleset}\",method=\"PUT\",status=\"2xx\"} 1",
+        "requests_total{route=\"/api/v1/rulesets/{ruleset}\",method=\"other\",status=\"4xx\"} 1",
+        "requests_total{route=\"none\",method=\"GET\",status=\"4xx\"} 1",
         "request_duration_seconds_count{route=\"/api/v1/rulesets/{ruleset}\",method=\"PUT\",status=\"2xx\"} 1",
     ] {
         assert!(metrics.contains(&format!("\nmidflight_http_{line}\n")), "{line} in\n{metrics}");

@@ -160,12 +160,26 @@ async fn the_seeds_validate_and_monitoring_answer() {
     let valid = server.post(&format!("{HOT}/validate"), &json!({})).await.ok();
     assert_eq!(
         (&valid["valid"], &valid["total_rules"], &valid["invalid_rules"]),
-        (&json!(true), &json!(2), &json!(0))
+        (&json!(true), &json!(1), &json!(0))
     );
     let stopped = server.post(&format!("{HOT}/monitoring/stop"), &json!({})).await.ok();
     assert_eq!((&stopped["status"], &stopped["monitoring_active"]), (&json!("stopped"), &json!(false)));
     assert_eq!(server.get(&format!("{HOT}/status")).await.ok()["monitoring_active"], false);
     server.put("/api/v1/rulesets/loans/rules/R1", &rule(1, 9.0)).await.ok();
     let started = server.post(&format!("{HOT}/monitoring/start"), &json!({})).await.ok();
-    assert_eq!(started["status"], "started");
+    assert_eq!((&started["status"], &started["reload_interval_seconds"]), (&json!("started"), &json!(30)));
+    for (query, body, seconds) in
+        [("?interval_seconds=7", json!({}), 7), ("", json!({"interval_seconds": 8}), 8)]
+    {
+        let started = server.post(&format!("{HOT}/monitoring/start{query}"), &body).await.ok();
+        assert_eq!(started["reload_interval_seconds"], seconds);
+        assert_eq!(server.get(&format!("{HOT}/status")).await.ok()["reload_interval_seconds"], seconds);
+    }
+    let stopped = server.post(&format!("{HOT}/monitoring/stop"), &json!({})).await.ok();
+    assert_eq!(stopped["reload_interval_seconds"], 8);
+    let start = format!("{HOT}/monitoring/start");
+    let refused =
+        server.post(&start, &json!({"interval_seconds": 0})).await.problem(400, "invalid_parameter");
+    assert!(refused["detail"].as_str().unwrap().contains("takes 1 to 86400"), "{refused}");
+    server.post(&start, &json!({"interval": 5})).await.problem(422, "invalid_body");
 }

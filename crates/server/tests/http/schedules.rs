@@ -68,6 +68,7 @@ async fn what_would_not_hold_now_is_not_scheduled() {
     answer(stale.json(&rule(21, 3.0))).await.problem(412, "precondition_failed");
     for (query, told) in [
         ("not_before=tomorrow", "/not_before"),
+        ("not_before=2020-01-31T03:00:00Z", "not_before is 2020-01-31T03:00:00Z, which is over"),
         ("window=0%200%2031%202%20*", "never comes"),
         ("window=0%203%20*%20*%20*&time_zone=Europe/Roma", "no IANA time zone"),
         ("window=0%203%20*%20*%20*&window_ms=59999", "from 60000 to 604800000"),
@@ -82,6 +83,8 @@ async fn what_would_not_hold_now_is_not_scheduled() {
         .put(&format!("{R1}?not_before={at}&schedule_id=a//b"), &rule(21, 3.0))
         .await
         .problem(400, "invalid_name");
+    let over = server.post("/api/v1/reload?not_before=2020-01-31T03:00:00Z", &json!({})).await;
+    over.problem(400, "invalid_parameter");
     let tried = server.put(&format!("{R1}?not_before={at}&dry_run=true"), &rule(21, 3.0)).await;
     assert_eq!((tried.status.as_u16(), &tried.json["dry_run"]), (202, &json!(true)), "{:#}", tried.json);
     assert_eq!(server.revision().await, before, "nothing was written");

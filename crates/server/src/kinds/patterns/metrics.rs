@@ -28,7 +28,7 @@ impl PatternsMetrics {
         Self {
             classifications: Source::ALL.map(|source| {
                 registry.counter(
-                    "midflight_classifications",
+                    "midflight_classifications_total",
                     "Queries classified, by source of the answer.",
                     label("source", source.as_str()),
                 )
@@ -40,12 +40,12 @@ impl PatternsMetrics {
                 EXECUTION_SECONDS,
                 Vec::new(),
             ),
-            learned: counter("midflight_patterns_learned", "Patterns learned by this replica."),
+            learned: counter("midflight_patterns_learned_total", "Patterns learned by this replica."),
             not_learned: NotLearned::REASONS
                 .into_iter()
                 .map(|reason| {
                     registry.counter(
-                        "midflight_patterns_not_learned",
+                        "midflight_patterns_not_learned_total",
                         "Answers of the LLM that were not learned by this replica, by reason.",
                         label("reason", reason),
                     )
@@ -56,10 +56,10 @@ impl PatternsMetrics {
                 "1 while an LLM is configured and its circuit breaker is not open.",
                 Vec::new(),
             ),
-            llm_calls: counter("midflight_llm_calls", "Calls of the LLM."),
-            llm_failures: counter("midflight_llm_failures", "Failed calls of the LLM."),
+            llm_calls: counter("midflight_llm_calls_total", "Calls of the LLM."),
+            llm_failures: counter("midflight_llm_failures_total", "Failed calls of the LLM."),
             llm_rate_limited: counter(
-                "midflight_llm_rate_limited",
+                "midflight_llm_rate_limited_total",
                 "Queries for which the rate limit prevented a call of the LLM.",
             ),
         }

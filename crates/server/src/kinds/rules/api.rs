@@ -53,8 +53,9 @@ struct RulesSummary {
 /// A check of the health.
 #[derive(Debug, Serialize, ToSchema)]
 struct RulesChecks {
-    /// There is at least one rule.
-    registry_has_rules: bool,
+    /// There is at least one rule. Absent without rules on a server that serves documents of other kinds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registry_has_rules: Option<bool>,
 }
 
 /// A member of the health, and of the state of hot reloading.
@@ -100,7 +101,9 @@ impl KindApi for RulesApi {
 
     fn health(&self, status: &EngineStatus) -> KindHealth {
         let health = RulesHealth::new(&self.parts.rules, status);
-        let checks = RulesChecks { registry_has_rules: health.registry.rule_count > 0 };
+        let has_rules = health.registry.rule_count > 0;
+        let serves_others = status.kinds.iter().any(|it| it.kind != self.parts.kind && it.documents > 0);
+        let checks = RulesChecks { registry_has_rules: (has_rules || !serves_others).then_some(has_rules) };
         KindHealth {
             checks: members_of(&checks).unwrap_or_default(),
             degraded: Vec::new(),

@@ -8,7 +8,9 @@ use midflight_engine::Refresh;
 
 use super::api::RulesHealth;
 use super::app::RulesApp;
-use super::wire::MonitoringAnswer;
+use super::wire::{MonitoringAnswer, MonitoringBody};
+use midflight_http::body::OptionalJsonBody;
+use midflight_http::code::Code;
 use midflight_http::kind::{Members, add_to, members_of};
 use midflight_http::log::reloads::{ReloadParams, page};
 use midflight_http::monitoring_status::MonitoringStatus;
@@ -16,6 +18,9 @@ use midflight_http::params::Params;
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
 use midflight_http::wire::ReloadList;
+
+/// How often the log may be looked at, in seconds.
+const INTERVAL_SECONDS: std::ops::RangeInclusive<u64> = 1..=86_400;
 
 /// The state of hot reloading.
 #[utoipa::path(get, path = "/api/v1/rules/hot-reload/status", tag = "hot-reload",
@@ -37,22 +42,34 @@ pub(super) async fn history(
     page(&app, &params).map(Json)
 }
 
-/// Looks at the log from time to time again. Edits through this server go live at once either way.
-#[utoipa::path(post, path = "/api/v1/rules/hot-reload/monitoring/start", tag = "hot-reload",
+/// Looks at the log from time to time again. Edits through this server go live at once either way. The interval may be
+/// given in the address or in the body, and holds until the server stops.
+#[utoipa::path(post, path = "/api/v1/rules/hot-reload/monitoring/start", tag = "hot-reload", params(MonitoringBody),
+    request_body(content = Option<MonitoringBody>),
     responses((status = 200, body = MonitoringAnswer), (status = "default", body = ProblemBody)))]
-pub(super) async fn start_monitoring(_: Principal, State(app): State<RulesApp>) -> Json<MonitoringAnswer> {
-    Json(switch(&app, true))
+pub(super) async fn start_monitoring(
+    _: Principal,
+    State(app): State<RulesApp>,
+    Params(params): Params<MonitoringBody>,
+    OptionalJsonBody(body): OptionalJsonBody<MonitoringBody>,
+) -> Result<Json<MonitoringAnswer>, ApiError> {
+    let asked = body.and_then(|body| body.interval_seconds).or(params.interval_seconds);
+    let seconds = asked.unwrap_or(app.hot_reload.interval_seconds);
+    if !INTERVAL_SECONDS.contains(&seconds) {
+        let detail = format!("interval_seconds is {seconds}; it takes 1 to 86400");
+        return Err(ApiError::new(Code::INVALID_PARAMETER, detail));
+    }
+    Ok(Json(switch(&app, true, seconds)))
 }
 
 /// Stops looking at the log from time to time. Edits through this server go live at once all the same.
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/monitoring/stop", tag = "hot-reload",
     responses((status = 200, body = MonitoringAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn stop_monitoring(_: Principal, State(app): State<RulesApp>) -> Json<MonitoringAnswer> {
-    Json(switch(&app, false))
+    Json(switch(&app, false, app.engine.status().refresh.period.as_secs()))
 }
 
-fn switch(app: &RulesApp, enabled: bool) -> MonitoringAnswer {
-    let seconds = app.hot_reload.interval_seconds;
+fn switch(app: &RulesApp, enabled: bool, seconds: u64) -> MonitoringAnswer {
     app.engine.set_refresh(Refresh { enabled, period: Duration::from_secs(seconds) });
     MonitoringAnswer {
         status: if enabled { "started" } else { "stopped" },

@@ -23,7 +23,7 @@ impl RulesMetrics {
     pub(super) fn start(kind: KindName, engine: &Engine, registry: &MetricsRegistry) -> Self {
         let counter = |name, help| registry.counter(name, help, Vec::new());
         let metrics = Self {
-            reloads: counter("midflight_rule_reloads", "Successful reloads that changed rules."),
+            reloads: counter("midflight_rule_reloads_total", "Successful reloads that changed rules."),
             reload_time: registry.histogram(
                 "midflight_rule_reload_time",
                 "Time of successful reloads that changed rules, in milliseconds.",
@@ -31,8 +31,11 @@ impl RulesMetrics {
                 RELOAD_MS,
                 Vec::new(),
             ),
-            documents: counter("midflight_rules_reloaded", "Documents of the kind rules changed by reloads."),
-            executions: counter("midflight_executions", "Executions of rules."),
+            documents: counter(
+                "midflight_rules_reloaded_total",
+                "Documents of the kind rules changed by reloads.",
+            ),
+            executions: counter("midflight_executions_total", "Executions of rules."),
             execution_time: registry.histogram(
                 "midflight_execution_time_seconds",
                 "Time of executions of rules, in seconds.",

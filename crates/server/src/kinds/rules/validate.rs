@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
-use midflight_core::Problem;
+use midflight_core::{DocumentId, Problem};
 use midflight_engine::Validated;
 
 use super::app::RulesApp;
@@ -20,9 +20,12 @@ pub(super) async fn validate(
     State(app): State<RulesApp>,
 ) -> Result<Json<ValidationAnswer>, ApiError> {
     let Validated { revision, documents, problems } = app.engine.validate(principal.name()).await?;
-    let total_rules = documents.get(&app.parts.kind).copied().unwrap_or(0);
-    let errors: Vec<_> = problems.iter().map(invalid).collect();
-    let invalid_rules = errors.iter().map(|error| &error.rule_id).collect::<BTreeSet<_>>().len();
+    let is_rule =
+        |id: &DocumentId| id.kind == app.parts.kind && !id.name.is_check() && app.sorts.of(id).word == "rule";
+    let total_rules = documents.iter().filter(|id| is_rule(id)).count();
+    let named = problems.iter().filter_map(|problem| problem.document.as_ref());
+    let invalid_rules = named.filter(|id| is_rule(id)).collect::<BTreeSet<_>>().len();
+    let errors = problems.iter().map(invalid).collect();
     Ok(Json(ValidationAnswer {
         valid: problems.is_empty(),
         total_rules,

@@ -9,5 +9,6 @@ pub(crate) use list::{
     ConditionInfoAnswer, ConditionList, RuleInfoAnswer, RuleList, RulesetInfoAnswer, RulesetList,
 };
 pub(crate) use seed::{
-    FilteredBy, InvalidRule, MonitoringAnswer, RegistryAnswer, ReloadBody, ReloadDone, ValidationAnswer,
+    FilteredBy, InvalidRule, MonitoringAnswer, MonitoringBody, RegistryAnswer, ReloadBody, ReloadDone,
+    ValidationAnswer,
 };

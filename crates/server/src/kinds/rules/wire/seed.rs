@@ -4,7 +4,7 @@ use midflight_live::Loaded;
 use midflight_rules::RulesSnapshot;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use midflight_http::wire::{QuarantinedRevisions, ReloadAnswer};
 
@@ -37,22 +37,33 @@ impl RegistryAnswer {
 
 /// What to reload. A reload always serves one whole position of the log, so what is named here must exist and is
 /// echoed, but does not narrow the reload.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct ReloadBody {
     /// A ruleset, as text or as a number.
-    #[serde(default)]
     pub(crate) ruleset_id: Option<Value>,
     /// A rule, as text or as a number.
-    #[serde(default)]
     pub(crate) rule_id: Option<Value>,
     /// Compile everything anew, whether or not it changed.
-    #[serde(default)]
     pub(crate) force: bool,
-    /// First look whether all that the log holds is valid, and reload nothing when it is not. Without, what does not
-    /// hold is left out of what is served and the rest is reloaded; it never goes live either way.
-    #[serde(default)]
+    /// First look whether all that the log holds is valid, and reload nothing when it is not; true unless said. With false
+    /// what does not hold is left out of what is served and the rest is reloaded; it never goes live either way.
     pub(crate) validate: bool,
+}
+
+impl Default for ReloadBody {
+    fn default() -> Self {
+        Self { ruleset_id: None, rule_id: None, force: false, validate: true }
+    }
+}
+
+/// How the log is to be looked at.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MonitoringBody {
+    /// How often, in seconds, from 1 to 86,400; as `HOT_RELOAD_INTERVAL_SECONDS` says unless said.
+    pub(crate) interval_seconds: Option<u64>,
 }
 
 /// What a reload was asked for.
@@ -107,13 +118,13 @@ pub(crate) struct InvalidRule {
 pub(crate) struct ValidationAnswer {
     /// Whether it is.
     pub(crate) valid: bool,
-    /// How many documents were looked at: rules, rulesets, conditions and checks.
+    /// How many rules were looked at.
     pub(crate) total_rules: usize,
     /// The rest of them.
     pub(crate) valid_rules: usize,
     /// How many of them `errors` names.
     pub(crate) invalid_rules: usize,
-    /// What is wrong, the first hundred.
+    /// What is wrong, the first hundred: of rules, rulesets, conditions and checks.
     pub(crate) errors: Vec<InvalidRule>,
     /// The revision that was looked at.
     pub(crate) revision: u64,
