@@ -161,6 +161,7 @@ class Server(unittest.TestCase):
         self.assertEqual((workload["kind"], workload["spec"]["replicas"]), ("Deployment", 3))
         self.assertEqual(workload["spec"]["strategy"]["rollingUpdate"], {"maxUnavailable": 0, "maxSurge": 1})
         self.assertIn("--admin-token-file=/etc/midflight-admin/token", server["args"])
+        self.assertIn("--replace-admin-token", server["args"])
 
     def test_addresses_with_passwords_come_from_secrets_and_are_no_flags(self):
         _, server = self.server(charts.EVERYTHING)

@@ -59,6 +59,8 @@ spec:
         - --label=node=$(NODE_NAME)
         {{- if .Values.adminToken.existingSecret.name }}
         - --admin-token-file=/etc/midflight-admin/{{ .Values.adminToken.existingSecret.key }}
+        {{- /* The secret is of all pods, so a new token in it is to replace the one before. */}}
+        - --replace-admin-token
         {{- else }}
         - --admin-token-file=/data/admin-token
         {{- end }}
