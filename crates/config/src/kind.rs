@@ -167,11 +167,11 @@ impl Kind for Config {
         self.shapes.keys().any(is_stale)
     }
 
-    /// Asked `{"config": NAME, "path": POINTER}`, answers the value in effect there, as it may be shown.
     fn body<'a>(&self, snapshot: &'a Configs, name: &DocumentName) -> Option<&'a Arc<Value>> {
         snapshot.get(name)?.document()
     }
 
+    /// Asked `{"config": NAME, "path": POINTER}`, answers the value in effect there, as it may be shown.
     fn answer(&self, snapshot: &Configs, input: &Value) -> Result<Value, Problem> {
         let wanted = input.get("config").and_then(Value::as_str);
         let Some(wanted) = wanted else {

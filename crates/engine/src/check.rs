@@ -89,14 +89,18 @@ pub(crate) fn ask_all<'a>(
     problems.or(())
 }
 
-/// Every place where an answer is not what was expected. Numbers compare by value: 1 is 1.0.
+/// How many places of one check are named: others may fail too.
+const MISMATCHES_MAX: usize = 10;
+
+/// The first ten places where an answer is not what was expected. Numbers compare by value: 1 is 1.0.
 fn differences(expect: &Value, answer: &Value, exact: bool, path: &Pointer, found: &mut Problems) {
     match (expect, answer) {
         (Value::Object(wanted), Value::Object(got)) => {
             for (key, value) in wanted {
                 differences(value, got.get(key).unwrap_or(&Value::Null), exact, &path.key(key), found);
             }
-            for (key, value) in got.iter().filter(|(key, _)| exact && !wanted.contains_key(*key)) {
+            let surplus = got.iter().filter(|(key, _)| exact && !wanted.contains_key(*key));
+            for (key, value) in surplus.take(MISMATCHES_MAX.saturating_sub(found.count())) {
                 found.add(failed(path, &format!("no member {key:?}"), value));
             }
         }
@@ -105,7 +109,7 @@ fn differences(expect: &Value, answer: &Value, exact: bool, path: &Pointer, foun
                 differences(wanted, got, exact, &path.index(i), found);
             }
         }
-        _ if canonical_json(expect) == canonical_json(answer) => {}
+        _ if found.count() >= MISMATCHES_MAX || canonical_json(expect) == canonical_json(answer) => {}
         _ => found.add(failed(path, &shown(expect), answer)),
     }
 }

@@ -225,8 +225,8 @@ impl Coordinator {
     async fn serve_edit(&mut self, mut request: EditRequest) {
         let before = self.state.desired;
         let done = loop {
-            // Whoever asked is gone, so nobody wants it any more.
-            if request.reply.is_closed() {
+            // Whoever asked is gone before its turn, so nobody wants it any more.
+            if request.tries == 0 && request.reply.is_closed() {
                 return;
             }
             request.tries += 1;
@@ -234,6 +234,7 @@ impl Coordinator {
                 Some(done) => break done,
                 None if request.tries >= EDIT_TRIES_MAX => break Err(contended()),
                 None if request.lane.is_some() => {
+                    // The log was followed for it.
                     self.show();
                     let back = self.requests.put_back(Request::Edit(request));
                     let Some(Request::Edit(back)) = back else { return };

@@ -361,8 +361,9 @@ impl Engine {
     /// Makes an edit. It is live here when this returns `Ok`; when it returns an error, nothing of it is in the log
     /// and what was served is served. Dropping the future before its turn came cancels it; after, it is finished.
     ///
-    /// Edits of one document that wait at the same time are made in the order in which they came. Up to 16 others that come
-    /// after an edit with more than 64 KiB of bodies may go before it.
+    /// Edits of one document that wait at the same time are made in the order in which they came. Of those that come after a
+    /// large edit (about 64 KiB of bodies, or 256 changes), 16 small ones may go before it, and one more before each time that it
+    /// is tried again because other writers were faster.
     ///
     /// # Errors
     /// [`Refused`], with what is known of it.

@@ -65,7 +65,7 @@ pub enum Ack {
 pub struct Acks {
     /// What each says that is alive, by its id.
     pub said: Vec<(String, Ack)>,
-    /// Those that were heard of in the last five minutes and are silent now. Nobody waits for them.
+    /// Those that reported in the last five minutes, but not in the last seven seconds. They are not waited for.
     pub silent: Vec<SeenReplica>,
 }
 

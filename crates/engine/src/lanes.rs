@@ -65,19 +65,24 @@ fn is_large(changes: &[Change]) -> bool {
     left.is_none()
 }
 
-/// What waits, with its place in the order in which all of it came.
+/// What waits, with how many small ones came before it.
 pub(crate) struct Numbered<T> {
     number: u64,
     item: T,
 }
 
-/// Gives everything that comes its number.
+/// Gives everything that comes its number: only small ones count, so that the difference of two numbers is how many of them
+/// came between, however many large ones did.
 #[derive(Default)]
 pub(crate) struct Numbers(AtomicU64);
 
 impl Numbers {
-    pub(crate) fn next<T>(&self, item: T) -> Numbered<T> {
+    pub(crate) fn of_small<T>(&self, item: T) -> Numbered<T> {
         Numbered { number: self.0.fetch_add(1, Ordering::Relaxed), item }
+    }
+
+    pub(crate) fn of_large<T>(&self, item: T) -> Numbered<T> {
+        Numbered { number: self.0.load(Ordering::Relaxed), item }
     }
 }
 
@@ -110,12 +115,8 @@ impl<T> Lane<T> {
 
     fn take(&mut self) -> Option<T> {
         let first = self.first.pop_front()?;
-        Some(self.taken(first))
-    }
-
-    fn taken(&mut self, first: Numbered<T>) -> T {
         self.taken = first.number;
-        first.item
+        Some(first.item)
     }
 }
 
@@ -125,9 +126,12 @@ impl<T> Lanes<T> {
     }
 
     /// The next, if one waits: a small one, unless so many came after the large one that waits first.
+    ///
+    /// The large ones are looked at first: whatever came before one that is found is found too.
     pub(crate) fn next_waiting(&mut self) -> Option<T> {
-        let is_large = match (self.small.number(), self.large.number()) {
-            (Some(small), Some(large)) => small > large.saturating_add(OVERTAKING_MAX),
+        let large = self.large.number();
+        let is_large = match (self.small.number(), large) {
+            (Some(small), Some(large)) => small >= large.saturating_add(OVERTAKING_MAX),
             (small, _) => small.is_none(),
         };
         if is_large { self.large.take() } else { self.small.take() }
@@ -140,17 +144,19 @@ impl<T> Lanes<T> {
         }
         tokio::select! {
             biased;
-            Some(next) = self.small.others.recv() => Some(self.small.taken(next)),
-            Some(next) = self.large.others.recv() => Some(self.large.taken(next)),
-            else => None,
+            Some(next) = self.small.others.recv() => self.small.first.push_back(next),
+            Some(next) = self.large.others.recv() => self.large.first.push_back(next),
+            else => return None,
         }
+        // A small one may have come before the large one that was found.
+        self.next_waiting()
     }
 
     /// Puts the large one that was taken last back to its place, or behind the first small one. Answers it when no small one waits.
     pub(crate) fn put_back(&mut self, item: T) -> Option<T> {
         let Some(small) = self.small.number() else { return Some(item) };
         // However many went before it already, that one may too.
-        let number = self.large.taken.max(small.saturating_sub(OVERTAKING_MAX));
+        let number = self.large.taken.max((small + 1).saturating_sub(OVERTAKING_MAX));
         self.large.first.push_front(Numbered { number, item });
         None
     }
@@ -195,30 +201,32 @@ mod tests {
 
     #[tokio::test]
     async fn small_ones_go_first_but_few_of_those_that_came_later() {
-        let (small, small_lane) = mpsc::channel(100);
-        let (large, large_lane) = mpsc::channel(100);
+        let (small, small_lane) = mpsc::channel(200);
+        let (large, large_lane) = mpsc::channel(200);
         let (mut lanes, numbers) = (Lanes::new(small_lane, large_lane), Numbers::default());
-        let send = |lane: &mpsc::Sender<_>, what| lane.try_send(numbers.next(what)).ok().unwrap();
-        for _ in 0..30 {
-            send(&small, "before");
-        }
-        send(&large, "large");
-        for _ in 0..40 {
-            send(&small, "after");
-        }
+        let send_small = |what| small.try_send(numbers.of_small(what)).ok().unwrap();
+        let send_large = |what| large.try_send(numbers.of_large(what)).ok().unwrap();
+        (0..30).for_each(|_| send_small("before"));
+        send_large("large");
+        (0..40).for_each(|_| send_small("after"));
         let order: Vec<_> = std::iter::from_fn(|| lanes.next_waiting()).collect();
-        assert_eq!(order.len(), 71);
-        assert_eq!(order.iter().position(|next| *next == "large"), Some(46));
-        send(&large, "large");
+        assert_eq!((order.len(), order.iter().position(|next| *next == "large")), (71, Some(46)));
+
+        (0..100).for_each(|_| send_large("large"));
+        send_small("small");
+        assert_eq!(lanes.next().await, Some("small"), "it waits for none of the large ones");
+        assert_eq!(std::iter::from_fn(|| lanes.next_waiting()).count(), 100);
+
+        send_large("large");
         assert_eq!(lanes.next().await, Some("large"), "it does not wait for small ones that do not come");
-        assert_eq!(lanes.put_back("large"), Some("large"), "it need not wait for nobody");
-        // Now so many have gone before it that it is its turn, but one more may go before each further attempt.
+        assert_eq!(lanes.put_back("large"), Some("large"), "nor when it is tried again");
+        // So many have gone before it by now that it is its turn, but one more may go before each further attempt.
         for _ in 0..OVERTAKING_MAX {
-            numbers.next(());
+            numbers.of_small(());
         }
         for round in 0..30 {
-            send(&small, "small");
-            send(&small, "later");
+            send_small("small");
+            send_small("later");
             assert_eq!(lanes.put_back("large"), None);
             let order = [lanes.next().await, lanes.next().await, lanes.next().await];
             assert_eq!(order, [Some("small"), Some("large"), Some("later")], "{round}");

@@ -13,7 +13,8 @@ pub struct Limits {
     pub reload_ms_max: u64,
     /// How much memory one compile may say it needs, in bytes. 1 GiB.
     pub compile_bytes_max: u64,
-    /// How many edits and reloads may wait their turn. 1,024: at more, tell the callers to come back.
+    /// How many edits and reloads may wait their turn; large edits and forced reloads as many again each. 1,024: at more, tell the
+    /// callers to come back.
     pub queue_max: usize,
     /// How many of these may be one caller's. 256: a quarter, so that no caller shuts out the others.
     pub queue_per_caller_max: usize,

@@ -200,11 +200,14 @@ impl Requests {
         edit.check_texts().map_err(Refusal::Invalid)?;
         let turn = self.changes.callers.take_turn(&edit.author)?;
         let lane = self.large_edits.enter(&edit);
-        let queue = if lane.is_some() { &self.large } else { &self.changes };
+        let is_large = lane.is_some();
         let (reply, done) = oneshot::channel();
         let request = EditRequest { edit: Box::new(edit), mode, tries: 0, reply, _turn: turn, lane };
         let request = Request::Edit(request);
-        queue.send(self.numbers.next(request))?;
+        match is_large {
+            true => self.large.send(self.numbers.of_large(request))?,
+            false => self.changes.send(self.numbers.of_small(request))?,
+        }
         done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
     }
 
@@ -226,7 +229,7 @@ impl Requests {
         let (reply, done) = oneshot::channel();
         let caller = ReloadCaller { trigger, by: by.to_owned(), reply, _turn: turn };
         match scope {
-            Scope::New => self.changes.send(self.numbers.next(Request::Follow(caller)))?,
+            Scope::New => self.changes.send(self.numbers.of_small(Request::Follow(caller)))?,
             Scope::Everything => self.forced.send(caller)?,
         }
         done.await.map_err(|_| Refusal::Stopping)
@@ -235,14 +238,14 @@ impl Requests {
     /// Hands over what was compiled anew. It waits for a place in the queue.
     pub(crate) async fn serve_anew(&self, callers: Vec<ReloadCaller>, anew: Option<Box<Anew>>) {
         // The coordinator is gone when the engine has stopped; then the callers learn of it by their closed channels.
-        drop(self.changes.queue.send(self.numbers.next(Request::Anew { callers, anew })).await);
+        drop(self.changes.queue.send(self.numbers.of_small(Request::Anew { callers, anew })).await);
     }
 
     pub(crate) async fn adopt(&self, by: &str) -> Result<Arc<ReloadEvent>, Refusal> {
         let turn = self.changes.callers.take_turn(by)?;
         let (reply, done) = oneshot::channel();
         let request = Request::Adopt { by: by.to_owned(), reply, _turn: turn };
-        self.changes.send(self.numbers.next(request))?;
+        self.changes.send(self.numbers.of_small(request))?;
         done.await.map_err(|_| Refusal::Stopping)
     }
 

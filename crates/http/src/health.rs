@@ -236,8 +236,10 @@ async fn hot_reload(State(app): State<App>) -> Result<(StatusCode, Json<Members>
     degraded.extend(directories::degraded(&app.directories));
     if status.store.available && !now.fresh {
         let max = now.max_age_seconds;
-        degraded
-            .push(format!("what is served may be old: {looked}, and HOT_RELOAD_MAX_AGE_SECONDS is {max}"));
+        degraded.push(format!(
+            "the served revision may be outdated: {looked}, more than HOT_RELOAD_MAX_AGE_SECONDS ({max}); lower \
+             HOT_RELOAD_INTERVAL_SECONDS or raise that age"
+        ));
     }
     let checks = Checks {
         monitoring_active: now.monitoring_active,

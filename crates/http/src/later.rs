@@ -74,7 +74,7 @@ impl Planned {
         Change::put(self.id.clone(), self.schedule.to_body()).when(Precondition::Absent)
     }
 
-    /// Refuses a time that was over when it was said, which would be due at once. With a window it is no mistake: the time is
+    /// Refuses a time in the past, which would be due at once. With a window it is no mistake: the time is
     /// that of the next opening then.
     pub(crate) fn check_is_ahead(&self) -> Result<(), ApiError> {
         let when = &self.schedule.when;
@@ -82,8 +82,7 @@ impl Planned {
         match when.not_before().filter(|at| when.window().is_none() && is_past(at)) {
             Some(at) => {
                 let detail = format!(
-                    "not_before is {at}, which is over: name a time that is still to come, or leave it out to make the \
-                     change now"
+                    "not_before {at} is in the past: give a future time, or leave it out to make the change now"
                 );
                 Err(ApiError::new(Code::INVALID_PARAMETER, detail))
             }

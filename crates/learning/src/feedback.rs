@@ -46,7 +46,7 @@ impl From<&str> for Sender {
 pub struct FeedbackAnswer {
     /// Whether it was given before under its key: nothing is counted or learned again.
     pub is_repeated: bool,
-    /// The pattern that answers the query, and of which this was counted; none when nothing does.
+    /// The pattern that answers the query, and of which this was counted unless it is repeated; none when nothing does.
     pub matched: Option<Matched>,
     /// What became of a correction; none when there was none.
     pub correction: Option<Correction>,
@@ -111,7 +111,8 @@ pub enum FeedbackError {
 impl Classifier {
     /// Takes what somebody says of the answer to a query. It counts for the pattern that answers it now. A correction
     /// becomes an exact pattern under the policy of the profile, made by the sender; it is there when this returns. Under a key
-    /// it is counted in the store before this returns, and once on all replicas together.
+    /// it is counted in the store before this returns, and once on all replicas together. Another feedback under the same key
+    /// is refused if the first one made a pattern, and else counted by itself.
     ///
     /// # Errors
     /// [`FeedbackError`]; nothing is counted then, but see [`FeedbackError::Store`].
@@ -152,10 +153,19 @@ impl Classifier {
             }
             _ => Some(Counter::Wrong),
         };
-        let is_repeated = match (&matched, counter) {
-            (_, None) => true,
-            (Some(matched), Some(counter)) => !self.count(&matched.id, counter, sender.key.as_ref()).await?,
-            (None, Some(_)) => false,
+        let counted = match (&matched, counter) {
+            (_, None) => Ok(false),
+            (Some(matched), Some(counter)) => self.count(&matched.id, counter, sender.key.as_ref()).await,
+            (None, Some(_)) => Ok(true),
+        };
+        let is_repeated = match (&correction, counted) {
+            (Some(Correction::Made(_)), Err(error)) => {
+                // The correction is live; its vote is lost as those are that a crash takes along.
+                tracing::warn!(%error, "a correction was made and is not counted");
+                false
+            }
+            (Some(Correction::Made(_)), Ok(_)) => false,
+            (_, counted) => !counted?,
         };
         Ok(FeedbackAnswer { is_repeated, matched, correction, revision, quarantined })
     }

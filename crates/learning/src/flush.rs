@@ -1,7 +1,7 @@
 //! Writes what was counted in batches, each once however often it must be tried.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -28,6 +28,8 @@ pub(crate) struct Flusher {
     /// Names this start of this replica among all that count.
     source: String,
     state: Mutex<State>,
+    /// The patterns that somebody said were wrong and that were not looked at since, each with how often that was said.
+    doubted: std::sync::Mutex<BTreeMap<Arc<str>, u64>>,
 }
 
 #[derive(Default)]
@@ -36,8 +38,6 @@ struct State {
     batch: u64,
     /// What is to be written, the first under the number of the last batch, which may have come.
     waiting: Vec<Vec<Tally>>,
-    /// The patterns that somebody said were wrong, and that were not looked at since.
-    doubted: BTreeSet<Arc<str>>,
 }
 
 impl Flusher {
@@ -47,7 +47,8 @@ impl Flusher {
         counting: Arc<Counting>,
         source: String,
     ) -> Self {
-        Self { engine, patterns, counting, source, state: Mutex::default() }
+        let (state, doubted) = (Mutex::default(), std::sync::Mutex::default());
+        Self { engine, patterns, counting, source, state, doubted }
     }
 
     /// Writes from time to time until it is told to stop; the last time is whoever stops it to ask for.
@@ -71,7 +72,7 @@ impl Flusher {
         }
         let counted = self.counting.take();
         if !counted.is_empty() {
-            state.doubted.extend(doubted(&counted));
+            self.doubt(&counted);
             let tallies = tallies(counted);
             state.waiting = tallies.chunks(BATCH_MAX).map(<[Tally]>::to_vec).rev().collect();
             state.batch += 1;
@@ -79,7 +80,23 @@ impl Flusher {
                 return;
             }
         }
-        state.doubted = crate::demotion::look(&self.engine, &self.patterns, &state.doubted).await;
+        self.look_at_doubted().await;
+    }
+
+    async fn look_at_doubted(&self) {
+        let before = self.doubted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let names = before.keys().cloned().collect();
+        let left = crate::demotion::look(&self.engine, &self.patterns, &names).await;
+        let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was said while it was looked may not have been seen.
+        doubted.retain(|name, times| before.get(name) != Some(times) || left.contains(name));
+    }
+
+    fn doubt(&self, counted: &Counted) {
+        let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((name, _), times) in counted.iter().filter(|((_, counter), _)| *counter == Counter::Wrong) {
+            *doubted.entry(Arc::clone(name)).or_default() += times;
+        }
     }
 
     /// Counts once what is counted under this key, which stands for nothing else, and writes it. Answers whether the key is new;
@@ -94,9 +111,12 @@ impl Flusher {
         counter: Counter,
     ) -> Result<bool, StoreError> {
         let counted = Counted::from([((Arc::clone(name), counter), 1)]);
-        // A doubt too many is a look too many. One that is lost because the caller left would not be looked at.
-        self.state.lock().await.doubted.extend(doubted(&counted));
-        self.engine.store().add_tallies(&format!("key:{key}"), 1, &tallies(counted)).await
+        // Before, since the caller may leave, and after, since a look may come between. One look too many does no harm.
+        self.doubt(&counted);
+        let is_new =
+            self.engine.store().add_tallies(&format!("key:{key}"), 1, &tallies(counted.clone())).await?;
+        self.doubt(&counted);
+        Ok(is_new)
     }
 
     async fn write(&self, state: &mut State) -> bool {
@@ -116,10 +136,6 @@ impl Flusher {
         }
         true
     }
-}
-
-fn doubted(counted: &Counted) -> impl Iterator<Item = Arc<str>> {
-    counted.keys().filter(|(_, counter)| *counter == Counter::Wrong).map(|(name, _)| Arc::clone(name))
 }
 
 fn tallies(counted: Counted) -> Vec<Tally> {

@@ -1,7 +1,7 @@
 //! The keys of a server, from the store and as it has them: made at the first start, read again while it runs.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use midflight_bus::Seal;
 use midflight_store::{Store, StoreError};
@@ -10,6 +10,18 @@ use crate::error::ServeError;
 use crate::first_key::FirstKey;
 use midflight_http::app::App;
 use midflight_http::tokens::{Tokens, admin, known};
+
+/// Waits for a period, which may be changed meanwhile.
+async fn pause(period: impl Fn() -> Duration) {
+    let began = Instant::now();
+    loop {
+        let left = period().saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(ASK_AGAIN)).await;
+    }
+}
 
 /// How soon the keys of a store that was away at the start are asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -59,9 +71,8 @@ impl Keys {
                 () = app.stopping.cancelled() => return,
             }
             // Other processes may change them, on SQLite too.
-            let pause = if is_kept { period() } else { ASK_AGAIN };
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = pause(|| if is_kept { period() } else { ASK_AGAIN }) => {}
                 () = app.stopping.cancelled() => return,
             }
         }

@@ -30,5 +30,5 @@ pub(crate) async fn on_a_blocking_thread<T: Send + 'static>(
         return Ok(work());
     }
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| StoreError::Unavailable(format!("the rows were not worked through: {error}")))
+    done.map_err(|error| StoreError::Unavailable(format!("cannot read documents: {error}")))
 }

@@ -201,6 +201,8 @@ pub struct DocumentQuery {
     pub limit: u32,
     /// As many as have bodies of at most this many bytes together, but always one; none for no such bound.
     pub bytes_max: Option<u64>,
+    /// Part of a state that a replica reads for itself: it does not wait for pages of callers.
+    pub for_state: bool,
 }
 
 /// A version of a document together with what its revision says of it.

@@ -82,5 +82,7 @@ async fn part(
     len: usize,
 ) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
     let (limit, bytes_max) = (u32::try_from(len).unwrap_or(u32::MAX), Some(PART_BYTES_MAX));
-    log.documents(DocumentQuery { at: Some(at), after, limit, bytes_max, ..DocumentQuery::default() }).await
+    let (at, for_state) = (Some(at), true);
+    let query = DocumentQuery { at, after, limit, bytes_max, for_state, ..DocumentQuery::default() };
+    log.documents(query).await
 }

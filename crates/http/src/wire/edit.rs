@@ -161,7 +161,7 @@ pub struct WriteAnswer {
     /// With `wait=all`: what every replica that is alive says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acks: Option<Vec<Ack>>,
-    /// With `wait=all`: replicas that were heard of in the last five minutes and are silent now. Nobody waits for them.
+    /// With `wait=all`: replicas that reported in the last five minutes, but not in the last seven seconds. They are not waited for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub silent: Vec<SilentReplica>,
     /// Of what is scheduled: under which name, and when it is due.

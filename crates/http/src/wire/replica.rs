@@ -46,7 +46,7 @@ impl From<(String, EngineAck)> for Ack {
     }
 }
 
-/// A replica that was heard of before and is silent now.
+/// A replica that has not reported for seven seconds.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SilentReplica {
     /// The replica.

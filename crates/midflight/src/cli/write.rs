@@ -98,7 +98,7 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
     match (dry_run, outcome.as_str()) {
         (true, "unchanged") => talk("nothing would change"),
         // A change of hands shows no text.
-        (true, _) if diffs.is_empty() => talk("no document would change"),
+        (true, _) if diffs.is_empty() => talk(&format!("only owners would change; {}", tried(answer))),
         (true, _) => talk(&tried(answer)),
         (false, "unchanged") => talk("unchanged"),
         (false, "scheduled") => talk(&scheduled(answer)),

@@ -94,13 +94,16 @@ async fn a_replica_that_is_silent_is_named_and_not_waited_for() {
         let put = fleet.ask.put(&url, "conditions/old", &body, "?wait=all&timeout_ms=60000");
         put.await.unwrap().1
     });
-    let answer = loop {
-        let answer = said(age).await;
-        if !answer["silent"].is_null() {
-            break answer;
+    let named = async {
+        loop {
+            let answer = said(age).await;
+            if !answer["silent"].is_null() {
+                return answer;
+            }
+            age += 1;
         }
-        age += 1;
     };
+    let answer = tokio::time::timeout(midflight_testkit::DEADLINE, named).await.unwrap();
     assert_eq!((&answer["outcome"], acks(&answer)), (&json!("success"), vec![true]), "{answer}");
     assert!(answer["silent"][0]["last_report_ms"].as_f64().unwrap() >= 7_000.0, "{answer}");
     let folder = tempfile::tempdir().unwrap();

@@ -34,7 +34,7 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     /// The LLM that it may ask; it asks none unless there is one.
     pub llm: Option<LlmSettings>,
-    /// What it keeps in memory of what others may change.
+    /// How it keeps up with its API tokens.
     pub tokens: TokenSettings,
     /// The webhooks that it takes, by name.
     pub webhooks: BTreeMap<String, WebhookSettings>,

@@ -7,7 +7,7 @@ use midflight_config::Origin;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Server, answer, client, options, server, server_with};
+use crate::support::{DEADLINE, Server, answer, client, options, server, server_with};
 
 /// Every path of the API with its parameters filled in, and its method.
 fn calls(server: &Server) -> Vec<(Method, String, bool)> {
@@ -176,8 +176,7 @@ async fn a_token_file_is_made_private_or_read() {
 #[tokio::test]
 async fn a_token_that_another_process_changed_in_the_store_is_known_without_a_restart() {
     let server = server().await;
-    let settings = json!({"tokens": {"refresh_ms": 100}});
-    server.put("/api/v1/config/midflight", &settings).await;
+    server.put("/api/v1/config/midflight", &json!({"tokens": {"refresh_ms": 100}})).await;
     let other = "another-token-of-at-least-32-characters";
     let mut stored = server.running.service().engine().store().tokens().await.unwrap().remove(0);
     stored.hash = blake3::hash(other.as_bytes()).to_hex().to_string();
@@ -186,8 +185,11 @@ async fn a_token_that_another_process_changed_in_the_store_is_known_without_a_re
         let url = format!("{}/api/v1/rulesets/more", server.running.url());
         answer(server.client.put(&url).bearer_auth(token).json(&json!({}))).await.status
     };
-    while status(other).await == 401 {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    let is_known = async {
+        while status(other).await == 401 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, is_known).await.unwrap();
     assert_eq!(status(&server.token).await, 401);
 }

@@ -180,6 +180,6 @@ async fn the_seeds_validate_and_monitoring_answer() {
     let start = format!("{HOT}/monitoring/start");
     let refused =
         server.post(&start, &json!({"interval_seconds": 0})).await.problem(400, "invalid_parameter");
-    assert!(refused["detail"].as_str().unwrap().contains("takes 1 to 86400"), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("expected 1 to 86400"), "{refused}");
     server.post(&start, &json!({"interval": 5})).await.problem(422, "invalid_body");
 }

@@ -68,7 +68,7 @@ async fn what_would_not_hold_now_is_not_scheduled() {
     answer(stale.json(&rule(21, 3.0))).await.problem(412, "precondition_failed");
     for (query, told) in [
         ("not_before=tomorrow", "/not_before"),
-        ("not_before=2020-01-31T03:00:00Z", "not_before is 2020-01-31T03:00:00Z, which is over"),
+        ("not_before=2020-01-31T03:00:00Z", "not_before 2020-01-31T03:00:00Z is in the past"),
         ("window=0%200%2031%202%20*", "never comes"),
         ("window=0%203%20*%20*%20*&time_zone=Europe/Roma", "no IANA time zone"),
         ("window=0%203%20*%20*%20*&window_ms=59999", "from 60000 to 604800000"),

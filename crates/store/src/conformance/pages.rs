@@ -3,7 +3,7 @@
 use midflight_core::{Change, Document, DocumentId};
 use serde_json::json;
 
-use super::{Log, append, id, number, put};
+use super::{Log, append, id, newest, number, put};
 use crate::{ChangedQuery, DocumentQuery, RevisionQuery, StoreError, everything, state_at};
 
 /// A page ends when its bodies would have more bytes than asked for, has one item at least, and leaves none out.
@@ -71,11 +71,12 @@ pub async fn a_state_is_of_one_moment(log: Log) {
         let (head, documents) = everything(&*log).await.unwrap();
         assert_eq!(numbers(&documents), [Some(head.number.get()); 6]);
         assert!(documents.is_sorted_by_key(|document| document.id.clone()));
-        if head.number == number(REVISIONS) {
+        if writer.is_finished() {
             break;
         }
     }
     writer.await.unwrap();
+    assert_eq!(newest(&log).await, number(REVISIONS));
     let gone = state_at(&*log, number(1), |document| document.parse()).await.unwrap_err();
     assert!(matches!(gone, StoreError::Compacted { .. }), "{gone}");
     append(&log, [Change::delete(id("d0"))]).await;

@@ -174,7 +174,9 @@ impl RevisionLog for PostgresStore {
     }
 
     async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
-        read::documents(&mut self.sessions().page().await?, query).await
+        let sessions = self.sessions();
+        let session = if query.for_state { sessions.session().await } else { sessions.page().await };
+        read::documents(&mut session?, query).await
     }
 
     async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError> {

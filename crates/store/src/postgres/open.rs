@@ -53,7 +53,7 @@ pub struct PostgresOptions {
     /// The longest that a statement takes, in milliseconds; PostgreSQL ends it then, and one second later it is given up
     /// if not even that was heard of. 10,000 unless told.
     pub statement_ms_max: u64,
-    /// The same for a statement that reads or rewrites the whole log: `everything`, `compact`, `diagnose`. 600,000
+    /// The same for a statement that reads or rewrites the whole log: `compact`, `diagnose`. 600,000
     /// unless told. Reading still ends when nothing at all comes for `statement_ms_max`.
     pub upkeep_ms_max: u64,
     /// After how long without an answer the server is asked whether it is there, in milliseconds, by a connection of its

@@ -17,7 +17,8 @@ use midflight_http::problem::{ApiError, ProblemBody};
 /// Counts for the pattern that answers the query whether it is right; a correction becomes a pattern.
 #[utoipa::path(post, path = "/api/v1/patterns/feedback", tag = "patterns", request_body = FeedbackBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "At most 128 visible characters. A feedback that is \
-        sent again under its key within 24 hours is counted and learned once: the answer says `repeated`")),
+        sent again under its key within 24 hours is counted and learned once: the answer says `repeated`. Another feedback \
+        under the same key is refused if the first one made a pattern, and else counted by itself")),
     responses((status = 200, body = FeedbackDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn feedback(
     principal: Principal,
@@ -46,7 +47,7 @@ pub(super) async fn feedback(
     match done {
         Ok(done) => Ok(Json(FeedbackDone::from(done))),
         Err(FeedbackError::Classify(error)) => Err(refused(&error)),
-        Err(FeedbackError::Store(error)) => Err(error.into()),
+        Err(error @ FeedbackError::Store(_)) => Err(ApiError::new(Code::OUTCOME_UNKNOWN, error.to_string())),
         Err(FeedbackError::Refused(refusal)) => Err(midflight_http::refusal::refused(&app.kinds, *refusal)),
         Err(error) => Err(ApiError::new(Code::INVALID_INPUT, error.to_string())),
     }

@@ -53,7 +53,8 @@ struct RulesSummary {
 /// A check of the health.
 #[derive(Debug, Serialize, ToSchema)]
 struct RulesChecks {
-    /// There is at least one rule. Absent without rules on a server that serves documents of other kinds.
+    /// There is at least one rule. Absent without rules on a server that serves documents of other kinds, schedules and its own
+    /// config among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     registry_has_rules: Option<bool>,
 }

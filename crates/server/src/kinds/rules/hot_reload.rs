@@ -56,7 +56,7 @@ pub(super) async fn start_monitoring(
     let asked = body.and_then(|body| body.interval_seconds).or(params.interval_seconds);
     let seconds = asked.unwrap_or(app.hot_reload.interval_seconds);
     if !INTERVAL_SECONDS.contains(&seconds) {
-        let detail = format!("interval_seconds is {seconds}; it takes 1 to 86400");
+        let detail = format!("invalid interval_seconds {seconds}: expected 1 to 86400");
         return Err(ApiError::new(Code::INVALID_PARAMETER, detail));
     }
     Ok(Json(switch(&app, true, seconds)))

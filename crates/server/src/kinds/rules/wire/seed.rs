@@ -46,7 +46,7 @@ pub(crate) struct ReloadBody {
     pub(crate) rule_id: Option<Value>,
     /// Compile everything anew, whether or not it changed.
     pub(crate) force: bool,
-    /// First look whether all that the log holds is valid, and reload nothing when it is not; true unless said. With false
+    /// Validate the whole log first, and reload nothing when it is not valid; default: true. With false
     /// what does not hold is left out of what is served and the rest is reloaded; it never goes live either way.
     pub(crate) validate: bool,
 }
@@ -62,7 +62,7 @@ impl Default for ReloadBody {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MonitoringBody {
-    /// How often, in seconds, from 1 to 86,400; as `HOT_RELOAD_INTERVAL_SECONDS` says unless said.
+    /// How often, in seconds, from 1 to 86,400. Default: `HOT_RELOAD_INTERVAL_SECONDS`.
     pub(crate) interval_seconds: Option<u64>,
 }
 
