@@ -1,5 +1,5 @@
-//! The order in which edits have their turns: small ones do not wait for large ones that wait, and edits of one document are made in the
-//! order in which they came.
+//! The order in which edits have their turns: small ones do not wait for large ones that wait, and edits of one document are
+//! made in the order in which they came.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
