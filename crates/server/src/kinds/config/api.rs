@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
 use super::app::{ConfigApp, ConfigParts};
-use super::wire::{ConfigEffects, MaskedAnswer};
+use super::wire::{ConfigEffects, LiteralSecretAnswer, MaskedAnswer};
 use super::{documents, reload, webhooks};
 use crate::kinds::around::Around;
 use crate::own::{Part, left_out, own_id};
