@@ -9,8 +9,18 @@ use crate::pace::Pace;
 
 /// What the name of a secret ends with, without capitals and what separates words.
 const ENDINGS: [&str; 12] = [
-    "password", "passwd", "passphrase", "secret", "secretkey", "token", "apikey", "accesskey", "privatekey",
-    "encryptionkey", "signingkey", "credentials",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "secretkey",
+    "token",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "encryptionkey",
+    "signingkey",
+    "credentials",
 ];
 
 /// Declares the texts and numbers whose key says that they are secrets, as `db_password` and `apiKey`.
@@ -77,10 +87,21 @@ mod tests {
 
     #[test]
     fn names_that_end_with_a_secret_say_one() {
-        for key in ["password", "DB_PASSWORD", "api_key", "apiKey", "api-key", "x.token", "clientSecret", "AWS Secret Key"] {
+        for key in [
+            "password",
+            "DB_PASSWORD",
+            "api_key",
+            "apiKey",
+            "api-key",
+            "x.token",
+            "clientSecret",
+            "AWS Secret Key",
+        ] {
             assert!(says_secret(key), "{key}");
         }
-        for key in ["", "key", "max_tokens", "token_ttl_ms", "secret_name", "passwords_max", "keyboard", "monkey"] {
+        for key in
+            ["", "key", "max_tokens", "token_ttl_ms", "secret_name", "passwords_max", "keyboard", "monkey"]
+        {
             assert!(!says_secret(key), "{key}");
         }
     }

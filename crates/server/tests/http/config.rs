@@ -326,7 +326,8 @@ async fn what_has_the_name_of_a_secret_is_not_shown_where_nothing_is_declared() 
     let body = json!({"db": {"password": "hunter2", "user": "app"}, "hosts": [{"apiKey": 7}], "max_tokens": 9,
         "token": "${env:TOKEN}"});
     let made = server.put("/api/v1/config/shop", &body).await;
-    let told = json!([{"config": "shop", "path": "/db/password"}, {"config": "shop", "path": "/hosts/0/apiKey"}]);
+    let told =
+        json!([{"config": "shop", "path": "/db/password"}, {"config": "shop", "path": "/hosts/0/apiKey"}]);
     assert_eq!(made.json["config"]["literal_secrets"], told, "{:#}", made.json);
     let effective = server.get("/api/v1/config/shop/effective").await.ok();
     assert_eq!(
