@@ -113,6 +113,11 @@ impl Backend {
     pub(crate) fn last_good(&self) -> Option<LastGoodFile> {
         self.data_dir.as_ref().filter(|_| self.is_shared()).map(DataDir::last_good)
     }
+
+    /// Where it keeps the hashes of the tokens with that copy.
+    pub(crate) fn kept_tokens(&self) -> Option<KeptTokens> {
+        self.data_dir.as_ref().filter(|_| self.is_shared()).map(DataDir::tokens)
+    }
 }
 
 /// What carries the hints, and its ends that can be taken elsewhere while it does.

@@ -59,7 +59,7 @@ impl Service {
     ) -> Result<Self, ServeError> {
         // The log of a single server has no other servers whose users would be refused then.
         let replaces = options.replace_admin_token || !backend.is_shared();
-        let keys = Keys::read(options.admin_token_file.as_deref(), replaces)?;
+        let mut keys = Keys::read(options.admin_token_file.as_deref(), replaces, backend.kept_tokens())?;
         let (tokens, first_token) = match is_there {
             true => keys.first(&*backend.store).await?,
             false => (keys.without_store(), None),
