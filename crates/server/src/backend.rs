@@ -11,6 +11,7 @@ use midflight_store::{LastGoodFile, PostgresStore, SqliteOptions, SqliteStore, S
 
 use crate::data_dir::DataDir;
 use crate::error::ServeError;
+use crate::kept_tokens::KeptTokens;
 use crate::own::settings::Settings;
 use crate::{BusPlace, ServeOptions, StorePlace};
 
