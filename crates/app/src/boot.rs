@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::file::{ConfigFile, Content, placed};
+use crate::followed::Followed;
 use crate::reloader::Reloader;
 use crate::report::{Attempt, Looked, ServedContent};
 use crate::subject::Subject;
@@ -105,7 +106,8 @@ impl Boot {
         let served =
             self.first.map(|(hash, text)| ServedContent { hash, body: Digest::of_body(text.body()) });
         let (id, running, around) = (self.id, self.running, self.around);
-        let subject = Subject { id, live, running, around, file: self.file };
+        let followed = self.file.is_none().then(|| Followed::start(engine, id.clone(), live.clone()));
+        let subject = Subject { id, live, running, around, file: self.file, followed };
         Ok(Reloader::start(engine.clone(), subject, options, Looked { attempt, served })?)
     }
 }

@@ -7,6 +7,7 @@
 mod app;
 mod boot;
 mod file;
+mod followed;
 mod live;
 mod look;
 mod process;

@@ -10,6 +10,7 @@ use midflight_source::FileProblem;
 
 use crate::Process;
 use crate::file::{ConfigFile, placed};
+use crate::followed::Followed;
 use crate::report::{Looked, Report, ServedContent};
 
 /// What a config is, where it is read from, and what it was when the process started.
@@ -21,6 +22,8 @@ pub(crate) struct Subject {
     /// What its references are read from.
     pub(crate) around: Process,
     pub(crate) file: Option<ConfigFile>,
+    /// What the log does to it without a file.
+    pub(crate) followed: Option<Arc<Followed>>,
 }
 
 impl Subject {
@@ -38,7 +41,10 @@ impl Subject {
     pub(crate) fn report(&self, looked: Looked, engine: &Engine) -> Report {
         let (status, entry) = (engine.status(), self.entry());
         let Looked { mut attempt, mut served } = looked;
-        if self.file.is_none() {
+        if let Some(followed) = &self.followed {
+            if let Some(changed) = followed.attempt().filter(|changed| changed.at > attempt.at) {
+                attempt = changed;
+            }
             let digest = entry.as_ref().and_then(|entry| entry.digest());
             served = digest.map(|body| ServedContent { hash: body, body });
             let left_out = status.quarantined.values().find(|it| it.documents.contains(&self.id));

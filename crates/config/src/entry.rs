@@ -6,13 +6,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use midflight_core::{Digest, Pointer};
-use midflight_engine::{Environment, Input, InputName};
+use midflight_engine::{Environment, Input, InputName, Work};
 use serde_json::{Map, Value};
 
+use crate::draft::is_literal;
 use crate::keys::{Keys, Takes};
 use crate::origin::{Masked, Origin};
+use crate::pace::Pace;
 use crate::redactor::InUse;
-use crate::tree::{Origins, leaves};
+use crate::tree::{Origins, leaves, scalars};
 
 /// A config in effect. Immutable and shared.
 #[derive(Clone)]
@@ -74,6 +76,23 @@ impl Entry {
     #[must_use]
     pub fn is_secret(&self, path: &Pointer) -> bool {
         self.keys.is_secret(path)
+    }
+
+    /// The secrets that are written out in the document, which the log keeps: those that have the name of one in a config
+    /// without a schema. Where secrets are declared, they are refused. Cost: linear in the document, if it has any.
+    #[must_use]
+    pub fn literal_secrets(&self) -> Vec<Pointer> {
+        let mut found = Vec::new();
+        if let Some(document) = self.document.as_ref().filter(|_| self.keys.has_secrets()) {
+            let work = Work::unbounded();
+            let walked = scalars(document, &Pointer::root(), &mut Pace::new(&work), &mut |path, value| {
+                if self.keys.is_secret(&path) && is_literal(value) {
+                    found.push(path);
+                }
+            });
+            debug_assert!(walked.is_ok(), "work without bounds is not interrupted");
+        }
+        found
     }
 
     /// The keys in effect only after the next start whose value here is another than in `running`, by path. Values are

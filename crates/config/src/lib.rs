@@ -15,6 +15,7 @@ mod entry;
 mod keys;
 mod kind;
 pub mod limits;
+mod named_secrets;
 mod operator;
 mod origin;
 mod pace;

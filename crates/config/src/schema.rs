@@ -19,6 +19,7 @@ use crate::draft::{Draft, refuse_literal_secrets};
 use crate::entry::Entry;
 use crate::keys::{Keys, Takes};
 use crate::limits::CONFIG_PATHS_BYTES_MAX;
+use crate::named_secrets::named_secrets;
 use crate::origin::Origin;
 use crate::pace::Pace;
 use crate::redactor::InUse;
@@ -147,9 +148,19 @@ fn cut(message: String) -> String {
     }
 }
 
-/// Makes the config of a document that has no schema: no layer says anything else, so that it is in effect as it is.
+/// Makes the config of a document that has no schema: no layer says anything else, so that it is in effect as it is. What is a
+/// secret by its name is not shown.
 pub(crate) fn build_without(document: &Arc<Value>, work: &Work) -> Result<Entry, Interrupted> {
-    work.go_on()?;
+    let mut pace = Pace::new(work);
+    let keys = named_secrets(document, &mut pace)?;
+    let shown = match keys.has_secrets() {
+        true => {
+            let mut draft = Draft::new(&Entry::nothing());
+            draft.say(document, &mut pace)?;
+            Arc::new(draft.shown(&keys, &mut pace)?)
+        }
+        false => Arc::clone(document),
+    };
     let mut origins = Origins::new();
     leaves(document, &Pointer::root(), &mut |path, value| {
         // A null says nothing.
@@ -160,12 +171,12 @@ pub(crate) fn build_without(document: &Arc<Value>, work: &Work) -> Result<Entry,
     Ok(Entry {
         document: Some(Arc::clone(document)),
         digest: Some(Digest::of_body(document)),
-        shown: Arc::clone(document),
+        shown,
         used: Arc::clone(document),
         origins,
         masked: Vec::new(),
         given: Vec::new(),
-        keys: Arc::default(),
+        keys: Arc::new(keys),
         typed: None,
         in_use: InUse::default(),
     })

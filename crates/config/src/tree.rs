@@ -97,6 +97,8 @@ pub(crate) fn lay_over(
     }
     match (base, over) {
         (_, Value::Null) => {}
+        // No member is said.
+        (Value::Object(base), Value::Object(over)) if over.is_empty() && !base.is_empty() => {}
         (Value::Object(base), Value::Object(over)) if !over.is_empty() => {
             // It may have been a leaf without members.
             origins.remove(at);
@@ -227,25 +229,24 @@ mod tests {
 
     #[test]
     fn a_layer_covers_what_it_says_and_nothing_else() {
-        let mut base =
-            json!({"log": {"level": "info", "format": "text"}, "tags": ["a", "b"], "extra": {}, "db": null});
+        let mut base = json!({"log": {"level": "info", "format": "text"}, "tags": ["a", "b"], "extra": {}, "db": null, "kept": {"n": 1}});
         let mut origins = Origins::new();
         leaves(&base, &Pointer::root(), &mut |path, _| drop(origins.insert(path, Origin::Default)));
-        let over = json!({"log": {"level": "debug", "format": null}, "tags": ["c"], "extra": {"x/y": 1}, "db": {"host": "h"}});
+        let over = json!({"log": {"level": "debug", "format": null}, "tags": ["c"], "extra": {"x/y": 1}, "db": {"host": "h"}, "kept": {}});
         let work = Work::unbounded();
         let mut pace = Pace::new(&work);
         lay_over(&mut base, &over, &Pointer::root(), &Origin::Document, &mut origins, &mut pace).unwrap();
         assert_eq!(
             base,
-            json!({"log": {"level": "debug", "format": "text"}, "tags": ["c"], "extra": {"x/y": 1}, "db": {"host": "h"}})
+            json!({"log": {"level": "debug", "format": "text"}, "tags": ["c"], "extra": {"x/y": 1}, "db": {"host": "h"}, "kept": {"n": 1}})
         );
         let shown: Vec<_> = origins.iter().map(|(path, origin)| format!("{path} {origin}")).collect();
         assert_eq!(
             shown,
-            ["/db", "/db/host", "/extra/x~1y", "/log/format", "/log/level", "/tags"]
+            ["/db", "/db/host", "/extra/x~1y", "/kept/n", "/log/format", "/log/level", "/tags"]
                 .map(|path| format!(
                     "{path} {}",
-                    if path == "/log/format" || path == "/db" { "default" } else { "document" }
+                    if ["/log/format", "/db", "/kept/n"].contains(&path) { "default" } else { "document" }
                 ))
                 .iter()
                 .filter(|line| *line != "/db default")

@@ -33,14 +33,6 @@ const IMPURE: &[&str] = &[
     "Timestamp::now",
 ];
 
-/// Words that a room's sources may not have, with what to do instead.
-const FORBIDDEN: &[(&str, &[&str], &str)] = &[
-    ("core", IMPURE, "core is data and pure functions; take it as an argument"),
-    ("config", IMPURE, "a kind is a pure function; what surrounds it comes in as an argument"),
-    ("rules", IMPURE, "a kind is a pure function"),
-    ("patterns", IMPURE, "a kind is a pure function"),
-];
-
 /// Libraries that are the business of some rooms alone.
 const PRIVATE: &[(&str, &[&str])] = &[
     ("arc-swap", &["live"]),
@@ -115,12 +107,56 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A source without its comments and without its tests, which stand last in a file.
+/// A source without its comments and without its tests, which stand last in a file, with each import on a line of its own.
 fn code(path: &Path) -> String {
-    let text = std::fs::read_to_string(path).expect("a source can be read");
+    code_of(&std::fs::read_to_string(path).expect("a source can be read"))
+}
+
+fn code_of(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    lines.collect::<Vec<_>>().join("\n")
+    let mut code = lines.collect::<Vec<_>>().join("\n");
+    for import in code.split("use ").skip(1).map(str::to_owned).collect::<Vec<_>>() {
+        if let Some((import, _)) = import.split_once(';') {
+            let import: String = import.split_whitespace().collect::<Vec<_>>().join(" ");
+            expand("", &import, &mut code);
+        }
+    }
+    code
+}
+
+/// Adds what an import like `std::{fs, io::{self, Read}}` names, path by path.
+fn expand(above: &str, import: &str, code: &mut String) {
+    let Some((path, group)) = import.split_once('{') else {
+        ["\nuse ", above, import, ";"].into_iter().for_each(|part| code.push_str(part));
+        return;
+    };
+    let group = group.strip_suffix('}').unwrap_or(group);
+    let (mut depth, mut begin) = (0_usize, 0);
+    for (at, character) in group.char_indices().chain([(group.len(), ',')]) {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                let one = group.get(begin..at).unwrap_or_default().trim();
+                if !one.is_empty() {
+                    expand(&format!("{above}{}", path.trim()), one, code);
+                }
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn imports_in_groups_are_seen_too() {
+    let code =
+        code_of("use std::{\n    fs,\n    io::{self, Read as _},\n};\n// use std::env;\nuse std::thread;\n");
+    for path in ["use std::fs;", "use std::io::self;", "use std::io::Read as _;", "use std::thread;"] {
+        assert!(code.contains(path), "{path} in {code}");
+    }
+    assert!(!code.contains("env"), "{code}");
 }
 
 #[test]
@@ -206,13 +242,14 @@ fn an_example_shows_what_one_dependency_gives() {
 #[test]
 fn what_is_pure_stays_pure() {
     let mut wrong = Vec::new();
-    for (room, words, instead) in FORBIDDEN {
+    for room in kinds().into_iter().chain(["core".to_owned()]) {
         let mut files = Vec::new();
-        sources(&crates_folder().join(room).join("src"), &mut files);
+        sources(&crates_folder().join(&room).join("src"), &mut files);
         assert!(!files.is_empty(), "{room} has sources");
         for file in files {
             let code = code(&file);
-            let found = words.iter().filter(|word| code.contains(**word));
+            let found = IMPURE.iter().filter(|word| code.contains(**word));
+            let instead = "core and the kinds are pure: take it as an argument";
             wrong.extend(found.map(|word| format!("{} has {word}: {instead}", file.display())));
         }
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use midflight_bus::Bus;
 use midflight_core::{Edit, EditKey, Open, Outcome, ReloadEvent, RevisionNumber, Trigger};
 use midflight_live::{Changes, Live, World, WorldBuilder, WorldCell};
-use midflight_store::{LastGoodFile, SeenReplica, Store, StoreError};
+use midflight_store::{LastGoodFile, LastGoodView, SeenReplica, Store, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -549,6 +549,19 @@ impl Engine {
     /// Changes whether and how often the log is looked at without being told.
     pub fn set_refresh(&self, refresh: Refresh) {
         self.refresh.send_replace(refresh);
+    }
+
+    /// The copy that this replica keeps of what it serves, to read documents from while the log is unavailable; none without one.
+    /// It may be one write behind what is served; [`LastGoodView::at`] says of which revision it is. Cost: reads the whole file
+    /// the first time after it has changed.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub async fn local_copy(&self) -> std::io::Result<Option<Arc<LastGoodView>>> {
+        match &self.core.keeper {
+            Some(keeper) => keeper.view().await,
+            None => Ok(None),
+        }
     }
 
     /// The schemas of every kind's documents, the checks among them.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use midflight_core::DocumentId;
-use midflight_store::{KeptAt, LastGood, LastGoodFile};
+use midflight_store::{KeptAt, LastGood, LastGoodFile, LastGoodView};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,8 @@ pub(crate) struct Keeper {
     file: Mutex<LastGoodFile>,
     pending: Mutex<Pending>,
     notify: Notify,
+    /// What was last read for a caller.
+    view: Mutex<Option<Arc<LastGoodView>>>,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +43,12 @@ struct Pending {
 
 impl Keeper {
     pub(crate) fn new(file: LastGoodFile) -> Self {
-        Self { file: Mutex::new(file), pending: Mutex::default(), notify: Notify::new() }
+        Self {
+            file: Mutex::new(file),
+            pending: Mutex::default(),
+            notify: Notify::new(),
+            view: Mutex::default(),
+        }
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
@@ -58,6 +65,10 @@ impl Keeper {
         }
         pending.says.extend(says);
         drop(pending);
+        // Callers read the log again. A view that is being made now is dropped by the next revision.
+        if let Ok(mut view) = self.view.try_lock() {
+            view.take();
+        }
         self.notify.notify_one();
     }
 
@@ -74,6 +85,17 @@ impl Keeper {
     /// Of which revision it is what an earlier process kept; none when that is not known without reading all of it.
     pub(crate) async fn read_end(self: &Arc<Self>) -> Option<KeptAt> {
         self.with_file(|file| file.read_end()).await.ok().flatten()
+    }
+
+    /// What is kept now, to be read document by document. It may be one write behind what is served.
+    pub(crate) async fn view(self: &Arc<Self>) -> io::Result<Option<Arc<LastGoodView>>> {
+        let keeper = Arc::clone(self);
+        self.with_file(move |file| {
+            let mut view = keeper.view.lock().unwrap_or_else(PoisonError::into_inner);
+            *view = file.view(view.take())?;
+            Ok(view.clone())
+        })
+        .await
     }
 
     /// Writes until stopped, and then what is left.

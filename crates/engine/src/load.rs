@@ -231,10 +231,7 @@ async fn load_log(
 
 /// What the local copy says. Its newest revision may be one that was left out of it; then an earlier one is served.
 fn load_copy(kept: &LastGood) -> Loaded {
-    let mut to = kept.at.position;
-    while kept.at.left_out.contains(&to) {
-        to = before(to);
-    }
+    let to = kept.at.served();
     let wanted = kept.documents.iter();
     let wanted =
         wanted.map(|(id, body)| Wanted { id: id.clone(), revision: to, body: Some(Arc::clone(body)) });

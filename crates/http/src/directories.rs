@@ -21,8 +21,8 @@ pub(crate) fn routes() -> Routes<App> {
     Routes::new().at(Operate, routes!(confirm_loss))
 }
 
-/// Lets a watched directory delete the documents it has lost, once, however many they are. Only the replica that watches
-/// it can do so.
+/// Makes the log what a watched directory says, once: the documents that it has lost are deleted, however many they are, and an
+/// old copy replaces what is newer. Only the replica that watches it can do so.
 #[utoipa::path(post, path = "/api/v1/directories/confirm-loss", tag = "log", request_body = ConfirmLossBody,
     responses((status = 200, body = DirectoryAnswer), (status = "default", body = ProblemBody)))]
 async fn confirm_loss(
@@ -30,20 +30,24 @@ async fn confirm_loss(
     State(app): State<App>,
     JsonBody(body): JsonBody<ConfirmLossBody>,
 ) -> Result<Json<DirectoryAnswer>, ApiError> {
-    // Compared as paths, so that a slash at the end is of no account.
-    let wanted = PathBuf::from(&body.dir);
-    let known = app.directories.iter().find(|handle| handle.status().dir == wanted);
-    let Some(handle) = known else {
-        let dirs: Vec<_> =
-            app.directories.iter().map(|handle| handle.status().dir.display().to_string()).collect();
+    // Paths are compared as such, so that a slash at the end is of no account.
+    let path = PathBuf::from(&body.dir);
+    let is_wanted = |status: DirectoryStatus| status.name == body.dir || status.dir == path;
+    let Some(handle) = app.directories.iter().find(|handle| is_wanted(handle.status())) else {
+        let names: Vec<_> = app.directories.iter().map(|handle| flag(&handle.status())).collect();
         let detail = format!(
             "this replica watches no directory {:?}; it watches: {}",
             midflight_core::clip(&body.dir),
-            if dirs.is_empty() { "none".to_owned() } else { dirs.join(", ") }
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         );
         return Err(ApiError::new(Code::NOT_FOUND, detail));
     };
     Ok(Json(answer(&handle.confirm_loss(principal.name()).await)))
+}
+
+/// A directory as the flag of a server names it.
+fn flag(status: &DirectoryStatus) -> String {
+    format!("{}={}", status.name, status.dir.display())
 }
 
 /// The state of every directory, for the status page.
@@ -61,6 +65,7 @@ pub(crate) fn degraded(directories: &[DirectoryHandle]) -> impl Iterator<Item = 
 
 fn answer(status: &DirectoryStatus) -> DirectoryAnswer {
     DirectoryAnswer {
+        name: status.name.clone(),
         dir: status.dir.display().to_string(),
         owner: status.owner.to_string(),
         notified: status.notified,

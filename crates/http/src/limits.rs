@@ -42,10 +42,11 @@ pub struct HttpLimits {
     pub watchers_max: usize,
     /// How many requests with a long computation may wait for a thread. 256: they are answered within seconds.
     pub compute_queue_max: usize,
-    /// How many documents one restore may compare. 10,000.
-    pub diff_documents_max: usize,
-    /// How many bytes of memory the bodies may need that one restore compares, in bytes, as estimated. 256 MiB: some ten
-    /// thousand usual documents, before and after.
+    /// How many documents one restore may change. 1,000,000: as many as the log may hold, since an import may be undone whatever
+    /// its size.
+    pub restore_documents_max: usize,
+    /// How many bytes of memory the bodies may need that one restore brings back, in bytes, as estimated. 1 GiB: what an import
+    /// may need. There is one restore at a time.
     pub restore_bytes_max: usize,
     /// How many bytes the diffs of one answer may have together, in bytes. 256 KiB: more than a person reads. The others are
     /// marked, and link to the versions.
@@ -77,8 +78,8 @@ impl Default for HttpLimits {
             websocket_send_ms_max: 30_000,
             watchers_max: 1_000,
             compute_queue_max: 256,
-            diff_documents_max: 10_000,
-            restore_bytes_max: 256 << 20,
+            restore_documents_max: 1_000_000,
+            restore_bytes_max: 1 << 30,
             diff_bytes_max: 256 << 10,
             diff_ms_max: 2_000,
             wait_ms_max: 60_000,

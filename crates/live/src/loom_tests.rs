@@ -1,4 +1,5 @@
-//! Every interleaving of the swap, explored by loom: `make loom`.
+//! Every interleaving of what this crate does around the swap, explored by loom: `make loom`. The swap itself is a mutex there:
+//! that `arc-swap` is right is not proved here.
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use midflight::rules::{ExecuteRequest, Rules};
-use midflight::source::{DirectoryOptions, DirectorySource};
+use midflight::source::{DirectoryOptions, DirectorySource, NamedDirectory};
 use midflight::store::{SqliteOptions, SqliteStore};
 use midflight::{Engine, MemoryBus, RevisionNumber};
 use serde_json::json;
@@ -59,7 +59,9 @@ async fn a_hundred_swaps_of_a_thousand_rules_are_a_hundred_revisions() {
     swap(&dir, 0, &rules(1, false));
     // The poll is an hour away: what is found was told by the system.
     let options = DirectoryOptions { poll: Duration::from_secs(3600), ..DirectoryOptions::default() };
-    let source = DirectorySource::start(engine.clone(), dir.clone(), options).await.unwrap();
+    let source = DirectorySource::start(engine.clone(), NamedDirectory::unnamed(&dir).unwrap(), options)
+        .await
+        .unwrap();
     assert_eq!(source.status().problems, []);
     let mut changes = engine.changes();
     let (mut one, mut all) = (Vec::new(), Vec::new());

@@ -11,6 +11,7 @@ use midflight_store::{LastGoodFile, PostgresStore, SqliteOptions, SqliteStore, S
 
 use crate::data_dir::DataDir;
 use crate::error::ServeError;
+use crate::kept_tokens::KeptTokens;
 use crate::own::settings::Settings;
 use crate::{BusPlace, ServeOptions, StorePlace};
 
@@ -112,6 +113,11 @@ impl Backend {
     /// Where this replica keeps its own copy; none when the log is as near as the copy would be.
     pub(crate) fn last_good(&self) -> Option<LastGoodFile> {
         self.data_dir.as_ref().filter(|_| self.is_shared()).map(DataDir::last_good)
+    }
+
+    /// Where it keeps the hashes of the tokens with that copy.
+    pub(crate) fn kept_tokens(&self) -> Option<KeptTokens> {
+        self.data_dir.as_ref().filter(|_| self.is_shared()).map(DataDir::tokens)
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use midflight_store::LastGoodFile;
 
 use crate::error::ServeError;
+use crate::kept_tokens::KeptTokens;
 
 /// The longest name of a replica, in bytes.
 const REPLICA_ID_BYTES_MAX: usize = 128;
@@ -56,6 +57,11 @@ impl DataDir {
     /// Where the copy of what is served is kept.
     pub(crate) fn last_good(&self) -> LastGoodFile {
         LastGoodFile::new(self.path.join("last-good"))
+    }
+
+    /// Where the hashes of the tokens are kept with that copy.
+    pub(crate) fn tokens(&self) -> KeptTokens {
+        KeptTokens::new(self.path.join("tokens"))
     }
 }
 

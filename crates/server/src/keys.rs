@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use midflight_bus::Seal;
-use midflight_store::{Store, StoreError};
+use midflight_store::{Store, StoreError, Token};
 
 use crate::error::ServeError;
 use crate::first_key::FirstKey;
+use crate::kept_tokens::KeptTokens;
 use midflight_http::app::App;
-use midflight_http::tokens::{Tokens, admin, known};
+use midflight_http::tokens::{Known, Tokens, admin, known};
 
 /// Waits for a period, which may be changed meanwhile.
 async fn pause(period: impl Fn() -> Duration) {
@@ -29,34 +30,54 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// The keys as the options give them.
 pub(crate) struct Keys {
     first: FirstKey,
+    /// Where the tokens are kept for a start while the store is away.
+    kept: Option<KeptTokens>,
+    /// What is kept there.
+    last: Vec<Token>,
 }
 
 impl Keys {
     /// Reads the file with the admin's token, or makes it.
     ///
     /// `replaces` says whether it replaces another admin token of the store.
-    pub(crate) fn read(file: Option<&Path>, replaces: bool) -> Result<Self, ServeError> {
-        Ok(Self { first: FirstKey::read(file, replaces)? })
+    pub(crate) fn read(
+        file: Option<&Path>,
+        replaces: bool,
+        kept: Option<KeptTokens>,
+    ) -> Result<Self, ServeError> {
+        let last = kept.as_ref().map_or_else(Vec::new, KeptTokens::read);
+        Ok(Self { first: FirstKey::read(file, replaces)?, kept, last })
     }
 
     /// The tokens of the store, with a fresh one, which is answered too, if it had none.
-    pub(crate) async fn first(&self, store: &dyn Store) -> Result<(Tokens, Option<String>), ServeError> {
+    pub(crate) async fn first(&mut self, store: &dyn Store) -> Result<(Tokens, Option<String>), ServeError> {
         let told = self.first.keep(store).await?;
-        Ok((Tokens::new(Tokens::read(store).await?), told))
+        Ok((Tokens::new(self.of_store(store).await?), told))
     }
 
-    /// What can be known while the store does not answer: the token of the file.
+    /// What can be known while the store does not answer: what it had when it was last read, and the token of the file.
     pub(crate) fn without_store(&self) -> Tokens {
-        Tokens::new(match &self.first {
-            FirstKey::File(key) => known(&admin(&key.token)).into_iter().collect(),
-            FirstKey::Told => Vec::new(),
-        })
+        let of_file = match &self.first {
+            FirstKey::File(key) => Some(admin(&key.token)),
+            FirstKey::Told => None,
+        };
+        Tokens::new(self.last.iter().chain(&of_file).filter_map(known).collect())
+    }
+
+    /// The tokens of the store, which are kept.
+    async fn of_store(&mut self, store: &dyn Store) -> Result<Known, StoreError> {
+        let tokens = store.tokens().await?;
+        if let Some(kept) = self.kept.as_ref().filter(|_| tokens != self.last) {
+            kept.write(&tokens);
+        }
+        self.last = tokens;
+        Ok(self.last.iter().filter_map(known).collect())
     }
 
     /// Keeps the keys in step with the store's until the server stops. `is_kept` says whether the store has the token of
     /// the file already, and `period` how often they are read again.
     pub(crate) async fn follow(
-        self,
+        mut self,
         app: App,
         seal: Seal,
         mut is_kept: bool,
@@ -78,7 +99,7 @@ impl Keys {
         }
     }
 
-    async fn turn(&self, app: &App, seal: &Seal, is_kept: bool) -> Result<(), StoreError> {
+    async fn turn(&mut self, app: &App, seal: &Seal, is_kept: bool) -> Result<(), StoreError> {
         let store = &**app.engine.store();
         if !seal.is_known() {
             seal.know(store.hint_key().await?);
@@ -86,7 +107,7 @@ impl Keys {
         if !is_kept {
             self.first.keep_late(store).await?;
         }
-        app.tokens.know(Tokens::read(store).await?);
+        app.tokens.know(self.of_store(store).await?);
         Ok(())
     }
 }

@@ -21,6 +21,7 @@ mod backend;
 mod data_dir;
 mod error;
 mod first_key;
+mod kept_tokens;
 mod keys;
 mod kinds;
 mod options;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use midflight_components::Logger;
 use midflight_engine::FirstEdit;
-use midflight_source::DirectoryOptions;
+use midflight_source::{DirectoryOptions, NamedDirectory};
 use midflight_store::Durability;
 
 use crate::kinds::patterns::limits::PatternsLimits;
@@ -29,7 +29,7 @@ pub struct ServeOptions {
     /// The largest a SQLite file may grow, in bytes; none for what the disk holds.
     pub store_bytes_max: Option<u64>,
     /// Directories of documents to keep the log in step with.
-    pub watch: Vec<PathBuf>,
+    pub watch: Vec<NamedDirectory>,
     /// How they are watched.
     pub directory: DirectoryOptions,
     /// A file to write the server's URL to once it answers.

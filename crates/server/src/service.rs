@@ -17,7 +17,7 @@ use midflight_http::metrics::registry::MetricsRegistry;
 use midflight_http::setup::Started;
 use midflight_http::start::start;
 use midflight_live::Live;
-use midflight_source::DirectorySource;
+use midflight_source::{DirectoryOptions, DirectorySource, distinct_directories};
 use tokio::sync::Mutex;
 use utoipa::openapi::OpenApi;
 
@@ -57,9 +57,10 @@ impl Service {
         is_there: bool,
         address: SocketAddr,
     ) -> Result<Self, ServeError> {
+        distinct_directories(&options.watch)?;
         // The log of a single server has no other servers whose users would be refused then.
         let replaces = options.replace_admin_token || !backend.is_shared();
-        let keys = Keys::read(options.admin_token_file.as_deref(), replaces)?;
+        let mut keys = Keys::read(options.admin_token_file.as_deref(), replaces, backend.kept_tokens())?;
         let (tokens, first_token) = match is_there {
             true => keys.first(&*backend.store).await?,
             false => (keys.without_store(), None),
@@ -99,9 +100,10 @@ impl Service {
         let reloader = Arc::new(boot.follow(&engine, configs.clone(), options.config.file_options)?);
         around.reloader.get_or_init(|| Arc::clone(&reloader));
         let mut directories = Vec::with_capacity(options.watch.len());
-        for dir in &options.watch {
+        let how = DirectoryOptions { shared: backend.is_shared(), ..options.directory };
+        for directory in &options.watch {
             // Each is in step with the log when this returns.
-            directories.push(DirectorySource::start(engine.clone(), dir.clone(), options.directory).await?);
+            directories.push(DirectorySource::start(engine.clone(), directory.clone(), how).await?);
         }
         let metrics = MetricsRegistry::new();
         let started = Started { engine: &engine, metrics: &metrics };

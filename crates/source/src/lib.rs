@@ -23,7 +23,8 @@ mod yaml;
 
 pub use config::{ConfigText, parse_config};
 pub use directory::{
-    DirectoryHandle, DirectoryOptions, DirectorySource, DirectoryStatus, HeldLoss, SourceError,
+    DirectoryHandle, DirectoryOptions, DirectorySource, DirectoryStatus, HeldLoss, NamedDirectory,
+    SourceError, distinct as distinct_directories,
 };
 pub use document::{FileDocument, FileProblem};
 pub use file::{FileOptions, FileWatch};

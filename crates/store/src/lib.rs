@@ -23,7 +23,7 @@ mod tally;
 
 pub use availability::Availability;
 pub use error::{AppendError, StoreError};
-pub use last_good::{KeptAt, LastGood, LastGoodFile};
+pub use last_good::{KeptAt, KeptDocument, LastGood, LastGoodFile, LastGoodView};
 pub use lead::Lead;
 pub use memory::MemoryStore;
 pub use midflight_core::Appended;

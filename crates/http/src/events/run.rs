@@ -35,8 +35,8 @@ pub(crate) async fn run(app: App, mut reports: broadcast::Receiver<ReloadReport>
     }
 }
 
-/// The events of a reload: one for each document, those that its kinds add, and one for each kind. A reload that changed no
-/// document has none.
+/// The events of a reload: one for each document, one that says how many of them are left out if some are, those that its kinds
+/// add, and one for each kind. A reload that changed no document has none.
 fn events(kinds: &Kinds, sorts: &DocumentSorts, report: &ReloadReport) -> Vec<Event> {
     let reload = &report.event;
     if !reload.outcome.is_live() {
@@ -49,6 +49,9 @@ fn events(kinds: &Kinds, sorts: &DocumentSorts, report: &ReloadReport) -> Vec<Ev
     let revision = reload.to.get();
     let mut events: Vec<_> =
         report.changes.iter().map(|(id, effect)| changed(sorts, id, *effect, revision)).collect();
+    if reload.documents_changed > report.changes.len() {
+        events.push(truncated(report));
+    }
     let own = reload.kinds.iter().filter_map(|kind| kinds.of(kind));
     events.extend(own.flat_map(|kind| kind.events(report, sorts)));
     events.extend(reload.kinds.iter().map(|kind| reloaded(kinds, kind, reload)));
@@ -63,6 +66,21 @@ fn changed(sorts: &DocumentSorts, id: &DocumentId, effect: Effect, revision: u64
         members.extend(sort.ids.iter().map(|(key, id)| (key.clone().into_owned(), Value::from(*id))));
     }
     Event::new(format!("{}_{}", sort.word, past(effect)), data)
+}
+
+/// The event of a reload that changed more documents than are told one by one (`changes_told_max`). The revision has all of them.
+fn truncated(report: &ReloadReport) -> Event {
+    let counts: serde_json::Map<_, _> =
+        report.changed.iter().map(|(kind, count)| (kind.to_string(), Value::from(*count))).collect();
+    let revision = report.event.to.get();
+    let data = json!({
+        "revision": revision,
+        "told": report.changes.len(),
+        "documents_changed": report.event.documents_changed,
+        "changed": counts,
+        "href": format!("/api/v1/revisions/{revision}"),
+    });
+    Event::new("changes_truncated", data)
 }
 
 /// The event of a kind whose documents a live reload was about.

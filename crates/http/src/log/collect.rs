@@ -1,8 +1,8 @@
-//! Gathers documents from the log: every one under a prefix, or every one that two revisions differ in.
+//! Gathers documents from the log: every one under a prefix, or every one that was changed since a revision.
 
 use std::sync::Arc;
 
-use midflight_core::{Diff, DocumentId, KindName, RevisionNumber};
+use midflight_core::{Change, DocumentId, KindName, Precondition, RevisionNumber};
 use midflight_store::{ChangedQuery, DocumentQuery, StoreError, StoredDocument};
 use serde_json::Value;
 
@@ -77,51 +77,44 @@ pub(super) async fn changed(
     app.engine.store().changed(query).await
 }
 
-/// What differs from the state of the log at `from` to its state at `to`, in documents that `wanted` says yes to. The bodies
-/// need at most `restore_bytes_max` together.
-pub(super) async fn between(
+/// The changes that bring the documents to which `wanted` says yes back to the state of the log at `to`, from that at `head`. Of
+/// a document that is there what it was then already, the change is one without effect. The bodies need at most
+/// `restore_bytes_max` together.
+pub(super) async fn changes_back(
     app: &App,
-    from: RevisionNumber,
+    head: RevisionNumber,
     to: RevisionNumber,
     wanted: impl Fn(&DocumentId) -> bool,
-) -> Result<Diff, ApiError> {
-    let mut ids = Vec::new();
+) -> Result<Vec<Change>, ApiError> {
+    let (mut changes, mut bytes) = (Vec::new(), 0_usize);
+    let (max, bytes_max) = (app.limits.restore_documents_max, app.limits.restore_bytes_max);
     let mut after = None;
     loop {
-        let page = changed(app, from, to, after).await?;
-        ids.extend(page.items.into_iter().filter(|id| wanted(id)));
-        let max = app.limits.diff_documents_max;
-        if ids.len() > max {
-            let detail = format!(
-                "more than {max} documents changed in between (diff_documents_max); name a kind, a document or a \
-                 nearer revision"
-            );
-            return Err(ApiError::new(Code::TOO_LARGE, detail));
+        let page = changed(app, head, to, after).await?;
+        for id in page.items.into_iter().filter(|id| wanted(id)) {
+            let body = at(app, &id, to).await?;
+            // By what it needs, not by what it is long: that may be a hundred times as much.
+            bytes += body.as_ref().map_or(0, |body| parsed_size::of_value(body));
+            if bytes > bytes_max {
+                let detail = format!(
+                    "the documents to restore need more than {bytes_max} bytes of memory (restore_bytes_max); name a kind or a \
+                     document"
+                );
+                return Err(ApiError::new(Code::TOO_LARGE, detail));
+            }
+            if changes.len() == max {
+                let detail = format!(
+                    "more than {max} documents changed since (restore_documents_max); name a kind or a document"
+                );
+                return Err(ApiError::new(Code::TOO_LARGE, detail));
+            }
+            changes.push(Change { id, body, precondition: Precondition::None });
         }
         after = page.next;
         if after.is_none() {
-            break;
+            return Ok(changes);
         }
     }
-    let mut documents = Vec::with_capacity(ids.len());
-    let (mut bytes, bytes_max) = (0, app.limits.restore_bytes_max);
-    for id in ids {
-        let (old, new) = (at(app, &id, from).await?, at(app, &id, to).await?);
-        if old == new {
-            continue;
-        }
-        // By what they need, not by what they are long: that may be a hundred times as much.
-        bytes += [&old, &new].into_iter().flatten().map(|body| parsed_size::of_value(body)).sum::<usize>();
-        if bytes > bytes_max {
-            let detail = format!(
-                "the documents that changed in between need more than {bytes_max} bytes of memory (restore_bytes_max); name a \
-                 kind, a document or a nearer revision"
-            );
-            return Err(ApiError::new(Code::TOO_LARGE, detail));
-        }
-        documents.push((id, old, new));
-    }
-    Ok(Diff::new(documents))
 }
 
 async fn at(app: &App, id: &DocumentId, revision: RevisionNumber) -> Result<Option<Arc<Value>>, StoreError> {

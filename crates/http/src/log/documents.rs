@@ -4,13 +4,13 @@ use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, Precondition, RevisionNumber};
-use midflight_store::{DocumentQuery, DocumentVersion, StoredDocument};
+use midflight_store::{DocumentQuery, DocumentVersion, StoreError, StoredDocument};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::collect::stored;
-use super::known_kind;
+use super::{from_copy, known_kind};
 use crate::app::App;
 use crate::body::JsonBody;
 use crate::code::Code;
@@ -46,7 +46,7 @@ pub struct ReadParams {
     at: Option<u64>,
 }
 
-/// The documents of a kind, by name.
+/// The documents of a kind, by name. While the log is unavailable they are from the local copy, as `from_copy` says.
 #[utoipa::path(get, path = "/api/v1/documents/{kind}", tag = "log",
     params(("kind" = String, Path, description = "The kind, as `rules`"), ListParams),
     responses((status = 200, body = DocumentList), (status = "default", body = ProblemBody)))]
@@ -68,11 +68,15 @@ pub(super) async fn list_documents(
         ..DocumentQuery::default()
     };
     let room = room_for_page(&app, &principal).await?;
-    let page = app.engine.store().documents(query).await?;
+    let page = match app.engine.store().documents(query.clone()).await {
+        Err(error) if query.at.is_none() => return from_copy::list(&app, query, room, error).await,
+        page => page?,
+    };
     let bytes = page.items.iter().map(StoredDocument::bytes).sum();
     let list = move || DocumentList {
         items: page.items.iter().map(DocumentAnswer::from).collect(),
         next_cursor: page.next.map(|id| id.name.to_string()),
+        from_copy: None,
     };
     json(bytes, room, list).await
 }
@@ -97,6 +101,7 @@ pub(super) async fn read_document(
 }
 
 /// A document as the log has it now, or as it was at a revision. `If-None-Match` with its `ETag` answers 304 while it is unchanged.
+/// While the log is unavailable it is from the local copy, as `from_copy` says, and has no `ETag`.
 #[utoipa::path(get, path = "/api/v1/documents/{kind}/{name}", tag = "log",
     params(("kind" = String, Path, description = "The kind"),
         ("name" = String, Path, description = "The name; its slashes may stand as they are"), ReadParams),
@@ -123,14 +128,21 @@ pub async fn read(
     let unchanged = |tag| (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
     // Of the document as it is now its head says it without the body.
     if let Some(known) = known.filter(|_| at.is_none()) {
-        let head = app.engine.store().document_head(id).await?;
+        let head = match app.engine.store().document_head(id).await {
+            // The local copy does not keep versions.
+            Err(StoreError::Unavailable(_)) => None,
+            head => head?,
+        };
         let tag = head.filter(|head| !head.deleted).map(|head| etag(head.version));
         if let Some(tag) = tag.filter(|tag| tag == known) {
             return Ok(unchanged(tag));
         }
     }
     let room = room_for_document(app, principal).await?;
-    let document = stored(app, id, at.map(RevisionNumber::new)).await?;
+    let document = match stored(app, id, at.map(RevisionNumber::new)).await {
+        Err(error) if at.is_none() => return from_copy::document(app, id.clone(), room, error).await,
+        document => document?,
+    };
     let document = document.ok_or_else(|| match at {
         Some(at) => ApiError::new(Code::NOT_FOUND, format!("document {id} does not exist at revision {at}")),
         None => absent(id),

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod collect;
 mod compare;
 pub mod documents;
+mod from_copy;
 mod known_kind;
 mod lenient;
 pub mod reloads;

@@ -10,7 +10,7 @@ use midflight_store::{DocumentQuery, ListedRevision, RevisionQuery, StoreError, 
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::collect::between;
+use super::collect::changes_back;
 use super::compare::{self, Compared};
 use super::known_kind;
 use crate::app::App;
@@ -233,10 +233,10 @@ pub(super) async fn restore(
     loop {
         let head = tries.head(&app).await?;
         let to = RevisionNumber::new(number);
-        let back = between(&app, head, to, wanted).await?;
         // The conditions are for one that is scheduled: it is made on whatever the state is then.
         let unchanged = Precondition::UnchangedSince(head);
-        let changes: Vec<Change> = back.changes().into_iter().map(|change| change.when(unchanged)).collect();
+        let back = changes_back(&app, head, to, wanted).await?.into_iter();
+        let changes: Vec<Change> = back.map(|change| change.when(unchanged)).collect();
         let edit = Edit { trigger: Trigger::Manual, ..params.edit(&principal, changes) };
         if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
             drop(turn);

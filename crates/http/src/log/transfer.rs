@@ -1,6 +1,7 @@
 //! Export and import: all documents as a YAML stream, and such a stream as one revision.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,13 +12,13 @@ use futures_util::stream::unfold;
 use midflight_core::{Change, DocumentId, KindName, RevisionNumber};
 use midflight_engine::{Invalid, SCHEDULES};
 use midflight_source::{FileProblem, duplicates, locate_all, parse_documents, write_documents};
-use midflight_store::{DocumentQuery, StoredDocument};
+use midflight_store::{DocumentQuery, KeptDocument, LastGoodView, StoredDocument};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-use super::known_kind;
 use super::lenient::{APPLIED, preference};
+use super::{from_copy, known_kind};
 use crate::app::App;
 use crate::body::{BodyBytes, fits_parsed, media_type, receive};
 use crate::byte_budget::HeldBytes;
@@ -51,7 +52,7 @@ pub(super) struct ExportParams {
 }
 
 /// All documents as of one revision, as a YAML stream that import reads back. The header `x-midflight-revision` says
-/// which revision.
+/// which revision. While the log is unavailable they are from the local copy, and `x-midflight-from-copy` says of which revision.
 #[utoipa::path(get, path = "/api/v1/export", tag = "log", params(ExportParams),
     responses((status = 200, body = String, content_type = "application/yaml"),
         (status = "default", body = ProblemBody)))]
@@ -61,19 +62,40 @@ pub(super) async fn export(
     Params(params): Params<ExportParams>,
 ) -> Result<Response, ApiError> {
     let kind = known_kind::filter(&app, params.kind.as_deref()).await?;
-    let at = app.engine.store().head().await?.number;
+    let (at, copy) = match app.engine.store().head().await {
+        Ok(head) => (head.number, None),
+        Err(error) => {
+            let copy = from_copy::instead(&app, error).await?;
+            (copy.at().served(), Some(copy))
+        }
+    };
     let headers =
         [(header::CONTENT_TYPE, "application/yaml".to_owned()), (REVISION.parse()?, at.to_string())];
     let _room = app.answers.take(&principal, EXPORT_BYTES).await?;
     let is_over = at == RevisionNumber::ZERO;
     let documents = VecDeque::new();
-    let exporter =
-        Exporter { app, principal, kind, at, after: None, documents, has_written: false, is_over, _room };
+    let marked = copy.clone();
+    let exporter = Exporter {
+        app,
+        principal,
+        kind,
+        at,
+        copy,
+        after: None,
+        documents,
+        has_written: false,
+        is_over,
+        _room,
+    };
     let chunks = unfold(exporter, |mut exporter| async move {
         let chunk = exporter.next().await?;
         Some((chunk, exporter))
     });
-    Ok((headers, Body::from_stream(chunks)).into_response())
+    let response = (headers, Body::from_stream(chunks)).into_response();
+    Ok(match marked {
+        Some(copy) => from_copy::mark(&copy, response),
+        None => response,
+    })
 }
 
 impl From<header::InvalidHeaderName> for ApiError {
@@ -87,9 +109,11 @@ struct Exporter {
     principal: Principal,
     kind: Option<KindName>,
     at: RevisionNumber,
+    /// What it reads instead of the log.
+    copy: Option<Arc<LastGoodView>>,
     after: Option<DocumentId>,
     /// What was read and is not written yet.
-    documents: VecDeque<StoredDocument>,
+    documents: VecDeque<KeptDocument>,
     has_written: bool,
     is_over: bool,
     /// What a page and its text occupy while the export goes on.
@@ -149,15 +173,31 @@ impl Exporter {
             bytes_max: Some(PAGE_BYTES_MAX),
             ..DocumentQuery::default()
         };
-        let mut page = self.app.engine.store().documents(query).await.map_err(|error| error.to_string())?;
+        let mut documents: VecDeque<_>;
+        (documents, self.after) = match &self.copy {
+            Some(copy) => {
+                let page = from_copy::page(Arc::clone(copy), query).await;
+                let page = page.map_err(|error| error.body().detail.clone())?;
+                (page.items.into(), page.next)
+            }
+            None => {
+                let page = self.app.engine.store().documents(query).await;
+                let page = page.map_err(|error| error.to_string())?;
+                (page.items.into_iter().filter_map(kept).collect(), page.next)
+            }
+        };
         if self.kind.is_none() {
             // What waits for its time in one place is not to be done in another, nor once more from a copy.
-            page.items.retain(|document| document.id.kind.as_str() != SCHEDULES);
+            documents.retain(|document| document.id.kind.as_str() != SCHEDULES);
         }
-        self.after = page.next;
-        self.documents = page.items.into();
+        self.documents = documents;
         Ok(())
     }
+}
+
+/// What an export has of a document; none of one that is deleted.
+fn kept(document: StoredDocument) -> Option<KeptDocument> {
+    Some(KeptDocument { id: document.id, body: document.body? })
 }
 
 /// What came of writing.
@@ -171,22 +211,21 @@ enum Written {
 
 /// The first of the documents as YAML, each parsed by itself, until they have `PART_BYTES_MAX`. One that may have more than
 /// `long_bytes_max` by itself is left: each line of it is indented by its depth, so it may be many times its body.
-fn yaml(documents: &mut VecDeque<StoredDocument>, long_bytes_max: usize) -> Result<Written, String> {
+fn yaml(documents: &mut VecDeque<KeptDocument>, long_bytes_max: usize) -> Result<Written, String> {
     let mut text = String::new();
     while let Some(document) = documents.front().filter(|_| text.len() < PART_BYTES_MAX) {
-        let parsed = document.parse().map_err(|error| error.to_string())?;
-        if let Some(body) = parsed.body.as_deref() {
-            let bytes = pretty_bytes(body, usize::MAX);
-            match text.is_empty() {
-                true if bytes > long_bytes_max => return Ok(Written::TooLong(bytes)),
-                false if bytes > PART_BYTES_MAX => break,
-                _ => {}
-            }
-            if !text.is_empty() {
-                text.push_str("---\n");
-            }
-            text.push_str(&write_documents([(&parsed.id, body)]).map_err(|error| error.to_string())?);
+        let KeptDocument { id, body } = document;
+        let body: Value = serde_json::from_str(body).map_err(|error| format!("{id} is not JSON: {error}"))?;
+        let bytes = pretty_bytes(&body, usize::MAX);
+        match text.is_empty() {
+            true if bytes > long_bytes_max => return Ok(Written::TooLong(bytes)),
+            false if bytes > PART_BYTES_MAX => break,
+            _ => {}
         }
+        if !text.is_empty() {
+            text.push_str("---\n");
+        }
+        text.push_str(&write_documents([(id, &body)]).map_err(|error| error.to_string())?);
         documents.pop_front();
     }
     Ok(Written::Part(text))
@@ -326,14 +365,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn stored(name: &str, body: &Value) -> StoredDocument {
-        StoredDocument {
-            id: DocumentId::new("rules", name).unwrap(),
-            version: 1,
-            revision: RevisionNumber::new(1),
-            owner: None,
-            body: Some(body.to_string().into()),
-        }
+    fn kept(name: &str, body: &Value) -> KeptDocument {
+        KeptDocument { id: DocumentId::new("rules", name).unwrap(), body: body.to_string().into() }
     }
 
     #[test]
@@ -342,7 +375,7 @@ mod tests {
         let long = json!({ "deep": long, "text": "line\n".repeat(1000) });
         let short = json!({"a": 1});
         let mut documents: VecDeque<_> =
-            [stored("a", &short), stored("b", &long), stored("c", &short)].into_iter().collect();
+            [kept("a", &short), kept("b", &long), kept("c", &short)].into_iter().collect();
         let first = yaml(&mut documents, PART_BYTES_MAX).unwrap();
         assert_eq!(first, Written::Part("kind: rules\nname: a\nbody:\n  a: 1\n".to_owned()));
         let Written::TooLong(bytes) = yaml(&mut documents, PART_BYTES_MAX).unwrap() else {

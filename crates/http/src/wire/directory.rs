@@ -6,6 +6,8 @@ use utoipa::ToSchema;
 /// A directory that the log is kept in step with.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DirectoryAnswer {
+    /// The name as which it owns its documents.
+    pub name: String,
     /// Where.
     pub dir: String,
     /// As whom it owns its documents.
@@ -39,11 +41,11 @@ pub struct HeldLossAnswer {
     pub empty: bool,
 }
 
-/// Which directory may delete what it has lost.
+/// The directory that the log is to follow.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmLossBody {
-    /// The directory, as `directories[].dir` of `/api/v1/status` names it.
+    /// The directory, by its name or its path (`directories[].name` or `dir` of `/api/v1/status`).
     pub(crate) dir: String,
 }
 

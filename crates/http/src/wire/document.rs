@@ -1,29 +1,47 @@
 //! Documents and their versions.
 
-use midflight_core::{Op, cut_reason};
-use midflight_store::{DocumentVersion, StoredDocument};
+use midflight_core::{Op, RevisionNumber, cut_reason};
+use midflight_store::{DocumentVersion, KeptDocument, StoredDocument};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::time::stamp;
 
-/// A document as the log has it now.
+/// A document as the log has it now, or, while the log is unavailable, as the local copy has it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DocumentAnswer {
     /// The kind, as `rules`.
     pub kind: String,
     /// The name within the kind, as `loans/R1`.
     pub name: String,
-    /// How often it was changed; the `ETag` is this number in quotes.
-    pub version: u64,
-    /// The revision that changed it last.
-    pub revision: u64,
-    /// Who owns it, as `file:/etc/rules`; null when anybody may change it.
+    /// How often it was changed; the `ETag` is this number in quotes. Null when it is from the local copy, which does not keep it.
+    pub version: Option<u64>,
+    /// The revision that changed it last; null when it is from the local copy.
+    pub revision: Option<u64>,
+    /// Who owns it, as `file:/etc/rules`; null when anybody may change it, or when it is from the local copy.
     pub owner: Option<String>,
     /// What it says; null once it is deleted.
     #[schema(value_type = serde_json::Value)]
     pub body: Box<RawValue>,
+    /// The revision of the local copy that it is from, since the log is unavailable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_copy: Option<u64>,
+}
+
+impl DocumentAnswer {
+    /// A document of the local copy as of a revision.
+    pub(crate) fn of_copy(document: &KeptDocument, revision: RevisionNumber) -> Self {
+        Self {
+            kind: document.id.kind.to_string(),
+            name: document.id.name.to_string(),
+            version: None,
+            revision: None,
+            owner: None,
+            body: raw(Some(&document.body)),
+            from_copy: Some(revision.get()),
+        }
+    }
 }
 
 /// A body as the log has it: it is passed on without being parsed.
@@ -38,10 +56,11 @@ impl From<&StoredDocument> for DocumentAnswer {
         Self {
             kind: document.id.kind.to_string(),
             name: document.id.name.to_string(),
-            version: document.version,
-            revision: document.revision.get(),
+            version: Some(document.version),
+            revision: Some(document.revision.get()),
             owner: document.owner.as_ref().map(ToString::to_string),
             body: raw(document.body.as_deref()),
+            from_copy: None,
         }
     }
 }
@@ -53,6 +72,9 @@ pub struct DocumentList {
     pub items: Vec<DocumentAnswer>,
     /// What to pass as `cursor` for the next page; null on the last.
     pub next_cursor: Option<String>,
+    /// The revision of the local copy that they are from, since the log is unavailable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_copy: Option<u64>,
 }
 
 /// One version of a document and the revision that made it.

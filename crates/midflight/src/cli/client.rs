@@ -1,5 +1,6 @@
 //! The one HTTP client of the command line.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,12 +9,15 @@ use reqwest::{Method, Response, Url};
 use serde_json::Value;
 
 use super::fail::{Failure, ServerProblem};
+use super::output::talk;
 use super::progress::upload;
 
 /// How long a connection may take to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long a request may take; a large import is compiled and checked before it is answered.
 const REQUEST_MAX: Duration = Duration::from_secs(300);
+/// The header of an answer from the local copy of a server.
+const FROM_COPY: &str = "x-midflight-from-copy";
 /// How much of an answer that is not a problem document is shown.
 const SHOWN_CHARS: usize = 400;
 
@@ -23,6 +27,8 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
     token: Option<String>,
+    /// Whether it was reported that answers are from the server's local copy.
+    has_told_copy: AtomicBool,
 }
 
 /// A successful answer.
@@ -58,7 +64,7 @@ impl Client {
         if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(Failure::usage("the token has characters that no token has; copy it again"));
         }
-        Ok(Self { http, base, token })
+        Ok(Self { http, base, token, has_told_copy: AtomicBool::new(false) })
     }
 
     /// The server's address, for people.
@@ -202,10 +208,23 @@ impl Client {
         let response = answer.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         if status.is_success() {
+            if let Some(revision) = response.headers().get(FROM_COPY) {
+                self.tell_copy(revision);
+            }
             return Ok(response);
         }
         let text = response.text().await.unwrap_or_default();
         Err(self.refusal(status, &text))
+    }
+
+    fn tell_copy(&self, revision: &HeaderValue) {
+        if !self.has_told_copy.swap(true, Ordering::Relaxed) {
+            let revision = revision.to_str().unwrap_or("?");
+            talk(&format!(
+                "log unavailable; showing revision {revision} of the local copy of {}",
+                self.base()
+            ));
+        }
     }
 
     fn refusal(&self, status: reqwest::StatusCode, text: &str) -> Failure {

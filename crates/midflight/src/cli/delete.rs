@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::client::{Body, Client};
 use super::fail::Failure;
+use super::get::newest;
 use super::output::Output;
 use super::write::{WriteArgs, tell};
 
@@ -25,7 +26,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: DeleteArgs) -> R
     for id in &args.documents {
         let (kind, name) = (id.kind.as_str(), id.name.as_str());
         // A document that is not there is a slip of the pen, and one that changes meanwhile is not what was meant.
-        let found = client.get(&["api", "v1", "documents", kind, name], &[]).await?.body;
+        let found = newest(client, id).await?.body;
         changes.push(json!({ "op": "delete", "kind": kind, "name": name, "if_version": found["version"] }));
     }
     let url = client.url(&["api", "v1", "apply"], &args.write.query());

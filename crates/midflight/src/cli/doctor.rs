@@ -11,7 +11,7 @@ use super::Global;
 use super::client::{Body, Client};
 use super::fail::Failure;
 use super::output::{Output, table, text};
-use super::status::problems;
+use super::status::{has_problems, problems};
 
 /// The flags of `doctor`.
 #[derive(Debug, Args)]
@@ -103,7 +103,21 @@ async fn server(client: &Client, findings: &mut Vec<Finding>) {
             finding("refused", Verdict::Note, format!("at {}: {}", text(refused, "at"), problems(refused)))
         }
     });
+    findings.extend(directories(&status));
     findings.push(token(client).await);
+}
+
+/// How each watched directory stands to the log.
+fn directories(status: &Value) -> impl Iterator<Item = Finding> {
+    status.get("directories").and_then(Value::as_array).into_iter().flatten().map(|directory| {
+        let (name, dir) = (text(directory, "name"), text(directory, "dir"));
+        let (verdict, told) = match directory.get("blocked").and_then(Value::as_bool) {
+            Some(true) => (Verdict::Bad, format!("is not followed: {}", problems(directory))),
+            _ if has_problems(directory) => (Verdict::Note, problems(directory)),
+            _ => (Verdict::Good, format!("{} documents are in the log", text(directory, "documents"))),
+        };
+        finding("directory", verdict, format!("{name} ({dir}): {told}"))
+    })
 }
 
 fn revision(status: &Value) -> Finding {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::client::{Body, Client};
 use super::fail::Failure;
-use super::get::read;
+use super::get::{newest, read};
 use super::output::{Output, documents_text, talk};
 use super::write::{WriteArgs, tell};
 
@@ -100,7 +100,7 @@ fn is_final(failure: &Failure) -> bool {
 }
 
 async fn base(client: &Client, id: &DocumentId) -> Result<Base, Failure> {
-    match client.get(&["api", "v1", "documents", id.kind.as_str(), id.name.as_str()], &[]).await {
+    match newest(client, id).await {
         Ok(found) => Ok(Base {
             text: documents_text(&[read(found.body)?])?,
             precondition: (IF_MATCH, found.etag.unwrap_or_else(|| "*".to_owned())),

@@ -4,7 +4,7 @@ use clap::Args;
 use midflight_core::{DocumentId, KindName};
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::fail::Failure;
 use super::output::{Format, Output, table, text};
 
@@ -75,9 +75,24 @@ async fn kinds(client: &Client, output: &Output) -> Result<(), Failure> {
     })
 }
 
+/// Reads a document as the log has it now, to change it.
+pub(super) async fn newest(client: &Client, id: &DocumentId) -> Result<Answer, Failure> {
+    let found = client.get(&path(id), &[]).await?;
+    match found.body.get("from_copy") {
+        // Its version is not known, so that a change that others make meanwhile would be lost.
+        Some(_) => {
+            Err(Failure::failed("log unavailable; nothing was changed; try again in a moment".to_owned()))
+        }
+        None => Ok(found),
+    }
+}
+
+fn path(id: &DocumentId) -> [&str; 5] {
+    ["api", "v1", "documents", id.kind.as_str(), id.name.as_str()]
+}
+
 async fn document(client: &Client, output: &Output, id: &DocumentId, at: String) -> Result<(), Failure> {
-    let path = ["api", "v1", "documents", id.kind.as_str(), id.name.as_str()];
-    let found = client.get(&path, &[("at", at)]).await?.body;
+    let found = client.get(&path(id), &[("at", at)]).await?.body;
     match output.format() {
         Format::Json => output.data(&found, String::new),
         _ => output.documents(&[read(found)?]),

@@ -6,16 +6,16 @@ use clap::{Args, ValueEnum};
 use midflight_core::{DocumentId, KindName, Problems};
 use midflight_patterns::import::{self, BadItem, Imported};
 use midflight_patterns::{LEARNING_FOLDER, Patterns};
-use midflight_source::FileDocument;
+use midflight_source::{FileDocument, parse_documents};
 use reqwest::Method;
 use reqwest::header::HeaderName;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::apply::put;
 use super::client::{Body, Client};
 use super::fail::Failure;
 use super::files::{self, to_body};
-use super::output::{Output, printable, talk, text};
+use super::output::{Format, Output, printable, talk, text};
 use super::rows;
 use super::write::{WriteArgs, tell};
 
@@ -30,13 +30,27 @@ pub(super) struct ExportArgs {
 pub(super) async fn export(client: &Client, output: &Output, args: &ExportArgs) -> Result<(), Failure> {
     let kind = args.kind.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut response = client.open(client.url(&["api", "v1", "export"], &[("kind", kind)]), &[]).await?;
+    let is_json = output.format() == Format::Json;
+    let mut yaml = Vec::new();
     loop {
         match response.chunk().await {
+            Ok(Some(chunk)) if is_json => yaml.extend_from_slice(&chunk),
             Ok(Some(chunk)) => output.raw(&chunk)?,
+            Ok(None) if is_json => return output.data(&json_of(&yaml)?, String::new),
             Ok(None) => return Ok(()),
             Err(error) => return Err(client.unreachable(&error)),
         }
     }
+}
+
+/// An export as JSON, which imports as well.
+fn json_of(yaml: &[u8]) -> Result<Value, Failure> {
+    let unreadable = |why: String| Failure::failed(format!("cannot read the export of the server: {why}"));
+    let text = std::str::from_utf8(yaml).map_err(|error| unreadable(error.to_string()))?;
+    let documents = parse_documents(text, "export")
+        .map_err(|problems| unreadable(problems.first().map(ToString::to_string).unwrap_or_default()))?;
+    let document = |FileDocument { id, body, .. }: FileDocument| json!({ "kind": id.kind.as_str(), "name": id.name.as_str(), "body": body });
+    Ok(documents.into_iter().map(document).collect())
 }
 
 /// What a file holds.

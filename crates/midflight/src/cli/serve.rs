@@ -14,6 +14,7 @@ use midflight_core::Trigger;
 use midflight_server::{
     Backend, BusPlace, HotReloadSettings, OwnConfig, Running, ServeError, ServeOptions, Settings, StorePlace,
 };
+use midflight_source::NamedDirectory;
 use midflight_store::Durability;
 
 use super::fail::Failure;
@@ -57,9 +58,10 @@ pub(super) struct ServeArgs {
     /// A label of this replica; may be given several times.
     #[arg(long = "label", env = "MIDFLIGHT_LABEL", value_delimiter = ',', value_parser = label, value_name = "KEY=VALUE")]
     labels: Vec<(String, String)>,
-    /// A directory of documents to keep the log in step with; may be given several times.
-    #[arg(long, env = "MIDFLIGHT_WATCH", value_delimiter = ',', value_name = "DIR")]
-    watch: Vec<PathBuf>,
+    /// A directory of documents to keep the log in step with; may be given several times. Its documents belong to file:NAME;
+    /// the name is the last component of the path by default.
+    #[arg(long, env = "MIDFLIGHT_WATCH", value_delimiter = ',', value_name = "[NAME=]DIR")]
+    watch: Vec<NamedDirectory>,
     /// Let a watched directory without any document delete all that it owns. By default it deletes nothing until that is
     /// confirmed: an unmounted volume looks like an empty directory.
     #[arg(long, env = "MIDFLIGHT_ALLOW_EMPTY")]

@@ -27,8 +27,9 @@ pub(super) struct ReloadArgs {
     /// Reason of a scheduled reload, shown in the history.
     #[arg(long, default_value = "", value_name = "TEXT")]
     reason: String,
-    /// Confirm, once, that this watched directory of the server deletes the documents that it no longer has.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["force", "repeat", "not_before", "window"])]
+    /// Make the log, once, what this watched directory of the server says: delete the documents that it no longer has, and
+    /// replace newer versions.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["force", "repeat", "not_before", "window"])]
     confirm_loss: Option<String>,
     #[command(flatten)]
     later: LaterArgs,
@@ -58,7 +59,7 @@ pub(super) async fn status(client: &Client, output: &Output) -> Result<(), Failu
             rows.push(["left out here".to_owned(), told]);
         }
         let directories = status.get("directories").and_then(Value::as_array).into_iter().flatten();
-        for directory in directories.filter(|it| it.get("blocked").and_then(Value::as_bool) == Some(true)) {
+        for directory in directories.filter(|directory| has_problems(directory)) {
             rows.push([format!("directory {}", text(directory, "dir")), problems(directory)]);
         }
         table(&["", ""], rows).trim_start().to_owned()
@@ -72,6 +73,11 @@ fn refused(status: &Value) -> String {
             format!("{} ({}): {}", text(refused, "at"), text(refused, "outcome"), problems(refused))
         }
     }
+}
+
+/// Whether anything is wrong with a part of the server.
+pub(super) fn has_problems(of: &Value) -> bool {
+    of.get("problems").and_then(Value::as_array).is_some_and(|problems| !problems.is_empty())
 }
 
 /// The problems of an answer in one line.

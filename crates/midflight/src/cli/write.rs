@@ -127,6 +127,13 @@ pub(super) fn tell_effects(effects: &Value) {
         let (path, by) = (text(masked, "path"), text(masked, "by"));
         talk(&printable(&format!("{path} is covered by {by}: what the document says there has no effect")));
     }
+    for secret in listed("literal_secrets") {
+        let (config, path) = (text(secret, "config"), text(secret, "path"));
+        talk(&printable(&format!(
+            "config/{config} {path} looks like a secret and is written out: it is not shown, but the log keeps it. Write \
+             ${{env:NAME}} or ${{file:PATH}} for the program that reads it, and declare the key `writeOnly` in a schema"
+        )));
+    }
     for path in listed("restart_required").filter_map(Value::as_str) {
         talk(&printable(&format!("{path} is in effect after the server's next start")));
     }

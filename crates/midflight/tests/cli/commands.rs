@@ -100,6 +100,8 @@ fn what_is_exported_imports_elsewhere_and_is_the_same() {
     other.write("all.yaml", &exported);
     assert_eq!(other.run(&["import", "all.yaml"]).lines().count(), 9);
     assert_eq!(other.run(&["export", "--kind", "rules"]), exported);
+    other.write("all.json", &one.run(&["export", "-o", "json"]));
+    assert_eq!(json(&other.run(&["import", "all.json", "-o", "json"]))["outcome"], "unchanged");
     let piped = Ran::with_input(other.command(&["apply", "-f", "-", "-o", "json"]), &exported);
     assert_eq!(json(&piped.stdout)["outcome"], "unchanged");
     // Directories, several files, and what is written as YAML for people.

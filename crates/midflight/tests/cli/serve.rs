@@ -208,6 +208,12 @@ fn a_watched_directory_that_lost_its_files_is_confirmed_by_a_command() {
         server.run(&["status"]).contains("kept 1 of 1 documents that it would delete").then_some(())
     });
     assert!(server.run(&["get", "rules/conditions/watched"]).contains("constant: 1"));
-    assert!(server.run(&["reload", "--confirm-loss", &dir]).contains("0 documents"));
+    let doctor = Ran::of(server.command(&["doctor"]).output().unwrap());
+    assert!(
+        doctor.stdout.contains("wrong  directory  watched (") && doctor.code == Some(1),
+        "{}",
+        doctor.stdout
+    );
+    assert!(server.run(&["reload", "--confirm-loss", "watched"]).contains("0 documents"));
     server.refused(&["get", "rules/conditions/watched"]);
 }

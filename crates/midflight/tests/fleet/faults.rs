@@ -34,7 +34,7 @@ async fn last(server: &mut Midflight) -> f64 {
 fn tell(fault: &str, behind: Option<Instant>, cpu: f64) {
     let behind = behind.map_or_else(|| "-".to_owned(), |since| format!("{} ms", since.elapsed().as_millis()));
     eprintln!(
-        "| {fault} | lasted {:?} | lost 0 | behind afterwards {behind} | {cpu:.1} % of a processor |",
+        "| {fault} | lasted {:?} | behind afterwards {behind} | {cpu:.1} % of a processor |",
         fault_time()
     );
 }

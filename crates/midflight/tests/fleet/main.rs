@@ -15,5 +15,6 @@ mod guide;
 mod harness;
 mod kills;
 mod patterns;
+mod reads;
 mod schedules;
 mod tokens;

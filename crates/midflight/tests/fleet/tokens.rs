@@ -43,3 +43,43 @@ async fn a_server_with_another_token_does_not_start_unless_it_is_to_replace_it()
     until(|| async { status(OTHER).await.is_success().then_some(()) }).await;
     assert_eq!(status(TOKEN).await, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_starts_while_the_log_is_away_knows_the_tokens_of_the_log() {
+    let mut postgres = Postgres::start();
+    let flags = flags(&postgres.database(), "postgres");
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("ready");
+    let start = || {
+        std::fs::remove_file(&ready).ok();
+        let mut command = Command::new(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path().join("data"));
+        command.arg("--ready-file").arg(&ready).args(&flags).stdin(Stdio::null());
+        let server = Process::start(command.stdout(Stdio::null()).stderr(Stdio::null()));
+        let url = midflight_testkit::wait_for("the server to be ready", || {
+            std::fs::read_to_string(&ready).ok().filter(|text| !text.is_empty())
+        });
+        (server, url.trim().to_owned())
+    };
+    let client = reqwest::Client::new();
+    let status = async |url: &str, token: &str| {
+        let put = client.put(format!("{url}/api/v1/config/app")).bearer_auth(token);
+        put.json(&serde_json::json!({"size": 1})).send().await.unwrap().status()
+    };
+    let (mut first, url) = start();
+    let token = std::fs::read_to_string(folder.path().join("data/admin-token")).unwrap();
+    let token = token.trim();
+    assert!(status(&url, token).await.is_success());
+    until(|| async { folder.path().join("data/last-good").exists().then_some(()) }).await;
+    first.kill();
+    tokio::task::block_in_place(|| postgres.stop());
+    let (_again, url) = start();
+    assert_eq!(
+        status(&url, token).await,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "it is known, and the log is away"
+    );
+    assert_eq!(status(&url, OTHER).await, StatusCode::UNAUTHORIZED);
+    let kept = std::fs::read_to_string(folder.path().join("data/tokens")).unwrap();
+    assert!(!kept.contains(token), "only hashes are kept");
+}

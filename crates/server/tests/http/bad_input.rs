@@ -102,7 +102,7 @@ async fn bounds_that_are_set_are_named_when_they_are_met() {
         options.rules.batch_items_max = 2;
         options.limits.import_bytes_max = 64;
         options.engine_limits.documents_max = 2;
-        options.limits.diff_documents_max = 1;
+        options.limits.restore_documents_max = 1;
     })
     .await
     .with_loans()
@@ -115,7 +115,7 @@ async fn bounds_that_are_set_are_named_when_they_are_met() {
     let full = server.put("/api/v1/rulesets/more", &json!({})).await.problem(422, "too_many_documents");
     assert!(full["detail"].as_str().unwrap().contains("documents_max"));
     let back = server.post("/api/v1/revisions/0/restore", &json!({})).await.problem(413, "too_large");
-    assert!(back["detail"].as_str().unwrap().contains("diff_documents_max"));
+    assert!(back["detail"].as_str().unwrap().contains("restore_documents_max"));
 }
 
 #[tokio::test]

@@ -319,3 +319,65 @@ async fn signed_webhooks_reload_and_edit_and_do_so_once() {
     answer(signed(&server, "crm", "m6", now, &change).body("{}")).await.problem(401, "unauthenticated");
     answer(signed(&server, "none", "m7", now, "")).await.problem(404, "not_found");
 }
+
+#[tokio::test]
+async fn a_key_that_is_taken_away_leaves_no_trace() {
+    let server = server().await;
+    let keys = async || {
+        let effective = server.get("/api/v1/config/midflight/effective").await.ok();
+        assert_eq!(effective["restart_required"], json!([]), "{effective:#}");
+        let keys = effective["keys"].as_array().unwrap().iter();
+        keys.map(|key| key["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let before = keys().await;
+    assert!(before.iter().any(|key| key.starts_with("/log/")), "{before:?}");
+    let started = server.get("/health/reload").await.ok();
+    assert_eq!((&started["trigger"], &started["hash"]), (&json!("startup"), &json!(null)));
+    let mut hashes = Vec::new();
+    for level in [json!("debug"), json!(null)] {
+        let patch = json!({"log": {"level": level}});
+        let path = "/api/v1/config/midflight";
+        let patched = answer(server.request(Method::PATCH, path).json(&patch)).await.ok();
+        assert!(patched.get("config").is_none_or(|it| it["restart_required"] == json!([])), "{patched:#}");
+        assert_eq!(keys().await, before);
+        // The hash and the time are of the same reload.
+        let report = server.get("/health/reload").await.ok();
+        assert_eq!((&report["trigger"], &report["triggered_by"]), (&json!("api_update"), &json!("admin")));
+        assert!(report["at"].as_str() > started["at"].as_str(), "{report:#}");
+        assert_eq!(report["hash"], report["served_hash"]);
+        hashes.push(report["hash"].clone());
+    }
+    assert!(hashes[0].is_string() && hashes[0] != hashes[1], "{hashes:?}");
+}
+
+#[tokio::test]
+async fn what_has_the_name_of_a_secret_is_not_shown_where_nothing_is_declared() {
+    let server = server().await;
+    let body = json!({"db": {"password": "hunter2", "user": "app"}, "hosts": [{"apiKey": 7}], "max_tokens": 9,
+        "token": "${env:TOKEN}"});
+    let made = server.put("/api/v1/config/shop", &body).await;
+    let told =
+        json!([{"config": "shop", "path": "/db/password"}, {"config": "shop", "path": "/hosts/0/apiKey"}]);
+    assert_eq!(made.json["config"]["literal_secrets"], told, "{:#}", made.json);
+    let effective = server.get("/api/v1/config/shop/effective").await.ok();
+    assert_eq!(
+        effective["value"],
+        json!({"db": {"password": "***", "user": "app"}, "hosts": [{"apiKey": "***"}], "max_tokens": 9,
+            "token": "${env:TOKEN}"})
+    );
+    assert!(!effective.to_string().contains("hunter2"), "{effective:#}");
+    let plain = server.put("/api/v1/config/shop", &json!({"user": "app"})).await.ok();
+    assert!(plain.get("config").is_none(), "{plain:#}");
+}
+
+#[tokio::test]
+async fn every_problem_of_a_config_is_told_at_once() {
+    let server = server().await;
+    let body = json!({"llm": {"model": "m", "api_key": "sk-123"}, "redis": {"url": "redis://:hunter2@h"},
+        "metrics": {"labels": {"1": "x"}}, "log": {"level": "loud"}});
+    let refused = server.put("/api/v1/config/midflight", &body).await.problem(422, "invalid_document");
+    let mut paths: Vec<_> =
+        refused["problems"].as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/llm/api_key", "/log/level", "/metrics/labels/1", "/redis/url"], "{refused:#}");
+}

@@ -1,5 +1,6 @@
 //! A watched directory that lost its documents: they are kept, it is said everywhere, and a person confirms the loss.
 
+use midflight_source::NamedDirectory;
 use reqwest::Method;
 use serde_json::json;
 
@@ -17,7 +18,10 @@ async fn a_directory_that_lost_everything_is_reported_and_deletes_once_that_is_c
     )
     .unwrap();
     let dir = watched.path().to_owned();
-    let server = server_with(|options| options.watch = vec![dir]).await.with_loans().await;
+    let server = server_with(|options| options.watch = vec![NamedDirectory::unnamed(dir).unwrap()])
+        .await
+        .with_loans()
+        .await;
     let dir = watched.path().to_str().unwrap();
     let count = async || server.get("/api/v1/documents/rules").await.ok()["items"].as_array().unwrap().len();
     assert_eq!(

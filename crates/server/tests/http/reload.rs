@@ -1,5 +1,6 @@
 //! Reloads and validations of any kind.
 
+use midflight_source::NamedDirectory;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use crate::support::{answer, rule, server, server_with};
 async fn a_reload_reads_again_what_is_named_and_says_what_was_done() {
     let watched = tempfile::tempdir().unwrap();
     let server = server_with(|options| {
-        options.watch = vec![watched.path().to_owned()];
+        options.watch = vec![NamedDirectory::unnamed(watched.path()).unwrap()];
         // It looks by itself in a day: what is there before that, the reload read.
         options.directory.poll = std::time::Duration::from_secs(86_400);
     })

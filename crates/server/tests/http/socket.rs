@@ -91,6 +91,21 @@ async fn every_change_is_told_in_the_seeds_words() {
 }
 
 #[tokio::test]
+async fn changes_past_the_bound_are_counted_where_they_are_left_out() {
+    let server = server_with(|options| options.engine_limits.changes_told_max = 2).await;
+    let mut client = Client::open(&server, None).await;
+    let put = |name: &str| json!({"op": "put", "kind": "rules", "name": name, "body": {}});
+    let changes = json!({"changes": [put("a"), put("b"), put("c")]});
+    server.post("/api/v1/apply", &changes).await.ok();
+    client.events(&["ruleset_added", "ruleset_added"]).await;
+    let told = client.events(&["changes_truncated"]).await;
+    let counts = ["revision", "told", "documents_changed"].map(|key| told[key].as_u64().unwrap());
+    assert_eq!((counts, &told["changed"]), ([1, 2, 3], &json!({"rules": 3})));
+    assert_eq!(told["href"], "/api/v1/revisions/1");
+    assert_eq!(client.events(&["rules_reloaded"]).await["documents_changed"], 3);
+}
+
+#[tokio::test]
 async fn events_are_about_their_own_kind_alone() {
     let server = server().await;
     let mut client = Client::open(&server, None).await;

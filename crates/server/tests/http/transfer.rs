@@ -1,5 +1,6 @@
 //! Export, import and watched directories.
 
+use midflight_source::NamedDirectory;
 use reqwest::Method;
 use serde_json::json;
 
@@ -67,7 +68,8 @@ async fn a_watched_directory_owns_its_documents() {
     let watched = tempfile::tempdir().unwrap();
     let file = watched.path().join("loans.yaml");
     std::fs::write(&file, "kind: rules\nname: loans\nbody: {name: Loans}\n").unwrap();
-    let server = server_with(|options| options.watch = vec![watched.path().to_owned()]).await;
+    let server =
+        server_with(|options| options.watch = vec![NamedDirectory::unnamed(watched.path()).unwrap()]).await;
     let document = server.get("/api/v1/rulesets/loans").await.ok();
     let owner = document["owner"].as_str().unwrap().to_owned();
     assert!(owner.starts_with("file:"), "{owner}");
@@ -82,4 +84,22 @@ async fn a_watched_directory_owns_its_documents() {
     server.put("/api/v1/rulesets/loans?take_over=true", &json!({})).await.ok();
     assert!(server.get("/api/v1/rulesets/loans").await.ok()["owner"].is_null());
     server.running.stop().await;
+}
+
+#[tokio::test]
+async fn an_import_of_any_size_is_undone_by_a_restore() {
+    let server = server().await.with_loans().await;
+    let export =
+        async || server.anonymous(Method::GET, "/api/v1/export").send().await.unwrap().text().await.unwrap();
+    let before = export().await;
+    let condition = |n: u64| {
+        let body = json!({"attribute": "age", "operator": "greater_than", "constant": n});
+        json!({"kind": "rules", "name": format!("conditions/c{n}"), "body": body})
+    };
+    let documents: Vec<_> = (0..10_001).map(condition).collect();
+    let text = json!(documents).to_string();
+    let imported = import(&server, "", "application/json", &text).await;
+    assert_eq!((imported.status, &imported.json["revision"]), (reqwest::StatusCode::CREATED, &json!(3)));
+    server.post("/api/v1/revisions/2/restore", &json!({})).await.ok();
+    assert_eq!(export().await, before);
 }

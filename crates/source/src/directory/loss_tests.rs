@@ -14,7 +14,8 @@ impl House {
     async fn watch_with(&self, change: impl FnOnce(&mut DirectoryOptions)) -> DirectorySource {
         let mut options = DirectoryOptions { poll: Duration::from_secs(3600), ..DirectoryOptions::default() };
         change(&mut options);
-        DirectorySource::start(self.engine.clone(), self.path().to_owned(), options).await.unwrap()
+        let directory = NamedDirectory::unnamed(self.path()).unwrap();
+        DirectorySource::start(self.engine.clone(), directory, options).await.unwrap()
     }
 
     /// Writes a file for each number below `count`.

@@ -3,7 +3,10 @@
 mod list;
 #[cfg(test)]
 mod loss_tests;
+mod named;
 mod options;
+#[cfg(test)]
+mod outdated_tests;
 mod plan;
 mod read;
 mod sync;
@@ -12,15 +15,15 @@ mod tests;
 mod view;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use midflight_core::Owner;
 use midflight_engine::Engine;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use named::{NamedDirectory, distinct};
 pub use options::{DirectoryOptions, DirectoryStatus, HeldLoss};
 
 use crate::notice::{Bell, Watcher};
@@ -40,6 +43,27 @@ pub enum SourceError {
         /// What the system says.
         source: io::Error,
     },
+    /// The name of a directory is none.
+    #[error(
+        "invalid name of a directory {0:?}: expected 1 to 128 bytes without slashes and control characters"
+    )]
+    Name(String),
+    /// A path has no last component to name the directory by.
+    #[error("the directory {} has no name; give it one: --watch NAME=DIR", .0.display())]
+    Unnamed(PathBuf),
+    /// Two directories have one name.
+    #[error(
+        "the directories {} and {} have the same name {name:?}; give one another name: --watch NAME=DIR",
+        first.display(), second.display()
+    )]
+    SameName {
+        /// The name.
+        name: String,
+        /// One directory.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
     /// An option is out of its bounds.
     #[error("{0}")]
     Option(&'static str),
@@ -49,7 +73,7 @@ pub enum SourceError {
 ///
 /// Every file of it and of its folders that ends in `.yaml`, `.yml` or `.json` is read, links are followed, and what
 /// begins with a dot is passed over. A change that comes to rest (a save, a rename over a file, a deletion, the swap
-/// of a link that kubelet makes) is one revision with the author and the owner `file:DIR`. What has no consequence is
+/// of a link that kubelet makes) is one revision with the author and the owner `file:NAME`. What has no consequence is
 /// none.
 ///
 /// - All or nothing: as long as anything in the directory cannot be read, is broken or is refused, nothing of it goes
@@ -61,7 +85,8 @@ pub enum SourceError {
 ///   What was taken over from it on purpose it leaves so until the file says something new of it. Documents that are
 ///   left alone are reported, and the rest goes on.
 /// - It speaks when it changes, and then of what changed: replicas that watch copies of one directory do not undo each
-///   other's step while the copies change one after the other. A start and [`DirectorySource::sync_now`] compare all.
+///   other's step while the copies change one after the other. A start and [`DirectorySource::sync_now`] compare all; where
+///   other replicas may watch copies ([`DirectoryOptions::shared`]), a copy in which nothing is new to the log changes nothing.
 /// - Changes are told by the system and found by looking from time to time, so that a lost notification only delays.
 #[derive(Debug)]
 pub struct DirectorySource {
@@ -90,19 +115,23 @@ impl DirectorySource {
     /// here: it is in the status, and a server that starts with it serves what the log holds.
     ///
     /// # Errors
-    /// [`SourceError`] when the path is none or an option is out of bounds.
-    pub async fn start(engine: Engine, dir: PathBuf, options: DirectoryOptions) -> Result<Self, SourceError> {
+    /// [`SourceError::Option`] when an option is out of bounds.
+    pub async fn start(
+        engine: Engine,
+        directory: NamedDirectory,
+        options: DirectoryOptions,
+    ) -> Result<Self, SourceError> {
         if options.poll.is_zero() {
             return Err(SourceError::Option("the poll is longer than nothing; 5 s is its default"));
         }
         if options.loss_percent_max > 100 {
             return Err(SourceError::Option("invalid loss_percent_max: expected 0 to 100"));
         }
-        let dir = absolute(&dir).map_err(|source| SourceError::Path { path: dir, source })?;
-        let name: Arc<str> = dir.to_string_lossy().into();
-        let owner = Owner::new(&format!("file:{name}"));
+        let (dir, owner) = (directory.path().to_owned(), directory.owner());
+        let shown: Arc<str> = dir.to_string_lossy().into();
         let bell = Arc::new(Bell::default());
         let (sender, status) = watch::channel(DirectoryStatus {
+            name: directory.name().to_owned(),
             dir: dir.clone(),
             owner: owner.clone(),
             notified: false,
@@ -118,7 +147,7 @@ impl DirectorySource {
         let mut sync = Sync {
             engine,
             owner: owner.clone(),
-            dir: name,
+            dir: shown,
             options,
             reader: Some(Reader::new(dir, options)),
             view: LogView::new(owner),
@@ -230,11 +259,4 @@ async fn run(
             tracing::debug!("the caller that requested a directory scan is gone");
         }
     }
-}
-
-/// The path from the root, as it was given: not through links, for where they lead may change.
-fn absolute(dir: &Path) -> io::Result<PathBuf> {
-    let absolute = std::path::absolute(dir)?;
-    // Taken apart and put together, so that a slash at the end makes no other owner.
-    Ok(absolute.components().collect())
 }

@@ -31,6 +31,9 @@ pub struct DirectoryOptions {
     pub loss_percent_max: u8,
     /// The fewest deleted documents to which `loss_percent_max` applies. 10: below it, half of them is a normal edit.
     pub loss_documents_min: usize,
+    /// Whether other replicas of the log may watch copies of the directory. False. If so, a copy that is read for the first time
+    /// and has nothing that is new to the log is taken for an old one, and changes nothing.
+    pub shared: bool,
 }
 
 impl Default for DirectoryOptions {
@@ -44,6 +47,7 @@ impl Default for DirectoryOptions {
             allow_empty: false,
             loss_percent_max: 50,
             loss_documents_min: 10,
+            shared: false,
         }
     }
 }
@@ -66,7 +70,7 @@ impl fmt::Display for HeldLoss {
         write!(
             f,
             "{what}; kept {deleted} of {owned} documents that it would delete; bring the files back, or confirm with \
-             `midflight reload --confirm-loss DIR` (see --allow-empty and --watch-loss-percent-max)"
+             `midflight reload --confirm-loss NAME` (see --allow-empty and --watch-loss-percent-max)"
         )
     }
 }
@@ -88,6 +92,8 @@ impl DirectoryOptions {
 /// How a directory stands to the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DirectoryStatus {
+    /// The name as which it owns its documents.
+    pub name: String,
     /// The directory, as an absolute path.
     pub dir: PathBuf,
     /// The owner of its documents in the log, which is also the author of its revisions.

@@ -58,6 +58,23 @@ pub(super) async fn plan(
     Ok(planned)
 }
 
+/// Whether there is a change, and none of them brings anything that the owner did not write before: each document that would be
+/// put has a body that an earlier version of it had, and the others would be deleted. A directory that was changed has news.
+pub(super) async fn is_outdated(
+    store: &dyn Store,
+    view: &LogView,
+    planned: &Planned,
+    said: &Said,
+) -> Result<bool, StoreError> {
+    for change in planned.changes.iter().filter(|change| change.op() == Op::Put) {
+        let Some((_, digest)) = said.get(&change.id) else { return Ok(false) };
+        if !view.wrote_before(store, &change.id, digest).await? {
+            return Ok(false);
+        }
+    }
+    Ok(!planned.changes.is_empty())
+}
+
 enum Verdict {
     Same,
     Put,
@@ -76,7 +93,8 @@ async fn verdict(
         Some(holder) if holder == owner && held.digest.as_ref() == Some(digest) => Ok(Verdict::Same),
         Some(holder) if holder == owner => Ok(if is_news { Verdict::Put } else { Verdict::Same }),
         Some(holder) => Ok(Verdict::Contested(format!(
-            "belongs to {holder} and is left as it is there; remove it here or there"
+            "belongs to {holder} and is left as it is there; remove it here or there, or watch this directory by that \
+             owner's name (--watch NAME=DIR)"
         ))),
         None => Ok(match view.taken_over(store, id, digest).await? {
             None if is_news => Verdict::Put,

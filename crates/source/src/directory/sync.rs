@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use midflight_core::{Digest, Edit, Owner, Problem, Problems, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Refusal};
+use midflight_store::StoreError;
 use tokio::sync::watch;
 
 use super::options::{DirectoryOptions, DirectoryStatus, HeldLoss};
-use super::plan::{contested, plan, reason};
+use super::plan::{Planned, contested, is_outdated, plan, reason};
 use super::read::{Reader, Reading, Said};
 use super::view::LogView;
 use crate::FileProblem;
@@ -51,7 +52,7 @@ struct Round {
 
 impl Sync {
     /// One round. With `anew`, every file is read and what was refused is tried again, changed or not. With a name in
-    /// `confirmed_by`, deletions are made however many they are.
+    /// `confirmed_by`, deletions are made however many they are, and an old copy replaces what is newer.
     pub(super) async fn round(&mut self, anew: bool, confirmed_by: Option<&str>) {
         let reading = match self.read(anew).await {
             Ok(reading) => reading,
@@ -140,6 +141,11 @@ impl Sync {
         if let (Some(loss), None) = (loss, confirmed_by) {
             return self.held(loss);
         }
+        match self.is_outdated(&planned, &said, confirmed_by).await {
+            Ok(false) => {}
+            Ok(true) => return self.outdated(planned.changes.len()),
+            Err(error) => return self.later(&format!("the log does not answer: {error}")),
+        }
         let mut agreed = said.clone();
         for (id, _) in &planned.contested {
             agreed.remove(id);
@@ -214,6 +220,29 @@ impl Sync {
             path: problem.path.clone(),
             ..FileProblem::of_file(document.map_or(&self.dir, |document| &document.file), &problem.message)
         }
+    }
+
+    /// Whether this is an old copy of a directory that other replicas watch too. One that agreed with the log is not: what it says
+    /// otherwise since is news.
+    async fn is_outdated(
+        &self,
+        planned: &Planned,
+        said: &Said,
+        confirmed_by: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        if !self.options.shared || self.said.is_some() || confirmed_by.is_some() {
+            return Ok(false);
+        }
+        is_outdated(&**self.engine.store(), &self.view, planned, said).await
+    }
+
+    fn outdated(&self, changes: usize) -> Round {
+        let message = format!(
+            "the directory is older than the log: nothing in it is new, and {changes} documents differ; the log keeps them; \
+             update the directory, or make it current with `midflight reload --confirm-loss {}`",
+            self.status.borrow().name
+        );
+        Round { problems: vec![FileProblem::of_file(&self.dir, &message)], ..Round::default() }
     }
 
     /// Keeps everything as it is until somebody confirms the deletions, or the files are back.

@@ -113,7 +113,8 @@ async fn watch(engine: &Engine, dir: &Path) -> DirectorySource {
         allow_empty: true,
         ..DirectoryOptions::default()
     };
-    DirectorySource::start(engine.clone(), dir.to_owned(), options).await.unwrap()
+    let directory = NamedDirectory::unnamed(dir).unwrap();
+    DirectorySource::start(engine.clone(), directory, options).await.unwrap()
 }
 
 /// Waits until the directory stands so to the log.
@@ -175,7 +176,7 @@ async fn a_save_a_rename_and_a_deletion_are_one_revision_each() {
 
     let newest = house.engine.store().revisions(RevisionQuery { limit: 1, ..RevisionQuery::default() });
     let newest = newest.await.unwrap().items.remove(0).revision;
-    let owner = format!("file:{}", house.path().display());
+    let owner = NamedDirectory::unnamed(house.path()).unwrap().owner().to_string();
     assert_eq!((newest.author, newest.trigger), (owner, Trigger::FileWatch.into()));
     assert_eq!(newest.reason, "2 deleted");
     source.stop().await;
@@ -350,7 +351,7 @@ async fn nobody_elses_documents_are_touched() {
     let status = source.status();
     assert_eq!(status.problems.len(), 1);
     let told = status.problems[0].to_string();
-    assert!(told.ends_with("a.yaml:11: numbers/theirs belongs to file:/elsewhere and is left as it is there; remove it here or there"), "{told}");
+    assert!(told.ends_with("a.yaml:11: numbers/theirs belongs to file:/elsewhere and is left as it is there; remove it here or there, or watch this directory by that owner's name (--watch NAME=DIR)"), "{told}");
     assert_eq!(house.served(), numbers(&[("also-theirs", 1), ("free", 2), ("same", 1), ("theirs", 1)]));
 
     // What it owns now is nobody else's to change, until it is taken over on purpose.
@@ -453,7 +454,9 @@ async fn what_is_not_told_is_found_by_looking() {
     symlink("v1", away.path().join("current")).unwrap();
     symlink(away.path().join("current/data/a.yaml"), house.path().join("a.yaml")).unwrap();
     let source =
-        DirectorySource::start(house.engine.clone(), house.path().to_owned(), options).await.unwrap();
+        DirectorySource::start(house.engine.clone(), NamedDirectory::unnamed(house.path()).unwrap(), options)
+            .await
+            .unwrap();
     assert_eq!(house.served(), numbers(&[("a", 1)]));
     symlink("v2", away.path().join("next")).unwrap();
     fs::rename(away.path().join("next"), away.path().join("current")).unwrap();
@@ -466,8 +469,13 @@ async fn bounds_and_links_to_nowhere_are_told() {
     let house = House::new().await;
     house.write("a.yaml", &document("a", 1));
     let check = async |options: DirectoryOptions, told: &str| {
-        let source =
-            DirectorySource::start(house.engine.clone(), house.path().to_owned(), options).await.unwrap();
+        let source = DirectorySource::start(
+            house.engine.clone(),
+            NamedDirectory::unnamed(house.path()).unwrap(),
+            options,
+        )
+        .await
+        .unwrap();
         let problems = source.status().problems;
         assert!(problems.iter().any(|problem| problem.to_string().contains(told)), "{problems:?}");
         assert_eq!(house.head().await, 0);
@@ -485,8 +493,7 @@ async fn bounds_and_links_to_nowhere_are_told() {
     house.watch().await;
     assert_eq!(house.served(), numbers(&[("a", 1), ("b", 1)]));
     let zero = DirectoryOptions { poll: Duration::ZERO, ..default };
-    let refused = DirectorySource::start(house.engine.clone(), house.path().to_owned(), zero).await;
+    let directory = NamedDirectory::unnamed(house.path()).unwrap();
+    let refused = DirectorySource::start(house.engine.clone(), directory, zero).await;
     assert!(matches!(refused, Err(SourceError::Option(_))));
-    let refused = DirectorySource::start(house.engine.clone(), PathBuf::new(), default).await;
-    assert!(matches!(refused, Err(SourceError::Path { .. })));
 }

@@ -154,4 +154,25 @@ impl LogView {
             }
         }
     }
+
+    /// Whether the owner made a version of a document that says this. Cost: reads the document's versions, back to that one.
+    pub(super) async fn wrote_before(
+        &self,
+        store: &dyn Store,
+        id: &DocumentId,
+        said: &Digest,
+    ) -> Result<bool, StoreError> {
+        let mut before = None;
+        loop {
+            let page = store.versions(id, before, PAGE, Some(PAGE_BYTES_MAX)).await?;
+            let mut own = page.items.iter().filter(|version| version.author == self.owner.as_str());
+            if own.any(|version| version.document.digest().as_ref() == Some(said)) {
+                return Ok(true);
+            }
+            before = page.next;
+            if before.is_none() {
+                return Ok(false);
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! A replica's own copy of what it serves, in one file: what it starts from when the log is away (HR-9).
 
 mod text;
+mod view;
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -10,6 +11,8 @@ use std::sync::Arc;
 
 use midflight_core::{DocumentId, LogHead, RevisionNumber};
 use serde_json::Value;
+
+pub use view::{KeptDocument, LastGoodView};
 
 /// A batch is signed and written when it has so many bytes, so that no more than that is held in memory at once.
 const BATCH_BYTES: usize = 1 << 20;
@@ -25,6 +28,18 @@ pub struct KeptAt {
     pub head: Option<LogHead>,
     /// The revisions up to there that are left out, since they did not hold.
     pub left_out: Vec<RevisionNumber>,
+}
+
+impl KeptAt {
+    /// The revision that is served: the newest up to there that is not left out.
+    #[must_use]
+    pub fn served(&self) -> RevisionNumber {
+        let mut served = self.position;
+        while self.left_out.contains(&served) {
+            served = RevisionNumber::new(served.get().saturating_sub(1));
+        }
+        served
+    }
 }
 
 /// What is kept: every document that is served, as of one revision.
@@ -69,7 +84,10 @@ impl LastGoodFile {
     /// When the file is there and cannot be read.
     pub fn read(&self) -> io::Result<Option<LastGood>> {
         match File::open(&self.path) {
-            Ok(file) => Ok(text::read(BufReader::new(file))?.map(|(kept, _)| kept)),
+            Ok(file) => {
+                let kept = text::read(BufReader::new(file))?;
+                Ok(kept.map(|kept| LastGood { at: kept.at, documents: kept.documents }))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -85,6 +103,18 @@ impl LastGoodFile {
             Ok(file) => text::read_end(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// What the file holds now, to be read from the file when it is asked for: `before` if that is what it still holds. None when
+    /// there is no file, or nothing in it is whole. Cost: reads all of it if it has changed, without parsing a body.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn view(&self, before: Option<Arc<LastGoodView>>) -> io::Result<Option<Arc<LastGoodView>>> {
+        match LastGoodView::open(&self.path, before) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            view => view,
         }
     }
 
@@ -163,9 +193,9 @@ impl LastGoodFile {
     /// Opens a file that an earlier process wrote, to add to it.
     fn reopen(&mut self) -> io::Result<()> {
         let file = OpenOptions::new().read(true).write(true).open(&self.path)?;
-        if let Some((_, whole)) = text::read(BufReader::new(&file))? {
-            self.base = whole;
-            self.open = Some((file, whole));
+        if let Some(whole) = text::scan(BufReader::new(&file), |_, _| Some(()))? {
+            self.base = whole.bytes;
+            self.open = Some((file, whole.bytes));
         }
         Ok(())
     }
@@ -203,6 +233,7 @@ fn create_private(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DocumentQuery;
     use serde_json::json;
 
     fn id(name: &str) -> DocumentId {
@@ -319,6 +350,49 @@ mod tests {
         assert_eq!(LastGoodFile::new(&path).read_end().unwrap(), Some(at(3, &[1, 2])));
         std::fs::write(&path, [&whole[..], &vec![b'x'; 1 << 17]].concat()).unwrap();
         assert_eq!(LastGoodFile::new(&path).read_end().unwrap(), None);
+    }
+
+    #[test]
+    fn a_view_reads_documents_page_by_page_and_is_made_again_when_the_file_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last-good");
+        assert!(LastGoodFile::new(&path).view(None).unwrap().is_none());
+        let mut file = filled(&path);
+        let view = file.view(None).unwrap().unwrap();
+        assert_eq!((view.at(), view.at().served()), (&at(3, &[1, 2]), RevisionNumber::new(3)));
+        assert_eq!(at(5, &[4, 5]).served(), RevisionNumber::new(3));
+        assert!(Arc::ptr_eq(&view, &file.view(Some(Arc::clone(&view))).unwrap().unwrap()));
+        let names = |view: &LastGoodView, query: &DocumentQuery| {
+            let page = view.documents(query).unwrap();
+            let items: Vec<_> = page.items.iter().map(|it| format!("{}={}", it.id.name, it.body)).collect();
+            (items.join(" "), page.next.map(|id| id.name.to_string()))
+        };
+        let all = DocumentQuery { limit: 9, ..DocumentQuery::default() };
+        assert_eq!(names(&view, &all), (r#"b/é={"n":2} c={"n":3}"#.to_owned(), None));
+        let first = DocumentQuery { limit: 1, ..DocumentQuery::default() };
+        assert_eq!(names(&view, &first), (r#"b/é={"n":2}"#.to_owned(), Some("b/é".to_owned())));
+        let short = DocumentQuery { bytes_max: Some(8), ..all.clone() };
+        assert_eq!(names(&view, &short).1.as_deref(), Some("b/é"));
+        let next = DocumentQuery { after: Some(id("b/é")), ..all.clone() };
+        assert_eq!(names(&view, &next), (r#"c={"n":3}"#.to_owned(), None));
+        let kind = |kind: &str, prefix: &str| DocumentQuery {
+            kind: Some(midflight_core::KindName::new(kind).unwrap()),
+            name_prefix: prefix.to_owned(),
+            ..all.clone()
+        };
+        assert_eq!(names(&view, &kind("rules", "b/")).0, r#"b/é={"n":2}"#);
+        assert_eq!(names(&view, &kind("config", "")).0, "");
+        assert_eq!(
+            view.document(&id("c")).unwrap().map(|it| it.body.to_string()).as_deref(),
+            Some(r#"{"n":3}"#)
+        );
+        assert!(view.document(&id("a")).unwrap().is_none(), "it was deleted");
+        // What was opened before is read as it was, also when the file is written anew.
+        let body = json!({"n": 9});
+        file.replace(&at(5, &[]), [(&id("z"), &body)].into_iter()).unwrap();
+        assert_eq!(names(&view, &all).0, r#"b/é={"n":2} c={"n":3}"#);
+        let newer = file.view(Some(view)).unwrap().unwrap();
+        assert_eq!((newer.at(), names(&newer, &all).0), (&at(5, &[]), r#"z={"n":9}"#.to_owned()));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use midflight_core::{Digest, DocumentId, LogHead, RevisionNumber, canonical_json};
 use serde_json::Value;
 
-use super::{KeptAt, LastGood};
+use super::KeptAt;
 
 const FIRST: &[u8] = b"midflight last-good 2\n";
 const FIRST_OF_BEFORE: &[u8] = b"midflight last-good 1\n";
@@ -52,17 +52,34 @@ pub(super) fn commit(batch: &mut Vec<u8>, at: &KeptAt) {
     batch.extend_from_slice(format!("{digest}\n").as_bytes());
 }
 
-/// The newest state that is whole, and how far into the file it goes; none when there is none.
-pub(super) fn read(mut file: impl BufRead) -> io::Result<Option<(LastGood, u64)>> {
+/// A state of a file: every document of it with a `T`, and how far into the file it goes.
+#[derive(Debug)]
+pub(super) struct Whole<T> {
+    pub(super) at: KeptAt,
+    pub(super) documents: BTreeMap<DocumentId, T>,
+    pub(super) bytes: u64,
+}
+
+/// The newest state that is whole, with the bodies parsed; none when there is none.
+pub(super) fn read(file: impl BufRead) -> io::Result<Option<Whole<Arc<Value>>>> {
+    scan(file, |body, _| serde_json::from_str(body).ok().map(Arc::new))
+}
+
+/// The newest state that is whole, with what `take` makes of each body and of the place of its first byte. A body of which it
+/// makes nothing ends what is whole.
+pub(super) fn scan<T>(
+    mut file: impl BufRead,
+    take: impl Fn(&str, u64) -> Option<T>,
+) -> io::Result<Option<Whole<T>>> {
     let (mut whole, mut documents) = (None, BTreeMap::new());
     let (mut batch, mut line, mut length) = (Vec::new(), Vec::new(), 0_u64);
     // What was said counts once a commit whose digest is right follows.
-    let mut said: Vec<(DocumentId, Option<Arc<Value>>)> = Vec::new();
+    let mut said: Vec<(DocumentId, Option<T>)> = Vec::new();
     loop {
         line.clear();
         let count = file.read_until(b'\n', &mut line)?;
         length += count as u64;
-        let meant = line.ends_with(b"\n").then(|| meaning(&line, length)).flatten();
+        let meant = line.ends_with(b"\n").then(|| meaning(&line, length, &take)).flatten();
         match meant {
             Some(Line::First) => batch.extend_from_slice(&line),
             Some(Line::Says(id, body)) => {
@@ -81,7 +98,7 @@ pub(super) fn read(mut file: impl BufRead) -> io::Result<Option<(LastGood, u64)>
             }
             // The end of the file, or of what is whole in it.
             _ => {
-                return Ok(whole.map(|(at, length)| (LastGood { at, documents }, length)));
+                return Ok(whole.map(|(at, bytes)| Whole { at, documents, bytes }));
             }
         }
     }
@@ -125,9 +142,9 @@ fn is_of(batch: &mut Vec<u8>, last: &[u8], digest: Digest) -> bool {
     found == digest
 }
 
-enum Line {
+enum Line<T> {
     First,
-    Says(DocumentId, Option<Arc<Value>>),
+    Says(DocumentId, Option<T>),
     /// The end of a batch, and the state that it completes; `signed` bytes of the line itself belong to what the digest
     /// is of.
     Ends {
@@ -137,8 +154,8 @@ enum Line {
     },
 }
 
-/// What a line means; none for one that nobody wrote.
-fn meaning(line: &[u8], length: u64) -> Option<Line> {
+/// What a line that ends at `length` means; none for one that nobody wrote.
+fn meaning<T>(line: &[u8], length: u64, take: impl Fn(&str, u64) -> Option<T>) -> Option<Line<T>> {
     if length == FIRST.len() as u64 {
         return (line == FIRST || line == FIRST_OF_BEFORE).then_some(Line::First);
     }
@@ -147,7 +164,9 @@ fn meaning(line: &[u8], length: u64) -> Option<Line> {
     match word {
         "put" => {
             let (id, body) = rest.split_once(' ')?;
-            Some(Line::Says(id.parse().ok()?, Some(Arc::new(serde_json::from_str(body).ok()?))))
+            // The body ends where the line does.
+            let place = length - body.len() as u64 - 1;
+            Some(Line::Says(id.parse().ok()?, Some(take(body, place)?)))
         }
         "delete" => Some(Line::Says(rest.parse().ok()?, None)),
         "part" => Some(Line::Ends { state: None, signed: 0, digest: rest.parse().ok()? }),

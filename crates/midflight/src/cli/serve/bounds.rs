@@ -62,7 +62,7 @@ bounds! {
     /// How many watchers of the log may be connected.
     watchers_max: usize => limits.watchers_max, "MIDFLIGHT_WATCHERS_MAX";
     /// The largest share of its documents that a watched directory may delete at once, in percent; more waits to be
-    /// confirmed (`midflight reload --confirm-loss DIR`). 50 by default; 100 switches the check off.
+    /// confirmed (`midflight reload --confirm-loss NAME`). 50 by default; 100 switches the check off.
     watch_loss_percent_max: u8 => directory.loss_percent_max, "MIDFLIGHT_WATCH_LOSS_PERCENT_MAX";
     /// The fewest deleted documents to which that share applies. 10 by default.
     watch_loss_documents_min: usize => directory.loss_documents_min, "MIDFLIGHT_WATCH_LOSS_DOCUMENTS_MIN";
@@ -82,9 +82,9 @@ bounds! {
     diff_bytes_max: usize => limits.diff_bytes_max, "MIDFLIGHT_DIFF_BYTES_MAX";
     /// How long the diffs of an answer may be computed, in ms.
     diff_ms_max: u64 => limits.diff_ms_max, "MIDFLIGHT_DIFF_MS_MAX";
-    /// How many documents a restore may compare.
-    diff_documents_max: usize => limits.diff_documents_max, "MIDFLIGHT_DIFF_DOCUMENTS_MAX";
-    /// How many bytes of memory the bodies may need that a restore compares, in bytes.
+    /// How many documents a restore may change.
+    restore_documents_max: usize => limits.restore_documents_max, "MIDFLIGHT_RESTORE_DOCUMENTS_MAX";
+    /// How many bytes of memory the bodies may need that a restore brings back, in bytes.
     restore_bytes_max: usize => limits.restore_bytes_max, "MIDFLIGHT_RESTORE_BYTES_MAX";
     /// How long a write may wait for its replicas, in ms.
     wait_ms_max: u64 => limits.wait_ms_max, "MIDFLIGHT_WAIT_MS_MAX";

@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
 use super::app::{ConfigApp, ConfigParts};
-use super::wire::{ConfigEffects, MaskedAnswer};
+use super::wire::{ConfigEffects, LiteralSecretAnswer, MaskedAnswer};
 use super::{documents, reload, webhooks};
 use crate::kinds::around::Around;
 use crate::own::{Part, left_out, own_id};
@@ -43,6 +43,9 @@ pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
     })
 }
 
+/// How many secrets that are written out an answer names.
+const LITERAL_SECRETS_MAX: usize = 100;
+
 /// The server side of configs.
 pub(super) struct ConfigApi {
     parts: ConfigParts,
@@ -51,14 +54,39 @@ pub(super) struct ConfigApi {
 /// A member of the answer to an edit.
 #[derive(Debug, Serialize, ToSchema)]
 struct ConfigMembers {
-    /// For an edit of this server's own config: what of it is not in effect, and why.
+    /// For an edit of configs: what of this server's own is not in effect, and which secrets are written out.
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<ConfigEffects>,
 }
 
 impl ConfigApi {
-    /// What of an edit of the server's own config is not in effect; none for an edit of anything else.
+    /// What an edit of configs comes to; none where there is nothing to say.
     fn effects_of(&self, diff: &Diff) -> Option<ConfigEffects> {
+        let literal_secrets = self.literal_secrets(diff);
+        match self.effects_of_own(diff) {
+            Some(own) => Some(ConfigEffects { literal_secrets, ..own }),
+            None if literal_secrets.is_empty() => None,
+            None => Some(ConfigEffects { literal_secrets, ..ConfigEffects::default() }),
+        }
+    }
+
+    /// The secrets that are written out in the configs of an edit.
+    fn literal_secrets(&self, diff: &Diff) -> Vec<LiteralSecretAnswer> {
+        let (kind, configs) = (self.kind(), self.parts.configs.load());
+        let edited = diff.documents().iter().filter(|it| it.id.kind == kind && it.new.is_some());
+        let found = edited.flat_map(|edited| {
+            let name = &edited.id.name;
+            let paths = configs.get(name).map_or_else(Vec::new, |entry| entry.literal_secrets());
+            paths.into_iter().map(move |path| LiteralSecretAnswer {
+                config: name.to_string(),
+                path: path.as_str().to_owned(),
+            })
+        });
+        found.take(LITERAL_SECRETS_MAX).collect()
+    }
+
+    /// What of an edit of the server's own config is not in effect; none for an edit of anything else.
+    fn effects_of_own(&self, diff: &Diff) -> Option<ConfigEffects> {
         let edited = diff.get(&own_id())?;
         let report = self.parts.reloader.report();
         let nothing = Value::Null;
@@ -68,6 +96,7 @@ impl ConfigApi {
         Some(ConfigEffects {
             masked: report.masked.iter().filter(is_said).map(MaskedAnswer::from).collect(),
             restart_required: report.restart_required.iter().map(|path| path.as_str().to_owned()).collect(),
+            literal_secrets: Vec::new(),
         })
     }
 }

@@ -166,11 +166,23 @@ pub struct ConfigDiff {
     pub document: Option<DocumentDiffAnswer>,
 }
 
-/// What an edit of this server's own config comes to.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+/// What an edit of configs comes to.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct ConfigEffects {
-    /// What the edit says in vain, since a variable or a flag says otherwise.
+    /// What an edit of this server's own config says in vain, since a variable or a flag says otherwise.
     pub masked: Vec<MaskedAnswer>,
-    /// What is in effect only after the next start, and is another value now.
+    /// What of this server's own config is in effect only after the next start, and is another value now.
     pub restart_required: Vec<String>,
+    /// What has the name of a secret and is written out, in configs without a schema. It is not shown, and stays in the log.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub literal_secrets: Vec<LiteralSecretAnswer>,
+}
+
+/// A secret that is written out.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LiteralSecretAnswer {
+    /// The name of the config.
+    pub config: String,
+    /// Where in it.
+    pub path: String,
 }

@@ -1,0 +1,91 @@
+//! Reads of the newest documents while the log is unavailable: from the copy that this replica keeps of what it serves. Each answer
+//! says so.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse as _, Response};
+use midflight_core::DocumentId;
+use midflight_store::{DocumentQuery, KeptDocument, LastGoodView, Page, StoreError};
+
+use crate::app::App;
+use crate::byte_budget::HeldBytes;
+use crate::long_answer::json;
+use crate::problem::ApiError;
+use crate::wire::{DocumentAnswer, DocumentList};
+
+/// The header of an answer from the local copy: the revision that it is of.
+const FROM_COPY: HeaderName = HeaderName::from_static("x-midflight-from-copy");
+
+/// The local copy, where a read of the newest documents failed with `error` since the log is unavailable.
+///
+/// # Errors
+/// `error`, when it is about something else, or there is no copy that can be read.
+pub(super) async fn instead(app: &App, error: StoreError) -> Result<Arc<LastGoodView>, ApiError> {
+    if !matches!(error, StoreError::Unavailable(_)) {
+        return Err(error.into());
+    }
+    match app.engine.local_copy().await {
+        Ok(Some(copy)) => Ok(copy),
+        Ok(None) => Err(error.into()),
+        Err(unreadable) => {
+            tracing::warn!(error = %unreadable, "cannot read the local copy of what is served");
+            Err(error.into())
+        }
+    }
+}
+
+/// Marks an answer as one from the copy.
+pub(super) fn mark(copy: &LastGoodView, mut response: Response) -> Response {
+    response.headers_mut().insert(FROM_COPY, HeaderValue::from(copy.at().served().get()));
+    response
+}
+
+/// A page of documents.
+pub(super) async fn page(
+    copy: Arc<LastGoodView>,
+    query: DocumentQuery,
+) -> Result<Page<KeptDocument, DocumentId>, ApiError> {
+    let page = tokio::task::spawn_blocking(move || copy.documents(&query)).await;
+    page.map_err(|error| ApiError::internal(&error))?.map_err(|error| ApiError::internal(&error))
+}
+
+/// The answer that is a page of documents.
+pub(super) async fn list(
+    app: &App,
+    query: DocumentQuery,
+    room: HeldBytes,
+    error: StoreError,
+) -> Result<Response, ApiError> {
+    let copy = instead(app, error).await?;
+    let page = page(Arc::clone(&copy), query).await?;
+    let bytes = page.items.iter().map(|document| document.body.len() as u64).sum();
+    let revision = copy.at().served();
+    let list = move || DocumentList {
+        items: page.items.iter().map(|document| DocumentAnswer::of_copy(document, revision)).collect(),
+        next_cursor: page.next.map(|id| id.name.to_string()),
+        from_copy: Some(revision.get()),
+    };
+    Ok(mark(&copy, json(bytes, room, list).await?))
+}
+
+/// The answer that is one document. One that the copy does not have may be in the log, so that it is not said to be absent.
+pub(super) async fn document(
+    app: &App,
+    id: DocumentId,
+    room: HeldBytes,
+    error: StoreError,
+) -> Result<Response, ApiError> {
+    let unavailable = error.clone();
+    let copy = instead(app, error).await?;
+    let of_task = Arc::clone(&copy);
+    let found = tokio::task::spawn_blocking(move || of_task.document(&id)).await;
+    let found = found.map_err(|error| ApiError::internal(&error))?;
+    let Some(document) = found.map_err(|error| ApiError::internal(&error))? else {
+        return Err(unavailable.into());
+    };
+    let revision = copy.at().served();
+    let bytes = document.body.len() as u64;
+    let answer = json(bytes, room, move || DocumentAnswer::of_copy(&document, revision)).await?;
+    Ok(mark(&copy, answer.into_response()))
+}

@@ -1,0 +1,119 @@
+//! Reads while the log hangs: every one is answered, and those of current documents from the replica's own copy.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use midflight_testkit::{Postgres, TOKEN};
+use serde_json::{Value, json};
+
+use crate::harness::{Asker, adults, binary, flags, serve, until};
+
+/// Every path of the API that is read, with something that is there for each variable.
+fn paths(openapi: &Value) -> Vec<String> {
+    let paths = openapi["paths"].as_object().unwrap().iter();
+    let read = paths.filter(|(_, operations)| operations.get("get").is_some()).map(|(path, _)| path);
+    // It becomes a connection of another protocol.
+    let read = read.filter(|path| *path != "/ws/hot-reload");
+    read.map(|path| {
+        let name = match path.split('/').nth(3) {
+            Some("config") => "app",
+            Some("documents") => "conditions/old",
+            _ => "old",
+        };
+        let values = [
+            ("{condition_id}", "old"),
+            ("{name}", name),
+            ("{kind}", "rules"),
+            ("{id}", "default/none"),
+            ("{number}", "1"),
+            ("{ruleset}", "adults"),
+            ("{rule_id}", "old"),
+            ("{title}", "rule"),
+            ("{code}", "conflict"),
+        ];
+        let path = values.iter().fold(path.clone(), |path, (variable, value)| path.replace(variable, value));
+        assert!(!path.contains('{'), "{path} has a variable without a value here");
+        path
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_read_is_answered_while_the_log_hangs_and_current_documents_from_the_copy() {
+    let postgres = Postgres::start();
+    let server = serve(&flags(&postgres.database(), "postgres"));
+    let (ask, url) = (Asker::new(), server.url().to_owned());
+    let revision = adults(&ask, &url).await;
+    let client = reqwest::Client::new();
+    let get = async |path: &str| {
+        let began = Instant::now();
+        let answer = client.get(format!("{url}{path}")).bearer_auth(TOKEN).send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        // A watch has no end.
+        let text =
+            if path.starts_with("/api/v1/watch") { String::new() } else { answer.text().await.unwrap() };
+        (status, headers, text, began.elapsed())
+    };
+    let document = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let (_, _, before, _) = get("/api/v1/documents/rules/adults").await;
+    let (_, _, exported, _) = get("/api/v1/export").await;
+    let (_, _, openapi, _) = get("/openapi.json").await;
+
+    postgres.pause();
+    until(|| async {
+        let ready = ask.get(&url, "/health/ready").await.ok()?;
+        (ready["store_available"] == false).then_some(())
+    })
+    .await;
+    let mut slowest = Duration::ZERO;
+    for path in paths(&document(&openapi)) {
+        let (status, _, _, took) = get(&path).await;
+        eprintln!("| {path} | {status} | {} ms |", took.as_millis());
+        assert!(matches!(status, 200 | 404 | 503), "{path}: {status}");
+        slowest = slowest.max(took);
+    }
+    eprintln!("| the slowest read while PostgreSQL hangs | {} ms |", slowest.as_millis());
+
+    // The copy is at most one write behind.
+    let copied = until(|| async {
+        let (status, headers, text, _) = get("/api/v1/documents/rules/adults").await;
+        let at = headers.get("x-midflight-from-copy")?.to_str().ok()?.parse::<u64>().ok()?;
+        (status == 200 && at == revision && headers.get("etag").is_none()).then(|| document(&text))
+    })
+    .await;
+    assert_eq!(copied["body"], document(&before)["body"]);
+    assert_eq!((&copied["from_copy"], &copied["version"]), (&json!(revision), &Value::Null));
+    let (status, _, text, _) = get("/api/v1/documents/rules?limit=2").await;
+    let page = document(&text);
+    assert_eq!(
+        (status, &page["from_copy"], page["items"].as_array().unwrap().len()),
+        (200, &json!(revision), 2)
+    );
+    let next = page["next_cursor"].as_str().unwrap();
+    let (_, _, text, _) = get(&format!("/api/v1/documents/rules?cursor={next}")).await;
+    assert_eq!(document(&text)["items"][0]["name"], "conditions/old");
+    assert_eq!(get("/api/v1/rulesets/adults/rules/old").await.0, 200);
+    let (status, headers, text, _) = get("/api/v1/export").await;
+    assert_eq!((status, text), (200, exported));
+    assert!(headers.contains_key("x-midflight-from-copy"));
+    // What is asked of the history, and what the copy does not have, is not known.
+    for path in ["/api/v1/documents/rules/adults?at=1", "/api/v1/documents/rules/none"] {
+        assert_eq!(get(path).await.0, 503, "{path}");
+    }
+    let run = |args: &[&str]| {
+        let mut command = Command::new(binary());
+        command.args(args).env("MIDFLIGHT_URL", &url).env("MIDFLIGHT_TOKEN", TOKEN).output().unwrap()
+    };
+    let shown = tokio::task::block_in_place(|| run(&["get", "rules/adults"]));
+    let told = String::from_utf8(shown.stderr).unwrap();
+    assert!(
+        shown.status.success() && told.contains(&format!("revision {revision} of the local copy")),
+        "{told}"
+    );
+    let refused = tokio::task::block_in_place(|| run(&["delete", "rules/adults"]));
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && told.contains("log unavailable; nothing was changed"), "{told}");
+
+    postgres.resume();
+    until(|| async { (get("/api/v1/documents/rules/adults").await.2 == before).then_some(()) }).await;
+}

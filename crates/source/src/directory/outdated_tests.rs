@@ -1,0 +1,127 @@
+//! Copies of one directory on several replicas: an old one that is started does not bring old documents back.
+
+use std::fs;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::tests::{House, document, until};
+use super::*;
+
+/// The copy of a directory that one replica has.
+struct Copy(TempDir);
+
+impl Copy {
+    fn new(version: &[(&str, u64)]) -> Self {
+        let copy = Self(tempfile::tempdir().unwrap());
+        copy.write(version);
+        copy
+    }
+
+    /// Makes it this version, in one step.
+    fn write(&self, version: &[(&str, u64)]) {
+        let text: Vec<_> = version.iter().map(|(name, n)| document(name, *n)).collect();
+        let beside = self.0.path().join(".all");
+        fs::write(&beside, text.join("---\n")).unwrap();
+        fs::rename(beside, self.0.path().join("all.yaml")).unwrap();
+    }
+
+    async fn watch(&self, house: &House, shared: bool) -> DirectorySource {
+        let options =
+            DirectoryOptions { poll: Duration::from_secs(3600), shared, ..DirectoryOptions::default() };
+        let directory = NamedDirectory::new("numbers", self.0.path()).unwrap();
+        DirectorySource::start(house.engine.clone(), directory, options).await.unwrap()
+    }
+}
+
+const OLD: &[(&str, u64)] = &[("a", 1), ("b", 1)];
+const NEW: &[(&str, u64)] = &[("a", 2), ("b", 1), ("c", 1)];
+
+fn served(house: &House) -> String {
+    house.served().iter().map(|(name, n)| format!("{name}{n}")).collect()
+}
+
+/// A house in which one copy was old and became new.
+async fn house_at_new(shared: bool) -> House {
+    let house = House::new().await;
+    let copy = Copy::new(OLD);
+    let source = copy.watch(&house, shared).await;
+    copy.write(NEW);
+    until(&source, "the new version", |status| status.revisions == 2).await;
+    source.stop().await;
+    assert_eq!((served(&house).as_str(), house.head().await), ("a2b1c1", 2));
+    house
+}
+
+#[tokio::test]
+async fn an_old_copy_changes_nothing_and_says_so_until_it_is_new() {
+    let house = house_at_new(true).await;
+    let copy = Copy::new(OLD);
+    let source = copy.watch(&house, true).await;
+    let status = source.sync_now().await;
+    assert_eq!((served(&house).as_str(), house.head().await), ("a2b1c1", 2));
+    let told = &status.problems[0].message;
+    assert!(status.blocked && told.contains("older than the log") && told.contains("2 documents"), "{told}");
+    assert!(told.contains("--confirm-loss numbers"), "{told}");
+    copy.write(NEW);
+    until(&source, "the new copy", |status| !status.blocked).await;
+    assert_eq!((source.status().problems.len(), house.head().await), (0, 2));
+    // One that agreed is a change when it goes back.
+    copy.write(OLD);
+    until(&source, "the way back", |status| status.revisions == 1).await;
+    assert_eq!(served(&house), "a1b1");
+}
+
+#[tokio::test]
+async fn a_copy_with_anything_new_is_the_newest() {
+    let house = house_at_new(true).await;
+    let copy = Copy::new(&[("a", 1), ("b", 3)]);
+    let source = copy.watch(&house, true).await;
+    assert_eq!((served(&house).as_str(), source.status().blocked), ("a1b3", false));
+}
+
+#[tokio::test]
+async fn a_copy_in_which_documents_are_only_missing_is_an_old_one() {
+    let house = house_at_new(true).await;
+    let source = Copy::new(&[("a", 2), ("b", 1)]).watch(&house, true).await;
+    assert_eq!((served(&house).as_str(), source.status().blocked), ("a2b1c1", true));
+}
+
+#[tokio::test]
+async fn an_old_copy_that_is_confirmed_is_the_newest() {
+    let house = house_at_new(true).await;
+    let source = Copy::new(OLD).watch(&house, true).await;
+    let status = source.handle().confirm_loss("ann").await;
+    assert_eq!((served(&house).as_str(), status.blocked, status.problems.len()), ("a1b1", false, 0));
+}
+
+#[tokio::test]
+async fn a_directory_that_no_other_replica_watches_is_always_the_newest() {
+    let house = house_at_new(false).await;
+    let source = Copy::new(OLD).watch(&house, false).await;
+    assert_eq!((served(&house).as_str(), source.status().blocked), ("a1b1", false));
+}
+
+#[tokio::test]
+async fn a_directory_that_was_moved_keeps_its_documents() {
+    let house = House::new().await;
+    let place = tempfile::tempdir().unwrap();
+    let old = place.path().join("rules");
+    fs::create_dir(&old).unwrap();
+    fs::write(old.join("a.yaml"), document("a", 1)).unwrap();
+    let start = async |flag: String| {
+        let directory = flag.parse().unwrap();
+        DirectorySource::start(house.engine.clone(), directory, DirectoryOptions::default()).await.unwrap()
+    };
+    start(old.display().to_string()).await.stop().await;
+    let new = place.path().join("moved");
+    fs::rename(&old, &new).unwrap();
+    fs::write(new.join("a.yaml"), document("a", 2)).unwrap();
+    // Under another name it is another directory, and says what to do.
+    let source = start(new.display().to_string()).await;
+    let told = source.status().problems[0].to_string();
+    assert!(told.contains("belongs to file:rules") && told.contains("--watch NAME=DIR"), "{told}");
+    source.stop().await;
+    let source = start(format!("rules={}", new.display())).await;
+    assert_eq!((served(&house).as_str(), source.status().problems.len()), ("a2", 0));
+}
