@@ -83,14 +83,17 @@ async fn a_copy_with_anything_new_is_the_newest() {
 #[tokio::test]
 async fn a_copy_in_which_documents_are_only_missing_is_an_old_one() {
     let house = house_at_new(true).await;
-    let source = Copy::new(&[("a", 2), ("b", 1)]).watch(&house, true).await;
+    let copy = Copy::new(&[("a", 2), ("b", 1)]);
+    let source = copy.watch(&house, true).await;
     assert_eq!((served(&house).as_str(), source.status().blocked), ("a2b1c1", true));
+    assert!(source.status().problems[0].message.contains("older than the log"));
 }
 
 #[tokio::test]
 async fn an_old_copy_that_is_confirmed_is_the_newest() {
     let house = house_at_new(true).await;
-    let source = Copy::new(OLD).watch(&house, true).await;
+    let copy = Copy::new(OLD);
+    let source = copy.watch(&house, true).await;
     let status = source.handle().confirm_loss("ann").await;
     assert_eq!((served(&house).as_str(), status.blocked, status.problems.len()), ("a1b1", false, 0));
 }
@@ -98,7 +101,8 @@ async fn an_old_copy_that_is_confirmed_is_the_newest() {
 #[tokio::test]
 async fn a_directory_that_no_other_replica_watches_is_always_the_newest() {
     let house = house_at_new(false).await;
-    let source = Copy::new(OLD).watch(&house, false).await;
+    let copy = Copy::new(OLD);
+    let source = copy.watch(&house, false).await;
     assert_eq!((served(&house).as_str(), source.status().blocked), ("a1b1", false));
 }
 
