@@ -243,7 +243,7 @@ async fn nothing_waits_for_a_log_that_hangs() {
 
     // Its processes are stopped: every connection stays open, and nothing comes back.
     postgres.pause();
-    let document = "/api/v1/documents/rules/adults";
+    let document = "/api/v1/documents/rules/adults?at=1";
     let ((said, by_health), read, replicas, edit) = tokio::join!(
         timed(until(|| async {
             let health = ask.get(url, "/health/hot-reload").await.ok()?;
