@@ -15,7 +15,7 @@ help: ## List the targets
 build: ## Build the server and CLI, optimised
 	$(CARGO) build --release --locked -p midflight --features cli
 
-build-quick: ## Build them without LTO, to try them
+build-quick: ## Build them without optimisation, to try them
 	$(CARGO) build --profile quick --locked -p midflight --features cli
 
 # For the machine's own triple, and named, so that build scripts and macros are not built statically too.
