@@ -60,15 +60,15 @@ simple("patterns-search", "limit", "GET", "/api/v1/patterns?limit=500&q=zzzz")
 simple("patterns-performance", "limit", "GET", "/api/v1/patterns/performance?limit=500")
 
 # Differences.
-simple("diff-of-300-mb", "diff_documents_max", "GET",
+simple("diff-of-300-mb", "diff_ms_max", "GET",
        lambda data: f"/api/v1/revisions/{data.restored}/diff?against={data.restored - 1}")
-simple("diff-of-everything", "diff_documents_max", "GET",
+simple("diff-of-everything", "diff_ms_max", "GET",
        lambda data: f"/api/v1/revisions/{data.head}/diff?against={data.first}")
 simple("diff-of-arrays", "diff_ms_max", "GET",
        lambda data: f"/api/v1/config/array/diff?revision={data.array_revisions[-1]}&against={data.array_revisions[0]}")
 simple("diff-of-texts", "diff_ms_max", "GET",
        lambda data: f"/api/v1/config/text/diff?revision={data.text_revisions[-1]}&against={data.text_revisions[0]}")
-simple("restore-preview", "diff_documents_max", "POST",
+simple("restore-preview", "restore_bytes_max", "POST",
        lambda data: f"/api/v1/revisions/{data.blobs}/restore?dry_run=true", {})
 simple("rollback-preview", "diff_ms_max", "POST", "/api/v1/config/array/rollback?dry_run=true",
        lambda data: {"revision": data.array_revisions[0]})

@@ -253,19 +253,10 @@ pub(crate) fn literal_secrets(
     secret: &mut impl FnMut(Pointer, &str),
 ) -> Result<(), Interrupted> {
     texts_of(document, &Pointer::root(), pace, &mut |path, text| {
-        if keys.is_secret(&path) && is_literal_text(text) {
+        if !text.is_empty() && keys.is_secret(&path) && !has_reference(text) && !is_open_url(text) {
             secret(path, text);
         }
     })
-}
-
-/// Whether a value of a secret is written out.
-pub(crate) fn is_literal(value: &Value) -> bool {
-    value.as_str().map_or(value.is_number(), is_literal_text)
-}
-
-fn is_literal_text(text: &str) -> bool {
-    !text.is_empty() && !has_reference(text) && !is_open_url(text)
 }
 
 /// Refuses secrets that are written out in a document, which the log keeps for ever.

@@ -6,15 +6,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use midflight_core::{Digest, Pointer};
-use midflight_engine::{Environment, Input, InputName, Work};
+use midflight_engine::{Environment, Input, InputName};
 use serde_json::{Map, Value};
 
-use crate::draft::is_literal;
+use crate::REDACTED;
 use crate::keys::{Keys, Takes};
+use crate::named_secrets::is_literal;
 use crate::origin::{Masked, Origin};
-use crate::pace::Pace;
 use crate::redactor::InUse;
-use crate::tree::{Origins, leaves, scalars};
+use crate::tree::{Origins, leaves};
 
 /// A config in effect. Immutable and shared.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub struct Entry {
     pub(crate) given: Vec<Input>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) typed: Option<Arc<dyn Any + Send + Sync>>,
+    /// The secrets that are written out, the first of them.
+    pub(crate) literal_secrets: Vec<Pointer>,
     /// Keeps its secrets out of messages as long as it is there.
     #[expect(dead_code, reason = "its being there is what keeps them hidden")]
     pub(crate) in_use: InUse,
@@ -78,21 +80,20 @@ impl Entry {
         self.keys.is_secret(path)
     }
 
-    /// The secrets that are written out in the document, which the log keeps: those that have the name of one in a config
-    /// without a schema. Where secrets are declared, they are refused. Cost: linear in the document, if it has any.
+    /// The secrets that are written out in the document, which the log keeps: the first of those that have the name of one in a
+    /// config without a schema. Where secrets are declared, they are refused.
     #[must_use]
-    pub fn literal_secrets(&self) -> Vec<Pointer> {
-        let mut found = Vec::new();
-        if let Some(document) = self.document.as_ref().filter(|_| self.keys.has_secrets()) {
-            let work = Work::unbounded();
-            let walked = scalars(document, &Pointer::root(), &mut Pace::new(&work), &mut |path, value| {
-                if self.keys.is_secret(&path) && is_literal(value) {
-                    found.push(path);
-                }
-            });
-            debug_assert!(walked.is_ok(), "work without bounds is not interrupted");
+    pub fn literal_secrets(&self) -> &[Pointer] {
+        &self.literal_secrets
+    }
+
+    /// A value of a version of the document at a place, as it may be shown.
+    #[must_use]
+    pub fn redacted(&self, path: &Pointer, value: Value) -> Value {
+        match self.is_secret(path) && is_literal(&value) {
+            true => Value::String(REDACTED.to_owned()),
+            false => value,
         }
-        found
     }
 
     /// The keys in effect only after the next start whose value here is another than in `running`, by path. Values are

@@ -63,11 +63,6 @@ impl Keys {
         upwards(path).find_map(|path| self.takes.get(path)).copied().unwrap_or_default()
     }
 
-    /// Whether anything is a secret.
-    pub(crate) fn has_secrets(&self) -> bool {
-        !self.secrets.is_empty()
-    }
-
     pub(crate) fn is_secret(&self, path: &Pointer) -> bool {
         !self.secrets.is_empty() && upwards(path).any(|path| self.secrets.contains(path))
     }

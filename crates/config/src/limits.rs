@@ -32,3 +32,5 @@ pub const ERROR_EVALUATIONS_MAX: u64 = 400_000;
 /// The longest text that is matched with a regular expression of a schema, in bytes. 64 KiB: a search takes time in
 /// proportion to the text times the expression, and cannot be interrupted.
 pub const REGEX_INPUT_BYTES_MAX: usize = 64 << 10;
+/// How many secrets that are written out are listed for one config. 100: more than a person reads.
+pub const LITERAL_SECRETS_MAX: usize = 100;

@@ -6,11 +6,13 @@ use serde_json::Value;
 
 use crate::keys::Keys;
 use crate::pace::Pace;
+use crate::reference::has_reference;
 
 /// What the name of a secret ends with, without capitals and what separates words.
-const ENDINGS: [&str; 12] = [
+const ENDINGS: [&str; 15] = [
     "password",
     "passwd",
+    "pwd",
     "passphrase",
     "secret",
     "secretkey",
@@ -20,50 +22,74 @@ const ENDINGS: [&str; 12] = [
     "privatekey",
     "encryptionkey",
     "signingkey",
+    "credential",
     "credentials",
+    "authorization",
 ];
 
-/// Declares the texts and numbers whose key says that they are secrets, as `db_password` and `apiKey`.
-pub(crate) fn named_secrets(document: &Value, pace: &mut Pace<'_>) -> Result<Keys, Interrupted> {
-    let mut keys = Keys::default();
-    find(document, &mut Vec::new(), pace, &mut keys)?;
-    Ok(keys)
+/// What of a document is a secret by its name.
+#[derive(Debug, Default)]
+pub(crate) struct NamedSecrets {
+    /// The keys that have such a name, as `db_password` and `apiKey`, with all that is under them.
+    pub(crate) keys: Keys,
+    /// The texts and numbers under them that are written out: everything but references.
+    pub(crate) literals: Vec<Pointer>,
+}
+
+impl NamedSecrets {
+    /// Finds them. Cost: linear in the document.
+    pub(crate) fn of(document: &Value, pace: &mut Pace<'_>) -> Result<Self, Interrupted> {
+        let mut found = Self::default();
+        found.find(document, &mut Vec::new(), false, pace)?;
+        Ok(found)
+    }
+
+    fn find<'a>(
+        &mut self,
+        value: &'a Value,
+        way: &mut Vec<Step<'a>>,
+        is_secret: bool,
+        pace: &mut Pace<'_>,
+    ) -> Result<(), Interrupted> {
+        pace.step()?;
+        match value {
+            Value::Array(items) => {
+                for (n, item) in items.iter().enumerate() {
+                    way.push(Step::Item(n));
+                    self.find(item, way, is_secret, pace)?;
+                    way.pop();
+                }
+            }
+            Value::Object(members) => {
+                for (key, value) in members {
+                    way.push(Step::Key(key));
+                    let is_named = !is_secret && says_secret(key);
+                    if is_named {
+                        self.keys.keep_secret(&pointer(way));
+                    }
+                    self.find(value, way, is_secret || is_named, pace)?;
+                    way.pop();
+                }
+            }
+            value if is_secret && is_literal(value) => self.literals.push(pointer(way)),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Whether a value of a secret is written out.
+pub(crate) fn is_literal(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.is_empty() && !has_reference(text),
+        value => value.is_number(),
+    }
 }
 
 /// A step of the way to a value. A pointer is only made of those that are found.
 enum Step<'a> {
     Key(&'a str),
     Item(usize),
-}
-
-fn find<'a>(
-    value: &'a Value,
-    way: &mut Vec<Step<'a>>,
-    pace: &mut Pace<'_>,
-    keys: &mut Keys,
-) -> Result<(), Interrupted> {
-    pace.step()?;
-    match value {
-        Value::Array(items) => {
-            for (n, item) in items.iter().enumerate() {
-                way.push(Step::Item(n));
-                find(item, way, pace, keys)?;
-                way.pop();
-            }
-        }
-        Value::Object(members) => {
-            for (key, value) in members {
-                way.push(Step::Key(key));
-                if (value.is_string() || value.is_number()) && says_secret(key) {
-                    keys.keep_secret(&pointer(way));
-                }
-                find(value, way, pace, keys)?;
-                way.pop();
-            }
-        }
-        _ => {}
-    }
-    Ok(())
 }
 
 fn pointer(way: &[Step<'_>]) -> Pointer {

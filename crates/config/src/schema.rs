@@ -15,11 +15,12 @@ use serde_json::{Map, Value};
 use self::cost::{Stop, check_places, cost};
 use self::graph::Graph;
 use self::patterns::{REGEX_BYTES_MAX, cache_bytes_max, regex_bytes};
+use crate::REDACTED;
 use crate::draft::{Draft, refuse_literal_secrets};
 use crate::entry::Entry;
 use crate::keys::{Keys, Takes};
-use crate::limits::CONFIG_PATHS_BYTES_MAX;
-use crate::named_secrets::named_secrets;
+use crate::limits::{CONFIG_PATHS_BYTES_MAX, LITERAL_SECRETS_MAX};
+use crate::named_secrets::NamedSecrets;
 use crate::origin::Origin;
 use crate::pace::Pace;
 use crate::redactor::InUse;
@@ -151,16 +152,17 @@ fn cut(message: String) -> String {
 /// Makes the config of a document that has no schema: no layer says anything else, so that it is in effect as it is. What is a
 /// secret by its name is not shown.
 pub(crate) fn build_without(document: &Arc<Value>, work: &Work) -> Result<Entry, Interrupted> {
-    let mut pace = Pace::new(work);
-    let keys = named_secrets(document, &mut pace)?;
-    let shown = match keys.has_secrets() {
-        true => {
-            let mut draft = Draft::new(&Entry::nothing());
-            draft.say(document, &mut pace)?;
-            Arc::new(draft.shown(&keys, &mut pace)?)
+    let NamedSecrets { keys, mut literals } = NamedSecrets::of(document, &mut Pace::new(work))?;
+    let mut shown = Arc::clone(document);
+    if !literals.is_empty() {
+        let shown = Arc::make_mut(&mut shown);
+        for path in &literals {
+            if let Some(place) = shown.pointer_mut(path.as_str()) {
+                *place = Value::String(REDACTED.to_owned());
+            }
         }
-        false => Arc::clone(document),
-    };
+    }
+    literals.truncate(LITERAL_SECRETS_MAX);
     let mut origins = Origins::new();
     leaves(document, &Pointer::root(), &mut |path, value| {
         // A null says nothing.
@@ -177,6 +179,7 @@ pub(crate) fn build_without(document: &Arc<Value>, work: &Work) -> Result<Entry,
         masked: Vec::new(),
         given: Vec::new(),
         keys: Arc::new(keys),
+        literal_secrets: literals,
         typed: None,
         in_use: InUse::default(),
     })
@@ -204,7 +207,20 @@ fn entry(document: &Arc<Value>, draft: Draft, shown: Value, keys: &Arc<Keys>) ->
     let (shown, used) = Entry::in_effect(Some(document), shown, used);
     let document = Some(Arc::clone(document));
     let (keys, in_use) = (Arc::clone(keys), InUse::default());
-    Entry { document, digest, shown, used, origins, masked, given, keys, typed: None, in_use }
+    let literal_secrets = Vec::new();
+    Entry {
+        document,
+        digest,
+        shown,
+        used,
+        origins,
+        masked,
+        given,
+        keys,
+        literal_secrets,
+        typed: None,
+        in_use,
+    }
 }
 
 /// A walk through a schema along its properties.

@@ -279,7 +279,20 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shape<T>
         let typed: Arc<dyn Any + Send + Sync> = typed;
         let (document, keys) = (document.cloned(), Arc::new(keys));
         let typed = Some(typed);
-        Ok(Entry { document, digest, shown, used, origins, masked, given, keys, typed, in_use })
+        let literal_secrets = Vec::new();
+        Ok(Entry {
+            document,
+            digest,
+            shown,
+            used,
+            origins,
+            masked,
+            given,
+            keys,
+            literal_secrets,
+            typed,
+            in_use,
+        })
     }
 
     /// The layers in one value, the keys with the secrets among them, and what is wrong so far.

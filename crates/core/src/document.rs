@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{Digest, DocumentId, RevisionNumber};
 
-/// Who alone may change a document, as `file:/etc/midflight/rules` for a watched directory. Without one, anybody with
+/// Who alone may change a document, as `file:rules` for a watched directory. Without one, anybody with
 /// the right to edit may.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner(Arc<str>);

@@ -28,9 +28,13 @@ const IMPURE: &[&str] = &[
     "std::net",
     "std::thread",
     "std::env",
+    "std::process",
+    "std::time::Instant",
     "Instant::now",
     "SystemTime",
     "Timestamp::now",
+    "getrandom",
+    "fastrand",
 ];
 
 /// Libraries that are the business of some rooms alone.
@@ -185,13 +189,16 @@ fn every_arrow_points_down() {
 
 /// The kinds: rooms that depend on the engine and have a type that is one.
 fn kinds() -> Vec<String> {
+    let is_impl = |line: &str| {
+        line.starts_with("impl") && [" Kind for ", ":Kind for "].iter().any(|it| line.contains(it))
+    };
     let is_kind = |(room, depends): &(String, Vec<String>)| {
         let mut files = Vec::new();
         sources(&crates_folder().join(room).join("src"), &mut files);
         let uses_engine = depends.iter().any(|name| name == "midflight-engine");
         let is_test = |file: &&PathBuf| file.file_stem().is_some_and(|name| name == "tests");
         let mut sources = files.iter().filter(|file| !is_test(file));
-        uses_engine && sources.any(|file| code(file).lines().any(|line| line.starts_with("impl Kind for ")))
+        uses_engine && sources.any(|file| code(file).lines().any(is_impl))
     };
     rooms().into_iter().filter(is_kind).map(|(room, _)| room).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,8 +27,9 @@ pub(crate) struct Keeper {
     file: Mutex<LastGoodFile>,
     pending: Mutex<Pending>,
     notify: Notify,
-    /// What was last read for a caller.
-    view: Mutex<Option<Arc<LastGoodView>>>,
+    path: PathBuf,
+    /// What was last read for a caller. One reads at a time.
+    view: tokio::sync::Mutex<Option<Arc<LastGoodView>>>,
 }
 
 #[derive(Debug, Default)]
@@ -43,12 +45,9 @@ struct Pending {
 
 impl Keeper {
     pub(crate) fn new(file: LastGoodFile) -> Self {
-        Self {
-            file: Mutex::new(file),
-            pending: Mutex::default(),
-            notify: Notify::new(),
-            view: Mutex::default(),
-        }
+        let path = file.path().to_owned();
+        let (pending, notify) = (Mutex::default(), Notify::new());
+        Self { file: Mutex::new(file), pending, notify, path, view: tokio::sync::Mutex::default() }
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
@@ -87,15 +86,18 @@ impl Keeper {
         self.with_file(|file| file.read_end()).await.ok().flatten()
     }
 
-    /// What is kept now, to be read document by document. It may be one write behind what is served.
+    /// What is kept now, to be read document by document. It may be one write behind what is served. A caller that leaves changes
+    /// nothing: what was begun is there for the next one.
     pub(crate) async fn view(self: &Arc<Self>) -> io::Result<Option<Arc<LastGoodView>>> {
         let keeper = Arc::clone(self);
-        self.with_file(move |file| {
-            let mut view = keeper.view.lock().unwrap_or_else(PoisonError::into_inner);
-            *view = file.view(view.take())?;
+        let read = async move {
+            let mut view = keeper.view.lock().await;
+            let (path, before) = (keeper.path.clone(), view.clone());
+            let read = tokio::task::spawn_blocking(move || LastGoodView::open(&path, before.as_ref())).await;
+            *view = read.map_err(io::Error::other)??;
             Ok(view.clone())
-        })
-        .await
+        };
+        tokio::spawn(read).await.map_err(io::Error::other)?
     }
 
     /// Writes until stopped, and then what is left.

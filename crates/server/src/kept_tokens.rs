@@ -1,4 +1,4 @@
-//! The hashes of the tokens in the data folder, for a start while the log is away.
+//! The hashes of the tokens in the data folder, for a start while the log is unavailable.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -47,21 +47,23 @@ impl KeptTokens {
 
     fn unreadable(&self, error: &dyn std::fmt::Display) -> Vec<Token> {
         let file = self.0.display();
-        tracing::warn!(%file, %error, "the kept tokens cannot be read; tokens are known once the log answers");
+        tracing::warn!(%file, %error, "cannot read the copy of the tokens; tokens are unknown until the log is available");
         Vec::new()
     }
 
-    /// Keeps these. That it fails costs nothing but a start while the log is away.
-    pub(crate) fn write(&self, tokens: &[Token]) {
+    /// Keeps these, and returns whether that succeeded. Without them a server that starts while the log is unavailable does not
+    /// know them.
+    pub(crate) fn write(&self, tokens: &[Token]) -> bool {
         let kept = |token: &Token| {
             let Token { name, role, hash, created_at } = token.clone();
             Kept { name, role, hash, created_at: created_at.to_string() }
         };
         let text = serde_json::to_string(&tokens.iter().map(kept).collect::<Vec<_>>());
         let written = text.map_err(std::io::Error::from).and_then(|text| replace_private(&self.0, &text));
-        if let Err(error) = written {
-            tracing::warn!(file = %self.0.display(), %error, "the tokens cannot be kept for a start without the log");
+        if let Err(error) = &written {
+            tracing::warn!(file = %self.0.display(), %error, "cannot write the copy of the tokens; trying again");
         }
+        written.is_ok()
     }
 }
 
@@ -79,7 +81,7 @@ mod tests {
         let (name, role, hash) = ("ci".to_owned(), "deployer".to_owned(), "ab".repeat(32));
         let token = Token { name, role, hash, created_at: Timestamp::UNIX_EPOCH };
         for tokens in [vec![token.clone()], vec![token.clone(), token]] {
-            kept.write(&tokens);
+            assert!(kept.write(&tokens));
             assert_eq!(kept.read(), tokens);
         }
         std::fs::write(&file, "[{").unwrap();

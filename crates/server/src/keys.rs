@@ -24,13 +24,13 @@ async fn pause(period: impl Fn() -> Duration) {
     }
 }
 
-/// How soon the keys of a store that was away at the start are asked for again.
+/// How soon the keys of a store that was unavailable at the start are asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The keys as the options give them.
 pub(crate) struct Keys {
     first: FirstKey,
-    /// Where the tokens are kept for a start while the store is away.
+    /// Where the tokens are kept for a start while the store is unavailable.
     kept: Option<KeptTokens>,
     /// What is kept there.
     last: Vec<Token>,
@@ -55,23 +55,29 @@ impl Keys {
         Ok((Tokens::new(self.of_store(store).await?), told))
     }
 
-    /// What can be known while the store does not answer: what it had when it was last read, and the token of the file.
+    /// What can be known while the store is unavailable: the tokens that it had when it was last read, and that of the file, which
+    /// replaces the admin's.
     pub(crate) fn without_store(&self) -> Tokens {
         let of_file = match &self.first {
             FirstKey::File(key) => Some(admin(&key.token)),
             FirstKey::Told => None,
         };
-        Tokens::new(self.last.iter().chain(&of_file).filter_map(known).collect())
+        let is_replaced = |token: &&Token| of_file.as_ref().is_some_and(|of_file| of_file.name == token.name);
+        let kept = self.last.iter().filter(|token| !is_replaced(token));
+        Tokens::new(kept.chain(&of_file).filter_map(known).collect())
     }
 
-    /// The tokens of the store, which are kept.
+    /// The tokens of the store, which are kept. What could not be kept is kept the next time.
     async fn of_store(&mut self, store: &dyn Store) -> Result<Known, StoreError> {
         let tokens = store.tokens().await?;
-        if let Some(kept) = self.kept.as_ref().filter(|_| tokens != self.last) {
-            kept.write(&tokens);
+        let of_store = tokens.iter().filter_map(known).collect();
+        if let Some(kept) = self.kept.clone().filter(|_| tokens != self.last) {
+            let written = tokio::task::spawn_blocking(move || kept.write(&tokens).then_some(tokens)).await;
+            if let Ok(Some(tokens)) = written {
+                self.last = tokens;
+            }
         }
-        self.last = tokens;
-        Ok(self.last.iter().filter_map(known).collect())
+        Ok(of_store)
     }
 
     /// Keeps the keys in step with the store's until the server stops. `is_kept` says whether the store has the token of

@@ -75,7 +75,7 @@ fn truncated(report: &ReloadReport) -> Event {
     let revision = report.event.to.get();
     let data = json!({
         "revision": revision,
-        "told": report.changes.len(),
+        "listed": report.changes.len(),
         "documents_changed": report.event.documents_changed,
         "changed": counts,
         "href": format!("/api/v1/revisions/{revision}"),

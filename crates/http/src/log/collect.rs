@@ -1,15 +1,9 @@
 //! Gathers documents from the log: every one under a prefix, or every one that was changed since a revision.
 
-use std::sync::Arc;
-
-use midflight_core::{Change, DocumentId, KindName, Precondition, RevisionNumber};
+use midflight_core::{DocumentId, KindName, RevisionNumber};
 use midflight_store::{ChangedQuery, DocumentQuery, StoreError, StoredDocument};
-use serde_json::Value;
 
 use crate::app::App;
-use crate::code::Code;
-use crate::parsed_size;
-use crate::problem::ApiError;
 
 /// How many documents are read from the store at once.
 const PAGE: u32 = 500;
@@ -75,51 +69,4 @@ pub(super) async fn changed(
     let (after, upto) = (from.min(to), from.max(to));
     let query = ChangedQuery { after, upto, after_id, limit: PAGE, ..ChangedQuery::default() };
     app.engine.store().changed(query).await
-}
-
-/// The changes that bring the documents to which `wanted` says yes back to the state of the log at `to`, from that at `head`. Of
-/// a document that is there what it was then already, the change is one without effect. The bodies need at most
-/// `restore_bytes_max` together.
-pub(super) async fn changes_back(
-    app: &App,
-    head: RevisionNumber,
-    to: RevisionNumber,
-    wanted: impl Fn(&DocumentId) -> bool,
-) -> Result<Vec<Change>, ApiError> {
-    let (mut changes, mut bytes) = (Vec::new(), 0_usize);
-    let (max, bytes_max) = (app.limits.restore_documents_max, app.limits.restore_bytes_max);
-    let mut after = None;
-    loop {
-        let page = changed(app, head, to, after).await?;
-        for id in page.items.into_iter().filter(|id| wanted(id)) {
-            let body = at(app, &id, to).await?;
-            // By what it needs, not by what it is long: that may be a hundred times as much.
-            bytes += body.as_ref().map_or(0, |body| parsed_size::of_value(body));
-            if bytes > bytes_max {
-                let detail = format!(
-                    "the documents to restore need more than {bytes_max} bytes of memory (restore_bytes_max); name a kind or a \
-                     document"
-                );
-                return Err(ApiError::new(Code::TOO_LARGE, detail));
-            }
-            if changes.len() == max {
-                let detail = format!(
-                    "more than {max} documents changed since (restore_documents_max); name a kind or a document"
-                );
-                return Err(ApiError::new(Code::TOO_LARGE, detail));
-            }
-            changes.push(Change { id, body, precondition: Precondition::None });
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(changes);
-        }
-    }
-}
-
-async fn at(app: &App, id: &DocumentId, revision: RevisionNumber) -> Result<Option<Arc<Value>>, StoreError> {
-    if revision == RevisionNumber::ZERO {
-        return Ok(None);
-    }
-    Ok(app.engine.store().document_at(id, revision).await?.and_then(|document| document.body))
 }

@@ -101,7 +101,7 @@ pub(super) async fn read_document(
 }
 
 /// A document as the log has it now, or as it was at a revision. `If-None-Match` with its `ETag` answers 304 while it is unchanged.
-/// While the log is unavailable it is from the local copy, as `from_copy` says, and has no `ETag`.
+/// While the log is unavailable it is from the local copy, as `from_copy` says, and a write with its `ETag` is refused.
 #[utoipa::path(get, path = "/api/v1/documents/{kind}/{name}", tag = "log",
     params(("kind" = String, Path, description = "The kind"),
         ("name" = String, Path, description = "The name; its slashes may stand as they are"), ReadParams),

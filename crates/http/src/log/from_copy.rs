@@ -2,8 +2,9 @@
 //! says so.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use midflight_core::DocumentId;
 use midflight_store::{DocumentQuery, KeptDocument, LastGoodView, Page, StoreError};
@@ -14,6 +15,8 @@ use crate::long_answer::json;
 use crate::problem::ApiError;
 use crate::wire::{DocumentAnswer, DocumentList};
 
+/// How long the first reader of a copy waits for it to be read. Those after it find it in memory.
+const COPY_WAIT: Duration = Duration::from_millis(500);
 /// The header of an answer from the local copy: the revision that it is of.
 const FROM_COPY: HeaderName = HeaderName::from_static("x-midflight-from-copy");
 
@@ -22,22 +25,27 @@ const FROM_COPY: HeaderName = HeaderName::from_static("x-midflight-from-copy");
 /// # Errors
 /// `error`, when it is about something else, or there is no copy that can be read.
 pub(super) async fn instead(app: &App, error: StoreError) -> Result<Arc<LastGoodView>, ApiError> {
-    if !matches!(error, StoreError::Unavailable(_)) {
+    // A single call may fail while the log answers others; then it is asked again.
+    let is_available = app.engine.store().availability().is_none_or(|measured| measured.available);
+    if is_available || !matches!(error, StoreError::Unavailable(_)) {
         return Err(error.into());
     }
-    match app.engine.local_copy().await {
-        Ok(Some(copy)) => Ok(copy),
-        Ok(None) => Err(error.into()),
-        Err(unreadable) => {
+    match tokio::time::timeout(COPY_WAIT, app.engine.local_copy()).await {
+        Ok(Ok(Some(copy))) => Ok(copy),
+        // Not read yet: the next caller finds it.
+        Err(_) | Ok(Ok(None)) => Err(error.into()),
+        Ok(Err(unreadable)) => {
             tracing::warn!(error = %unreadable, "cannot read the local copy of what is served");
             Err(error.into())
         }
     }
 }
 
-/// Marks an answer as one from the copy.
+/// Marks an answer as one from the copy. A write with its `ETag` as condition is refused: the version is not known.
 pub(super) fn mark(copy: &LastGoodView, mut response: Response) -> Response {
-    response.headers_mut().insert(FROM_COPY, HeaderValue::from(copy.at().served().get()));
+    let headers = response.headers_mut();
+    headers.insert(FROM_COPY, HeaderValue::from(copy.at().served().get()));
+    headers.insert(header::ETAG, HeaderValue::from_static("\"copy\""));
     response
 }
 

@@ -2,6 +2,7 @@
 
 mod adopt;
 pub mod apply;
+mod back;
 pub mod collect;
 mod compare;
 pub mod documents;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use midflight_core::{Change, DocumentId, DocumentName, Edit, Precondition, RevisionNumber, Trigger};
+use midflight_core::{DocumentId, DocumentName, Edit, RevisionNumber, Trigger};
 use midflight_engine::SCHEDULES;
 use midflight_store::{DocumentQuery, ListedRevision, RevisionQuery, StoreError, StoredDocument};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::collect::changes_back;
+use super::back::Back;
 use super::compare::{self, Compared};
 use super::known_kind;
 use crate::app::App;
@@ -230,14 +230,11 @@ pub(super) async fn restore(
         )
     })?;
     let mut tries = ComputedTries::default();
+    let mut back = Back::to(RevisionNumber::new(number));
     loop {
         let head = tries.head(&app).await?;
-        let to = RevisionNumber::new(number);
-        // The conditions are for one that is scheduled: it is made on whatever the state is then.
-        let unchanged = Precondition::UnchangedSince(head);
-        let back = changes_back(&app, head, to, wanted).await?.into_iter();
-        let changes: Vec<Change> = back.map(|change| change.when(unchanged)).collect();
-        let edit = Edit { trigger: Trigger::Manual, ..params.edit(&principal, changes) };
+        back.follow(&app, head, wanted).await?;
+        let edit = Edit { trigger: Trigger::Manual, ..params.edit(&principal, back.changes()) };
         if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
             drop(turn);
             return Ok(answer(&app, &params, submitted).await);

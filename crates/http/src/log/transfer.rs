@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::unfold;
@@ -40,7 +40,7 @@ const EXPORT_BYTES: usize = 2 << 20;
 /// After how many bytes of YAML a part is sent. A document that may be longer by itself occupies what it needs.
 const PART_BYTES_MAX: usize = 512 << 10;
 /// The header that says which revision an export is of.
-const REVISION: &str = "x-midflight-revision";
+const REVISION: HeaderName = HeaderName::from_static("x-midflight-revision");
 
 /// What to export.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -52,7 +52,8 @@ pub(super) struct ExportParams {
 }
 
 /// All documents as of one revision, as a YAML stream that import reads back. The header `x-midflight-revision` says
-/// which revision. While the log is unavailable they are from the local copy, and `x-midflight-from-copy` says of which revision.
+/// which revision. While the log is unavailable they are from the local copy instead, without the revisions that are
+/// quarantined, and `x-midflight-from-copy` says of which revision.
 #[utoipa::path(get, path = "/api/v1/export", tag = "log", params(ExportParams),
     responses((status = 200, body = String, content_type = "application/yaml"),
         (status = "default", body = ProblemBody)))]
@@ -62,6 +63,7 @@ pub(super) async fn export(
     Params(params): Params<ExportParams>,
 ) -> Result<Response, ApiError> {
     let kind = known_kind::filter(&app, params.kind.as_deref()).await?;
+    let _room = app.answers.take(&principal, EXPORT_BYTES).await?;
     let (at, copy) = match app.engine.store().head().await {
         Ok(head) => (head.number, None),
         Err(error) => {
@@ -69,9 +71,7 @@ pub(super) async fn export(
             (copy.at().served(), Some(copy))
         }
     };
-    let headers =
-        [(header::CONTENT_TYPE, "application/yaml".to_owned()), (REVISION.parse()?, at.to_string())];
-    let _room = app.answers.take(&principal, EXPORT_BYTES).await?;
+    let headers = [(header::CONTENT_TYPE, "application/yaml")];
     let is_over = at == RevisionNumber::ZERO;
     let documents = VecDeque::new();
     let marked = copy.clone();
@@ -91,17 +91,15 @@ pub(super) async fn export(
         let chunk = exporter.next().await?;
         Some((chunk, exporter))
     });
-    let response = (headers, Body::from_stream(chunks)).into_response();
+    let mut response = (headers, Body::from_stream(chunks)).into_response();
+    // What the copy leaves out since it does not hold is in the log at that revision, so it is not said to be that.
     Ok(match marked {
         Some(copy) => from_copy::mark(&copy, response),
-        None => response,
+        None => {
+            response.headers_mut().insert(REVISION, HeaderValue::from(at.get()));
+            response
+        }
     })
-}
-
-impl From<header::InvalidHeaderName> for ApiError {
-    fn from(error: header::InvalidHeaderName) -> Self {
-        Self::internal(&error)
-    }
 }
 
 struct Exporter {

@@ -71,7 +71,7 @@ impl ReplicaMetrics {
             ),
             blocked_directories: gauge(
                 "midflight_directories_blocked",
-                "Watched directories that are not followed: unreadable, invalid, or with deletions to confirm.",
+                "Watched directories that are not followed: unreadable, invalid, older than the log, or with deletions to confirm.",
             ),
         }
     }

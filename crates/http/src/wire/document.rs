@@ -19,7 +19,7 @@ pub struct DocumentAnswer {
     pub version: Option<u64>,
     /// The revision that changed it last; null when it is from the local copy.
     pub revision: Option<u64>,
-    /// Who owns it, as `file:/etc/rules`; null when anybody may change it, or when it is from the local copy.
+    /// Who owns it, as `file:rules`; null when anybody may change it, or when it is from the local copy.
     pub owner: Option<String>,
     /// What it says; null once it is deleted.
     #[schema(value_type = serde_json::Value)]

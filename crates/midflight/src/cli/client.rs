@@ -113,13 +113,18 @@ impl Client {
         query: &[(&str, String)],
         max: usize,
     ) -> Result<Vec<Value>, Failure> {
-        let mut items = Vec::new();
-        let mut cursor = String::new();
+        let (mut items, mut cursor, mut of) = (Vec::new(), String::new(), None);
         loop {
             let limit = (max - items.len()).min(500);
             let mut query = query.to_vec();
             query.extend([("limit", limit.to_string()), ("cursor", cursor)]);
             let mut page = self.get(segments, &query).await?.body;
+            // A list is of the log or of the local copy, never of both.
+            let source = page.get("from_copy").cloned();
+            if of.replace(source.clone()).is_some_and(|before| before != source) {
+                (items, cursor, of) = (Vec::new(), String::new(), None);
+                continue;
+            }
             if let Some(Value::Array(found)) = page.get_mut("items").map(Value::take) {
                 items.extend(found);
             }

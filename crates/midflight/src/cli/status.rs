@@ -60,7 +60,7 @@ pub(super) async fn status(client: &Client, output: &Output) -> Result<(), Failu
         }
         let directories = status.get("directories").and_then(Value::as_array).into_iter().flatten();
         for directory in directories.filter(|directory| has_problems(directory)) {
-            rows.push([format!("directory {}", text(directory, "dir")), problems(directory)]);
+            rows.push([format!("directory {}", text(directory, "name")), problems(directory)]);
         }
         table(&["", ""], rows).trim_start().to_owned()
     })

@@ -130,7 +130,7 @@ pub(super) fn tell_effects(effects: &Value) {
     for secret in listed("literal_secrets") {
         let (config, path) = (text(secret, "config"), text(secret, "path"));
         talk(&printable(&format!(
-            "config/{config} {path} looks like a secret and is written out: it is not shown, but the log keeps it. Write \
+            "config/{config} {path} looks like a secret and is written out: `config show` masks it, and the log keeps it. Write \
              ${{env:NAME}} or ${{file:PATH}} for the program that reads it, and declare the key `writeOnly` in a schema"
         )));
     }

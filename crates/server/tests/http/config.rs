@@ -355,18 +355,21 @@ async fn a_key_that_is_taken_away_leaves_no_trace() {
 async fn what_has_the_name_of_a_secret_is_not_shown_where_nothing_is_declared() {
     let server = server().await;
     let body = json!({"db": {"password": "hunter2", "user": "app"}, "hosts": [{"apiKey": 7}], "max_tokens": 9,
-        "token": "${env:TOKEN}"});
+        "credentials": {"user": "https://x/hunter2", "of": ["hunter2"], "use": true}, "token": "${env:TOKEN}"});
     let made = server.put("/api/v1/config/shop", &body).await;
-    let told =
-        json!([{"config": "shop", "path": "/db/password"}, {"config": "shop", "path": "/hosts/0/apiKey"}]);
+    let paths = ["/credentials/of/0", "/credentials/user", "/db/password", "/hosts/0/apiKey"];
+    let told: Vec<_> = paths.iter().map(|path| json!({"config": "shop", "path": path})).collect();
+    let told = json!(told);
     assert_eq!(made.json["config"]["literal_secrets"], told, "{:#}", made.json);
     let effective = server.get("/api/v1/config/shop/effective").await.ok();
     assert_eq!(
         effective["value"],
         json!({"db": {"password": "***", "user": "app"}, "hosts": [{"apiKey": "***"}], "max_tokens": 9,
-            "token": "${env:TOKEN}"})
+            "credentials": {"user": "***", "of": ["***"], "use": true}, "token": "${env:TOKEN}"})
     );
     assert!(!effective.to_string().contains("hunter2"), "{effective:#}");
+    let diff = server.get("/api/v1/config/shop/diff").await.ok();
+    assert!(!diff["changes"].to_string().contains("hunter2"), "{diff:#}");
     let plain = server.put("/api/v1/config/shop", &json!({"user": "app"})).await.ok();
     assert!(plain.get("config").is_none(), "{plain:#}");
 }

@@ -99,7 +99,7 @@ async fn changes_past_the_bound_are_counted_where_they_are_left_out() {
     server.post("/api/v1/apply", &changes).await.ok();
     client.events(&["ruleset_added", "ruleset_added"]).await;
     let told = client.events(&["changes_truncated"]).await;
-    let counts = ["revision", "told", "documents_changed"].map(|key| told[key].as_u64().unwrap());
+    let counts = ["revision", "listed", "documents_changed"].map(|key| told[key].as_u64().unwrap());
     assert_eq!((counts, &told["changed"]), ([1, 2, 3], &json!({"rules": 3})));
     assert_eq!(told["href"], "/api/v1/revisions/1");
     assert_eq!(client.events(&["rules_reloaded"]).await["documents_changed"], 3);

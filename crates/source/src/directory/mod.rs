@@ -5,6 +5,7 @@ mod list;
 mod loss_tests;
 mod named;
 mod options;
+mod outdated;
 #[cfg(test)]
 mod outdated_tests;
 mod plan;
@@ -86,7 +87,7 @@ pub enum SourceError {
 ///   left alone are reported, and the rest goes on.
 /// - It speaks when it changes, and then of what changed: replicas that watch copies of one directory do not undo each
 ///   other's step while the copies change one after the other. A start and [`DirectorySource::sync_now`] compare all; where
-///   other replicas may watch copies ([`DirectoryOptions::shared`]), a copy in which nothing is new to the log changes nothing.
+///   other replicas may watch copies ([`DirectoryOptions::shared`]), a copy that is what the log had of it before changes nothing.
 /// - Changes are told by the system and found by looking from time to time, so that a lost notification only delays.
 #[derive(Debug)]
 pub struct DirectorySource {
@@ -156,6 +157,8 @@ impl DirectorySource {
             status: sender,
             done: None,
             said: None,
+            agreed: None,
+            outdated: None,
         };
         sync.round(true, None).await;
         let stop = CancellationToken::new();

@@ -31,8 +31,8 @@ pub struct DirectoryOptions {
     pub loss_percent_max: u8,
     /// The fewest deleted documents to which `loss_percent_max` applies. 10: below it, half of them is a normal edit.
     pub loss_documents_min: usize,
-    /// Whether other replicas of the log may watch copies of the directory. False. If so, a copy that is read for the first time
-    /// and has nothing that is new to the log is taken for an old one, and changes nothing.
+    /// Whether other replicas of the log may watch copies of the directory. False. If so, a copy that is what the log had of it
+    /// before is taken for an old one, and changes nothing.
     pub shared: bool,
 }
 
@@ -69,8 +69,8 @@ impl fmt::Display for HeldLoss {
         let what = if *empty { "the directory has no documents" } else { "too many documents are missing" };
         write!(
             f,
-            "{what}; kept {deleted} of {owned} documents that it would delete; bring the files back, or confirm with \
-             `midflight reload --confirm-loss NAME` (see --allow-empty and --watch-loss-percent-max)"
+            "{what}; kept {deleted} of {owned} documents that it would delete; bring the files back (see --allow-empty and \
+             --watch-loss-percent-max)"
         )
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use midflight_store::RevisionQuery;
 use tempfile::TempDir;
 
 use super::tests::{House, document, until};
@@ -81,11 +82,67 @@ async fn a_copy_with_anything_new_is_the_newest() {
 }
 
 #[tokio::test]
+async fn a_state_that_never_was_is_the_newest_though_each_document_was_so() {
+    let house = house_at_new(true).await;
+    // The document `a` is as it was, and `c` is as it is.
+    let copy = Copy::new(&[("a", 1), ("b", 1), ("c", 1)]);
+    let source = copy.watch(&house, true).await;
+    assert_eq!((served(&house).as_str(), source.status().blocked), ("a1b1c1", false));
+}
+
+#[tokio::test]
+async fn a_state_between_changes_back_and_forth_is_found() {
+    let house = House::new().await;
+    let copy = Copy::new(&[("a", 1), ("b", 1)]);
+    let source = copy.watch(&house, true).await;
+    for (n, version) in [[("a", 1), ("b", 2)], [("a", 2), ("b", 2)], [("a", 2), ("b", 1)]].iter().enumerate()
+    {
+        copy.write(version);
+        until(&source, "the next version", |status| status.revisions == n as u64 + 2).await;
+    }
+    source.stop().await;
+    for (version, blocked) in [([("a", 1), ("b", 1)], true), ([("a", 1), ("b", 2)], true)] {
+        let copy = Copy::new(&version);
+        assert_eq!(copy.watch(&house, true).await.status().blocked, blocked, "{version:?}");
+    }
+    assert_eq!((served(&house).as_str(), house.head().await), ("a2b1", 4));
+}
+
+#[tokio::test]
+async fn a_change_is_news_also_for_a_look_that_compares_all() {
+    let house = house_at_new(true).await;
+    let copy = Copy::new(NEW);
+    let source = copy.watch(&house, true).await;
+    copy.write(OLD);
+    let status = source.sync_now().await;
+    assert_eq!((served(&house).as_str(), status.blocked), ("a1b1", false));
+}
+
+#[tokio::test]
+async fn a_directory_that_shares_nothing_with_its_name_deletes_nothing() {
+    let house = house_at_new(true).await;
+    let copy = Copy::new(&[("other", 1)]);
+    let source = copy.watch(&house, true).await;
+    let status = source.status();
+    let told = &status.problems[0].message;
+    assert!(
+        status.blocked && told.contains("none of the 3 documents") && told.contains("--watch NAME=DIR"),
+        "{told}"
+    );
+    assert_eq!(served(&house), "a2b1c1");
+}
+
+#[tokio::test]
 async fn a_copy_in_which_documents_are_only_missing_is_an_old_one() {
     let house = house_at_new(true).await;
-    let copy = Copy::new(&[("a", 2), ("b", 1)]);
+    let copy = Copy::new(NEW);
     let source = copy.watch(&house, true).await;
-    assert_eq!((served(&house).as_str(), source.status().blocked), ("a2b1c1", true));
+    copy.write(&[("a", 2), ("b", 1), ("c", 1), ("d", 1)]);
+    until(&source, "a document more", |status| status.revisions == 1).await;
+    source.stop().await;
+    copy.write(NEW);
+    let source = copy.watch(&house, true).await;
+    assert_eq!((served(&house).as_str(), source.status().blocked), ("a2b1c1d1", true));
     assert!(source.status().problems[0].message.contains("older than the log"));
 }
 
@@ -96,6 +153,9 @@ async fn an_old_copy_that_is_confirmed_is_the_newest() {
     let source = copy.watch(&house, true).await;
     let status = source.handle().confirm_loss("ann").await;
     assert_eq!((served(&house).as_str(), status.blocked, status.problems.len()), ("a1b1", false, 0));
+    let newest = RevisionQuery { limit: 1, ..RevisionQuery::default() };
+    let newest = house.engine.store().revisions(newest).await.unwrap().items.remove(0);
+    assert!(newest.revision.reason.ends_with("confirmed by ann"), "{}", newest.revision.reason);
 }
 
 #[tokio::test]
@@ -124,7 +184,8 @@ async fn a_directory_that_was_moved_keeps_its_documents() {
     // Under another name it is another directory, and says what to do.
     let source = start(new.display().to_string()).await;
     let told = source.status().problems[0].to_string();
-    assert!(told.contains("belongs to file:rules") && told.contains("--watch NAME=DIR"), "{told}");
+    assert!(told.contains("belongs to file:rules") && told.contains("--watch rules=DIR"), "{told}");
+    assert!(source.status().blocked, "nothing of it is followed");
     source.stop().await;
     let source = start(format!("rules={}", new.display())).await;
     assert_eq!((served(&house).as_str(), source.status().problems.len()), ("a2", 0));

@@ -6,19 +6,32 @@ use midflight_core::{Change, Digest, DocumentId, Op, Owner, Pointer, Preconditio
 use midflight_store::{Store, StoreError};
 use serde_json::Value;
 
+use super::named::NamedDirectory;
 use super::read::{Reading, Said};
 use super::view::LogView;
 use crate::FileProblem;
 
 /// How many files a reason names.
 const NAMED_MAX: usize = 3;
+/// How many contested documents are reported one by one.
+const CONTESTED_MAX: usize = 100;
 
 /// What to change, and what not to.
 #[derive(Debug, Default)]
 pub(super) struct Planned {
     pub(super) changes: Vec<Change>,
-    /// Documents that are not the directory's to change, and why.
-    pub(super) contested: Vec<(DocumentId, String)>,
+    /// Documents that are not the directory's to change.
+    pub(super) contested: Vec<Contested>,
+}
+
+/// A document that is not the directory's to change.
+#[derive(Debug)]
+pub(super) struct Contested {
+    pub(super) id: DocumentId,
+    /// Why, and what can be done.
+    pub(super) why: String,
+    /// Whether another directory owns it. It may be this one under another name, and then nothing of it is followed.
+    pub(super) by_directory: bool,
 }
 
 impl Planned {
@@ -48,7 +61,9 @@ pub(super) async fn plan(
         match verdict(store, view, owner, (id, digest), is_news).await? {
             Verdict::Same => {}
             Verdict::Put => planned.changes.push(put(id, body)),
-            Verdict::Contested(why) => planned.contested.push((id.clone(), why)),
+            Verdict::Contested { why, by_directory } => {
+                planned.contested.push(Contested { id: id.clone(), why, by_directory });
+            }
         }
     }
     let is_news = |id: &&&DocumentId| before.is_none_or(|before| before.contains_key(**id));
@@ -58,27 +73,10 @@ pub(super) async fn plan(
     Ok(planned)
 }
 
-/// Whether there is a change, and none of them brings anything that the owner did not write before: each document that would be
-/// put has a body that an earlier version of it had, and the others would be deleted. A directory that was changed has news.
-pub(super) async fn is_outdated(
-    store: &dyn Store,
-    view: &LogView,
-    planned: &Planned,
-    said: &Said,
-) -> Result<bool, StoreError> {
-    for change in planned.changes.iter().filter(|change| change.op() == Op::Put) {
-        let Some((_, digest)) = said.get(&change.id) else { return Ok(false) };
-        if !view.wrote_before(store, &change.id, digest).await? {
-            return Ok(false);
-        }
-    }
-    Ok(!planned.changes.is_empty())
-}
-
 enum Verdict {
     Same,
     Put,
-    Contested(String),
+    Contested { why: String, by_directory: bool },
 }
 
 async fn verdict(
@@ -92,19 +90,28 @@ async fn verdict(
     match &held.owner {
         Some(holder) if holder == owner && held.digest.as_ref() == Some(digest) => Ok(Verdict::Same),
         Some(holder) if holder == owner => Ok(if is_news { Verdict::Put } else { Verdict::Same }),
-        Some(holder) => Ok(Verdict::Contested(format!(
-            "belongs to {holder} and is left as it is there; remove it here or there, or watch this directory by that \
-             owner's name (--watch NAME=DIR)"
-        ))),
+        Some(holder) => Ok(of_another(holder)),
         None => Ok(match view.taken_over(store, id, digest).await? {
             None if is_news => Verdict::Put,
             None => Verdict::Same,
-            Some(taken) => Verdict::Contested(format!(
-                "was taken over by {} in revision {} and is left so; change it here to take it back, or remove it",
-                taken.by, taken.revision
-            )),
+            Some(taken) => Verdict::Contested {
+                why: format!(
+                    "was taken over by {} in revision {} and is left so; change it here to take it back, or remove it",
+                    taken.by, taken.revision
+                ),
+                by_directory: false,
+            },
         }),
     }
+}
+
+fn of_another(holder: &Owner) -> Verdict {
+    let directory = holder.as_str().strip_prefix("file:");
+    let mut why = format!("belongs to {holder} and is left as it is there; remove it here or there");
+    if let Some(named) = directory.and_then(|name| NamedDirectory::new(name, "/").ok()) {
+        why += &format!(", or watch this directory by that name (--watch {}=DIR)", named.name());
+    }
+    Verdict::Contested { why, by_directory: directory.is_some() }
 }
 
 fn put(id: &DocumentId, body: &Arc<Value>) -> Change {
@@ -142,16 +149,21 @@ pub(super) fn reason(changes: &[Change], reading: &Reading, confirmed_by: Option
     cut_reason(reason)
 }
 
-/// The contested documents as problems of their files.
+/// The contested documents as problems of their files: the first, and how many more there are.
 pub(super) fn contested(planned: &Planned, reading: &Reading, dir: &Arc<str>) -> Vec<FileProblem> {
-    let problem = |(id, why): &(DocumentId, String)| {
-        let document = reading.file_of(id);
+    let problem = |contested: &Contested| {
+        let document = reading.file_of(&contested.id);
         FileProblem {
             line: document.and_then(|document| document.line),
-            document: Some(id.clone()),
+            document: Some(contested.id.clone()),
             path: Pointer::root(),
-            ..FileProblem::of_file(document.map_or(dir, |document| &document.file), why)
+            ..FileProblem::of_file(document.map_or(dir, |document| &document.file), &contested.why)
         }
     };
-    planned.contested.iter().map(problem).collect()
+    let mut problems: Vec<_> = planned.contested.iter().take(CONTESTED_MAX).map(problem).collect();
+    if let Some(more) = planned.contested.len().checked_sub(CONTESTED_MAX).filter(|more| *more > 0) {
+        let message = format!("{more} more documents of the directory are left as they are in the log");
+        problems.push(FileProblem::of_file(dir, message));
+    }
+    problems
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use midflight_core::{Digest, Edit, Owner, Problem, Problems, RevisionNumber, Trigger};
+use midflight_core::{Digest, DocumentId, Edit, Owner, Problem, Problems, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Refusal};
 use midflight_store::StoreError;
 use tokio::sync::watch;
 
 use super::options::{DirectoryOptions, DirectoryStatus, HeldLoss};
-use super::plan::{Planned, contested, is_outdated, plan, reason};
+use super::outdated::Past;
+use super::plan::{Planned, contested, plan, reason};
 use super::read::{Reader, Reading, Said};
 use super::view::LogView;
 use crate::FileProblem;
@@ -34,8 +35,12 @@ pub(super) struct Sync {
     pub(super) status: watch::Sender<DirectoryStatus>,
     /// For which content of the directory, at which end of the log, there was nothing more to do.
     pub(super) done: Option<(Digest, RevisionNumber)>,
-    /// What the directory said when it last agreed with the log, but for what was contested.
+    /// What the directory said when it last agreed with the log, but for what was contested. None when all is to be compared.
     pub(super) said: Option<Said>,
+    /// The same, of this process at any time.
+    pub(super) agreed: Option<Said>,
+    /// Whether the directory is an old copy: by what it says, and what the log had of it then.
+    pub(super) outdated: Option<((Digest, u64), bool)>,
 }
 
 /// What a round found wrong.
@@ -46,6 +51,8 @@ struct Round {
     revision: Option<RevisionNumber>,
     /// The deletions that wait to be confirmed.
     held: Option<HeldLoss>,
+    /// Whether another directory owns documents of this one.
+    by_directory: bool,
     /// Whether the next round may find something else though neither the directory nor the log changed.
     try_again: bool,
 }
@@ -137,26 +144,26 @@ impl Sync {
             Err(error) => return self.later(&format!("the log does not answer: {error}")),
         };
         let problems = contested(&planned, reading, &self.dir);
+        let by_directory = planned.contested.iter().any(|contested| contested.by_directory);
         let loss = self.options.held(planned.deletions(), self.view.mine().len(), said.len());
-        if let (Some(loss), None) = (loss, confirmed_by) {
-            return self.held(loss);
-        }
-        match self.is_outdated(&planned, &said, confirmed_by).await {
-            Ok(false) => {}
-            Ok(true) => return self.outdated(planned.changes.len()),
+        let doubt = match self.doubt(&planned, reading, &said).await {
+            Ok(doubt) => doubt.or_else(|| loss.map(|loss| loss.to_string())),
             Err(error) => return self.later(&format!("the log does not answer: {error}")),
+        };
+        if let (Some(doubt), None) = (&doubt, confirmed_by) {
+            return self.held(doubt, loss);
         }
         let mut agreed = said.clone();
-        for (id, _) in &planned.contested {
-            agreed.remove(id);
+        for contested in &planned.contested {
+            agreed.remove(&contested.id);
         }
         if planned.changes.is_empty() {
-            self.said = Some(agreed);
-            return Round { problems, synced: true, ..Round::default() };
+            self.agree_on(agreed);
+            return Round { problems, synced: true, by_directory, ..Round::default() };
         }
         planned.changes.sort_by(|a, b| a.id.cmp(&b.id));
         let edit = Edit {
-            reason: reason(&planned.changes, reading, loss.and(confirmed_by)),
+            reason: reason(&planned.changes, reading, doubt.as_ref().and(confirmed_by)),
             owner: Some(self.owner.clone()),
             ..Edit::new(self.owner.as_str(), Trigger::FileWatch, planned.changes)
         };
@@ -166,8 +173,8 @@ impl Sync {
                     self.view.made(revision, &accepted.documents, &said);
                 }
                 let revision = accepted.revision.map(|revision| revision.number);
-                self.said = Some(agreed);
-                Round { problems, synced: true, revision, ..Round::default() }
+                self.agree_on(agreed);
+                Round { problems, synced: true, by_directory, revision, ..Round::default() }
             }
             Err(refused) => self.refused(refused.refusal, reading, problems).await,
         }
@@ -222,33 +229,68 @@ impl Sync {
         }
     }
 
-    /// Whether this is an old copy of a directory that other replicas watch too. One that agreed with the log is not: what it says
-    /// otherwise since is news.
-    async fn is_outdated(
-        &self,
+    fn agree_on(&mut self, said: Said) {
+        self.agreed = Some(said.clone());
+        self.said = Some(said);
+    }
+
+    /// Why this may not be the newest copy of a directory that other replicas watch too. What it has said since it agreed with the
+    /// log is news. An empty directory is a loss, not a copy.
+    async fn doubt(
+        &mut self,
         planned: &Planned,
+        reading: &Reading,
         said: &Said,
-        confirmed_by: Option<&str>,
-    ) -> Result<bool, StoreError> {
-        if !self.options.shared || self.said.is_some() || confirmed_by.is_some() {
-            return Ok(false);
+    ) -> Result<Option<String>, StoreError> {
+        let is_news = |agreed: &Said| planned.changes.iter().any(|change| is_news(agreed, said, &change.id));
+        let is_plain = !self.options.shared
+            || said.is_empty()
+            || planned.changes.is_empty()
+            || self.agreed.as_ref().is_some_and(is_news);
+        if is_plain {
+            return Ok(None);
         }
-        is_outdated(&**self.engine.store(), &self.view, planned, said).await
+        let mine = self.view.mine();
+        if self.agreed.is_none() && !mine.is_empty() && !mine.iter().any(|id| said.contains_key(*id)) {
+            return Ok(Some(format!(
+                "none of the {} documents that belong to {} are in the directory; nothing was changed; give the directory \
+                 another name (--watch NAME=DIR) if another one has this name",
+                mine.len(),
+                self.owner
+            )));
+        }
+        Ok(self.is_outdated(planned, reading, said).await?.then(|| {
+            let changes = planned.changes.len();
+            format!(
+                "the directory is older than the log: it is what the log had of it before, and {changes} documents differ; \
+                 nothing was changed; update the directory"
+            )
+        }))
     }
 
-    fn outdated(&self, changes: usize) -> Round {
-        let message = format!(
-            "the directory is older than the log: nothing in it is new, and {changes} documents differ; the log keeps them; \
-             update the directory, or make it current with `midflight reload --confirm-loss {}`",
-            self.status.borrow().name
-        );
-        Round { problems: vec![FileProblem::of_file(&self.dir, &message)], ..Round::default() }
+    async fn is_outdated(
+        &mut self,
+        planned: &Planned,
+        reading: &Reading,
+        said: &Said,
+    ) -> Result<bool, StoreError> {
+        let of = (reading.fingerprint, self.view.changes());
+        if let Some((_, known)) = self.outdated.filter(|(known, _)| *known == of) {
+            return Ok(known);
+        }
+        let store = Arc::clone(self.engine.store());
+        let head = self.view.head();
+        let past = Past { store: &*store, owner: &self.owner, head };
+        let outdated = past.has_state(planned, said).await?;
+        self.outdated = Some((of, outdated));
+        Ok(outdated)
     }
 
-    /// Keeps everything as it is until somebody confirms the deletions, or the files are back.
-    fn held(&self, loss: HeldLoss) -> Round {
-        let problem = FileProblem::of_file(&self.dir, loss.to_string());
-        Round { problems: vec![problem], held: Some(loss), ..Round::default() }
+    /// Keeps everything as it is until somebody confirms, or the directory is another.
+    fn held(&self, doubt: &str, loss: Option<HeldLoss>) -> Round {
+        let name = &self.status.borrow().name;
+        let message = format!("{doubt}; or make it current with `midflight reload --confirm-loss {name}`");
+        Round { problems: vec![FileProblem::of_file(&self.dir, &message)], held: loss, ..Round::default() }
     }
 
     fn later(&self, message: &str) -> Round {
@@ -279,7 +321,7 @@ impl Sync {
             status.files = reading.files;
             status.documents = reading.documents.len();
             status.problems = round.problems;
-            status.blocked = !round.synced;
+            status.blocked = !round.synced || round.by_directory;
             status.held = round.held;
             if round.synced {
                 status.synced_at = Some(Timestamp::now());
@@ -302,4 +344,10 @@ impl Sync {
             tracing::info!(directory = %self.dir, "nothing is wrong with the directory any more");
         }
     }
+}
+
+/// Whether a directory says something else of a document than when it agreed with the log.
+fn is_news(agreed: &Said, said: &Said, id: &DocumentId) -> bool {
+    let digest = |of: &Said| of.get(id).map(|(_, digest)| *digest);
+    digest(agreed) != digest(said)
 }

@@ -42,11 +42,13 @@ pub(super) struct LogView {
     at: Option<LogHead>,
     /// Each document that was ever asked for or belongs to the owner; none when there never was one.
     known: BTreeMap<DocumentId, Option<Held>>,
+    /// Counts what changed of it.
+    changes: u64,
 }
 
 impl LogView {
     pub(super) fn new(owner: Owner) -> Self {
-        Self { owner, at: None, known: BTreeMap::new() }
+        Self { owner, at: None, known: BTreeMap::new(), changes: 0 }
     }
 
     /// Follows the log to its end and answers where that is. Cost: what happened since the last time.
@@ -80,6 +82,7 @@ impl LogView {
         };
         let (head, held) = newest_state(store, held).await?;
         self.known = held.into_iter().flatten().collect();
+        self.changes += 1;
         self.at = Some(head);
         Ok(head.number)
     }
@@ -87,6 +90,7 @@ impl LogView {
     fn take(&mut self, document: &Document) {
         let concerns = document.owner.as_ref() == Some(&self.owner) || self.known.contains_key(&document.id);
         if concerns {
+            self.changes += 1;
             self.known.insert(document.id.clone(), Some(Held::of(document)));
         }
     }
@@ -100,7 +104,18 @@ impl LogView {
                 Held { digest: digest.filter(|_| document.body.is_some()), owner: document.owner.clone() };
             self.known.insert(document.id.clone(), Some(held));
         }
+        self.changes += 1;
         self.at = Some(at.at(revision.number, revision.digest));
+    }
+
+    /// Up to which revision it was followed.
+    pub(super) fn head(&self) -> RevisionNumber {
+        self.at.map_or(RevisionNumber::ZERO, |at| at.number)
+    }
+
+    /// A number that is another one after each change of what concerns the owner.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Asks for the documents that were not asked for before, and forgets those that concern nobody any more.
@@ -151,27 +166,6 @@ impl LogView {
             before = page.next;
             if before.is_none() {
                 return Ok(None);
-            }
-        }
-    }
-
-    /// Whether the owner made a version of a document that says this. Cost: reads the document's versions, back to that one.
-    pub(super) async fn wrote_before(
-        &self,
-        store: &dyn Store,
-        id: &DocumentId,
-        said: &Digest,
-    ) -> Result<bool, StoreError> {
-        let mut before = None;
-        loop {
-            let page = store.versions(id, before, PAGE, Some(PAGE_BYTES_MAX)).await?;
-            let mut own = page.items.iter().filter(|version| version.author == self.owner.as_str());
-            if own.any(|version| version.document.digest().as_ref() == Some(said)) {
-                return Ok(true);
-            }
-            before = page.next;
-            if before.is_none() {
-                return Ok(false);
             }
         }
     }

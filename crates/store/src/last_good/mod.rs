@@ -106,18 +106,6 @@ impl LastGoodFile {
         }
     }
 
-    /// What the file holds now, to be read from the file when it is asked for: `before` if that is what it still holds. None when
-    /// there is no file, or nothing in it is whole. Cost: reads all of it if it has changed, without parsing a body.
-    ///
-    /// # Errors
-    /// When the file is there and cannot be read.
-    pub fn view(&self, before: Option<Arc<LastGoodView>>) -> io::Result<Option<Arc<LastGoodView>>> {
-        match LastGoodView::open(&self.path, before) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            view => view,
-        }
-    }
-
     /// Keeps all documents instead of what the file held. The old file stays until the new one is complete.
     ///
     /// # Errors
@@ -193,7 +181,7 @@ impl LastGoodFile {
     /// Opens a file that an earlier process wrote, to add to it.
     fn reopen(&mut self) -> io::Result<()> {
         let file = OpenOptions::new().read(true).write(true).open(&self.path)?;
-        if let Some(whole) = text::scan(BufReader::new(&file), |_, _| Some(()))? {
+        if let Some(whole) = text::read(BufReader::new(&file))? {
             self.base = whole.bytes;
             self.open = Some((file, whole.bytes));
         }
@@ -356,12 +344,13 @@ mod tests {
     fn a_view_reads_documents_page_by_page_and_is_made_again_when_the_file_changes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("last-good");
-        assert!(LastGoodFile::new(&path).view(None).unwrap().is_none());
+        let view_of = |before: Option<&Arc<LastGoodView>>| LastGoodView::open(&path, before).unwrap();
+        assert!(view_of(None).is_none());
         let mut file = filled(&path);
-        let view = file.view(None).unwrap().unwrap();
+        let view = view_of(None).unwrap();
         assert_eq!((view.at(), view.at().served()), (&at(3, &[1, 2]), RevisionNumber::new(3)));
         assert_eq!(at(5, &[4, 5]).served(), RevisionNumber::new(3));
-        assert!(Arc::ptr_eq(&view, &file.view(Some(Arc::clone(&view))).unwrap().unwrap()));
+        assert!(Arc::ptr_eq(&view, &view_of(Some(&view)).unwrap()));
         let names = |view: &LastGoodView, query: &DocumentQuery| {
             let page = view.documents(query).unwrap();
             let items: Vec<_> = page.items.iter().map(|it| format!("{}={}", it.id.name, it.body)).collect();
@@ -391,7 +380,7 @@ mod tests {
         let body = json!({"n": 9});
         file.replace(&at(5, &[]), [(&id("z"), &body)].into_iter()).unwrap();
         assert_eq!(names(&view, &all).0, r#"b/é={"n":2} c={"n":3}"#);
-        let newer = file.view(Some(view)).unwrap().unwrap();
+        let newer = view_of(Some(&view)).unwrap();
         assert_eq!((newer.at(), names(&newer, &all).0), (&at(5, &[]), r#"z={"n":9}"#.to_owned()));
     }
 

@@ -1,4 +1,4 @@
-//! A copy that is read from its file document by document, when somebody asks: only the places of the bodies are in memory.
+//! A copy that is read from its file document by document: only the places of the bodies are in memory.
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use midflight_core::DocumentId;
+use midflight_core::{DocumentId, DocumentName, KindName};
 
 use super::{KeptAt, text};
 use crate::{DocumentQuery, Page};
@@ -29,7 +29,7 @@ pub struct LastGoodView {
     at: KeptAt,
     file: Mutex<File>,
     is_of: Stamp,
-    places: BTreeMap<DocumentId, Place>,
+    places: BTreeMap<KindName, BTreeMap<DocumentName, Place>>,
 }
 
 /// Where in the file a body is.
@@ -58,17 +58,28 @@ impl Stamp {
 }
 
 impl LastGoodView {
-    pub(super) fn open(path: &Path, before: Option<Arc<Self>>) -> io::Result<Option<Arc<Self>>> {
-        let file = File::open(path)?;
+    /// What a file holds now: `before` if that is what it still holds. None when there is no file, or nothing in it is whole. It
+    /// may be called while another thread writes the file. Cost: reads all of it if it has changed, without parsing a body.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn open(path: &Path, before: Option<&Arc<Self>>) -> io::Result<Option<Arc<Self>>> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
         let is_of = Stamp::of(&file.metadata()?);
         if let Some(before) = before.filter(|before| before.is_of == is_of) {
-            return Ok(Some(before));
+            return Ok(Some(Arc::clone(before)));
         }
         let place = |body: &str, begin| Some(Place { begin, bytes: body.len() });
         let whole = text::scan(BufReader::new(&file), place)?;
-        Ok(whole.map(|text::Whole { at, documents: places, .. }| {
-            Arc::new(Self { at, file: Mutex::new(file), is_of, places })
-        }))
+        let Some(text::Whole { at, documents, .. }) = whole else { return Ok(None) };
+        let mut places: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for (DocumentId { kind, name }, place) in documents {
+            places.entry(kind).or_default().insert(name, place);
+        }
+        Ok(Some(Arc::new(Self { at, file: Mutex::new(file), is_of, places })))
     }
 
     /// Of which revision it is.
@@ -83,21 +94,18 @@ impl LastGoodView {
     /// # Errors
     /// When the file cannot be read.
     pub fn documents(&self, query: &DocumentQuery) -> io::Result<Page<KeptDocument, DocumentId>> {
-        let after = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let is_wanted = |id: &DocumentId| {
-            query.kind.as_ref().is_none_or(|kind| *kind == id.kind)
-                && id.name.as_str().starts_with(&query.name_prefix)
-        };
-        let mut left =
-            self.places.range((after, Bound::Unbounded)).filter(|(id, _)| is_wanted(id)).peekable();
+        let kinds =
+            self.places.iter().filter(|(kind, _)| query.kind.as_ref().is_none_or(|asked| asked == *kind));
+        let mut left = kinds.flat_map(|(kind, names)| matching(names, kind, query)).peekable();
         let (mut items, mut bytes) = (Vec::new(), 0_u64);
-        while let Some((id, place)) = left.peek() {
+        while let Some((kind, name, place)) = left.peek() {
             bytes = bytes.saturating_add(place.bytes as u64);
             let is_full =
                 items.len() >= query.limit as usize || query.bytes_max.is_some_and(|max| bytes > max);
             if is_full && !items.is_empty() {
                 break;
             }
+            let id = DocumentId { kind: (*kind).clone(), name: (*name).clone() };
             items.push(self.read(id, **place)?);
             left.next();
         }
@@ -111,10 +119,11 @@ impl LastGoodView {
     /// # Errors
     /// When the file cannot be read.
     pub fn document(&self, id: &DocumentId) -> io::Result<Option<KeptDocument>> {
-        self.places.get(id).map(|place| self.read(id, *place)).transpose()
+        let place = self.places.get(&id.kind).and_then(|names| names.get(&id.name));
+        place.map(|place| self.read(id.clone(), *place)).transpose()
     }
 
-    fn read(&self, id: &DocumentId, place: Place) -> io::Result<KeptDocument> {
+    fn read(&self, id: DocumentId, place: Place) -> io::Result<KeptDocument> {
         let mut body = vec![0; place.bytes];
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(place.begin))?;
@@ -122,6 +131,25 @@ impl LastGoodView {
         drop(file);
         let body =
             String::from_utf8(body).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        Ok(KeptDocument { id: id.clone(), body: body.into() })
+        Ok(KeptDocument { id, body: body.into() })
     }
+}
+
+/// The documents of one kind that a query asks for, in order.
+fn matching<'a>(
+    names: &'a BTreeMap<DocumentName, Place>,
+    kind: &'a KindName,
+    query: &'a DocumentQuery,
+) -> impl Iterator<Item = (&'a KindName, &'a DocumentName, &'a Place)> {
+    let begin = match &query.after {
+        Some(after) if after.kind == *kind => Bound::Excluded(&after.name),
+        _ => Bound::Unbounded,
+    };
+    let is_before = query.after.as_ref().is_some_and(|after| *kind < after.kind);
+    let found = names.range::<DocumentName, _>((begin, Bound::Unbounded)).filter(move |_| !is_before);
+    let has_prefix = |name: &DocumentName| name.as_str().starts_with(&query.name_prefix);
+    // Names with one prefix stand together.
+    let found =
+        found.skip_while(move |(name, _)| !has_prefix(name)).take_while(move |(name, _)| has_prefix(name));
+    found.map(move |(name, place)| (kind, name, place))
 }

@@ -76,7 +76,7 @@ impl ConfigApi {
         let edited = diff.documents().iter().filter(|it| it.id.kind == kind && it.new.is_some());
         let found = edited.flat_map(|edited| {
             let name = &edited.id.name;
-            let paths = configs.get(name).map_or_else(Vec::new, |entry| entry.literal_secrets());
+            let paths = configs.get(name).map_or_else(Vec::new, |entry| entry.literal_secrets().to_vec());
             paths.into_iter().map(move |path| LiteralSecretAnswer {
                 config: name.to_string(),
                 path: path.as_str().to_owned(),

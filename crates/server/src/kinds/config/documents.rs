@@ -191,11 +191,16 @@ fn compare(
 }
 
 fn key_change(change: KeyDifference, entry: Option<&Arc<Entry>>) -> KeyChangeAnswer {
+    let KeyDifference { path, from, to } = change;
+    let shown = |value: Option<Value>| {
+        let value = value.unwrap_or_default();
+        entry.map_or_else(|| value.clone(), |entry| entry.redacted(&path, value.clone()))
+    };
     KeyChangeAnswer {
-        takes: entry.map_or("live", |entry| entry.takes(&change.path).as_str()),
-        path: change.path.as_str().to_owned(),
-        from: change.from.unwrap_or_default(),
-        to: change.to.unwrap_or_default(),
+        takes: entry.map_or("live", |entry| entry.takes(&path).as_str()),
+        from: shown(from),
+        to: shown(to),
+        path: path.as_str().to_owned(),
     }
 }
 
