@@ -87,12 +87,23 @@ impl Entry {
         &self.literal_secrets
     }
 
-    /// A value of a version of the document at a place, as it may be shown.
+    /// A value of a version of the document at a place, as it may be shown. Cost: a pointer for each value in it.
     #[must_use]
     pub fn redacted(&self, path: &Pointer, value: Value) -> Value {
-        match self.is_secret(path) && is_literal(&value) {
-            true => Value::String(REDACTED.to_owned()),
-            false => value,
+        match value {
+            Value::Object(members) => {
+                let redacted = |(key, value): (String, Value)| {
+                    let value = self.redacted(&path.key(&key), value);
+                    (key, value)
+                };
+                Value::Object(members.into_iter().map(redacted).collect())
+            }
+            Value::Array(items) => {
+                let items = items.into_iter().enumerate();
+                Value::Array(items.map(|(n, item)| self.redacted(&path.index(n), item)).collect())
+            }
+            value if is_literal(&value) && self.is_secret(path) => Value::String(REDACTED.to_owned()),
+            value => value,
         }
     }
 
