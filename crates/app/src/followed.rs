@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use midflight_config::Configs;
-use midflight_core::{Digest, DocumentId, Outcome};
+use midflight_core::{Digest, DocumentId, RevisionNumber};
 use midflight_engine::{Engine, ReloadReport};
 use midflight_live::Live;
 
@@ -17,16 +17,18 @@ pub(crate) struct Followed {
     last: Mutex<Last>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Last {
     digest: Option<Digest>,
     attempt: Option<Attempt>,
+    /// The last revision that changed it and was refused here.
+    refused: Option<(RevisionNumber, Attempt)>,
 }
 
 impl Followed {
     /// Follows the reloads of an engine from now on.
     pub(crate) fn start(engine: &Engine, id: DocumentId, live: Live<Configs>) -> Arc<Self> {
-        let last = Mutex::new(Last { digest: None, attempt: None });
+        let last = Mutex::default();
         let followed = Arc::new(Self { id, live, last });
         followed.last().digest = followed.digest();
         let observer = Arc::clone(&followed);
@@ -37,6 +39,11 @@ impl Followed {
     /// The reload that changed it last; none since the start.
     pub(crate) fn attempt(&self) -> Option<Attempt> {
         self.last().attempt.clone()
+    }
+
+    /// The reload that refused this revision.
+    pub(crate) fn refused(&self, revision: RevisionNumber) -> Option<Attempt> {
+        self.last().refused.as_ref().filter(|(of, _)| *of == revision).map(|(_, attempt)| attempt.clone())
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Last> {
@@ -50,23 +57,26 @@ impl Followed {
     /// The report of a reload comes before the next one begins, so that what is served now is what it made.
     fn note(&self, report: &ReloadReport) {
         let event = &report.event;
-        let Some(trigger) = event.trigger.known().filter(|_| event.kinds.contains(&self.id.kind)) else {
-            return;
-        };
+        let (Some(trigger), Some(outcome)) = (event.trigger.known(), event.outcome.known()) else { return };
         let (digest, mut last) = (self.digest(), self.last());
-        if !event.outcome.is_live() || last.digest == digest {
-            return;
-        }
-        last.digest = digest;
-        last.attempt = Some(Attempt {
+        let attempt = Attempt {
             hash: digest,
-            outcome: Outcome::Success,
+            outcome,
             trigger,
             by: event.triggered_by.clone(),
             at: event.started_at,
             took: event.took,
             components: event.components.clone(),
             problems: Vec::new(),
-        });
+        };
+        if !outcome.is_live() {
+            let is_about = event.problems.iter().any(|problem| problem.document.as_ref() == Some(&self.id));
+            if is_about {
+                last.refused = Some((event.to, attempt));
+            }
+        } else if last.digest != digest {
+            last.digest = digest;
+            last.attempt = Some(attempt);
+        }
     }
 }

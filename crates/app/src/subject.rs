@@ -47,8 +47,9 @@ impl Subject {
             }
             let digest = entry.as_ref().and_then(|entry| entry.digest());
             served = digest.map(|body| ServedContent { hash: body, body });
-            let left_out = status.quarantined.values().find(|it| it.documents.contains(&self.id));
-            if let Some(left_out) = left_out {
+            let left_out = status.quarantined.iter().find(|(_, it)| it.documents.contains(&self.id));
+            if let Some((revision, left_out)) = left_out {
+                attempt = followed.refused(*revision).unwrap_or(attempt);
                 attempt.outcome = Outcome::ValidationFailed;
                 attempt.problems = self.problems(&left_out.problems);
             } else {
