@@ -23,7 +23,7 @@ pub fn derive_mcp_name(tool_name: &str) -> Option<String> {
     let mut is_gap = false;
     for c in tool_name.chars() {
         if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
-            if is_gap && !derived.is_empty() && !derived.ends_with('_') {
+            if is_gap && c != '_' && !derived.is_empty() && !derived.ends_with('_') {
                 derived.push('_');
             }
             is_gap = false;
