@@ -3,10 +3,12 @@
 //! Nothing here measures or keeps time: who runs tools adds an [`Observation`] of each use. An aggregate has a fixed size,
 //! however many observations it is of, and those of several replicas are merged into one.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use crate::corrections::Correction;
-use crate::limits::{CORRECTION_FACTORS, OBSERVATIONS_MIN};
+use crate::limits::{CORRECTION_FACTORS, CORRECTIONS_MAX, OBSERVATIONS_MIN};
 
 /// One use of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -182,6 +184,64 @@ impl PatternTelemetry {
     }
 }
 
+/// The observations of a tool, by capability and pattern.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ToolTelemetry {
+    patterns: BTreeMap<(Box<str>, Box<str>), PatternTelemetry>,
+}
+
+impl ToolTelemetry {
+    /// Adds an observation of a pattern. Past [`CORRECTIONS_MAX`] patterns, those not seen before are ignored.
+    pub fn add(&mut self, capability: &str, pattern: &str, observation: &Observation) {
+        let key = (capability.into(), pattern.into());
+        if self.patterns.len() < CORRECTIONS_MAX || self.patterns.contains_key(&key) {
+            self.patterns.entry(key).or_default().add(observation);
+        }
+    }
+
+    /// Adds what another replica observed, within the same bound.
+    pub fn merge(&mut self, other: &Self) {
+        for (key, telemetry) in &other.patterns {
+            if self.patterns.len() < CORRECTIONS_MAX || self.patterns.contains_key(key) {
+                self.patterns.entry(key.clone()).or_default().merge(telemetry);
+            }
+        }
+    }
+
+    /// What was observed of a pattern.
+    #[must_use]
+    pub fn pattern(&self, capability: &str, pattern: &str) -> Option<&PatternTelemetry> {
+        self.patterns.get(&(capability.into(), pattern.into()))
+    }
+
+    /// Every pattern that was used, with what was observed, by capability and pattern.
+    pub fn patterns(&self) -> impl Iterator<Item = (&str, &str, &PatternTelemetry)> {
+        self.patterns.iter().map(|((capability, pattern), telemetry)| (&**capability, &**pattern, telemetry))
+    }
+
+    /// The document `corrections/{tool}` that these observations justify; none before one pattern has enough of them.
+    ///
+    /// ```
+    /// use midflight_tools::telemetry::{Observation, ToolTelemetry};
+    ///
+    /// let mut telemetry = ToolTelemetry::default();
+    /// let slow = Observation { time_ms: 300.0, estimated_time_ms: 200.0, cost: None, estimated_cost: 1.0, is_success: true };
+    /// (0..20).for_each(|_| telemetry.add("text_search", "one_file", &slow));
+    /// let document = telemetry.corrections().expect("20 observations are enough");
+    /// assert_eq!(document["text_search/one_file"]["time_factor"], 1.5);
+    /// ```
+    #[must_use]
+    pub fn corrections(&self) -> Option<Value> {
+        let corrections: Map<String, Value> = self
+            .patterns()
+            .filter_map(|(capability, pattern, telemetry)| {
+                Some((format!("{capability}/{pattern}"), telemetry.correction_json()?))
+            })
+            .collect();
+        (!corrections.is_empty()).then_some(Value::Object(corrections))
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of uses are far below where that matters")]
 fn float(count: u64) -> f64 {
     count as f64
@@ -248,6 +308,24 @@ mod tests {
             enough.correction_json().unwrap(),
             json!({"time_factor": 2.0, "cost_factor": 1.5, "observations": 20})
         );
+    }
+
+    #[test]
+    fn a_tool_is_corrected_where_enough_was_observed() {
+        let mut tool = ToolTelemetry::default();
+        (0..OBSERVATIONS_MIN).for_each(|_| tool.add("c", "often", &observation(300.0, 100.0, true)));
+        tool.add("c", "seldom", &observation(300.0, 100.0, true));
+        let body = tool.corrections().unwrap();
+        assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["c/often"]);
+        assert!((read_corrections(&body).unwrap().of("c", "often").time_factor - 3.0).abs() < 1e-9);
+        assert_eq!(tool.pattern("c", "seldom").map(PatternTelemetry::count), Some(1));
+        let mut both = tool.clone();
+        both.merge(&tool);
+        assert_eq!(
+            both.patterns().map(|(_, pattern, it)| (pattern, it.count())).collect::<Vec<_>>(),
+            [("often", 40), ("seldom", 2)]
+        );
+        assert!(ToolTelemetry::default().corrections().is_none() && both.pattern("c", "never").is_none());
     }
 
     proptest! {

@@ -120,6 +120,11 @@ pub fn diff_tools(before: &Tool, after: &Tool) -> Vec<ToolDifference> {
         let message = format!("the tool was renamed from {:?} to {:?}", before.mcp_name(), after.mcp_name());
         note(Impact::Breaking, &root.key("name"), message);
     }
+    if before.tool_name() != after.tool_name() {
+        let message =
+            format!("the tool_name changed from {:?} to {:?}", before.tool_name(), after.tool_name());
+        note(Impact::Breaking, &root.key("tool_name"), message);
+    }
     match (before.is_offered(), after.is_offered()) {
         (true, false) => {
             let state = if after.is_enabled() { after.status().as_str() } else { "switched off" };

@@ -233,6 +233,18 @@ fn words_are_wording_and_what_they_hide_is_escaped() {
 }
 
 #[test]
+fn a_new_name_is_a_rename_by_whichever_name_callers_use() {
+    let with = |tool_name: &str, mcp_name: &str| json!({"description": "d", "tool_name": tool_name, "mcp_name": mcp_name});
+    let (services, agents) = (
+        "breaking /tool_name: the tool_name changed from \"a\" to \"b\"",
+        "breaking /name: the tool was renamed from \"x\" to \"y\"",
+    );
+    assert_eq!(found(&with("a", "x"), &with("b", "x")), [services]);
+    assert_eq!(found(&with("a", "x"), &with("a", "y")), [agents]);
+    assert_eq!(found(&with("a", "x"), &with("b", "y")), [agents, services]);
+}
+
+#[test]
 fn capabilities_patterns_and_other_members_are_compared() {
     let pattern =
         |time: i64| json!({"time_estimate_ms": time, "cost_estimate": 1, "description": format!("{time}")});

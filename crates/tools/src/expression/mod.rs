@@ -10,10 +10,12 @@
 //! Any name is a variable, so that a catalogue can use what its callers know. A name that looks like a misspelled function or
 //! known variable (`n`, `page`, `lg`) is refused, unless it is declared as an input of the pattern.
 
+mod emit;
 mod error;
 mod eval;
 mod lexer;
 mod names;
+mod operands;
 mod parser;
 mod program;
 mod value;
@@ -89,7 +91,7 @@ impl Formula {
         };
         let program = Program {
             instructions: [Instruction::Constant(value)].into(),
-            spans: [0..0].into(),
+            spans: Box::default(),
             stack: 1,
             variables: [].into(),
         };

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use midflight_core::clip;
 
+use super::emit::place;
 use super::error::{FormulaError, FormulaFault};
 use super::lexer::{self, Lexeme};
-use super::names::{self, Named};
 use super::program::{Instruction, Program};
-use super::value::{Binary, Comparison, Numeric, Unary};
-use crate::limits::{FORMULA_BYTES_MAX, FORMULA_DEPTH_MAX, FORMULA_STACK_MAX, FORMULA_VARIABLES_MAX};
+use super::value::{Binary, Comparison, Unary};
+use crate::limits::{FORMULA_BYTES_MAX, FORMULA_DEPTH_MAX, FORMULA_STACK_MAX};
 
 /// What a formula or a part of it gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,21 +18,21 @@ pub(super) enum Kind {
     Condition,
 }
 
-type Parsed = Result<(Kind, Range<usize>), FormulaError>;
+pub(super) type Parsed = Result<(Kind, Range<usize>), FormulaError>;
 
 pub(super) struct Parser<'t> {
-    text: &'t str,
+    pub(super) text: &'t str,
     /// Whether a name is an input of the pattern, and so no misspelled variable.
-    is_declared: &'t dyn Fn(&str) -> bool,
+    pub(super) is_declared: &'t dyn Fn(&str) -> bool,
     /// The lexeme to read next.
-    lexeme: Lexeme,
-    span: Range<usize>,
+    pub(super) lexeme: Lexeme,
+    pub(super) span: Range<usize>,
     depth: usize,
-    instructions: Vec<Instruction>,
-    spans: Vec<Range<u16>>,
-    height: usize,
-    stack: usize,
-    variables: Vec<Box<str>>,
+    pub(super) instructions: Vec<Instruction>,
+    pub(super) spans: Vec<Range<u16>>,
+    pub(super) height: usize,
+    pub(super) stack: usize,
+    pub(super) variables: Vec<Box<str>>,
 }
 
 /// Parses and compiles `text`, which is to give a `wanted`.
@@ -84,15 +84,20 @@ pub(super) fn compile(
 }
 
 impl Parser<'_> {
-    fn error(&self, span: Range<usize>, fault: FormulaFault, message: impl Into<String>) -> FormulaError {
+    pub(super) fn error(
+        &self,
+        span: Range<usize>,
+        fault: FormulaFault,
+        message: impl Into<String>,
+    ) -> FormulaError {
         FormulaError::new(self.text, span, fault, message)
     }
 
-    fn syntax(&self, message: impl Into<String>) -> FormulaError {
+    pub(super) fn syntax(&self, message: impl Into<String>) -> FormulaError {
         self.error(self.span.clone(), FormulaFault::Syntax, message)
     }
 
-    fn unexpected(&self, expected: &str) -> String {
+    pub(super) fn unexpected(&self, expected: &str) -> String {
         match (self.lexeme, &self.text[self.span.clone()]) {
             (Lexeme::End, _) => format!("the expression ends too early; expected {expected}"),
             (Lexeme::Sign("="), _) => "unexpected \"=\"; compare with ==".to_owned(),
@@ -106,7 +111,7 @@ impl Parser<'_> {
         }
     }
 
-    fn advance(&mut self) -> Result<Range<usize>, FormulaError> {
+    pub(super) fn advance(&mut self) -> Result<Range<usize>, FormulaError> {
         let (lexeme, span) = lexer::next(self.text, self.span.end)?;
         self.lexeme = lexeme;
         Ok(std::mem::replace(&mut self.span, span))
@@ -116,7 +121,12 @@ impl Parser<'_> {
         matches!(self.lexeme, Lexeme::Name) && &self.text[self.span.clone()] == word
     }
 
-    fn expect_kind(&self, wanted: Kind, found: Kind, span: &Range<usize>) -> Result<(), FormulaError> {
+    pub(super) fn expect_kind(
+        &self,
+        wanted: Kind,
+        found: Kind,
+        span: &Range<usize>,
+    ) -> Result<(), FormulaError> {
         let message = match (wanted, found) {
             (Kind::Number, Kind::Condition) => {
                 "a condition stands where a number is expected; remove the comparison"
@@ -130,7 +140,7 @@ impl Parser<'_> {
     }
 
     /// Counts a level of nesting around `inner`.
-    fn nested(&mut self, inner: impl FnOnce(&mut Self) -> Parsed) -> Parsed {
+    pub(super) fn nested(&mut self, inner: impl FnOnce(&mut Self) -> Parsed) -> Parsed {
         self.depth += 1;
         if self.depth > FORMULA_DEPTH_MAX {
             let message = format!("nested deeper than {FORMULA_DEPTH_MAX} levels; simplify the expression");
@@ -141,7 +151,7 @@ impl Parser<'_> {
         Ok(parsed)
     }
 
-    fn disjunction(&mut self) -> Parsed {
+    pub(super) fn disjunction(&mut self) -> Parsed {
         self.joined("or", Self::conjunction, Instruction::JumpIfTrue)
     }
 
@@ -288,189 +298,4 @@ impl Parser<'_> {
             Ok((Kind::Number, span.start..right.end))
         })
     }
-
-    fn atom(&mut self) -> Parsed {
-        match self.lexeme {
-            Lexeme::Number(value) => {
-                let span = self.advance()?;
-                self.emit(Instruction::Constant(value), &span, 1);
-                Ok((Kind::Number, span))
-            }
-            Lexeme::Sign("(") => {
-                let start = self.advance()?;
-                let (kind, _) = self.nested(Self::disjunction)?;
-                let end = self.close("(", &start)?;
-                Ok((kind, start.start..end))
-            }
-            Lexeme::Name
-                if !matches!(
-                    &self.text[self.span.clone()],
-                    "and" | "or" | "not" | "if" | "else" | "in" | "is"
-                ) =>
-            {
-                self.name()
-            }
-            _ => {
-                let message = self.unexpected("a number, a variable, a function or (");
-                Err(self.syntax(message))
-            }
-        }
-    }
-
-    /// Reads the parenthesis that closes what was opened at `start`.
-    fn close(&mut self, opened: &str, start: &Range<usize>) -> Result<usize, FormulaError> {
-        if matches!(self.lexeme, Lexeme::Sign(")")) {
-            return Ok(self.advance()?.end);
-        }
-        if matches!(self.lexeme, Lexeme::End) {
-            let message = format!("{opened:?} is never closed; write ) at its end");
-            return Err(self.error(start.clone(), FormulaFault::Syntax, message));
-        }
-        let message = self.unexpected("an operator or )");
-        Err(self.syntax(message))
-    }
-
-    fn name(&mut self) -> Parsed {
-        let span = self.advance()?;
-        let text = self.text;
-        let name = &text[span.clone()];
-        let is_called = matches!(self.lexeme, Lexeme::Sign("("));
-        let constant = |value| Instruction::Constant(value);
-        let named = if (self.is_declared)(name) && !is_called { Named::Variable } else { names::named(name) };
-        match named {
-            Named::Function(function) if is_called => self.call(name, function, &span),
-            Named::Function(_) => {
-                let message = format!("{name} is a function; write {name}(...)");
-                Err(self.error(span, FormulaFault::Function, message))
-            }
-            _ if is_called => {
-                let message = format!(
-                    "unknown function {:?}{}; the functions are {}",
-                    clip(name),
-                    midflight_core::hint(name, names::FUNCTIONS),
-                    names::FUNCTIONS.join(", ")
-                );
-                Err(self.error(span, FormulaFault::Function, message))
-            }
-            Named::Number(value) => {
-                self.emit(constant(Numeric::Float(value)), &span, 1);
-                Ok((Kind::Number, span))
-            }
-            Named::Truth(value) => {
-                self.emit(constant(Numeric::Integer(i64::from(value))), &span, 1);
-                Ok((Kind::Condition, span))
-            }
-            Named::Misspelled(known) => {
-                let message = format!(
-                    "unknown variable {name:?}; did you mean {known:?}? If not, declare it in required_inputs or optional_inputs"
-                );
-                Err(self.error(span, FormulaFault::Misspelled, message))
-            }
-            Named::Variable => {
-                let place = self.variable(name, &span)?;
-                self.emit(Instruction::Load(place), &span, 1);
-                Ok((Kind::Number, span))
-            }
-        }
-    }
-
-    fn variable(&mut self, name: &str, span: &Range<usize>) -> Result<u16, FormulaError> {
-        let found = self.variables.iter().position(|known| **known == *name);
-        let at = found.unwrap_or(self.variables.len());
-        if at == FORMULA_VARIABLES_MAX {
-            let message = format!("an expression has at most {FORMULA_VARIABLES_MAX} variables; use fewer");
-            return Err(self.error(span.clone(), FormulaFault::TooLarge, message));
-        }
-        if found.is_none() {
-            self.variables.push(name.into());
-        }
-        Ok(place(at))
-    }
-
-    fn call(&mut self, name: &str, function: names::Function, span: &Range<usize>) -> Parsed {
-        self.advance()?;
-        let mut count = 0;
-        if !matches!(self.lexeme, Lexeme::Sign(")")) {
-            loop {
-                let (kind, argument) = self.nested(Self::disjunction)?;
-                self.expect_kind(Kind::Number, kind, &argument)?;
-                count += 1;
-                if let (names::Function::Fold(binary), 2..) = (function, count) {
-                    self.binary(binary, span.start..argument.end)?;
-                }
-                if !matches!(self.lexeme, Lexeme::Sign(",")) {
-                    break;
-                }
-                self.advance()?;
-            }
-        }
-        let end = self.close(&format!("{name}("), &(span.start..span.end + 1))?;
-        let whole = span.start..end;
-        match (function, count) {
-            (names::Function::Fold(_), 1..) => {}
-            (names::Function::One(unary) | names::Function::OneOrTwo(unary, _), 1) => {
-                self.unary(unary, whole.clone())?
-            }
-            (names::Function::OneOrTwo(_, binary), 2) => self.binary(binary, whole.clone())?,
-            _ => {
-                let wanted = function.arguments();
-                let message = format!("{name} takes {wanted}, not {count}; write {name}(x)");
-                return Err(self.error(whole, FormulaFault::Function, message));
-            }
-        }
-        Ok((Kind::Number, whole))
-    }
-
-    fn emit(&mut self, instruction: Instruction, span: &Range<usize>, grows: isize) {
-        self.instructions.push(instruction);
-        self.spans.push(place(span.start)..place(span.end));
-        self.height = self.height.saturating_add_signed(grows);
-        self.stack = self.stack.max(self.height);
-    }
-
-    fn drop_last(&mut self) {
-        self.instructions.pop();
-        self.spans.pop();
-        self.height = self.height.saturating_sub(1);
-    }
-
-    /// Emits a unary operation, or its result where the operand is a constant.
-    fn unary(&mut self, unary: Unary, span: Range<usize>) -> Result<(), FormulaError> {
-        if let Some(Instruction::Constant(operand)) = self.instructions.last() {
-            let value = unary.apply(*operand).map_err(|fault| self.arithmetic(&span, fault))?;
-            self.drop_last();
-            self.emit(Instruction::Constant(value), &span, 1);
-        } else {
-            self.emit(Instruction::Unary(unary), &span, 0);
-        }
-        Ok(())
-    }
-
-    /// Emits a binary operation, or its result where both operands are constants: the same operation on the same
-    /// numbers, so the result is the same. An operand whose last instruction is a constant is that constant alone.
-    fn binary(&mut self, binary: Binary, span: Range<usize>) -> Result<(), FormulaError> {
-        match *self.instructions.as_slice() {
-            [.., Instruction::Constant(left), Instruction::Constant(right)] => {
-                let value = binary.apply(left, right).map_err(|fault| self.arithmetic(&span, fault))?;
-                self.drop_last();
-                self.drop_last();
-                self.emit(Instruction::Constant(value), &span, 1);
-            }
-            [.., Instruction::Constant(right)] => {
-                self.drop_last();
-                self.emit(Instruction::BinaryConstant(binary, right), &span, 0);
-            }
-            _ => self.emit(Instruction::Binary(binary), &span, -1),
-        }
-        Ok(())
-    }
-
-    fn arithmetic(&self, span: &Range<usize>, fault: super::value::ArithmeticFault) -> FormulaError {
-        self.error(span.clone(), FormulaFault::Arithmetic(fault), fault.to_string())
-    }
-}
-
-/// A place in a formula, which has at most [`FORMULA_BYTES_MAX`] bytes and no more instructions than that.
-fn place(at: usize) -> u16 {
-    u16::try_from(at).unwrap_or(u16::MAX)
 }

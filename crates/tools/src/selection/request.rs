@@ -10,9 +10,9 @@ use crate::settings::{MODES, PreferenceMode};
 
 /// What a selection is asked for. It needs at least one of query, capabilities, tool_name, platform and category.
 ///
-/// Candidates are the patterns of the tool `tool_name`; else those of the wanted capabilities; else those of all tools of the
-/// platform or category; else those of the tools that a search for the query finds. Platform, category and capabilities also
-/// narrow the others.
+/// Candidates are the patterns of the tool `tool_name`; else those of the wanted capabilities; else those of the tools that a
+/// search for the query finds; else, where it finds none, those of all tools of the platform or category. Platform, category
+/// and capabilities also narrow the others.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SelectionRequest {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::PreferenceMode;
 use crate::testing::{edit, snapshot};
 
 fn pattern(time: impl Into<Value>, cost: impl Into<Value>, more: Value) -> Value {
@@ -238,6 +239,10 @@ fn candidates_are_found_by_platform_category_query_and_what_is_unknown_is_noted(
     assert_eq!(order(&tools, json!({"platform": "linux", "category": "network"})), ["a/p"]);
     assert_eq!(order(&tools, json!({"capabilities": ["query", "query"], "platform": "windows"})), ["c/p"]);
     assert_eq!(order(&tools, json!({"query": "sockets"})), ["a/p"]);
+    // A query narrows a platform by what it says, and one of which nothing is found only states a preference.
+    assert_eq!(order(&tools, json!({"query": "kernel", "platform": "linux"})), ["b/p"]);
+    assert_eq!(order(&tools, json!({"query": "cheapest", "platform": "linux"})), ["a/p", "b/p"]);
+    assert_eq!(order(&tools, json!({"query": "kernel", "platform": "windows"})), ["c/p"]);
     assert_eq!(order(&tools, json!({"tool_name": "a", "capabilities": ["other"]})), Vec::<String>::new());
     let request = request(json!({"capabilities": ["quary"], "platform": "linx"}));
     let selection = tools.select(&request).unwrap();
