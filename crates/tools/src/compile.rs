@@ -68,7 +68,7 @@ impl ToolsSnapshot {
         self.by_tool_name.remove(&*tool.tool_name);
         self.by_mcp_name.remove(&*tool.mcp_name);
         for capability in &tool.capabilities {
-            take(&mut self.by_capability, capability.shared_name(), &tool.tool_name);
+            take(&mut self.by_capability, &capability.name, &tool.tool_name);
         }
         tool.platform.iter().for_each(|it| take(&mut self.by_platform, it, &tool.tool_name));
         tool.category.iter().for_each(|it| take(&mut self.by_category, it, &tool.tool_name));
@@ -80,7 +80,7 @@ impl ToolsSnapshot {
     fn put(&mut self, tool: Arc<Tool>) -> Result<(), Problems> {
         self.check_names(&tool)?;
         for capability in &tool.capabilities {
-            add(&mut self.by_capability, capability.shared_name(), &tool);
+            add(&mut self.by_capability, &capability.name, &tool);
         }
         tool.platform.iter().for_each(|it| add(&mut self.by_platform, it, &tool));
         tool.category.iter().for_each(|it| add(&mut self.by_category, it, &tool));

@@ -7,14 +7,14 @@ use crate::limits::{CORRECTION_FACTORS, CORRECTIONS_MAX};
 
 /// What estimates are multiplied with.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Correction {
+pub struct EstimateCorrection {
     /// For the time.
     pub time_factor: f64,
     /// For the cost.
     pub cost_factor: f64,
 }
 
-impl Default for Correction {
+impl Default for EstimateCorrection {
     fn default() -> Self {
         Self { time_factor: 1.0, cost_factor: 1.0 }
     }
@@ -23,19 +23,20 @@ impl Default for Correction {
 /// The corrections of one tool. One that names no pattern of the tool corrects nothing: the tool may have changed since it
 /// was fitted.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Corrections {
+pub struct EstimateCorrections {
     /// Sorted by capability and pattern.
-    by_pattern: Vec<(Box<str>, Box<str>, Correction)>,
+    by_pattern: Vec<(Box<str>, Box<str>, EstimateCorrection)>,
 }
 
-impl Corrections {
+impl EstimateCorrections {
     /// The correction of a pattern; that of 1 where none is stated. Cost: a binary search.
     #[must_use]
-    pub fn of(&self, capability: &str, pattern: &str) -> Correction {
-        let order =
-            |entry: &(Box<str>, Box<str>, Correction)| (&*entry.0, &*entry.1).cmp(&(capability, pattern));
+    pub fn of(&self, capability: &str, pattern: &str) -> EstimateCorrection {
+        let order = |entry: &(Box<str>, Box<str>, EstimateCorrection)| {
+            (&*entry.0, &*entry.1).cmp(&(capability, pattern))
+        };
         let at = self.by_pattern.binary_search_by(order).ok();
-        at.and_then(|at| self.by_pattern.get(at)).map_or_else(Correction::default, |entry| entry.2)
+        at.and_then(|at| self.by_pattern.get(at)).map_or_else(EstimateCorrection::default, |entry| entry.2)
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -47,10 +48,10 @@ impl Corrections {
 ///
 /// # Errors
 /// Every problem that it has.
-pub(crate) fn read_corrections(body: &Value) -> Result<Corrections, Problems> {
+pub(crate) fn read_corrections(body: &Value) -> Result<EstimateCorrections, Problems> {
     let mut problems = Problems::default();
     let root = Place::Root;
-    let mut corrections = Corrections::default();
+    let mut corrections = EstimateCorrections::default();
     let members = body.as_object().into_iter().flatten();
     if members.clone().count() > CORRECTIONS_MAX {
         let message = format!(
@@ -65,7 +66,7 @@ pub(crate) fn read_corrections(body: &Value) -> Result<Corrections, Problems> {
             problems.add(Problem::new("bad_name", place.pointer(), message));
             continue;
         };
-        let mut correction = Correction::default();
+        let mut correction = EstimateCorrection::default();
         if let Some(mut reader) = Reader::open("a correction", value, &place, &mut problems) {
             reader.only(&["time_factor", "cost_factor", "observations"]);
             reader.integer("observations");
@@ -101,9 +102,9 @@ mod tests {
         let body =
             json!({"b/x": {"time_factor": 2}, "a/x-y": {"cost_factor": 0.5, "observations": 30}, "a/x": {}});
         let corrections = read_corrections(&body).unwrap();
-        assert_eq!(corrections.of("b", "x"), Correction { time_factor: 2.0, cost_factor: 1.0 });
-        assert_eq!(corrections.of("a", "x-y"), Correction { time_factor: 1.0, cost_factor: 0.5 });
-        assert_eq!(corrections.of("a", "none"), Correction::default());
+        assert_eq!(corrections.of("b", "x"), EstimateCorrection { time_factor: 2.0, cost_factor: 1.0 });
+        assert_eq!(corrections.of("a", "x-y"), EstimateCorrection { time_factor: 1.0, cost_factor: 0.5 });
+        assert_eq!(corrections.of("a", "none"), EstimateCorrection::default());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use midflight_core::{CHECKS_FOLDER, DocumentName, Pointer, Problem, Problems};
 use serde_json::Value;
 
-use crate::corrections::{Corrections, read_corrections};
+use crate::corrections::{EstimateCorrections, read_corrections};
 use crate::read_tool::read_tool;
 use crate::settings::{SelectionSettings, read_settings};
 use crate::tool::Tool;
@@ -28,7 +28,7 @@ pub struct ToolsDocument(pub(crate) Parsed);
 pub(crate) enum Parsed {
     Tool(Arc<Tool>),
     Settings(Arc<SelectionSettings>),
-    Corrections(Arc<Corrections>),
+    Corrections(Arc<EstimateCorrections>),
 }
 
 /// Which document a name is of.

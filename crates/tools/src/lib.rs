@@ -66,7 +66,7 @@ mod testing;
 mod tool;
 
 pub use compile::DUPLICATE_TOOL;
-pub use corrections::{Correction, Corrections};
+pub use corrections::{EstimateCorrection, EstimateCorrections};
 pub use digest::catalogue_digest;
 pub use document::{CORRECTIONS_FOLDER, SELECTION_SETTINGS, SETTINGS_FOLDER, ToolsDocument};
 pub use kind::Tools;

@@ -1,7 +1,5 @@
 //! Reads capabilities and their patterns.
 
-use std::sync::Arc;
-
 use midflight_core::{JsonType, Place, Problem, Problems, Reader, clip};
 use serde_json::Value;
 
@@ -293,12 +291,5 @@ fn read_policy(reader: &mut Reader<'_, '_>, place: &Place<'_>, is_declared: &dyn
         required_permissions: boxed(reader.texts("required_permissions", LIST_TEXTS_MAX)),
         max_n_immediate: read_amount(&mut reader, "max_N_immediate"),
         requires_background_if: condition,
-    }
-}
-
-/// The name of a capability, shared.
-impl Capability {
-    pub(crate) fn shared_name(&self) -> &Arc<str> {
-        &self.name
     }
 }

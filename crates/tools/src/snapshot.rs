@@ -6,7 +6,7 @@ use std::sync::Arc;
 use imbl::{HashMap, OrdMap};
 use midflight_core::{Digest, hint};
 
-use crate::corrections::{Correction, Corrections};
+use crate::corrections::{EstimateCorrection, EstimateCorrections};
 use crate::digest::catalogue_digest;
 use crate::limits::QUERY_BYTES_MAX;
 use crate::search::{SearchHit, SearchIndex};
@@ -29,7 +29,7 @@ pub struct ToolsSnapshot {
     pub(crate) search: SearchIndex,
     pub(crate) settings: Arc<SelectionSettings>,
     /// By the id of the tool.
-    pub(crate) corrections: HashMap<Arc<str>, Arc<Corrections>>,
+    pub(crate) corrections: HashMap<Arc<str>, Arc<EstimateCorrections>>,
     pub(crate) patterns: usize,
     pub(crate) offered: usize,
 }
@@ -143,10 +143,10 @@ impl ToolsSnapshot {
 
     /// What the estimates of a pattern are multiplied with; `tool` is the id of the tool.
     #[must_use]
-    pub fn correction(&self, tool: &str, capability: &str, pattern: &str) -> Correction {
+    pub fn correction(&self, tool: &str, capability: &str, pattern: &str) -> EstimateCorrection {
         self.corrections
             .get(tool)
-            .map_or_else(Correction::default, |corrections| corrections.of(capability, pattern))
+            .map_or_else(EstimateCorrection::default, |corrections| corrections.of(capability, pattern))
     }
 
     /// The digest of all tools that are offered: SHA-256 over their digests, sorted. Cost: linear in the tools, some 0.1 us each.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::corrections::Correction;
+use crate::corrections::EstimateCorrection;
 use crate::limits::{CORRECTION_FACTORS, CORRECTIONS_MAX, OBSERVATIONS_MIN};
 
 /// One use of a pattern.
@@ -165,9 +165,9 @@ impl PatternTelemetry {
     /// The correction fitted to what was observed: the mean ratio of observed to estimated, within the bounds of
     /// [`CORRECTION_FACTORS`]; none before [`OBSERVATIONS_MIN`] successful uses.
     #[must_use]
-    pub fn correction(&self) -> Option<Correction> {
+    pub fn correction(&self) -> Option<EstimateCorrection> {
         let time_factor = self.time_bias.factor()?;
-        Some(Correction { time_factor, cost_factor: self.cost_bias.factor().unwrap_or(1.0) })
+        Some(EstimateCorrection { time_factor, cost_factor: self.cost_bias.factor().unwrap_or(1.0) })
     }
 
     /// The member of a document `corrections/{tool}` for this pattern, its factors rounded to 3 digits so that noise makes no

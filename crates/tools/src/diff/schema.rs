@@ -32,7 +32,7 @@ type Note<'n> = dyn FnMut(Impact, &Pointer, String) + 'n;
 
 /// Compares the schemas of what is given.
 pub(super) fn diff_input(before: &Value, after: &Value, path: &Pointer, note: &mut Note<'_>) {
-    Comparison { direction: Direction::Input, note }.schemas(before, after, path, "", DEPTH_MAX);
+    SchemaComparison { direction: Direction::Input, note }.schemas(before, after, path, "", DEPTH_MAX);
 }
 
 /// Compares the schemas of what comes back.
@@ -47,12 +47,13 @@ pub(super) fn diff_output(
         (Some(_), None) => note(Impact::Breaking, path, "the output schema was removed".to_owned()),
         (None, Some(_)) => note(Impact::Compatible, path, "an output schema was added".to_owned()),
         (Some(before), Some(after)) => {
-            Comparison { direction: Direction::Output, note }.schemas(before, after, path, "", DEPTH_MAX);
+            SchemaComparison { direction: Direction::Output, note }
+                .schemas(before, after, path, "", DEPTH_MAX);
         }
     }
 }
 
-struct Comparison<'n, 'f> {
+struct SchemaComparison<'n, 'f> {
     direction: Direction,
     note: &'n mut Note<'f>,
 }
@@ -61,7 +62,7 @@ struct Comparison<'n, 'f> {
 const LOWER: [&str; 5] = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];
 const UPPER: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
 
-impl Comparison<'_, '_> {
+impl SchemaComparison<'_, '_> {
     /// `name` is the path of names to here, as `filter.size`; empty at the top.
     fn schemas(&mut self, before: &Value, after: &Value, path: &Pointer, name: &str, depth: usize) {
         if before == after {

@@ -1,14 +1,14 @@
 //! Runs a compiled formula. Nothing is allocated but an error.
 
-use super::program::{Instruction, Program};
+use super::program::{FormulaProgram, Instruction};
 use super::value::{ArithmeticFault, Numeric};
 use crate::limits::FORMULA_STACK_MAX;
 
 /// The instruction that has no result, and why.
-pub(super) type Fault = (usize, ArithmeticFault);
+pub(super) type RunFault = (usize, ArithmeticFault);
 
 /// Runs a program; `variables` has a value for each of its variables, in order.
-pub(super) fn run(program: &Program, variables: &[Numeric]) -> Result<Numeric, Fault> {
+pub(super) fn run(program: &FormulaProgram, variables: &[Numeric]) -> Result<Numeric, RunFault> {
     // A small stack costs less to set up, and nearly every formula fits.
     match program.stack {
         0..=4 => run_within::<4>(program, variables),
@@ -17,7 +17,10 @@ pub(super) fn run(program: &Program, variables: &[Numeric]) -> Result<Numeric, F
     }
 }
 
-fn run_within<const SIZE: usize>(program: &Program, variables: &[Numeric]) -> Result<Numeric, Fault> {
+fn run_within<const SIZE: usize>(
+    program: &FormulaProgram,
+    variables: &[Numeric],
+) -> Result<Numeric, RunFault> {
     let mut stack = [Numeric::Integer(0); SIZE];
     // How many values are on the stack.
     let mut size = 0;

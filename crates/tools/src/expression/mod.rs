@@ -25,14 +25,14 @@ pub use names::DEFAULTS;
 pub use value::{ArithmeticFault, Numeric};
 
 use crate::limits::FORMULA_VARIABLES_MAX;
-use parser::Kind;
-use program::{Instruction, Program};
+use parser::FormulaType;
+use program::{FormulaProgram, Instruction};
 
 /// A compiled formula: a number or a condition, by the function that made it.
 #[derive(Debug, Clone)]
 pub struct Formula {
     text: Box<str>,
-    program: Program,
+    program: FormulaProgram,
 }
 
 /// Why a formula has no value.
@@ -71,7 +71,7 @@ impl Formula {
     /// [`FormulaError`] for the first thing that is wrong, with its place. A part of constants alone is evaluated here, so
     /// `1 / 0` is refused. Cost: linear in the text.
     pub fn number(text: &str, is_declared: &dyn Fn(&str) -> bool) -> Result<Self, FormulaError> {
-        Ok(Self { program: parser::compile(text, Kind::Number, is_declared)?, text: text.into() })
+        Ok(Self { program: parser::compile(text, FormulaType::Number, is_declared)?, text: text.into() })
     }
 
     /// Compiles a condition, as `N > 50 and pages < 3`.
@@ -79,7 +79,7 @@ impl Formula {
     /// # Errors
     /// As [`Formula::number`].
     pub fn condition(text: &str, is_declared: &dyn Fn(&str) -> bool) -> Result<Self, FormulaError> {
-        Ok(Self { program: parser::compile(text, Kind::Condition, is_declared)?, text: text.into() })
+        Ok(Self { program: parser::compile(text, FormulaType::Condition, is_declared)?, text: text.into() })
     }
 
     /// The formula that is this number.
@@ -89,7 +89,7 @@ impl Formula {
             Numeric::Integer(value) => value.to_string(),
             Numeric::Float(value) => format!("{value:?}"),
         };
-        let program = Program {
+        let program = FormulaProgram {
             instructions: [Instruction::Constant(value)].into(),
             spans: Box::default(),
             stack: 1,

@@ -31,7 +31,7 @@ impl Function {
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Named {
+pub(super) enum KnownName {
     Function(Function),
     Number(f64),
     Truth(bool),
@@ -40,23 +40,23 @@ pub(super) enum Named {
     Misspelled(&'static str),
 }
 
-pub(super) fn named(name: &str) -> Named {
+pub(super) fn named(name: &str) -> KnownName {
     match name {
-        "log" => Named::Function(Function::OneOrTwo(Unary::Logarithm, Binary::LogarithmToBase)),
-        "log10" => Named::Function(Function::One(Unary::Logarithm10)),
-        "log2" => Named::Function(Function::One(Unary::Logarithm2)),
-        "sqrt" => Named::Function(Function::One(Unary::SquareRoot)),
-        "abs" => Named::Function(Function::One(Unary::Absolute)),
-        "ceil" => Named::Function(Function::One(Unary::Ceiling)),
-        "floor" => Named::Function(Function::One(Unary::Floor)),
-        "exp" => Named::Function(Function::One(Unary::Exponential)),
-        "min" => Named::Function(Function::Fold(Binary::Minimum)),
-        "max" => Named::Function(Function::Fold(Binary::Maximum)),
-        "pi" => Named::Number(std::f64::consts::PI),
-        "e" => Named::Number(std::f64::consts::E),
-        "True" => Named::Truth(true),
-        "False" => Named::Truth(false),
-        _ => misspelled(name).map_or(Named::Variable, Named::Misspelled),
+        "log" => KnownName::Function(Function::OneOrTwo(Unary::Logarithm, Binary::LogarithmToBase)),
+        "log10" => KnownName::Function(Function::One(Unary::Logarithm10)),
+        "log2" => KnownName::Function(Function::One(Unary::Logarithm2)),
+        "sqrt" => KnownName::Function(Function::One(Unary::SquareRoot)),
+        "abs" => KnownName::Function(Function::One(Unary::Absolute)),
+        "ceil" => KnownName::Function(Function::One(Unary::Ceiling)),
+        "floor" => KnownName::Function(Function::One(Unary::Floor)),
+        "exp" => KnownName::Function(Function::One(Unary::Exponential)),
+        "min" => KnownName::Function(Function::Fold(Binary::Minimum)),
+        "max" => KnownName::Function(Function::Fold(Binary::Maximum)),
+        "pi" => KnownName::Number(std::f64::consts::PI),
+        "e" => KnownName::Number(std::f64::consts::E),
+        "True" => KnownName::Truth(true),
+        "False" => KnownName::Truth(false),
+        _ => misspelled(name).map_or(KnownName::Variable, KnownName::Misspelled),
     }
 }
 
@@ -95,8 +95,8 @@ mod tests {
             ("file_size_kb", None),
         ] {
             let found = match named(name) {
-                Named::Misspelled(known) => Some(known),
-                Named::Variable => None,
+                KnownName::Misspelled(known) => Some(known),
+                KnownName::Variable => None,
                 other => panic!("{name} is {other:?}"),
             };
             assert_eq!(found, expected, "{name}");
@@ -106,10 +106,10 @@ mod tests {
     #[test]
     fn every_function_and_variable_is_known() {
         for function in FUNCTIONS {
-            assert!(matches!(named(function), Named::Function(_)), "{function}");
+            assert!(matches!(named(function), KnownName::Function(_)), "{function}");
         }
         for (variable, _) in DEFAULTS {
-            assert!(matches!(named(variable), Named::Variable), "{variable}");
+            assert!(matches!(named(variable), KnownName::Variable), "{variable}");
         }
     }
 }

@@ -7,19 +7,19 @@ use midflight_core::clip;
 use super::emit::place;
 use super::error::{FormulaError, FormulaFault};
 use super::lexer::Lexeme;
-use super::names::{self, Named};
-use super::parser::{Kind, Parsed, Parser};
+use super::names::{self, KnownName};
+use super::parser::{FormulaType, ParsedPart, Parser};
 use super::program::Instruction;
 use super::value::Numeric;
 use crate::limits::FORMULA_VARIABLES_MAX;
 
 impl Parser<'_> {
-    pub(super) fn atom(&mut self) -> Parsed {
+    pub(super) fn atom(&mut self) -> ParsedPart {
         match self.lexeme {
             Lexeme::Number(value) => {
                 let span = self.advance()?;
                 self.emit(Instruction::Constant(value), &span, 1);
-                Ok((Kind::Number, span))
+                Ok((FormulaType::Number, span))
             }
             Lexeme::Sign("(") => {
                 let start = self.advance()?;
@@ -55,16 +55,17 @@ impl Parser<'_> {
         Err(self.syntax(message))
     }
 
-    fn name(&mut self) -> Parsed {
+    fn name(&mut self) -> ParsedPart {
         let span = self.advance()?;
         let text = self.text;
         let name = &text[span.clone()];
         let is_called = matches!(self.lexeme, Lexeme::Sign("("));
         let constant = |value| Instruction::Constant(value);
-        let named = if (self.is_declared)(name) && !is_called { Named::Variable } else { names::named(name) };
+        let named =
+            if (self.is_declared)(name) && !is_called { KnownName::Variable } else { names::named(name) };
         match named {
-            Named::Function(function) if is_called => self.call(name, function, &span),
-            Named::Function(_) => {
+            KnownName::Function(function) if is_called => self.call(name, function, &span),
+            KnownName::Function(_) => {
                 let message = format!("{name} is a function; write {name}(...)");
                 Err(self.error(span, FormulaFault::Function, message))
             }
@@ -77,24 +78,24 @@ impl Parser<'_> {
                 );
                 Err(self.error(span, FormulaFault::Function, message))
             }
-            Named::Number(value) => {
+            KnownName::Number(value) => {
                 self.emit(constant(Numeric::Float(value)), &span, 1);
-                Ok((Kind::Number, span))
+                Ok((FormulaType::Number, span))
             }
-            Named::Truth(value) => {
+            KnownName::Truth(value) => {
                 self.emit(constant(Numeric::Integer(i64::from(value))), &span, 1);
-                Ok((Kind::Condition, span))
+                Ok((FormulaType::Condition, span))
             }
-            Named::Misspelled(known) => {
+            KnownName::Misspelled(known) => {
                 let message = format!(
                     "unknown variable {name:?}; did you mean {known:?}? If not, declare it in required_inputs or optional_inputs"
                 );
                 Err(self.error(span, FormulaFault::Misspelled, message))
             }
-            Named::Variable => {
+            KnownName::Variable => {
                 let place = self.variable(name, &span)?;
                 self.emit(Instruction::Load(place), &span, 1);
-                Ok((Kind::Number, span))
+                Ok((FormulaType::Number, span))
             }
         }
     }
@@ -112,13 +113,13 @@ impl Parser<'_> {
         Ok(place(at))
     }
 
-    fn call(&mut self, name: &str, function: names::Function, span: &Range<usize>) -> Parsed {
+    fn call(&mut self, name: &str, function: names::Function, span: &Range<usize>) -> ParsedPart {
         self.advance()?;
         let mut count = 0;
         if !matches!(self.lexeme, Lexeme::Sign(")")) {
             loop {
                 let (kind, argument) = self.nested(Self::disjunction)?;
-                self.expect_kind(Kind::Number, kind, &argument)?;
+                self.expect_kind(FormulaType::Number, kind, &argument)?;
                 count += 1;
                 if let (names::Function::Fold(binary), 2..) = (function, count) {
                     self.binary(binary, span.start..argument.end)?;
@@ -143,6 +144,6 @@ impl Parser<'_> {
                 return Err(self.error(whole, FormulaFault::Function, message));
             }
         }
-        Ok((Kind::Number, whole))
+        Ok((FormulaType::Number, whole))
     }
 }

@@ -7,18 +7,18 @@ use midflight_core::clip;
 use super::emit::place;
 use super::error::{FormulaError, FormulaFault};
 use super::lexer::{self, Lexeme};
-use super::program::{Instruction, Program};
+use super::program::{FormulaProgram, Instruction};
 use super::value::{Binary, Comparison, Unary};
 use crate::limits::{FORMULA_BYTES_MAX, FORMULA_DEPTH_MAX, FORMULA_STACK_MAX};
 
 /// What a formula or a part of it gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FormulaType {
     Number,
     Condition,
 }
 
-pub(super) type Parsed = Result<(Kind, Range<usize>), FormulaError>;
+pub(super) type ParsedPart = Result<(FormulaType, Range<usize>), FormulaError>;
 
 pub(super) struct Parser<'t> {
     pub(super) text: &'t str,
@@ -38,9 +38,9 @@ pub(super) struct Parser<'t> {
 /// Parses and compiles `text`, which is to give a `wanted`.
 pub(super) fn compile(
     text: &str,
-    wanted: Kind,
+    wanted: FormulaType,
     is_declared: &dyn Fn(&str) -> bool,
-) -> Result<Program, FormulaError> {
+) -> Result<FormulaProgram, FormulaError> {
     if text.len() > FORMULA_BYTES_MAX {
         let message =
             format!("the expression has {} bytes and may have {FORMULA_BYTES_MAX}; shorten it", text.len());
@@ -75,7 +75,7 @@ pub(super) fn compile(
             "the expression holds too many values at once; nest it less",
         ));
     }
-    Ok(Program {
+    Ok(FormulaProgram {
         instructions: parser.instructions.into(),
         spans: parser.spans.into(),
         stack: parser.stack,
@@ -123,15 +123,15 @@ impl Parser<'_> {
 
     pub(super) fn expect_kind(
         &self,
-        wanted: Kind,
-        found: Kind,
+        wanted: FormulaType,
+        found: FormulaType,
         span: &Range<usize>,
     ) -> Result<(), FormulaError> {
         let message = match (wanted, found) {
-            (Kind::Number, Kind::Condition) => {
+            (FormulaType::Number, FormulaType::Condition) => {
                 "a condition stands where a number is expected; remove the comparison"
             }
-            (Kind::Condition, Kind::Number) => {
+            (FormulaType::Condition, FormulaType::Number) => {
                 "a number stands where a condition is expected; compare it, as in N > 50"
             }
             _ => return Ok(()),
@@ -140,7 +140,7 @@ impl Parser<'_> {
     }
 
     /// Counts a level of nesting around `inner`.
-    pub(super) fn nested(&mut self, inner: impl FnOnce(&mut Self) -> Parsed) -> Parsed {
+    pub(super) fn nested(&mut self, inner: impl FnOnce(&mut Self) -> ParsedPart) -> ParsedPart {
         self.depth += 1;
         if self.depth > FORMULA_DEPTH_MAX {
             let message = format!("nested deeper than {FORMULA_DEPTH_MAX} levels; simplify the expression");
@@ -151,24 +151,29 @@ impl Parser<'_> {
         Ok(parsed)
     }
 
-    pub(super) fn disjunction(&mut self) -> Parsed {
+    pub(super) fn disjunction(&mut self) -> ParsedPart {
         self.joined("or", Self::conjunction, Instruction::JumpIfTrue)
     }
 
-    fn conjunction(&mut self) -> Parsed {
+    fn conjunction(&mut self) -> ParsedPart {
         self.joined("and", Self::negation, Instruction::JumpIfFalse)
     }
 
-    fn joined(&mut self, word: &str, part: fn(&mut Self) -> Parsed, jump: fn(u16) -> Instruction) -> Parsed {
+    fn joined(
+        &mut self,
+        word: &str,
+        part: fn(&mut Self) -> ParsedPart,
+        jump: fn(u16) -> Instruction,
+    ) -> ParsedPart {
         let (kind, mut span) = part(self)?;
         let mut jumps = Vec::new();
         while self.is_word(word) {
-            self.expect_kind(Kind::Condition, kind, &span)?;
+            self.expect_kind(FormulaType::Condition, kind, &span)?;
             let word_span = self.advance()?;
             jumps.push(self.instructions.len());
             self.emit(jump(0), &word_span, -1);
             let (right, right_span) = part(self)?;
-            self.expect_kind(Kind::Condition, right, &right_span)?;
+            self.expect_kind(FormulaType::Condition, right, &right_span)?;
             span.end = right_span.end;
         }
         self.land(&jumps, jump);
@@ -183,35 +188,35 @@ impl Parser<'_> {
         }
     }
 
-    fn negation(&mut self) -> Parsed {
+    fn negation(&mut self) -> ParsedPart {
         if !self.is_word("not") {
             return self.comparison();
         }
         let start = self.advance()?;
         self.nested(|parser| {
             let (kind, span) = parser.negation()?;
-            parser.expect_kind(Kind::Condition, kind, &span)?;
+            parser.expect_kind(FormulaType::Condition, kind, &span)?;
             let span = start.start..span.end;
             parser.emit(Instruction::Not, &span, 0);
-            Ok((Kind::Condition, span))
+            Ok((FormulaType::Condition, span))
         })
     }
 
-    fn comparison(&mut self) -> Parsed {
+    fn comparison(&mut self) -> ParsedPart {
         let (mut kind, mut span) = self.sum()?;
         let mut chained: Vec<(usize, Comparison)> = Vec::new();
         let mut left = (kind, span.clone());
         let mut pending: Option<(Comparison, Range<usize>)> = None;
         while let Some(comparison) = self.comparison_sign() {
             let sign = self.advance()?;
-            self.expect_kind(Kind::Number, left.0, &left.1)?;
+            self.expect_kind(FormulaType::Number, left.0, &left.1)?;
             if let Some((before, sign)) = pending.replace((comparison, sign.clone())) {
                 chained.push((self.instructions.len(), before));
                 self.emit(Instruction::CompareChained(before, 0), &sign, -1);
             }
             left = self.sum()?;
-            self.expect_kind(Kind::Number, left.0, &left.1)?;
-            (kind, span.end) = (Kind::Condition, left.1.end);
+            self.expect_kind(FormulaType::Number, left.0, &left.1)?;
+            (kind, span.end) = (FormulaType::Condition, left.1.end);
         }
         if let Some((comparison, sign)) = pending {
             self.emit(Instruction::Compare(comparison), &sign, -1);
@@ -236,7 +241,7 @@ impl Parser<'_> {
         })
     }
 
-    fn sum(&mut self) -> Parsed {
+    fn sum(&mut self) -> ParsedPart {
         self.chain(Self::product, |sign| match sign {
             "+" => Some(Binary::Add),
             "-" => Some(Binary::Subtract),
@@ -244,7 +249,7 @@ impl Parser<'_> {
         })
     }
 
-    fn product(&mut self) -> Parsed {
+    fn product(&mut self) -> ParsedPart {
         self.chain(Self::signed, |sign| match sign {
             "*" => Some(Binary::Multiply),
             "/" => Some(Binary::Divide),
@@ -255,47 +260,51 @@ impl Parser<'_> {
     }
 
     /// Operands joined by operators of one precedence, from the left.
-    fn chain(&mut self, part: fn(&mut Self) -> Parsed, operator: fn(&str) -> Option<Binary>) -> Parsed {
+    fn chain(
+        &mut self,
+        part: fn(&mut Self) -> ParsedPart,
+        operator: fn(&str) -> Option<Binary>,
+    ) -> ParsedPart {
         let (kind, mut span) = part(self)?;
         while let Lexeme::Sign(sign) = self.lexeme
             && let Some(binary) = operator(sign)
         {
-            self.expect_kind(Kind::Number, kind, &span)?;
+            self.expect_kind(FormulaType::Number, kind, &span)?;
             let sign = self.advance()?;
             let (right, right_span) = part(self)?;
-            self.expect_kind(Kind::Number, right, &right_span)?;
+            self.expect_kind(FormulaType::Number, right, &right_span)?;
             span.end = right_span.end;
             self.binary(binary, sign.start..right_span.end)?;
         }
         Ok((kind, span))
     }
 
-    fn signed(&mut self) -> Parsed {
+    fn signed(&mut self) -> ParsedPart {
         let Lexeme::Sign(sign @ ("+" | "-")) = self.lexeme else { return self.power() };
         let start = self.advance()?;
         self.nested(|parser| {
             let (kind, span) = parser.signed()?;
-            parser.expect_kind(Kind::Number, kind, &span)?;
+            parser.expect_kind(FormulaType::Number, kind, &span)?;
             let span = start.start..span.end;
             if sign == "-" {
                 parser.unary(Unary::Negate, span.clone())?;
             }
-            Ok((Kind::Number, span))
+            Ok((FormulaType::Number, span))
         })
     }
 
-    fn power(&mut self) -> Parsed {
+    fn power(&mut self) -> ParsedPart {
         let (kind, span) = self.atom()?;
         if !matches!(self.lexeme, Lexeme::Sign("**")) {
             return Ok((kind, span));
         }
-        self.expect_kind(Kind::Number, kind, &span)?;
+        self.expect_kind(FormulaType::Number, kind, &span)?;
         let sign = self.advance()?;
         self.nested(|parser| {
             let (kind, right) = parser.signed()?;
-            parser.expect_kind(Kind::Number, kind, &right)?;
+            parser.expect_kind(FormulaType::Number, kind, &right)?;
             parser.binary(Binary::Power, sign.start..right.end)?;
-            Ok((Kind::Number, span.start..right.end))
+            Ok((FormulaType::Number, span.start..right.end))
         })
     }
 }

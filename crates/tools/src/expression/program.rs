@@ -27,7 +27,7 @@ pub(super) enum Instruction {
 
 /// A compiled formula. The parser made sure that the stack never grows past `stack` nor shrinks below nothing.
 #[derive(Debug, Clone)]
-pub(super) struct Program {
+pub(super) struct FormulaProgram {
     pub(super) instructions: Box<[Instruction]>,
     /// Where each instruction comes from, for errors.
     pub(super) spans: Box<[Range<u16>]>,

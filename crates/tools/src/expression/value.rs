@@ -48,10 +48,10 @@ pub enum ArithmeticFault {
     SquareRoot,
 }
 
-type Outcome = Result<Numeric, ArithmeticFault>;
+type ArithmeticResult = Result<Numeric, ArithmeticFault>;
 
 /// `x` unless it is infinite or NaN.
-fn finite(x: f64) -> Outcome {
+fn finite(x: f64) -> ArithmeticResult {
     if x.is_finite() {
         Ok(Float(x))
     } else if x.is_nan() {
@@ -61,7 +61,7 @@ fn finite(x: f64) -> Outcome {
     }
 }
 
-fn integer(x: Option<i64>) -> Outcome {
+fn integer(x: Option<i64>) -> ArithmeticResult {
     x.map(Integer).ok_or(ArithmeticFault::IntegerOverflow)
 }
 
@@ -168,14 +168,14 @@ fn truncated(x: f64) -> i64 {
 }
 
 /// A double that is whole, as an integer.
-fn whole(x: f64) -> Outcome {
+fn whole(x: f64) -> ArithmeticResult {
     let is_within = (-INTEGER_END..INTEGER_END).contains(&x);
     integer(is_within.then(|| truncated(x)))
 }
 
 impl Unary {
     #[inline]
-    pub(crate) fn apply(self, x: Numeric) -> Outcome {
+    pub(crate) fn apply(self, x: Numeric) -> ArithmeticResult {
         match (self, x) {
             (Self::Negate, Integer(x)) => integer(x.checked_neg()),
             (Self::Negate, Float(x)) => Ok(Float(-x)),
@@ -197,7 +197,7 @@ impl Unary {
 }
 
 #[inline]
-fn logarithm(x: Numeric, of: impl Fn(f64) -> f64) -> Outcome {
+fn logarithm(x: Numeric, of: impl Fn(f64) -> f64) -> ArithmeticResult {
     match x.as_f64() {
         x if x <= 0.0 => Err(ArithmeticFault::Logarithm),
         x => finite(of(x)),
@@ -206,7 +206,7 @@ fn logarithm(x: Numeric, of: impl Fn(f64) -> f64) -> Outcome {
 
 impl Binary {
     #[inline]
-    pub(crate) fn apply(self, a: Numeric, b: Numeric) -> Outcome {
+    pub(crate) fn apply(self, a: Numeric, b: Numeric) -> ArithmeticResult {
         match self {
             Self::Add => match (a, b) {
                 (Integer(a), Integer(b)) => integer(a.checked_add(b)),
@@ -236,7 +236,7 @@ impl Binary {
     }
 }
 
-fn divide(a: Numeric, b: Numeric) -> Outcome {
+fn divide(a: Numeric, b: Numeric) -> ArithmeticResult {
     const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
     if b.as_f64() == 0.0 {
         return Err(ArithmeticFault::DivisionByZero);
@@ -265,7 +265,7 @@ fn divide_large(a: i64, b: i64) -> f64 {
     if (a < 0) == (b < 0) { magnitude } else { -magnitude }
 }
 
-fn floor_divide(a: Numeric, b: Numeric) -> Outcome {
+fn floor_divide(a: Numeric, b: Numeric) -> ArithmeticResult {
     if b.as_f64() == 0.0 {
         return Err(ArithmeticFault::DivisionByZero);
     }
@@ -290,7 +290,7 @@ fn floor_divide(a: Numeric, b: Numeric) -> Outcome {
     finite(floor)
 }
 
-fn modulo(a: Numeric, b: Numeric) -> Outcome {
+fn modulo(a: Numeric, b: Numeric) -> ArithmeticResult {
     if b.as_f64() == 0.0 {
         return Err(ArithmeticFault::DivisionByZero);
     }
@@ -307,7 +307,7 @@ fn modulo(a: Numeric, b: Numeric) -> Outcome {
     finite(if (b < 0.0) == (rest < 0.0) { rest } else { rest + b })
 }
 
-fn power(a: Numeric, b: Numeric) -> Outcome {
+fn power(a: Numeric, b: Numeric) -> ArithmeticResult {
     let exponent = b.as_f64();
     if exponent.abs() > f64::from(EXPONENT_MAX) {
         return Err(ArithmeticFault::Exponent);

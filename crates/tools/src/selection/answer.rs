@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::policy::because;
-use super::{ModeSource, Selection, SelectionCandidate, Verdict};
+use super::{ModeSource, PolicyVerdict, Selection, SelectionCandidate};
 use crate::settings::FEATURES;
 use crate::tool::{Capability, Tool, ToolPattern};
 
@@ -140,8 +140,11 @@ impl Selection<'_> {
         item.insert("features".to_owned(), Value::Object(features));
         item.insert("estimates".to_owned(), json!({"time_ms": candidate.time_ms, "cost": candidate.cost}));
         item.insert("policy".to_owned(), json!(verdicts));
-        item.insert("requires_approval".to_owned(), json!(candidate.verdicts.has(Verdict::RequiresApproval)));
-        item.insert("background".to_owned(), json!(candidate.verdicts.has(Verdict::Background)));
+        item.insert(
+            "requires_approval".to_owned(),
+            json!(candidate.verdicts.has(PolicyVerdict::RequiresApproval)),
+        );
+        item.insert("background".to_owned(), json!(candidate.verdicts.has(PolicyVerdict::Background)));
         Value::Object(item)
     }
 

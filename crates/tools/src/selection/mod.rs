@@ -22,7 +22,7 @@ use crate::tool::{Capability, Tool, ToolPattern};
 
 pub use answer::Ambiguity;
 pub use mode::{ChosenMode, ModeSource};
-pub use policy::{PolicyRule, Verdict, Verdicts};
+pub use policy::{PolicyRule, PolicyVerdict, PolicyVerdicts};
 pub use request::SelectionRequest;
 use select::Selector;
 
@@ -45,7 +45,7 @@ pub struct SelectionCandidate<'s> {
     /// The sum of the features by the weights of the mode.
     pub score: f64,
     /// What its policy says.
-    pub verdicts: Verdicts,
+    pub verdicts: PolicyVerdicts,
 }
 
 /// A pattern that could not be compared, and why.

@@ -55,7 +55,7 @@ impl PolicyRule {
 /// What a rule says of a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum PolicyVerdict {
     /// The rule is not part of this policy, or of this request.
     #[default]
     NotApplied,
@@ -69,7 +69,7 @@ pub enum Verdict {
     Excluded,
 }
 
-impl Verdict {
+impl PolicyVerdict {
     /// The word for it in answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -85,28 +85,28 @@ impl Verdict {
 
 /// The verdict of every rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Verdicts([Verdict; RULES.len()]);
+pub struct PolicyVerdicts([PolicyVerdict; RULES.len()]);
 
-impl Verdicts {
+impl PolicyVerdicts {
     /// The rules that apply, in a fixed order, each with its verdict.
-    pub fn iter(&self) -> impl Iterator<Item = (PolicyRule, Verdict)> {
+    pub fn iter(&self) -> impl Iterator<Item = (PolicyRule, PolicyVerdict)> {
         let all = RULES.iter().zip(self.0).map(|((rule, _), verdict)| (*rule, verdict));
-        all.filter(|(_, verdict)| *verdict != Verdict::NotApplied)
+        all.filter(|(_, verdict)| *verdict != PolicyVerdict::NotApplied)
     }
 
     /// Whether some rule says this.
     #[must_use]
-    pub fn has(&self, verdict: Verdict) -> bool {
+    pub fn has(&self, verdict: PolicyVerdict) -> bool {
         self.0.contains(&verdict)
     }
 
-    fn set(&mut self, rule: PolicyRule, verdict: Verdict) {
+    fn set(&mut self, rule: PolicyRule, verdict: PolicyVerdict) {
         self.0[rule as usize] = verdict;
     }
 
     /// Notes what a rule says that applies.
-    fn apply(&mut self, rule: PolicyRule, passes: bool, otherwise: Verdict) {
-        self.set(rule, if passes { Verdict::Passed } else { otherwise });
+    fn apply(&mut self, rule: PolicyRule, passes: bool, otherwise: PolicyVerdict) {
+        self.set(rule, if passes { PolicyVerdict::Passed } else { otherwise });
     }
 }
 
@@ -119,45 +119,49 @@ pub(super) fn judge(
     pattern: &ToolPattern,
     request: &SelectionRequest,
     (time_ms, cost): (f64, f64),
-) -> Result<Verdicts, EvaluationError> {
+) -> Result<PolicyVerdicts, EvaluationError> {
     let policy = &pattern.policy;
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = PolicyVerdicts::default();
     let is_production = request.is_production();
     let is_offered = tool.is_offered() && !(is_production && tool.status == ToolStatus::Testing);
-    verdicts.apply(PolicyRule::Status, is_offered, Verdict::Excluded);
+    verdicts.apply(PolicyRule::Status, is_offered, PolicyVerdict::Excluded);
     if !policy.allowed_environments.is_empty() {
         let is_allowed = |environment: &str| {
             policy.allowed_environments.iter().any(|allowed| allowed.eq_ignore_ascii_case(environment))
         };
         let passes = request.environment.as_deref().is_some_and(is_allowed);
-        verdicts.apply(PolicyRule::Environment, passes, Verdict::Excluded);
+        verdicts.apply(PolicyRule::Environment, passes, PolicyVerdict::Excluded);
     }
     if is_production {
-        verdicts.apply(PolicyRule::ProductionSafe, policy.production_safe == Some(true), Verdict::Excluded);
+        verdicts.apply(
+            PolicyRule::ProductionSafe,
+            policy.production_safe == Some(true),
+            PolicyVerdict::Excluded,
+        );
     }
     if !policy.required_permissions.is_empty() {
         let passes = missing_permissions(pattern, request).next().is_none();
-        verdicts.apply(PolicyRule::Permissions, passes, Verdict::Excluded);
+        verdicts.apply(PolicyRule::Permissions, passes, PolicyVerdict::Excluded);
     }
     if let Some(max_cost) = policy.max_cost {
-        verdicts.apply(PolicyRule::MaxCost, cost <= max_cost, Verdict::Excluded);
+        verdicts.apply(PolicyRule::MaxCost, cost <= max_cost, PolicyVerdict::Excluded);
     }
     if let Some(max_cost) = request.max_cost {
-        verdicts.apply(PolicyRule::RequestMaxCost, cost <= max_cost, Verdict::Excluded);
+        verdicts.apply(PolicyRule::RequestMaxCost, cost <= max_cost, PolicyVerdict::Excluded);
     }
     if policy.requires_approval {
-        verdicts.set(PolicyRule::Approval, Verdict::RequiresApproval);
+        verdicts.set(PolicyRule::Approval, PolicyVerdict::RequiresApproval);
     }
     if let Some(condition) = &policy.requires_background_if {
         let is_required = condition.is_true(|name| request.variable(name))?;
-        verdicts.apply(PolicyRule::BackgroundCondition, !is_required, Verdict::Background);
+        verdicts.apply(PolicyRule::BackgroundCondition, !is_required, PolicyVerdict::Background);
     }
     if let Some(max_n) = policy.max_n_immediate {
         let n = request.variable("N").map_or(0.0, |n| n.as_f64());
-        verdicts.apply(PolicyRule::ImmediateN, n <= max_n, Verdict::Background);
+        verdicts.apply(PolicyRule::ImmediateN, n <= max_n, PolicyVerdict::Background);
     }
     if let Some(max_ms) = policy.max_execution_time_ms {
-        verdicts.apply(PolicyRule::ExecutionTime, time_ms <= max_ms, Verdict::Background);
+        verdicts.apply(PolicyRule::ExecutionTime, time_ms <= max_ms, PolicyVerdict::Background);
     }
     Ok(verdicts)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use midflight_core::{clip, hint};
 
-use super::policy::{self, Verdict};
+use super::policy::{self, PolicyVerdict};
 use super::{NotEvaluated, SelectionCandidate, SelectionError, SelectionRequest};
 use crate::expression::EvaluationError;
 use crate::limits::{CANDIDATES_MAX, SEARCHED_TOOLS_MAX};
@@ -180,7 +180,9 @@ impl<'s> Selector<'s> {
                 return;
             }
             match self.evaluate(tool, capability, pattern) {
-                Ok(candidate) if candidate.verdicts.has(Verdict::Excluded) => self.excluded.push(candidate),
+                Ok(candidate) if candidate.verdicts.has(PolicyVerdict::Excluded) => {
+                    self.excluded.push(candidate)
+                }
                 Ok(candidate) => self.candidates.push(candidate),
                 Err(because) => {
                     self.not_evaluated.push(NotEvaluated { tool, capability, pattern, because });

@@ -1,9 +1,10 @@
 //! The original's catalogue, where it is available: what is imported, what is refused, and that an export imports as the same.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use midflight_engine::Kind;
-use midflight_tools::import::{RefusalReason, import};
+use midflight_tools::import::{RefusalReason, ToolsImport, import};
 use midflight_tools::lint::lint;
 use midflight_tools::selection::SelectionRequest;
 use midflight_tools::{Tools, ToolsSnapshot};
@@ -11,8 +12,13 @@ use serde_json::{Value, json};
 
 use crate::support::{documents, original, snapshot, yaml, yaml_files};
 
-/// All files of the catalogue as one import, and the snapshot of what was imported.
-fn at_hand() -> Option<(midflight_tools::import::ToolsImport, ToolsSnapshot)> {
+/// All files of the catalogue as one import, and the snapshot of what was imported; read once.
+fn at_hand() -> Option<&'static (ToolsImport, ToolsSnapshot)> {
+    static READ: LazyLock<Option<(ToolsImport, ToolsSnapshot)>> = LazyLock::new(read);
+    READ.as_ref()
+}
+
+fn read() -> Option<(ToolsImport, ToolsSnapshot)> {
     let files = yaml_files(&original()?.join("catalog"));
     assert_eq!(files.len(), 223);
     let values: Vec<Value> = files.into_iter().flat_map(|(_, documents)| documents).collect();
@@ -78,7 +84,7 @@ fn no_pattern_is_lost_for_an_unknown_variable() {
     let mut compared = 0;
     for capability in capabilities {
         let input = json!({"capabilities": [capability], "context": context, "limit": 1000});
-        let answer = Tools.answer(&snapshot, &input).unwrap();
+        let answer = Tools.answer(snapshot, &input).unwrap();
         assert_eq!(answer["total"]["not_evaluated"], 0, "{answer}");
         compared +=
             answer["total"]["candidates"].as_u64().unwrap() + answer["total"]["excluded"].as_u64().unwrap();
