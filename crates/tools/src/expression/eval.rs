@@ -73,6 +73,6 @@ fn truth(is_true: bool) -> Numeric {
 }
 
 #[inline]
-pub(super) fn is_true(value: Numeric) -> bool {
+fn is_true(value: Numeric) -> bool {
     matches!(value, Numeric::Integer(1))
 }

@@ -14,6 +14,16 @@ fn variable(name: &str) -> Option<Numeric> {
     })
 }
 
+/// The same, prepared, with others.
+fn prepared(others: &[(&str, Numeric)]) -> FormulaVariables {
+    let mut variables = FormulaVariables::default();
+    for name in ["N", "pages", "p95_latency", "cost", "time_ms"] {
+        variables.set(name, variable(name).unwrap());
+    }
+    others.iter().for_each(|(name, value)| variables.set(name, *value));
+    variables
+}
+
 /// A number as Python prints it.
 fn shown(value: Numeric) -> String {
     match value {
@@ -119,6 +129,7 @@ fn numbers_are_what_python_gives() {
         let formula = Formula::number(text, &|_| false).unwrap_or_else(|error| panic!("{text}: {error}"));
         let value = formula.evaluate(variable).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(shown(value), expected, "{text}");
+        assert_eq!(formula.evaluate_with(&prepared(&[])), Ok(value.as_f64()), "{text}");
     }
 }
 
@@ -151,8 +162,38 @@ fn conditions_are_what_python_gives() {
     ];
     for (text, expected) in table {
         let formula = Formula::condition(text, &|_| false).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!(formula.is_true(variable), Ok(expected), "{text}");
+        assert_eq!(formula.is_true(&prepared(&[])), Ok(expected), "{text}");
+        assert_eq!(formula.evaluate(variable).map(eval_is_true), Ok(expected), "{text}");
     }
+}
+
+fn eval_is_true(value: Numeric) -> bool {
+    matches!(value, Numeric::Integer(1))
+}
+
+#[test]
+fn doubles_alone_give_what_the_exact_program_gives_or_leave_it_to_it() {
+    for text in [
+        "9007199254740993 - N",
+        "N * 1e15 * 100",
+        "10 / (N - 100)",
+        "log(N - 100)",
+        "sqrt(0 - N)",
+        "(0 - N) ** 0.5",
+        "2 ** (N + 1)",
+        "1e300 * N * 1e10",
+        "missing + 1",
+        "a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + b1 + b2 + b3 + b4 + b5 + b6 + b7 + b8",
+    ] {
+        let formula = Formula::number(text, &|_| false).unwrap();
+        let others = formula.variables().filter(|name| !["missing", "N"].contains(name));
+        let variables = prepared(&others.map(|name| (name, Numeric::Integer(7))).collect::<Vec<_>>());
+        let exact = formula.evaluate(|name| variables.get(name)).map(Numeric::as_f64);
+        assert_eq!(formula.evaluate_with(&variables), exact, "{text}");
+    }
+    // The right side of a short circuit fails, and is not needed.
+    let guarded = Formula::condition("N > 100 and 1 / (N - 100) > 0", &|_| false).unwrap();
+    assert_eq!(guarded.is_true(&prepared(&[])), Ok(false));
 }
 
 #[track_caller]
@@ -269,6 +310,7 @@ mod properties {
             if let Ok(formula) = Formula::number(&text, &|_| false) {
                 let value = formula.evaluate(|name| variable(name).map(|it| Numeric::Float(it.as_f64()))).unwrap();
                 prop_assert_eq!(value.as_f64(), expected, "{}", text);
+                prop_assert_eq!(formula.evaluate_with(&prepared(&[])), Ok(expected), "{}", text);
             } else {
                 prop_assert!(text.len() > crate::limits::FORMULA_BYTES_MAX, "{}", text);
             }
@@ -278,7 +320,12 @@ mod properties {
         fn no_text_panics(text in "[N0-9a-z+*/%(), .<>=!-]{0,60}|\\PC{0,30}") {
             for compiled in [Formula::number(&text, &|_| true), Formula::condition(&text, &|_| true)] {
                 match compiled {
-                    Ok(formula) => drop(formula.evaluate(|_| Some(Numeric::Float(2.5)))),
+                    Ok(formula) => for value in [Numeric::Float(2.5), Numeric::Integer(-3), Numeric::Integer(i64::MAX)] {
+                        let exact = formula.evaluate(|_| Some(value)).map(Numeric::as_f64);
+                        let mut all = FormulaVariables::default();
+                        formula.variables().for_each(|name| all.set(name, value));
+                        prop_assert_eq!(formula.evaluate_with(&all), exact, "{}", text);
+                    },
                     Err(error) => prop_assert!(error.span.end <= text.len() && error.character > 0),
                 }
             }

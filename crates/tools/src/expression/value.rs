@@ -265,7 +265,7 @@ fn divide_large(a: i64, b: i64) -> f64 {
     if (a < 0) == (b < 0) { magnitude } else { -magnitude }
 }
 
-fn floor_divide(a: Numeric, b: Numeric) -> ArithmeticResult {
+pub(super) fn floor_divide(a: Numeric, b: Numeric) -> ArithmeticResult {
     if b.as_f64() == 0.0 {
         return Err(ArithmeticFault::DivisionByZero);
     }
@@ -290,7 +290,7 @@ fn floor_divide(a: Numeric, b: Numeric) -> ArithmeticResult {
     finite(floor)
 }
 
-fn modulo(a: Numeric, b: Numeric) -> ArithmeticResult {
+pub(super) fn modulo(a: Numeric, b: Numeric) -> ArithmeticResult {
     if b.as_f64() == 0.0 {
         return Err(ArithmeticFault::DivisionByZero);
     }

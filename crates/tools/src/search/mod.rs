@@ -3,17 +3,20 @@
 //! The index is persistent: a changed tool costs its own words, and a snapshot shares the rest with the one before it. The
 //! number of tools with each word, and the total length, are kept, so ranks are those of an index built from scratch.
 
+mod postings;
 mod terms;
 
 use std::sync::Arc;
 
-use imbl::{HashMap, OrdMap, OrdSet, Vector};
+use imbl::shared_ptr::DefaultSharedPtr;
+use imbl::{GenericHashMap, HashMap, OrdSet, Vector};
 
 use crate::limits::QUERY_TERMS_MAX;
 use crate::tool::Tool;
 
+use postings::{Posting, Postings};
 pub(crate) use terms::each_term;
-use terms::{counted, length};
+use terms::{TermHasher, counted, length};
 
 /// How quickly more occurrences of a word stop to count; the usual value (Robertson and Zaragoza, 2009).
 const K1: f32 = 1.2;
@@ -24,20 +27,12 @@ const B: f32 = 0.75;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SearchIndex {
     /// By word, the places of the tools that have it.
-    postings: HashMap<Arc<str>, OrdMap<u32, Posting>>,
+    postings: GenericHashMap<Arc<str>, Postings, TermHasher, DefaultSharedPtr>,
     /// By place; none where a tool was removed.
     tools: Vector<Option<Arc<Tool>>>,
     places: HashMap<Arc<str>, u32>,
     free: OrdSet<u32>,
     length_total: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Posting {
-    /// How often the tool has the word, weighted by where it stands.
-    frequency: u16,
-    /// How many words the tool has, weighted likewise.
-    length: u32,
 }
 
 /// A tool that a search found.
@@ -82,8 +77,8 @@ impl SearchIndex {
         self.length_total = self.length_total.saturating_sub(u64::from(length(&counts)));
         for term in counts.keys() {
             let Some(tools) = self.postings.get_mut(&**term) else { continue };
-            tools.remove(&place);
-            if tools.is_empty() {
+            tools.remove(place);
+            if tools.len() == 0 {
                 self.postings.remove(&**term);
             }
         }
@@ -110,15 +105,15 @@ impl SearchIndex {
         for postings in terms.iter().filter_map(|term| self.postings.get(term.as_str())) {
             let having = float(postings.len() as u64);
             let rarity = (1.0 + (float(count) - having + 0.5) / (having + 0.5)).ln();
-            for (place, posting) in postings {
-                let Some(score) = scores.get_mut(*place as usize) else { continue };
+            postings.each(|place, posting| {
+                let Some(score) = scores.get_mut(place as usize) else { return };
                 if *score == 0.0 {
-                    found.push(*place);
+                    found.push(place);
                 }
                 let frequency = f32::from(posting.frequency);
                 let discount = 1.0 - B + B * float(u64::from(posting.length)) / average;
                 *score += rarity * frequency * (K1 + 1.0) / (frequency + K1 * discount);
-            }
+            });
         }
         self.best(&found, &scores, max, is_wanted)
     }
@@ -216,9 +211,13 @@ mod tests {
 
     /// What an index says, with tools by id instead of by place.
     fn content(index: &SearchIndex) -> (BTreeMap<String, BTreeMap<String, Posting>>, u64) {
-        let id = |place: &u32| index.tools[*place as usize].as_ref().unwrap().id().to_owned();
-        let terms = index.postings.iter().map(|(term, tools)| {
-            (term.to_string(), tools.iter().map(|(place, posting)| (id(place), *posting)).collect())
+        let id = |place: u32| index.tools[place as usize].as_ref().unwrap().id().to_owned();
+        let terms = index.postings.iter().map(|(term, postings)| {
+            let mut tools = BTreeMap::new();
+            postings.each(|place, posting| {
+                tools.insert(id(place), posting);
+            });
+            (term.to_string(), tools)
         });
         (terms.collect(), index.length_total)
     }

@@ -1,6 +1,7 @@
 //! From texts to the words that are searched for.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use serde_json::Value;
 
@@ -14,6 +15,32 @@ const TEXT_WEIGHT: u16 = 1;
 /// The deepest part of a schema whose descriptions are searched.
 const SCHEMA_DEPTH_MAX: usize = 8;
 
+/// FNV-1a: quick for short words, and the same on every replica. What an editor can do with words that collide is slow
+/// down the compilation of his own edit, which is bounded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fnv(u64);
+
+/// Makes [`Fnv`] hashers.
+pub(super) type TermHasher = BuildHasherDefault<Fnv>;
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Calls `found` with each word of a text: runs of letters and digits in lower case, plurals made singular. A word with capitals
 /// inside, as `ServiceControl`, is also each of its parts.
 pub(crate) fn each_term(text: &str, mut found: impl FnMut(&str)) {
@@ -21,7 +48,12 @@ pub(crate) fn each_term(text: &str, mut found: impl FnMut(&str)) {
     for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
         let mut emit = |part: &str| {
             term.clear();
-            term.extend(part.chars().flat_map(char::to_lowercase));
+            if part.is_ascii() {
+                term.push_str(part);
+                term.make_ascii_lowercase();
+            } else {
+                term.extend(part.chars().flat_map(char::to_lowercase));
+            }
             found(singular(&mut term));
         };
         emit(word);
@@ -55,8 +87,8 @@ fn singular(term: &mut String) -> &str {
 }
 
 /// The words of a tool with how often each stands there, by weight.
-pub(super) fn counted(tool: &Tool) -> BTreeMap<String, u16> {
-    let mut counts = BTreeMap::new();
+pub(super) fn counted(tool: &Tool) -> HashMap<String, u16, TermHasher> {
+    let mut counts = HashMap::with_capacity_and_hasher(256, TermHasher::default());
     let mut count = |text: &str, weight: u16| {
         each_term(text, |term| match counts.get_mut(term) {
             Some(count) => *count = u16::saturating_add(*count, weight),
@@ -115,7 +147,7 @@ fn count_schema(schema: &Value, depth: usize, count: &mut impl FnMut(&str, u16))
 }
 
 /// How many words that are, by weight.
-pub(super) fn length(counts: &BTreeMap<String, u16>) -> u32 {
+pub(super) fn length(counts: &HashMap<String, u16, TermHasher>) -> u32 {
     counts.values().map(|count| u32::from(*count)).sum()
 }
 

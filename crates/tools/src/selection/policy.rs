@@ -1,7 +1,7 @@
 //! What a pattern's policy says of a use of it: each rule with its verdict.
 
 use super::request::SelectionRequest;
-use crate::expression::EvaluationError;
+use crate::expression::{EvaluationError, FormulaVariables, Numeric};
 use crate::status::ToolStatus;
 use crate::tool::{Tool, ToolPattern};
 
@@ -118,6 +118,7 @@ pub(super) fn judge(
     tool: &Tool,
     pattern: &ToolPattern,
     request: &SelectionRequest,
+    variables: &FormulaVariables,
     (time_ms, cost): (f64, f64),
 ) -> Result<PolicyVerdicts, EvaluationError> {
     let policy = &pattern.policy;
@@ -153,11 +154,11 @@ pub(super) fn judge(
         verdicts.set(PolicyRule::Approval, PolicyVerdict::RequiresApproval);
     }
     if let Some(condition) = &policy.requires_background_if {
-        let is_required = condition.is_true(|name| request.variable(name))?;
+        let is_required = condition.is_true(variables)?;
         verdicts.apply(PolicyRule::BackgroundCondition, !is_required, PolicyVerdict::Background);
     }
     if let Some(max_n) = policy.max_n_immediate {
-        let n = request.variable("N").map_or(0.0, |n| n.as_f64());
+        let n = variables.get("N").map_or(0.0, Numeric::as_f64);
         verdicts.apply(PolicyRule::ImmediateN, n <= max_n, PolicyVerdict::Background);
     }
     if let Some(max_ms) = policy.max_execution_time_ms {
@@ -213,7 +214,7 @@ pub(super) fn because(
             format!("it runs in the background if {condition}")
         }
         PolicyRule::ImmediateN => {
-            let n = request.variable("N").map_or(0.0, |n| n.as_f64());
+            let n = request.formula_variables().get("N").map_or(0.0, Numeric::as_f64);
             format!("N is {n} and may be {} in the foreground", policy.max_n_immediate.unwrap_or_default())
         }
         PolicyRule::ExecutionTime => format!(

@@ -3,7 +3,7 @@
 use midflight_core::{Place, Problem, Problems, Reader};
 use serde_json::Value;
 
-use crate::expression::Numeric;
+use crate::expression::{FormulaVariables, Numeric};
 use crate::fields::read_amount;
 use crate::limits::{ANSWER_ITEMS_DEFAULT, ANSWER_ITEMS_MAX, QUERY_BYTES_MAX, REQUEST_ITEMS_MAX};
 use crate::settings::{MODES, PreferenceMode};
@@ -136,13 +136,14 @@ impl SelectionRequest {
         words.iter().any(|word| word.is_some()) || !self.capabilities.is_empty()
     }
 
-    /// The value of a variable: the given one, or the default of the three that have one.
-    pub(super) fn variable(&self, name: &str) -> Option<Numeric> {
-        let given = self.variables.iter().find(|(given, _)| given == name).map(|(_, value)| *value);
-        given.or_else(|| {
-            let (_, value) = CONTEXT.iter().find(|(known, _)| *known == name)?;
-            Some(Numeric::Integer(*value))
-        })
+    /// The variables as formulas take them: the given ones, and the defaults of the three that have one.
+    pub(super) fn formula_variables(&self) -> FormulaVariables {
+        let mut variables = FormulaVariables::default();
+        for (name, value) in CONTEXT {
+            variables.set(name, Numeric::Integer(value));
+        }
+        self.variables.iter().for_each(|(name, value)| variables.set(name, *value));
+        variables
     }
 
     pub(super) fn is_production(&self) -> bool {
@@ -193,7 +194,8 @@ mod tests {
         let request = SelectionRequest::read(&input).unwrap();
         assert_eq!((request.mode, request.limit, request.max_cost), (Some(PreferenceMode::Cheap), 3, None));
         assert!(request.is_production());
-        let value = |name: &str| request.variable(name).map(Numeric::as_f64);
+        let variables = request.formula_variables();
+        let value = |name: &str| variables.get(name).map(Numeric::as_f64);
         assert_eq!((value("N"), value("pages"), value("p95_latency")), (Some(5.0), Some(1.0), Some(1000.0)));
         assert_eq!((value("size"), value("cost"), value("time_ms")), (Some(1.5), None, None));
     }

@@ -7,7 +7,7 @@ use midflight_core::{clip, hint};
 
 use super::policy::{self, PolicyVerdict};
 use super::{NotEvaluated, SelectionCandidate, SelectionError, SelectionRequest};
-use crate::expression::EvaluationError;
+use crate::expression::{EvaluationError, FormulaVariables};
 use crate::limits::{CANDIDATES_MAX, SEARCHED_TOOLS_MAX};
 use crate::settings::{FeatureVector, PreferenceMode, SelectionSettings};
 use crate::snapshot::{ToolsByName, ToolsSnapshot};
@@ -20,6 +20,7 @@ const RELEVANCE_MIN: f32 = 0.5;
 pub(super) struct Selector<'s> {
     snapshot: &'s ToolsSnapshot,
     request: &'s SelectionRequest,
+    variables: FormulaVariables,
     scale: Scale<'s>,
     pub(super) candidates: Vec<SelectionCandidate<'s>>,
     pub(super) excluded: Vec<SelectionCandidate<'s>>,
@@ -78,6 +79,7 @@ impl<'s> Selector<'s> {
         Self {
             snapshot,
             request,
+            variables: request.formula_variables(),
             scale: Scale::new(&snapshot.settings, mode),
             candidates: Vec::new(),
             excluded: Vec::new(),
@@ -197,15 +199,14 @@ impl<'s> Selector<'s> {
         capability: &'s Capability,
         pattern: &'s ToolPattern,
     ) -> Result<SelectionCandidate<'s>, EvaluationError> {
-        let value_of = |name: &str| self.request.variable(name);
-        let mut time_ms = pattern.time_ms.evaluate(value_of)?.as_f64();
-        let mut cost = pattern.cost.evaluate(value_of)?.as_f64();
+        let mut time_ms = pattern.time_ms.evaluate_with(&self.variables)?;
+        let mut cost = pattern.cost.evaluate_with(&self.variables)?;
         if !self.snapshot.corrections.is_empty() {
             let correction = self.snapshot.correction(&tool.id, &capability.name, &pattern.name);
             time_ms = (time_ms * correction.time_factor).clamp(f64::MIN, f64::MAX);
             cost = (cost * correction.cost_factor).clamp(f64::MIN, f64::MAX);
         }
-        let verdicts = policy::judge(tool, pattern, self.request, (time_ms, cost))?;
+        let verdicts = policy::judge(tool, pattern, self.request, &self.variables, (time_ms, cost))?;
         let features = self.scale.features(pattern, time_ms, cost);
         let score = self.scale.score(&features);
         Ok(SelectionCandidate { tool, capability, pattern, time_ms, cost, features, score, verdicts })
