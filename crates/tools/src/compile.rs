@@ -1,6 +1,6 @@
 //! Compiles changes into the next snapshot. Cost follows the changes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use imbl::OrdMap;
 use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems};
@@ -28,7 +28,7 @@ pub(crate) fn compile(
     changes: Vec<KindChange<ToolsDocument>>,
     work: &Work,
 ) -> Result<ToolsSnapshot, Problems> {
-    let mut next = previous.clone();
+    let mut next = ToolsSnapshot { digest: OnceLock::new(), ..previous.clone() };
     let mut problems = Problems::default();
     // What changes goes first, so that two tools can exchange their names in one edit.
     for change in &changes {
@@ -197,6 +197,7 @@ mod tests {
         assert!(Arc::ptr_eq(before.tool("b").unwrap(), after.tool("b").unwrap()));
         assert_eq!((after.offered_count(), after.offered(None).count()), (1, 1));
         assert_ne!(before.digest(), after.digest());
+        assert_eq!(after.digest(), crate::catalogue_digest([after.tool("b").unwrap().digest()]));
     }
 
     #[test]

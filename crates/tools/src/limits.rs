@@ -29,6 +29,8 @@ pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
 pub const VERSION_BYTES_MAX: usize = 64;
 /// The longest URL, in bytes.
 pub const URL_BYTES_MAX: usize = 2_048;
+/// The most headers of a forwarded call.
+pub const HEADERS_MAX: usize = 50;
 /// The largest JSON Schema of a tool, in bytes of canonical JSON. 64 KiB.
 pub const SCHEMA_BYTES_MAX: usize = 64 << 10;
 /// The longest name that an agent sees, in bytes, as the Model Context Protocol's clients take it.

@@ -128,6 +128,19 @@ fn every_problem_of_a_tool_is_reported_with_its_place() {
             "/forward/timeout_ms out_of_bounds",
         ],
     );
+    let forward =
+        |headers: Value| json!({"description": "d", "forward": {"url": "https://a", "headers": headers}});
+    check(
+        forward(
+            json!({"Authorization": "Bearer abc", "X-Api-Key": "s3cr3t", "Accept": "text/plain", "n": 1}),
+        ),
+        &[
+            "/forward/headers/Authorization literal_secret: a secret is not written into a document; refer to it, as ${env:NAME}",
+            "/forward/headers/X-Api-Key literal_secret",
+            "/forward/headers/n wrong_type: the value of a header is a string",
+        ],
+    );
+    tool("t", &forward(json!({"Authorization": "Bearer ${env:TOKEN}"})));
     check(json!({"description": " "}), &["/description empty"]);
     check(
         json!({"description": "x".repeat(4_097)}),

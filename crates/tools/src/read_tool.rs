@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use midflight_core::{Digest, Place, Problems, Reader, canonical_json, hint};
+use midflight_core::{Digest, Place, Problem, Problems, Reader, canonical_json, hint};
 use serde_json::Value;
 
 use crate::fields::{check_object, read_description, read_open_word, refuse_misspelled, wrong_name};
 use crate::input_schema;
 use crate::limits::{
-    DEPENDENCIES_MAX, MCP_NAME_BYTES_MAX, SCHEMA_BYTES_MAX, URL_BYTES_MAX, VERSION_BYTES_MAX,
+    DEPENDENCIES_MAX, HEADERS_MAX, MCP_NAME_BYTES_MAX, SCHEMA_BYTES_MAX, URL_BYTES_MAX, VERSION_BYTES_MAX,
 };
 use crate::lint::check_texts;
 use crate::mcp_name::{derive_mcp_name, is_mcp_name};
@@ -237,9 +237,41 @@ fn read_forward(reader: &mut Reader<'_, '_>, place: &Place<'_>) {
         }
     }
     reader.word("method", &METHODS);
-    check_object(&mut reader, "headers");
+    read_headers(&mut reader, &place);
     if reader.integer("timeout_ms").is_some_and(|timeout| timeout < 1) {
         reader.refuse("timeout_ms", "out_of_bounds", "timeout_ms is 1 or more");
+    }
+}
+
+/// Words in the name of a header whose value is a secret.
+const SECRET_WORDS: [&str; 6] = ["authorization", "cookie", "token", "secret", "key", "password"];
+
+fn read_headers(reader: &mut Reader<'_, '_>, place: &Place<'_>) {
+    check_object(reader, "headers");
+    let place = place.key("headers");
+    let members = reader.get("headers").and_then(Value::as_object);
+    if members.is_some_and(|members| members.len() > HEADERS_MAX) {
+        reader.refuse(
+            "headers",
+            "too_many",
+            format!("headers has at most {HEADERS_MAX} members; send fewer"),
+        );
+    }
+    for (name, value) in members.into_iter().flatten() {
+        let place = place.key(name);
+        let Value::String(value) = value else {
+            let message = "the value of a header is a string";
+            reader.problems().add(Problem::new("wrong_type", place.pointer(), message));
+            continue;
+        };
+        let lower = name.to_ascii_lowercase();
+        let is_secret = SECRET_WORDS.iter().any(|word| lower.contains(word));
+        let is_reference = ["${env:", "${file:"].iter().any(|reference| value.contains(reference));
+        if is_secret && !is_reference {
+            let message =
+                "a secret is not written into a document; refer to it, as ${env:NAME} or ${file:PATH}";
+            reader.problems().add(Problem::new(Problem::LITERAL_SECRET, place.pointer(), message));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::input_schema::INPUT_TYPES;
 use crate::limits::{
     CAPABILITIES_MAX, CORRECTION_FACTORS, CORRECTIONS_MAX, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX,
-    FORMULA_BYTES_MAX, INPUTS_MAX, LIST_TEXTS_MAX, MCP_NAME_BYTES_MAX, NAME_BYTES_MAX,
+    FORMULA_BYTES_MAX, HEADERS_MAX, INPUTS_MAX, LIST_TEXTS_MAX, MCP_NAME_BYTES_MAX, NAME_BYTES_MAX,
     PATTERNS_PER_CAPABILITY_MAX, URL_BYTES_MAX, VERSION_BYTES_MAX,
 };
 use crate::read_tool::{CATEGORIES, PLATFORMS};
@@ -107,7 +107,8 @@ fn tool() -> Value {
                 "properties": {
                     "url": {"type": "string", "pattern": "^https?://\\S*$", "maxLength": URL_BYTES_MAX},
                     "method": {"enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]},
-                    "headers": object("Headers to send."),
+                    "headers": {"type": "object", "maxProperties": HEADERS_MAX, "additionalProperties": {"type": "string"},
+                        "description": "Headers to send. A secret is a reference, as ${env:NAME}."},
                     "timeout_ms": {"type": "integer", "minimum": 1}
                 }
             }

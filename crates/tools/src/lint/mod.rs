@@ -9,6 +9,7 @@ mod hidden;
 use midflight_core::Pointer;
 use serde_json::Value;
 
+use crate::read_tool::{CATEGORIES, PLATFORMS, suggest_word};
 use crate::tool::Tool;
 
 pub(crate) use hidden::check_texts;
@@ -18,7 +19,7 @@ pub use hidden::{HiddenCharacter, escape_hidden};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LintFinding {
-    /// A stable word for the rule: `instruction`, `url`, `blob` or `other_tool`.
+    /// A stable word for the rule: `instruction`, `url`, `blob`, `other_tool` or `vocabulary`.
     pub rule: &'static str,
     /// Where it is in the document.
     pub path: Pointer,
@@ -69,6 +70,13 @@ pub fn lint<'n>(tool: &Tool, other_tools: impl IntoIterator<Item = &'n str>) -> 
             let message =
                 format!("it names another tool, {name:?}; describe this tool alone, as the other may change");
             findings.push(LintFinding { rule: "other_tool", path: path.clone(), message });
+        }
+    }
+    let words =
+        [("platform", tool.platform(), &PLATFORMS[..]), ("category", tool.category(), &CATEGORIES[..])];
+    for (key, word, known) in words {
+        if let Some(message) = word.and_then(|word| suggest_word(word, known)) {
+            findings.push(LintFinding { rule: "vocabulary", path: Pointer::root().key(key), message });
         }
     }
     findings
@@ -170,6 +178,14 @@ mod tests {
             "other_tool /description".to_owned(),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_word_of_an_open_vocabulary_that_looks_misspelled_is_a_warning() {
+        let found = lint(&tool("t", &json!({"platform": "linx", "category": "cooking"})), []);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].rule, found[0].path.as_str()), ("vocabulary", "/platform"));
+        assert!(found[0].message.contains("did you mean \"linux\"?"), "{found:?}");
     }
 
     #[test]
