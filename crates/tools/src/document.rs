@@ -1,4 +1,4 @@
-//! The sorts of document, told apart by their names.
+//! The sorts of document, distinguished by their names.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! The kind `tools`: a catalogue of tools that agents and services choose from, compiled at load.
 //!
-//! Three sorts of document, told apart by name: `{tool}`, `settings/selection` (how candidates are compared) and
+//! Three sorts of document, distinguished by name: `{tool}`, `settings/selection` (how candidates are compared) and
 //! `corrections/{tool}` (factors for the estimates of a tool). [`Tools`] is the kind that the engine runs;
 //! [`ToolsSnapshot::select`] chooses, [`ToolsSnapshot::search`] finds by words. Everything is a pure function.
 //!

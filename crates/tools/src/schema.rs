@@ -81,7 +81,7 @@ fn tool() -> Value {
             "category": open("What it is about.", &CATEGORIES),
             "status": {"enum": statuses, "default": "active", "description": "Only what is active or testing is offered."},
             "enabled": {"type": "boolean", "default": true},
-            "defaults": object("What holds for all patterns, for people."),
+            "defaults": object("Defaults of all patterns, for people."),
             "metadata": object("For people; nothing reads it."),
             "dependencies": {
                 "type": "array", "maxItems": DEPENDENCIES_MAX, "description": "What it needs.",

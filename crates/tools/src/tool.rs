@@ -231,7 +231,7 @@ impl Tool {
         self.body.get("annotations")
     }
 
-    /// Where its calls are forwarded to, if its document states it: data, nothing here calls anybody.
+    /// Where its calls are forwarded to, if its document states it: data only; nothing here makes a call.
     #[must_use]
     pub fn forward(&self) -> Option<&Value> {
         self.body.get("forward")

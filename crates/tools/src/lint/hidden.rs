@@ -1,4 +1,4 @@
-//! Characters that nobody sees: which they are, where a document has one, and how to show them.
+//! Characters that are not shown: which they are, where a document has one, and how to show them.
 
 use std::borrow::Cow;
 

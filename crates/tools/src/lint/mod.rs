@@ -1,8 +1,8 @@
 //! What a text may hide from its reader, and what a description should not say to a model.
 //!
-//! Characters that no person sees (zero-width, bidirectional, control and tag characters, ANSI escapes) are errors: a document
+//! Characters that are not shown (zero-width, bidirectional, control and tag characters, ANSI escapes) are errors: a document
 //! with one is refused, because an agent reads what its operator does not. Phrases that instruct the model, URLs, encoded
-//! blobs and names of other tools are warnings: they are often meant well.
+//! blobs, names of other tools and misspelled platforms are warnings: they are often intended.
 
 mod hidden;
 

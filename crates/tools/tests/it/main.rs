@@ -9,6 +9,8 @@ mod mutations;
 #[cfg(test)]
 mod poisoned;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod schemas;
 #[cfg(test)]
 mod support;
