@@ -39,7 +39,6 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ("config", IMPURE, "a kind is a pure function; what surrounds it comes in as an argument"),
     ("rules", IMPURE, "a kind is a pure function"),
     ("patterns", IMPURE, "a kind is a pure function"),
-    ("tools", IMPURE, "a kind is a pure function"),
 ];
 
 /// Libraries that are the business of some rooms alone.
@@ -164,7 +163,7 @@ fn kinds() -> Vec<String> {
 #[test]
 fn the_edge_knows_no_kind() {
     let kinds = kinds();
-    for kind in ["config", "patterns", "rules", "tools"] {
+    for kind in ["config", "patterns", "rules"] {
         assert!(kinds.iter().any(|found| found == kind), "{kind} is not found among {kinds:?}");
     }
     let mut wrong = Vec::new();

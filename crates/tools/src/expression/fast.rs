@@ -33,7 +33,7 @@ impl fmt::Debug for FastFormula {
 }
 
 impl FastFormula {
-    /// Translates a program; none for one with too many variables or a constant past 2^53.
+    /// Translates a program; none for one with too many variables, too deep, or with a constant past 2^53.
     pub(super) fn of(program: &FormulaProgram) -> Option<Self> {
         if program.variables.len() > VARIABLES_MAX {
             return None;
@@ -44,7 +44,7 @@ impl FastFormula {
             translator.translate(instruction)?;
         }
         translator.join(program.instructions.len())?;
-        translator.stack.pop().map(|node| Self(node.build().into()))
+        translator.stack.pop().map(|(node, _)| Self(node.build().into()))
     }
 
     /// The value; NaN where only the exact program knows it.
@@ -61,7 +61,7 @@ enum FastNode {
     Unary(Unary, Box<FastNode>),
     Binary(Binary, Box<(FastNode, FastNode)>),
     /// A chain of comparisons: the first operand, and each comparison with its right operand.
-    Compare(Box<FastNode>, Vec<(Comparison, FastNode)>),
+    Compare(Box<FastNode>, ChainLinks),
     And(Box<(FastNode, FastNode)>),
     Or(Box<(FastNode, FastNode)>),
     Not(Box<FastNode>),
@@ -280,80 +280,89 @@ fn apply_rare(binary: Binary, a: f64, b: f64) -> f64 {
     }
 }
 
+/// The deepest formula that is kept this way: each level is a call within a call. 40: a chain of as many terms.
+const DEPTH_MAX: usize = 40;
+
+/// The comparisons of a chain, each with its right operand.
+type ChainLinks = Vec<(Comparison, FastNode)>;
+
+/// A part of a formula with its depth.
+type Part = (FastNode, usize);
+
 /// What the exact program would have on its stack, as trees.
 #[derive(Default)]
 struct Translator {
-    stack: Vec<FastNode>,
+    stack: Vec<Part>,
     /// What waits for the instruction at a place, to be joined with what is on the stack then; whether by `and`.
-    waiting: Vec<(usize, FastNode, bool)>,
-    /// The chain of comparisons under way. Its last operand waits here as well, for the next comparison.
-    chain: Option<(FastNode, Vec<(Comparison, FastNode)>)>,
+    waiting: Vec<(usize, Part, bool)>,
+    /// The chain of comparisons under way: its first operand, and each comparison with its right one; and its depth.
+    chain: Option<(FastNode, ChainLinks, usize)>,
 }
 
 impl Translator {
-    /// The upper tree.
-    fn pop(&mut self) -> Option<FastNode> {
-        self.stack.pop()
+    /// Adds a tree; none for one that is too deep.
+    fn push(&mut self, node: FastNode, depth: usize) -> Option<()> {
+        (depth <= DEPTH_MAX).then(|| self.stack.push((node, depth)))
     }
 
     fn join(&mut self, at: usize) -> Option<()> {
-        while let Some((_, left, is_and)) = self.waiting.pop_if(|(end, ..)| *end == at) {
-            let both = Box::new((left, self.pop()?));
-            self.stack.push(if is_and { FastNode::And(both) } else { FastNode::Or(both) });
+        while let Some((_, (left, depth), is_and)) = self.waiting.pop_if(|(end, ..)| *end == at) {
+            let (right, other) = self.stack.pop()?;
+            let both = Box::new((left, right));
+            self.push(if is_and { FastNode::And(both) } else { FastNode::Or(both) }, 1 + depth.max(other))?;
         }
+        Some(())
+    }
+
+    fn binary(&mut self, binary: Binary) -> Option<()> {
+        let ((b, depth), (a, other)) = (self.stack.pop()?, self.stack.pop()?);
+        self.push(FastNode::Binary(binary, Box::new((a, b))), 1 + depth.max(other))
+    }
+
+    /// Takes the operands of a comparison into the chain under way, or into a new one. Operands are numbers, so nothing nested in
+    /// them is a chain, and one chain is under way at most.
+    fn link(&mut self, comparison: Comparison) -> Option<()> {
+        let (right, depth) = self.stack.pop()?;
+        if self.chain.is_none() {
+            let (first, depth) = self.stack.pop()?;
+            self.chain = Some((first, Vec::new(), depth));
+        }
+        let (_, links, deepest) = self.chain.as_mut()?;
+        links.push((comparison, right));
+        *deepest = depth.max(*deepest);
         Some(())
     }
 
     fn translate(&mut self, instruction: &Instruction) -> Option<()> {
         match *instruction {
-            Instruction::Constant(value) => {
-                let value = constant(value)?;
-                self.stack.push(FastNode::Constant(value));
-            }
-            Instruction::Load(variable) => self.stack.push(FastNode::Variable(u8::try_from(variable).ok()?)),
+            Instruction::Constant(value) => self.push(FastNode::Constant(constant(value)?), 1),
+            Instruction::Load(variable) => self.push(FastNode::Variable(u8::try_from(variable).ok()?), 1),
             Instruction::Unary(unary) => {
-                let node = Box::new(self.pop()?);
-                self.stack.push(FastNode::Unary(unary, node));
+                let (node, depth) = self.stack.pop()?;
+                self.push(FastNode::Unary(unary, Box::new(node)), 1 + depth)
             }
-            Instruction::Binary(binary) => {
-                let (b, a) = (self.pop()?, self.pop()?);
-                self.stack.push(FastNode::Binary(binary, Box::new((a, b))));
-            }
+            Instruction::Binary(binary) => self.binary(binary),
             Instruction::BinaryConstant(binary, value) => {
-                let (a, b) = (self.pop()?, FastNode::Constant(constant(value)?));
-                self.stack.push(FastNode::Binary(binary, Box::new((a, b))));
+                self.push(FastNode::Constant(constant(value)?), 1)?;
+                self.binary(binary)
             }
-            Instruction::CompareChained(comparison, _) => {
-                // Operands are numbers, so nothing nested in them is a chain, and one chain is under way at most.
-                let b = self.pop()?;
-                match &mut self.chain {
-                    Some((_, links)) => links.push((comparison, b)),
-                    None => self.chain = Some((self.stack.pop()?, vec![(comparison, b)])),
-                }
-            }
+            Instruction::CompareChained(comparison, _) => self.link(comparison),
             Instruction::Compare(comparison) => {
-                let b = self.pop()?;
-                let (first, mut links) = match self.chain.take() {
-                    Some(chain) => chain,
-                    None => (self.pop()?, Vec::new()),
-                };
-                links.push((comparison, b));
-                self.stack.push(FastNode::Compare(Box::new(first), links));
+                self.link(comparison)?;
+                let (first, links, depth) = self.chain.take()?;
+                self.push(FastNode::Compare(Box::new(first), links), 1 + depth)
             }
-            Instruction::JumpIfFalse(end) => {
-                let left = self.pop()?;
-                self.waiting.push((usize::from(end), left, true));
-            }
-            Instruction::JumpIfTrue(end) => {
-                let left = self.pop()?;
-                self.waiting.push((usize::from(end), left, false));
+            Instruction::JumpIfFalse(end) | Instruction::JumpIfTrue(end) => {
+                let is_and = matches!(instruction, Instruction::JumpIfFalse(_));
+                let left = self.stack.pop()?;
+                self.waiting.push((usize::from(end), left, is_and));
+                Some(())
             }
             Instruction::Not => {
-                let node = Box::new(self.pop()?);
-                self.stack.push(FastNode::Not(node));
+                let (node, depth) = self.stack.pop()?;
+                self.push(FastNode::Not(Box::new(node)), 1 + depth)
             }
         }
-        Some(())
     }
 }
 

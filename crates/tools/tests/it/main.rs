@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
+mod expressions;
+#[cfg(test)]
 mod kind;
 #[cfg(test)]
 mod mutations;
