@@ -1,0 +1,116 @@
+//! The sorts of document, distinguished by their names.
+
+use std::sync::Arc;
+
+use midflight_core::{CHECKS_FOLDER, DocumentName, Pointer, Problem, Problems};
+use serde_json::Value;
+
+use crate::corrections::{EstimateCorrections, read_corrections};
+use crate::read_tool::read_tool;
+use crate::settings::{SelectionSettings, read_settings};
+use crate::tool::Tool;
+
+/// The first segment of the name of every document of settings.
+pub const SETTINGS_FOLDER: &str = "settings";
+/// The name, within the settings, of how tools are selected.
+pub const SELECTION_SETTINGS: &str = "selection";
+/// The first segment of the name of the corrections of a tool's estimates.
+pub const CORRECTIONS_FOLDER: &str = "corrections";
+
+/// The names that no tool's document may have.
+pub(crate) const FOLDERS: [&str; 3] = [SETTINGS_FOLDER, CORRECTIONS_FOLDER, CHECKS_FOLDER];
+
+/// A document of the kind `tools` that was found valid by itself.
+#[derive(Debug)]
+pub struct ToolsDocument(pub(crate) Parsed);
+
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    Tool(Arc<Tool>),
+    Settings(Arc<SelectionSettings>),
+    Corrections(Arc<EstimateCorrections>),
+}
+
+/// Which document a name is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named<'a> {
+    Tool(&'a str),
+    Settings,
+    Corrections(&'a str),
+}
+
+/// Which sort of document `name` is of.
+///
+/// # Errors
+/// For a name that is of none, why not.
+pub(crate) fn named(name: &DocumentName) -> Result<Named<'_>, Problem> {
+    let mut segments = name.segments();
+    let first = segments.next().unwrap_or_default();
+    let bad = |code: &'static str, message: String| Err(Problem::new(code, Pointer::root(), message));
+    match (first, segments.next(), segments.next()) {
+        (SETTINGS_FOLDER, Some(SELECTION_SETTINGS), None) => Ok(Named::Settings),
+        (SETTINGS_FOLDER, Some(other), None) => {
+            let near = midflight_core::hint(other, [SELECTION_SETTINGS]);
+            bad("bad_name", format!("there are no settings {other:?}{near}; use settings/selection"))
+        }
+        (CORRECTIONS_FOLDER, Some(tool), None) => Ok(Named::Corrections(tool)),
+        (folder, None, _) if FOLDERS.contains(&folder) => bad(
+            "reserved_name",
+            format!("{folder} is a folder of other documents; use another name for the tool"),
+        ),
+        (tool, None, _) => Ok(Named::Tool(tool)),
+        _ => bad(
+            "bad_name",
+            format!("invalid name {name}: expected {{tool}}, settings/selection or corrections/{{tool}}"),
+        ),
+    }
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// Every problem that it has by itself.
+pub(crate) fn read(name: &DocumentName, body: &Arc<Value>) -> Result<ToolsDocument, Problems> {
+    let parsed = match named(name)? {
+        Named::Tool(id) => Parsed::Tool(Arc::new(read_tool(id, body)?)),
+        Named::Settings => Parsed::Settings(Arc::new(read_settings(body)?)),
+        Named::Corrections(_) => Parsed::Corrections(Arc::new(read_corrections(body)?)),
+    };
+    Ok(ToolsDocument(parsed))
+}
+
+impl ToolsDocument {
+    /// An estimate of the memory that it holds, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.0 {
+            Parsed::Tool(tool) => tool.bytes(),
+            Parsed::Settings(_) => 512,
+            Parsed::Corrections(corrections) => corrections.bytes(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, expected: Result<Named<'_>, &str>) {
+        let name = DocumentName::new(name).unwrap();
+        let found = named(&name).map_err(|problem| problem.code.to_string());
+        assert_eq!(found, expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn names_say_which_document_it_is() {
+        check("grep", Ok(Named::Tool("grep")));
+        check("settings/selection", Ok(Named::Settings));
+        check("corrections/grep", Ok(Named::Corrections("grep")));
+        for folder in FOLDERS {
+            check(folder, Err("reserved_name"));
+        }
+        check("settings/selecton", Err("bad_name"));
+        check("a/b", Err("bad_name"));
+        check("corrections/a/b", Err("bad_name"));
+    }
+}

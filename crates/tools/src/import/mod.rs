@@ -1,0 +1,226 @@
+//! Reads tools from the files of other catalogues: a pure function from parsed JSON or YAML to documents.
+//!
+//! Read are: one tool, `{tool_name, capabilities, ...}`; a list of tools; `{tools: ...}` with tools by name or in a list; and
+//! several of those in one stream. Capabilities and patterns stand by name, or in lists with `capability_name` and
+//! `pattern_name`. Each tool is read and checked by itself: one that cannot be read is refused with the reason and the cure, and
+//! the others are imported.
+
+mod shape;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use midflight_core::{DocumentName, Problems, clip};
+use serde_json::Value;
+
+use crate::document::FOLDERS;
+use crate::limits::IMPORT_TOOLS_MAX;
+use crate::read_tool::read_tool;
+use shape::{canonical, placeholder, unknown_shape};
+
+/// What came of an import.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct ToolsImport {
+    /// The tools that were read, in their order.
+    pub tools: Vec<ImportedTool>,
+    /// What was refused, in its order.
+    pub refused: Vec<ImportRefusal>,
+}
+
+/// A tool that was read. By itself it is valid; whether its names are free, only the catalogue knows.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ImportedTool {
+    /// Where it was, as `/tools/3`; a stream of several documents counts them first, from 0.
+    pub place: String,
+    /// The name for its document: its tool name, with `-` for what no document's name may have.
+    pub name: DocumentName,
+    /// Its tool name.
+    pub tool_name: String,
+    /// Its document.
+    pub body: Value,
+}
+
+/// An item that was refused.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ImportRefusal {
+    /// Where it was, as [`ImportedTool::place`]; empty for the whole input.
+    pub place: String,
+    /// What it calls itself, if it does.
+    pub tool: Option<String>,
+    /// The class of the reason.
+    pub reason: RefusalReason,
+    /// The reason and the cure.
+    pub message: String,
+}
+
+/// Why an item was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// It has placeholders.
+    Template,
+    /// It is not of a shape that is read.
+    Shape,
+    /// It is a tool with problems.
+    Invalid,
+    /// An item before it has the same name.
+    Duplicate,
+    /// The import has too many tools.
+    TooMany,
+}
+
+impl RefusalReason {
+    /// The stable word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Template => "template",
+            Self::Shape => "unknown_shape",
+            Self::Invalid => "invalid_tool",
+            Self::Duplicate => "duplicate_tool",
+            Self::TooMany => "too_many",
+        }
+    }
+}
+
+/// Reads the documents of one input, as a YAML stream has them. Cost: linear.
+///
+/// ```
+/// use midflight_tools::import::import;
+/// use serde_json::json;
+///
+/// let file = json!({"tool_name": "grep", "description": "Finds lines.", "capabilities": [
+///     {"capability_name": "search", "patterns": [{"pattern_name": "p", "time_estimate_ms": "40", "cost_estimate": 1}]},
+/// ]});
+/// let imported = import(&[file, json!({"name": "find", "tags": []})]);
+/// assert_eq!(imported.tools[0].body["capabilities"]["search"]["patterns"]["p"]["time_estimate_ms"], "40");
+/// assert!(imported.refused[0].message.contains("tool_name and capabilities"));
+/// ```
+#[must_use]
+pub fn import(values: &[Value]) -> ToolsImport {
+    let mut importer = Importer::default();
+    for (at, value) in values.iter().enumerate() {
+        let place = if values.len() == 1 { String::new() } else { format!("/{at}") };
+        importer.read(value, &place, None);
+    }
+    importer.import
+}
+
+#[derive(Default)]
+struct Importer {
+    import: ToolsImport,
+    /// The places of tools by tool name and by document name.
+    tool_names: HashMap<String, String>,
+    names: HashMap<DocumentName, String>,
+}
+
+impl Importer {
+    fn refuse(&mut self, place: &str, tool: Option<&str>, reason: RefusalReason, message: impl Into<String>) {
+        let tool = tool.map(clip);
+        self.import.refused.push(ImportRefusal {
+            place: place.to_owned(),
+            tool,
+            reason,
+            message: message.into(),
+        });
+    }
+
+    /// Reads what stands at a place; `named` is the name by which it stands there.
+    fn read(&mut self, value: &Value, place: &str, named: Option<&str>) {
+        match value {
+            Value::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    self.read_item(item, &format!("{place}/{at}"), None);
+                }
+            }
+            Value::Object(members) if !members.contains_key("tool_name") => match members.get("tools") {
+                Some(Value::Object(tools)) => {
+                    for (name, tool) in tools {
+                        let key = name.replace('~', "~0").replace('/', "~1");
+                        self.read_item(tool, &format!("{place}/tools/{key}"), Some(name));
+                    }
+                }
+                Some(list @ Value::Array(_)) => self.read(list, &format!("{place}/tools"), None),
+                _ => self.read_item(value, place, named),
+            },
+            _ => self.read_item(value, place, named),
+        }
+    }
+
+    fn read_item(&mut self, value: &Value, place: &str, named: Option<&str>) {
+        if self.import.tools.len() + self.import.refused.len() > IMPORT_TOOLS_MAX {
+            return;
+        }
+        if self.import.tools.len() + self.import.refused.len() == IMPORT_TOOLS_MAX {
+            let message = format!("an import has at most {IMPORT_TOOLS_MAX} tools; split it");
+            return self.refuse(place, named, RefusalReason::TooMany, message);
+        }
+        let stated = value.get("tool_name").and_then(Value::as_str).or(named);
+        if let Some((path, text)) = placeholder(value) {
+            let message = format!(
+                "it is a template: {:?} at {path} is a placeholder; replace every <...>, then import it",
+                clip(text)
+            );
+            return self.refuse(place, stated, RefusalReason::Template, message);
+        }
+        if let Some((tool, message)) = unknown_shape(value, named) {
+            return self.refuse(place, tool.or(stated), RefusalReason::Shape, message);
+        }
+        let tool_name = stated.unwrap_or_default().to_owned();
+        let mut problems = Problems::default();
+        let body = canonical(value, &tool_name, &mut problems);
+        let Some(name) = document_name(&tool_name) else {
+            let message = format!(
+                "no document name can be made of the tool_name {:?}; use letters or digits",
+                clip(&tool_name)
+            );
+            return self.refuse(place, stated, RefusalReason::Invalid, message);
+        };
+        if let Some(first) = self.tool_names.get(&tool_name).or_else(|| self.names.get(&name)) {
+            let first = if first.is_empty() { "the whole input" } else { first };
+            let message =
+                format!("the tool {:?} stands at {first} already; rename or remove one", clip(&tool_name));
+            return self.refuse(place, stated, RefusalReason::Duplicate, message);
+        }
+        let body = Arc::new(body);
+        if problems.is_empty() {
+            problems = read_tool(name.as_str(), &body).err().unwrap_or_default();
+        }
+        if !problems.is_empty() {
+            return self.refuse(place, stated, RefusalReason::Invalid, problems.to_string());
+        }
+        self.tool_names.insert(tool_name.clone(), place.to_owned());
+        self.names.insert(name.clone(), place.to_owned());
+        let body = Arc::unwrap_or_clone(body);
+        self.import.tools.push(ImportedTool { place: place.to_owned(), name, tool_name, body });
+    }
+}
+
+/// The name of the document of a tool: its tool name, with `-` for what no name may have.
+#[must_use]
+pub fn document_name(tool_name: &str) -> Option<DocumentName> {
+    let is_free = |name: &DocumentName| !FOLDERS.contains(&name.as_str());
+    if !tool_name.contains('/')
+        && let Ok(name) = DocumentName::new(tool_name)
+        && is_free(&name)
+    {
+        return Some(name);
+    }
+    let mut slug = String::new();
+    for c in tool_name.chars() {
+        if c.is_alphanumeric() || "._:@+".contains(c) {
+            slug.push(c);
+        } else if !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    let slug = slug.trim_matches(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let name = DocumentName::new(slug).ok()?;
+    if is_free(&name) { Some(name) } else { DocumentName::new(&format!("{slug}-tool")).ok() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! A thousand broken documents and imports: none panics, none is refused without a reason and a place.
+
+use std::sync::Arc;
+
+use midflight_core::{DocumentName, check_body};
+use midflight_engine::{Kind, KindChange, Work};
+use midflight_tools::Tools;
+use midflight_tools::diff::diff_catalogues;
+use midflight_tools::import::import;
+use serde_json::{Value, json};
+
+use crate::support::{Seeded, snapshot};
+
+fn documents() -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "grep",
+            json!({"tool_name": "grep", "version": "2.0", "description": "Finds lines.", "platform": "linux", "status": "active",
+                "dependencies": [{"name": "a"}], "annotations": {"readOnlyHint": true}, "forward": {"url": "https://a"},
+                "input_schema": {"type": "object", "properties": {"x": {"type": "string", "enum": ["a"]}}, "required": ["x"]},
+                "capabilities": {"text_search": {"description": "Search.", "patterns": {
+                    "quick": {"time_estimate_ms": "20 + log(max(N, 1)) * 2", "cost_estimate": "ceil(N / 100)", "complexity_score": 0.1,
+                        "typical_use_cases": ["find"], "preference_match": {"accuracy": 0.5},
+                        "required_inputs": [{"name": "x", "type": "integer"}],
+                        "policy": {"max_cost": 5, "requires_background_if": "N > 50 and x < 3"}}}}}}),
+        ),
+        (
+            "settings/selection",
+            json!({"weights": {"fast": {"time": 0.6}}, "ambiguity_gap": 0.01, "time_ms": [10, 1000]}),
+        ),
+        ("corrections/grep", json!({"text_search/quick": {"time_factor": 2}})),
+    ]
+}
+
+/// A broken copy of the value that a text says.
+fn broken(text: &str, seeded: &mut Seeded) -> Option<Value> {
+    let mut bytes = text.as_bytes().to_vec();
+    match seeded.below(3) {
+        0 => {
+            let at = seeded.below(bytes.len());
+            bytes[at] ^= 1 << seeded.below(8);
+        }
+        1 => {
+            let (at, end) = (seeded.below(bytes.len()), seeded.below(bytes.len()));
+            bytes.drain(at.min(end)..at.max(end));
+        }
+        _ => {
+            let mut value: Value = serde_json::from_str(text).ok()?;
+            spoil(&mut value, seeded);
+            return Some(value);
+        }
+    }
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// Puts something strange in place of one part of a value.
+fn spoil(value: &mut Value, seeded: &mut Seeded) {
+    let deeper = seeded.below(5) > 0;
+    match value {
+        Value::Object(members) if deeper && !members.is_empty() => {
+            let at = seeded.below(members.len());
+            members.values_mut().nth(at).into_iter().for_each(|member| spoil(member, seeded));
+        }
+        Value::Array(items) if deeper && !items.is_empty() => {
+            let at = seeded.below(items.len());
+            spoil(&mut items[at], seeded);
+        }
+        part => *part = strange(seeded),
+    }
+}
+
+fn strange(seeded: &mut Seeded) -> Value {
+    let all = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1e308),
+        json!(u64::MAX),
+        json!(""),
+        json!("((((((((((((((((((((((((((((1"),
+        json!("10 ** 10 ** 10"),
+        json!("N > 1"),
+        json!("1 / (N - 100)"),
+        json!("é\u{202e}\u{200b}"),
+        json!([]),
+        json!({}),
+        json!([[[[[[[[[[1]]]]]]]]]]),
+        (0..60).fold(json!(1), |inner, _| json!({ "properties": inner })),
+        (0..500).map(|n| json!({"name": format!("a{n}")})).collect(),
+        json!("x".repeat(20_000)),
+        json!("<PLACEHOLDER>"),
+    ];
+    all[seeded.below(all.len())].clone()
+}
+
+#[test]
+fn a_thousand_broken_documents_are_taken_or_refused_with_a_reason() {
+    let documents = documents();
+    let before = snapshot(&documents);
+    let inputs = [
+        json!({"query": "find", "context": {"x": 1}}),
+        json!({"tool_name": "grep"}),
+        json!({"capabilities": ["text_search"]}),
+    ];
+    let answer = |of: &_| -> Vec<_> { inputs.iter().map(|input| Tools.answer(of, input)).collect() };
+    let wanted = answer(&before);
+    let (mut seeded, mut tried, mut refused) = (Seeded(42), 0, 0);
+    while tried < 1_000 {
+        let (name, body) = &documents[seeded.below(documents.len())];
+        let Some(body) = broken(&body.to_string(), &mut seeded) else { continue };
+        tried += 1;
+        let (name, work) = (DocumentName::new(name).unwrap(), Work::unbounded());
+        let valid =
+            check_body(&body).or(()).and_then(|()| Tools.validate(&name, &Arc::new(body.clone()), &work));
+        let compiled = valid.and_then(|document| {
+            Tools.compile(&before, vec![KindChange { name, document: Some(document) }], &work)
+        });
+        match compiled {
+            Ok(next) => {
+                drop(answer(&next));
+                for difference in diff_catalogues(&before, &next) {
+                    assert!(!difference.differences.is_empty());
+                }
+            }
+            Err(problems) => {
+                refused += 1;
+                assert!(problems.count() > 0);
+                for problem in problems.iter() {
+                    let path = problem.path.as_str();
+                    assert!(path.is_empty() || path.starts_with('/'), "{problem}");
+                    assert!(problem.message.len() > 10 && problem.message.len() < 2_000, "{problem}");
+                }
+            }
+        }
+        assert_eq!(answer(&before), wanted);
+    }
+    assert!((200..1_000).contains(&refused), "{refused} were refused, so the mutations test little");
+}
+
+#[test]
+fn a_thousand_broken_imports_are_read_or_refused_with_a_reason() {
+    let body = documents().remove(0).1;
+    let listed = json!({"tools": [body, {"tool_name": "b", "description": "d", "capabilities": [
+        {"capability_name": "c", "patterns": [{"pattern_name": "p", "time_estimate_ms": 1, "cost_estimate": 1}]}]}]});
+    let text = listed.to_string();
+    let (mut seeded, mut refused) = (Seeded(7), 0);
+    for _ in 0..1_000 {
+        let Some(value) = broken(&text, &mut seeded) else { continue };
+        if !check_body(&value).is_empty() {
+            continue;
+        }
+        let imported = import(&[value]);
+        refused += imported.refused.len();
+        for tool in &imported.tools {
+            let valid = Tools.validate(&tool.name, &Arc::new(tool.body.clone()), &Work::unbounded());
+            assert!(valid.is_ok(), "{valid:?}");
+        }
+        assert!(imported.refused.iter().all(|it| it.message.len() > 10), "{:?}", imported.refused);
+    }
+    assert!(refused > 100, "{refused} were refused, so the mutations test little");
+}
