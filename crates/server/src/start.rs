@@ -54,12 +54,12 @@ pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Run
     let url = format!("http://{address}");
     let stop = CancellationToken::new();
     let task = tokio::spawn(accept::serve(listener, service.edge(), options.limits, stop.clone()));
-    if let Some(file) = &options.ready_file {
-        write_ready(file, &url).map_err(|error| ServeError::ReadyFile(file.clone(), error))?;
-    }
     tracing::debug!(%url, "listening");
-    let ready_file = options.ready_file;
-    Ok(Running { url, address, service, stop, task: Mutex::new(Some(task)), ready_file })
+    let mut running = Running { url, address, service, stop, task: Mutex::new(Some(task)), ready_file: None };
+    if let Some(file) = options.ready_file {
+        running.write_ready_file(file)?;
+    }
+    Ok(running)
 }
 
 /// Writes the URL so that whoever waits for the file never reads half of it.
@@ -99,6 +99,17 @@ impl Running {
         let Some(token) = self.first_token() else { return Ok(false) };
         replace_private(file, token).map_err(|error| ServeError::TokenFile(file.to_owned(), error))?;
         Ok(true)
+    }
+
+    /// Writes its URL to a file, which is removed when it stops. For a caller that has to do something before, as to keep the first
+    /// token: a program that waits for the file finds that done. Others set [`ServeOptions::ready_file`].
+    ///
+    /// # Errors
+    /// [`ServeError::ReadyFile`] when the file cannot be written.
+    pub fn write_ready_file(&mut self, file: PathBuf) -> Result<(), ServeError> {
+        write_ready(&file, &self.url).map_err(|error| ServeError::ReadyFile(file.clone(), error))?;
+        self.ready_file = Some(file);
+        Ok(())
     }
 
     /// What answers.

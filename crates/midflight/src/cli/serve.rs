@@ -167,7 +167,7 @@ pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
     options.first_edits.extend(first.as_ref().map(FirstDocuments::first_edit));
     let backend = Backend::open(&options).await.map_err(|error| failed(&error))?;
     let store = Arc::clone(backend.store());
-    let server = tokio::select! {
+    let mut server = tokio::select! {
         server = midflight_server::start_on(options, backend) => match server {
             Ok(server) => server,
             Err(error) => {
@@ -185,6 +185,13 @@ pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
         first.report(&server);
     }
     tell_first_token(&server, &args.data_dir);
+    // A program that waits for this file may read the token next.
+    if let Some(file) = args.ready_file
+        && let Err(error) = server.write_ready_file(file)
+    {
+        server.stop().await;
+        return Err(failed(&error));
+    }
     talk(&format!("midflight is listening on {}", server.url()));
     serve(&server, &mut signals).await;
     Ok(())
@@ -298,7 +305,6 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     };
     options.watch.clone_from(&args.watch);
     options.directory.allow_empty = args.allow_empty;
-    options.ready_file.clone_from(&args.ready_file);
     options.admin_token_file.clone_from(&args.admin_token_file);
     options.replace_admin_token = args.replace_admin_token;
     options.require_token = args.require_token;
