@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use midflight_core::{Change, DocumentId, Precondition, RevisionNumber};
-use midflight_store::StoreError;
+use midflight_store::{DocumentQuery, StoreError, StoredDocument};
 use serde_json::Value;
 
-use super::collect::changed;
+use super::collect::{PAGE_BYTES_MAX, changed, stored};
 use crate::app::App;
 use crate::code::Code;
 use crate::parsed_size;
 use crate::problem::ApiError;
+
+/// How many documents are compared at once.
+const CHUNK: usize = 64;
 
 /// The documents that differ between the state at the end of the log and an earlier one, as they were then.
 pub(super) struct Back {
@@ -30,7 +33,7 @@ impl Back {
     }
 
     /// Compares what changed up to `head` since the last call, of the documents to which `wanted` says yes. Their bodies need at
-    /// most `restore_bytes_max` together. Cost: two reads of the log for each document.
+    /// most `restore_bytes_max` together. Cost: two reads of the log for each [`CHUNK`] of documents that stand together.
     pub(super) async fn follow(
         &mut self,
         app: &App,
@@ -40,8 +43,13 @@ impl Back {
         let mut after = None;
         loop {
             let page = changed(app, self.head, head, after).await?;
-            for id in page.items.into_iter().filter(|id| wanted(id)) {
-                self.compare(app, id, head).await?;
+            let ids: Vec<_> = page.items.into_iter().filter(|id| wanted(id)).collect();
+            for ids in ids.chunks(CHUNK) {
+                let then = texts(app, ids, self.to).await?;
+                let now = texts(app, ids, head).await?;
+                for (id, (then, now)) in ids.iter().zip(then.into_iter().zip(now)) {
+                    self.compare(app, id, then, now)?;
+                }
             }
             after = page.next;
             if after.is_none() {
@@ -51,18 +59,26 @@ impl Back {
         }
     }
 
-    async fn compare(&mut self, app: &App, id: DocumentId, head: RevisionNumber) -> Result<(), ApiError> {
+    fn compare(
+        &mut self,
+        app: &App,
+        id: &DocumentId,
+        then: Option<StoredDocument>,
+        now: Option<StoredDocument>,
+    ) -> Result<(), ApiError> {
         let need = |body: &Option<Arc<Value>>| body.as_ref().map_or(0, |body| parsed_size::of_value(body));
-        let then = at(app, &id, self.to).await?;
-        if let Some(before) = self.documents.remove(&id) {
+        if let Some(before) = self.documents.remove(id) {
             self.bytes -= need(&before);
         }
-        if at(app, &id, head).await? == then {
+        // The log keeps canonical texts.
+        let text = |document: &Option<StoredDocument>| document.as_ref().and_then(|it| it.body.clone());
+        if text(&then) == text(&now) {
             return Ok(());
         }
+        let then = then.map(|document| document.parse()).transpose()?.and_then(|document| document.body);
         // By what it needs, not by what it is long: that may be a hundred times as much.
         self.bytes += need(&then);
-        self.documents.insert(id, then);
+        self.documents.insert(id.clone(), then);
         let (max, bytes_max) = (app.limits.restore_documents_max, app.limits.restore_bytes_max);
         let detail = if self.bytes > bytes_max {
             format!("the documents to restore need more than {bytes_max} bytes of memory (restore_bytes_max)")
@@ -83,9 +99,39 @@ impl Back {
     }
 }
 
-async fn at(app: &App, id: &DocumentId, revision: RevisionNumber) -> Result<Option<Arc<Value>>, StoreError> {
-    if revision == RevisionNumber::ZERO {
-        return Ok(None);
+/// The documents of these ids, which are in order, as they were at a revision. Those that stand together in the log are read
+/// together: a page that has none of them costs one more read.
+async fn texts(
+    app: &App,
+    ids: &[DocumentId],
+    at: RevisionNumber,
+) -> Result<Vec<Option<StoredDocument>>, StoreError> {
+    let mut found: Vec<Option<StoredDocument>> = Vec::with_capacity(ids.len());
+    while let Some(id) = ids.get(found.len()) {
+        // The first of a run by itself, since a page begins after a document.
+        found.push(stored(app, id, Some(at)).await?);
+        let rest = ids.get(found.len()..).unwrap_or_default();
+        if rest.is_empty() || at == RevisionNumber::ZERO {
+            continue;
+        }
+        let query = DocumentQuery {
+            after: Some(id.clone()),
+            at: Some(at),
+            limit: u32::try_from(rest.len()).unwrap_or(u32::MAX),
+            bytes_max: Some(PAGE_BYTES_MAX),
+            ..DocumentQuery::default()
+        };
+        let page = app.engine.store().documents(query).await?;
+        let read_to = page.next;
+        let mut page = page.items.into_iter().peekable();
+        for id in rest {
+            // What is not read is past the last document of the page.
+            if read_to.as_ref().is_some_and(|last| id > last) {
+                break;
+            }
+            while page.next_if(|document| document.id < *id).is_some() {}
+            found.push(page.next_if(|document| document.id == *id));
+        }
     }
-    Ok(app.engine.store().document_at(id, revision).await?.and_then(|document| document.body))
+    Ok(found)
 }

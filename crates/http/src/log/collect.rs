@@ -8,7 +8,7 @@ use crate::app::App;
 /// How many documents are read from the store at once.
 const PAGE: u32 = 500;
 /// How many bytes of bodies are read from the store at once.
-const PAGE_BYTES_MAX: u64 = 1 << 20;
+pub(super) const PAGE_BYTES_MAX: u64 = 1 << 20;
 
 /// Every document of a kind whose name starts so, as of one revision.
 pub async fn every(
