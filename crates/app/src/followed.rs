@@ -30,9 +30,12 @@ impl Followed {
     pub(crate) fn start(engine: &Engine, id: DocumentId, live: Live<Configs>) -> Arc<Self> {
         let last = Mutex::default();
         let followed = Arc::new(Self { id, live, last });
-        followed.last().digest = followed.digest();
         let observer = Arc::clone(&followed);
         engine.history().observe(move |report| observer.note(report));
+        // Read under the lock, so that a reload between the two is not credited to the next one.
+        let mut last = followed.last();
+        last.digest = followed.digest();
+        drop(last);
         followed
     }
 
@@ -58,8 +61,9 @@ impl Followed {
     fn note(&self, report: &ReloadReport) {
         let event = &report.event;
         let (Some(trigger), Some(outcome)) = (event.trigger.known(), event.outcome.known()) else { return };
-        let (digest, mut last) = (self.digest(), self.last());
-        let attempt = Attempt {
+        let mut last = self.last();
+        let digest = self.digest();
+        let attempt = || Attempt {
             hash: digest,
             outcome,
             trigger,
@@ -72,11 +76,11 @@ impl Followed {
         if !outcome.is_live() {
             let is_about = event.problems.iter().any(|problem| problem.document.as_ref() == Some(&self.id));
             if is_about {
-                last.refused = Some((event.to, attempt));
+                last.refused = Some((event.to, attempt()));
             }
         } else if last.digest != digest {
             last.digest = digest;
-            last.attempt = Some(attempt);
+            last.attempt = Some(attempt());
         }
     }
 }

@@ -102,3 +102,28 @@ async fn an_import_of_any_size_is_undone_by_a_restore() {
     server.post("/api/v1/revisions/2/restore", &json!({})).await.ok();
     assert_eq!(export().await, before);
 }
+
+#[tokio::test]
+async fn a_restore_finds_what_changed_among_what_did_not() {
+    let server = server().await;
+    let export =
+        async || server.anonymous(Method::GET, "/api/v1/export").send().await.unwrap().text().await.unwrap();
+    let put = async |numbers: Vec<u64>, constant: u64| {
+        let document = |n: u64| {
+            let body = json!({"attribute": "age", "operator": "greater_than", "constant": constant});
+            json!({"kind": "rules", "name": format!("conditions/c{n:03}"), "body": body})
+        };
+        let documents: Vec<_> = numbers.into_iter().map(document).collect();
+        import(&server, "", "application/json", &json!(documents).to_string()).await.ok();
+    };
+    put((0..300).filter(|n| n % 5 != 0).collect(), 1).await;
+    let before = export().await;
+    // Some are changed, some are new, and some are as they were again.
+    put((0..300).filter(|n| n % 7 == 0).collect(), 2).await;
+    put((0..300).filter(|n| n % 35 != 0 && n % 14 == 0).collect(), 1).await;
+    put((100..110).collect(), 3).await;
+    let restored = server.post("/api/v1/revisions/1/restore", &json!({})).await.ok();
+    assert_eq!(export().await, before);
+    let changed = (0..300).filter(|n| (100..110).contains(n) || n % 7 == 0 && (n % 35 == 0 || n % 14 != 0));
+    assert_eq!(restored["documents"].as_array().unwrap().len(), changed.count());
+}

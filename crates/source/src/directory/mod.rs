@@ -156,8 +156,8 @@ impl DirectorySource {
             bell: Arc::clone(&bell),
             status: sender,
             done: None,
-            said: None,
             agreed: None,
+            compares_all: true,
             outdated: None,
         };
         sync.round(true, None).await;

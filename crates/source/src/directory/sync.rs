@@ -35,10 +35,10 @@ pub(super) struct Sync {
     pub(super) status: watch::Sender<DirectoryStatus>,
     /// For which content of the directory, at which end of the log, there was nothing more to do.
     pub(super) done: Option<(Digest, RevisionNumber)>,
-    /// What the directory said when it last agreed with the log, but for what was contested. None when all is to be compared.
-    pub(super) said: Option<Said>,
-    /// The same, of this process at any time.
+    /// What the directory said when it last agreed with the log, but for what was contested.
     pub(super) agreed: Option<Said>,
+    /// Whether all is to be compared, and not only what the directory says otherwise since.
+    pub(super) compares_all: bool,
     /// Whether the directory is an old copy: by what it says, and what the log had of it then.
     pub(super) outdated: Option<((Digest, u64), bool)>,
 }
@@ -66,7 +66,7 @@ impl Sync {
             Err(message) => return self.show_problem(message),
         };
         if anew {
-            self.said = None;
+            self.compares_all = true;
         }
         self.watch(&reading).await;
         let store = Arc::clone(self.engine.store());
@@ -136,7 +136,10 @@ impl Sync {
         let store = Arc::clone(self.engine.store());
         let said = reading.said();
         let planned = match self.view.learn(&*store, &said).await {
-            Ok(()) => plan(&*store, &self.view, &self.owner, &said, self.said.as_ref()).await,
+            Ok(()) => {
+                let before = self.agreed.as_ref().filter(|_| !self.compares_all);
+                plan(&*store, &self.view, &self.owner, &said, before).await
+            }
             Err(error) => Err(error),
         };
         let mut planned = match planned {
@@ -230,8 +233,8 @@ impl Sync {
     }
 
     fn agree_on(&mut self, said: Said) {
-        self.agreed = Some(said.clone());
-        self.said = Some(said);
+        self.agreed = Some(said);
+        self.compares_all = false;
     }
 
     /// Why this may not be the newest copy of a directory that other replicas watch too. What it has said since it agreed with the
