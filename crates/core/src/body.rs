@@ -37,8 +37,28 @@ pub(crate) fn type_word(value: &Value) -> &'static str {
     }
 }
 
-/// The path of the first value at the forbidden depth. Iterative, since the point is not to overflow a stack.
+/// The path of a value at the forbidden depth. Iterative, since the point is not to overflow a stack. Nearly every body has
+/// none, so paths are made only where there is one.
 fn too_deep(body: &Value) -> Option<Pointer> {
+    let mut todo = vec![(body, 0)];
+    while let Some((value, depth)) = todo.pop() {
+        if depth > BODY_DEPTH_MAX {
+            return deep_path(body);
+        }
+        match value {
+            Value::Array(items) => {
+                todo.extend(items.iter().filter(is_container).map(|item| (item, depth + 1)))
+            }
+            Value::Object(members) => {
+                todo.extend(members.values().filter(is_container).map(|member| (member, depth + 1)));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn deep_path(body: &Value) -> Option<Pointer> {
     let mut todo = vec![(body, Pointer::root(), 0)];
     while let Some((value, path, depth)) = todo.pop() {
         if depth > BODY_DEPTH_MAX {
@@ -59,7 +79,7 @@ fn too_deep(body: &Value) -> Option<Pointer> {
     None
 }
 
-fn is_container(value: &Value) -> bool {
+fn is_container(value: &&Value) -> bool {
     value.is_array() || value.is_object()
 }
 

@@ -54,14 +54,15 @@ pub(crate) struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// Refuses documents of a kind that gets no more work, without naming them: they are not what is wrong.
+    pub(crate) fn check_taken(&self, wanted: &[Wanted]) -> Result<(), Problems> {
+        let kinds: BTreeSet<&KindName> = wanted.iter().map(|wanted| &wanted.id.kind).collect();
+        kinds.into_iter().filter_map(|kind| self.workers.refusal(kind)).collect::<Problems>().or(())
+    }
+
     /// Looks at each document by itself. Documents of kinds that this engine does not have are passed over: another
     /// replica serves them.
-    ///
-    /// Documents of a kind that gets no more work are refused, without naming them: they are not what is wrong.
     pub(crate) async fn validate(&self, wanted: Vec<Wanted>) -> Result<Vec<Valid>, Problems> {
-        let kinds: BTreeSet<&KindName> = wanted.iter().map(|wanted| &wanted.id.kind).collect();
-        let refused: Problems = kinds.into_iter().filter_map(|kind| self.workers.refusal(kind)).collect();
-        refused.or(())?;
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let parts = in_parts(wanted, processors, PART_MIN).into_iter();
         let parts = join_all(parts.map(|part| self.validate_part(part))).await;

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::anew::Anew;
 use crate::away::Away;
+use crate::beforehand::ValidBeforehand;
 use crate::core::Core;
 use crate::follower::{Bell, Ring};
 use crate::lanes::{InLargeLane, Lanes};
@@ -57,6 +58,8 @@ pub(crate) struct EditRequest {
     pub(crate) _turn: Turn,
     /// That it waits with the large ones, if it does.
     pub(crate) lane: Option<InLargeLane>,
+    /// Its documents, if they were validated before its turn.
+    pub(crate) valid: Option<ValidBeforehand>,
 }
 
 /// Who asks for a reload.
@@ -230,7 +233,7 @@ impl Coordinator {
                 return;
             }
             request.tries += 1;
-            match self.try_edit(&request.edit, request.mode).await {
+            match self.try_edit(&request.edit, request.mode, request.valid.take()).await {
                 Some(done) => break done,
                 None if request.tries >= EDIT_TRIES_MAX => break Err(contended()),
                 None if request.lane.is_some() => {
@@ -273,12 +276,24 @@ impl Coordinator {
     }
 
     pub(crate) async fn reload(&mut self, trigger: Trigger, by: &str, aim: Aim<'_>) -> Ended {
+        self.reload_of(trigger, by, aim, None).await
+    }
+
+    /// A reload of documents that may have been validated already.
+    async fn reload_of(
+        &mut self,
+        trigger: Trigger,
+        by: &str,
+        aim: Aim<'_>,
+        valid: Option<ValidBeforehand>,
+    ) -> Ended {
         let machine = Machine::new(trigger, by.to_owned(), self.core.now());
         let machine = match aim {
             Aim::Rehearsed(Rehearsal { earlier: Some(earlier), .. }) => machine.after(earlier),
             _ => machine,
         };
-        let mut reload = Reload::new(&self.core, machine, &aim).on(self.rehearsal.as_mut());
+        let reload = Reload::new(&self.core, machine, &aim).with_valid(valid);
+        let mut reload = reload.on(self.rehearsal.as_mut());
         let ended = reload.run(&mut self.state, aim).await;
         let quarantine = &mut self.state.quarantine;
         match aim {
@@ -294,7 +309,7 @@ impl Coordinator {
     /// Makes an edit: compiled and checked on what is served, given its number, and live when this returns.
     pub(crate) async fn edit(&mut self, edit: &Edit, mode: EditMode) -> Result<Accepted, Refused> {
         for _ in 0..EDIT_TRIES_MAX {
-            if let Some(done) = self.try_edit(edit, mode).await {
+            if let Some(done) = self.try_edit(edit, mode, None).await {
                 return done;
             }
         }
@@ -302,12 +317,17 @@ impl Coordinator {
     }
 
     /// Tries it once. None when other writers were faster: then the log was followed.
-    async fn try_edit(&mut self, edit: &Edit, mode: EditMode) -> Option<Result<Accepted, Refused>> {
+    async fn try_edit(
+        &mut self,
+        edit: &Edit,
+        mode: EditMode,
+        valid: Option<ValidBeforehand>,
+    ) -> Option<Result<Accepted, Refused>> {
         if self.state.from_copy || self.state.diverged.is_some() {
             self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
         }
         let aim = Aim::Edit { edit, invalid: mode.invalid, extent: mode.extent };
-        let ended = self.reload(edit.trigger, &edit.author, aim).await;
+        let ended = self.reload_of(edit.trigger, &edit.author, aim, valid).await;
         if ended.moved {
             let before = self.state.position;
             let event = self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;

@@ -9,11 +9,12 @@ use midflight_bus::Bus;
 use midflight_core::{Edit, EditKey, Open, Outcome, ReloadEvent, RevisionNumber, Trigger};
 use midflight_live::{Changes, Live, World, WorldBuilder, WorldCell};
 use midflight_store::{LastGoodFile, LastGoodView, SeenReplica, Store, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::background::Background;
+use crate::beforehand::validate_large;
 use crate::check;
 use crate::component::{Component, Criticality};
 use crate::coordinator::Coordinator;
@@ -26,6 +27,7 @@ use crate::follower::{Bell, Refresh, follow, follow_availability};
 use crate::ground::Ground;
 use crate::history::History;
 use crate::keeper::Keeper;
+use crate::lanes::Lanes;
 use crate::load;
 use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
 use crate::planner::Part;
@@ -235,8 +237,11 @@ impl EngineBuilder {
         let (requests, ends) = Requests::new(&core.limits);
         let bell = Arc::new(Bell::default());
         let refresh = watch::Sender::new(self.refresh);
+        // One that is validated, beside the one that is being validated.
+        let (validated, large) = mpsc::channel(1);
+        let requests_in_turn = Lanes::new(ends.small, large);
         let mut coordinator =
-            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), ends.changes, Arc::clone(&bell));
+            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), requests_in_turn, Arc::clone(&bell));
         let background =
             Background::new(Arc::clone(&core), Arc::clone(&shown), requests.downgrade(), ends.background);
         if let Err(error) = start(&mut coordinator, &mut first_edits).await {
@@ -250,6 +255,7 @@ impl EngineBuilder {
         tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&bell), stop.clone()));
         tasks.spawn(follow_availability(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
         tasks.spawn(coordinator.run());
+        tasks.spawn(validate_large(Arc::clone(&core), ends.large, validated));
         tasks.spawn(background.run());
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
         let reports = core.fleet.reports();

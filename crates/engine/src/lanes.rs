@@ -71,6 +71,12 @@ pub(crate) struct Numbered<T> {
     item: T,
 }
 
+impl<T> Numbered<T> {
+    pub(crate) fn item_mut(&mut self) -> &mut T {
+        &mut self.item
+    }
+}
+
 /// Gives everything that comes its number: only small ones count, so that the difference of two numbers is how many of them
 /// came between, however many large ones did.
 #[derive(Default)]

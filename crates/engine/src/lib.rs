@@ -7,6 +7,7 @@
 mod anew;
 mod away;
 mod background;
+mod beforehand;
 mod bodies;
 mod candidate;
 mod check;

@@ -9,7 +9,7 @@ use midflight_core::{
     is_key_valid,
 };
 use midflight_live::World;
-use midflight_store::{LastGood, Store, StoreError, newest_state, state_at};
+use midflight_store::{LastGood, Store, StoreError, heads_as, newest_state, state_at};
 
 use crate::bodies::ServedBodies;
 use crate::candidate::Wanted;
@@ -179,7 +179,7 @@ pub(crate) async fn load(
         Aim::Rehearsed(rehearsal) => load_rehearsed(store, state, rehearsal).await,
         Aim::Nothing => Ok(Loaded::new(state.newest_served(), None, Vec::new())),
         Aim::First(first) => load_first(store, state, first, served).await,
-        Aim::Edit { edit, .. } => load_edit(store, state, edit, now).await,
+        Aim::Edit { edit, .. } => load_edit(store, state, edit, served, now).await,
     }
 }
 
@@ -432,6 +432,7 @@ async fn load_edit(
     store: &dyn Store,
     state: &State,
     edit: &Edit,
+    served: &ServedBodies,
     now: impl Fn() -> Timestamp,
 ) -> Result<Loaded, LoadError> {
     let problems = twice_in(edit);
@@ -439,7 +440,8 @@ async fn load_edit(
         return Err(LoadError::Refused(Refusal::Invalid(problems)));
     }
     let ids: Vec<_> = edit.changes.iter().map(|change| change.id.clone()).collect();
-    let (head, current) = store.heads(&ids).await?;
+    let served = served.clone();
+    let (head, current) = heads_as(store, &ids, move |stored| served.document(stored)).await?;
     state.compare_for_edit(&head)?;
     if let Some(key) = &edit.key
         && let Some(revision) = made_under(store, key, now()).await?

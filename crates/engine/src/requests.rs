@@ -11,7 +11,7 @@ use crate::Limits;
 use crate::anew::Anew;
 use crate::background::{DryRun, Validations};
 use crate::coordinator::{EditRequest, ReloadCaller, Request};
-use crate::lanes::{Lanes, LargeEdits, Numbered, Numbers};
+use crate::lanes::{LargeEdits, Numbered, Numbers};
 use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
 
 /// How many requests of one queue each caller has waiting.
@@ -143,7 +143,8 @@ pub(crate) struct WeakRequests {
 
 /// The other ends of the queues.
 pub(crate) struct Ends {
-    pub(crate) changes: Lanes<Request>,
+    pub(crate) small: mpsc::Receiver<Numbered<Request>>,
+    pub(crate) large: mpsc::Receiver<Numbered<Request>>,
     pub(crate) background: Waiting,
 }
 
@@ -180,7 +181,7 @@ impl Requests {
             validations,
             validators,
         };
-        (requests, Ends { changes: Lanes::new(waiting, waiting_large), background })
+        (requests, Ends { small: waiting, large: waiting_large, background })
     }
 
     pub(crate) fn downgrade(&self) -> WeakRequests {
@@ -202,7 +203,8 @@ impl Requests {
         let lane = self.large_edits.enter(&edit);
         let is_large = lane.is_some();
         let (reply, done) = oneshot::channel();
-        let request = EditRequest { edit: Box::new(edit), mode, tries: 0, reply, _turn: turn, lane };
+        let request =
+            EditRequest { edit: Box::new(edit), mode, tries: 0, reply, _turn: turn, lane, valid: None };
         let request = Request::Edit(request);
         match is_large {
             true => self.large.send(self.numbers.of_large(request))?,

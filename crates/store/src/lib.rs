@@ -36,6 +36,6 @@ pub use query::{
 pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
-pub use state::{everything, newest_state, state_at};
+pub use state::{everything, heads_as, newest_state, state_at};
 pub use store::{BlobStore, EventStore, FleetStore, RevisionLog, Store, TallyStore, TokenStore};
 pub use tally::{Tally, TallyQuery};

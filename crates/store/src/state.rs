@@ -32,8 +32,7 @@ pub async fn state_at<T: Send + 'static>(
     let mut page = part(log, at, None, *PART_LEN.start()).await?;
     loop {
         let Page { items, next } = page;
-        let takes_long =
-            are_long(items.iter().map(|document| document.body.as_ref().map_or(0, |it| it.len())));
+        let takes_long = are_long(items.iter().map(text_bytes));
         let len = (2 * items.len()).clamp(*PART_LEN.start(), *PART_LEN.end());
         let one = Arc::clone(&one);
         let make = move || items.into_iter().map(|document| one(document)).collect::<Result<Vec<T>, _>>();
@@ -65,6 +64,27 @@ pub async fn newest_state<T: Send + 'static>(
             made => return Ok((head, made?)),
         }
     }
+}
+
+/// [`RevisionLog::stored_heads`], each as `one` makes it, which is called on a thread where it delays nobody.
+///
+/// # Errors
+/// When the log cannot be read, and what `one` says.
+pub async fn heads_as<T: Send + 'static>(
+    log: &(impl RevisionLog + ?Sized),
+    ids: &[DocumentId],
+    one: impl Fn(StoredDocument) -> Result<T, StoreError> + Send + 'static,
+) -> Result<(LogHead, Vec<Option<T>>), StoreError> {
+    let (head, stored) = log.stored_heads(ids).await?;
+    let bytes = |stored: &Option<StoredDocument>| stored.as_ref().map_or(0, text_bytes);
+    let takes_long = are_long(stored.iter().map(bytes));
+    let make =
+        move || stored.into_iter().map(|stored| stored.map(&one).transpose()).collect::<Result<_, _>>();
+    Ok((head, on_a_blocking_thread(takes_long, make).await??))
+}
+
+fn text_bytes(stored: &StoredDocument) -> usize {
+    stored.body.as_ref().map_or(0, |body| body.len())
 }
 
 /// The newest state with everything parsed.

@@ -220,7 +220,13 @@ impl Reload<'_> {
         let wanted = draft.take_wanted();
         let (targets, valid) = match &made {
             Some(made) => (targets_of(made, wanted, core.ground), Vec::new()),
-            None => with_targets(maker.validate(wanted).await?),
+            None => {
+                maker.check_taken(&wanted)?;
+                with_targets(match self.valid.take().and_then(|valid| valid.of(&wanted)) {
+                    Some(valid) => valid,
+                    None => maker.validate(wanted).await?,
+                })
+            }
         };
 
         self.reach(Phase::Diff)?;
@@ -312,6 +318,7 @@ impl Reload<'_> {
     /// Whether the draft is valid and compiles. Its checks are not asked: what they miss may be what was left out.
     async fn compiled(&self, maker: &Maker<'_>, draft: &Draft, besides: Besides<'_>) -> Result<(), Problems> {
         let served = Arc::clone(&draft.served);
+        maker.check_taken(&draft.wanted)?;
         let (targets, valid) = with_targets(maker.validate(draft.wanted.clone()).await?);
         let plan = self.plan(draft, &targets, besides);
         let valid = compiled_of(&plan, draft.base, valid);

@@ -19,6 +19,7 @@ use midflight_core::{
 use midflight_live::World;
 use tokio_util::sync::CancellationToken;
 
+use crate::beforehand::ValidBeforehand;
 use crate::candidate::Maker;
 use crate::core::{Core, free};
 use crate::environment::Inputs;
@@ -160,6 +161,8 @@ pub(crate) struct Reload<'a> {
     rehearsal: Option<&'a mut Rehearsal>,
     /// Components that were prepared before.
     tried: Option<Tried>,
+    /// Documents that were validated before.
+    valid: Option<ValidBeforehand>,
     workers: &'a Workers,
     /// What it reads beside documents.
     inputs: Arc<Inputs>,
@@ -186,6 +189,7 @@ impl<'a> Reload<'a> {
             purpose: if matches!(aim, Aim::Edit { .. }) { Purpose::Edit } else { Purpose::Follow },
             rehearsal: None,
             tried: None,
+            valid: None,
             workers: &core.workers,
             inputs: Arc::new(Inputs::new(Arc::clone(&core.environment))),
             stop: core.stop.clone(),
@@ -195,6 +199,12 @@ impl<'a> Reload<'a> {
     /// One for which these components were prepared already.
     pub(crate) fn with_components(self, tried: Tried) -> Self {
         Self { tried: Some(tried), ..self }
+    }
+
+    /// One whose documents may have been validated already, of the same inputs.
+    pub(crate) fn with_valid(self, valid: Option<ValidBeforehand>) -> Self {
+        let inputs = valid.as_ref().map_or(self.inputs, |valid| Arc::clone(&valid.inputs));
+        Self { valid, inputs, ..self }
     }
 
     /// One that ends short of the point of no return, and is kept in the rehearsal.

@@ -334,3 +334,19 @@ async fn small_edits_do_not_wait_for_large_ones_that_wait_but_those_of_one_docum
     let made = futures_util::future::join_all(edits).await;
     assert_eq!(made, [1, 3, 4, 5, 2]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_and_the_follower_pass_while_a_large_edit_is_validated() {
+    let mut gate = Gate::new().await;
+    gate.close();
+    let engine = gate.bench.engine.clone();
+    let body = json!({"text": "x".repeat(100_000)});
+    let large = Change::put(DocumentId::new("gated", "large").unwrap(), body);
+    let asked = tokio::spawn(async move { engine.apply(edit([large])).await });
+    assert_eq!(gate.next().await, None);
+    gate.others_pass().await;
+    assert!(!asked.is_finished());
+    gate.open();
+    assert_eq!(asked.await.unwrap().unwrap().revision.unwrap().number.get(), 3);
+    assert_eq!(gate.validated.load(Ordering::Relaxed), 1, "in its turn it is not validated again");
+}

@@ -98,8 +98,11 @@ impl RevisionLog for Log {
         self.reach().await?.since(since, limit).await
     }
 
-    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
-        self.reach().await?.heads(ids).await
+    async fn stored_heads(
+        &self,
+        ids: &[DocumentId],
+    ) -> Result<(LogHead, Vec<Option<StoredDocument>>), StoreError> {
+        self.reach().await?.stored_heads(ids).await
     }
 
     async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {

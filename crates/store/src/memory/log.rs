@@ -230,6 +230,14 @@ impl RevisionLog for MemoryStore {
         Ok(after.map(made).collect())
     }
 
+    async fn stored_heads(
+        &self,
+        ids: &[DocumentId],
+    ) -> Result<(LogHead, Vec<Option<StoredDocument>>), StoreError> {
+        let log = self.log();
+        Ok((log.head(), ids.iter().map(|id| log.newest(id).map(stored)).collect()))
+    }
+
     async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
         let log = self.log();
         Ok((log.head(), ids.iter().map(|id| log.newest(id).cloned()).collect()))

@@ -19,7 +19,7 @@ const ASK_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
 pub(super) async fn append(sessions: &Sessions, new: NewRevision<'_>) -> Result<Appended, AppendError> {
-    let mut session = sessions.session().await?;
+    let mut session = sessions.preceding().await?;
     let ids = new.edit.changes.iter().map(|change| &change.id);
     let (head, count, heads) = read::heads_without_bodies(&mut session, ids).await?;
     if head != new.expected_head {

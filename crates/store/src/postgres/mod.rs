@@ -7,6 +7,7 @@ mod fleet;
 mod lead;
 mod liveness;
 mod open;
+mod precedence;
 mod read;
 mod row;
 mod session;
@@ -166,16 +167,19 @@ impl RevisionLog for PostgresStore {
     }
 
     async fn since(&self, since: RevisionNumber, limit: u32) -> Result<Vec<Appended>, StoreError> {
-        read::since(&mut self.sessions().session().await?, since, limit).await
+        read::since(&mut self.sessions().preceding().await?, since, limit).await
     }
 
-    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
-        read::heads(&mut self.sessions().session().await?, ids).await
+    async fn stored_heads(
+        &self,
+        ids: &[DocumentId],
+    ) -> Result<(LogHead, Vec<Option<StoredDocument>>), StoreError> {
+        read::stored_heads(&mut self.sessions().preceding().await?, ids).await
     }
 
     async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {
         let sessions = self.sessions();
-        let session = if query.for_state { sessions.session().await } else { sessions.page().await };
+        let session = if query.for_state { sessions.preceding().await } else { sessions.page().await };
         read::documents(&mut session?, query).await
     }
 

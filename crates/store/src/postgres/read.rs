@@ -202,10 +202,10 @@ fn arrays<'a>(ids: impl Iterator<Item = &'a DocumentId>) -> (Vec<&'a str>, Vec<&
     ids.map(|id| (id.kind.as_str(), id.name.as_str())).unzip()
 }
 
-pub(super) async fn heads(
+pub(super) async fn stored_heads(
     session: &mut Session,
     ids: &[DocumentId],
-) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
+) -> Result<(LogHead, Vec<Option<StoredDocument>>), StoreError> {
     let sql = format!(
         "{LOG} SELECT {HEAD}, {DOCUMENT} FROM log
          LEFT JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (kind, name, nth) ON TRUE
@@ -217,7 +217,7 @@ pub(super) async fn heads(
     let newest = newest(&rows)?;
     let (asked, takes_long) = (ids.len(), rows_are_long(&rows));
     let read = |row: &PgRow| match row.text_or_none("kind")? {
-        Some(_) => row::document(row).map(Some),
+        Some(_) => page::stored_document(row).map(Some),
         None => Ok(None),
     };
     // Asked for none, the log alone makes a row.

@@ -25,6 +25,7 @@ use super::failure::{failure, leaves_connection_whole};
 use super::lead;
 use super::liveness::Liveness;
 use super::open::{PostgresOptions, migrate};
+use super::precedence::{Precedence, Preceding};
 use crate::{Lead, StoreError};
 
 /// A connection that was used this short a time ago is taken to be good: no server restarts in less.
@@ -49,6 +50,7 @@ pub(super) struct Sessions {
     permits: Arc<Semaphore>,
     /// One for each page that may be read at the same time.
     pages: Arc<Semaphore>,
+    precedence: Precedence,
     idle: Mutex<Vec<Idle>>,
     /// Set once the schema is known to be up to date.
     migrated: OnceCell<()>,
@@ -77,6 +79,7 @@ impl Sessions {
             pages: Arc::new(Semaphore::new(
                 options.page_reads_max.min(options.connections_max.saturating_sub(1)).max(1) as usize,
             )),
+            precedence: Precedence::new(),
             idle: Mutex::default(),
             migrated: OnceCell::new(),
             migration: tokio::sync::Mutex::default(),
@@ -91,11 +94,20 @@ impl Sessions {
         self.liveness.unless_silent(self.up_to_date()).await
     }
 
+    /// The same for an append, or for a read of what the replica serves next. Pages that begin later wait for it.
+    pub(super) async fn preceding(&self) -> Result<Session, StoreError> {
+        let preceding = self.precedence.take();
+        let mut session = self.session().await?;
+        session.preceding = Some(preceding);
+        Ok(session)
+    }
+
     /// The same for a page, which waits while others are read.
     pub(super) async fn page(&self) -> Result<Session, StoreError> {
         let turn = timeout(self.statement_max, Arc::clone(&self.pages).acquire_owned()).await;
         let turn = turn.map_err(|_| self.silent("for a turn (page_reads_max)", self.statement_max))?;
         let turn = turn.map_err(|_| self.closed())?;
+        self.precedence.over().await;
         let mut session = self.session().await?;
         session.turn = Some(Arc::new(turn));
         Ok(session)
@@ -249,6 +261,8 @@ pub(super) struct Session {
     permit: Arc<OwnedSemaphorePermit>,
     /// Its turn, if it reads a page.
     turn: Option<Arc<OwnedSemaphorePermit>>,
+    /// What pages wait for, if they do.
+    preceding: Option<Preceding>,
 }
 
 /// A connection with a statement under way.
@@ -290,7 +304,15 @@ impl Drop for UnderWay {
 impl Session {
     fn new(sessions: Arc<Sessions>, connection: PgConnection, permit: Arc<OwnedSemaphorePermit>) -> Self {
         let connection = Some(connection);
-        Self { sessions, connection, in_transaction: false, patience: Duration::ZERO, permit, turn: None }
+        Self {
+            sessions,
+            connection,
+            in_transaction: false,
+            patience: Duration::ZERO,
+            permit,
+            turn: None,
+            preceding: None,
+        }
     }
 
     /// Waits so much longer for statements under way when the server is silent: for what may have been done by then.

@@ -34,6 +34,14 @@ pub(crate) async fn stored<R: Columns + Send + 'static>(
     read(rows, stored_document).await
 }
 
+/// The documents of rows that are no page.
+pub(crate) async fn documents<R: Columns + Send + 'static>(
+    rows: Vec<R>,
+) -> Result<Vec<StoredDocument>, StoreError> {
+    let takes_long = rows_are_long(&rows);
+    on_a_blocking_thread(takes_long, move || rows.iter().map(stored_document).collect()).await?
+}
+
 /// The versions of rows, and how many the list went on with.
 pub(crate) async fn versions<R: Columns + Send + 'static>(
     rows: Vec<R>,
@@ -53,7 +61,8 @@ async fn read<R: Columns + Send + 'static, T: Send + 'static>(
     Ok((items, found))
 }
 
-fn stored_document(row: &impl Columns) -> Result<StoredDocument, StoreError> {
+/// A document with its body as text. Cost: a digest of it.
+pub(crate) fn stored_document(row: &impl Columns) -> Result<StoredDocument, StoreError> {
     let id = id(row)?;
     let version = number(row.integer("version")?)?;
     let body = match (row.text_or_none("body")?, row.text_or_none("digest")?) {

@@ -132,9 +132,12 @@ impl RevisionLog for SqliteStore {
         read::since(&self.readers, since, limit).await
     }
 
-    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
+    async fn stored_heads(
+        &self,
+        ids: &[DocumentId],
+    ) -> Result<(LogHead, Vec<Option<StoredDocument>>), StoreError> {
         self.seal().await?;
-        read::heads(&self.readers, ids).await
+        read::stored_heads(&self.readers, ids).await
     }
 
     async fn documents(&self, query: DocumentQuery) -> Result<Page<StoredDocument, DocumentId>, StoreError> {

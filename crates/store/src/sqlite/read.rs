@@ -171,10 +171,10 @@ fn as_json<'a>(ids: impl Iterator<Item = &'a DocumentId>) -> String {
     serde_json::Value::Array(pairs.collect()).to_string()
 }
 
-pub(super) async fn heads(
+pub(super) async fn stored_heads(
     readers: &SqlitePool,
     ids: &[DocumentId],
-) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
+) -> Result<(LogHead, Vec<Option<StoredDocument>>), StoreError> {
     let mut reader = readers.begin().await.map_err(failure)?;
     let head = head(&mut *reader).await?;
     let sql = format!(
@@ -185,7 +185,7 @@ pub(super) async fn heads(
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(as_json(ids.iter())).fetch_all(&mut *reader).await;
     let rows = rows.map_err(failure)?;
     let found: HashMap<_, _> =
-        parsed(rows).await?.into_iter().map(|document| (document.id.clone(), document)).collect();
+        page::documents(rows).await?.into_iter().map(|document| (document.id.clone(), document)).collect();
     Ok((head, ids.iter().map(|id| found.get(id).cloned()).collect()))
 }
 

@@ -5,7 +5,7 @@ use midflight_core::{Digest, Document, DocumentId, Head, LogHead, RevisionNumber
 
 use crate::{
     AppendError, Appended, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision,
-    NewRevision, Page, RevisionQuery, StoreError, StoredDocument,
+    NewRevision, Page, RevisionQuery, StoreError, StoredDocument, heads_as,
 };
 
 /// The revisions of a log, and the documents as of each of them.
@@ -60,7 +60,17 @@ pub trait RevisionLog: Send + Sync {
 
     /// The newest version of each of these documents, deleted ones too, in the order asked, and as often; none for one
     /// that never was. All are of one moment, and so is the newest revision that comes with them.
-    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError>;
+    ///
+    /// Bodies are the texts that the log keeps: see [`Self::heads`].
+    async fn stored_heads(
+        &self,
+        ids: &[DocumentId],
+    ) -> Result<(LogHead, Vec<Option<StoredDocument>>), StoreError>;
+
+    /// [`Self::stored_heads`] with parsed bodies. Cost: linear in the bodies, and many times their bytes.
+    async fn heads(&self, ids: &[DocumentId]) -> Result<(LogHead, Vec<Option<Document>>), StoreError> {
+        heads_as(self, ids, |stored| stored.parse()).await
+    }
 
     /// Documents that are not deleted, ordered by kind and name. Cost: linear in the page, wherever it begins.
     ///
