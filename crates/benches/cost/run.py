@@ -21,6 +21,7 @@ from data import load
 from fleet import Fleet
 from kinds import KINDS
 from probe import percentile, under_load
+from scheduling import without_autogroups
 
 P99_MS_MAX = 100
 RSS_MIB_MAX = 512
@@ -157,11 +158,12 @@ def main():
 
     # So that a measurement that is stopped leaves no server behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    fleet = Fleet(arguments.program, arguments.sqlite)
-    try:
-        violations = measure(fleet, kinds, arguments, say)
-    finally:
-        fleet.stop()
+    with without_autogroups(say):
+        fleet = Fleet(arguments.program, arguments.sqlite)
+        try:
+            violations = measure(fleet, kinds, arguments, say)
+        finally:
+            fleet.stop()
     print(f"\n{len(kinds)} kinds, {len(violations)} violations (p99 above {P99_MS_MAX} ms, more than {RSS_MIB_MAX} MiB above "
           f"idle, a server that ended or did not come to rest)")
     for violation in violations:

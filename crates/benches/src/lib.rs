@@ -2,6 +2,7 @@
 
 pub mod http_client;
 pub mod patterns;
+pub mod tools;
 
 use std::fmt;
 use std::sync::Arc;
