@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, Edit, Effect, RevisionNumber, Step, Trigger};
 use midflight_engine::{Accepted, Ack as EngineAck, EditMode, Invalid, Reach, Refused, What};
@@ -90,6 +90,20 @@ impl WriteParams {
             self.reason = reason;
         }
         self
+    }
+
+    /// Those of a request whose address has parameters of its own beside them.
+    ///
+    /// # Errors
+    /// 400 for a parameter that is neither, or has a value that it cannot have.
+    pub fn read(parts: &Parts, own: &[&str]) -> Result<Self, ApiError> {
+        let name = |pair: &str| pair.split_once('=').map_or(pair, |(name, _)| name).to_owned();
+        let pairs = parts.uri.query().unwrap_or_default().split('&');
+        let query: Vec<_> = pairs.filter(|pair| !own.contains(&name(pair).as_str())).collect();
+        let uri = format!("/?{}", query.join("&")).parse::<Uri>();
+        let uri = uri.map_err(|error| ApiError::new(Code::INVALID_PARAMETER, error.to_string()))?;
+        let Params(params) = Params::<Self>::of(&uri)?;
+        Ok(Self { key: RequestKey::of(parts)?, ..params })
     }
 
     /// The same, tried only.
