@@ -20,7 +20,7 @@ pub(crate) fn kinds(options: &ServeOptions, around: &Arc<Around>) -> Vec<KindSet
         rules::setup(around.rules),
         patterns::setup(around),
         #[cfg(feature = "tools")]
-        tools::setup(around.tools),
+        tools::setup(around),
         config::setup(around),
     ];
     own.into_iter().chain(options.kinds.iter().cloned()).collect()

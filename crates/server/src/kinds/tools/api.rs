@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::http::StatusCode;
 use midflight_core::{Diff, KindName, Problems};
 use midflight_engine::Kind;
@@ -11,14 +12,15 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
 use super::app::{ToolsApp, ToolsParts};
-use super::limits::ToolsLimits;
 use super::metrics::ToolsMetrics;
 use super::named_reloads::NamedReloads;
+use super::telemetry::Telemetry;
 use super::wire::LintMembers;
 use super::{
     capabilities, create, delete, diff, evaluate, export, figures, health, history, import, lint, list, read,
-    reload, rollback, search, select, update, validate, versions,
+    reload, rollback, search, select, telemetry, update, validate, versions,
 };
+use crate::kinds::around::Around;
 use midflight_http::app::App;
 use midflight_http::code::Code;
 use midflight_http::kind::{KindApi, Members, describe, members_of};
@@ -42,14 +44,20 @@ pub(super) const TOOL_VERSION_KEPT: Code = Code::new(
 );
 
 /// Adds the tools to a server.
-pub(crate) fn setup(limits: ToolsLimits) -> KindSetup {
+pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
+    let around = Arc::clone(around);
     KindSetup::new(move |builder| {
         let slot = builder.kind(Tools);
+        let around = Arc::clone(&around);
         Box::new(move |started| {
             let tools = started.engine.live(slot)?;
             let metrics = ToolsMetrics::new(started.metrics);
+            let telemetry = Telemetry::start(started.engine, &tools, &around.replica_id);
             let named_reloads = NamedReloads::default();
-            Some(Arc::new(ToolsApi { parts: ToolsParts { tools, metrics, named_reloads, limits } }))
+            let limits = around.tools;
+            Some(Arc::new(ToolsApi {
+                parts: ToolsParts { tools, metrics, named_reloads, telemetry, limits },
+            }))
         })
     })
 }
@@ -66,6 +74,7 @@ struct ToolsSummary {
     tools_offered: usize,
 }
 
+#[async_trait]
 impl KindApi for ToolsApi {
     fn kind(&self) -> KindName {
         Tools.name()
@@ -102,6 +111,11 @@ impl KindApi for ToolsApi {
     fn document(&self, document: &mut OpenApi) {
         describe::<LintMembers>(document, "WriteAnswer");
     }
+
+    /// Writes what was observed into the store, as long as it takes it.
+    async fn stop(&self) {
+        self.parts.telemetry.stop().await;
+    }
 }
 
 /// The routes of the tools.
@@ -136,4 +150,6 @@ fn routes() -> Routes<ToolsApp> {
         .at(Execute, routes!(select::select_tools))
         .at(Execute, routes!(evaluate::evaluate))
         .at(Read, routes!(lint::lint_tools))
+        .at(Edit, routes!(telemetry::observe))
+        .at(Read, routes!(telemetry::get_telemetry))
 }

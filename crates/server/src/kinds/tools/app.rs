@@ -7,6 +7,7 @@ use midflight_tools::ToolsSnapshot;
 use super::limits::ToolsLimits;
 use super::metrics::ToolsMetrics;
 use super::named_reloads::NamedReloads;
+use super::telemetry::Telemetry;
 use midflight_http::app::App;
 
 /// What the server side of the tools is made of.
@@ -15,6 +16,7 @@ pub(super) struct ToolsParts {
     pub(super) tools: Live<ToolsSnapshot>,
     pub(super) metrics: ToolsMetrics,
     pub(super) named_reloads: NamedReloads,
+    pub(super) telemetry: Telemetry,
     pub(super) limits: ToolsLimits,
 }
 

@@ -26,6 +26,7 @@ mod reload;
 mod rollback;
 mod search;
 mod select;
+mod telemetry;
 mod update;
 mod validate;
 mod variables;

@@ -8,6 +8,7 @@ mod import;
 mod lint;
 mod reload;
 mod select;
+mod telemetry;
 mod tool;
 mod validate;
 mod version;
@@ -23,6 +24,9 @@ pub(super) use import::{ExportedTools, ImportFailure, ImportToolsBody, ImportedT
 pub(super) use lint::{LintItem, LintList, LintMembers};
 pub(super) use reload::{ReloadHistory, ReloadHistoryItem, ReloadStatistics, ReloadToolsBody, ReloadedTools};
 pub(super) use select::{SelectBody, SelectionAnswer};
+pub(super) use telemetry::{
+    FactorsAnswer, ObservationBody, ObservedAnswer, PatternTelemetryAnswer, TelemetryBody, TelemetryList,
+};
 pub(super) use tool::{
     CategoryTools, FoundTool, FoundTools, PlatformTools, ToolAnswer, ToolBasis, ToolDetail, ToolList,
     WriteToolAnswer, tool_id, version_text,
