@@ -37,6 +37,8 @@ mod tools_reload;
 #[cfg(feature = "tools")]
 mod tools_select;
 #[cfg(feature = "tools")]
+mod tools_telemetry;
+#[cfg(feature = "tools")]
 mod tools_versions;
 #[cfg(feature = "tools")]
 mod tools_views;
