@@ -5,7 +5,7 @@ use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use midflight_live::Pinned;
 use midflight_tools::{Capability, Tool, ToolsSnapshot};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::app::ToolsApp;
@@ -106,7 +106,7 @@ fn nested(tool: &Arc<Tool>, capability: &Capability) -> Value {
         .iter()
         .map(|pattern| {
             let members = stated.get("patterns").and_then(|all| all.get(&*pattern.name));
-            let mut members = members.and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
+            let mut members = members.and_then(Value::as_object).cloned().unwrap_or_default();
             members.insert("pattern_name".to_owned(), json!(pattern.name));
             members.insert("variables".to_owned(), json!(pattern.variables()));
             Value::Object(members)

@@ -225,25 +225,23 @@ impl Import<'_> {
             (None, false) => "success",
         };
         let revision = revision.unwrap_or_else(|| self.app.engine.served()).get();
-        let warnings = self.warnings(candidates).await?;
+        let warnings = self.warnings(candidates).await;
         Ok(self.done(imported, failures, warnings, outcome, revision))
     }
 
     /// What the texts of the tools should not say to a model, of those that are served now.
-    async fn warnings(&self, candidates: &[Candidate]) -> Result<Vec<String>, ApiError> {
+    async fn warnings(&self, candidates: &[Candidate]) -> Vec<String> {
         let names: Vec<_> = candidates.iter().map(|it| it.change.id.name.clone()).collect();
         let tools = self.app.parts.tools.snapshot();
         let time = TimeLimit { ms_max: self.app.parts.limits.lint_ms_max, name: "lint_ms_max" };
         let lint = move |_: &midflight_engine::Work| {
             let served = names.iter().filter_map(|name| tools.tool(name.as_str()));
             let found = served.flat_map(|tool| findings(&tools, tool));
-            found.map(|item| item.sentence()).take(WARNINGS_MAX).collect()
+            found.map(|item| item.sentence()).take(WARNINGS_MAX).collect::<Vec<_>>()
         };
-        match self.app.compute.run(Share::from(self.principal), time, lint).await {
-            Ok(warnings) => Ok(warnings),
-            // The import was made; warnings are there for those who look at them with GET /lint.
-            Err(error) => Ok(vec![format!("the texts were not looked at: {}", error.body().detail)]),
-        }
+        let found = self.app.compute.run(Share::from(self.principal), time, lint).await;
+        // The import was made; who wants to look again has GET /lint.
+        found.unwrap_or_else(|error| vec![format!("the texts were not looked at: {}", error.body().detail)])
     }
 
     fn done(

@@ -52,7 +52,7 @@ pub(in super::super) struct ToolAnswer {
 /// The id of a tool at a version, from the name of its document: the first 48 bits of a digest, so that every number of JSON has it.
 pub(in super::super) fn tool_id(document: &str, version: &str) -> u64 {
     let digest = Digest::of_bytes(format!("{document}\0{version}").as_bytes());
-    digest.as_bytes().iter().take(6).fold(0, |id, byte| id << 8 | u64::from(*byte))
+    digest.as_bytes().iter().take(6).fold(0, |id, byte| (id << 8) | u64::from(*byte))
 }
 
 /// The version that a document states, as text.
