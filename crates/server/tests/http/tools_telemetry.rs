@@ -42,6 +42,9 @@ async fn uses_are_counted_and_compared_with_the_estimate_for_their_context() {
     assert_eq!(item["correction"], json!({"time_factor": 1.0, "cost_factor": 1.0}));
     // 15 successes are too few to correct anything.
     assert_eq!((&item["fitted"], &telemetry["learns_corrections"]), (&Value::Null, &json!(false)));
+    let metrics = server.client.get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    let line = "midflight_tool_uses_total{tool=\"grep\",outcome=\"failure\"} 5";
+    assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
     let first = get(&server, "telemetry?limit=1").await;
     assert_eq!((&first["items"], &first["next_cursor"]), (&json!([]), &json!("awk")));
     assert_eq!(get(&server, "telemetry?limit=1&cursor=awk").await["items"][0]["uses"], 20);

@@ -17,6 +17,9 @@ pub(super) const PREFIX: &str = "midflight_tool";
 /// How many tools have a label of their own. The others share `other`: a catalogue may have any number of tools, and each label costs
 /// whoever scrapes.
 const LABELS_MAX: usize = 200;
+/// The uses that were reported, by tool and outcome.
+const USES: &str = "midflight_tool_uses_total";
+const USES_HELP: &str = "Reported uses of tools, by tool and outcome; past 200 tools as `other`.";
 /// The label of the tools past that.
 const OTHER: &str = "other";
 
@@ -25,7 +28,9 @@ const OTHER: &str = "other";
 pub(super) struct ToolsMetrics(Arc<Inner>);
 
 struct Inner {
-    selected_by_tool: Mutex<HashMap<Box<str>, Counter>>,
+    selected_by_tool: ByTool,
+    succeeded_by_tool: ByTool,
+    failed_by_tool: ByTool,
     selected: Counted,
     nothing: Counted,
     ambiguous: Counted,
@@ -35,6 +40,32 @@ struct Inner {
     tools: Gauge,
     offered: Gauge,
     patterns: Gauge,
+}
+
+/// A counter for each tool, and one for all past [`LABELS_MAX`].
+struct ByTool {
+    name: &'static str,
+    help: &'static str,
+    /// The outcome that it counts, where there are several.
+    outcome: Option<&'static str>,
+    counters: Mutex<HashMap<Box<str>, Counter>>,
+}
+
+impl ByTool {
+    fn new(name: &'static str, help: &'static str, outcome: Option<&'static str>) -> Self {
+        Self { name, help, outcome, counters: Mutex::default() }
+    }
+
+    fn add(&self, registry: &MetricsRegistry, tool: &str) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = if counters.contains_key(tool) || counters.len() < LABELS_MAX { tool } else { OTHER };
+        let counter = counters.entry(name.into()).or_insert_with(|| {
+            let mut labels = vec![Label::new("tool", name.to_owned())];
+            labels.extend(self.outcome.map(|outcome| Label::from_static_parts("outcome", outcome)));
+            registry.counter(self.name, self.help, labels)
+        });
+        counter.increment(1);
+    }
 }
 
 /// A counter that can be read.
@@ -98,7 +129,13 @@ impl ToolsMetrics {
             tools: gauge("midflight_tools", "Tools being served."),
             offered: gauge("midflight_tools_offered", "Tools being served that are offered to selections."),
             patterns: gauge("midflight_tool_patterns", "Patterns of the tools being served."),
-            selected_by_tool: Mutex::default(),
+            selected_by_tool: ByTool::new(
+                "midflight_tool_selected_total",
+                "Selections by tool that was selected; past 200 tools as `other`.",
+                None,
+            ),
+            succeeded_by_tool: ByTool::new(USES, USES_HELP, Some("success")),
+            failed_by_tool: ByTool::new(USES, USES_HELP, Some("failure")),
         }))
     }
 
@@ -108,7 +145,7 @@ impl ToolsMetrics {
         match selected.tool {
             Some(tool) => {
                 self.0.selected.add();
-                self.of_tool(registry, tool).increment(1);
+                self.0.selected_by_tool.add(registry, tool);
             }
             None => self.0.nothing.add(),
         }
@@ -117,21 +154,10 @@ impl ToolsMetrics {
         }
     }
 
-    /// The counter of a tool, or the one of all past [`LABELS_MAX`].
-    fn of_tool(&self, registry: &MetricsRegistry, tool: &str) -> Counter {
-        let mut counters = self.0.selected_by_tool.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counter) = counters.get(tool) {
-            return counter.clone();
-        }
-        let name = if counters.len() < LABELS_MAX { tool } else { OTHER };
-        let counter = counters.entry(name.into()).or_insert_with(|| {
-            registry.counter(
-                "midflight_tool_selected_total",
-                "Selections by tool that was selected; past 200 tools by `other`.",
-                vec![Label::new("tool", name.to_owned())],
-            )
-        });
-        counter.clone()
+    /// Counts uses of a tool that were reported.
+    pub(super) fn used(&self, registry: &MetricsRegistry, tool: &str, is_success: bool) {
+        let by_tool = if is_success { &self.0.succeeded_by_tool } else { &self.0.failed_by_tool };
+        by_tool.add(registry, tool);
     }
 
     pub(super) fn searched(&self) {
@@ -177,7 +203,7 @@ mod tests {
         }
         let nothing = Selected { tool: None, is_ambiguous: false, took: Duration::ZERO };
         metrics.selected(&registry, nothing);
-        assert_eq!(metrics.0.selected_by_tool.lock().unwrap().len(), LABELS_MAX + 1);
+        assert_eq!(metrics.0.selected_by_tool.counters.lock().unwrap().len(), LABELS_MAX + 1);
         let counts = metrics.counts();
         assert_eq!((counts.selected, counts.nothing, counts.ambiguous), (LABELS_MAX as u64 + 50, 1, 1));
     }

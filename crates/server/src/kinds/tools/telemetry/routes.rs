@@ -88,7 +88,10 @@ pub(in super::super) async fn observe(
         }
     };
     if is_new {
-        observed.iter().for_each(|it| telemetry.learner.used(&it.tool));
+        for Observed { tool, observation, .. } in &observed {
+            telemetry.learner.used(tool);
+            app.parts.metrics.used(&app.metrics, tool, observation.is_success);
+        }
     }
     Ok(Json(answer(!is_new)))
 }
