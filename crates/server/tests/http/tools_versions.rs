@@ -96,6 +96,11 @@ async fn a_version_that_is_not_valid_any_more_is_refused_with_its_problems() {
     let error = &refused["errors"][0];
     assert_eq!((&error["document"], &error["path"]), (&json!("tools/grep"), &json!("/tool_name")));
     assert!(error["message"].as_str().unwrap().contains("is used by the document \"other\""), "{error}");
+    // Nor is a new tool put over one that was renamed.
+    assert_eq!(send(&server, Method::DELETE, "grep").await.status, 204);
+    let taken = server.post(TOOLS, &listed("grep", "5.0")).await.problem(409, "duplicate_tool");
+    assert!(taken["detail"].as_str().unwrap().contains("is of the tool \"ripgrep\""), "{taken}");
+    let before = server.revision().await;
     // And one that breaks a check that was made since.
     let check = json!({"input": {"tool_name": "awk", "mode": "fast", "context": {"N": 1}},
         "expect": {"total": {"candidates": 3}}});

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::api::DUPLICATE_TOOL;
 use super::app::ToolsApp;
-use super::names::{KIND, document_of, unreachable};
+use super::names::{document_for, unreachable};
 use super::versions::log_versions;
 use super::wire::{WriteToolAnswer, version_text};
 use super::written::answer_tool;
@@ -56,10 +56,9 @@ pub(super) async fn create_tool(
     let is_repeated = params.is_repeated(&app, &principal).await?;
     for _ in 0..TRIES_MAX {
         let tools = app.parts.tools.snapshot();
-        let id = match tools.by_tool_name(tool_name) {
-            Some(_) => document_of(&tools, tool_name)?,
-            None => DocumentId::new(KIND, name.as_str())?,
-        };
+        let id = document_for(&tools, tool_name, &name).map_err(|why| {
+            ApiError::new(DUPLICATE_TOOL, why.clone()).at(&Pointer::root().key("tool_name"), why)
+        })?;
         let precondition = match is_repeated {
             true => Precondition::None,
             false => next_version(&app, &id, &body, asked).await?,

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use super::app::ToolsApp;
 use super::lint::findings;
-use super::names::KIND;
+use super::names::document_for;
 use super::wire::{ImportFailure, ImportToolsBody, ImportedTools};
 use midflight_http::body::ImportJsonBody;
 use midflight_http::code::Code;
@@ -178,21 +178,22 @@ impl Import<'_> {
         is_repeated: bool,
     ) -> Result<(Vec<Candidate>, Vec<ImportFailure>), ApiError> {
         let snapshot = self.app.parts.tools.snapshot();
-        let ids: Vec<DocumentId> = catalogue
-            .tools
-            .iter()
-            .map(|tool| match snapshot.by_tool_name(&tool.tool_name) {
-                Some(known) => DocumentId::new(KIND, known.id()),
-                None => DocumentId::new(KIND, tool.name.as_str()),
-            })
-            .collect::<Result<_, _>>()?;
+        let (mut named, mut failures) = (Vec::new(), Vec::new());
+        for (place, tool) in catalogue.tools.iter().enumerate() {
+            match document_for(&snapshot, &tool.tool_name, &tool.name) {
+                Ok(id) => named.push((place, id)),
+                Err(why) => failures.push(catalogue.failed(tool, "duplicate_tool", why)),
+            }
+        }
+        let ids: Vec<DocumentId> = named.iter().map(|(_, id)| id.clone()).collect();
         let mut exist = Vec::with_capacity(ids.len());
         for ids in ids.chunks(CHUNK) {
             let (_, heads) = self.app.engine.store().heads(ids).await?;
             exist.extend(heads.into_iter().map(|head| head.is_some_and(|head| head.body.is_some())));
         }
-        let (mut candidates, mut failures) = (Vec::new(), Vec::new());
-        for (place, ((tool, id), exists)) in catalogue.tools.iter().zip(ids).zip(exist).enumerate() {
+        let mut candidates = Vec::new();
+        for ((place, id), exists) in named.into_iter().zip(exist) {
+            let Some(tool) = catalogue.tools.get(place) else { continue };
             if exists && !self.overwrite && !is_repeated {
                 let error = format!("the tool {:?} exists; set overwrite to replace it", tool.tool_name);
                 failures.push(catalogue.failed(tool, "exists", error));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midflight_core::{DocumentId, clip};
+use midflight_core::{DocumentId, DocumentName, clip};
 use midflight_tools::import::document_name;
 use midflight_tools::{Tool, ToolsSnapshot};
 
@@ -45,6 +45,30 @@ pub(super) fn document_of(tools: &ToolsSnapshot, name: &str) -> Result<DocumentI
         None => document_name(name).ok_or_else(|| unknown(tools, name))?.to_string(),
     };
     document(KIND, &id)
+}
+
+/// The document for a tool that is put: that of the tool of this name, or else a new one of the name that was made of it.
+///
+/// # Errors
+/// Why there can be no such document, and what to do: another tool was put under that name, and was renamed since.
+pub(super) fn document_for(
+    tools: &ToolsSnapshot,
+    tool_name: &str,
+    made: &DocumentName,
+) -> Result<DocumentId, String> {
+    let id = match (tools.by_tool_name(tool_name), tools.tool(made.as_str())) {
+        (Some(known), _) => known.id(),
+        (None, None) => made.as_str(),
+        (None, Some(other)) => {
+            return Err(format!(
+                "the document {:?} is of the tool {:?}; put this tool under another name, with PUT \
+                 /api/v1/documents/tools/NAME",
+                made.as_str(),
+                clip(other.tool_name())
+            ));
+        }
+    };
+    DocumentId::new(KIND, id).map_err(|error| error.to_string())
 }
 
 /// Why a tool of this name could not be reached under `/api/v1/tools/{name}`; none for nearly all names.
