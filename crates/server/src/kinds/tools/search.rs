@@ -23,6 +23,9 @@ use midflight_http::problem::{ApiError, ProblemBody};
 const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 500;
 
+/// The tools that a search found, each with its score.
+type Found = Vec<(Arc<Tool>, Option<f32>)>;
+
 /// Where a search without `fields` looks.
 const INDEXED: [&str; 5] = ["tool_name", "description", "title", "typical_use_cases", "required_inputs"];
 
@@ -128,7 +131,7 @@ impl Search {
     }
 
     /// The tools, each with its score, and how many there are.
-    fn run(&self, tools: &ToolsSnapshot) -> (Vec<(Arc<Tool>, Option<f32>)>, usize) {
+    fn run(&self, tools: &ToolsSnapshot) -> (Found, usize) {
         let found: Vec<_> = match self.fields.is_empty() {
             true => {
                 let hits = tools.search_among(&self.query, LISTED_MAX, is_listed);
@@ -179,7 +182,7 @@ async fn run(
     principal: &Principal,
     search: Search,
     tools: Pinned<ToolsSnapshot>,
-) -> Result<(Vec<(Arc<Tool>, Option<f32>)>, usize), ApiError> {
+) -> Result<(Found, usize), ApiError> {
     let time = TimeLimit { ms_max: app.parts.limits.select_ms_max, name: "select_ms_max" };
     let is_brief = tools.tool_count() <= BRIEF_ITEMS_MAX;
     computed(app, principal, time, is_brief, move || search.run(&tools)).await

@@ -109,7 +109,7 @@ fn resolved(tools: &ToolsSnapshot, bodies: &[ObservationBody]) -> Result<Vec<Obs
     for (at, body) in bodies.iter().enumerate() {
         match resolve(tools, body, &place.index(at)) {
             Ok(one) => observed.push(one),
-            Err(item) => wrong.push(item),
+            Err(item) => wrong.push(*item),
         }
     }
     if wrong.is_empty() {
@@ -121,12 +121,18 @@ fn resolved(tools: &ToolsSnapshot, bodies: &[ObservationBody]) -> Result<Vec<Obs
     Err(error)
 }
 
-fn resolve(tools: &ToolsSnapshot, body: &ObservationBody, place: &Pointer) -> Result<Observed, ProblemItem> {
-    let wrong = |key: &str, code: &str, message: String| ProblemItem {
-        path: place.key(key).as_str().to_owned(),
-        message,
-        code: Some(code.to_owned()),
-        ..ProblemItem::default()
+fn resolve(
+    tools: &ToolsSnapshot,
+    body: &ObservationBody,
+    place: &Pointer,
+) -> Result<Observed, Box<ProblemItem>> {
+    let wrong = |key: &str, code: &str, message: String| {
+        Box::new(ProblemItem {
+            path: place.key(key).as_str().to_owned(),
+            message,
+            code: Some(code.to_owned()),
+            ..ProblemItem::default()
+        })
     };
     let tool = served(tools, &body.tool_name)
         .map_err(|error| wrong("tool_name", "unknown_tool", error.body().detail.clone()))?;

@@ -10,7 +10,6 @@ use midflight_http::wire::QuarantinedRevisions;
 
 /// What is to be done. At least one of query, capabilities, tool_name, platform and category is needed.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "it describes a body that the kind reads")]
 pub(in super::super) struct SelectBody {
     /// What is to be done, in words, at most 8 KiB. Its keywords choose the mode where none is given.
     query: Option<String>,
@@ -38,7 +37,6 @@ pub(in super::super) struct SelectBody {
 
 /// What a selection gives.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "it describes an answer that the kind writes")]
 pub(in super::super) struct SelectionAnswer {
     /// What matters, and how that was found: `{name, confidence, found_by, keywords}`.
     #[schema(value_type = Object)]

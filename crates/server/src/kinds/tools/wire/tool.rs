@@ -186,7 +186,6 @@ pub(in super::super) struct FoundTools {
 
 /// A tool that was written, and what became of the write.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "it describes an answer whose members are put together where it is made")]
 pub(in super::super) struct WriteToolAnswer {
     #[serde(flatten)]
     tool: ToolAnswer,
