@@ -44,7 +44,8 @@ pub(crate) async fn send(server: &Server, method: Method, path: &str) -> Answer 
 }
 
 pub(crate) async fn get(server: &Server, path: &str) -> Value {
-    server.get(&format!("{TOOLS}/{path}")).await.ok()
+    let slash = if path.is_empty() || path.starts_with('?') { "" } else { "/" };
+    server.get(&format!("{TOOLS}{slash}{path}")).await.ok()
 }
 
 /// A server with the tools `grep` and `awk`.

@@ -149,7 +149,7 @@ async fn formulas_are_evaluated_or_what_is_wrong_is_told_with_its_place() {
     for (expression, code, column, part) in [
         ("2 * sizes", "missing_variable", Some(5), "the variable \"sizes\" was not given"),
         ("2 * lg(N)", "unknown_function", Some(5), "did you mean \"log\""),
-        ("1 + N / (pages - 1)", "arithmetic", Some(5), "division by zero; guard the divisor"),
+        ("1 + N / (pages - 1)", "arithmetic", Some(7), "division by zero; guard the divisor"),
         ("10^1000", "bad_expression", Some(3), "**"),
         ("10 ** 1000", "arithmetic", None, "exponent"),
         (deep.as_str(), "expression_too_large", None, "20"),

@@ -90,7 +90,6 @@ async fn a_version_that_is_not_valid_any_more_is_refused_with_its_problems() {
         server.put("/api/v1/documents/tools/other", &document(&listed("grep", "1.0"))).await.status,
         201
     );
-    let before = server.revision().await;
     let refused =
         rollback(&server, "ripgrep", json!({"version": "1.0"})).await.problem(409, "duplicate_tool");
     let error = &refused["errors"][0];
