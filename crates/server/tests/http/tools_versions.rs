@@ -143,8 +143,10 @@ async fn the_served_version_is_deleted_alone_and_an_earlier_one_stays_in_the_log
 async fn a_difference_says_what_it_means_for_callers() {
     let server = with_versions().await;
     let mut third = listed("grep", "3.0");
-    third["capabilities"][0]["patterns"][0]["required_inputs"] =
-        json!([{"name": "path", "type": "string"}, {"name": "regex", "type": "string"}]);
+    for at in 0..2 {
+        third["capabilities"][0]["patterns"][at]["required_inputs"] =
+            json!([{"name": "path", "type": "string"}, {"name": "regex", "type": "string"}]);
+    }
     create(&server, &third).await;
     let diff = get(&server, "grep/diff?from=1.0&to=3.0").await;
     assert_eq!((&diff["tool_name"], &diff["impact"]), (&json!("grep"), &json!("breaking")), "{diff:#}");

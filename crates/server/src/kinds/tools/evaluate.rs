@@ -199,7 +199,7 @@ mod tests {
     fn what_is_wrong_is_told_with_its_character_and_the_cure() {
         for (expression, part, character) in [
             ("2 * sizes + 1", "\"sizes\" was not given", Some(5)),
-            ("N / (pages - 1)", "division by zero; guard the divisor", Some(1)),
+            ("N / (pages - 1)", "division by zero; guard the divisor", Some(3)),
             ("2 * lg(N)", "did you mean \"log\"", Some(5)),
             ("1 +", "", Some(4)),
         ] {
