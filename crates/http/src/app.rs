@@ -88,7 +88,8 @@ pub struct Shared {
     pub engine: Engine,
     /// Who sends a request is known by these.
     pub tokens: Tokens,
-    pub(crate) metrics: MetricsRegistry,
+    /// Where metrics are registered, also those whose labels are known only while it runs.
+    pub metrics: MetricsRegistry,
     pub(crate) replica_metrics: ReplicaMetrics,
     pub(crate) request_metrics: RequestMetrics,
     /// Tells reloads to those who listen.

@@ -72,6 +72,60 @@ where
     }
 }
 
+/// A JSON body that carries documents to import, at most `import_bytes_max` long. It is counted among imports, for which other
+/// bodies do not wait.
+#[derive(Debug)]
+pub struct ImportJsonBody<T> {
+    /// The body.
+    pub value: T,
+    occupied: Option<BodyBytes>,
+    bytes: usize,
+    parsed_bytes_max: usize,
+}
+
+impl<S, T> FromRequest<S> for ImportJsonBody<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+    App: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        is_json(&request)?;
+        let limits = App::from_ref(state).limits;
+        let occupied = request.extensions().get::<BodyBytes>().cloned();
+        if let Some(occupied) = &occupied {
+            occupied.count_as_import();
+        }
+        let bytes =
+            receive(request, limits.import_bytes_max, "import_bytes_max", limits.receive_ms_max).await?;
+        let parsed_bytes_max = limits.import_parsed_bytes_max;
+        let parsed = parsed_size::of_json(&bytes);
+        fits_parsed(parsed, parsed_bytes_max, "import_parsed_bytes_max")?;
+        let total = bytes.len().saturating_add(parsed);
+        if let Some(occupied) = &occupied {
+            occupied.grow(total).await?;
+        }
+        Ok(Self { value: parse(&bytes)?, occupied, bytes: total, parsed_bytes_max })
+    }
+}
+
+impl<T> ImportJsonBody<T> {
+    /// Occupies what a YAML text of the body needs once it is parsed, before it is.
+    ///
+    /// # Errors
+    /// `too_large` for more than `import_parsed_bytes_max`, `busy` when others occupy what it needs.
+    pub async fn weigh_yaml(&self, text: &str) -> Result<(), ApiError> {
+        let parsed = parsed_size::of_yaml(text);
+        fits_parsed(parsed, self.parsed_bytes_max, "import_parsed_bytes_max")?;
+        match &self.occupied {
+            Some(occupied) => occupied.grow(self.bytes.saturating_add(parsed)).await,
+            None => Ok(()),
+        }
+    }
+}
+
 /// The type that a body says it is of, without its parameters; none when it does not say.
 pub(crate) fn media_type(request: &Request) -> Option<&str> {
     let value = request.headers().get(header::CONTENT_TYPE)?.to_str().unwrap_or("?");
@@ -96,6 +150,12 @@ pub(crate) const KEY_HEADER: &str = "idempotency-key";
 /// What the body of one request occupies, until the request is answered.
 #[derive(Clone)]
 pub struct BodyBytes(Arc<OfOne>);
+
+impl std::fmt::Debug for BodyBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BodyBytes").finish_non_exhaustive()
+    }
+}
 
 struct OfOne {
     app: App,

@@ -1,4 +1,4 @@
-//! Changes some members of a document: a JSON Merge Patch (RFC 7396), made on what the document says now.
+//! Changes some members of a document, as by a JSON Merge Patch (RFC 7396): made on what the document says now.
 
 use axum::response::Response;
 use midflight_core::{Change, Document, DocumentId, Precondition};
@@ -9,7 +9,7 @@ use crate::code::Code;
 use crate::log::documents::absent;
 use crate::principal::Principal;
 use crate::problem::ApiError;
-use crate::write::{WriteParams, answer, submit};
+use crate::write::{Submitted, WriteParams, answer, submit};
 
 /// How often a patch is made again when other replicas change the document meanwhile. Each time, one of them made its
 /// change, so this many changes in a row would have to be faster.
@@ -35,31 +35,52 @@ pub async fn merge(
     asked: Precondition,
     if_absent: Absent,
 ) -> Result<Response, ApiError> {
+    let alter = |body: &mut Value| json_patch::merge(body, patch);
+    let submitted = revise(app, principal, id, params, (asked, if_absent), alter).await?;
+    Ok(answer(app, params, submitted).await)
+}
+
+/// Makes the edit that `alter` makes of what the document says now, as [`merge`] does. `alter` is called again whenever the
+/// document was changed meanwhile.
+///
+/// # Errors
+/// What [`submit`] refuses; 404 for a document that is not there, where that is refused; `contended` when others were faster
+/// each time.
+pub async fn revise(
+    app: &App,
+    principal: &Principal,
+    id: &DocumentId,
+    params: &WriteParams,
+    (asked, if_absent): (Precondition, Absent),
+    alter: impl Fn(&mut Value),
+) -> Result<Submitted, ApiError> {
     // Waiting for other replicas may take long; the other patches of the document do not wait for that.
     let _turn = if params.is_short() { app.merge_turns.of(id).await } else { None };
     for _ in 0..TRIES_MAX {
-        let change = patched(app, id, patch, asked, if_absent).await?;
+        let change = altered(app, id, &alter, asked, if_absent).await?;
         match submit(app, params, params.edit(principal, vec![change])).await {
             // The document was changed by somebody else. Whether the caller's own precondition still holds is seen
             // when it is read again.
             Err(error) if is_lost_race(&error) => {}
-            submitted => return Ok(answer(app, params, submitted?).await),
+            submitted => return submitted,
         }
     }
     let detail = format!("{id} was changed {TRIES_MAX} times while the patch was made; send it again");
     Err(ApiError::new(Code::CONTENDED, detail))
 }
 
-fn is_lost_race(error: &ApiError) -> bool {
+/// Whether a write was refused since the document or the log was changed meanwhile.
+#[must_use]
+pub fn is_lost_race(error: &ApiError) -> bool {
     let lost = [Code::PRECONDITION_FAILED, Code::CONTENDED];
     lost.iter().any(|code| error.body().code == code.as_str())
 }
 
-/// The change that a patch makes of what a document says now.
-async fn patched(
+/// The change that is made of what a document says now.
+async fn altered(
     app: &App,
     id: &DocumentId,
-    patch: &Value,
+    alter: &impl Fn(&mut Value),
     asked: Precondition,
     if_absent: Absent,
 ) -> Result<Change, ApiError> {
@@ -76,6 +97,6 @@ async fn patched(
     let version = now.as_ref().map_or(0, |document| document.version);
     let body = now.and_then(|document| document.body);
     let mut body = body.map_or_else(|| Value::Object(Map::new()), |body| Value::clone(&body));
-    json_patch::merge(&mut body, patch);
+    alter(&mut body);
     Ok(Change::put(id.clone(), body).when(Precondition::Version(version)))
 }

@@ -56,12 +56,34 @@ impl HotReloadSettings {
         })
     }
 
-    /// Reads the settings from the environment of this process.
+    /// The same, where a variable that is not set or empty may have another name: pairs of a name of the settings and its alias.
+    ///
+    /// # Errors
+    /// [`SettingError`] names the variable that was read and what it takes.
+    pub fn from_variables_or(
+        aliases: &[(&'static str, &'static str)],
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingError> {
+        let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let alias = |name: &str| {
+            let mut of_name = aliases.iter().filter(|(known, _)| *known == name).map(|(_, alias)| *alias);
+            of_name.find_map(|alias| Some((alias, set(alias)?)))
+        };
+        let read = |name: &str| set(name).or_else(|| alias(name).map(|(_, value)| value));
+        Self::from_variables(read).map_err(|error| match alias(error.variable) {
+            Some((alias, _)) if set(error.variable).is_none() => SettingError { variable: alias, ..error },
+            _ => error,
+        })
+    }
+
+    /// Reads the settings from the environment of this process, as [`Self::from_variables_or`] does.
     ///
     /// # Errors
     /// [`SettingError`] names the variable and what it takes.
-    pub fn from_env() -> Result<Self, SettingError> {
-        Self::from_variables(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    pub fn from_env(aliases: &[(&'static str, &'static str)]) -> Result<Self, SettingError> {
+        Self::from_variables_or(aliases, |name| {
+            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+        })
     }
 
     /// How the engine looks at the log.
@@ -126,6 +148,20 @@ mod tests {
         check(
             &[("HOT_RELOAD_VALIDATION_ENABLED", "maybe")],
             Err("HOT_RELOAD_VALIDATION_ENABLED is \"maybe\"; it takes true or false"),
+        );
+        let aliases = [("HOT_RELOAD_INTERVAL_SECONDS", "OTHER_SECONDS"), ("HOT_RELOAD_ENABLED", "OTHER_ON")];
+        let read = |variables: &[(&str, &str)]| {
+            let find = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            };
+            HotReloadSettings::from_variables_or(&aliases, find).map_err(|error| error.to_string())
+        };
+        let seven = HotReloadSettings { interval_seconds: 7, ..default };
+        assert_eq!(read(&[("OTHER_SECONDS", "7")]), Ok(seven));
+        assert_eq!(read(&[("OTHER_SECONDS", "9"), ("HOT_RELOAD_INTERVAL_SECONDS", "7")]), Ok(seven));
+        assert_eq!(
+            read(&[("OTHER_ON", "maybe")]),
+            Err("OTHER_ON is \"maybe\"; it takes true or false".to_owned())
         );
         for bad in ["0", "-1", "1.5", "x"] {
             let said = format!(

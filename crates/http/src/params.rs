@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 use midflight_core::{DocumentId, KindName, Precondition, RevisionNumber};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -10,6 +10,9 @@ use utoipa::IntoParams;
 
 use crate::code::Code;
 use crate::problem::ApiError;
+
+/// The header that says of which revision an answer is whose body cannot.
+pub const REVISION: HeaderName = HeaderName::from_static("x-midflight-revision");
 
 /// How many items a page has unless asked.
 const LIMIT_DEFAULT: u32 = 50;

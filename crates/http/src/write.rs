@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, Edit, Effect, RevisionNumber, Step, Trigger};
 use midflight_engine::{Accepted, Ack as EngineAck, EditMode, Invalid, Reach, Refused, What};
@@ -92,6 +92,33 @@ impl WriteParams {
         self
     }
 
+    /// Those of a request whose address has parameters of its own beside them.
+    ///
+    /// # Errors
+    /// 400 for a parameter that is neither, or has a value that it cannot have.
+    pub fn read(parts: &Parts, own: &[&str]) -> Result<Self, ApiError> {
+        let name = |pair: &str| pair.split_once('=').map_or(pair, |(name, _)| name).to_owned();
+        let pairs = parts.uri.query().unwrap_or_default().split('&');
+        let query: Vec<_> = pairs.filter(|pair| !own.contains(&name(pair).as_str())).collect();
+        let uri = format!("/?{}", query.join("&")).parse::<Uri>();
+        let uri = uri.map_err(|error| ApiError::new(Code::INVALID_PARAMETER, error.to_string()))?;
+        let Params(params) = Params::<Self>::of(&uri)?;
+        Ok(Self { key: RequestKey::of(parts)?, ..params })
+    }
+
+    /// The same, tried only.
+    #[must_use]
+    pub fn as_dry_run(mut self) -> Self {
+        self.dry_run = true;
+        self
+    }
+
+    /// Whether it is only tried.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     /// Whether it is answered as soon as it is live here.
     pub(crate) fn is_short(&self) -> bool {
         self.wait != Wait::All
@@ -163,7 +190,7 @@ impl Submitted {
     }
 
     /// What is wrong with the documents that were left out of it.
-    pub(crate) fn left_out(&self) -> Vec<ProblemItem> {
+    pub fn left_out(&self) -> Vec<ProblemItem> {
         let accepted = match self {
             Self::Done(accepted, _) => Some(&**accepted),
             Self::Scheduled(waiting) => waiting.tried.as_ref(),
@@ -360,6 +387,25 @@ pub(crate) async fn answer_without(
     submitted: Submitted,
     skipped: Vec<ProblemItem>,
 ) -> Response {
+    answer_of(app, params, submitted, skipped, None).await
+}
+
+/// The members that a kind's own answer to a write begins with, and its status where the write was made.
+pub type OwnAnswer = (StatusCode, Members);
+
+/// The answer to a write in the shape of a kind: its own members, and then those of every write. One that goes on or waits for its
+/// time is answered as every write is, with 202.
+pub async fn answer_as(app: &App, params: &WriteParams, submitted: Submitted, own: OwnAnswer) -> Response {
+    answer_of(app, params, submitted, Vec::new(), Some(own)).await
+}
+
+async fn answer_of(
+    app: &App,
+    params: &WriteParams,
+    submitted: Submitted,
+    skipped: Vec<ProblemItem>,
+    own: Option<OwnAnswer>,
+) -> Response {
     match submitted {
         Submitted::Scheduled(waiting) => {
             let answer = WriteAnswer { skipped, ..scheduled(app, params, *waiting).await };
@@ -369,29 +415,30 @@ pub(crate) async fn answer_without(
         Submitted::Done(accepted, _) if accepted.repeats.is_some() => {
             let revision = accepted.repeats.map(RevisionNumber::get);
             let answer = WriteAnswer { outcome: "repeated", revision, acks: None, ..queued(app, params) };
-            Json(answer).into_response()
+            let (status, own) = own.unwrap_or_default();
+            with_members(status, own, answer, Members::new())
         }
         Submitted::Done(accepted, heard) => {
             let is_missing = heard.as_ref().is_some_and(|heard| heard.is_missing);
             let answer = WriteAnswer { skipped, ..live(app, params, &accepted, heard).await };
             let created = match accepted.diff.documents() {
-                [only] => only.effect() == Effect::Add && !params.dry_run,
+                [only] => only.effect() == Effect::Add,
                 _ => false,
             };
-            let status = match created {
+            let (own_status, own) = own.unzip();
+            let status = match own_status {
                 _ if is_missing => StatusCode::ACCEPTED,
-                true => StatusCode::CREATED,
-                false => StatusCode::OK,
+                _ if params.dry_run => StatusCode::OK,
+                Some(status) => status,
+                None if created => StatusCode::CREATED,
+                None => StatusCode::OK,
             };
             let tag = match answer.documents.as_slice() {
                 [only] if !only.deleted => Some(etag(only.version)),
                 _ => None,
             };
             let effects = if params.dry_run { Members::new() } else { app.kinds.effects(&accepted.diff) };
-            let mut response = match with_effects(answer, effects) {
-                Ok(answer) => (status, answer).into_response(),
-                Err(error) => return error.into_response(),
-            };
+            let mut response = with_members(status, own.unwrap_or_default(), answer, effects);
             if let Some(tag) = tag {
                 response.headers_mut().insert(header::ETAG, tag);
             }
@@ -400,14 +447,20 @@ pub(crate) async fn answer_without(
     }
 }
 
-/// The answer to a write with what kinds say of it.
-fn with_effects(answer: WriteAnswer, effects: Members) -> Result<Response, ApiError> {
-    if effects.is_empty() {
-        return Ok(Json(answer).into_response());
+/// The answer to a write after the members of a kind's own answer, with what kinds say of it.
+fn with_members(status: StatusCode, own: Members, answer: WriteAnswer, effects: Members) -> Response {
+    if own.is_empty() && effects.is_empty() {
+        return (status, Json(answer)).into_response();
     }
-    let mut answer = members_of(&answer)?;
-    add_to(&mut answer, effects);
-    Ok(Json(answer).into_response())
+    match members_of(&answer) {
+        Ok(answer) => {
+            let mut members = own;
+            add_to(&mut members, answer);
+            add_to(&mut members, effects);
+            (status, Json(members)).into_response()
+        }
+        Err(error) => error.into_response(),
+    }
 }
 
 /// What the scheduled edit would change, and the revision that schedules it.

@@ -90,6 +90,7 @@
 //! - `rules`: the kind `rules` that the server has, in `midflight::rules`.
 //! - `patterns`: the kind `patterns` that the server has, in `midflight::patterns`; with `learning`, what asks an LLM of
 //!   what nothing matches and learns of its answers, in `midflight::learning`.
+//! - `tools`: the kind `tools` that the server has, in `midflight::tools`.
 //! - `source`: documents from YAML and JSON files and watched directories, in `midflight::source`.
 //! - `app`: a program whose config changes while it runs, in `midflight::app`, declared by `midflight::config`. With it,
 //!   each for itself, what follows that config, in `midflight::components`: `pool-postgres`, `pool-redis`, `llm`, `log`
@@ -164,6 +165,12 @@ pub mod rules {
 #[cfg(feature = "patterns")]
 pub mod patterns {
     pub use midflight_patterns::*;
+}
+
+/// The kind `tools`.
+#[cfg(feature = "tools")]
+pub mod tools {
+    pub use midflight_tools::*;
 }
 
 /// Queries classified by live patterns, and by an LLM whose answers become patterns.

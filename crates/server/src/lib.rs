@@ -35,6 +35,8 @@ pub use error::ServeError;
 pub use kinds::config::wire as config_wire;
 pub use kinds::patterns::limits::PatternsLimits;
 pub use kinds::rules::limits::RulesLimits;
+#[cfg(feature = "tools")]
+pub use kinds::tools::{HOT_RELOAD_ALIASES, limits::ToolsLimits};
 pub use midflight_http::code::Code;
 pub use midflight_http::limits::HttpLimits;
 pub use midflight_http::monitoring::{HotReloadSettings, SettingError};

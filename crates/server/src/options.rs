@@ -10,6 +10,8 @@ use midflight_store::Durability;
 
 use crate::kinds::patterns::limits::PatternsLimits;
 use crate::kinds::rules::limits::RulesLimits;
+#[cfg(feature = "tools")]
+use crate::kinds::tools::limits::ToolsLimits;
 use crate::own::OwnConfig;
 use midflight_http::limits::HttpLimits;
 use midflight_http::monitoring::HotReloadSettings;
@@ -52,6 +54,9 @@ pub struct ServeOptions {
     pub rules: RulesLimits,
     /// What it refuses to go past when it classifies queries.
     pub patterns: PatternsLimits,
+    /// What it refuses to go past when it searches and selects among tools.
+    #[cfg(feature = "tools")]
+    pub tools: ToolsLimits,
     /// Kinds that the program adds to those that every server has.
     pub kinds: Vec<KindSetup>,
     /// The bounds of the engine.
@@ -83,6 +88,8 @@ impl ServeOptions {
             limits: HttpLimits::default(),
             rules: RulesLimits::default(),
             patterns: PatternsLimits::default(),
+            #[cfg(feature = "tools")]
+            tools: ToolsLimits::default(),
             kinds: Vec::new(),
             engine_limits: midflight_engine::Limits::default(),
             first_edits: Vec::new(),

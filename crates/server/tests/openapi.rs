@@ -58,8 +58,9 @@ async fn every_code_has_a_page_and_every_page_a_code() {
 }
 
 /// Answers with a revision that are not computed from what is served: they are about the log, or about an edit.
-const OF_THE_LOG: [&str; 13] = [
+const OF_THE_LOG: [&str; 15] = [
     "ChangeAnswer",
+    "ComparedVersion",
     "ConfigDiff",
     "CorrectionAnswer",
     "DirectoryAnswer",
@@ -71,6 +72,7 @@ const OF_THE_LOG: [&str; 13] = [
     "RevisionDiff",
     "ValidationAnswer",
     "VersionAnswer",
+    "VersionItem",
     "ValidatedAnswer",
 ];
 

@@ -18,6 +18,7 @@ mod node;
 mod notice;
 mod parse;
 mod scalar;
+mod values;
 mod write;
 mod yaml;
 
@@ -29,4 +30,5 @@ pub use directory::{
 pub use document::{FileDocument, FileProblem};
 pub use file::{FileOptions, FileWatch};
 pub use parse::{duplicates, locate, locate_all, parse_documents};
+pub use values::{FileValue, ValueError, parse_values, write_value};
 pub use write::{WriteError, write_documents};

@@ -63,7 +63,7 @@ impl Serialize for Envelope<'_> {
 }
 
 /// A value with its keys in order, also when another crate makes `serde_json` keep the order of insertion.
-struct Sorted<'a>(&'a Value);
+pub(crate) struct Sorted<'a>(pub(crate) &'a Value);
 
 impl Serialize for Sorted<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

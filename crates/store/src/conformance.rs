@@ -50,7 +50,7 @@ macro_rules! conformance_tests {
             an_empty_log_says_so, a_revision_is_there_whole, refused_edits_leave_no_trace, owners_keep_what_is_theirs,
             values_come_back_exactly, lists_have_pages, the_past_can_be_read, compaction_keeps_the_state,
             writers_never_skip_or_swap_numbers, a_dropped_append_is_all_or_nothing, heads_come_as_often_as_asked,
-            pages_end_by_bytes, a_state_is_of_one_moment, documents_of_a_revision_are_listed, changed_documents_are_listed,
+            pages_end_by_bytes, authors_are_told_of_the_moment, a_state_is_of_one_moment, documents_of_a_revision_are_listed, changed_documents_are_listed,
             revisions_are_listed_with_their_first_changes,
             digests_are_chained_over_what_is_read, digests_outlive_compaction,
             an_edit_on_another_history_is_refused, keys_name_the_revision_they_made,

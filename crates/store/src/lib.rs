@@ -30,8 +30,8 @@ pub use midflight_core::Appended;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresSessions, PostgresStore, PostgresUrl, PostgresUrlError};
 pub use query::{
-    ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, KeyedRevision, ListedRevision, NewRevision,
-    Page, RevisionQuery, StoredDocument, Token,
+    Authorship, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, KeyedRevision, ListedRevision,
+    NewRevision, Page, RevisionQuery, StoredDocument, Token,
 };
 pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]

@@ -220,6 +220,24 @@ pub struct DocumentVersion {
     pub created_at: Timestamp,
 }
 
+/// Who made a document what it is, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorship {
+    /// The version of the document.
+    pub version: u64,
+    /// The revision that made that version.
+    pub revision: RevisionNumber,
+    /// Who created it: the author of its first version since it was last deleted. Once that was compacted, of the first
+    /// that is kept.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Who made the version.
+    pub updated_by: String,
+    /// When.
+    pub updated_at: Timestamp,
+}
+
 /// Which reload events to list, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct EventQuery {

@@ -80,6 +80,15 @@ pub(crate) fn read(name: &DocumentName, body: &Arc<Value>) -> Result<ToolsDocume
 }
 
 impl ToolsDocument {
+    /// The tool that it is; none for settings and corrections.
+    #[must_use]
+    pub fn tool(&self) -> Option<&Arc<Tool>> {
+        match &self.0 {
+            Parsed::Tool(tool) => Some(tool),
+            Parsed::Settings(_) | Parsed::Corrections(_) => None,
+        }
+    }
+
     /// An estimate of the memory that it holds, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         match &self.0 {

@@ -229,7 +229,9 @@ fn settings() -> Value {
                 "description": "The difference of scores below which the best two count as equal."},
             "time_ms": {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number", "exclusiveMinimum": 0},
                 "default": [defaults.time_ms.0, defaults.time_ms.1], "description": "The times that count as best and as worst, in ms."},
-            "cost_max": {"type": "number", "exclusiveMinimum": 0, "default": defaults.cost_max, "description": "The cost that counts as worst."}
+            "cost_max": {"type": "number", "exclusiveMinimum": 0, "default": defaults.cost_max, "description": "The cost that counts as worst."},
+            "learn_corrections": {"type": "boolean", "default": false,
+                "description": "Whether observed uses become corrections of estimates, as revisions by the author telemetry."}
         }
     })
 }

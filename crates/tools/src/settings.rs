@@ -71,11 +71,12 @@ pub struct SelectionSettings {
     pub(crate) time_ms: (f64, f64),
     /// The cost that counts as worst.
     pub(crate) cost_max: f64,
+    learn_corrections: bool,
 }
 
 impl Default for SelectionSettings {
     /// 0.4 on the dimension of a mode and 0.15 on each other, 0.2 each when balanced; a gap of 0.08; 50 ms to 60,000 ms;
-    /// a cost of 10.
+    /// a cost of 10; nothing is learned.
     fn default() -> Self {
         let weights = MODES.map(|(_, mode)| match mode.dimension() {
             None => [0.2; 5],
@@ -85,7 +86,13 @@ impl Default for SelectionSettings {
                 weights
             }
         });
-        Self { weights, ambiguity_gap: 0.08, time_ms: (50.0, 60_000.0), cost_max: 10.0 }
+        Self {
+            weights,
+            ambiguity_gap: 0.08,
+            time_ms: (50.0, 60_000.0),
+            cost_max: 10.0,
+            learn_corrections: false,
+        }
     }
 }
 
@@ -94,6 +101,12 @@ impl SelectionSettings {
     #[must_use]
     pub fn weights(&self, mode: PreferenceMode) -> &FeatureVector {
         &self.weights[mode.index()]
+    }
+
+    /// Whether what is observed of uses becomes corrections of estimates by itself.
+    #[must_use]
+    pub fn learns_corrections(&self) -> bool {
+        self.learn_corrections
     }
 
     /// The difference of scores below which the best two count as equal.
@@ -112,8 +125,9 @@ pub(crate) fn read_settings(body: &Value) -> Result<SelectionSettings, Problems>
     let mut settings = SelectionSettings::default();
     let place = Place::Root;
     if let Some(mut reader) = Reader::open("selection settings", body, &place, &mut problems) {
-        reader.only(&["weights", "ambiguity_gap", "time_ms", "cost_max", "description"]);
+        reader.only(&["weights", "ambiguity_gap", "time_ms", "cost_max", "learn_corrections", "description"]);
         reader.text("description");
+        settings.learn_corrections = reader.boolean("learn_corrections").unwrap_or(false);
         if let Some(gap) = crate::fields::read_share(&mut reader, "ambiguity_gap") {
             settings.ambiguity_gap = gap;
         }
@@ -186,11 +200,12 @@ mod tests {
 
     #[test]
     fn what_a_document_states_replaces_the_default() {
-        let body = json!({"weights": {"fast": {"time": 0.9, "cost": 0.1}}, "ambiguity_gap": 0, "time_ms": [1, 10.5], "cost_max": 3});
+        let body = json!({"weights": {"fast": {"time": 0.9, "cost": 0.1}}, "ambiguity_gap": 0, "time_ms": [1, 10.5], "cost_max": 3, "learn_corrections": true});
         let settings = read_settings(&body).unwrap();
         assert_eq!(settings.weights(PreferenceMode::Fast), &[0.9, 0.1, 0.15, 0.15, 0.15]);
         assert_eq!(settings.weights(PreferenceMode::Simple), &[0.15, 0.15, 0.4, 0.15, 0.15]);
         assert_eq!((settings.ambiguity_gap(), settings.time_ms, settings.cost_max), (0.0, (1.0, 10.5), 3.0));
+        assert!(settings.learns_corrections() && !SelectionSettings::default().learns_corrections());
     }
 
     #[test]

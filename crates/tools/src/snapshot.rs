@@ -158,7 +158,9 @@ impl ToolsSnapshot {
         *self.digest.get_or_init(|| catalogue_digest(self.offered(None).map(|tool| tool.digest())))
     }
 
-    pub(crate) fn near_tool(&self, tool_name: &str) -> String {
+    /// What may have been meant by a tool name that no tool has, as a clause; or nothing. Cost: a comparison with each name.
+    #[must_use]
+    pub fn near_tool(&self, tool_name: &str) -> String {
         hint(tool_name, self.by_tool_name.keys().map(|name| &**name))
     }
 }

@@ -3,6 +3,8 @@
 //! Nothing here measures or keeps time: who runs tools adds an [`Observation`] of each use. An aggregate has a fixed size,
 //! however many observations it is of, and those of several replicas are merged into one.
 
+mod counters;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};

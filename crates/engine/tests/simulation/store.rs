@@ -12,9 +12,10 @@ use midflight_core::{
     Trigger,
 };
 use midflight_store::{
-    AppendError, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore,
-    KeyedRevision, Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog, RevisionQuery,
-    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
+    AppendError, Authorship, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore,
+    FleetStore, KeyedRevision, Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog,
+    RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token,
+    TokenStore,
 };
 
 /// The log that there is now: a failover or a restore puts another one in its place.
@@ -145,6 +146,14 @@ impl RevisionLog for SimStore {
         bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
         self.reach().await?.versions(id, before, limit, bytes_max).await
+    }
+
+    async fn authorship(
+        &self,
+        ids: &[DocumentId],
+        at: RevisionNumber,
+    ) -> Result<Vec<Option<Authorship>>, StoreError> {
+        self.reach().await?.authorship(ids, at).await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::unfold;
@@ -24,7 +24,7 @@ use crate::body::{BodyBytes, fits_parsed, media_type, receive};
 use crate::byte_budget::HeldBytes;
 use crate::code::Code;
 use crate::diff_maker::pretty_bytes;
-use crate::params::Params;
+use crate::params::{Params, REVISION};
 use crate::parsed_size;
 use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
@@ -39,8 +39,6 @@ const PAGE_BYTES_MAX: u64 = 512 << 10;
 const EXPORT_BYTES: usize = 2 << 20;
 /// After how many bytes of YAML a part is sent. A document that may be longer by itself occupies what it needs.
 const PART_BYTES_MAX: usize = 512 << 10;
-/// The header that says which revision an export is of.
-const REVISION: HeaderName = HeaderName::from_static("x-midflight-revision");
 
 /// What to export.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -5,4 +5,4 @@ pub mod registry;
 pub(crate) mod reloads;
 pub(crate) mod replica;
 pub(crate) mod requests;
-pub(crate) mod scrape;
+pub mod scrape;

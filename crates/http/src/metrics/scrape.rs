@@ -1,10 +1,11 @@
 //! The scrape: what is known of the replica at that moment, and all that was counted.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use metrics::Label;
 
 use super::registry::set_truth;
@@ -69,12 +70,20 @@ fn labelled(text: &str, labels: &BTreeMap<String, String>) -> String {
     responses((status = 200, body = String, content_type = "text/plain; version=0.0.4"),
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn scrape(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+    exposition(&app, "")
+}
+
+/// The metrics whose names begin so, as an answer in Prometheus' text format.
+///
+/// # Errors
+/// 404 where the config disables metrics.
+pub fn exposition(app: &App, prefix: &str) -> Result<Response, ApiError> {
     let settings = (app.scrape)();
     if !settings.enabled {
         let detail = "metrics are disabled by the config (metrics.enabled)";
         return Err(ApiError::new(Code::NOT_FOUND, detail));
     }
-    refresh(&app.replica_metrics, &app);
+    refresh(&app.replica_metrics, app);
     for kind in app.engine.status().kinds {
         let labels = vec![Label::new("kind", kind.kind.to_string())];
         app.metrics
@@ -82,13 +91,32 @@ pub(crate) async fn scrape(State(app): State<App>) -> Result<impl IntoResponse, 
             .set(kind.documents as f64);
     }
     app.kinds.iter().for_each(|kind| kind.metrics());
-    let text = labelled(&app.metrics.render(), &settings.labels);
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+    let text = labelled(&named(&app.metrics.render(), prefix), &settings.labels);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// The lines of the metrics whose names begin so.
+fn named<'t>(text: &'t str, prefix: &str) -> Cow<'t, str> {
+    if prefix.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let is_named = |line: &&str| {
+        let comment = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE "));
+        comment.unwrap_or(line).starts_with(prefix)
+    };
+    Cow::Owned(text.split_inclusive('\n').filter(is_named).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_metrics_of_one_prefix_keep_their_comments() {
+        let text = "# HELP a_x counts\n# TYPE a_x counter\na_x 1\n\n# HELP b y\nb{c=\"a_x\"} 2\n";
+        assert_eq!(named(text, "a_"), "# HELP a_x counts\n# TYPE a_x counter\na_x 1\n");
+        assert_eq!(named(text, ""), text);
+    }
 
     #[test]
     fn every_sample_gets_the_labels_and_no_comment_does() {

@@ -8,9 +8,10 @@ use midflight_core::{
     Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
 };
 use midflight_store::{
-    AppendError, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore,
-    KeyedRevision, Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog, RevisionQuery,
-    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
+    AppendError, Authorship, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore,
+    FleetStore, KeyedRevision, Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog,
+    RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token,
+    TokenStore,
 };
 use tokio::sync::watch;
 
@@ -121,6 +122,14 @@ impl RevisionLog for Log {
         bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
         self.reach().await?.versions(id, before, limit, bytes_max).await
+    }
+
+    async fn authorship(
+        &self,
+        ids: &[DocumentId],
+        at: RevisionNumber,
+    ) -> Result<Vec<Option<Authorship>>, StoreError> {
+        self.reach().await?.authorship(ids, at).await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {

@@ -12,7 +12,8 @@ use midflight_components::{LogOutput, Logger};
 use midflight_config::Origin;
 use midflight_core::Trigger;
 use midflight_server::{
-    Backend, BusPlace, HotReloadSettings, OwnConfig, Running, ServeError, ServeOptions, Settings, StorePlace,
+    Backend, BusPlace, HOT_RELOAD_ALIASES, HotReloadSettings, OwnConfig, Running, ServeError, ServeOptions,
+    Settings, StorePlace,
 };
 use midflight_source::NamedDirectory;
 use midflight_store::Durability;
@@ -310,7 +311,8 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     options.require_token = args.require_token;
     options.replica_id.clone_from(&args.replica_id);
     options.labels = args.labels.iter().cloned().collect();
-    options.hot_reload = HotReloadSettings::from_env().map_err(|error| Failure::usage(error.to_string()))?;
+    options.hot_reload = HotReloadSettings::from_env(&HOT_RELOAD_ALIASES)
+        .map_err(|error| Failure::usage(error.to_string()))?;
     args.bounds.set(&mut options);
     Ok(options)
 }

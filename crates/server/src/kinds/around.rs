@@ -8,6 +8,8 @@ use midflight_live::World;
 
 use super::patterns::limits::PatternsLimits;
 use super::rules::limits::RulesLimits;
+#[cfg(feature = "tools")]
+use super::tools::limits::ToolsLimits;
 use crate::ServeOptions;
 use crate::own::{OwnConfig, Part, Settings};
 
@@ -16,6 +18,8 @@ pub(crate) struct Around {
     pub(crate) replica_id: String,
     pub(crate) rules: RulesLimits,
     pub(crate) patterns: PatternsLimits,
+    #[cfg(feature = "tools")]
+    pub(crate) tools: ToolsLimits,
     /// Where the server's own config comes from.
     pub(crate) own_config: OwnConfig,
     /// Where the server's own config is in a world, once configs were added to the engine.
@@ -32,6 +36,8 @@ impl Around {
             replica_id,
             rules: options.rules,
             patterns: options.patterns,
+            #[cfg(feature = "tools")]
+            tools: options.tools,
             own_config: options.config.clone(),
             own: OnceLock::new(),
             llm: OnceLock::new(),

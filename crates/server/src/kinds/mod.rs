@@ -4,6 +4,8 @@ pub(crate) mod around;
 pub(crate) mod config;
 pub(crate) mod patterns;
 pub(crate) mod rules;
+#[cfg(feature = "tools")]
+pub(crate) mod tools;
 
 use std::sync::Arc;
 
@@ -14,7 +16,13 @@ use around::Around;
 
 /// Every kind of a server, in the order of its status, and those that the program adds.
 pub(crate) fn kinds(options: &ServeOptions, around: &Arc<Around>) -> Vec<KindSetup> {
-    let own = [rules::setup(around.rules), patterns::setup(around), config::setup(around)];
+    let own = [
+        rules::setup(around.rules),
+        patterns::setup(around),
+        #[cfg(feature = "tools")]
+        tools::setup(around),
+        config::setup(around),
+    ];
     own.into_iter().chain(options.kinds.iter().cloned()).collect()
 }
 
@@ -35,6 +43,8 @@ mod tests {
         }
         let mut schemas = of(&Rules);
         schemas.extend(of(&Patterns));
+        #[cfg(feature = "tools")]
+        schemas.extend(of(&midflight_tools::Tools));
         schemas.extend(of(&Config::new()));
         let check = |kind: &str| {
             let schema = DocumentSchema { title: "check", names: "checks/{check_id}", schema: Value::Null };
@@ -70,7 +80,7 @@ mod tests {
             ("config/checks/x", "check", &[("check_id", "x")]),
             ("greetings/it", "greeting", &[]),
             ("greetings/checks/it", "check", &[("check_id", "it")]),
-            ("tool/hammer", "tool", &[]),
+            ("hammer/one", "hammer", &[]),
         ];
         for (document, word, ids) in table {
             let id = document.parse().unwrap();

@@ -28,6 +28,20 @@ mod schedules;
 mod socket;
 mod stop;
 mod support;
+#[cfg(feature = "tools")]
+mod tools;
+#[cfg(feature = "tools")]
+mod tools_import;
+#[cfg(feature = "tools")]
+mod tools_reload;
+#[cfg(feature = "tools")]
+mod tools_select;
+#[cfg(feature = "tools")]
+mod tools_telemetry;
+#[cfg(feature = "tools")]
+mod tools_versions;
+#[cfg(feature = "tools")]
+mod tools_views;
 mod transfer;
 mod watch;
 mod writes;

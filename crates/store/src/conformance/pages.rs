@@ -1,10 +1,11 @@
 //! What lists must do: end by bytes, go on where they ended, and say what was changed.
 
-use midflight_core::{Change, Document, DocumentId};
+use jiff::Timestamp;
+use midflight_core::{Change, Document, DocumentId, Edit, Trigger};
 use serde_json::json;
 
 use super::{Log, append, id, newest, number, put};
-use crate::{ChangedQuery, DocumentQuery, RevisionQuery, StoreError, everything, state_at};
+use crate::{ChangedQuery, DocumentQuery, NewRevision, RevisionQuery, StoreError, everything, state_at};
 
 /// A page ends when its bodies would have more bytes than asked for, has one item at least, and leaves none out.
 pub async fn pages_end_by_bytes(log: Log) {
@@ -40,6 +41,48 @@ pub async fn pages_end_by_bytes(log: Log) {
     assert_eq!((rest.items.len(), rest.next), (1, Some(3)));
     let rest = log.versions(&id("v"), rest.next, 50, Some(250)).await.unwrap();
     assert_eq!((rest.items.len(), rest.next), (2, None));
+}
+
+/// Who created a document and who changed it last is that of the asked moment; one that was deleted and made again was created
+/// then. A compaction leaves the first version that is kept.
+pub async fn authors_are_told_of_the_moment(log: Log) {
+    let by = async |author: &str, seconds: i64, changes: Vec<Change>| {
+        let head = log.head().await.unwrap();
+        let edit = Edit::new(author, Trigger::ApiUpdate, changes);
+        let created_at = Timestamp::from_second(seconds).unwrap();
+        let new = NewRevision { edit: &edit, created_at, expected_head: head, documents_max: 1000 };
+        log.append(new).await.unwrap();
+    };
+    by("anna", 1, vec![put("a", json!({"n": 1})), put("b", json!({"n": 1}))]).await;
+    by("bruno", 2, vec![put("a", json!({"n": 2}))]).await;
+    by("carla", 3, vec![Change::delete(id("a")), put("b", json!({"n": 3}))]).await;
+    by("dora", 4, vec![put("a", json!({"n": 4}))]).await;
+    by("elio", 5, vec![put("a", json!({"n": 5}))]).await;
+    let told = async |name: &str, at: u64| {
+        let ids = [id("none"), id(name), id(name)];
+        let found = log.authorship(&ids, number(at)).await.unwrap();
+        assert!(found[0].is_none() && found[1] == found[2] && found.len() == 3, "{found:?}");
+        found[1].as_ref().map(|it| {
+            let times = (it.created_at.as_second(), it.updated_at.as_second());
+            (it.version, it.revision.get(), format!("{} {}", it.created_by, it.updated_by), times)
+        })
+    };
+    let row = |version, revision, authors: &str, times| Some((version, revision, authors.to_owned(), times));
+    assert_eq!(told("a", 1).await, row(1, 1, "anna anna", (1, 1)));
+    assert_eq!(told("a", 2).await, row(2, 2, "anna bruno", (1, 2)));
+    assert_eq!(told("a", 3).await, None);
+    assert_eq!(told("a", 4).await, row(4, 4, "dora dora", (4, 4)));
+    assert_eq!(told("a", 5).await, row(5, 5, "dora elio", (4, 5)));
+    assert_eq!(told("b", 2).await, row(1, 1, "anna anna", (1, 1)));
+    assert_eq!(told("b", 5).await, row(2, 3, "anna carla", (1, 3)));
+    assert!(log.authorship(&[], number(5)).await.unwrap().is_empty());
+    let refused = log.authorship(&[id("a")], number(9)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NoSuchRevision { asked, .. } if asked == number(9)), "{refused}");
+    log.compact(number(5)).await.unwrap();
+    assert_eq!(told("a", 5).await, row(5, 5, "elio elio", (5, 5)));
+    assert_eq!(told("b", 5).await, row(2, 3, "carla carla", (3, 3)));
+    let refused = log.authorship(&[id("a")], number(2)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Compacted { .. }), "{refused}");
 }
 
 /// A state that has more bytes than one part is of one moment, whatever is written and compacted while it is read.

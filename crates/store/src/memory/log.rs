@@ -12,8 +12,8 @@ use midflight_core::{
 use super::{Log, MemoryStore};
 use crate::query::PageBounds;
 use crate::{
-    AppendError, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, NewRevision,
-    Page, RevisionLog, RevisionQuery, StoreError, StoredDocument,
+    AppendError, Authorship, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision,
+    NewRevision, Page, RevisionLog, RevisionQuery, StoreError, StoredDocument,
 };
 
 impl Log {
@@ -39,6 +39,23 @@ impl Log {
 
     fn at(&self, id: &DocumentId, at: RevisionNumber) -> Option<&Document> {
         self.documents.get(id)?.iter().rev().find(|version| version.revision <= at)
+    }
+
+    fn authorship(&self, id: &DocumentId, at: RevisionNumber) -> Option<Authorship> {
+        let versions: Vec<_> =
+            self.documents.get(id)?.iter().take_while(|version| version.revision <= at).collect();
+        let last = versions.last().filter(|version| version.body.is_some())?;
+        let since = versions.iter().rposition(|version| version.body.is_none()).map_or(0, |place| place + 1);
+        let of = |version: &Document| self.revisions.get(usize::try_from(version.revision.get() - 1).ok()?);
+        let (created, updated) = (of(versions.get(since)?)?, of(last)?);
+        Some(Authorship {
+            version: last.version,
+            revision: last.revision,
+            created_by: created.author.clone(),
+            created_at: created.created_at,
+            updated_by: updated.author.clone(),
+            updated_at: updated.created_at,
+        })
     }
 
     /// The documents after that one, with their kept versions.
@@ -293,6 +310,16 @@ impl RevisionLog for MemoryStore {
         let bounds = PageBounds::new(limit, bytes_max);
         let (items, found) = bounds.take(sized.map(|(bytes, version)| (version, bytes)));
         Ok(Page::of(items, found, |version: &DocumentVersion| version.document.version))
+    }
+
+    async fn authorship(
+        &self,
+        ids: &[DocumentId],
+        at: RevisionNumber,
+    ) -> Result<Vec<Option<Authorship>>, StoreError> {
+        let log = self.log();
+        log.readable(at)?;
+        Ok(ids.iter().map(|id| log.authorship(id, at)).collect())
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {

@@ -26,10 +26,10 @@ use midflight_core::{
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Appended, Availability, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery,
-    EventStore, FleetStore, KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog,
-    RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token,
-    TokenStore, query::PageBounds,
+    AppendError, Appended, Authorship, Availability, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion,
+    EventQuery, EventStore, FleetStore, KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica,
+    RevisionLog, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery,
+    TallyStore, Token, TokenStore, query::PageBounds,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
 use session::Sessions;
@@ -196,6 +196,14 @@ impl RevisionLog for PostgresStore {
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
         read::versions(&mut self.sessions().page().await?, id, before, PageBounds::new(limit, bytes_max))
             .await
+    }
+
+    async fn authorship(
+        &self,
+        ids: &[DocumentId],
+        at: RevisionNumber,
+    ) -> Result<Vec<Option<Authorship>>, StoreError> {
+        read::authorship(&mut self.sessions().page().await?, ids, at).await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {

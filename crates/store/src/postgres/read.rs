@@ -13,7 +13,7 @@ use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
 use crate::rows::{self, Columns as _, chain, integer, number, signed, without_gaps};
 use crate::{
-    Appended, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, Page,
+    Appended, Authorship, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, Page,
     RevisionQuery, StoreError, StoredDocument,
 };
 
@@ -338,6 +338,43 @@ pub(super) async fn document_at(
     let rows = session.rows(query.bind(signed(at))).await?;
     check_readable(&rows, at)?;
     with_document(rows)?.first().map(row::document).transpose()
+}
+
+pub(super) async fn authorship(
+    session: &mut Session,
+    ids: &[DocumentId],
+    at: RevisionNumber,
+) -> Result<Vec<Option<Authorship>>, StoreError> {
+    let sql = format!(
+        "{LOG} SELECT {HEAD}, log.first, a.* FROM log LEFT JOIN LATERAL (
+             SELECT asked.nth, l.version, l.revision, u.author AS updated_by, u.created_at AS updated_at,
+                 c.author AS created_by, c.created_at
+             FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (kind, name, nth)
+             JOIN LATERAL (SELECT d.version, d.revision, d.body IS NULL AS deleted FROM documents d
+                 WHERE d.kind = asked.kind AND d.name = asked.name AND d.revision <= $3
+                 ORDER BY d.version DESC LIMIT 1) l ON NOT l.deleted
+             JOIN revisions u ON u.number = l.revision
+             JOIN revisions c ON c.number = (
+                 SELECT f.revision FROM documents f
+                 WHERE f.kind = asked.kind AND f.name = asked.name AND f.version > COALESCE((
+                     SELECT MAX(o.version) FROM documents o WHERE o.kind = asked.kind AND o.name = asked.name
+                     AND o.revision <= $3 AND o.body IS NULL), 0)
+                 ORDER BY f.version LIMIT 1)) a ON TRUE"
+    );
+    let (kinds, names) = arrays(ids.iter());
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(kinds).bind(names).bind(signed(at));
+    let rows = session.rows(query).await?;
+    check_readable(&rows, at)?;
+    let mut found = vec![None; ids.len()];
+    for row in &rows {
+        // Where none of them was there then, the log alone makes a row.
+        if row.text_or_none("created_by")?.is_some() {
+            let nth = number(row.integer("nth")?)?;
+            let place = usize::try_from(nth).ok().and_then(|nth| found.get_mut(nth.checked_sub(1)?));
+            *place.ok_or_else(|| rows::corrupt("an author of no document"))? = Some(row::authorship(row)?);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) async fn versions(

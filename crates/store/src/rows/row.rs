@@ -9,7 +9,7 @@ use midflight_core::{
 };
 
 use super::{Columns, chain, corrupt, number};
-use crate::{KeyedRevision, ListedRevision, StoreError, Token};
+use crate::{Authorship, KeyedRevision, ListedRevision, StoreError, Token};
 
 /// The columns that [`document`] reads, of a table called `d`.
 pub(crate) const DOCUMENT: &str = "d.kind, d.name, d.version, d.revision, d.owner, d.digest, d.body";
@@ -71,6 +71,18 @@ pub(crate) fn change(row: &impl Columns) -> Result<ChangeSummary, StoreError> {
 
 pub(crate) fn time(row: &impl Columns) -> Result<Timestamp, StoreError> {
     row.text("created_at")?.parse().map_err(corrupt)
+}
+
+/// A row with the columns `version`, `revision`, `created_by`, `created_at`, `updated_by` and `updated_at`.
+pub(crate) fn authorship(row: &impl Columns) -> Result<Authorship, StoreError> {
+    Ok(Authorship {
+        version: number(row.integer("version")?)?,
+        revision: numbered(row, "revision")?,
+        created_by: row.text("created_by")?,
+        created_at: time(row)?,
+        updated_by: row.text("updated_by")?,
+        updated_at: row.text("updated_at")?.parse().map_err(corrupt)?,
+    })
 }
 
 pub(crate) fn principal(row: &impl Columns) -> Result<Option<PrincipalId>, StoreError> {

@@ -25,10 +25,10 @@ use sqlx::SqlitePool;
 
 use crate::lead::Alone;
 use crate::{
-    AppendError, Appended, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore,
-    FleetStore, KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog, RevisionQuery,
-    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
-    query::PageBounds,
+    AppendError, Appended, Authorship, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery,
+    EventStore, FleetStore, KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog,
+    RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token,
+    TokenStore, query::PageBounds,
 };
 use failure::failure;
 use lock::Lock;
@@ -158,6 +158,15 @@ impl RevisionLog for SqliteStore {
         bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError> {
         read::versions(&self.readers, id, before, PageBounds::new(limit, bytes_max)).await
+    }
+
+    async fn authorship(
+        &self,
+        ids: &[DocumentId],
+        at: RevisionNumber,
+    ) -> Result<Vec<Option<Authorship>>, StoreError> {
+        self.seal().await?;
+        read::authorship(&self.readers, ids, at).await
     }
 
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError> {

@@ -17,7 +17,7 @@ use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
 use crate::rows::{self, Columns as _, corrupt, integer, number, signed, without_gaps};
 use crate::{
-    Appended, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, Page,
+    Appended, Authorship, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, Page,
     RevisionQuery, StoreError, StoredDocument, Token,
 };
 
@@ -292,6 +292,35 @@ pub(super) async fn document_at(
     let row = sqlx::query(AssertSqlSafe(sql)).bind(id.kind.as_str()).bind(id.name.as_str()).bind(signed(at));
     let row = row.fetch_optional(&mut *reader).await.map_err(failure)?;
     row.map(|row| row::document(&row)).transpose()
+}
+
+pub(super) async fn authorship(
+    readers: &SqlitePool,
+    ids: &[DocumentId],
+    at: RevisionNumber,
+) -> Result<Vec<Option<Authorship>>, StoreError> {
+    let mut reader = readers.begin().await.map_err(failure)?;
+    readable(&mut reader, at).await?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let row = sqlx::query(
+            "SELECT l.version, l.revision, u.author AS updated_by, u.created_at AS updated_at,
+                 c.author AS created_by, c.created_at
+             FROM (SELECT version, revision, body IS NULL AS deleted FROM documents
+                   WHERE kind = ?1 AND name = ?2 AND revision <= ?3 ORDER BY version DESC LIMIT 1) l
+             CROSS JOIN revisions u ON u.number = l.revision
+             CROSS JOIN revisions c ON c.number = (
+                 SELECT d.revision FROM documents d WHERE d.kind = ?1 AND d.name = ?2 AND d.version > COALESCE((
+                     SELECT MAX(o.version) FROM documents o
+                     WHERE o.kind = ?1 AND o.name = ?2 AND o.revision <= ?3 AND o.body IS NULL), 0)
+                 ORDER BY d.version LIMIT 1)
+             WHERE NOT l.deleted",
+        );
+        let row = row.bind(id.kind.as_str()).bind(id.name.as_str()).bind(signed(at));
+        let row = row.fetch_optional(&mut *reader).await.map_err(failure)?;
+        found.push(row.map(|row| row::authorship(&row)).transpose()?);
+    }
+    Ok(found)
 }
 
 pub(super) async fn versions(

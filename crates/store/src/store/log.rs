@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use midflight_core::{Digest, Document, DocumentId, Head, LogHead, RevisionNumber};
 
 use crate::{
-    AppendError, Appended, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision,
-    NewRevision, Page, RevisionQuery, StoreError, StoredDocument, heads_as,
+    AppendError, Appended, Authorship, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision,
+    ListedRevision, NewRevision, Page, RevisionQuery, StoreError, StoredDocument, heads_as,
 };
 
 /// The revisions of a log, and the documents as of each of them.
@@ -93,6 +93,17 @@ pub trait RevisionLog: Send + Sync {
         limit: u32,
         bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError>;
+
+    /// Who created each of these documents and who changed it last, as of revision `at`, in the order asked; none for one that
+    /// was not there then. Cost: linear in the kept versions of the documents, without their bodies.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] or [`StoreError::NoSuchRevision`] when `at` is not in the log.
+    async fn authorship(
+        &self,
+        ids: &[DocumentId],
+        at: RevisionNumber,
+    ) -> Result<Vec<Option<Authorship>>, StoreError>;
 
     /// The newest version of a document without its body; none when it never was.
     async fn document_head(&self, id: &DocumentId) -> Result<Option<Head>, StoreError>;

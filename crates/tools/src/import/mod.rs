@@ -10,7 +10,7 @@ mod shape;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use midflight_core::{DocumentName, Problems, clip};
+use midflight_core::{DocumentName, JsonType, Pointer, Problem, Problems, clip};
 use serde_json::Value;
 
 use crate::document::FOLDERS;
@@ -197,6 +197,53 @@ impl Importer {
         let body = Arc::unwrap_or_clone(body);
         self.import.tools.push(ImportedTool { place: place.to_owned(), name, tool_name, body });
     }
+}
+
+/// The document of one tool in any shape that is read, and the name for it. What the tool states is not checked.
+///
+/// ```
+/// use midflight_tools::import::canonical_tool;
+/// use serde_json::json;
+///
+/// let listed = json!({"tool_name": "git log", "version": 2, "metadata": null, "capabilities": [
+///     {"capability_name": "history", "patterns": [{"pattern_name": "short", "cost_estimate": 1}]}]});
+/// let (name, body) = canonical_tool(&listed)?;
+/// assert_eq!((name.as_str(), &body["version"]), ("git-log", &json!("2")));
+/// assert_eq!(body["capabilities"]["history"]["patterns"]["short"], json!({"cost_estimate": 1}));
+/// assert!(canonical_tool(&json!({})).unwrap_err().to_string().contains("tool_name"));
+/// # Ok::<_, midflight_core::Problems>(())
+/// ```
+///
+/// # Errors
+/// No tool name, one of which no document name can be made, and items of lists without a name of their own or with one twice.
+pub fn canonical_tool(value: &Value) -> Result<(DocumentName, Value), Problems> {
+    let (root, mut problems) = (Pointer::root(), Problems::default());
+    if !value.is_object() {
+        let message = format!("a tool is an object, not {}", JsonType::of(value).word());
+        return Err(Problem::new("wrong_type", root, message).into());
+    }
+    let place = root.key("tool_name");
+    let tool_name = match value.get("tool_name") {
+        Some(Value::String(tool_name)) => tool_name,
+        None | Some(Value::Null) => {
+            let message = "a tool needs a tool_name: what people and services call it";
+            return Err(Problem::new("missing_field", place, message).into());
+        }
+        Some(other) => {
+            let message = format!("tool_name is a string, not {}", JsonType::of(other).word());
+            return Err(Problem::new("wrong_type", place, message).into());
+        }
+    };
+    let body = shape::canonical(value, tool_name, &mut problems);
+    let Some(name) = document_name(tool_name) else {
+        let message = format!(
+            "no document name can be made of the tool_name {:?}; use letters or digits",
+            clip(tool_name)
+        );
+        problems.add(Problem::new("bad_name", place, message));
+        return Err(problems);
+    };
+    problems.or((name, body))
 }
 
 /// The name of the document of a tool: its tool name, with `-` for what no name may have.

@@ -23,7 +23,7 @@ use crate::tool::{Capability, Tool, ToolPattern};
 pub use answer::Ambiguity;
 pub use mode::{ChosenMode, ModeSource};
 pub use policy::{PolicyRule, PolicyVerdict, PolicyVerdicts};
-pub use request::SelectionRequest;
+pub use request::{SelectionRequest, context_variables};
 use select::Selector;
 
 /// A pattern that could be used.

@@ -136,19 +136,26 @@ impl SelectionRequest {
         words.iter().any(|word| word.is_some()) || !self.capabilities.is_empty()
     }
 
-    /// The variables as formulas take them: the given ones, and the defaults of the three that have one.
+    /// The variables as formulas take them.
     pub(super) fn formula_variables(&self) -> FormulaVariables {
-        let mut variables = FormulaVariables::default();
-        for (name, value) in CONTEXT {
-            variables.set(name, Numeric::Integer(value));
-        }
-        self.variables.iter().for_each(|(name, value)| variables.set(name, *value));
-        variables
+        context_variables(&self.variables)
     }
 
     pub(super) fn is_production(&self) -> bool {
         self.environment.as_deref().is_some_and(|environment| environment.eq_ignore_ascii_case("production"))
     }
+}
+
+/// The variables with which a selection evaluates formulas: the given ones, and `N` 100, `pages` 1 and `p95_latency` 1000 where they
+/// are not given.
+#[must_use]
+pub fn context_variables(given: &[(String, Numeric)]) -> FormulaVariables {
+    let mut variables = FormulaVariables::default();
+    for (name, value) in CONTEXT {
+        variables.set(name, Numeric::Integer(value));
+    }
+    given.iter().for_each(|(name, value)| variables.set(name, *value));
+    variables
 }
 
 fn read_variables(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Vec<(String, Numeric)> {

@@ -72,6 +72,12 @@ bounds! {
     execute_ms_max: u64 => rules.execute_ms_max, "MIDFLIGHT_EXECUTE_MS_MAX";
     /// How long the patterns may take for a query, in ms.
     classify_ms_max: u64 => patterns.classify_ms_max, "MIDFLIGHT_CLASSIFY_MS_MAX";
+    /// How long a search or a selection among tools may compute, in ms.
+    select_ms_max: u64 => tools.select_ms_max, "MIDFLIGHT_SELECT_MS_MAX";
+    /// How long the lint of a page of tools may compute, in ms.
+    lint_ms_max: u64 => tools.lint_ms_max, "MIDFLIGHT_LINT_MS_MAX";
+    /// How long reading an import of tools may compute, in ms.
+    import_ms_max: u64 => tools.import_ms_max, "MIDFLIGHT_IMPORT_MS_MAX";
     /// The largest answer of an execution or a batch, in bytes.
     execution_bytes_max: usize => rules.execution_bytes_max, "MIDFLIGHT_EXECUTION_BYTES_MAX";
     /// How long a batch may compute, in ms.

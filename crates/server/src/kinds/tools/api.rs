@@ -1,0 +1,155 @@
+//! The server side of the tools.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::http::StatusCode;
+use midflight_core::{Diff, KindName, Problems};
+use midflight_engine::Kind;
+use midflight_tools::Tools;
+use serde::Serialize;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::routes;
+
+use super::app::{ToolsApp, ToolsParts};
+use super::metrics::ToolsMetrics;
+use super::named_reloads::NamedReloads;
+use super::telemetry::Telemetry;
+use super::wire::LintMembers;
+use super::{
+    capabilities, create, delete, diff, evaluate, export, figures, health, history, import, lint, list, read,
+    reload, rollback, search, select, telemetry, update, validate, versions,
+};
+use crate::kinds::around::Around;
+use midflight_http::app::App;
+use midflight_http::code::Code;
+use midflight_http::kind::{KindApi, Members, describe, members_of};
+use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
+use midflight_http::routes::Routes;
+use midflight_http::setup::KindSetup;
+
+/// Another tool has the name, or the tool has the version.
+pub(super) const DUPLICATE_TOOL: Code = Code::new(
+    "duplicate_tool",
+    StatusCode::CONFLICT,
+    "Duplicate tool",
+    include_str!("../../../../../docs/errors/duplicate_tool.md"),
+);
+/// A version that is not served cannot be deleted by itself.
+pub(super) const TOOL_VERSION_KEPT: Code = Code::new(
+    "tool_version_kept",
+    StatusCode::CONFLICT,
+    "Version stays in the log",
+    include_str!("../../../../../docs/errors/tool_version_kept.md"),
+);
+
+/// Adds the tools to a server.
+pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
+    let around = Arc::clone(around);
+    KindSetup::new(move |builder| {
+        let slot = builder.kind(Tools);
+        let around = Arc::clone(&around);
+        Box::new(move |started| {
+            let tools = started.engine.live(slot)?;
+            let metrics = ToolsMetrics::new(started.metrics);
+            let telemetry = Telemetry::start(started.engine, &tools, &around.replica_id);
+            let named_reloads = NamedReloads::default();
+            let limits = around.tools;
+            Some(Arc::new(ToolsApi {
+                parts: ToolsParts { tools, metrics, named_reloads, telemetry, limits },
+            }))
+        })
+    })
+}
+
+/// The server side of the tools.
+pub(super) struct ToolsApi {
+    parts: ToolsParts,
+}
+
+/// Members of `tools_reloaded` and `tools_reload_failed`.
+#[derive(Debug, Serialize)]
+struct ToolsSummary {
+    tools_loaded: usize,
+    tools_offered: usize,
+}
+
+#[async_trait]
+impl KindApi for ToolsApi {
+    fn kind(&self) -> KindName {
+        Tools.name()
+    }
+
+    fn routes(&self, app: &App) -> Routes<App> {
+        routes().with_state(ToolsApp::new(app.clone(), self.parts.clone()))
+    }
+
+    fn summary(&self) -> Members {
+        let tools = self.parts.tools.load();
+        let summary = ToolsSummary { tools_loaded: tools.tool_count(), tools_offered: tools.offered_count() };
+        members_of(&summary).unwrap_or_default()
+    }
+
+    fn effects(&self, diff: &Diff) -> Members {
+        let warnings = lint::of_edit(&self.parts.tools.load(), diff);
+        members_of(&LintMembers { warnings }).unwrap_or_default()
+    }
+
+    fn refusal(&self, problems: &Problems) -> Option<Code> {
+        let is_duplicate = problems.iter().all(|problem| problem.code == midflight_tools::DUPLICATE_TOOL);
+        is_duplicate.then_some(DUPLICATE_TOOL)
+    }
+
+    fn codes(&self) -> &'static [Code] {
+        &[DUPLICATE_TOOL, TOOL_VERSION_KEPT]
+    }
+
+    fn metrics(&self) {
+        self.parts.metrics.refresh(&self.parts.tools.load());
+    }
+
+    fn document(&self, document: &mut OpenApi) {
+        describe::<LintMembers>(document, "WriteAnswer");
+    }
+
+    /// Writes what was observed into the store, as long as it takes it.
+    async fn stop(&self) {
+        self.parts.telemetry.stop().await;
+    }
+}
+
+/// The routes of the tools.
+fn routes() -> Routes<ToolsApp> {
+    Routes::new()
+        .at(Read, routes!(health::health))
+        .at(Read, routes!(list::list_tools))
+        .at(Edit, routes!(create::create_tool))
+        .at(Read, routes!(read::get_tool))
+        .at(Edit, routes!(update::update_tool))
+        .at(Edit, routes!(delete::delete_tool))
+        .at(Edit, routes!(update::enable_tool))
+        .at(Edit, routes!(update::disable_tool))
+        .at(Edit, routes!(update::deprecate_tool))
+        .at(Edit, routes!(rollback::rollback_tool))
+        .at(Edit, routes!(validate::validate_tool))
+        .at(Read, routes!(versions::list_versions))
+        .at(Read, routes!(diff::diff_tool))
+        .at(Read, routes!(search::search_tools))
+        .at(Read, routes!(list::of_platform))
+        .at(Read, routes!(list::of_category))
+        .at(Read, routes!(capabilities::list_capabilities))
+        .at(Read, routes!(capabilities::tools_of_capability))
+        .at(Edit, routes!(import::import_tools))
+        .at(Read, routes!(export::export_tools))
+        .at(Operate, routes!(reload::reload_tools))
+        .at(Read, routes!(history::reload_history))
+        .at(Read, routes!(history::reload_statistics))
+        .at(Read, routes!(figures::metrics))
+        .at(Read, routes!(figures::prometheus))
+        .at(Read, routes!(figures::performance))
+        .at(Execute, routes!(select::select_tools))
+        .at(Execute, routes!(evaluate::evaluate))
+        .at(Read, routes!(lint::lint_tools))
+        .at(Edit, routes!(telemetry::observe))
+        .at(Read, routes!(telemetry::get_telemetry))
+}

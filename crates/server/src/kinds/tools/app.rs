@@ -1,0 +1,47 @@
+//! What the handlers of the tools share.
+
+use axum::extract::FromRef;
+use midflight_live::Live;
+use midflight_tools::ToolsSnapshot;
+
+use super::limits::ToolsLimits;
+use super::metrics::ToolsMetrics;
+use super::named_reloads::NamedReloads;
+use super::telemetry::Telemetry;
+use midflight_http::app::App;
+
+/// What the server side of the tools is made of.
+#[derive(Clone)]
+pub(super) struct ToolsParts {
+    pub(super) tools: Live<ToolsSnapshot>,
+    pub(super) metrics: ToolsMetrics,
+    pub(super) named_reloads: NamedReloads,
+    pub(super) telemetry: Telemetry,
+    pub(super) limits: ToolsLimits,
+}
+
+/// What the handlers of the tools share: what every handler does, and the tools.
+#[derive(Clone)]
+pub(crate) struct ToolsApp {
+    app: App,
+    pub(super) parts: ToolsParts,
+}
+
+impl ToolsApp {
+    pub(super) fn new(app: App, parts: ToolsParts) -> Self {
+        Self { app, parts }
+    }
+}
+
+impl std::ops::Deref for ToolsApp {
+    type Target = App;
+    fn deref(&self) -> &App {
+        &self.app
+    }
+}
+
+impl FromRef<ToolsApp> for App {
+    fn from_ref(app: &ToolsApp) -> Self {
+        app.app.clone()
+    }
+}

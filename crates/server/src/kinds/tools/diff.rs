@@ -1,0 +1,112 @@
+//! What the change of a tool means for those who use it.
+
+use axum::Json;
+use axum::extract::State;
+use midflight_core::{Document, DocumentId};
+use midflight_engine::{Kind as _, Work};
+use midflight_tools::diff::{Impact, diff_tools};
+use midflight_tools::lint::escape_hidden;
+use midflight_tools::{Tool, Tools};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::IntoParams;
+
+use super::app::ToolsApp;
+use super::names::{document_of, unknown};
+use super::versions::{LogVersion, VersionRef, document_at, log_versions};
+use super::wire::{ComparedVersion, ToolDiffAnswer, ToolDifferenceAnswer};
+use midflight_http::code::Code;
+use midflight_http::params::{InPath, Params};
+use midflight_http::problem::{ApiError, ProblemBody};
+
+/// Which versions to compare.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DiffParams {
+    /// The version before: as `/versions` lists it, or a revision as `r42`, or a version of the document as `v3`. By default the
+    /// version of the document before `to`.
+    from: Option<String>,
+    /// The version after; by default the newest.
+    to: Option<String>,
+}
+
+/// The differences of two versions of a tool for those who use it, the worst first: `breaking`, `compatible`, `wording`.
+#[utoipa::path(get, path = "/api/v1/tools/{name}/diff", tag = "tools",
+    params(("name" = String, Path, description = "The tool"), DiffParams),
+    responses((status = 200, body = ToolDiffAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn diff_tool(
+    State(app): State<ToolsApp>,
+    InPath(name): InPath<String>,
+    Params(params): Params<DiffParams>,
+) -> Result<Json<ToolDiffAnswer>, ApiError> {
+    let tools = app.parts.tools.snapshot();
+    let id = document_of(&tools, &name)?;
+    let (versions, _) = log_versions(&app, &id).await?;
+    let newest = versions.iter().find(|it| it.stated.is_some()).ok_or_else(|| unknown(&tools, &name))?;
+    let to = match &params.to {
+        Some(to) => VersionRef::read(to, &versions),
+        None => VersionRef::OfDocument(newest.version),
+    };
+    let to = document_at(&app, &id, &to, &versions).await?;
+    let from = match &params.from {
+        Some(from) => VersionRef::read(from, &versions),
+        None => VersionRef::OfDocument(before(&to, &versions)?),
+    };
+    let from = document_at(&app, &id, &from, &versions).await?;
+    let (before, after) = (read(&id, &from)?, read(&id, &to)?);
+    let differences = tokio::task::spawn_blocking(move || {
+        let found = diff_tools(&before, &after);
+        (found, compared(&before, &from), compared(&after, &to), after.tool_name().to_owned())
+    });
+    let (found, from, to, tool_name) = differences.await.map_err(|error| ApiError::internal(&error))?;
+    let count = |impact: Impact| found.iter().filter(|it| it.impact == impact).count();
+    Ok(Json(ToolDiffAnswer {
+        tool_name,
+        from,
+        to,
+        impact: found.iter().map(|it| it.impact).min().map(Impact::as_str),
+        breaking: count(Impact::Breaking),
+        compatible: count(Impact::Compatible),
+        wording: count(Impact::Wording),
+        differences: found
+            .iter()
+            .map(|it| ToolDifferenceAnswer {
+                impact: it.impact.as_str(),
+                path: escape_hidden(it.path.as_str()).into_owned(),
+                message: it.message.clone(),
+            })
+            .collect(),
+    }))
+}
+
+/// The version of the document before the given one.
+fn before(to: &Document, versions: &[LogVersion]) -> Result<u64, ApiError> {
+    let older = versions.iter().find(|it| it.version < to.version && it.stated.is_some());
+    older.map(|it| it.version).ok_or_else(|| {
+        let detail = "the tool has no earlier version to compare with; name one as from";
+        ApiError::new(Code::NOT_FOUND, detail)
+    })
+}
+
+/// The tool that a document states.
+fn read(id: &DocumentId, document: &Document) -> Result<Arc<Tool>, ApiError> {
+    let (version, body) = (document.version, document.body.clone().unwrap_or_default());
+    let invalid = |problems: midflight_core::Problems| {
+        let detail = format!(
+            "version {version} of the document of the tool is not valid any more and cannot be compared"
+        );
+        ApiError::new(Code::INVALID_DOCUMENT, detail).with(&problems.in_document(id))
+    };
+    let read = Tools.validate(&id.name, &body, &Work::unbounded()).map_err(invalid)?;
+    let unnamed = || ApiError::new(Code::NOT_FOUND, format!("{id} is no tool"));
+    read.tool().map(Arc::clone).ok_or_else(unnamed)
+}
+
+fn compared(tool: &Tool, document: &Document) -> ComparedVersion {
+    ComparedVersion {
+        version: tool.version().to_owned(),
+        revision: document.revision.get(),
+        document_version: document.version,
+    }
+}

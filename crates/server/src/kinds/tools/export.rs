@@ -1,0 +1,87 @@
+//! Tools as YAML that an import reads.
+
+use axum::extract::State;
+use axum::response::Response;
+use midflight_source::write_value;
+use midflight_tools::export::export_tool;
+use serde_json::Value;
+use std::sync::Arc;
+
+use super::app::ToolsApp;
+use super::names::served;
+use super::wire::{ExportedTools, ImportFailure};
+use midflight_http::body::OptionalJsonBody;
+use midflight_http::code::Code;
+use midflight_http::long_answer::{json, room_for_page};
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+
+/// How many tools may be named.
+const NAMES_MAX: usize = 10_000;
+
+/// The named tools as a YAML list, by name; without names all of them. Imported again they are the same tools, with the same
+/// digests. A name that no tool has is an error of the answer, and the others are exported.
+#[utoipa::path(post, path = "/api/v1/tools/export", tag = "tools", request_body(content = Option<Vec<String>>),
+    responses((status = 200, body = ExportedTools), (status = "default", body = ProblemBody)))]
+pub(super) async fn export_tools(
+    State(app): State<ToolsApp>,
+    principal: Principal,
+    OptionalJsonBody(names): OptionalJsonBody<Vec<String>>,
+) -> Result<Response, ApiError> {
+    let names = names.unwrap_or_default();
+    if names.len() > NAMES_MAX {
+        let detail = format!("{} names are given; at most {NAMES_MAX} may be", names.len());
+        return Err(ApiError::new(Code::INVALID_BODY, detail));
+    }
+    let tools = app.parts.tools.snapshot();
+    let (mut wanted, mut errors) = (Vec::new(), Vec::new());
+    match names.is_empty() {
+        true => wanted.extend(tools.tools_by_name(None).map(Arc::clone)),
+        false => {
+            for name in names {
+                match served(&tools, &name) {
+                    Ok(tool) => wanted.push(Arc::clone(tool)),
+                    Err(error) => errors.push(ImportFailure {
+                        tool: Some(name),
+                        error: error.body().detail.clone(),
+                        reason: "not_found".to_owned(),
+                        place: String::new(),
+                        line: None,
+                    }),
+                }
+            }
+            wanted.sort_by(|a, b| a.tool_name().cmp(b.tool_name()));
+            wanted.dedup_by(|a, b| a.id() == b.id());
+        }
+    }
+    let room = room_for_page(&app, &principal).await?;
+    let bytes_max = app.limits.answer_bytes_max;
+    let (revision, quarantined) = (tools.revision().get(), tools.quarantined().into());
+    let tool_count = wanted.len();
+    let written = tokio::task::spawn_blocking(move || write(&wanted, bytes_max)).await;
+    let yaml_content = written.map_err(|error| ApiError::internal(&error))??;
+    let bytes = yaml_content.len() as u64;
+    let success = errors.is_empty();
+    let answer = ExportedTools { success, tool_count, yaml_content, errors, revision, quarantined };
+    json(bytes, room, move || answer).await
+}
+
+fn write(tools: &[Arc<midflight_tools::Tool>], bytes_max: usize) -> Result<String, ApiError> {
+    let mut text = String::new();
+    for tool in tools {
+        // One by one, so that an export that is too long is not made first.
+        let item = write_value(&Value::Array(vec![export_tool(tool)]));
+        text += &item.map_err(|error| ApiError::internal(&error))?;
+        if text.len() > bytes_max {
+            let detail = format!(
+                "the tools have more than {bytes_max} bytes as YAML (answer_bytes_max); name fewer, or stream all of them with \
+                 GET /api/v1/export?kind=tools"
+            );
+            return Err(ApiError::new(Code::TOO_LARGE, detail));
+        }
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    Ok(if text.is_empty() { "[]\n".to_owned() } else { text })
+}

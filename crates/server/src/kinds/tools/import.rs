@@ -1,0 +1,312 @@
+//! Catalogues that are imported: each tool by itself, and all that are valid as one revision.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use midflight_core::{Change, DocumentId, Precondition};
+use midflight_engine::Invalid;
+use midflight_http::compute::{Share, TimeLimit};
+use midflight_source::parse_values;
+use midflight_tools::import::{ImportRefusal, ImportedTool, import};
+use serde_json::Value;
+use std::collections::HashMap;
+
+use super::app::ToolsApp;
+use super::lint::findings;
+use super::names::document_for;
+use super::wire::{ImportFailure, ImportToolsBody, ImportedTools};
+use midflight_http::body::ImportJsonBody;
+use midflight_http::code::Code;
+use midflight_http::merge::is_lost_race;
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::wire::{ProblemItem, WriteAnswer};
+use midflight_http::write::{Submitted, WriteParams, answer, submit_with};
+
+/// How often an import is made when other edits come between.
+const TRIES_MAX: u32 = 8;
+/// How many documents are asked for at once.
+const CHUNK: usize = 500;
+/// How many warnings an answer has.
+const WARNINGS_MAX: usize = 500;
+/// What the text of an import is called in problems.
+const FILE: &str = "yaml_content";
+
+/// Imports tools: every valid one becomes live with the same revision, and every other one is named with what to do. The tools are
+/// written under the authenticated caller. 400 when the text cannot be read at all.
+#[utoipa::path(post, path = "/api/v1/tools/import", tag = "tools", request_body = ImportToolsBody, params(WriteParams,
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat within 24 hours is made once")),
+    responses((status = 200, body = ImportedTools), (status = 202, body = WriteAnswer),
+        (status = "default", body = ProblemBody)))]
+pub(super) async fn import_tools(
+    principal: Principal,
+    State(app): State<ToolsApp>,
+    params: WriteParams,
+    mut body: ImportJsonBody<ImportToolsBody>,
+) -> Result<Response, ApiError> {
+    let text = std::mem::take(&mut body.value.yaml_content);
+    body.weigh_yaml(&text).await?;
+    let ImportToolsBody { overwrite, validate_only, .. } = body.value;
+    let params = params.or_reason("import".to_owned());
+    let params = if validate_only { params.as_dry_run() } else { params };
+    let time = TimeLimit { ms_max: app.parts.limits.import_ms_max, name: "import_ms_max" };
+    let read = app.compute.run(Share::from(&principal), time, move |_| Catalogue::read(&text)).await??;
+    let import = Import { app: &app, principal: &principal, params: &params, overwrite };
+    import.run(read).await
+}
+
+/// What a text has.
+struct Catalogue {
+    tools: Vec<ImportedTool>,
+    failures: Vec<ImportFailure>,
+    /// The line at which each document of the text begins.
+    lines: Vec<Option<u64>>,
+}
+
+impl Catalogue {
+    fn read(text: &str) -> Result<Self, ApiError> {
+        let values = parse_values(text, FILE).map_err(|problems| {
+            let detail = "yaml_content cannot be read; nothing was changed";
+            let mut error = ApiError::new(Code::MALFORMED_BODY, detail);
+            error.body_mut().errors = problems
+                .into_iter()
+                .map(|problem| ProblemItem {
+                    path: "/yaml_content".to_owned(),
+                    message: problem.message,
+                    line: problem.line,
+                    column: problem.column,
+                    ..ProblemItem::default()
+                })
+                .collect();
+            error
+        })?;
+        let lines = values.iter().map(|value| value.line).collect();
+        let values: Vec<Value> = values.into_iter().map(|value| value.value).collect();
+        if !values.iter().any(|value| value.is_object() || value.is_array()) {
+            let detail = "yaml_content has no tool: write an object with tool_name and capabilities, or a list of those";
+            return Err(ApiError::new(Code::MALFORMED_BODY, detail));
+        }
+        let imported = import(&values);
+        let mut catalogue = Self { tools: imported.tools, failures: Vec::new(), lines };
+        let refused: Vec<_> = imported.refused.into_iter().map(|it| catalogue.refused(it)).collect();
+        catalogue.failures = refused;
+        Ok(catalogue)
+    }
+
+    fn refused(&self, refusal: ImportRefusal) -> ImportFailure {
+        let ImportRefusal { place, tool, reason, message, .. } = refusal;
+        let line = self.line(&place);
+        ImportFailure { tool, error: message, reason: reason.as_str().to_owned(), place, line }
+    }
+
+    /// A failure of a tool that was read.
+    fn failed(&self, tool: &ImportedTool, reason: &str, error: String) -> ImportFailure {
+        ImportFailure {
+            tool: Some(tool.tool_name.clone()),
+            error,
+            reason: reason.to_owned(),
+            line: self.line(&tool.place),
+            place: tool.place.clone(),
+        }
+    }
+
+    /// The line of the document in which a place is: of several, its first segment counts them.
+    fn line(&self, place: &str) -> Option<u64> {
+        let document = match self.lines.len() {
+            1 => 0,
+            _ => place.split('/').nth(1)?.parse::<usize>().ok()?,
+        };
+        *self.lines.get(document)?
+    }
+}
+
+struct Import<'a> {
+    app: &'a ToolsApp,
+    principal: &'a Principal,
+    params: &'a WriteParams,
+    overwrite: bool,
+}
+
+/// A tool that is to be put, by its place in the catalogue.
+struct Candidate {
+    place: usize,
+    change: Change,
+}
+
+impl Import<'_> {
+    async fn run(&self, catalogue: Catalogue) -> Result<Response, ApiError> {
+        let is_repeated = self.params.is_repeated(self.app, self.principal).await?;
+        for _ in 0..TRIES_MAX {
+            let (candidates, mut failures) = self.candidates(&catalogue, is_repeated).await?;
+            failures.extend(catalogue.failures.iter().cloned());
+            if candidates.is_empty() {
+                return Ok(self.done(0, failures, Vec::new(), "failed", self.app.engine.served().get()));
+            }
+            let changes = candidates.iter().map(|candidate| candidate.change.clone()).collect();
+            let edit = self.params.edit(self.principal, changes);
+            match submit_with(self.app, self.params, edit, Invalid::LeaveOut).await {
+                // Somebody else changed one of the tools; whether they exist is looked at again.
+                Err(error) if is_lost_race(&error) => {}
+                Err(mut error) => {
+                    let items = std::mem::take(&mut error.body_mut().errors);
+                    let refused = refused(&catalogue, &candidates, &items);
+                    if refused.len() < candidates.len() {
+                        // It is about something else than the tools, as a full log.
+                        error.body_mut().errors = items;
+                        return Err(error);
+                    }
+                    failures.extend(refused);
+                    return Ok(self.done(0, failures, Vec::new(), "failed", self.app.engine.served().get()));
+                }
+                Ok(submitted) => {
+                    let items = submitted.left_out();
+                    let refused = refused(&catalogue, &candidates, &items);
+                    let imported = candidates.len() - refused.len();
+                    failures.extend(refused);
+                    return self.made(submitted, imported, failures, &candidates).await;
+                }
+            }
+        }
+        let detail = format!("other edits came between {TRIES_MAX} times; send the import again");
+        Err(ApiError::new(Code::CONTENDED, detail))
+    }
+
+    /// The tools that may be put, and those that exist and may not be overwritten.
+    async fn candidates(
+        &self,
+        catalogue: &Catalogue,
+        is_repeated: bool,
+    ) -> Result<(Vec<Candidate>, Vec<ImportFailure>), ApiError> {
+        let snapshot = self.app.parts.tools.snapshot();
+        let (mut named, mut failures) = (Vec::new(), Vec::new());
+        for (place, tool) in catalogue.tools.iter().enumerate() {
+            match document_for(&snapshot, &tool.tool_name, &tool.name) {
+                Ok(id) => named.push((place, id)),
+                Err(why) => failures.push(catalogue.failed(tool, "duplicate_tool", why)),
+            }
+        }
+        let ids: Vec<DocumentId> = named.iter().map(|(_, id)| id.clone()).collect();
+        let mut exist = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(CHUNK) {
+            let (_, heads) = self.app.engine.store().heads(ids).await?;
+            exist.extend(heads.into_iter().map(|head| head.is_some_and(|head| head.body.is_some())));
+        }
+        let mut candidates = Vec::new();
+        for ((place, id), exists) in named.into_iter().zip(exist) {
+            let Some(tool) = catalogue.tools.get(place) else { continue };
+            if exists && !self.overwrite && !is_repeated {
+                let error = format!("the tool {:?} exists; set overwrite to replace it", tool.tool_name);
+                failures.push(catalogue.failed(tool, "exists", error));
+                continue;
+            }
+            let precondition =
+                if self.overwrite || is_repeated { Precondition::None } else { Precondition::Absent };
+            let change = Change::put(id, tool.body.clone()).when(precondition);
+            candidates.push(Candidate { place, change });
+        }
+        Ok((candidates, failures))
+    }
+
+    /// The answer to an import that was made, or goes on.
+    async fn made(
+        &self,
+        submitted: Submitted,
+        imported: usize,
+        failures: Vec<ImportFailure>,
+        candidates: &[Candidate],
+    ) -> Result<Response, ApiError> {
+        let Submitted::Done(accepted, _) = &submitted else {
+            return Ok(answer(self.app, self.params, submitted).await);
+        };
+        let revision = accepted.revision.as_ref().map(|revision| revision.number).or(accepted.repeats);
+        let is_unchanged = accepted.diff.documents().is_empty();
+        let outcome = match (accepted.repeats, is_unchanged) {
+            (Some(_), _) => "repeated",
+            (None, true) => "unchanged",
+            (None, false) => "success",
+        };
+        let revision = revision.unwrap_or_else(|| self.app.engine.served()).get();
+        let warnings = self.warnings(candidates).await;
+        Ok(self.done(imported, failures, warnings, outcome, revision))
+    }
+
+    /// What the texts of the tools should not say to a model, of those that are served now.
+    async fn warnings(&self, candidates: &[Candidate]) -> Vec<String> {
+        let names: Vec<_> = candidates.iter().map(|it| it.change.id.name.clone()).collect();
+        let tools = self.app.parts.tools.snapshot();
+        let time = TimeLimit { ms_max: self.app.parts.limits.lint_ms_max, name: "lint_ms_max" };
+        let lint = move |_: &midflight_engine::Work| {
+            let served = names.iter().filter_map(|name| tools.tool(name.as_str()));
+            let found = served.flat_map(|tool| findings(&tools, tool));
+            found.map(|item| item.sentence()).take(WARNINGS_MAX).collect::<Vec<_>>()
+        };
+        let found = self.app.compute.run(Share::from(self.principal), time, lint).await;
+        // The import was made; who wants to look again has GET /lint.
+        found.unwrap_or_else(|error| vec![format!("the texts were not looked at: {}", error.body().detail)])
+    }
+
+    fn done(
+        &self,
+        imported_count: usize,
+        errors: Vec<ImportFailure>,
+        warnings: Vec<String>,
+        outcome: &'static str,
+        revision: u64,
+    ) -> Response {
+        Json(ImportedTools {
+            success: errors.is_empty(),
+            imported_count,
+            failed_count: errors.len(),
+            errors,
+            warnings,
+            outcome,
+            dry_run: self.params.is_dry_run(),
+            revision,
+            quarantined: self.app.engine.world().quarantined().into(),
+        })
+        .into_response()
+    }
+}
+
+/// The tools that the log or the catalogue refused, each once with all that is wrong with it.
+fn refused(catalogue: &Catalogue, candidates: &[Candidate], items: &[ProblemItem]) -> Vec<ImportFailure> {
+    let mut messages: HashMap<&str, (Vec<String>, bool)> = HashMap::new();
+    for item in items {
+        let Some(document) = &item.document else { continue };
+        let (of_document, is_duplicate) = messages.entry(document.as_str()).or_default();
+        let place = if item.path.is_empty() { "the root" } else { item.path.as_str() };
+        of_document.push(format!("at {place}: {}", item.message));
+        *is_duplicate |= item.code.as_deref() == Some(midflight_tools::DUPLICATE_TOOL);
+    }
+    let failed = candidates.iter().filter_map(|candidate| {
+        let (of_document, is_duplicate) = messages.get(candidate.change.id.to_string().as_str())?;
+        let reason = if *is_duplicate { "duplicate_tool" } else { "invalid_tool" };
+        let tool = catalogue.tools.get(candidate.place)?;
+        Some(catalogue.failed(tool, reason, of_document.join("; ")))
+    });
+    failed.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_at_which_line_its_document_begins() {
+        let text = "tool_name: a\ncapabilities: {c: {patterns: {p: {time_estimate_ms: 1, cost_estimate: 1}}}}\n\
+                    description: d\n---\nname: b\n---\n- tool_name: <NAME>\n";
+        let catalogue = Catalogue::read(text).unwrap();
+        let failures: Vec<_> =
+            catalogue.failures.iter().map(|it| (it.place.as_str(), it.line, it.reason.as_str())).collect();
+        assert_eq!(failures, [("/1", Some(5), "unknown_shape"), ("/2/0", Some(7), "template")]);
+        assert_eq!(catalogue.tools.len(), 1);
+    }
+
+    #[test]
+    fn a_text_that_is_no_catalogue_is_refused_as_a_whole() {
+        for text in ["", "just words", "a: [1", "- *x", "42"] {
+            let error = Catalogue::read(text).map(|_| ()).unwrap_err();
+            assert_eq!(error.body().code, "malformed_body", "{text}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The reload of the original: this replica and all others look at the log, and say whether they serve it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use midflight_core::ReloadEvent;
+use midflight_engine::Scope;
+use serde::Deserialize;
+use std::time::Duration;
+use utoipa::IntoParams;
+
+use super::app::ToolsApp;
+use super::names::document_of;
+use super::wire::{ReloadToolsBody, ReloadedTools};
+use midflight_http::body::OptionalJsonBody;
+use midflight_http::log::documents::absent;
+use midflight_http::params::Params;
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::reload::{Everywhere, everywhere};
+use midflight_http::wire::{Ack, ms, stamp};
+
+/// What to reload.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReloadParams {
+    /// A tool, which must exist. What is new in the log is compiled, and costs what it changed: a replica never serves a mix of
+    /// two revisions.
+    tool_name: Option<String>,
+    /// Ignored: who triggers a reload is the authenticated caller.
+    #[serde(rename = "triggered_by")]
+    _triggered_by: Option<String>,
+    /// Compiles everything again, changed or not.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Has every replica look at the log, and tells whether they serve it. The answer is 200 also where `success` is false.
+#[utoipa::path(post, path = "/api/v1/tools/reload", tag = "tools", params(ReloadParams),
+    request_body(content = Option<ReloadToolsBody>),
+    responses((status = 200, body = ReloadedTools), (status = "default", body = ProblemBody)))]
+pub(super) async fn reload_tools(
+    principal: Principal,
+    State(app): State<ToolsApp>,
+    Params(params): Params<ReloadParams>,
+    OptionalJsonBody(body): OptionalJsonBody<ReloadToolsBody>,
+) -> Result<Response, ApiError> {
+    let tool_name = params.tool_name.or(body.unwrap_or_default().tool_name);
+    if let Some(name) = &tool_name {
+        let id = document_of(&app.parts.tools.snapshot(), name)?;
+        let head = app.engine.store().document_head(&id).await?;
+        head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
+    }
+    let scope = if params.force { Scope::Everything } else { Scope::New };
+    let Everywhere { event, replicas } = everywhere(&app, &principal, scope).await?;
+    if let Some(name) = &tool_name {
+        app.parts.named_reloads.add(event.id.0, name);
+    }
+    let replicas: Vec<Ack> = replicas.into_iter().map(Ack::from).collect();
+    let success = replicas.iter().all(|replica| replica.ack);
+    let error_message = failure(&event).or_else(|| {
+        let first = replicas.iter().find(|replica| !replica.ack)?;
+        Some(format!("{}: {}", first.replica_id, first.reason.as_deref().unwrap_or("it does not serve it")))
+    });
+    let world = app.engine.world();
+    let answer = ReloadedTools {
+        success,
+        trigger: event.trigger.to_string(),
+        tool_name,
+        triggered_by: event.triggered_by.clone(),
+        timestamp: stamp(event.started_at),
+        duration_ms: whole_ms(event.took),
+        error_message,
+        took_ms: ms(event.took),
+        outcome: event.outcome.to_string(),
+        documents_changed: event.documents_changed,
+        replicas,
+        revision: world.revision().get(),
+        quarantined: world.quarantined().into(),
+    };
+    Ok(Json(answer).into_response())
+}
+
+/// Why a reload did not end well; none where it did.
+pub(super) fn failure(event: &ReloadEvent) -> Option<String> {
+    (!event.outcome.is_live()).then(|| match event.problems.is_empty() {
+        true => event.outcome.to_string(),
+        false => format!("{}: {}", event.outcome, event.problems),
+    })
+}
+
+/// Whole ms, rounded up: the original's times are integers, and one of 0 would say that nothing was done.
+pub(super) fn whole_ms(took: Duration) -> u64 {
+    u64::try_from(took.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rounded_up_to_whole_ms() {
+        let times = [0, 1, 999, 1_000, 1_001].map(|us| whole_ms(Duration::from_micros(us)));
+        assert_eq!(times, [0, 1, 1, 1, 2]);
+    }
+}

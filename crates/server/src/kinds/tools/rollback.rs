@@ -1,0 +1,85 @@
+//! Tools that are brought back to an earlier version.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use midflight_core::{Pointer, RevisionNumber};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::app::ToolsApp;
+use super::names::{document_of, unknown};
+use super::versions::{VersionRef, document_at, log_versions};
+use super::wire::WriteToolAnswer;
+use super::written::answer_tool;
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::merge::{Absent, revise};
+use midflight_http::params::{InPath, precondition};
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::write::WriteParams;
+
+/// Where to go back to: a version or a revision.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RollbackBody {
+    /// The version, as `/api/v1/tools/{name}/versions` lists it; as it was changed last.
+    version: Option<String>,
+    /// Instead: the revision at which the tool was as it is to be. A tool that was deleted since is there again.
+    revision: Option<u64>,
+    /// Why, for those who read the history.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Brings a tool back to an earlier version by a new revision that has the document of then. A version that is not valid any more,
+/// as one whose tool_name another tool has by now, is refused with its problems.
+#[utoipa::path(post, path = "/api/v1/tools/{name}/rollback", tag = "tools", request_body = RollbackBody,
+    params(("name" = String, Path, description = "The tool"), WriteParams,
+        ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat within 24 hours is made once")),
+    responses((status = 200, body = WriteToolAnswer), (status = 202, body = WriteToolAnswer),
+        (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
+pub(super) async fn rollback_tool(
+    principal: Principal,
+    State(app): State<ToolsApp>,
+    InPath(name): InPath<String>,
+    params: WriteParams,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<RollbackBody>,
+) -> Result<Response, ApiError> {
+    let (wanted, said) = match (body.version, body.revision) {
+        (Some(version), None) => {
+            let said = format!("roll back to version {version}");
+            (VersionRef::Text(version), said)
+        }
+        (None, Some(revision)) => {
+            let said = format!("roll back to revision {revision}");
+            (VersionRef::At(RevisionNumber::new(revision)), said)
+        }
+        _ => {
+            let detail = "a rollback names a version or a revision, and not both";
+            let place = Pointer::root().key("version");
+            return Err(ApiError::new(Code::INVALID_BODY, detail).at(&place, detail));
+        }
+    };
+    let asked = precondition(&headers)?;
+    let tools = app.parts.tools.snapshot();
+    let id = document_of(&tools, &name)?;
+    let (versions, _) = log_versions(&app, &id).await?;
+    if versions.is_empty() {
+        return Err(unknown(&tools, &name));
+    }
+    let then = document_at(&app, &id, &wanted, &versions).await?;
+    let reason = if body.reason.is_empty() { midflight_core::cut_reason(said) } else { body.reason };
+    let params = params.or_reason(reason);
+    let alter = |tool: &mut Value| {
+        if let Some(body) = &then.body {
+            Value::clone_from(tool, body);
+        }
+    };
+    let submitted = revise(&app, &principal, &id, &params, (asked, Absent::Made), alter).await?;
+    answer_tool(&app, &params, submitted, &id, StatusCode::OK).await
+}

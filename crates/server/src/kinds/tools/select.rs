@@ -1,0 +1,69 @@
+//! Selection: one load of what is served per request, so all of an answer is of one revision.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use midflight_http::compute::TimeLimit;
+use midflight_live::Pinned;
+use midflight_tools::ToolsSnapshot;
+use midflight_tools::selection::{SelectionError, SelectionRequest};
+use serde_json::Value;
+
+use super::app::ToolsApp;
+use super::compute::{BRIEF_ITEMS_MAX, computed};
+use super::metrics::Selected;
+use super::wire::{SelectBody, SelectionAnswer, ToolBasis};
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::kind::{Members, add_to, members_of};
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+
+/// Selects among the patterns of tools: the best first, with the verdict of every policy that applies, and a question where the
+/// best ones are too close to call. A pattern whose formulas need a variable that was not given is listed as not evaluated.
+#[utoipa::path(post, path = "/api/v1/tools/select", tag = "tools", request_body = SelectBody,
+    responses((status = 200, body = SelectionAnswer), (status = "default", body = ProblemBody)))]
+pub(super) async fn select_tools(
+    State(app): State<ToolsApp>,
+    principal: Principal,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Json<Members>, ApiError> {
+    let began = Instant::now();
+    let request = SelectionRequest::read(&body).map_err(|problems| {
+        ApiError::new(Code::INVALID_INPUT, "the selection cannot be read").with(&problems)
+    })?;
+    let tools = app.parts.tools.snapshot();
+    let time = TimeLimit { ms_max: app.parts.limits.select_ms_max, name: "select_ms_max" };
+    let is_brief = tools.pattern_count() <= BRIEF_ITEMS_MAX;
+    let basis = ToolBasis { revision: tools.revision().get(), quarantined: tools.quarantined().into() };
+    let chosen = computed(&app, &principal, time, is_brief, move || choose(&tools, &request)).await??;
+    let took = began.elapsed();
+    let selected = Selected { tool: chosen.tool.as_deref(), is_ambiguous: chosen.is_ambiguous, took };
+    app.parts.metrics.selected(&app.metrics, selected);
+    let mut answer = chosen.answer;
+    add_to(&mut answer, members_of(&basis)?);
+    answer.insert("time_us".to_owned(), (took.as_secs_f64() * 1e6).into());
+    Ok(Json(answer))
+}
+
+/// A selection as it is answered and counted.
+struct Chosen {
+    answer: Members,
+    tool: Option<String>,
+    is_ambiguous: bool,
+}
+
+fn choose(tools: &Pinned<ToolsSnapshot>, request: &SelectionRequest) -> Result<Chosen, ApiError> {
+    let selection = tools.select(request).map_err(|error| {
+        let problem = error.to_problem();
+        let code = match error {
+            SelectionError::UnknownTool { .. } => Code::NOT_FOUND,
+            _ => Code::INVALID_INPUT,
+        };
+        ApiError::new(code, error.to_string()).at(&problem.path, problem.message)
+    })?;
+    let tool = selection.candidates.first().map(|best| best.tool.id().to_owned());
+    let is_ambiguous = selection.ambiguity.is_some();
+    Ok(Chosen { answer: members_of(&selection.to_json())?, tool, is_ambiguous })
+}

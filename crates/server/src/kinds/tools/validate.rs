@@ -1,0 +1,107 @@
+//! Whether a tool is valid: the one that the log has, or one that is sent.
+
+use axum::Json;
+use axum::extract::State;
+use midflight_core::{Change, DocumentId, Precondition, Problem, Problems};
+use midflight_engine::{Kind as _, Work};
+use midflight_tools::Tools;
+use midflight_tools::import::canonical_tool;
+use serde_json::Value;
+use std::sync::Arc;
+
+use super::app::ToolsApp;
+use super::lint::findings;
+use super::names::document_of;
+use super::wire::ToolValidation;
+use midflight_http::body::OptionalJsonBody;
+use midflight_http::log::documents::absent;
+use midflight_http::params::InPath;
+use midflight_http::principal::Principal;
+use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::wire::ProblemItem;
+use midflight_http::write::WriteParams;
+
+/// Validates a tool. With a body: that tool as the next version of the named one, by itself and beside the others, with every check,
+/// as an edit would; nothing is changed. Without: the one that the log has, and what this replica found wrong with it.
+#[utoipa::path(post, path = "/api/v1/tools/{name}/validate", tag = "tools",
+    params(("name" = String, Path, description = "The tool")), request_body(content = Option<Value>),
+    responses((status = 200, body = ToolValidation), (status = "default", body = ProblemBody)))]
+pub(super) async fn validate_tool(
+    principal: Principal,
+    State(app): State<ToolsApp>,
+    InPath(name): InPath<String>,
+    OptionalJsonBody(body): OptionalJsonBody<Value>,
+) -> Result<Json<ToolValidation>, ApiError> {
+    let id = document_of(&app.parts.tools.snapshot(), &name)?;
+    let (candidate, problems) = match body {
+        None => stored(&app, &id).await?,
+        Some(body) => sent(&app, &principal, &id, &body).await?,
+    };
+    let warnings = match candidate {
+        Some(body) if problems.is_empty() => warnings(&app, &id, &body),
+        _ => Vec::new(),
+    };
+    Ok(Json(ToolValidation {
+        valid: problems.is_empty(),
+        errors: problems.iter().map(|problem| sentence(problem, &id)).collect(),
+        warnings,
+        problems: problems.iter().map(ProblemItem::from).collect(),
+    }))
+}
+
+/// A problem as a sentence. Which document it is in is said where it is another one.
+fn sentence(problem: &Problem, id: &DocumentId) -> String {
+    match problem.document.as_ref() == Some(id) {
+        true => Problem { document: None, ..problem.clone() }.to_string(),
+        false => problem.to_string(),
+    }
+}
+
+type Candidate = (Option<Arc<Value>>, Problems);
+
+/// The document that the log has, with what is wrong with it.
+async fn stored(app: &ToolsApp, id: &DocumentId) -> Result<Candidate, ApiError> {
+    let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
+    let body = heads.into_iter().flatten().next().and_then(|document| document.body);
+    let body = body.ok_or_else(|| absent(id))?;
+    let mut problems = Tools.validate(&id.name, &body, &Work::unbounded()).err().unwrap_or_default();
+    problems = problems.in_document(id);
+    // What is left out of what is served may be valid by itself, and not beside the others.
+    let status = app.engine.status();
+    for left_out in status.quarantined.values() {
+        let of_it = left_out.problems.iter().filter(|problem| problem.document.as_ref() == Some(id));
+        of_it.for_each(|problem| problems.add(problem.clone()));
+    }
+    Ok((Some(body), problems))
+}
+
+/// The tool that was sent, with what an edit would find wrong with it.
+async fn sent(
+    app: &ToolsApp,
+    principal: &Principal,
+    id: &DocumentId,
+    body: &Value,
+) -> Result<Candidate, ApiError> {
+    let body = match canonical_tool(body) {
+        Ok((_, body)) => body,
+        Err(problems) => return Ok((None, problems.in_document(id))),
+    };
+    let change = Change::put(id.clone(), body.clone()).when(Precondition::None);
+    let edit = WriteParams::default().edit(principal, vec![change]);
+    match app.engine.dry_run(edit).await {
+        Ok(_) => Ok((Some(Arc::new(body)), Problems::default())),
+        Err(refused) => match refused.refusal.problems() {
+            Some(problems) => Ok((Some(Arc::new(body)), problems.clone())),
+            None => Err(refused.into()),
+        },
+    }
+}
+
+/// What the texts of a valid tool should not say to a model.
+fn warnings(app: &ToolsApp, id: &DocumentId, body: &Arc<Value>) -> Vec<String> {
+    let read = Tools.validate(&id.name, body, &Work::unbounded());
+    let read = read.ok();
+    let tool = read.as_ref().and_then(|document| document.tool());
+    let tools = app.parts.tools.load();
+    tool.map_or_else(Vec::new, |tool| findings(&tools, tool).iter().map(|item| item.sentence()).collect())
+}

@@ -1,0 +1,19 @@
+//! Whether a tool is valid.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use midflight_http::wire::ProblemItem;
+
+/// Whether a tool is valid, by itself and beside the others.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct ToolValidation {
+    /// Whether it is.
+    pub(in super::super) valid: bool,
+    /// What is wrong, each in a sentence with its place.
+    pub(in super::super) errors: Vec<String>,
+    /// What its texts should not say to a model, each in a sentence with its place.
+    pub(in super::super) warnings: Vec<String>,
+    /// What is wrong, each with its place and its class.
+    pub(in super::super) problems: Vec<ProblemItem>,
+}

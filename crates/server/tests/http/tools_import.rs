@@ -1,0 +1,239 @@
+//! Imports and exports of tools, and the catalogue of the original.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use midflight_store::MemoryStore;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Server, answer, server, server_on};
+use crate::tools::{TOOLS, get, with_tools};
+
+async fn import(server: &Server, body: Value) -> Answer {
+    server.post(&format!("{TOOLS}/import"), &body).await
+}
+
+/// A tool as YAML, with capabilities by name.
+fn yaml(tool_name: &str) -> String {
+    format!(
+        "tool_name: {tool_name}\nversion: 1.0\ndescription: Finds lines.\nplatform: linux\ncategory: system\ncapabilities:\n  \
+         text_search:\n    patterns:\n      p:\n        time_estimate_ms: '10 * N'\n        cost_estimate: 1\n"
+    )
+}
+
+/// The same with capabilities and patterns in lists.
+fn listed_yaml(tool_name: &str) -> String {
+    format!(
+        "tool_name: {tool_name}\ndescription: Finds lines.\ncapabilities:\n- capability_name: text_search\n  patterns:\n  - \
+         pattern_name: p\n    time_estimate_ms: 5\n    cost_estimate: 1\n"
+    )
+}
+
+#[tokio::test]
+async fn several_tools_in_both_shapes_become_one_revision_and_each_bad_one_is_named() {
+    let server = server().await;
+    let text = [
+        yaml("one"),
+        listed_yaml("two"),
+        "tool_name: bad\ndescription: d\ncapabilities: {c: {patterns: {p: {time_estimate_ms: 'lg(N)', cost_estimate: 1}}}}\n".to_owned(),
+        "name: strange\nkind: Deployment\n".to_owned(),
+        yaml("one"),
+    ]
+    .join("---\n");
+    let imported = import(&server, json!({"yaml_content": text})).await.ok();
+    assert_eq!(
+        (&imported["success"], &imported["imported_count"], &imported["failed_count"], &imported["revision"]),
+        (&json!(false), &json!(2), &json!(3), &json!(1)),
+        "{imported:#}"
+    );
+    let errors = imported["errors"].as_array().unwrap();
+    let told: Vec<_> = errors
+        .iter()
+        .map(|it| {
+            (it["tool"].as_str().unwrap(), it["reason"].as_str().unwrap(), it["place"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [("bad", "invalid_tool", "/2"), ("strange", "unknown_shape", "/3"), ("one", "duplicate_tool", "/4")]
+    );
+    assert!(errors[0]["error"].as_str().unwrap().contains("did you mean \"log\""), "{}", errors[0]);
+    assert!(errors[2]["error"].as_str().unwrap().contains("stands at /0 already"), "{}", errors[2]);
+    assert!(errors.iter().all(|it| it["line"].as_u64().unwrap() > 1));
+    let read = get(&server, "one").await;
+    assert_eq!((&read["version"], &read["created_by"]), (&json!("1.0"), &json!("admin")));
+    let revision = server.get("/api/v1/revisions?limit=1").await.ok();
+    assert_eq!(revision["items"][0]["reason"], "import");
+}
+
+#[tokio::test]
+async fn what_the_catalogue_refuses_is_named_and_the_rest_is_imported() {
+    let server = with_tools().await;
+    // Two tools that agents would know by one name: only the catalogue sees it.
+    let text = [yaml("a tool"), yaml("a_tool"), yaml("free")].join("---\n");
+    let imported = import(&server, json!({"yaml_content": text})).await.ok();
+    assert_eq!(
+        (&imported["imported_count"], &imported["failed_count"]),
+        (&json!(2), &json!(1)),
+        "{imported:#}"
+    );
+    let error = &imported["errors"][0];
+    assert_eq!(error["reason"], "duplicate_tool");
+    assert!(error["error"].as_str().unwrap().contains("mcp_name"), "{error}");
+    get(&server, "free").await;
+}
+
+#[tokio::test]
+async fn a_tool_that_exists_is_replaced_only_where_that_is_asked_for() {
+    let server = with_tools().await;
+    let body = |overwrite: bool| json!({"yaml_content": yaml("grep") + "---\n" + &yaml("new"), "overwrite": overwrite});
+    let imported = import(&server, body(false)).await.ok();
+    assert_eq!(
+        (&imported["imported_count"], &imported["errors"][0]["reason"]),
+        (&json!(1), &json!("exists"))
+    );
+    assert!(imported["errors"][0]["error"].as_str().unwrap().contains("set overwrite"));
+    assert_eq!(get(&server, "grep").await["description"], "Finds lines with grep.");
+    let imported = import(&server, body(true)).await.ok();
+    assert_eq!((&imported["success"], &imported["imported_count"]), (&json!(true), &json!(2)));
+    assert_eq!(get(&server, "grep").await["description"], "Finds lines.");
+    assert_eq!(import(&server, body(true)).await.ok()["outcome"], "unchanged");
+}
+
+#[tokio::test]
+async fn validate_only_validates_and_changes_nothing() {
+    let server = with_tools().await;
+    let text = [yaml("new"), "tool_name: bad\ncapabilities: {}\n".to_owned(), yaml("a tool"), yaml("a_tool")]
+        .join("---\n");
+    let tried = import(&server, json!({"yaml_content": text, "validate_only": true})).await.ok();
+    assert_eq!(
+        (&tried["imported_count"], &tried["failed_count"], &tried["dry_run"]),
+        (&json!(2), &json!(2), &json!(true)),
+        "{tried:#}"
+    );
+    server.get(&format!("{TOOLS}/new")).await.problem(404, "not_found");
+    assert_eq!(server.revision().await, 2);
+    let nothing = import(&server, json!({"yaml_content": "tool_name: bad\ncapabilities: {}\n"})).await.ok();
+    assert_eq!((&nothing["outcome"], &nothing["success"]), (&json!("failed"), &json!(false)));
+}
+
+#[tokio::test]
+async fn texts_that_cannot_be_read_are_400_and_a_bomb_is_one() {
+    let server = server().await;
+    let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for (from, to) in "abcdefgh".chars().zip("bcdefghi".chars()) {
+        bomb += &format!("{to}: &{to} [{}]\n", vec![format!("*{from}"); 10].join(", "));
+    }
+    let problem = import(&server, json!({"yaml_content": bomb})).await;
+    assert!(problem.status == 400 || problem.status == 413, "{:#}", problem.json);
+    for text in ["a: [1", "just words", "", "42", "tool_name: a\ntool_name: b\n"] {
+        let problem = import(&server, json!({"yaml_content": text})).await.problem(400, "malformed_body");
+        assert!(!problem["detail"].as_str().unwrap().is_empty());
+    }
+    let placed = import(&server, json!({"yaml_content": "tool_name: a\nx: [1\n"}))
+        .await
+        .problem(400, "malformed_body");
+    assert_eq!(placed["errors"][0]["line"], 2, "{placed:#}");
+    import(&server, json!({"yaml": "x"})).await.problem(422, "invalid_body");
+    assert_eq!(server.revision().await, 0);
+}
+
+#[tokio::test]
+async fn an_import_that_is_sent_again_under_its_key_is_made_once() {
+    let server = server().await;
+    let send = async || {
+        let request =
+            server.request(Method::POST, &format!("{TOOLS}/import")).header("idempotency-key", "once");
+        answer(request.json(&json!({"yaml_content": yaml("one")}))).await.ok()
+    };
+    assert_eq!(send().await["outcome"], "success");
+    let again = send().await;
+    assert_eq!(
+        (&again["outcome"], &again["imported_count"], &again["revision"]),
+        (&json!("repeated"), &json!(1), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn an_export_imports_as_the_same_tools() {
+    let server = with_tools().await;
+    let export = async |names: Value| server.post(&format!("{TOOLS}/export"), &names).await.ok();
+    let all = export(json!([])).await;
+    assert_eq!((&all["success"], &all["tool_count"]), (&json!(true), &json!(2)));
+    let one = export(json!(["grep", "nothing", "grep"])).await;
+    assert_eq!((&one["success"], &one["tool_count"]), (&json!(false), &json!(1)));
+    assert_eq!(one["errors"][0]["tool"], "nothing");
+    let digest = get(&server, "metrics").await["digest"].clone();
+    let other = self::server().await;
+    let imported = import(&other, json!({"yaml_content": all["yaml_content"]})).await.ok();
+    assert_eq!(
+        (&imported["success"], &imported["imported_count"]),
+        (&json!(true), &json!(2)),
+        "{imported:#}"
+    );
+    assert_eq!(get(&other, "metrics").await["digest"], digest);
+}
+
+/// The files of the original's catalogue as one YAML stream; none, with a line that says so, where they are not available.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn catalogue() -> Option<String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/tools/catalog");
+    if !folder.is_dir() {
+        eprintln!("SKIPPED: the original's catalogue is not at {}", folder.display());
+        return None;
+    }
+    let (mut files, mut folders) = (Vec::new(), vec![folder]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    assert_eq!(files.len(), 223);
+    let texts: Vec<_> = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    Some(texts.join("\n---\n"))
+}
+
+#[tokio::test]
+async fn the_catalogue_of_the_original_is_imported_and_what_is_no_tool_is_named_with_the_cure() {
+    let Some(text) = catalogue() else { return };
+    let server = server_on(Arc::new(MemoryStore::new())).await;
+    let imported = import(&server, json!({"yaml_content": text})).await.ok();
+    assert_eq!(
+        (&imported["imported_count"], &imported["failed_count"]),
+        (&json!(184), &json!(39)),
+        "{:#}",
+        imported["errors"]
+    );
+    let errors = imported["errors"].as_array().unwrap();
+    let of = |reason: &str| errors.iter().filter(|it| it["reason"] == reason).count();
+    assert_eq!((of("template"), of("unknown_shape")), (1, 38));
+    for error in errors {
+        let cure = if error["reason"] == "template" { "replace every" } else { "write tool_name" };
+        assert!(error["error"].as_str().unwrap().contains(cure) && error["tool"].is_string(), "{error}");
+        assert!(error["line"].is_u64(), "{error}");
+    }
+    let metrics = get(&server, "metrics").await;
+    assert_eq!((&metrics["tools"]["total"], &metrics["tools"]["patterns"]), (&json!(184), &json!(265)));
+    let exported = server.post(&format!("{TOOLS}/export"), &json!([])).await.ok();
+    assert_eq!(exported["tool_count"], 184);
+    let other = server_on(Arc::new(MemoryStore::new())).await;
+    let again = import(&other, json!({"yaml_content": exported["yaml_content"]})).await.ok();
+    assert_eq!(
+        (&again["success"], &again["imported_count"]),
+        (&json!(true), &json!(184)),
+        "{:#}",
+        again["errors"]
+    );
+    assert_eq!(get(&other, "metrics").await["digest"], metrics["digest"]);
+    // The same again changes nothing, and a search answers.
+    let body = json!({"yaml_content": exported["yaml_content"], "overwrite": true});
+    assert_eq!(import(&other, body).await.ok()["outcome"], "unchanged");
+    assert!(get(&other, "search/query?q=disk%20usage").await["total"].as_u64().unwrap() > 0);
+}
