@@ -33,7 +33,7 @@ sidecar: ## Build the config-reloader: one small static file
 run: build-quick ## Build, and serve the examples on SQLite in ./midflight-data
 	@rm -f $(DATA)/ready; \
 	./target/quick/midflight serve --listen $(LISTEN) --data-dir $(DATA) --ready-file $(DATA)/ready \
-		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans,examples/helpdesk & server=$$!; \
+		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans,examples/helpdesk,examples/operations & server=$$!; \
 	trap : INT; trap 'kill $$server' TERM; \
 	until [ -s $(DATA)/ready ] || ! kill -0 $$server 2>/dev/null; do sleep 0.1; done; \
 	if [ -s $(DATA)/ready ]; then url=$$(cat $(DATA)/ready); printf '%s\n' "" \
@@ -44,7 +44,8 @@ run: build-quick ## Build, and serve the examples on SQLite in ./midflight-data
 	  "  1. ask:    midflight execute --data '{\"amount\": 20000, \"applicant\": {\"income\": 52000, \"years_employed\": 6, \"defaults\": 0}}'" \
 	  "  2. change: EDITOR=nano midflight edit rules/conditions/earns-enough     then ask again" \
 	  "  3. look:   midflight history     and in a browser $$url/docs" \
-	  "  and:       midflight classify \"where is my order\"     (docs/patterns.md)" ""; fi; \
+	  "  and:       midflight classify \"where is my order\"     (docs/patterns.md)" \
+	  "             midflight select \"find an error in the logs\"     (docs/tools.md)" ""; fi; \
 	wait $$server || wait $$server
 
 test: fmt-check lint test-all test-deploy loom docs deny check-generated ## Everything that must pass

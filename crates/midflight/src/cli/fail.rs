@@ -50,6 +50,9 @@ pub(super) struct ProblemItem {
     pub(super) message: String,
     #[serde(default)]
     pub(super) document: Option<String>,
+    /// The line of what was sent, from 1.
+    #[serde(default)]
+    pub(super) line: Option<u64>,
     /// Where it is in a file of the caller, as `loans.yaml:3:5`. Not sent: the command knows its files.
     #[serde(skip)]
     pub(super) place: Option<String>,

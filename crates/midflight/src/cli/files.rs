@@ -28,22 +28,29 @@ pub(super) struct Documents {
 /// not begin with a dot, `-` for stdin.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Documents, Failure> {
     let mut problems = Vec::new();
-    let mut read = Documents { documents: Vec::new(), texts: Vec::new() };
-    for path in paths {
-        for file in files(path, 0)? {
-            let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
-            let text = text(&file)?;
-            match parse_documents(&text, &name) {
-                Ok(documents) => read.documents.extend(documents),
-                Err(found) => problems.extend(found),
-            }
-            read.texts.push((name, text));
+    let mut read = Documents { documents: Vec::new(), texts: texts(paths)? };
+    for (name, text) in &read.texts {
+        match parse_documents(text, name) {
+            Ok(documents) => read.documents.extend(documents),
+            Err(found) => problems.extend(found),
         }
     }
     if problems.is_empty() {
         problems = duplicates(&read.documents);
     }
     if problems.is_empty() { Ok(read) } else { Err(Failure::Files(problems)) }
+}
+
+/// The names and texts of all of them, as [`read`] finds them.
+pub(super) fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    let mut texts = Vec::new();
+    for path in paths {
+        for file in files(path, 0)? {
+            let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
+            texts.push((name, text(&file)?));
+        }
+    }
+    Ok(texts)
 }
 
 /// The text of a file, or of stdin when its name is `-`.

@@ -23,8 +23,10 @@ mod restore;
 mod rows;
 mod schedules;
 mod seed;
+mod select;
 mod serve;
 mod status;
+mod tool;
 mod watch;
 mod write;
 
@@ -108,6 +110,11 @@ enum Command {
     /// Look at patterns, make them, approve and disable them.
     #[command(subcommand)]
     Pattern(pattern::PatternCommand),
+    /// Choose the tool that fits a task, and say why.
+    Select(Box<select::SelectArgs>),
+    /// Look at the catalogue of tools, fill it, compare and take back versions.
+    #[command(subcommand)]
+    Tool(Box<tool::ToolCommand>),
     /// Write all documents but schedules as YAML.
     Export(import::ExportArgs),
     /// Put the documents of a file into the log, or those of the systems that this one replaces.
@@ -162,6 +169,8 @@ async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
         Command::Execute(args) => execute::run(&client()?, &output, args).await,
         Command::Classify(args) => classify::run(&client()?, &output, &args).await,
         Command::Pattern(command) => pattern::run(&client()?, &output, command).await,
+        Command::Select(args) => select::run(&client()?, &output, &args).await,
+        Command::Tool(command) => tool::run(&client()?, &output, *command).await,
         Command::Export(args) => import::export(&client()?, &output, &args).await,
         Command::Import(args) => import::run(&client()?, &output, *args).await,
         Command::Doctor(args) => doctor::run(&cli.global, &output, &args).await,

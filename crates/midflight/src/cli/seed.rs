@@ -65,6 +65,7 @@ fn failure(refused: &Refused) -> Failure {
         return Failure::failed(refused.to_string());
     };
     let item = |problem: &midflight_core::Problem| ProblemItem {
+        line: None,
         path: problem.path.as_str().to_owned(),
         message: problem.message.clone(),
         document: problem.document.as_ref().map(ToString::to_string),

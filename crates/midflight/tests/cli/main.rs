@@ -23,4 +23,6 @@ mod schedules;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]
+mod tools;
+#[cfg(test)]
 mod watch;

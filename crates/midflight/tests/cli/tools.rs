@@ -1,0 +1,116 @@
+//! Tools by the command line: the guide as it is written, files that are imported, and what is said of bad ones.
+
+use std::path::Path;
+
+use midflight_testkit::tour;
+use serde_json::Value;
+
+use crate::harness::{Ran, Server};
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/operations");
+
+const GREP: &str = "tool_name: grep
+description: Finds lines that match a pattern.
+platform: linux
+capabilities: {text_search: {patterns: {one_file: {time_estimate_ms: '40 + 2 * N', cost_estimate: 1}}}}
+";
+
+fn ran(server: &Server, args: &[&str]) -> Ran {
+    Ran::of(server.command(args).output().unwrap())
+}
+
+#[test]
+fn it_goes_as_the_guide_says() {
+    let server = Server::start(&["--apply-if-empty", EXAMPLE]);
+    let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tools.md"));
+    let variables = [("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
+    tour(guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &variables);
+}
+
+#[test]
+fn what_cannot_be_imported_is_told_with_its_file_and_line_and_changes_nothing() {
+    let server = Server::start(&[]);
+    let folder = server.folder.path().join("catalogue");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("good.yaml"), GREP).unwrap();
+    let bad = "# two\n---\nname: not a tool\ntags: []\n---\ntool_name: '{{ name }}'\ncapabilities: {}\n";
+    std::fs::write(folder.join("bad.yml"), bad).unwrap();
+    let refused = ran(&server, &["tool", "import", "catalogue"]);
+    assert_eq!(
+        (refused.code, refused.stdout.trim()),
+        (Some(1), "1 tool would be imported"),
+        "{}",
+        refused.stderr
+    );
+    for told in
+        ["catalogue/bad.yml:3:", "catalogue/bad.yml:6:", "2 items cannot be imported; nothing was changed"]
+    {
+        assert!(refused.stderr.contains(told), "{told} is not in {}", refused.stderr);
+    }
+    assert_eq!(server.run(&["tool", "list", "--output", "json"]).trim(), "[]");
+    let taken = ran(&server, &["tool", "import", "catalogue", "--skip-bad"]);
+    assert_eq!((taken.code, taken.stdout.trim()), (Some(0), "1 tool imported"), "{}", taken.stderr);
+    assert!(taken.stderr.contains("revision 1 is live"), "{}", taken.stderr);
+
+    // A file that cannot be read at all is told with its own line, not with that of what was sent.
+    std::fs::write(folder.join("broken.yaml"), "a: 1\nb: [1\n").unwrap();
+    let refused = ran(&server, &["tool", "validate", "catalogue"]);
+    assert!(
+        refused.code == Some(1) && refused.stderr.contains("catalogue/broken.yaml:"),
+        "{}",
+        refused.stderr
+    );
+    std::fs::remove_file(folder.join("broken.yaml")).unwrap();
+
+    let again = ran(&server, &["tool", "import", "catalogue/good.yaml"]);
+    assert!(again.code == Some(1) && again.stderr.contains("overwrite"), "{}", again.stderr);
+    let again = ran(&server, &["tool", "import", "catalogue/good.yaml", "--overwrite"]);
+    assert!(again.code == Some(0) && again.stderr.contains("unchanged"), "{}", again.stderr);
+}
+
+#[test]
+fn an_export_imports_as_the_same_tools() {
+    let server = Server::start(&["--apply-if-empty", EXAMPLE]);
+    let exported = server.run(&["tool", "export"]);
+    server.write("all.yaml", &exported);
+    // The names of the example's documents are written out, once.
+    assert!(server.run(&["tool", "import", "all.yaml", "--overwrite"]).contains("4 tools imported"));
+    assert_eq!(server.run(&["tool", "export"]), exported);
+    let again = ran(&server, &["tool", "import", "all.yaml", "--overwrite"]);
+    assert!(
+        again.stdout.contains("4 tools imported") && again.stderr.contains("unchanged"),
+        "{}",
+        again.stderr
+    );
+    let one: Value =
+        serde_json::from_str(&server.run(&["tool", "export", "ticket-lookup", "--output", "json"])).unwrap();
+    assert_eq!(one["tool_count"], 1);
+    assert!(server.refused(&["tool", "export", "nobody"]).contains("nobody"));
+}
+
+#[test]
+fn an_edit_that_breaks_a_selection_that_must_hold_is_refused() {
+    let server = Server::start(&["--apply-if-empty", EXAMPLE]);
+    let refused = server.refused(&["tool", "disable", "log-search"]);
+    assert!(refused.contains("checks/a-quick-look-at-logs-is-the-last-hour"), "{refused}");
+    assert!(server.run(&["select", "find an error in the logs"]).contains("log-search"));
+}
+
+#[test]
+fn a_formula_that_does_not_hold_is_told_with_its_place() {
+    let server = Server::start(&[]);
+    for (formula, told) in [
+        ("200 + 5 * n", "did you mean \"N\"?"),
+        ("1 / 0", "division by zero"),
+        ("10 ** 1000", "exponent"),
+        (&*format!("{}1{}", "(".repeat(200), ")".repeat(200)), "levels"),
+    ] {
+        let refused = server.refused(&["tool", "evaluate", formula]);
+        assert!(refused.contains(told), "{formula:.40}: {told} is not in {refused}");
+    }
+    assert_eq!(server.run(&["tool", "evaluate", "N // 7", "--set", "N=250"]).trim(), "35");
+    let missing = ran(&server, &["tool", "evaluate", "N + pages"]);
+    assert!(missing.stderr.contains("N was not given; its default is 0"), "{}", missing.stderr);
+    let usage = ran(&server, &["tool", "evaluate", "N", "--set", "N=many"]);
+    assert!(usage.code == Some(2) && usage.stderr.contains("write N=250"), "{}", usage.stderr);
+}
