@@ -21,7 +21,7 @@ pub(super) fn counted_as(tool: &str, capability: &str, pattern: &str) -> Option<
 }
 
 /// What was counted and is not written.
-pub(super) struct Counting {
+pub(super) struct ObservationCounter {
     /// Names this start of this replica among all that count.
     source: String,
     counted: Mutex<BTreeMap<DocumentName, PatternTelemetry>>,
@@ -36,7 +36,7 @@ struct Writing {
     waiting: Vec<Vec<Tally>>,
 }
 
-impl Counting {
+impl ObservationCounter {
     pub(super) fn new(source: String) -> Self {
         Self { source, counted: Mutex::default(), writing: tokio::sync::Mutex::default() }
     }
@@ -120,7 +120,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_counted_is_written_once_and_keys_count_once() {
         let store = MemoryStore::new();
-        let counting = Counting::new("one@1".to_owned());
+        let counting = ObservationCounter::new("one@1".to_owned());
         let name = counted_as("grep", "text search", "one/file").unwrap();
         let slow = Observation {
             time_ms: 300.0,
@@ -133,8 +133,8 @@ mod tests {
         counting.count(&observed);
         assert!(counting.flush(&store).await && counting.flush(&store).await);
         let key = Digest::of_bytes(b"key");
-        assert!(Counting::count_once(&store, key, &observed).await.unwrap());
-        assert!(!Counting::count_once(&store, key, &observed).await.unwrap());
+        assert!(ObservationCounter::count_once(&store, key, &observed).await.unwrap());
+        assert!(!ObservationCounter::count_once(&store, key, &observed).await.unwrap());
         let query = TallyQuery { kind: Tools.name(), names: Some(vec![name]), after: None, limit: 500 };
         let page = midflight_store::TallyStore::tallies(&store, query).await.unwrap();
         let uses = page.items.iter().find(|tally| tally.counter == "uses").unwrap();

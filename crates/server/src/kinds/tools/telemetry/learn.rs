@@ -22,9 +22,9 @@ const DIFFERENCE_MIN: f64 = 0.1;
 
 /// The tools that were used since they were looked at, by id.
 #[derive(Default)]
-pub(super) struct Learner(Mutex<BTreeSet<Arc<str>>>);
+pub(super) struct CorrectionLearner(Mutex<BTreeSet<Arc<str>>>);
 
-impl Learner {
+impl CorrectionLearner {
     /// Notes that a tool was used.
     pub(super) fn used(&self, tool: &Arc<str>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(tool));

@@ -15,8 +15,8 @@ use midflight_tools::ToolsSnapshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use counting::Counting;
-use learn::Learner;
+use counting::ObservationCounter;
+use learn::CorrectionLearner;
 
 pub(super) use routes::{__path_get_telemetry, __path_observe, get_telemetry, observe};
 
@@ -32,8 +32,8 @@ pub(super) struct Telemetry(Arc<Shared>);
 struct Shared {
     engine: Engine,
     tools: Live<ToolsSnapshot>,
-    counting: Counting,
-    learner: Learner,
+    counting: ObservationCounter,
+    learner: CorrectionLearner,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -46,8 +46,8 @@ impl Telemetry {
         let telemetry = Self(Arc::new(Shared {
             engine: engine.clone(),
             tools: tools.clone(),
-            counting: Counting::new(source),
-            learner: Learner::default(),
+            counting: ObservationCounter::new(source),
+            learner: CorrectionLearner::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }));

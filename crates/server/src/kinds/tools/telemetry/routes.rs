@@ -13,7 +13,7 @@ use midflight_tools::{EstimateCorrection, Tool, ToolPattern, ToolsSnapshot};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::counting::{Counting, counted_as};
+use super::counting::{ObservationCounter, counted_as};
 use super::read::{patterns, read};
 use crate::kinds::tools::app::ToolsApp;
 use crate::kinds::tools::names::served;
@@ -78,7 +78,7 @@ pub(in super::super) async fn observe(
         }
         Some(key) => {
             let key = digest(&key.of_edit(&principal));
-            let once = Counting::count_once(&**app.engine.store(), key, &counted).await;
+            let once = ObservationCounter::count_once(&**app.engine.store(), key, &counted).await;
             once.map_err(|error| {
                 tracing::warn!(%error, "cannot count observations of tools under a key");
                 let detail =
