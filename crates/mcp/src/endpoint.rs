@@ -4,7 +4,6 @@
 //! session an id is of.
 
 use std::convert::Infallible;
-use std::fmt::Display;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -211,7 +210,7 @@ impl<B> Service<Request<B>> for McpHttpService
 where
     B: Body + Send + 'static,
     B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Display,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     type Response = Answer;
     type Error = Infallible;
