@@ -98,7 +98,11 @@ impl McpHttpService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        if is_own_origin(&parts.headers) {
+            // A page of this server itself; which hosts it may be reached by is checked on its own.
+            parts.headers.remove(header::ORIGIN);
+        }
         let caller = parts.extensions.get().cloned().unwrap_or_else(McpCaller::anonymous);
         let body = match parts.method {
             Method::POST => match Limited::new(body, self.body_bytes_max).collect().await {
@@ -223,6 +227,16 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let service = self.clone();
         Box::pin(async move { Ok(service.answer(request).await) })
+    }
+}
+
+/// Whether a request is of a page that came from the host that it is sent to.
+fn is_own_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+    match (origin, text(header::HOST)) {
+        (Some(origin), Some(host)) => origin.eq_ignore_ascii_case(host),
+        _ => false,
     }
 }
 

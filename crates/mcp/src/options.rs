@@ -137,8 +137,8 @@ impl AllowedHosts {
 pub struct McpHttpOptions {
     /// Which `Host` headers are accepted; others are answered with 403.
     pub allowed_hosts: AllowedHosts,
-    /// Which `Origin` headers are accepted, as `https://app.example.com:443`; others are answered with 403. A request without
-    /// one, as programs send it, is accepted.
+    /// Which `Origin` headers are accepted, as `https://app.example.com:443`, beside the server's own; others are answered
+    /// with 403. A request without one, as programs send it, is accepted.
     pub allowed_origins: Vec<String>,
     /// The largest body of a request, in bytes. 1 MiB. A larger one is answered with 413.
     pub body_bytes_max: usize,
