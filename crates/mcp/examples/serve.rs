@@ -12,8 +12,8 @@ use midflight_core::{DocumentName, RevisionNumber};
 use midflight_engine::{Kind as _, KindChange, Work};
 use midflight_live::Live;
 use midflight_mcp::{
-    AllowedHosts, Ask, McpHttpOptions, McpOptions, McpServer, PastCatalogues, PastError, ToolCall, ToolCaller,
-    ToolOutcome,
+    AllowedHosts, Ask, McpHttpOptions, McpOptions, McpServer, PastCatalogues, PastError, ToolCall,
+    ToolCaller, ToolOutcome,
 };
 use midflight_tools::{Tools, ToolsSnapshot};
 use serde_json::{Value, json};
@@ -31,9 +31,10 @@ impl ToolCaller for Suite {
             ("test_error_handling", _) => {
                 ToolOutcome::failed("test", "This tool intentionally returns an error for testing")
             }
-            (_, Some(answer)) => {
-                ToolOutcome::text(format!("Elicitation completed: action=accept, content={}", json!(answer.content)))
-            }
+            (_, Some(answer)) => ToolOutcome::text(format!(
+                "Elicitation completed: action=accept, content={}",
+                json!(answer.content)
+            )),
             (name, None) => match form(name) {
                 Some(form) => {
                     let mut ask = Ask::approval("Please provide your information", "no form can be shown");
@@ -48,7 +49,9 @@ impl ToolCaller for Suite {
 
 fn form(tool: &str) -> Option<Value> {
     let properties = match tool {
-        "test_elicitation" => json!({"username": {"type": "string"}, "email": {"type": "string", "format": "email"}}),
+        "test_elicitation" => {
+            json!({"username": {"type": "string"}, "email": {"type": "string", "format": "email"}})
+        }
         "test_elicitation_sep1034_defaults" => json!({
             "name": {"type": "string", "default": "John Doe"},
             "age": {"type": "integer", "default": 30},
@@ -136,8 +139,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     println!("http://{address}/a/mcp http://{address}/b/mcp");
-    let serving =
-        tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future());
+    let serving = tokio::spawn(
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future(),
+    );
     let mut lines = tokio::io::BufReader::new(tokio::io::stdin()).lines();
     let mut revision = 1;
     while let Some(line) = lines.next_line().await? {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use midflight_core::{Digest, RevisionNumber};
 use rmcp::model::{
-    ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema,
-    InputRequest, InputRequiredResult, InputResponses, JsonObject, MetaObject, ProtocolVersion,
+    ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction,
+    ElicitationSchema, InputRequest, InputRequiredResult, InputResponses, JsonObject, MetaObject,
+    ProtocolVersion,
 };
 use rmcp::service::{Peer, RequestContext};
 use rmcp::{ErrorData, RoleServer};
@@ -43,7 +44,10 @@ impl AskingWay {
 
 /// Whether a client shows forms. One that declares neither forms nor URLs shows forms: it is of the time before URLs.
 pub(crate) fn shows_forms(client: &ClientCapabilities) -> bool {
-    client.elicitation.as_ref().is_some_and(|elicitation| elicitation.form.is_some() || elicitation.url.is_none())
+    client
+        .elicitation
+        .as_ref()
+        .is_some_and(|elicitation| elicitation.form.is_some() || elicitation.url.is_none())
 }
 
 /// Whether a request is of the new era.
@@ -171,7 +175,9 @@ fn answered(result: ElicitResult) -> Answered {
             "declined",
             "the user declined; do not call the tool again without a new reason",
         )),
-        _ => Answered::Not(ToolFailure::new("cancelled", "the user cancelled the question; nothing was done")),
+        _ => {
+            Answered::Not(ToolFailure::new("cancelled", "the user cancelled the question; nothing was done"))
+        }
     }
 }
 
@@ -181,5 +187,9 @@ fn form(ask: &Ask) -> Result<ElicitRequestParams, ErrorData> {
             tracing::error!(%error, key = ask.key, "form of a question is invalid");
             ErrorData::internal_error(format!("the form of the question {:?} is invalid", ask.key), None)
         })?;
-    Ok(ElicitRequestParams::FormElicitationParams { meta: None, message: ask.message.clone(), requested_schema })
+    Ok(ElicitRequestParams::FormElicitationParams {
+        meta: None,
+        message: ask.message.clone(),
+        requested_schema,
+    })
 }

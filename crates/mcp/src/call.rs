@@ -47,8 +47,7 @@ pub(crate) async fn call(
     let mut progress = match &request.request_state {
         None => CallProgress::default(),
         Some(sealed) => {
-            let resumed =
-                ask::resume(shared, caller, (&name, &arguments), sealed, request.input_responses)?;
+            let resumed = ask::resume(shared, caller, (&name, &arguments), sealed, request.input_responses)?;
             match resumed {
                 Ok(progress) => progress,
                 Err(failure) => {

@@ -132,7 +132,13 @@ impl McpHttpService {
     fn unreadable(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Answer {
         if error.is::<LengthLimitError>() {
             let message = format!("the body of a request may have {} bytes; send less", self.body_bytes_max);
-            return refusal(StatusCode::PAYLOAD_TOO_LARGE, Value::Null, ErrorCode::INVALID_REQUEST, &message, None);
+            return refusal(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Value::Null,
+                ErrorCode::INVALID_REQUEST,
+                &message,
+                None,
+            );
         }
         let message = format!("the body of the request cannot be read: {error}");
         refusal(StatusCode::BAD_REQUEST, Value::Null, ErrorCode::INVALID_REQUEST, &message, None)
@@ -161,7 +167,13 @@ impl McpHttpService {
         }
         if body.trim_ascii_start().first() == Some(&b'[') {
             let message = "a batch is not accepted: the protocol has none since 2025-06-18; send one message in each request";
-            return Err(refused(StatusCode::BAD_REQUEST, Value::Null, ErrorCode::INVALID_REQUEST, message, None));
+            return Err(refused(
+                StatusCode::BAD_REQUEST,
+                Value::Null,
+                ErrorCode::INVALID_REQUEST,
+                message,
+                None,
+            ));
         }
         let peeked: Peeked<'_> = serde_json::from_slice(body).map_err(|error| {
             let message = format!("invalid message: expected one JSON-RPC message: {error}");
@@ -173,7 +185,8 @@ impl McpHttpService {
             Some("initialize") if session.is_none() => {
                 self.room_for_session(&id).await?;
                 let params = peeked.params.map(RawValue::get);
-                let params = params.and_then(|params| serde_json::from_str::<InitializeRequestParams>(params).ok());
+                let params =
+                    params.and_then(|params| serde_json::from_str::<InitializeRequestParams>(params).ok());
                 Ok((None, params.and_then(|params| sealed_id(&self.shared, caller, &params))))
             }
             _ => Ok((None, None)),
@@ -184,7 +197,13 @@ impl McpHttpService {
     async fn check_session(&self, caller: &McpCaller, id: &str) -> Result<(), Box<Answer>> {
         if params_of(&self.shared, caller, id).is_none() {
             let message = "unknown session: it ended, or it is of another caller; initialize again";
-            return Err(refused(StatusCode::NOT_FOUND, Value::Null, ErrorCode::INVALID_REQUEST, message, None));
+            return Err(refused(
+                StatusCode::NOT_FOUND,
+                Value::Null,
+                ErrorCode::INVALID_REQUEST,
+                message,
+                None,
+            ));
         }
         if !self.sessions.has(id).await {
             self.room_for_session(&Value::Null).await?;
@@ -197,7 +216,8 @@ impl McpHttpService {
         if self.sessions.count().await < max {
             return Ok(());
         }
-        let message = format!("too many sessions: this replica has {max}, the most that it keeps; try again later");
+        let message =
+            format!("too many sessions: this replica has {max}, the most that it keeps; try again later");
         let details = json!({"max": max, "per": "replica"});
         Err(refused(StatusCode::SERVICE_UNAVAILABLE, id.clone(), BUSY, &message, Some(details)))
     }
@@ -233,7 +253,8 @@ where
 /// Whether a request is of a page that came from the host that it is sent to.
 fn is_own_origin(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+    let origin =
+        text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
     match (origin, text(header::HOST)) {
         (Some(origin), Some(host)) => origin.eq_ignore_ascii_case(host),
         _ => false,

@@ -87,7 +87,9 @@ pub use meta_tools::META_TOOLS;
 pub use options::{AllowedHosts, McpHttpOptions, McpOptions};
 pub use past::{PastCatalogues, PastError};
 pub use server::{McpServer, StdioError};
-pub use tool_caller::{Ask, AskAnswer, OwnTool, ToolCall, ToolCaller, ToolFailure, ToolOutcome, ToolOutput, ToolTarget};
+pub use tool_caller::{
+    Ask, AskAnswer, OwnTool, ToolCall, ToolCaller, ToolFailure, ToolOutcome, ToolOutput, ToolTarget,
+};
 
 /// The member of `_meta` with the revision that an answer was computed from, a number. On a call, the revision of the list that
 /// the client works from: with it, the reason why a tool is gone can be given after a restart too.

@@ -160,8 +160,9 @@ async fn wait_for_min_revision(
         return Ok(());
     }
     let served = shared.views.served().revision().get();
-    let message =
-        format!("this replica serves revision {served}, which is older than min_revision {number}; list again");
+    let message = format!(
+        "this replica serves revision {served}, which is older than min_revision {number}; list again"
+    );
     Err(ErrorData::internal_error(message, Some(json!({REVISION_KEY: served}))))
 }
 

@@ -149,10 +149,7 @@ pub struct McpHttpOptions {
 impl McpHttpOptions {
     /// The defaults with these hosts and origins.
     #[must_use]
-    pub fn new(
-        allowed_hosts: AllowedHosts,
-        allowed_origins: impl IntoIterator<Item = String>,
-    ) -> Self {
+    pub fn new(allowed_hosts: AllowedHosts, allowed_origins: impl IntoIterator<Item = String>) -> Self {
         Self {
             allowed_hosts,
             allowed_origins: allowed_origins.into_iter().collect(),

@@ -27,7 +27,9 @@ pub struct McpServer {
 #[non_exhaustive]
 pub enum StdioError {
     /// The client did not begin as the protocol says.
-    #[error("cannot begin a session on standard input: {0}; the first message is initialize or server/discover")]
+    #[error(
+        "cannot begin a session on standard input: {0}; the first message is initialize or server/discover"
+    )]
     Begin(String),
     /// The session failed.
     #[error("the session on standard input failed: {0}")]

@@ -83,8 +83,7 @@ pub(crate) fn params_of(shared: &Shared, caller: &McpCaller, id: &str) -> Option
     if shared.closed.has(id) {
         return None;
     }
-    let claims: SessionClaims =
-        shared.sealer.open(SealPurpose::Session, &[&caller.name], id).ok()?;
+    let claims: SessionClaims = shared.sealer.open(SealPurpose::Session, &[&caller.name], id).ok()?;
     let mut capabilities = ClientCapabilities::default();
     if claims.shows_forms {
         let form = FormElicitationCapability::new();

@@ -118,7 +118,9 @@ pub(crate) fn past_error(error: &PastError) -> ErrorData {
 pub(crate) fn no_room(what: &str, no_room: NoRoom) -> (String, Value) {
     match no_room {
         NoRoom::Caller(max) => (
-            format!("too many {what}: this caller has {max}, the most that one may have; end one and try again"),
+            format!(
+                "too many {what}: this caller has {max}, the most that one may have; end one and try again"
+            ),
             json!({"max": max, "per": "caller"}),
         ),
         NoRoom::All(max) => (

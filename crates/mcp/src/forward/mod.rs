@@ -162,7 +162,10 @@ impl Forwarder {
         let text = headers.redact(String::from_utf8_lossy(&body).into_owned());
         if !status.is_success() {
             let told: String = text.chars().take(REFUSAL_CHARS_MAX).collect();
-            return Err(ToolFailure::new("endpoint_refused", format!("the endpoint answered {status}: {told}")));
+            return Err(ToolFailure::new(
+                "endpoint_refused",
+                format!("the endpoint answered {status}: {told}"),
+            ));
         }
         if !is_json {
             return Ok(ToolOutput::text(text));
@@ -228,7 +231,8 @@ fn redirects(max: usize) -> Policy {
         return Policy::none();
     }
     Policy::custom(move |attempt: Attempt<'_>| {
-        let is_same = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+        let is_same =
+            attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
         match attempt.previous().len() {
             hops if hops <= max && is_same => attempt.follow(),
             _ => attempt.stop(),

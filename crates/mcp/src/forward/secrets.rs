@@ -48,7 +48,8 @@ pub(super) fn headers(
     let declared = forward.get("headers").and_then(Value::as_object);
     for (name, value) in declared.into_iter().flatten() {
         let invalid = |why: &str| {
-            let message = format!("invalid header {:?} in the document of the tool: {why}", midflight_core::clip(name));
+            let message =
+                format!("invalid header {:?} in the document of the tool: {why}", midflight_core::clip(name));
             ToolFailure::new("invalid_header", message)
         };
         let key: HeaderName = name.parse().map_err(|_| invalid("expected the name of a header"))?;
@@ -57,7 +58,8 @@ pub(super) fn headers(
         }
         let value = value.as_str().ok_or_else(|| invalid("expected a text"))?;
         let text = filled(value, references, &mut headers.secrets).map_err(|why| invalid(&why))?;
-        let mut value = HeaderValue::from_str(&text).map_err(|_| invalid("its value has control characters"))?;
+        let mut value =
+            HeaderValue::from_str(&text).map_err(|_| invalid("its value has control characters"))?;
         value.set_sensitive(true);
         headers.sent.insert(key, value);
     }
@@ -72,8 +74,9 @@ fn filled(
 ) -> Result<String, String> {
     let (mut filled, mut rest) = (String::new(), text);
     while let Some((before, reference)) = rest.split_once("${") {
-        let (reference, after) =
-            reference.split_once('}').ok_or_else(|| "a reference does not end; write ${env:NAME}".to_owned())?;
+        let (reference, after) = reference
+            .split_once('}')
+            .ok_or_else(|| "a reference does not end; write ${env:NAME}".to_owned())?;
         // A line that a file ends with is not part of the secret.
         let secret = references.resolve(reference)?.trim_end_matches(['\r', '\n']).to_owned();
         filled.push_str(before);

@@ -51,8 +51,9 @@ fn fill_path(url: &str, arguments: &mut Map<String, Value>) -> Result<String, To
         // A segment of dots would climb out of the path that the document states.
         let value = value.filter(|value| !value.is_empty() && !value.chars().all(|c| c == '.'));
         let value = value.ok_or_else(|| {
-            let message =
-                format!("the argument {name:?} is part of the path: give a text or a number, not empty and not dots");
+            let message = format!(
+                "the argument {name:?} is part of the path: give a text or a number, not empty and not dots"
+            );
             ToolFailure::new("invalid_arguments", message)
         })?;
         filled.push_str(before);

@@ -32,7 +32,10 @@ async fn a_question_is_an_answer_that_is_called_again_with() {
     let result = &asked["result"];
     assert_eq!(result["resultType"], "input_required", "{asked}");
     let question = &result["inputRequests"]["ask"];
-    assert_eq!((question["method"].as_str(), question["params"]["message"].as_str()), (Some("elicitation/create"), Some("Which one?")));
+    assert_eq!(
+        (question["method"].as_str(), question["params"]["message"].as_str()),
+        (Some("elicitation/create"), Some("Which one?"))
+    );
     let choice = &question["params"]["requestedSchema"]["properties"]["choice"];
     assert_eq!(choice["enum"], json!(["red", "blue"]), "{question}");
     assert_eq!(result["_meta"]["dev.midflight/revision"], 1);
@@ -44,7 +47,8 @@ async fn a_question_is_an_answer_that_is_called_again_with() {
         assert_eq!(answer["result"]["structuredContent"]["chosen"], "blue", "{answer}");
     }
     for action in ["decline", "cancel"] {
-        let answer = call(&replica, retry("choosy", json!({"n": 1}), &asked, json!({"action": action}))).await;
+        let answer =
+            call(&replica, retry("choosy", json!({"n": 1}), &asked, json!({"action": action}))).await;
         text(&answer["result"], true);
     }
     // Without an answer, it is asked again.
@@ -104,7 +108,8 @@ async fn the_old_era_is_asked_on_the_stream_of_the_call() {
         let asked = events.next().await.unwrap();
         assert_eq!(asked["method"], "elicitation/create", "{asked}");
         assert_eq!(asked["params"]["message"], "guarded costs 5. Go on?");
-        let answer = json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": action, "content": {}}});
+        let answer =
+            json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": action, "content": {}}});
         let response = replica.send(session.with_id(post(&answer))).await;
         assert_eq!(response.status(), StatusCode::ACCEPTED);
         let result = events.next().await.unwrap();

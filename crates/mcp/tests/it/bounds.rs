@@ -28,9 +28,8 @@ async fn streams_of_the_old_era_count_as_listeners_too() {
     let replica = Replica::with(&[], options);
     let session = Session::begin(&replica, "2025-11-25", json!({})).await;
     let stream = session.stream(&replica).await;
-    let (status, answer) = replica
-        .modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}))
-        .await;
+    let (status, answer) =
+        replica.modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).await;
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
     let told = answer["error"]["message"].as_str().unwrap();
     assert!(told.contains("this replica has 1, the most of all callers; try again later"), "{told}");

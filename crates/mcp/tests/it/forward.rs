@@ -10,8 +10,8 @@ use midflight_core::RevisionNumber;
 use midflight_live::Live;
 use midflight_mcp::forward::{ForwardOptions, Forwarder, ResolveReference};
 use midflight_mcp::{
-    AllowedHosts, McpCaller, McpHttpOptions, McpOptions, McpServer, PastCatalogues, PastError, ToolCall, ToolCaller,
-    ToolOutcome,
+    AllowedHosts, McpCaller, McpHttpOptions, McpOptions, McpServer, PastCatalogues, PastError, ToolCall,
+    ToolCaller, ToolOutcome,
 };
 use midflight_tools::ToolsSnapshot;
 use serde_json::{Value, json};
@@ -24,7 +24,11 @@ struct Secrets;
 
 impl ResolveReference for Secrets {
     fn resolve(&self, reference: &str) -> Result<String, String> {
-        if reference == "env:KEY" { Ok("s3cret".to_owned()) } else { Err("it may not be referred to".to_owned()) }
+        if reference == "env:KEY" {
+            Ok("s3cret".to_owned())
+        } else {
+            Err("it may not be referred to".to_owned())
+        }
     }
 }
 
@@ -98,8 +102,7 @@ impl Setup {
         let snapshot = edit(&ToolsSnapshot::default(), &[("a", body)]);
         let forwarder = Forwarder::new(self.options.clone(), Arc::new(Secrets)).unwrap();
         let caller = Arc::new(Forwarding(forwarder));
-        let server =
-            McpServer::new(Live::constant(snapshot), caller, Arc::new(NoPast), McpOptions::new(KEY));
+        let server = McpServer::new(Live::constant(snapshot), caller, Arc::new(NoPast), McpOptions::new(KEY));
         let service =
             server.http(McpHttpOptions::new(AllowedHosts::loopback(), []), &CancellationToken::new());
         let mut request = modern("tools/call", json!({"name": "a", "arguments": arguments}));
@@ -144,8 +147,20 @@ async fn a_call_is_sent_as_its_document_says_and_without_the_token_of_the_caller
 async fn private_addresses_are_refused_by_number_and_by_name() {
     let mut setup = Setup::new().await;
     setup.options.private_hosts.clear();
-    setup.options.allowed_hosts.extend(["169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1"].map(str::to_owned));
-    for host in ["127.0.0.1:PORT", "localhost:PORT", "169.254.169.254", "[::1]:PORT", "[::ffff:127.0.0.1]:PORT", "10.0.0.1", "2130706433:PORT", "0x7f.1:PORT"] {
+    setup
+        .options
+        .allowed_hosts
+        .extend(["169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1"].map(str::to_owned));
+    for host in [
+        "127.0.0.1:PORT",
+        "localhost:PORT",
+        "169.254.169.254",
+        "[::1]:PORT",
+        "[::ffff:127.0.0.1]:PORT",
+        "10.0.0.1",
+        "2130706433:PORT",
+        "0x7f.1:PORT",
+    ] {
         let forward = json!({"url": format!("http://{host}/echo")});
         setup.refused(forward, "address_not_allowed", "private, loopback or link-local").await;
     }
@@ -154,8 +169,12 @@ async fn private_addresses_are_refused_by_number_and_by_name() {
 #[tokio::test]
 async fn only_listed_hosts_are_called() {
     let mut setup = Setup::new().await;
-    setup.refused(json!({"url": "https://example.com/"}), "host_not_allowed", "\"example.com\" is not one").await;
-    setup.refused(json!({"url": "http://u:p@127.0.0.1:PORT/"}), "host_not_allowed", "no user and password").await;
+    setup
+        .refused(json!({"url": "https://example.com/"}), "host_not_allowed", "\"example.com\" is not one")
+        .await;
+    setup
+        .refused(json!({"url": "http://u:p@127.0.0.1:PORT/"}), "host_not_allowed", "no user and password")
+        .await;
     setup.options.allowed_hosts = vec!["127.0.0.1:1".to_owned()];
     setup.refused(json!({"url": "http://127.0.0.1:PORT/"}), "host_not_allowed", "is not one").await;
 }

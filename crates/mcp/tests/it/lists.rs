@@ -51,10 +51,8 @@ fn paged() -> McpOptions {
 
 #[tokio::test]
 async fn pages_are_of_one_catalogue_whatever_is_served_meanwhile() {
-    let mut replica = Replica::with(
-        &[("a", tool("a")), ("b", tool("b")), ("c", tool("c")), ("d", tool("d"))],
-        paged(),
-    );
+    let mut replica =
+        Replica::with(&[("a", tool("a")), ("b", tool("b")), ("c", tool("c")), ("d", tool("d"))], paged());
     let first = replica.result("tools/list", json!({})).await;
     assert_eq!(names(&first), ["execute_rules", "a", "b"]);
     replica.edit(&[("c", Value::Null), ("d", tool("changed")), ("e", tool("e"))]);
@@ -89,7 +87,8 @@ async fn a_cursor_that_is_forged_of_another_or_expired_is_refused() {
         let message = answer["error"]["message"].as_str().unwrap();
         assert!(message.contains("list again from the first page"), "{message}");
     }
-    let (_, answer) = replica.modern_as(&McpCaller::new("bob"), "tools/list", json!({"cursor": cursor})).await;
+    let (_, answer) =
+        replica.modern_as(&McpCaller::new("bob"), "tools/list", json!({"cursor": cursor})).await;
     assert_eq!(answer["error"]["code"], -32602);
 
     let mut options = paged();
@@ -105,7 +104,10 @@ async fn a_cursor_that_is_forged_of_another_or_expired_is_refused() {
             tokio::task::yield_now().await;
         }
     };
-    assert_eq!(crate::support::within(expired).await, "invalid cursor: it expired; list again from the first page");
+    assert_eq!(
+        crate::support::within(expired).await,
+        "invalid cursor: it expired; list again from the first page"
+    );
 }
 
 #[tokio::test]
@@ -156,8 +158,7 @@ async fn a_pinned_caller_works_with_the_catalogue_of_its_revision() {
     assert_eq!(names(&answer["result"]), ["execute_rules", "a"]);
     assert_eq!(answer["result"]["tools"][1]["description"], "first");
     assert_eq!(answer["result"]["_meta"][REVISION], 1);
-    let (_, answer) =
-        replica.modern_as(&pinned, "tools/call", json!({"name": "a", "arguments": {}})).await;
+    let (_, answer) = replica.modern_as(&pinned, "tools/call", json!({"name": "a", "arguments": {}})).await;
     assert_eq!(answer["result"]["structuredContent"]["description"], "first");
     assert_eq!(answer["result"]["_meta"][REVISION], 1);
     let lost = McpCaller::new("ada").pinned_at(RevisionNumber::new(99));

@@ -40,7 +40,11 @@ async fn a_searching_caller_finds_describes_and_calls() {
     let nothing = call(&replica, "search_tools", json!({"query": "xyzzy"})).await;
     assert!(text(&nothing, false).contains("no tool of 2 fits \"xyzzy\""), "{nothing}");
     for (name, arguments, expected) in [
-        ("call_tool", json!({"name": "mial"}), "unknown tool \"mial\"; did you mean \"mail\"?; find tools with search_tools"),
+        (
+            "call_tool",
+            json!({"name": "mial"}),
+            "unknown tool \"mial\"; did you mean \"mail\"?; find tools with search_tools",
+        ),
         ("describe_tool", json!({"name": "call_tool"}), "unknown tool \"call_tool\""),
         ("search_tools", json!({}), "\"query\" is a required property"),
         ("call_tool", json!({"name": "execute_rules"}), "\"data\" is a required property"),
@@ -77,9 +81,14 @@ async fn a_selection_names_what_to_call_and_asks_where_it_is_too_close() {
     let fast = json!({"time_estimate_ms": 50, "cost_estimate": 9, "complexity_score": 0.1});
     let slow = json!({"time_estimate_ms": 50000, "cost_estimate": 9, "complexity_score": 0.9});
     let replica = Replica::new(&[("gr.ep", with_patterns(fast.clone(), slow))]);
-    let selected = call(&replica, "select_tool", json!({"capabilities": ["text_search"], "mode": "fast"})).await;
+    let selected =
+        call(&replica, "select_tool", json!({"capabilities": ["text_search"], "mode": "fast"})).await;
     let chosen = &selected["structuredContent"]["selected"];
-    assert_eq!((chosen["name"].as_str(), chosen["pattern"].as_str()), (Some("gr_ep"), Some("one")), "{selected}");
+    assert_eq!(
+        (chosen["name"].as_str(), chosen["pattern"].as_str()),
+        (Some("gr_ep"), Some("one")),
+        "{selected}"
+    );
     assert_eq!(selected["_meta"]["dev.midflight/revision"], 1);
 
     let replica = Replica::new(&[("gr.ep", with_patterns(fast.clone(), fast))]);
@@ -102,7 +111,8 @@ async fn a_selection_names_what_to_call_and_asks_where_it_is_too_close() {
 
 #[tokio::test]
 async fn the_permissions_of_a_selection_are_those_of_the_caller() {
-    let guarded = json!({"time_estimate_ms": 50, "cost_estimate": 1, "policy": {"required_permissions": ["root"]}});
+    let guarded =
+        json!({"time_estimate_ms": 50, "cost_estimate": 1, "policy": {"required_permissions": ["root"]}});
     let body = json!({"description": "d", "capabilities": {"c": {"patterns": {"p": guarded}}}});
     let replica = Replica::new(&[("a", body)]);
     let arguments = json!({"capabilities": ["c"], "permissions": ["root"]});

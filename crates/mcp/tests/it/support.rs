@@ -14,8 +14,8 @@ use midflight_core::{DocumentName, RevisionNumber};
 use midflight_engine::{Kind as _, KindChange, Work};
 use midflight_live::{Live, Publisher};
 use midflight_mcp::{
-    AllowedHosts, Ask, McpCaller, McpHttpOptions, McpHttpService, McpOptions, McpServer, OwnTool, PastCatalogues,
-    PastError, ToolCall, ToolCaller, ToolOutcome, ToolTarget,
+    AllowedHosts, Ask, McpCaller, McpHttpOptions, McpHttpService, McpOptions, McpServer, OwnTool,
+    PastCatalogues, PastError, ToolCall, ToolCaller, ToolOutcome, ToolTarget,
 };
 use midflight_tools::{Tools, ToolsSnapshot};
 use serde_json::{Value, json};
@@ -72,7 +72,8 @@ pub(crate) struct Caller;
 #[async_trait]
 impl ToolCaller for Caller {
     fn own_tools(&self) -> Vec<OwnTool> {
-        let schema = json!({"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}});
+        let schema =
+            json!({"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}});
         vec![
             OwnTool::new("execute_rules", "Executes rules on data.", schema),
             OwnTool::new("call_tool", "Its name is reserved.", json!({"type": "object"})),
@@ -210,9 +211,8 @@ impl Replica {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let caller = self.caller.clone();
-        let router = axum::Router::new()
-            .route_service("/mcp", self.service.clone())
-            .layer(axum::Extension(caller));
+        let router =
+            axum::Router::new().route_service("/mcp", self.service.clone()).layer(axum::Extension(caller));
         let stop = self.stop.clone();
         let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
         tokio::spawn(async move { serving.await.unwrap() });
