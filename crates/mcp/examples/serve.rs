@@ -12,8 +12,8 @@ use midflight_core::{DocumentName, RevisionNumber};
 use midflight_engine::{Kind as _, KindChange, Work};
 use midflight_live::Live;
 use midflight_mcp::{
-    AllowedHosts, Ask, McpHttpOptions, McpOptions, McpServer, PastCatalogues, PastError, ToolCall,
-    ToolCaller, ToolOutcome,
+    AllowedHosts, McpHttpOptions, McpOptions, McpServer, PastCatalogues, PastError, ToolCall, ToolCaller,
+    ToolOutcome, UserQuestion,
 };
 use midflight_tools::{Tools, ToolsSnapshot};
 use serde_json::{Value, json};
@@ -37,7 +37,8 @@ impl ToolCaller for Suite {
             )),
             (name, None) => match form(name) {
                 Some(form) => {
-                    let mut ask = Ask::approval("Please provide your information", "no form can be shown");
+                    let mut ask =
+                        UserQuestion::approval("Please provide your information", "no form can be shown");
                     ask.schema = form;
                     ToolOutcome::Asks(ask)
                 }

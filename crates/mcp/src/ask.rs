@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::seal::SealPurpose;
-use crate::shared::Shared;
-use crate::{Ask, AskAnswer, McpCaller, ToolFailure};
+use crate::shared::McpShared;
+use crate::{McpCaller, ToolFailure, UserAnswer, UserQuestion};
 
 /// The key of the one question that an answer asks.
 const INPUT: &str = "ask";
@@ -60,7 +60,7 @@ pub(crate) fn is_modern(context: &RequestContext<RoleServer>) -> bool {
 pub(crate) struct CallProgress {
     /// The revision that the call began with; none when it begins.
     pub(crate) revision: Option<RevisionNumber>,
-    pub(crate) answers: BTreeMap<String, AskAnswer>,
+    pub(crate) answers: BTreeMap<String, UserAnswer>,
     /// How many questions were asked.
     pub(crate) asked: usize,
 }
@@ -70,13 +70,13 @@ pub(crate) struct CallProgress {
 struct CallState {
     revision: u64,
     key: String,
-    answers: BTreeMap<String, AskAnswer>,
+    answers: BTreeMap<String, UserAnswer>,
     asked: usize,
 }
 
 /// What a user did with a question.
 pub(crate) enum Answered {
-    Accepted(AskAnswer),
+    Accepted(UserAnswer),
     /// They declined or cancelled; or the client failed.
     Not(ToolFailure),
 }
@@ -88,10 +88,10 @@ fn context_of(name: &str, arguments: &JsonObject) -> [String; 2] {
 
 /// Asks by an answer. `progress` is of the call, with the revision it began with.
 pub(crate) fn by_result(
-    shared: &Shared,
+    shared: &McpShared,
     caller: &McpCaller,
     (name, arguments): (&str, &JsonObject),
-    ask: &Ask,
+    ask: &UserQuestion,
     progress: CallProgress,
     meta: JsonObject,
 ) -> Result<InputRequiredResult, ErrorData> {
@@ -111,7 +111,7 @@ pub(crate) fn by_result(
 
 /// What the repeated call of a client has so far.
 pub(crate) fn resume(
-    shared: &Shared,
+    shared: &McpShared,
     caller: &McpCaller,
     (name, arguments): (&str, &JsonObject),
     sealed: &str,
@@ -148,9 +148,9 @@ pub(crate) fn resume(
 
 /// Asks by a request, and waits for the answer.
 pub(crate) async fn by_request(
-    shared: &Shared,
+    shared: &McpShared,
     peer: &Peer<RoleServer>,
-    ask: &Ask,
+    ask: &UserQuestion,
 ) -> Result<Answered, ErrorData> {
     let asked = peer.create_elicitation_with_timeout(form(ask)?, Some(shared.ask_ttl())).await;
     Ok(match asked {
@@ -169,7 +169,7 @@ fn answered(result: ElicitResult) -> Answered {
                 Some(Value::Object(content)) => content,
                 _ => Map::new(),
             };
-            Answered::Accepted(AskAnswer { content })
+            Answered::Accepted(UserAnswer { content })
         }
         ElicitationAction::Decline => Answered::Not(ToolFailure::new(
             "declined",
@@ -181,7 +181,7 @@ fn answered(result: ElicitResult) -> Answered {
     }
 }
 
-fn form(ask: &Ask) -> Result<ElicitRequestParams, ErrorData> {
+fn form(ask: &UserQuestion) -> Result<ElicitRequestParams, ErrorData> {
     let requested_schema: ElicitationSchema =
         serde_json::from_value(ask.schema.clone()).map_err(|error| {
             tracing::error!(%error, key = ask.key, "form of a question is invalid");

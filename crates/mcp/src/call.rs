@@ -19,15 +19,15 @@ use tokio::time::timeout;
 use crate::arguments::SchemaSide;
 use crate::ask::{self, Answered, AskingWay, CallProgress};
 use crate::meta_tools::{self, CALL_TOOL, DESCRIBE_TOOL, SEARCH_TOOLS, SELECT_TOOL};
-use crate::shared::{Shared, no_room, past_error, revision_meta};
+use crate::shared::{McpShared, no_room, past_error, revision_meta};
 use crate::views::CatalogueView;
 use crate::{
-    AskAnswer, CODE_KEY, McpCaller, REVISION_KEY, ToolCall, ToolFailure, ToolOutcome, ToolOutput, ToolTarget,
+    CODE_KEY, McpCaller, REVISION_KEY, ToolCall, ToolFailure, ToolOutcome, ToolOutput, ToolTarget, UserAnswer,
 };
 
 /// A call under way.
 struct Calling<'a> {
-    shared: &'a Shared,
+    shared: &'a McpShared,
     caller: &'a McpCaller,
     /// The catalogue that it began with.
     view: CatalogueView,
@@ -37,7 +37,7 @@ struct Calling<'a> {
 
 /// Answers a call.
 pub(crate) async fn call(
-    shared: &Shared,
+    shared: &McpShared,
     caller: &McpCaller,
     request: CallToolRequestParams,
     context: &RequestContext<RoleServer>,
@@ -101,7 +101,7 @@ pub(crate) async fn call(
 
 /// The catalogue that the client says it works from, where it can be had: it only makes an error clearer.
 async fn known_view(
-    shared: &Shared,
+    shared: &McpShared,
     view: &CatalogueView,
     context: &RequestContext<RoleServer>,
 ) -> Option<CatalogueView> {
@@ -117,13 +117,13 @@ impl Calling<'_> {
         &self,
         name: &str,
         arguments: &JsonObject,
-        answers: &BTreeMap<String, AskAnswer>,
+        answers: &BTreeMap<String, UserAnswer>,
     ) -> Result<ToolOutcome, ErrorData> {
         let Some(schema) = meta_tools::input_schema(name) else {
             return match self.target(name) {
                 Ok(target) => Ok(self.call_target(target, arguments.clone(), answers).await),
-                Err(Missing::Gone(failure)) => Ok(ToolOutcome::Failed(failure)),
-                Err(Missing::Unknown(message)) => Err(ErrorData::invalid_params(message, None)),
+                Err(MissingTool::Gone(failure)) => Ok(ToolOutcome::Failed(failure)),
+                Err(MissingTool::Unknown(message)) => Err(ErrorData::invalid_params(message, None)),
             };
         };
         let digest = Digest::of_bytes(name.as_bytes());
@@ -158,7 +158,7 @@ impl Calling<'_> {
     }
 
     /// The tool of a name: one of the server itself, or of the catalogue.
-    fn target(&self, name: &str) -> Result<ToolTarget, Missing> {
+    fn target(&self, name: &str) -> Result<ToolTarget, MissingTool> {
         if let Some(own) = self.shared.own.get(name) {
             return Ok(ToolTarget::Own(Arc::clone(&own.tool)));
         }
@@ -166,19 +166,19 @@ impl Calling<'_> {
             return Ok(ToolTarget::Catalogue(Arc::clone(tool)));
         }
         if let Some(failure) = self.shared.history.why_missing(name, &self.view, self.known.as_ref()) {
-            return Err(Missing::Gone(failure));
+            return Err(MissingTool::Gone(failure));
         }
         let offered = self.view.offered(None).map(|tool| tool.mcp_name());
         let own = self.shared.own.keys().map(|name| &**name);
         let near = hint(name, own.chain(offered));
-        Err(Missing::Unknown(format!("unknown tool {:?}{near}", clip(name))))
+        Err(MissingTool::Unknown(format!("unknown tool {:?}{near}", clip(name))))
     }
 
     async fn call_target(
         &self,
         target: ToolTarget,
         arguments: JsonObject,
-        answers: &BTreeMap<String, AskAnswer>,
+        answers: &BTreeMap<String, UserAnswer>,
     ) -> ToolOutcome {
         let name = target.name().to_owned();
         let (digest, input, output, tool) = match &target {
@@ -294,14 +294,14 @@ impl Calling<'_> {
 }
 
 /// Why a name is of no tool that can be called.
-enum Missing {
+enum MissingTool {
     /// It was one, and what to do instead is known.
     Gone(ToolFailure),
     /// Nothing is known of it.
     Unknown(String),
 }
 
-impl Missing {
+impl MissingTool {
     fn into_failure(self) -> ToolFailure {
         match self {
             Self::Gone(failure) => failure,

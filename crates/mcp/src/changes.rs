@@ -15,12 +15,12 @@ const NAMED_MAX: usize = 5;
 
 /// The last change of each tool, by the name that agents knew and by id; the oldest are forgotten first.
 pub(crate) struct ChangeHistory {
-    kept: Mutex<Kept>,
+    kept: Mutex<RememberedChanges>,
     entries_max: usize,
 }
 
 #[derive(Default)]
-struct Kept {
+struct RememberedChanges {
     gone: HashMap<Arc<str>, GoneTool>,
     gone_order: VecDeque<Arc<str>>,
     changed: HashMap<Arc<str>, ToolChange>,
@@ -56,14 +56,14 @@ impl ChangeHistory {
             if difference.before.is_some() && difference.before != difference.after {
                 let name: Arc<str> = tool.mcp_name().into();
                 let gone = GoneTool { revision, tool: Arc::clone(tool) };
-                let Kept { gone: entries, gone_order, .. } = &mut *kept;
+                let RememberedChanges { gone: entries, gone_order, .. } = &mut *kept;
                 remember(entries, gone_order, name, gone, self.entries_max);
             }
             let breaking = difference.differences.iter().filter(|it| it.impact == Impact::Breaking);
             let messages: Vec<String> = breaking.take(NAMED_MAX).map(|it| it.message.clone()).collect();
             if !messages.is_empty() {
                 let change = ToolChange { revision, messages };
-                let Kept { changed: entries, changed_order, .. } = &mut *kept;
+                let RememberedChanges { changed: entries, changed_order, .. } = &mut *kept;
                 remember(entries, changed_order, Arc::clone(tool.shared_id()), change, self.entries_max);
             }
         }

@@ -25,7 +25,7 @@ use crate::handler::McpHandler;
 use crate::options::HostRule;
 use crate::permits::CallerPermit;
 use crate::sessions::{REQUEST, RequestScope, SealedSessionStore, SealedSessions, params_of, sealed_id};
-use crate::shared::{BUSY, Shared, no_room};
+use crate::shared::{BUSY, McpShared, no_room};
 use crate::{McpCaller, McpHttpOptions};
 
 /// The header with the id of a session of the old era.
@@ -42,7 +42,7 @@ type Answer = Response<BoxBody<Bytes, Infallible>>;
 pub struct McpHttpService {
     inner: StreamableHttpService<McpHandler, SealedSessions>,
     sessions: Arc<SealedSessions>,
-    shared: Arc<Shared>,
+    shared: Arc<McpShared>,
     body_bytes_max: usize,
 }
 
@@ -63,7 +63,7 @@ struct Peeked<'a> {
 }
 
 impl McpHttpService {
-    pub(crate) fn new(shared: &Arc<Shared>, options: McpHttpOptions, stop: &CancellationToken) -> Self {
+    pub(crate) fn new(shared: &Arc<McpShared>, options: McpHttpOptions, stop: &CancellationToken) -> Self {
         let config = StreamableHttpServerConfig::default()
             .with_sse_keep_alive(Some(options.keep_alive()))
             .with_json_response(true)
@@ -124,7 +124,7 @@ impl McpHttpService {
         let request = Request::from_parts(parts, Full::new(body));
         let response = REQUEST.scope(scope, self.inner.handle(request)).await;
         match permit {
-            Some(permit) => response.map(|body| BoxBody::new(Listening { body, _permit: permit })),
+            Some(permit) => response.map(|body| BoxBody::new(ListenerBody { body, _permit: permit })),
             None => response,
         }
     }
@@ -262,12 +262,12 @@ fn is_own_origin(headers: &HeaderMap) -> bool {
 }
 
 /// A stream that counts as a listener until it ends or its client goes.
-struct Listening {
+struct ListenerBody {
     body: BoxBody<Bytes, Infallible>,
     _permit: CallerPermit,
 }
 
-impl Body for Listening {
+impl Body for ListenerBody {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -14,8 +14,8 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::is_modern;
-use crate::notices::Listener;
-use crate::shared::{BUSY, Shared, no_room};
+use crate::notices::ChangeListener;
+use crate::shared::{BUSY, McpShared, no_room};
 use crate::{MIN_REVISION_KEY, McpCaller, call, definition, list, meta_tools};
 
 /// What a client is told about the server.
@@ -25,14 +25,14 @@ const INSTRUCTIONS: &str = "The list of tools can change while it is used; liste
 
 /// One connection, session or request of a client.
 pub(crate) struct McpHandler {
-    shared: Arc<Shared>,
+    shared: Arc<McpShared>,
     /// Who began it. A request over HTTP says itself who it is of.
     caller: McpCaller,
     stop: CancellationToken,
 }
 
 impl McpHandler {
-    pub(crate) fn new(shared: Arc<Shared>, caller: McpCaller, stop: CancellationToken) -> Self {
+    pub(crate) fn new(shared: Arc<McpShared>, caller: McpCaller, stop: CancellationToken) -> Self {
         Self { shared, caller, stop }
     }
 
@@ -58,7 +58,7 @@ impl ServerHandler for McpHandler {
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
         let result = self.negotiate_initialize(&request)?;
-        let listener = Listener::new(&self.shared, self.caller(&context.extensions));
+        let listener = ChangeListener::new(&self.shared, self.caller(&context.extensions));
         let is_restored = context.extensions.get::<SessionRestoreMarker>().is_some();
         tokio::spawn(listener.serve_session(context.peer, is_restored, self.stop.clone()));
         Ok(result)
@@ -127,7 +127,7 @@ impl ServerHandler for McpHandler {
                 ErrorData::new(BUSY, message, Some(details))
             })?),
         };
-        Listener::new(&self.shared, caller).serve_subscription(context, &self.stop).await;
+        ChangeListener::new(&self.shared, caller).serve_subscription(context, &self.stop).await;
         drop(permit);
         Ok(())
     }

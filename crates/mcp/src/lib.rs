@@ -88,7 +88,7 @@ pub use options::{AllowedHosts, McpHttpOptions, McpOptions};
 pub use past::{PastCatalogues, PastError};
 pub use server::{McpServer, StdioError};
 pub use tool_caller::{
-    Ask, AskAnswer, OwnTool, ToolCall, ToolCaller, ToolFailure, ToolOutcome, ToolOutput, ToolTarget,
+    OwnTool, ToolCall, ToolCaller, ToolFailure, ToolOutcome, ToolOutput, ToolTarget, UserAnswer, UserQuestion,
 };
 
 /// The member of `_meta` with the revision that an answer was computed from, a number. On a call, the revision of the list that

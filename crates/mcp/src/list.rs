@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::meta_tools;
 use crate::seal::{SealError, SealPurpose};
-use crate::shared::{Shared, past_error, revision_meta};
+use crate::shared::{McpShared, past_error, revision_meta};
 use crate::views::CatalogueView;
 use crate::{Expose, MIN_REVISION_KEY, McpCaller, REVISION_KEY, definition};
 
@@ -27,7 +27,7 @@ struct Cursor {
 
 /// One page for a caller. `is_modern` says whether the client knows caching hints.
 pub(crate) async fn list(
-    shared: &Shared,
+    shared: &McpShared,
     caller: &McpCaller,
     cursor: Option<&str>,
     min_revision: Option<&Value>,
@@ -41,7 +41,7 @@ pub(crate) async fn list(
             (view, None, now_ms().saturating_add(shared.options.cursor_ms_max))
         }
     };
-    let mut page = Page::new(shared);
+    let mut page = ToolPage::new(shared);
     if cursor.is_none() {
         first_tools(shared, caller, &mut page);
     }
@@ -73,7 +73,7 @@ pub(crate) async fn list(
 }
 
 /// The tools that are on the first page whatever the catalogue has.
-fn first_tools(shared: &Shared, caller: &McpCaller, page: &mut Page) {
+fn first_tools(shared: &McpShared, caller: &McpCaller, page: &mut ToolPage) {
     let meta_tools = caller.searches().then(meta_tools::definitions).into_iter().flatten();
     let own = shared.own.values().map(|entry| definition::of_own(&entry.tool));
     let mut tools: Vec<McpTool> = meta_tools.chain(own).collect();
@@ -82,7 +82,7 @@ fn first_tools(shared: &Shared, caller: &McpCaller, page: &mut Page) {
 }
 
 /// A page while it is filled.
-struct Page {
+struct ToolPage {
     tools: Vec<McpTool>,
     bytes: usize,
     tools_max: usize,
@@ -91,8 +91,8 @@ struct Page {
     of_catalogue: usize,
 }
 
-impl Page {
-    fn new(shared: &Shared) -> Self {
+impl ToolPage {
+    fn new(shared: &McpShared) -> Self {
         let options = &shared.options;
         let (tools_max, bytes_max) = (options.page_tools_max.max(1), options.page_bytes_max);
         Self { tools: Vec::new(), bytes: 0, tools_max, bytes_max, of_catalogue: 0 }
@@ -120,7 +120,7 @@ impl Page {
 }
 
 async fn resume(
-    shared: &Shared,
+    shared: &McpShared,
     caller: &McpCaller,
     sealed: &str,
 ) -> Result<(CatalogueView, Option<String>, u64), ErrorData> {
@@ -146,7 +146,7 @@ async fn resume(
 
 /// Waits for the revision that the client has heard of, so that no replica behind a load balancer hands out an older list.
 async fn wait_for_min_revision(
-    shared: &Shared,
+    shared: &McpShared,
     caller: &McpCaller,
     min_revision: Option<&Value>,
 ) -> Result<(), ErrorData> {

@@ -6,7 +6,7 @@ use rmcp::model::{JsonObject, Tool as McpTool, ToolAnnotations};
 use serde_json::{Map, Value, json};
 
 use crate::views::CatalogueView;
-use crate::{Ask, AskAnswer, McpCaller, ToolFailure, ToolOutcome, ToolOutput};
+use crate::{McpCaller, ToolFailure, ToolOutcome, ToolOutput, UserAnswer, UserQuestion};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -152,7 +152,7 @@ pub(crate) fn select(
     view: &CatalogueView,
     caller: &McpCaller,
     arguments: Map<String, Value>,
-    answers: &BTreeMap<String, AskAnswer>,
+    answers: &BTreeMap<String, UserAnswer>,
 ) -> ToolOutcome {
     let request = match read_request(caller, arguments) {
         Ok(request) => request,
@@ -188,7 +188,12 @@ pub(crate) fn select(
                 ambiguity.question,
                 alternatives.join(", ")
             );
-            ToolOutcome::Asks(Ask::choice(CHOICE, ambiguity.question.clone(), &alternatives, otherwise))
+            ToolOutcome::Asks(UserQuestion::choice(
+                CHOICE,
+                ambiguity.question.clone(),
+                &alternatives,
+                otherwise,
+            ))
         }
     }
 }

@@ -12,14 +12,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::McpCaller;
-use crate::shared::{Shared, revision_meta};
+use crate::shared::{McpShared, revision_meta};
 use crate::views::CatalogueView;
 
 /// How often what expired is released, and a listener without notices looks whether its client is still connected.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 
 /// Follows the served catalogue until `stop`: remembers what changed, and publishes one notice for all changes of a burst.
-pub(crate) async fn follow(shared: Arc<Shared>, stop: CancellationToken) {
+pub(crate) async fn follow(shared: Arc<McpShared>, stop: CancellationToken) {
     let mut changes = shared.views.changes();
     let mut before = shared.notices.borrow().clone();
     let mut due = None;
@@ -43,7 +43,7 @@ pub(crate) async fn follow(shared: Arc<Shared>, stop: CancellationToken) {
                 due = None;
                 let served = shared.views.served();
                 tracing::debug!(revision = served.revision().get(), "tool list changed; notifying listeners");
-                shared.notices.send_replace(served);
+                shared.notices.send_replace(served.detached());
             }
             _ = housekeeping.tick() => shared.views.release_expired(),
         }
@@ -51,15 +51,15 @@ pub(crate) async fn follow(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 /// What a listener knows of its list, and how it hears of the next.
-pub(crate) struct Listener {
+pub(crate) struct ChangeListener {
     caller: McpCaller,
     notices: watch::Receiver<CatalogueView>,
     known: Digest,
 }
 
-impl Listener {
+impl ChangeListener {
     /// Begins from the last notice, so that a change that is served and not yet announced will be.
-    pub(crate) fn new(shared: &Shared, caller: McpCaller) -> Self {
+    pub(crate) fn new(shared: &McpShared, caller: McpCaller) -> Self {
         let mut notices = shared.notices.subscribe();
         let known = notices.borrow_and_update().list_digest(&caller);
         Self { caller, notices, known }

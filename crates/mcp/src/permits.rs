@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many of something there may be at the same time.
 pub(crate) struct CallerPermits {
-    counts: Mutex<Counts>,
+    counts: Mutex<PermitCounts>,
     per_caller_max: usize,
     all_max: usize,
 }
 
 #[derive(Default)]
-struct Counts {
+struct PermitCounts {
     all: usize,
     by_caller: HashMap<Arc<str>, usize>,
 }

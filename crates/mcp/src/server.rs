@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::handler::McpHandler;
 use crate::notices;
-use crate::shared::Shared;
+use crate::shared::McpShared;
 use crate::{McpCaller, McpHttpOptions, McpHttpService, McpOptions, PastCatalogues, ToolCaller};
 
 /// A server of the Model Context Protocol on a live catalogue of tools. Cheap to clone.
 #[derive(Clone)]
 pub struct McpServer {
-    shared: Arc<Shared>,
+    shared: Arc<McpShared>,
 }
 
 /// Why standard streams cannot be served.
@@ -45,7 +45,7 @@ impl McpServer {
         past: Arc<dyn PastCatalogues>,
         options: McpOptions,
     ) -> Self {
-        Self { shared: Shared::new(live, caller, past, options) }
+        Self { shared: McpShared::new(live, caller, past, options) }
     }
 
     /// Follows the served catalogue until `stop`: without it no client hears of a change, and no call knows why a tool is gone.

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::McpCaller;
 use crate::ask::shows_forms;
 use crate::seal::SealPurpose;
-use crate::shared::Shared;
+use crate::shared::McpShared;
 
 /// The longest name of a client that is kept in the id of its session, in characters.
 const CLIENT_NAME_CHARS_MAX: usize = 64;
@@ -64,7 +64,7 @@ struct SessionClaims {
 
 /// The id of a session that begins with these parameters.
 pub(crate) fn sealed_id(
-    shared: &Shared,
+    shared: &McpShared,
     caller: &McpCaller,
     params: &InitializeRequestParams,
 ) -> Option<SessionId> {
@@ -79,7 +79,7 @@ pub(crate) fn sealed_id(
 }
 
 /// What a client began a session with, by its id; none when it is not one of this caller.
-pub(crate) fn params_of(shared: &Shared, caller: &McpCaller, id: &str) -> Option<InitializeRequestParams> {
+pub(crate) fn params_of(shared: &McpShared, caller: &McpCaller, id: &str) -> Option<InitializeRequestParams> {
     if shared.closed.has(id) {
         return None;
     }
@@ -119,7 +119,7 @@ impl ClosedSessions {
 }
 
 /// Reads from the id of a session what the client began it with.
-pub(crate) struct SealedSessionStore(pub(crate) Arc<Shared>);
+pub(crate) struct SealedSessionStore(pub(crate) Arc<McpShared>);
 
 #[async_trait]
 impl SessionStore for SealedSessionStore {
@@ -143,7 +143,7 @@ type LocalError = <LocalSessionManager as SessionManager>::Error;
 pub(crate) struct SealedSessions(LocalSessionManager);
 
 impl SealedSessions {
-    pub(crate) fn new(shared: &Shared) -> Self {
+    pub(crate) fn new(shared: &McpShared) -> Self {
         let mut sessions = LocalSessionManager::default();
         sessions.session_config.keep_alive = Some(Duration::from_millis(shared.options.session_idle_ms_max));
         Self(sessions)

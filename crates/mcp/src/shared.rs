@@ -26,7 +26,7 @@ use crate::{DIGEST_KEY, McpOptions, OwnTool, PastCatalogues, PastError, REVISION
 pub(crate) const BUSY: ErrorCode = ErrorCode(-32000);
 
 /// What every request works with.
-pub(crate) struct Shared {
+pub(crate) struct McpShared {
     pub(crate) options: McpOptions,
     pub(crate) views: Views,
     pub(crate) caller: Arc<dyn ToolCaller>,
@@ -48,7 +48,7 @@ pub(crate) struct OwnEntry {
     pub(crate) digest: Digest,
 }
 
-impl Shared {
+impl McpShared {
     pub(crate) fn new(
         live: Live<ToolsSnapshot>,
         caller: Arc<dyn ToolCaller>,
@@ -56,7 +56,7 @@ impl Shared {
         options: McpOptions,
     ) -> Arc<Self> {
         let views = Views::new(live, PastCache::new(past, options.past_max));
-        let (notices, _) = watch::channel(views.served());
+        let (notices, _) = watch::channel(views.served().detached());
         Arc::new(Self {
             own: own_entries(caller.own_tools()),
             sealer: Sealer::new(&options.seal_key),

@@ -95,13 +95,13 @@ pub struct ToolCall {
     pub revision: RevisionNumber,
     /// What was answered to questions of this call so far, by their keys. Only accepted answers; the content is what a client
     /// sent, so check it.
-    pub answers: BTreeMap<String, AskAnswer>,
+    pub answers: BTreeMap<String, UserAnswer>,
 }
 
 /// What a user answered to a question and accepted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct AskAnswer {
+pub struct UserAnswer {
     /// The fields of the form.
     pub content: Map<String, Value>,
 }
@@ -115,7 +115,7 @@ pub enum ToolOutcome {
     /// It failed in a way that a model can act on.
     Failed(ToolFailure),
     /// A person has to agree or to choose first. The tool is called again with the answer.
-    Asks(Ask),
+    Asks(UserQuestion),
 }
 
 impl ToolOutcome {
@@ -201,7 +201,7 @@ impl ToolFailure {
 /// A question to the user of a client: a form, where the client can show one; else a tool error with the text `otherwise`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Ask {
+pub struct UserQuestion {
     /// Tells the questions of one call apart; the answer comes under it.
     pub key: String,
     /// What is asked.
@@ -213,7 +213,7 @@ pub struct Ask {
     pub otherwise: String,
 }
 
-impl Ask {
+impl UserQuestion {
     /// Asks whether to go on. The answer comes under `approval`.
     #[must_use]
     pub fn approval(message: impl Into<String>, otherwise: impl Into<String>) -> Self {

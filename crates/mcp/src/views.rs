@@ -31,7 +31,7 @@ enum Catalogue {
 }
 
 impl Deref for CatalogueView {
-    type Target = ToolsSnapshot;
+    type ForwardTarget = ToolsSnapshot;
     fn deref(&self) -> &ToolsSnapshot {
         match &self.catalogue {
             Catalogue::Served(catalogue) => catalogue,
@@ -49,6 +49,15 @@ impl CatalogueView {
     /// Whether the other is the same catalogue: a change of another kind is a new revision and leaves it as it is.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         std::ptr::eq::<ToolsSnapshot>(&**self, &**other)
+    }
+
+    /// The same catalogue without what else was served with it, to be kept for long. Cost: the same however large it is.
+    pub(crate) fn detached(&self) -> Self {
+        let catalogue = match &self.catalogue {
+            Catalogue::Served(catalogue) => Arc::new(ToolsSnapshot::clone(catalogue)),
+            Catalogue::Past(catalogue) => Arc::clone(catalogue),
+        };
+        Self { revision: self.revision, catalogue: Catalogue::Past(catalogue) }
     }
 
     /// The tools that a caller sees beside those of the server, as a digest: lists that are equal have equal ones.
@@ -139,7 +148,7 @@ impl Views {
         let until = now + for_at_most;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|_, (_, until)| *until > now);
-        let entry = held.entry(view.revision).or_insert_with(|| (view.clone(), until));
+        let entry = held.entry(view.revision).or_insert_with(|| (view.detached(), until));
         entry.1 = entry.1.max(until);
         while held.len() > HELD_MAX {
             let first = held.iter().min_by_key(|(_, (_, until))| *until).map(|(revision, _)| *revision);

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 
 use crate::{ToolCall, ToolFailure, ToolOutcome, ToolOutput, ToolTarget};
 use address::{AddressRefused, CheckedResolver};
-use target::Target;
+use target::ForwardTarget;
 
 pub use address::is_public;
 
@@ -140,7 +140,7 @@ impl Forwarder {
     }
 
     async fn send(&self, forward: &Value, call: &ToolCall) -> Result<ToolOutput, ToolFailure> {
-        let target = Target::new(forward, &call.arguments)?;
+        let target = ForwardTarget::new(forward, &call.arguments)?;
         self.check(&target.url)?;
         let headers = secrets::headers(forward, &*self.references)?;
         let mut request = self.http.request(target.method, target.url).headers(headers.sent.clone());

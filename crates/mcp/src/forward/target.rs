@@ -7,14 +7,14 @@ use crate::ToolFailure;
 
 /// A request to be sent.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct ForwardTarget {
     pub(super) method: Method,
     pub(super) url: Url,
     /// The arguments that are neither in the path nor in the query, as JSON.
     pub(super) body: Option<Vec<u8>>,
 }
 
-impl Target {
+impl ForwardTarget {
     /// The request of a call.
     pub(super) fn new(forward: &Value, arguments: &Map<String, Value>) -> Result<Self, ToolFailure> {
         let text = |key: &str| forward.get(key).and_then(Value::as_str);
@@ -113,7 +113,7 @@ mod tests {
     #[track_caller]
     fn check(method: &str, url: &str, arguments: Value, expected: (&str, Option<&str>)) {
         let arguments = arguments.as_object().unwrap().clone();
-        let target = Target::new(&json!({"method": method, "url": url}), &arguments).unwrap();
+        let target = ForwardTarget::new(&json!({"method": method, "url": url}), &arguments).unwrap();
         let body = target.body.map(|body| String::from_utf8(body).unwrap());
         assert_eq!((target.url.as_str(), body.as_deref()), expected);
     }
@@ -135,12 +135,12 @@ mod tests {
         for id in [json!(".."), json!("."), json!(""), json!(null), json!({"a": 1})] {
             let arguments = Map::from_iter([("id".to_owned(), id)]);
             let forward = json!({"method": "GET", "url": "https://a.example/u/{id}/x"});
-            let refused = Target::new(&forward, &arguments).unwrap_err();
+            let refused = ForwardTarget::new(&forward, &arguments).unwrap_err();
             assert!(refused.message.contains("\"id\" is part of the path"), "{}", refused.message);
         }
         // Only the path is filled: a host is what the document states.
         let arguments = Map::from_iter([("h".to_owned(), json!("evil.example"))]);
         let forward = json!({"method": "GET", "url": "https://{h}.example/x"});
-        assert!(Target::new(&forward, &arguments).is_err());
+        assert!(ForwardTarget::new(&forward, &arguments).is_err());
     }
 }

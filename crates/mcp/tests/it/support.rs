@@ -14,8 +14,8 @@ use midflight_core::{DocumentName, RevisionNumber};
 use midflight_engine::{Kind as _, KindChange, Work};
 use midflight_live::{Live, Publisher};
 use midflight_mcp::{
-    AllowedHosts, Ask, McpCaller, McpHttpOptions, McpHttpService, McpOptions, McpServer, OwnTool,
-    PastCatalogues, PastError, ToolCall, ToolCaller, ToolOutcome, ToolTarget,
+    AllowedHosts, McpCaller, McpHttpOptions, McpHttpService, McpOptions, McpServer, OwnTool, PastCatalogues,
+    PastError, ToolCall, ToolCaller, ToolOutcome, ToolTarget, UserQuestion,
 };
 use midflight_tools::{Tools, ToolsSnapshot};
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ impl ToolCaller for Caller {
 
     async fn call(&self, call: ToolCall) -> ToolOutcome {
         match call.target.name() {
-            "guarded" if !call.answers.contains_key("approval") => ToolOutcome::Asks(Ask::approval(
+            "guarded" if !call.answers.contains_key("approval") => ToolOutcome::Asks(UserQuestion::approval(
                 "guarded costs 5. Go on?",
                 "guarded needs approval; use echo, which needs none",
             )),
@@ -92,10 +92,10 @@ impl ToolCaller for Caller {
                 None => {
                     let options = ["red".to_owned(), "blue".to_owned()];
                     let otherwise = "say red or blue in the argument colour";
-                    ToolOutcome::Asks(Ask::choice("which", "Which one?", &options, otherwise))
+                    ToolOutcome::Asks(UserQuestion::choice("which", "Which one?", &options, otherwise))
                 }
             },
-            "endless" => ToolOutcome::Asks(Ask::approval("Again?", "endless asks for ever")),
+            "endless" => ToolOutcome::Asks(UserQuestion::approval("Again?", "endless asks for ever")),
             "slow" => std::future::pending().await,
             "broken" => panic!("a secret of the inside"),
             "mistyped" => ToolOutcome::structured(json!({"count": "three"})),
