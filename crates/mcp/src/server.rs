@@ -50,7 +50,7 @@ impl McpServer {
 
     /// Follows the served catalogue until `stop`: without it no client hears of a change, and no call knows why a tool is gone.
     /// Spawn it once.
-    pub fn follow(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
+    pub fn follow(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
         notices::follow(Arc::clone(&self.shared), stop)
     }
 

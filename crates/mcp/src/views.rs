@@ -31,7 +31,7 @@ enum Catalogue {
 }
 
 impl Deref for CatalogueView {
-    type ForwardTarget = ToolsSnapshot;
+    type Target = ToolsSnapshot;
     fn deref(&self) -> &ToolsSnapshot {
         match &self.catalogue {
             Catalogue::Served(catalogue) => catalogue,

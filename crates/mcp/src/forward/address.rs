@@ -55,8 +55,17 @@ fn fits(rule: &str, host: &str) -> bool {
                 !below.is_empty() && rest.starts_with('.') && rest[1..].eq_ignore_ascii_case(parent)
             })
         }
-        None => rule.eq_ignore_ascii_case(host),
+        // One address can be written in several ways.
+        None => match (address(rule), address(host)) {
+            (Some(rule), Some(host)) => rule == host,
+            _ => rule.eq_ignore_ascii_case(host),
+        },
     }
+}
+
+/// The address that a host is, with or without brackets.
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// The host and the port of a rule. A bare IPv6 address has no port.
@@ -174,6 +183,7 @@ mod tests {
             ("a.tools.example", 8443),
             ("a.b.tools.example", 8443),
             ("[::1]", 80),
+            ("[0:0::1]", 80),
             ("10.0.0.7", 1),
         ] {
             assert!(lists(&rules, host, Some(port)), "{host}:{port}");

@@ -147,7 +147,7 @@ impl Forwarder {
         if let Some(body) = target.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
-        let response = request.send().await.map_err(|error| unreachable_endpoint(error))?;
+        let response = request.send().await.map_err(unreachable_endpoint)?;
         let status = response.status();
         if status.is_redirection() {
             let place = response.headers().get(LOCATION).and_then(|place| place.to_str().ok()).unwrap_or("?");
