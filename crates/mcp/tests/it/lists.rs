@@ -5,7 +5,7 @@ use midflight_core::RevisionNumber;
 use midflight_mcp::{Expose, McpCaller, McpOptions};
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Replica, Session, names, tool};
+use crate::support::{KEY, Replica, Session, message, modern, names, tool, within};
 
 const REVISION: &str = "dev.midflight/revision";
 
@@ -63,10 +63,8 @@ async fn pages_are_of_one_catalogue_whatever_is_served_meanwhile() {
     assert_eq!((&second["_meta"][REVISION], second.get("nextCursor")), (&json!(1), None));
     assert_eq!(replica.result("tools/list", json!({})).await["_meta"][REVISION], 2);
 
-    // Another replica has the same key and reads the catalogue of the cursor from the log.
-    let other = Replica::with(&[("x", tool("x"))], paged());
-    other.past.0.lock().unwrap().clone_from(&replica.past.0.lock().unwrap());
-    let mut other = other;
+    // Another replica has the same key, and reads the catalogue of the cursor from the log.
+    let mut other = Replica::with(&[("x", tool("x"))], paged());
     other.edit(&[]);
     let past = replica.past.0.lock().unwrap().get(&1).cloned().unwrap();
     other.past.0.lock().unwrap().insert(1, past);
@@ -104,10 +102,7 @@ async fn a_cursor_that_is_forged_of_another_or_expired_is_refused() {
             tokio::task::yield_now().await;
         }
     };
-    assert_eq!(
-        crate::support::within(expired).await,
-        "invalid cursor: it expired; list again from the first page"
-    );
+    assert_eq!(within(expired).await, "invalid cursor: it expired; list again from the first page");
 }
 
 #[tokio::test]
@@ -124,25 +119,22 @@ async fn a_page_has_a_bound_in_bytes_and_one_tool_at_least() {
 #[tokio::test]
 async fn a_list_waits_for_the_revision_that_the_client_has_heard_of() {
     let mut replica = Replica::new(&[("a", tool("a"))]);
-    let params = json!({"_meta": {"dev.midflight/min_revision": 2}});
-    let (_, answer) = replica.modern("tools/list", params.clone()).await;
+    let newer = || json!({"_meta": {"dev.midflight/min_revision": 2}});
+    let (_, answer) = replica.modern("tools/list", newer()).await;
     assert_eq!(answer["error"]["data"][REVISION], 1, "{answer}");
     let message = answer["error"]["message"].as_str().unwrap();
     assert!(message.contains("serves revision 1, which is older than min_revision 2"), "{message}");
 
-    let asked = replica.send(crate::support::modern("tools/list", params)).await;
-    drop(asked);
     let service = replica.service.clone();
     let caller = replica.caller.clone();
     let waiting = tokio::spawn(async move {
-        let mut request =
-            crate::support::modern("tools/list", json!({"_meta": {"dev.midflight/min_revision": 2}}));
+        let mut request = modern("tools/list", newer());
         request.extensions_mut().insert(caller);
         tower::ServiceExt::oneshot(service, request).await.unwrap()
     });
     tokio::task::yield_now().await;
     replica.edit(&[("b", tool("b"))]);
-    let (_, answer) = crate::support::message(waiting.await.unwrap()).await;
+    let (_, answer) = message(waiting.await.unwrap()).await;
     assert_eq!(answer["result"]["_meta"][REVISION], 2, "{answer}");
     let (_, answer) =
         replica.modern("tools/list", json!({"_meta": {"dev.midflight/min_revision": "x"}})).await;
