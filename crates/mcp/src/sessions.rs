@@ -56,7 +56,7 @@ impl RequestScope {
 #[derive(Serialize, Deserialize)]
 struct SessionClaims {
     /// Tells sessions apart.
-    id: Uuid,
+    id: String,
     version: ProtocolVersion,
     shows_forms: bool,
     client: String,
@@ -69,7 +69,7 @@ pub(crate) fn sealed_id(
     params: &InitializeRequestParams,
 ) -> Option<SessionId> {
     let claims = SessionClaims {
-        id: Uuid::now_v7(),
+        id: Uuid::now_v7().to_string(),
         version: params.protocol_version.clone(),
         shows_forms: shows_forms(&params.capabilities),
         client: params.client_info.name.chars().take(CLIENT_NAME_CHARS_MAX).collect(),
