@@ -64,7 +64,7 @@ async fn a_tool_that_is_gone_says_what_to_use_instead() {
     off["enabled"] = json!(false);
     replica.edit(&[("3", off)]);
     let call = json!({"name": "send_mail", "arguments": {}});
-    told(&replica, call, "`send_mail` is not offered since revision 4: it is switched off; use").await;
+    told(&replica, call, "`send_mail` is not offered since revision 4: it is switched off; no tool").await;
     let (_, answer) = replica.modern("tools/call", json!({"name": "disk_reprt", "arguments": {}})).await;
     assert_eq!(answer["error"]["code"], -32602);
     assert_eq!(answer["error"]["message"], "unknown tool \"disk_reprt\"; did you mean \"disk_report\"?");

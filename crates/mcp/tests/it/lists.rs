@@ -122,8 +122,8 @@ async fn a_list_waits_for_the_revision_that_the_client_has_heard_of() {
     let newer = || json!({"_meta": {"dev.midflight/min_revision": 2}});
     let (_, answer) = replica.modern("tools/list", newer()).await;
     assert_eq!(answer["error"]["data"][REVISION], 1, "{answer}");
-    let message = answer["error"]["message"].as_str().unwrap();
-    assert!(message.contains("serves revision 1, which is older than min_revision 2"), "{message}");
+    let told = answer["error"]["message"].as_str().unwrap();
+    assert!(told.contains("serves revision 1, which is older than min_revision 2"), "{told}");
 
     let service = replica.service.clone();
     let caller = replica.caller.clone();
