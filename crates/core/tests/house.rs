@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["regexes"],
     &["config", "rules", "patterns", "tools", "modules", "source"],
     &["components"],
-    &["app", "learning"],
+    &["app", "learning", "mcp"],
     &["http"],
     &["server", "sidecar"],
     &["midflight"],
@@ -46,11 +46,12 @@ const PRIVATE: &[(&str, &[&str])] = &[
     ("redis", &["bus", "components"]),
     ("async-nats", &["bus"]),
     ("axum", &["http", "server"]),
+    ("rmcp", &["mcp"]),
     ("notify", &["source"]),
 ];
 
 /// Rooms that lie below `http` and that it must not know beside the kinds: it serves whatever kinds a server has.
-const UNKNOWN_TO_HTTP: &[&str] = &["app", "components", "learning"];
+const UNKNOWN_TO_HTTP: &[&str] = &["app", "components", "learning", "mcp"];
 
 fn crates_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate lies in the folder of crates").to_owned()

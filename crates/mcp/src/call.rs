@@ -1,0 +1,327 @@
+//! `tools/call`: finds the tool, compares its arguments with its schema, has it called, and asks where someone has to agree.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use midflight_core::{Digest, RevisionNumber, clip, hint};
+use midflight_tools::Tool;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, MetaObject,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use crate::arguments::SchemaSide;
+use crate::ask::{self, Answered, AskingWay, CallProgress};
+use crate::meta_tools::{self, CALL_TOOL, DESCRIBE_TOOL, SEARCH_TOOLS, SELECT_TOOL};
+use crate::shared::{McpShared, no_room, past_error, revision_meta};
+use crate::views::CatalogueView;
+use crate::{
+    CODE_KEY, McpCaller, REVISION_KEY, ToolCall, ToolFailure, ToolOutcome, ToolOutput, ToolTarget, UserAnswer,
+};
+
+/// A call under way.
+struct Calling<'a> {
+    shared: &'a McpShared,
+    caller: &'a McpCaller,
+    /// The catalogue that it began with.
+    view: CatalogueView,
+    /// The catalogue that the client works from, if it says which and it is another one.
+    known: Option<CatalogueView>,
+}
+
+/// Answers a call.
+pub(crate) async fn call(
+    shared: &McpShared,
+    caller: &McpCaller,
+    request: CallToolRequestParams,
+    context: &RequestContext<RoleServer>,
+) -> Result<CallToolResponse, ErrorData> {
+    let name = request.name.into_owned();
+    let arguments = request.arguments.unwrap_or_default();
+    let mut progress = match &request.request_state {
+        None => CallProgress::default(),
+        Some(sealed) => {
+            let resumed = ask::resume(shared, caller, (&name, &arguments), sealed, request.input_responses)?;
+            match resumed {
+                Ok(progress) => progress,
+                Err(failure) => {
+                    let view = shared.views.of(caller).await.map_err(|error| past_error(&error))?;
+                    return Ok(failed(&failure, &view).into());
+                }
+            }
+        }
+    };
+    let view = match progress.revision {
+        Some(revision) => shared.views.at(revision).await,
+        None => shared.views.of(caller).await,
+    };
+    let view = view.map_err(|error| past_error(&error))?;
+    progress.revision = Some(view.revision());
+    let known = known_view(shared, &view, context).await;
+    let calling = Calling { shared, caller, view, known };
+    let way = AskingWay::of(context);
+    loop {
+        let view = &calling.view;
+        let ask = match calling.run(&name, &arguments, &progress.answers).await? {
+            ToolOutcome::Done(output) => return Ok(done(output, view).into()),
+            ToolOutcome::Failed(failure) => return Ok(failed(&failure, view).into()),
+            ToolOutcome::Asks(ask) => ask,
+        };
+        if progress.asked >= shared.options.asks_per_call_max {
+            let max = shared.options.asks_per_call_max;
+            let message = format!("the call asked {max} questions, the most that it may: {}", ask.otherwise);
+            return Ok(failed(&ToolFailure::new("too_many_questions", message), view).into());
+        }
+        match way {
+            AskingWay::None => {
+                let failure = ToolFailure::new("needs_user", ask.otherwise);
+                return Ok(failed(&failure, view).into());
+            }
+            AskingWay::ByResult => {
+                let meta = revision_meta(view, None);
+                let asks = ask::by_result(shared, caller, (&name, &arguments), &ask, progress, meta)?;
+                return Ok(asks.into());
+            }
+            AskingWay::ByRequest => match ask::by_request(shared, &context.peer, &ask).await? {
+                Answered::Accepted(answer) => {
+                    progress.answers.insert(ask.key, answer);
+                    progress.asked += 1;
+                }
+                Answered::Not(failure) => return Ok(failed(&failure, view).into()),
+            },
+        }
+    }
+}
+
+/// The catalogue that the client says it works from, where it can be had: it only makes an error clearer.
+async fn known_view(
+    shared: &McpShared,
+    view: &CatalogueView,
+    context: &RequestContext<RoleServer>,
+) -> Option<CatalogueView> {
+    let revision = context.meta.get(REVISION_KEY).and_then(Value::as_u64).map(RevisionNumber::new)?;
+    if revision >= view.revision() {
+        return None;
+    }
+    shared.views.at(revision).await.ok()
+}
+
+impl Calling<'_> {
+    async fn run(
+        &self,
+        name: &str,
+        arguments: &JsonObject,
+        answers: &BTreeMap<String, UserAnswer>,
+    ) -> Result<ToolOutcome, ErrorData> {
+        let Some(schema) = meta_tools::input_schema(name) else {
+            return match self.target(name) {
+                Ok(target) => Ok(self.call_target(target, arguments.clone(), answers).await),
+                Err(MissingTool::Gone(failure)) => Ok(ToolOutcome::Failed(failure)),
+                Err(MissingTool::Unknown(message)) => Err(ErrorData::invalid_params(message, None)),
+            };
+        };
+        let digest = Digest::of_bytes(name.as_bytes());
+        let arguments = match self.fitting(name, digest, &schema, arguments.clone(), None).await {
+            Ok(arguments) => arguments,
+            Err(failure) => return Ok(ToolOutcome::Failed(failure)),
+        };
+        let text = |key: &str| arguments.get(key).and_then(Value::as_str).unwrap_or_default();
+        Ok(match name {
+            SEARCH_TOOLS => meta_tools::search(&self.view, &arguments),
+            SELECT_TOOL => meta_tools::select(&self.view, self.caller, arguments, answers),
+            DESCRIBE_TOOL => match self.target(text("name")) {
+                Ok(ToolTarget::Catalogue(tool)) => meta_tools::describe(&tool),
+                Ok(ToolTarget::Own(tool)) => {
+                    let defined = json!(crate::definition::of_own(&tool));
+                    ToolOutcome::structured(json!({"tool": defined}))
+                }
+                Err(missing) => ToolOutcome::Failed(missing.into_failure()),
+            },
+            CALL_TOOL => {
+                let inner = match arguments.get("arguments") {
+                    Some(Value::Object(inner)) => inner.clone(),
+                    _ => Map::new(),
+                };
+                match self.target(text("name")) {
+                    Ok(target) => self.call_target(target, inner, answers).await,
+                    Err(missing) => ToolOutcome::Failed(missing.into_failure()),
+                }
+            }
+            _ => ToolOutcome::failed("unknown_tool", format!("unknown tool {:?}", clip(name))),
+        })
+    }
+
+    /// The tool of a name: one of the server itself, or of the catalogue.
+    fn target(&self, name: &str) -> Result<ToolTarget, MissingTool> {
+        if let Some(own) = self.shared.own.get(name) {
+            return Ok(ToolTarget::Own(Arc::clone(&own.tool)));
+        }
+        if let Some(tool) = self.view.by_mcp_name(name).filter(|tool| tool.is_offered()) {
+            return Ok(ToolTarget::Catalogue(Arc::clone(tool)));
+        }
+        if let Some(failure) = self.shared.history.why_missing(name, &self.view, self.known.as_ref()) {
+            return Err(MissingTool::Gone(failure));
+        }
+        let offered = self.view.offered(None).map(|tool| tool.mcp_name());
+        let own = self.shared.own.keys().map(|name| &**name);
+        let near = hint(name, own.chain(offered));
+        Err(MissingTool::Unknown(format!("unknown tool {:?}{near}", clip(name))))
+    }
+
+    async fn call_target(
+        &self,
+        target: ToolTarget,
+        arguments: JsonObject,
+        answers: &BTreeMap<String, UserAnswer>,
+    ) -> ToolOutcome {
+        let name = target.name().to_owned();
+        let (digest, input, output, tool) = match &target {
+            ToolTarget::Catalogue(tool) => (
+                tool.digest(),
+                tool.input_schema().clone(),
+                tool.output_schema().cloned(),
+                Some(Arc::clone(tool)),
+            ),
+            ToolTarget::Own(own) => (
+                self.shared.own.get(&own.name).map_or(Digest::of_bytes(name.as_bytes()), |own| own.digest),
+                Value::Object(own.input_schema.clone()),
+                own.output_schema.clone().map(Value::Object),
+                None,
+            ),
+        };
+        let arguments = match self.fitting(&name, digest, &input, arguments, tool.as_deref()).await {
+            Ok(arguments) => arguments,
+            Err(failure) => return ToolOutcome::Failed(failure),
+        };
+        let permit = match self.shared.calls.acquire(&self.caller.name) {
+            Ok(permit) => permit,
+            Err(refused) => {
+                let (message, details) = no_room("calls in flight", refused);
+                return ToolOutcome::Failed(ToolFailure::new("busy", message).with_details(details));
+            }
+        };
+        let call = ToolCall {
+            target,
+            arguments,
+            caller: self.caller.clone(),
+            revision: self.view.revision(),
+            answers: answers.clone(),
+        };
+        let ms_max = self.shared.options.call_ms_max;
+        // Made inside of the guarded future, so that a panic before the first wait is one of the call too.
+        let called = AssertUnwindSafe(async move { self.shared.caller.call(call).await }).catch_unwind();
+        let outcome = timeout(Duration::from_millis(ms_max), called).await;
+        drop(permit);
+        match outcome {
+            Ok(Ok(ToolOutcome::Done(output_of_tool))) => {
+                self.checked(&name, digest, output.as_ref(), output_of_tool).await
+            }
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => {
+                tracing::error!(tool = name, "call of a tool panicked");
+                ToolOutcome::failed(
+                    "internal",
+                    format!("`{name}` failed inside of the server; the fault is not in the arguments"),
+                )
+            }
+            Err(_) => ToolOutcome::failed(
+                "timed_out",
+                format!("`{name}` did not answer within {ms_max} ms; ask for less, or try again later"),
+            ),
+        }
+    }
+
+    /// The arguments, if they fit the schema.
+    async fn fitting(
+        &self,
+        name: &str,
+        digest: Digest,
+        schema: &Value,
+        arguments: JsonObject,
+        tool: Option<&Tool>,
+    ) -> Result<JsonObject, ToolFailure> {
+        let value = Value::Object(arguments);
+        let (value, problems) = self.shared.schemas.problems(digest, SchemaSide::Input, schema, value).await;
+        if problems.is_empty() {
+            return Ok(match value {
+                Value::Object(arguments) => arguments,
+                _ => Map::new(),
+            });
+        }
+        let mut message = format!("invalid arguments of `{name}`: {}", problems.join("; "));
+        if let Some(change) = tool.and_then(|tool| self.shared.history.of(tool, &self.view)) {
+            message.push_str(&format!(
+                ". It changed in revision {}: {}",
+                change.revision,
+                change.messages.join("; ")
+            ));
+        }
+        let details = json!({"problems": problems, "inputSchema": schema});
+        Err(ToolFailure::new("invalid_arguments", message).with_details(details))
+    }
+
+    /// The output of a tool, if it fits the schema that the tool declares: a client refuses one that does not.
+    async fn checked(
+        &self,
+        name: &str,
+        digest: Digest,
+        schema: Option<&Value>,
+        mut output: ToolOutput,
+    ) -> ToolOutcome {
+        let Some(schema) = schema else { return ToolOutcome::Done(output) };
+        let Some(value) = output.structured.take() else {
+            let message =
+                format!("`{name}` answered without the structured content that its outputSchema declares");
+            return ToolOutcome::failed("invalid_output", message);
+        };
+        let (value, problems) = self.shared.schemas.problems(digest, SchemaSide::Output, schema, value).await;
+        if problems.is_empty() {
+            output.structured = Some(value);
+            return ToolOutcome::Done(output);
+        }
+        let problems = problems.join("; ");
+        ToolOutcome::failed(
+            "invalid_output",
+            format!("the answer of `{name}` does not fit its outputSchema: {problems}"),
+        )
+    }
+}
+
+/// Why a name is of no tool that can be called.
+enum MissingTool {
+    /// It was one, and what to do instead is known.
+    Gone(ToolFailure),
+    /// Nothing is known of it.
+    Unknown(String),
+}
+
+impl MissingTool {
+    fn into_failure(self) -> ToolFailure {
+        match self {
+            Self::Gone(failure) => failure,
+            Self::Unknown(message) => {
+                ToolFailure::new("unknown_tool", format!("{message}; find tools with search_tools"))
+            }
+        }
+    }
+}
+
+fn done(output: ToolOutput, view: &CatalogueView) -> CallToolResult {
+    let mut result = CallToolResult::success(vec![ContentBlock::text(output.text)]);
+    result.structured_content = output.structured;
+    result.with_meta(Some(MetaObject(revision_meta(view, output.revision))))
+}
+
+fn failed(failure: &ToolFailure, view: &CatalogueView) -> CallToolResult {
+    let mut result = CallToolResult::error(vec![ContentBlock::text(failure.message.clone())]);
+    result.structured_content = failure.structured.clone();
+    let mut meta = revision_meta(view, None);
+    meta.insert(CODE_KEY.to_owned(), json!(failure.code));
+    result.with_meta(Some(MetaObject(meta)))
+}

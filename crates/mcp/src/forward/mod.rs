@@ -1,0 +1,269 @@
+//! Calls of tools that are forwarded over HTTP to the endpoint that their document declares.
+//!
+//! An editor writes the endpoint, so what it may reach is the operator's to allow: [`ForwardOptions`] lists the hosts, private and
+//! loopback addresses are refused after the name is resolved and the checked address is the one that is connected to, redirects
+//! are refused unless they are allowed, and then only within the same origin. What a caller authenticates with is not in a
+//! [`ToolCall`], so it cannot be passed on. Time and size have bounds.
+//!
+//! A document says `forward: {url, method, headers, timeout_ms}`. `{name}` in the path of the URL is replaced by the argument of
+//! that name; the other arguments are the query of a GET or DELETE, else a JSON body. A header refers to its secret, as
+//! `Bearer ${env:NAME}`; [`ResolveReference`] says what it is.
+
+mod address;
+mod secrets;
+mod target;
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Client, Response, Url};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::{ToolCall, ToolFailure, ToolOutcome, ToolOutput, ToolTarget};
+use address::{AddressRefused, CheckedResolver};
+use target::ForwardTarget;
+
+pub use address::is_public;
+
+/// The longest part of a refusal of an endpoint that is told, in characters.
+const REFUSAL_CHARS_MAX: usize = 2_000;
+
+/// What forwarding may reach, and its bounds. Nothing is allowed by default.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ForwardOptions {
+    /// The hosts that may be called: a name or address, `*.example.com` for every name below one, each with a port if only that
+    /// one is meant.
+    pub allowed_hosts: Vec<String>,
+    /// The allowed hosts that may also be at a private, loopback or link-local address; written likewise.
+    pub private_hosts: Vec<String>,
+    /// The most redirects of a call, within the same origin. 0: they are refused.
+    pub redirects_max: usize,
+    /// The largest answer, in bytes. 1 MiB.
+    pub answer_bytes_max: usize,
+    /// How long a call may take where its document says nothing, in ms. 10,000.
+    pub timeout_ms_default: u64,
+    /// How long a call may take whatever its document says, in ms. 60,000.
+    pub timeout_ms_max: u64,
+}
+
+impl ForwardOptions {
+    /// These hosts, and the defaults.
+    #[must_use]
+    pub fn new(allowed_hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            allowed_hosts: allowed_hosts.into_iter().map(Into::into).collect(),
+            private_hosts: Vec::new(),
+            redirects_max: 0,
+            answer_bytes_max: 1 << 20,
+            timeout_ms_default: 10_000,
+            timeout_ms_max: 60_000,
+        }
+    }
+}
+
+/// Says what a reference is, as `env:NAME` or `file:PATH`, within what the operator allows.
+pub trait ResolveReference: Send + Sync + 'static {
+    /// The secret.
+    ///
+    /// # Errors
+    /// Why it cannot be had, without saying what is there.
+    fn resolve(&self, reference: &str) -> Result<String, String>;
+}
+
+/// Why calls cannot be forwarded at all.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make an HTTP client: {0}")]
+pub struct ForwardError(String);
+
+/// Forwards calls. Cheap to clone.
+#[derive(Clone)]
+pub struct Forwarder {
+    http: Client,
+    options: Arc<ForwardOptions>,
+    references: Arc<dyn ResolveReference>,
+}
+
+impl Forwarder {
+    /// A forwarder with a connection pool of its own.
+    ///
+    /// # Errors
+    /// [`ForwardError`] when TLS cannot be set up.
+    pub fn new(options: ForwardOptions, references: Arc<dyn ResolveReference>) -> Result<Self, ForwardError> {
+        let options = Arc::new(options);
+        // The roots come along: there may be none where the program runs.
+        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let tls = tls.map_err(|error| ForwardError(error.to_string()))?;
+        let tls = tls.with_root_certificates(roots).with_no_client_auth();
+        let http = Client::builder()
+            .tls_backend_preconfigured(tls)
+            // A proxy of the environment would connect to an address that nobody has checked.
+            .no_proxy()
+            .redirect(redirects(options.redirects_max))
+            .dns_resolver(Arc::new(CheckedResolver(Arc::clone(&options))))
+            .build()
+            .map_err(|error| ForwardError(error.to_string()))?;
+        Ok(Self { http, options, references })
+    }
+
+    /// Forwards a call of a tool of the catalogue. What the endpoint answers with a status of 2xx is the answer; anything else is a
+    /// failure that names the status.
+    pub async fn call(&self, call: &ToolCall) -> ToolOutcome {
+        let ToolTarget::Catalogue(tool) = &call.target else {
+            return ToolOutcome::failed("not_forwarded", "a tool of the server itself has no endpoint");
+        };
+        let Some(forward) = tool.forward() else {
+            let message =
+                format!("`{}` declares no endpoint; set `forward` in its document", tool.mcp_name());
+            return ToolOutcome::failed("not_forwarded", message);
+        };
+        let ms = forward.get("timeout_ms").and_then(Value::as_u64).unwrap_or(self.options.timeout_ms_default);
+        let ms = ms.min(self.options.timeout_ms_max);
+        match timeout(Duration::from_millis(ms), self.send(forward, call)).await {
+            Ok(Ok(output)) => ToolOutcome::Done(output),
+            Ok(Err(failure)) => ToolOutcome::Failed(failure),
+            Err(_) => {
+                let message = format!(
+                    "the endpoint of `{}` did not answer within {ms} ms; try again later",
+                    tool.mcp_name()
+                );
+                ToolOutcome::failed("timed_out", message)
+            }
+        }
+    }
+
+    async fn send(&self, forward: &Value, call: &ToolCall) -> Result<ToolOutput, ToolFailure> {
+        let target = ForwardTarget::new(forward, &call.arguments)?;
+        self.check(&target.url)?;
+        let headers = secrets::headers(forward, &*self.references)?;
+        let mut request = self.http.request(target.method, target.url).headers(headers.sent.clone());
+        if let Some(body) = target.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let response = request.send().await.map_err(unreachable_endpoint)?;
+        let status = response.status();
+        if status.is_redirection() {
+            let place = response.headers().get(LOCATION).and_then(|place| place.to_str().ok()).unwrap_or("?");
+            let message = format!(
+                "the endpoint answered {status} with a redirect to {}; redirects are not followed, so write that URL into the document",
+                midflight_core::clip(place)
+            );
+            return Err(ToolFailure::new("redirect_refused", message));
+        }
+        let is_json = is_json(&response);
+        let body = self.read(response).await?;
+        let text = headers.redact(String::from_utf8_lossy(&body).into_owned());
+        if !status.is_success() {
+            let told: String = text.chars().take(REFUSAL_CHARS_MAX).collect();
+            return Err(ToolFailure::new(
+                "endpoint_refused",
+                format!("the endpoint answered {status}: {told}"),
+            ));
+        }
+        if !is_json {
+            return Ok(ToolOutput::text(text));
+        }
+        match serde_json::from_str::<Value>(&text) {
+            Ok(value) => Ok(ToolOutput { text, structured: Some(value), revision: None }),
+            Err(error) => Err(ToolFailure::new(
+                "invalid_answer",
+                format!("the endpoint said that it answers JSON, and did not: {error}"),
+            )),
+        }
+    }
+
+    /// Refuses a URL that may not be called. A name is resolved later, and its addresses are checked then.
+    fn check(&self, url: &Url) -> Result<(), ToolFailure> {
+        let refused = |message: String| Err(ToolFailure::new("host_not_allowed", message));
+        let Some(host) = url.host_str() else {
+            return refused(format!("invalid endpoint {url}: expected http:// or https:// with a host"));
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return refused("invalid endpoint: a URL has no user and password; use a header".to_owned());
+        }
+        let port = url.port_or_known_default();
+        if !address::lists(&self.options.allowed_hosts, host, port) {
+            let message = format!(
+                "the host {host:?} is not one that calls may be forwarded to; an operator has to allow it"
+            );
+            return refused(message);
+        }
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(ip) = bare.parse()
+            && !is_public(ip)
+            && !address::lists(&self.options.private_hosts, host, port)
+        {
+            return Err(address_failure(&AddressRefused { host: host.to_owned() }));
+        }
+        Ok(())
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, ToolFailure> {
+        let max = self.options.answer_bytes_max;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable_endpoint)? {
+            if body.len() + chunk.len() > max {
+                let message = format!("the answer of the endpoint has more than {max} bytes; ask for less");
+                return Err(ToolFailure::new("answer_too_large", message));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+impl std::fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forwarder").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Follows redirects within the origin of the first request only: another one would get its headers.
+fn redirects(max: usize) -> Policy {
+    if max == 0 {
+        return Policy::none();
+    }
+    Policy::custom(move |attempt: Attempt<'_>| {
+        let is_same =
+            attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+        match attempt.previous().len() {
+            hops if hops <= max && is_same => attempt.follow(),
+            _ => attempt.stop(),
+        }
+    })
+}
+
+fn is_json(response: &Response) -> bool {
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
+}
+
+fn unreachable_endpoint(error: reqwest::Error) -> ToolFailure {
+    let mut source: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let Some(cause) = source {
+        if let Some(refused) = cause.downcast_ref::<AddressRefused>() {
+            return address_failure(refused);
+        }
+        source = cause.source();
+    }
+    // What the library says can have the URL in it, and the URL arguments.
+    tracing::debug!(%error, "endpoint of a tool unreachable");
+    let what = match () {
+        () if error.is_connect() => "cannot be reached",
+        () if error.is_timeout() => "did not answer in time",
+        () => "broke the connection off",
+    };
+    ToolFailure::new("endpoint_unavailable", format!("the endpoint {what}; try again later"))
+}
+
+fn address_failure(refused: &AddressRefused) -> ToolFailure {
+    ToolFailure::new("address_not_allowed", refused.to_string())
+}

@@ -1,0 +1,125 @@
+//! Search mode: a list of meta-tools that never changes, and the catalogue behind it.
+
+use std::sync::Arc;
+
+use midflight_mcp::{Expose, McpCaller};
+use serde_json::{Value, json};
+
+use crate::support::{Replica, message, modern_with, names, text, tool};
+
+const META: [&str; 5] = ["call_tool", "describe_tool", "execute_rules", "search_tools", "select_tool"];
+
+fn searching() -> McpCaller {
+    McpCaller::new("ada").exposing(Expose::Search)
+}
+
+async fn call(replica: &Replica, name: &str, arguments: Value) -> Value {
+    let params = json!({"name": name, "arguments": arguments});
+    let (_, answer) = replica.modern_as(&searching(), "tools/call", params).await;
+    assert!(answer.get("result").is_some(), "{answer}");
+    answer["result"].clone()
+}
+
+#[tokio::test]
+async fn a_searching_caller_finds_describes_and_calls() {
+    let replica = Replica::new(&[
+        ("disk.usage", tool("Reports the usage of a disk.")),
+        ("mail", tool("Sends a mail.")),
+    ]);
+    let (_, answer) = replica.modern_as(&searching(), "tools/list", json!({})).await;
+    assert_eq!(names(&answer["result"]), META);
+    let found = call(&replica, "search_tools", json!({"query": "how full is the disk", "limit": 1})).await;
+    assert_eq!(found["structuredContent"]["tools"][0]["name"], "disk_usage", "{found}");
+    let described = call(&replica, "describe_tool", json!({"name": "disk_usage"})).await;
+    let definition = replica.snapshot().tool("disk.usage").unwrap().definition();
+    assert_eq!(described["structuredContent"]["tool"], definition);
+    let called = call(&replica, "call_tool", json!({"name": "disk_usage", "arguments": {"x": 1}})).await;
+    assert_eq!(called["structuredContent"]["arguments"], json!({"x": 1}));
+    let own = call(&replica, "call_tool", json!({"name": "execute_rules", "arguments": {"data": {}}})).await;
+    assert_eq!(own["isError"], false);
+    let nothing = call(&replica, "search_tools", json!({"query": "xyzzy"})).await;
+    assert!(text(&nothing, false).contains("no tool of 2 fits \"xyzzy\""), "{nothing}");
+    for (name, arguments, expected) in [
+        (
+            "call_tool",
+            json!({"name": "mial"}),
+            "unknown tool \"mial\"; did you mean \"mail\"?; find tools with search_tools",
+        ),
+        ("describe_tool", json!({"name": "call_tool"}), "unknown tool \"call_tool\""),
+        ("search_tools", json!({}), "\"query\" is a required property"),
+        ("call_tool", json!({"name": "execute_rules"}), "\"data\" is a required property"),
+    ] {
+        let refused = call(&replica, name, arguments).await;
+        assert!(text(&refused, true).contains(expected), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn pinned_tools_stand_beside_the_search() {
+    let replica = Replica::new(&[("b", tool("b")), ("a", tool("a")), ("c", tool("c"))]);
+    let pinned: Arc<[Arc<str>]> = ["c", "a", "gone", "c"].map(Arc::from).into();
+    let caller = McpCaller::new("ada").exposing(Expose::PinnedAndSearch(pinned));
+    let (_, answer) = replica.modern_as(&caller, "tools/list", json!({})).await;
+    let listed = names(&answer["result"]);
+    assert_eq!((&listed[..5], &listed[5..]), (&META[..], &["a", "c"][..]));
+}
+
+#[tokio::test]
+async fn a_tool_of_the_catalogue_with_the_name_of_a_meta_tool_is_called_by_its_name_inside() {
+    let replica = Replica::new(&[("select_tool", tool("mine"))]);
+    assert_eq!(names(&replica.result("tools/list", json!({})).await), ["execute_rules"]);
+    let called = call(&replica, "call_tool", json!({"name": "select_tool", "arguments": {}})).await;
+    assert_eq!(called["structuredContent"]["description"], "mine");
+}
+
+fn with_patterns(a: Value, b: Value) -> Value {
+    json!({"description": "Finds lines.", "capabilities": {"text_search": {"patterns": {"one": a, "two": b}}}})
+}
+
+#[tokio::test]
+async fn a_selection_names_what_to_call_and_asks_where_it_is_too_close() {
+    let fast = json!({"time_estimate_ms": 50, "cost_estimate": 9, "complexity_score": 0.1});
+    let slow = json!({"time_estimate_ms": 50000, "cost_estimate": 9, "complexity_score": 0.9});
+    let replica = Replica::new(&[("gr.ep", with_patterns(fast.clone(), slow))]);
+    let selected =
+        call(&replica, "select_tool", json!({"capabilities": ["text_search"], "mode": "fast"})).await;
+    let chosen = &selected["structuredContent"]["selected"];
+    assert_eq!(
+        (chosen["name"].as_str(), chosen["pattern"].as_str()),
+        (Some("gr_ep"), Some("one")),
+        "{selected}"
+    );
+    assert_eq!(selected["_meta"]["dev.midflight/revision"], 1);
+
+    let replica = Replica::new(&[("gr.ep", with_patterns(fast.clone(), fast))]);
+    let arguments = json!({"capabilities": ["text_search"]});
+    let told = text(&call(&replica, "select_tool", arguments.clone()).await, true);
+    assert!(told.contains("Alternatives: gr_ep/text_search/one, gr_ep/text_search/two."), "{told}");
+    let ask = |params: Value| modern_with("tools/call", params, json!({"elicitation": {"form": {}}}));
+    let params = json!({"name": "select_tool", "arguments": arguments});
+    let (_, asked) = message(replica.send(ask(params.clone())).await).await;
+    assert_eq!(asked["result"]["resultType"], "input_required", "{asked}");
+    for (choice, expected) in [("gr_ep/text_search/two", Some("two")), ("gr_ep/text_search/three", None)] {
+        let mut again = params.clone();
+        again["requestState"] = asked["result"]["requestState"].clone();
+        again["inputResponses"] = json!({"ask": {"action": "accept", "content": {"choice": choice}}});
+        let (_, answer) = message(replica.send(ask(again)).await).await;
+        let chosen = answer["result"]["structuredContent"]["selected"]["pattern"].as_str();
+        assert_eq!(chosen, expected, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_permissions_of_a_selection_are_those_of_the_caller() {
+    let guarded =
+        json!({"time_estimate_ms": 50, "cost_estimate": 1, "policy": {"required_permissions": ["root"]}});
+    let body = json!({"description": "d", "capabilities": {"c": {"patterns": {"p": guarded}}}});
+    let replica = Replica::new(&[("a", body)]);
+    let arguments = json!({"capabilities": ["c"], "permissions": ["root"]});
+    let params = json!({"name": "select_tool", "arguments": arguments});
+    let (_, refused) = replica.modern("tools/call", params.clone()).await;
+    assert_eq!(refused["result"]["_meta"]["dev.midflight/code"], "nothing_selected", "{refused}");
+    let root = McpCaller::new("ada").permitted(["root"]);
+    let (_, selected) = replica.modern_as(&root, "tools/call", params).await;
+    assert_eq!(selected["result"]["structuredContent"]["selected"]["name"], "a", "{selected}");
+}
