@@ -121,8 +121,13 @@ impl McpHttpService {
             drop(self.shared.views.of(&caller).await);
         }
         let scope = RequestScope { caller, session };
+        let is_close = parts.method == Method::DELETE;
         let request = Request::from_parts(parts, Full::new(body));
-        let response = REQUEST.scope(scope, self.inner.handle(request)).await;
+        let mut response = REQUEST.scope(scope, self.inner.handle(request)).await;
+        if is_close && response.status() == StatusCode::ACCEPTED {
+            // The session is closed by now, and the Python SDK reports any answer but 200 and 204 as a failure.
+            *response.status_mut() = StatusCode::NO_CONTENT;
+        }
         match permit {
             Some(permit) => response.map(|body| BoxBody::new(ListenerBody { body, _permit: permit })),
             None => response,

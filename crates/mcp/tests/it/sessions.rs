@@ -40,7 +40,7 @@ async fn a_session_is_of_its_caller_and_ends_when_it_is_closed() {
     }
     let close = Request::builder().method(Method::DELETE).uri("/mcp").header("host", "localhost");
     let closed = replica.send(session.with_id(close.body(Full::default()).unwrap())).await;
-    assert!(closed.status().is_success());
+    assert_eq!(closed.status(), StatusCode::NO_CONTENT);
     assert_eq!(replica.send(session.with_id(list())).await.status(), StatusCode::NOT_FOUND);
 }
 
