@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
+use crate::agent_function::AgentFunction;
 use crate::app::App;
 use crate::code::Code;
 use crate::events::event::Event;
@@ -35,6 +36,11 @@ pub trait KindApi: Send + Sync + 'static {
     /// Its own routes, beside those that every kind has.
     fn routes(&self, _: &App) -> Routes<App> {
         Routes::new()
+    }
+
+    /// Its functions that agents may call, beside the tools of a catalogue.
+    fn functions(&self, _: &App) -> Vec<AgentFunction> {
+        Vec::new()
     }
 
     /// Members of the data of `KIND_reloaded` and `KIND_reload_failed`.

@@ -4,6 +4,7 @@
 //! It knows no kind. A kind brings its server side as a [`kind::KindApi`], and comes in by a [`setup::KindSetup`].
 
 pub mod accept;
+pub mod agent_function;
 pub mod app;
 pub mod body;
 pub mod byte_budget;

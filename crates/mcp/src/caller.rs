@@ -1,5 +1,7 @@
 //! Who a request is of, and what of the catalogue is shown to them.
 
+use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
 use midflight_core::RevisionNumber;
@@ -35,6 +37,40 @@ pub struct McpCaller {
     /// Whether every caller of the server gets the same list, so that a shared cache may keep it. Say it only of a server where no
     /// caller has another [`McpCaller::expose`] or [`McpCaller::at`]. False by default.
     pub is_list_public: bool,
+    /// What the server itself wants to know of the caller when one of its tools is called.
+    pub context: CallerContext,
+}
+
+/// What a server wants to know of a caller. Callers are compared without it.
+#[derive(Clone, Default)]
+pub struct CallerContext(Option<Arc<dyn Any + Send + Sync>>);
+
+impl CallerContext {
+    /// This value.
+    #[must_use]
+    pub fn of<T: Any + Send + Sync>(value: T) -> Self {
+        Self(Some(Arc::new(value)))
+    }
+
+    /// The value, if it is of this type.
+    #[must_use]
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.as_deref()?.downcast_ref()
+    }
+}
+
+impl PartialEq for CallerContext {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for CallerContext {}
+
+impl fmt::Debug for CallerContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallerContext").field("is_given", &self.0.is_some()).finish()
+    }
 }
 
 impl McpCaller {
@@ -47,6 +83,7 @@ impl McpCaller {
             at: None,
             permissions: Arc::from([]),
             is_list_public: false,
+            context: CallerContext::default(),
         }
     }
 
@@ -74,6 +111,13 @@ impl McpCaller {
     #[must_use]
     pub fn permitted(mut self, permissions: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
         self.permissions = permissions.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same caller with what the server wants to know of it.
+    #[must_use]
+    pub fn with_context(mut self, context: CallerContext) -> Self {
+        self.context = context;
         self
     }
 

@@ -81,7 +81,7 @@ mod shared;
 mod tool_caller;
 mod views;
 
-pub use caller::{Expose, McpCaller};
+pub use caller::{CallerContext, Expose, McpCaller};
 pub use endpoint::McpHttpService;
 pub use meta_tools::META_TOOLS;
 pub use options::{AllowedHosts, McpHttpOptions, McpOptions};

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use midflight_components::Logger;
 use midflight_engine::FirstEdit;
+#[cfg(feature = "tools")]
+use midflight_mcp::forward::ForwardOptions;
 use midflight_source::{DirectoryOptions, NamedDirectory};
 use midflight_store::Durability;
 
@@ -57,6 +59,9 @@ pub struct ServeOptions {
     /// What it refuses to go past when it searches and selects among tools.
     #[cfg(feature = "tools")]
     pub tools: ToolsLimits,
+    /// What calls of agents may be forwarded to: nothing unless said.
+    #[cfg(feature = "tools")]
+    pub forward: ForwardOptions,
     /// Kinds that the program adds to those that every server has.
     pub kinds: Vec<KindSetup>,
     /// The bounds of the engine.
@@ -90,6 +95,8 @@ impl ServeOptions {
             patterns: PatternsLimits::default(),
             #[cfg(feature = "tools")]
             tools: ToolsLimits::default(),
+            #[cfg(feature = "tools")]
+            forward: ForwardOptions::default(),
             kinds: Vec::new(),
             engine_limits: midflight_engine::Limits::default(),
             first_edits: Vec::new(),

@@ -28,6 +28,8 @@ use crate::error::ServeError;
 use crate::keys::Keys;
 use crate::kinds::around::Around;
 use crate::kinds::kinds;
+#[cfg(feature = "tools")]
+use crate::kinds::tools::{AgentSettings, seal_key};
 use crate::own::{
     Exchanged, HintsRedis, LogDatabase, MetricsSettings, Part, Settings, left_out, log_place, own_id,
     try_again,
@@ -84,6 +86,12 @@ impl Service {
             builder.last_good(file);
         }
         let around = Around::new(options, replica_id.clone());
+        #[cfg(feature = "tools")]
+        {
+            let (forward, environment) = (options.forward.clone(), Arc::new(options.config.around()));
+            let seal_key = seal_key(&*backend.store).await?;
+            around.agents.get_or_init(|| AgentSettings { seal_key, forward, environment });
+        }
         let makers: Vec<_> = kinds(options, &around).iter().map(|kind| kind.add(&mut builder)).collect();
         let own = *around.own.get().ok_or(ServeError::Composition)?;
         add_components(&mut builder, &backend, options, own);

@@ -52,6 +52,13 @@ pub struct ForwardOptions {
     pub timeout_ms_max: u64,
 }
 
+impl Default for ForwardOptions {
+    /// Nothing is allowed.
+    fn default() -> Self {
+        Self::new([] as [&str; 0])
+    }
+}
+
 impl ForwardOptions {
     /// These hosts, and the defaults.
     #[must_use]

@@ -59,6 +59,13 @@ pub(super) struct ServeArgs {
     /// A label of this replica; may be given several times.
     #[arg(long = "label", env = "MIDFLIGHT_LABEL", value_delimiter = ',', value_parser = label, value_name = "KEY=VALUE")]
     labels: Vec<(String, String)>,
+    /// A host to which calls of tools by agents may be forwarded, as api.example.com, *.example.com or api.example.com:8443; may
+    /// be given several times. Without it no call is forwarded.
+    #[arg(long, env = "MIDFLIGHT_FORWARD_TO", value_delimiter = ',', value_name = "HOST")]
+    forward_to: Vec<String>,
+    /// The same for a host that may be at a private, loopback or link-local address; may be given several times.
+    #[arg(long, env = "MIDFLIGHT_FORWARD_TO_PRIVATE", value_delimiter = ',', value_name = "HOST")]
+    forward_to_private: Vec<String>,
     /// A directory of documents to keep the log in step with; may be given several times. Its documents belong to file:NAME;
     /// the name is the last component of the path by default.
     #[arg(long, env = "MIDFLIGHT_WATCH", value_delimiter = ',', value_name = "[NAME=]DIR")]
@@ -310,6 +317,8 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     options.replace_admin_token = args.replace_admin_token;
     options.require_token = args.require_token;
     options.replica_id.clone_from(&args.replica_id);
+    options.forward.allowed_hosts = [args.forward_to.as_slice(), &args.forward_to_private].concat();
+    options.forward.private_hosts.clone_from(&args.forward_to_private);
     options.labels = args.labels.iter().cloned().collect();
     options.hot_reload = HotReloadSettings::from_env(&HOT_RELOAD_ALIASES)
         .map_err(|error| Failure::usage(error.to_string()))?;

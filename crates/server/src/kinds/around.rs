@@ -9,7 +9,7 @@ use midflight_live::World;
 use super::patterns::limits::PatternsLimits;
 use super::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
-use super::tools::limits::ToolsLimits;
+use super::tools::{AgentSettings, limits::ToolsLimits};
 use crate::ServeOptions;
 use crate::own::{OwnConfig, Part, Settings};
 
@@ -20,6 +20,9 @@ pub(crate) struct Around {
     pub(crate) patterns: PatternsLimits,
     #[cfg(feature = "tools")]
     pub(crate) tools: ToolsLimits,
+    /// How agents are served, once the log was asked for its secret.
+    #[cfg(feature = "tools")]
+    pub(crate) agents: OnceLock<AgentSettings>,
     /// Where the server's own config comes from.
     pub(crate) own_config: OwnConfig,
     /// Where the server's own config is in a world, once configs were added to the engine.
@@ -38,6 +41,8 @@ impl Around {
             patterns: options.patterns,
             #[cfg(feature = "tools")]
             tools: options.tools,
+            #[cfg(feature = "tools")]
+            agents: OnceLock::new(),
             own_config: options.config.clone(),
             own: OnceLock::new(),
             llm: OnceLock::new(),

@@ -16,6 +16,7 @@ use super::metrics::PatternsMetrics;
 use super::{classify, documents, feedback, list, performance, reload};
 use crate::kinds::around::Around;
 use crate::own::llm_place;
+use midflight_http::agent_function::AgentFunction;
 use midflight_http::app::App;
 use midflight_http::code::Code;
 use midflight_http::kind::KindApi;
@@ -69,6 +70,10 @@ impl KindApi for PatternsApi {
 
     fn routes(&self, app: &App) -> Routes<App> {
         routes().with_state(PatternsApp::new(app.clone(), self.parts.clone()))
+    }
+
+    fn functions(&self, app: &App) -> Vec<AgentFunction> {
+        vec![classify::function(PatternsApp::new(app.clone(), self.parts.clone()))]
     }
 
     fn refusal(&self, problems: &Problems) -> Option<Code> {

@@ -7,9 +7,11 @@ use axum::extract::State;
 use midflight_engine::Work;
 use midflight_learning::{AskedBy, Looked};
 use midflight_patterns::ClassifyError;
+use serde_json::json;
 
 use super::app::PatternsApp;
 use super::wire::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
+use midflight_http::agent_function::AgentFunction;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::compute::{TimeLimit, brief};
@@ -24,16 +26,42 @@ pub(super) async fn classify(
     State(app): State<PatternsApp>,
     JsonBody(body): JsonBody<ClassifyBody>,
 ) -> Result<Json<ClassificationAnswer>, ApiError> {
+    answered(&app, &principal, body).await.map(Json)
+}
+
+/// The same for agents.
+pub(super) fn function(app: PatternsApp) -> AgentFunction {
+    let schema = json!({"type": "object", "additionalProperties": false, "required": ["query"], "properties": {
+        "query": {"type": "string", "description": "The text to classify, at most 8 KiB."},
+        "profile": {"type": "string", "description": "The profile by which it is made comparable."},
+    }});
+    let description =
+        "Says what a short text is: its category, what is to be done with it, and the pattern that matched.";
+    let run = move |principal: Principal, body: ClassifyBody| {
+        let app = app.clone();
+        async move {
+            let answer = answered(&app, &principal, body).await?;
+            serde_json::to_value(answer).map_err(|error| ApiError::internal(&error))
+        }
+    };
+    AgentFunction::new("classify", description, schema, run)
+}
+
+async fn answered(
+    app: &PatternsApp,
+    principal: &Principal,
+    body: ClassifyBody,
+) -> Result<ClassificationAnswer, ApiError> {
     let began = Instant::now();
     let asked_by = if principal.is_anonymous() { AskedBy::Anonymous } else { AskedBy::Known };
     let (query, profile) = (body.query, body.profile);
     let (query, looked) = match app.parts.classifier.look(&query, profile.as_deref(), &brief()) {
-        Err(ClassifyError::TooExpensive { .. }) => look_long(&app, &principal, query, profile).await?,
+        Err(ClassifyError::TooExpensive { .. }) => look_long(app, principal, query, profile).await?,
         looked => (query, looked.map_err(|error| refused(&error))?),
     };
     let answer = app.parts.classifier.answer(&query, looked, asked_by).await;
     app.parts.metrics.classified(answer.source, answer.llm_used, began.elapsed());
-    Ok(Json(ClassificationAnswer::new(answer, began.elapsed())))
+    Ok(ClassificationAnswer::new(answer, began.elapsed()))
 }
 
 /// Looks at the patterns for longer than an async thread may.

@@ -17,6 +17,7 @@ use super::limits::RulesLimits;
 use super::metrics::RulesMetrics;
 use super::wire::RegistryAnswer;
 use super::{conditions, execute, hot_reload, items, rulesets, scope, validate};
+use midflight_http::agent_function::AgentFunction;
 use midflight_http::app::App;
 use midflight_http::events::event::Event;
 use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
@@ -79,6 +80,10 @@ impl KindApi for RulesApi {
 
     fn routes(&self, app: &App) -> Routes<App> {
         routes().with_state(RulesApp::new(app.clone(), self.parts.clone()))
+    }
+
+    fn functions(&self, app: &App) -> Vec<AgentFunction> {
+        vec![execute::function(RulesApp::new(app.clone(), self.parts.clone()))]
     }
 
     fn summary(&self) -> Members {

@@ -6,10 +6,12 @@ use axum::extract::State;
 use axum::response::Response;
 use midflight_engine::{Interrupted, Work};
 use midflight_rules::{ExecuteError, ExecuteRequest, RulesSnapshot};
+use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::app::RulesApp;
 use super::wire::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
+use midflight_http::agent_function::{AgentFunction, json_of};
 use midflight_http::body::JsonBody;
 use midflight_http::byte_budget::HeldBytes;
 use midflight_http::code::Code;
@@ -57,6 +59,26 @@ pub(super) async fn execute_ruleset(
         return Err(ApiError::new(Code::INVALID_BODY, detail));
     }
     run(app, principal, Some(ruleset), body).await
+}
+
+/// The same for agents.
+pub(super) fn function(app: RulesApp) -> AgentFunction {
+    let schema = json!({"type": "object", "additionalProperties": false, "required": ["data"], "properties": {
+        "ruleset": {"type": "string", "description": "The ruleset; the default one without."},
+        "data": {"type": "object", "description": "The input, by attribute."},
+        "explain": {"type": "boolean", "description": "Say what became of each rule."},
+    }});
+    let description =
+        "Executes the rules that are live on an input, and says which of them match and what they come to.";
+    let run = move |principal: Principal, body: ExecuteBody| {
+        let app = app.clone();
+        async move {
+            let bytes_max = app.parts.limits.execution_bytes_max;
+            let ruleset = body.ruleset.clone();
+            json_of(run(app, principal, ruleset, body).await?, bytes_max).await
+        }
+    };
+    AgentFunction::new("execute_rules", description, schema, run)
 }
 
 /// Executes on this thread if that is brief, else in the pool.

@@ -17,8 +17,8 @@ use super::named_reloads::NamedReloads;
 use super::telemetry::Telemetry;
 use super::wire::LintMembers;
 use super::{
-    capabilities, create, delete, diff, evaluate, export, figures, health, history, import, lint, list, read,
-    reload, rollback, search, select, telemetry, update, validate, versions,
+    agents, capabilities, create, delete, diff, evaluate, export, figures, health, history, import, lint,
+    list, read, reload, rollback, search, select, telemetry, update, validate, versions,
 };
 use crate::kinds::around::Around;
 use midflight_http::app::App;
@@ -54,9 +54,9 @@ pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
             let metrics = ToolsMetrics::new(started.metrics);
             let telemetry = Telemetry::start(started.engine, &tools, &around.replica_id);
             let named_reloads = NamedReloads::default();
-            let limits = around.tools;
+            let (limits, agents) = (around.tools, around.agents.get()?.clone());
             Some(Arc::new(ToolsApi {
-                parts: ToolsParts { tools, metrics, named_reloads, telemetry, limits },
+                parts: ToolsParts { tools, metrics, named_reloads, telemetry, limits, agents },
             }))
         })
     })
@@ -81,7 +81,8 @@ impl KindApi for ToolsApi {
     }
 
     fn routes(&self, app: &App) -> Routes<App> {
-        routes().with_state(ToolsApp::new(app.clone(), self.parts.clone()))
+        let own = routes().with_state(ToolsApp::new(app.clone(), self.parts.clone()));
+        own.merge(agents::routes(app, &self.parts))
     }
 
     fn summary(&self) -> Members {

@@ -4,6 +4,7 @@ use axum::extract::FromRef;
 use midflight_live::Live;
 use midflight_tools::ToolsSnapshot;
 
+use super::agents::AgentSettings;
 use super::limits::ToolsLimits;
 use super::metrics::ToolsMetrics;
 use super::named_reloads::NamedReloads;
@@ -18,6 +19,7 @@ pub(super) struct ToolsParts {
     pub(super) named_reloads: NamedReloads,
     pub(super) telemetry: Telemetry,
     pub(super) limits: ToolsLimits,
+    pub(super) agents: AgentSettings,
 }
 
 /// What the handlers of the tools share: what every handler does, and the tools.

@@ -1,6 +1,7 @@
 //! The tools over HTTP: the catalogue of the original field by field, versions that can be taken back, search, selection, formulas,
 //! differences, lint, and what was observed of uses.
 
+mod agents;
 mod api;
 mod app;
 mod authors;
@@ -34,5 +35,6 @@ mod versions;
 mod wire;
 mod written;
 
+pub(crate) use agents::{AgentSettings, seal_key};
 pub(super) use api::setup;
 pub use variables::HOT_RELOAD_ALIASES;

@@ -1,0 +1,147 @@
+//! Calls of agents: functions of this server, and tools of the catalogue that are forwarded to their endpoints.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use midflight_core::RevisionNumber;
+use midflight_engine::{Environment, Writer};
+use midflight_mcp::forward::{ForwardOptions, Forwarder, ResolveReference};
+use midflight_mcp::{OwnTool, ToolCall, ToolCaller, ToolOutcome, ToolOutput, ToolTarget, UserQuestion};
+use midflight_tools::Tool;
+use serde_json::Value;
+
+use midflight_http::agent_function::AgentFunction;
+use midflight_http::app::App;
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+
+/// The key under which a person agrees to a call.
+const APPROVAL: &str = "approval";
+
+/// How agents are served.
+#[derive(Clone)]
+pub(crate) struct AgentSettings {
+    /// The key of what they hand back.
+    pub(crate) seal_key: [u8; 32],
+    /// What calls may be forwarded to.
+    pub(crate) forward: ForwardOptions,
+    /// The variables and files that documents may refer to.
+    pub(crate) environment: Arc<dyn Environment>,
+}
+
+/// Calls tools for agents.
+pub(super) struct Caller {
+    functions: Vec<AgentFunction>,
+    /// None where TLS cannot be set up.
+    forwarder: Option<Forwarder>,
+}
+
+impl Caller {
+    pub(super) fn new(app: &App, settings: &AgentSettings) -> Self {
+        let references = Arc::new(References(Arc::clone(&settings.environment)));
+        let forwarder = Forwarder::new(settings.forward.clone(), references);
+        if let Err(error) = &forwarder {
+            tracing::error!(%error, "calls of agents are not forwarded");
+        }
+        let functions = app.kinds.iter().flat_map(|kind| kind.functions(app)).collect();
+        Self { functions, forwarder: forwarder.ok() }
+    }
+
+    async fn own(&self, tool: &OwnTool, call: ToolCall) -> ToolOutcome {
+        let Some(function) = self.functions.iter().find(|function| *function.name == *tool.name) else {
+            return ToolOutcome::failed(
+                "tool_unknown",
+                format!("`{}` is not here; list the tools again", tool.name),
+            );
+        };
+        let principal = call.caller.context.get::<Principal>().cloned().unwrap_or_else(Principal::anonymous);
+        match function.call(principal, call.arguments).await {
+            Ok(value) => {
+                let revision = value.get("revision").and_then(Value::as_u64).map(RevisionNumber::new);
+                let output = ToolOutput::structured(value);
+                ToolOutcome::Done(match revision {
+                    Some(revision) => output.of_revision(revision),
+                    None => output,
+                })
+            }
+            Err(error) => failed(&error),
+        }
+    }
+
+    async fn forward(&self, tool: &Tool, call: &ToolCall) -> ToolOutcome {
+        if tool.forward().is_none() {
+            let place = tool.platform().map_or_else(String::new, |platform| format!(" ({platform})"));
+            let message = format!(
+                "`{}` is described by this catalogue and not run by it: its document has no `forward`; run it where it is \
+                 installed{place}",
+                tool.mcp_name()
+            );
+            return ToolOutcome::failed("not_forwarded", message);
+        }
+        if needs_approval(tool) && !call.answers.contains_key(APPROVAL) {
+            let message = format!("Allow the call of {}? {}", tool.mcp_name(), tool.description());
+            let otherwise = format!(
+                "`{}` needs the approval of a person, and this client cannot ask for it; ask your user to run it, or use a tool \
+                 that needs none",
+                tool.mcp_name()
+            );
+            return ToolOutcome::Asks(UserQuestion::approval(message, otherwise));
+        }
+        match &self.forwarder {
+            Some(forwarder) => forwarder.call(call).await,
+            None => ToolOutcome::failed("not_forwarded", "this server cannot forward calls; see its log"),
+        }
+    }
+}
+
+/// Whether some way to use a tool needs the approval of a person. Which way a call is of, it does not say.
+fn needs_approval(tool: &Tool) -> bool {
+    let patterns = tool.capabilities().iter().flat_map(|capability| &capability.patterns);
+    patterns.into_iter().any(|pattern| pattern.policy.requires_approval)
+}
+
+fn failed(error: &ApiError) -> ToolOutcome {
+    let body = error.body();
+    let mut message = body.detail.clone();
+    for item in &body.errors {
+        message += &format!("; at {}: {}", item.path, item.message);
+    }
+    ToolOutcome::failed(body.code, message)
+}
+
+#[async_trait]
+impl ToolCaller for Caller {
+    fn own_tools(&self) -> Vec<OwnTool> {
+        let tool = |function: &AgentFunction| {
+            OwnTool::new(function.name, function.description, function.input_schema.clone())
+        };
+        self.functions.iter().map(tool).collect()
+    }
+
+    async fn call(&self, call: ToolCall) -> ToolOutcome {
+        match call.target.clone() {
+            ToolTarget::Own(tool) => self.own(&tool, call).await,
+            ToolTarget::Catalogue(tool) => self.forward(&tool, &call).await,
+            _ => ToolOutcome::failed(
+                "tool_unknown",
+                "this server does not know such tools; list the tools again",
+            ),
+        }
+    }
+}
+
+/// What documents may refer to, as configs may.
+struct References(Arc<dyn Environment>);
+
+impl ResolveReference for References {
+    fn resolve(&self, reference: &str) -> Result<String, String> {
+        match reference.split_once(':') {
+            Some(("env", name)) => {
+                let value = self.0.variable(name, Writer::Log)?;
+                value.ok_or_else(|| format!("the variable {name} is not set on this replica"))
+            }
+            Some(("file", path)) => self.0.file(path, Writer::Log),
+            _ => Err(format!("{reference:?} is no reference; write env:NAME or file:PATH")),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Agents: the catalogue over the Model Context Protocol, at `/mcp`.
+
+mod call;
+mod key;
+mod past;
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::any_service;
+use midflight_core::{Pointer, RevisionNumber};
+use midflight_mcp::{AllowedHosts, CallerContext, Expose, McpCaller, McpHttpOptions, McpOptions, McpServer};
+use serde::Deserialize;
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem, PathsBuilder};
+use utoipa::openapi::{OpenApi, OpenApiBuilder, ResponseBuilder};
+
+use super::app::ToolsParts;
+use call::Caller;
+use midflight_http::app::App;
+use midflight_http::code::Code;
+use midflight_http::params::Params;
+use midflight_http::principal::{Permission, Principal};
+use midflight_http::problem::ApiError;
+use midflight_http::routes::Routes;
+use past::Past;
+
+pub(crate) use call::AgentSettings;
+pub(crate) use key::seal_key;
+
+const PATH: &str = "/mcp";
+/// How many tools an address may pin.
+const PINS_MAX: usize = 100;
+
+/// The endpoint, for callers who may execute. It follows the catalogue from now on.
+pub(super) fn routes(app: &App, parts: &ToolsParts) -> Routes<App> {
+    let caller = Caller::new(app, &parts.agents);
+    let past = Past::new(app.clone());
+    let options = McpOptions::new(parts.agents.seal_key);
+    let server = McpServer::new(parts.tools.clone(), Arc::new(caller), Arc::new(past), options);
+    app.tasks.spawn(server.follow(app.stopping.clone()));
+    // The edge has compared the host and the origin by then, as it does for every route.
+    let service = server.http(McpHttpOptions::new(AllowedHosts::any(), []), &app.stopping);
+    let router = any_service(service).layer(from_fn(with_caller));
+    Routes::new().wildcard(Permission::Execute, PATH, router, described())
+}
+
+/// What of the catalogue an agent sees, as its address says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgentParams {
+    /// The revision whose catalogue it works with, whatever is served.
+    at: Option<u64>,
+    /// `all` or `search`.
+    expose: Option<String>,
+    /// Tools that are listed beside the search, separated by commas.
+    pin: Option<String>,
+}
+
+impl AgentParams {
+    fn expose(&self) -> Result<Expose, ApiError> {
+        let refused = |name: &str, detail: String| {
+            let place = Pointer::root().key(name);
+            Err(ApiError::new(Code::INVALID_PARAMETER, &*detail).at(&place, detail))
+        };
+        let pins: Vec<Arc<str>> = self
+            .pin
+            .iter()
+            .flat_map(|pin| pin.split(','))
+            .filter(|name| !name.is_empty())
+            .map(Arc::from)
+            .collect();
+        if pins.len() > PINS_MAX {
+            return refused(
+                "pin",
+                format!("pin has {} tools and may have {PINS_MAX}; pin fewer", pins.len()),
+            );
+        }
+        match (self.expose.as_deref(), pins.is_empty()) {
+            (None | Some("all"), true) => Ok(Expose::All),
+            (Some("search"), true) => Ok(Expose::Search),
+            (None | Some("search"), false) => Ok(Expose::PinnedAndSearch(pins.into())),
+            (Some("all"), false) => {
+                refused("pin", "pin goes with expose=search; all tools are listed".to_owned())
+            }
+            (Some(other), _) => refused("expose", format!("expose is all or search, not {other:?}")),
+        }
+    }
+}
+
+/// Says whose request it is.
+async fn with_caller(
+    principal: Principal,
+    Params(params): Params<AgentParams>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let expose = params.expose()?;
+    // By the token, so that two of one name share neither bounds nor what is sealed.
+    let name = match principal.token_id() {
+        Some(id) => format!("{} {id}", principal.name()),
+        None => principal.name().to_owned(),
+    };
+    let mut caller = McpCaller::new(name).exposing(expose).with_context(CallerContext::of(principal));
+    if let Some(at) = params.at {
+        caller = caller.pinned_at(RevisionNumber::new(at));
+    }
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}
+
+/// The endpoint in the OpenAPI document. What is sent is the protocol's to say.
+fn described() -> OpenApi {
+    let operation = |summary: &str| {
+        let answer = ResponseBuilder::new().description("As the protocol says");
+        OperationBuilder::new().tag("tools").summary(Some(summary)).response("default", answer).build()
+    };
+    let mut item =
+        PathItem::new(HttpMethod::Post, operation("Sends a message of the Model Context Protocol"));
+    item.get = Some(operation("Opens the stream of notices of a session (protocol until 2025-11-25)"));
+    item.delete = Some(operation("Ends a session (protocol until 2025-11-25)"));
+    OpenApiBuilder::new().paths(PathsBuilder::new().path(PATH, item).build()).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_says_what_an_agent_sees() {
+        let expose = |expose: Option<&str>, pin: Option<&str>| {
+            let params =
+                AgentParams { at: None, expose: expose.map(str::to_owned), pin: pin.map(str::to_owned) };
+            params.expose().map_err(|error| error.body().detail.clone())
+        };
+        assert_eq!(expose(None, None), Ok(Expose::All));
+        assert_eq!(expose(Some("search"), None), Ok(Expose::Search));
+        let pinned = Expose::PinnedAndSearch([Arc::from("a"), Arc::from("b")].into());
+        assert_eq!(
+            (expose(None, Some("a,b")), expose(Some("search"), Some("a,,b"))),
+            (Ok(pinned.clone()), Ok(pinned))
+        );
+        assert!(expose(Some("all"), Some("a")).unwrap_err().contains("expose=search"));
+        assert!(expose(Some("some"), None).unwrap_err().contains("all or search"));
+        assert!(expose(None, Some(&"a,".repeat(101))).unwrap_err().contains("may have 100"));
+    }
+}
