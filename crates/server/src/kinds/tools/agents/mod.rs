@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::any_service;
+use axum::routing::get_service;
 use midflight_core::{Pointer, RevisionNumber};
 use midflight_mcp::{AllowedHosts, CallerContext, Expose, McpCaller, McpHttpOptions, McpOptions, McpServer};
 use serde::Deserialize;
@@ -42,7 +42,8 @@ pub(super) fn routes(app: &App, parts: &ToolsParts) -> Routes<App> {
     app.tasks.spawn(server.follow(app.stopping.clone()));
     // The edge has compared the host and the origin by then, as it does for every route.
     let service = server.http(McpHttpOptions::new(AllowedHosts::any(), []), &app.stopping);
-    let router = any_service(service).layer(from_fn(with_caller));
+    let router = get_service(service.clone()).post_service(service.clone()).delete_service(service);
+    let router = router.layer(from_fn(with_caller));
     Routes::new().wildcard(Permission::Execute, PATH, router, described())
 }
 

@@ -1,0 +1,213 @@
+//! Agents at `/mcp`: what they list and call, of which catalogue, and who may.
+
+use futures_util::StreamExt as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, DEADLINE, Server, answer, server, server_with};
+
+/// A message of the protocol of 2026-07-28, as this path with its query.
+async fn ask_at(server: &Server, path: &str, method: &str, params: Value) -> Answer {
+    answer(message(server.anonymous(Method::POST, path), method, params)).await
+}
+
+fn message(request: reqwest::RequestBuilder, method: &str, mut params: Value) -> reqwest::RequestBuilder {
+    let name = params["name"].as_str().map(str::to_owned);
+    params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    let request = request
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", method);
+    let request = match name {
+        Some(name) => request.header("mcp-name", name),
+        None => request,
+    };
+    request.json(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+}
+
+async fn ask(server: &Server, method: &str, params: Value) -> Value {
+    ask_at(server, "/mcp", method, params).await.ok()["result"].take()
+}
+
+async fn call(server: &Server, name: &str, arguments: Value) -> Value {
+    ask(server, "tools/call", json!({"name": name, "arguments": arguments})).await
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    list["tools"].as_array().unwrap().iter().filter_map(|tool| tool["name"].as_str()).collect()
+}
+
+fn text(result: &Value) -> &str {
+    result["content"][0]["text"].as_str().unwrap_or_default()
+}
+
+async fn put(server: &Server, name: &str, body: Value) -> u64 {
+    let answer = server.put(&format!("/api/v1/documents/tools/{name}"), &body).await;
+    assert!(answer.status.is_success(), "{:#}", answer.json);
+    answer.json["revision"].as_u64().unwrap()
+}
+
+fn tool(description: &str) -> Value {
+    json!({"description": description, "capabilities": {"c": {"patterns": {"p": {"time_estimate_ms": 1, "cost_estimate": 1}}}}})
+}
+
+#[tokio::test]
+async fn the_catalogue_and_the_functions_of_the_other_kinds_are_listed_and_called() {
+    let server = server().await.with_loans().await;
+    let revision = put(&server, "grep", tool("Finds lines.")).await;
+    let list = ask(&server, "tools/list", json!({})).await;
+    assert_eq!(names(&list), ["classify", "execute_rules", "grep"]);
+    assert_eq!(list["_meta"]["dev.midflight/revision"], revision);
+    assert_eq!(
+        (&list["ttlMs"], list["_meta"]["dev.midflight/digest"].as_str().unwrap().len()),
+        (&json!(60_000), 64)
+    );
+
+    let executed = call(&server, "execute_rules", json!({"data": {"age": 20}})).await;
+    assert_eq!(executed["isError"].as_bool(), Some(false), "{executed}");
+    assert_eq!(executed["structuredContent"]["revision"], revision, "{executed}");
+    let classified = call(&server, "classify", json!({"query": "hello"})).await;
+    assert_eq!(classified["structuredContent"]["source"], "none", "{classified}");
+    // What a model can act on: which argument is wrong, and what is not run here.
+    let wrong = call(&server, "execute_rules", json!({"dat": {}})).await;
+    assert!(wrong["isError"] == true && text(&wrong).contains("data"), "{wrong}");
+    let unknown = call(&server, "execute_rules", json!({"data": {}, "ruleset": "nobody"})).await;
+    assert!(unknown["isError"] == true && text(&unknown).contains("nobody"), "{unknown}");
+    let not_run = call(&server, "grep", json!({})).await;
+    assert!(not_run["isError"] == true && text(&not_run).contains("has no `forward`"), "{not_run}");
+
+    server.delete("/api/v1/documents/tools/grep").await.ok();
+    let gone = call(&server, "grep", json!({})).await;
+    assert!(text(&gone).contains(&format!("was removed in revision {}", revision + 1)), "{gone}");
+}
+
+#[tokio::test]
+async fn an_address_pins_a_revision_or_shows_the_search() {
+    let server = server().await;
+    let first = put(&server, "grep", tool("Finds lines.")).await;
+    put(&server, "grep", tool("Finds text.")).await;
+    put(&server, "awk", tool("Reads columns.")).await;
+    let described = |list: &Value, name: &str| {
+        let tools = list["tools"].as_array().unwrap();
+        let found = tools.iter().find(|tool| tool["name"] == name);
+        found.map_or(Value::Null, |tool| tool["description"].clone())
+    };
+    let at = |path: String| {
+        let server = &server;
+        async move { ask_at(server, &path, "tools/list", json!({})).await.ok()["result"].take() }
+    };
+    let pinned = at(format!("/mcp?at={first}")).await;
+    assert_eq!((described(&pinned, "grep"), described(&pinned, "awk")), (json!("Finds lines."), Value::Null));
+    assert_eq!(pinned["_meta"]["dev.midflight/revision"], first);
+    assert_eq!(described(&at("/mcp".to_owned()).await, "grep"), "Finds text.");
+
+    let search = at("/mcp?expose=search".to_owned()).await;
+    assert_eq!(
+        names(&search),
+        ["call_tool", "classify", "describe_tool", "execute_rules", "search_tools", "select_tool"]
+    );
+    assert!(names(&at("/mcp?pin=awk".to_owned()).await).contains(&"awk"));
+    let refused = ask_at(&server, "/mcp?expose=some", "tools/list", json!({})).await;
+    assert!(refused.problem(400, "invalid_parameter")["detail"].as_str().unwrap().contains("all or search"));
+    let unknown = ask_at(&server, "/mcp?at=99", "tools/list", json!({})).await;
+    assert!(
+        unknown.json["error"]["message"].as_str().unwrap().contains("no catalogue of revision 99"),
+        "{:#}",
+        unknown.json
+    );
+}
+
+#[tokio::test]
+async fn a_change_is_told_to_whoever_listens_once_it_is_served() {
+    let server = server().await;
+    put(&server, "grep", tool("Finds lines.")).await;
+    let params = json!({"notifications": {"toolsListChanged": true}});
+    let request = message(server.anonymous(Method::POST, "/mcp"), "subscriptions/listen", params);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut stream = response.bytes_stream();
+    let mut said = String::new();
+    let mut until = async |what: &str| {
+        while !said.contains(what) {
+            let more = tokio::time::timeout(DEADLINE, stream.next()).await.unwrap().unwrap().unwrap();
+            said.push_str(&String::from_utf8_lossy(&more));
+        }
+        std::mem::take(&mut said)
+    };
+    until("subscriptions/acknowledged").await;
+    let revision = put(&server, "grep", tool("Finds text.")).await;
+    let notice = until("list_changed").await;
+    assert!(notice.contains(&format!("\"dev.midflight/revision\":{revision}")), "{notice}");
+}
+
+#[tokio::test]
+async fn agents_need_what_other_callers_need() {
+    let server = server_with(|options| options.require_token = true).await;
+    let refused = ask_at(&server, "/mcp", "tools/list", json!({})).await;
+    refused.problem(401, "unauthenticated");
+    let list = message(server.request(Method::POST, "/mcp"), "tools/list", json!({}));
+    assert_eq!(names(&answer(list).await.ok()["result"]), ["classify", "execute_rules"]);
+    let foreign = message(server.request(Method::POST, "/mcp"), "tools/list", json!({}));
+    answer(foreign.header("origin", "https://elsewhere.example")).await.problem(403, "foreign_origin");
+    // A header that contradicts the body.
+    let mut contradicting =
+        server.request(Method::POST, "/mcp").header("accept", "application/json, text/event-stream");
+    contradicting =
+        contradicting.header("mcp-protocol-version", "2026-07-28").header("mcp-method", "tools/call");
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}});
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}});
+    let contradicting = answer(contradicting.json(&body)).await;
+    assert_eq!((contradicting.status.as_u16(), &contradicting.json["error"]["code"]), (400, &json!(-32020)));
+}
+
+#[tokio::test]
+async fn calls_are_forwarded_to_allowed_hosts_only_and_never_to_private_ones_unless_told() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let served = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        let length = stream.read(&mut request).await.unwrap();
+        let body = "{\"lines\": 3}";
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        String::from_utf8_lossy(&request[..length]).into_owned()
+    });
+    let endpoint = |approval: bool| {
+        let mut body = tool("Finds lines.");
+        body["forward"] = json!({"url": format!("http://{address}/find"), "method": "POST"});
+        body["capabilities"]["c"]["patterns"]["p"]["policy"] = json!({"requires_approval": approval});
+        body
+    };
+    let closed = server().await;
+    put(&closed, "grep", endpoint(false)).await;
+    assert!(
+        text(&call(&closed, "grep", json!({})).await).contains("not allowed"),
+        "nothing is allowed unless told"
+    );
+    let public = server_with(|options| options.forward.allowed_hosts = vec![address.to_string()]).await;
+    put(&public, "grep", endpoint(false)).await;
+    let refused = call(&public, "grep", json!({})).await;
+    assert!(refused["isError"] == true && text(&refused).contains("private"), "{refused}");
+
+    let open = server_with(|options| {
+        options.forward.allowed_hosts = vec![address.to_string()];
+        options.forward.private_hosts = vec![address.to_string()];
+    })
+    .await;
+    put(&open, "grep", endpoint(true)).await;
+    let asked = call(&open, "grep", json!({})).await;
+    assert!(asked["isError"] == true && text(&asked).contains("approval of a person"), "{asked}");
+    put(&open, "grep", endpoint(false)).await;
+    let found =
+        message(open.request(Method::POST, "/mcp"), "tools/call", json!({"name": "grep", "arguments": {}}));
+    let found = answer(found).await.ok();
+    assert_eq!(found["result"]["structuredContent"], json!({"lines": 3}), "{found}");
+    let sent = served.await.unwrap().to_ascii_lowercase();
+    assert!(!sent.contains("authorization"), "the token of the caller is not passed on: {sent}");
+}
