@@ -12,8 +12,8 @@ use crate::harness::{Asker, adults, binary, flags, serve, until};
 fn paths(openapi: &Value) -> Vec<String> {
     let paths = openapi["paths"].as_object().unwrap().iter();
     let read = paths.filter(|(_, operations)| operations.get("get").is_some()).map(|(path, _)| path);
-    // It becomes a connection of another protocol.
-    let read = read.filter(|path| *path != "/ws/hot-reload");
+    // One becomes a connection of another protocol, the other is the stream of a session.
+    let read = read.filter(|path| !["/ws/hot-reload", "/mcp"].contains(&path.as_str()));
     read.map(|path| {
         let name = match path.split('/').nth(3) {
             Some("config") => "app",
@@ -30,10 +30,13 @@ fn paths(openapi: &Value) -> Vec<String> {
             ("{rule_id}", "old"),
             ("{title}", "rule"),
             ("{code}", "conflict"),
+            ("{capability}", "search"),
+            ("{platform}", "linux"),
+            ("{category}", "system"),
         ];
         let path = values.iter().fold(path.clone(), |path, (variable, value)| path.replace(variable, value));
         assert!(!path.contains('{'), "{path} has a variable without a value here");
-        path
+        if path.ends_with("/search/query") { path + "?q=old" } else { path }
     })
     .collect()
 }
@@ -43,6 +46,12 @@ async fn every_read_is_answered_while_the_log_hangs_and_current_documents_from_t
     let postgres = Postgres::start();
     let server = serve(&flags(&postgres.database(), "postgres"));
     let (ask, url) = (Asker::new(), server.url().to_owned());
+    let pattern = json!({"time_estimate_ms": 1, "cost_estimate": 1});
+    let tool = json!({"description": "Finds what is old.", "platform": "linux", "category": "system",
+        "capabilities": {"search": {"patterns": {"all": pattern}}}});
+    let changes = json!([{"op": "put", "kind": "tools", "name": "old", "body": tool}]);
+    let (status, said) = ask.post(&url, "/api/v1/apply", &json!({ "changes": changes })).await;
+    assert!(matches!(status, 200 | 201), "{status}: {said}");
     let revision = adults(&ask, &url).await;
     let client = reqwest::Client::new();
     let get = async |path: &str| {
