@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to hold it to its word.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build build-quick sidecar test test-needs test-deploy images bench cost fmt lint loom docs deny check-generated
+.PHONY: help run build build-quick sidecar test test-needs sdk-needs test-deploy images bench cost fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -62,8 +62,24 @@ test-needs: ## Install the servers that the tests start, where Debian's packages
 	  || { echo "$$package cannot be installed here: install $$program by hand"; exit 1; }; \
 	done
 
-test-all: test-needs
-	$(CARGO) test $(ALL) --locked --all-features
+# Other implementations of MCP, which the tests of agents run, in a folder of their own.
+SDK = $(abspath $(TARGET_DIR))/sdk
+SDK_FILES := $(wildcard crates/mcp/tests/sdk/*)
+
+$(SDK)/installed: $(SDK_FILES)
+	@mkdir -p $(SDK)/bin && cp $(SDK_FILES) $(SDK) && cd $(SDK) && \
+	python3 -m venv one && one/bin/pip install --quiet --disable-pip-version-check -r requirements-1.txt && \
+	python3 -m venv two && two/bin/pip install --quiet --disable-pip-version-check -r requirements-2.txt && \
+	npm ci --silent && ln -sf "$$(command -v node)" bin/node && touch installed
+
+sdk-needs: ## Install other implementations of MCP into target/sdk, where Python and Node can
+	@if command -v python3 >/dev/null && command -v npm >/dev/null; then $(MAKE) --no-print-directory $(SDK)/installed \
+	|| echo "skipped: other implementations of MCP cannot be installed here, so agents are tested without them"; \
+	else echo "skipped: agents are not tested with other implementations of MCP: there is no python3 or no npm"; fi
+
+test-all: test-needs sdk-needs
+	@if [ -f $(SDK)/installed ]; then export MIDFLIGHT_SDK=$(SDK); fi; \
+	echo "$(CARGO) test $(ALL) --locked --all-features"; $(CARGO) test $(ALL) --locked --all-features
 
 fmt: ## Format the sources
 	$(CARGO) fmt --all

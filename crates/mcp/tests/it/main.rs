@@ -5,6 +5,7 @@ mod asks;
 mod bounds;
 mod calls;
 mod clients;
+mod conformance;
 #[cfg(feature = "forward")]
 mod forward;
 mod headers;

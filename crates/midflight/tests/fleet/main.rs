@@ -7,6 +7,7 @@
 
 mod acks;
 mod adopt;
+mod agents;
 mod bursts;
 mod config;
 mod cuts;
