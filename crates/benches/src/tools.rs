@@ -14,6 +14,9 @@ const VERBS: [&str; 8] = ["list", "search", "copy", "restart", "inspect", "measu
 const NOUNS: [&str; 9] =
     ["files", "processes", "containers", "volumes", "queues", "tables", "routes", "certificates", "metrics"];
 
+const PLATFORMS: [&str; 5] = ["linux", "windows", "cloud", "container", "database"];
+const CATEGORIES: [&str; 5] = ["system", "network", "automation", "monitoring", "security"];
+
 /// The name of tool `n`.
 #[must_use]
 pub fn tool_name(n: usize) -> String {
@@ -44,8 +47,8 @@ pub fn tool(n: usize, capabilities: usize, description: &str) -> Value {
         "tool_name": tool_name(n),
         "version": "1.0",
         "description": format!("{description}: can {verb} {noun} of the group {}.", n % 100),
-        "platform": ["linux", "windows", "cloud", "container", "database"][n % 5],
-        "category": ["system", "network", "automation", "monitoring", "security"][n % 5],
+        "platform": PLATFORMS[n % PLATFORMS.len()],
+        "category": CATEGORIES[n % CATEGORIES.len()],
         "capabilities": {format!("capability{}", n % capabilities): {"description": "What it can do.", "patterns": patterns}},
     })
 }

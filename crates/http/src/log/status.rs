@@ -38,8 +38,10 @@ pub(super) async fn list_replicas(State(app): State<App>) -> Result<Json<Replica
 }
 
 async fn everyone(app: &App) -> Result<Vec<ReplicaAnswer>, StoreError> {
+    // Before the ages are asked for: a report is not to seem later than it was, and so to know of a revision that came after it.
+    let now = Timestamp::now();
     let seen = app.engine.replicas().await?;
-    let (head, now) = (app.engine.store().head().await?.number, Timestamp::now());
+    let head = app.engine.store().head().await?.number;
     let mut items = Vec::with_capacity(seen.len());
     let (mut waiting, mut differing) = (BTreeMap::new(), differing_inputs(&seen));
     for one in &seen {
