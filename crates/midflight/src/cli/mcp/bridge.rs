@@ -135,7 +135,10 @@ impl McpBridge {
                 self.tell(&message).await;
                 if is_ready && follower.is_none() && self.session().is_some() {
                     let bridge = Arc::clone(self);
-                    *follower = Some(tasks.spawn(async move { bridge.follow().await }));
+                    let (first, opened) = oneshot::channel();
+                    *follower = Some(tasks.spawn(async move { bridge.follow(first).await }));
+                    // A change after the next list is a notice only once the stream is open.
+                    drop(timeout(IN_ORDER_MAX, opened).await);
                 }
             }
             MessageKind::Answer => self.tell(&message).await,

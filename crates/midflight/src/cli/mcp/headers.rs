@@ -135,8 +135,7 @@ mod tests {
         let message = AgentMessage::read(message.to_string().as_bytes()).unwrap();
         let headers = of_message(&message, "2026-07-28", params);
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
-        let mut found: Vec<_> =
-            headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let mut found: Vec<_> = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         found.sort();
         found
     }

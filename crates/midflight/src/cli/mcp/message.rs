@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_message_is_passed_on_as_it_was_written() {
-        let written = "{\"id\": 1, \"method\":\n \"ping\", \"n\": 12345678901234567890.10, \"s\": \"a\\nb\"}\r\n";
+        let written =
+            "{\"id\": 1, \"method\":\n \"ping\", \"n\": 12345678901234567890.10, \"s\": \"a\\nb\"}\r\n";
         let message = AgentMessage::read(written.as_bytes()).unwrap();
         assert_eq!(
             message.text,

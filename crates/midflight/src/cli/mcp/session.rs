@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::bridge::McpBridge;
@@ -34,10 +35,7 @@ pub(super) struct AgentSession {
 
 impl AgentSession {
     pub(super) fn headers(&self) -> HeaderMap {
-        HeaderMap::from_iter([
-            (SESSION_ID, self.id.clone()),
-            (PROTOCOL_VERSION, self.version.clone()),
-        ])
+        HeaderMap::from_iter([(SESSION_ID, self.id.clone()), (PROTOCOL_VERSION, self.version.clone())])
     }
 }
 
@@ -74,26 +72,34 @@ impl McpBridge {
             )));
         };
         let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
-        let response =
-            self.client.exchange(Method::POST, self.url.clone(), post_headers(session.headers()), ready.into());
+        let response = self.client.exchange(
+            Method::POST,
+            self.url.clone(),
+            post_headers(session.headers()),
+            ready.into(),
+        );
         self.accepted(response.await?).await?;
         talk("the server did not know the session any more; another one began");
         Ok(session)
     }
 
     /// Passes on what the server sends of its own accord, over lost connections and ended sessions, for as long as the command
-    /// runs. A client that may have missed a notice is told to list again.
-    pub(super) async fn follow(&self) {
+    /// runs. A client that may have missed a notice is told to list again. `first` ends with the first try.
+    pub(super) async fn follow(&self, first: oneshot::Sender<()>) {
+        let mut first = Some(first);
         let mut sessions = self.session.subscribe();
         let (mut wait, mut is_again) = (RETRY_FIRST, false);
         loop {
             let Some(session) = sessions.borrow_and_update().clone() else { return };
             let began = Instant::now();
-            match self.stream(&session).await {
+            let stream = self.stream(&session).await;
+            drop(first.take());
+            match stream {
                 Ok(Some(mut stream)) => {
                     if is_again && self.can_change {
                         self.write(
-                            json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}).to_string(),
+                            json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+                                .to_string(),
                         )
                         .await;
                     }
