@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::harness::{Ran, Server, read, wait_for};
 
@@ -20,7 +21,8 @@ struct Agent {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: mpsc::Receiver<String>,
-    errors: std::path::PathBuf,
+    /// Where it runs; its stderr is in it. Not the folder of the server, which may go before the agent does.
+    folder: TempDir,
 }
 
 impl Drop for Agent {
@@ -33,25 +35,20 @@ impl Drop for Agent {
 
 impl Agent {
     fn start(server: &Server, args: &[&str]) -> Self {
-        Self::spawn(server.command(&[&["mcp"], args].concat()), server)
+        Self::spawn(server.command(&[&["mcp"], args].concat()))
     }
 
-    fn spawn(mut command: Command, server: &Server) -> Self {
-        // Outside of the folder of the server, which may go before the agent does.
-        let errors = std::env::temp_dir().join(format!(
-            "midflight-mcp-{}-{}",
-            std::process::id(),
-            server.url.rsplit(':').next().unwrap()
-        ));
-        command.current_dir(std::env::temp_dir());
-        command.stderr(std::fs::File::create(&errors).unwrap());
+    fn spawn(mut command: Command) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let errors = std::fs::File::create(folder.path().join("stderr")).unwrap();
+        command.current_dir(folder.path()).stderr(errors);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {
             stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
-        Self { stdin: child.stdin.take(), child, lines, errors }
+        Self { stdin: child.stdin.take(), child, lines, folder }
     }
 
     fn line(&mut self, line: &str) {
@@ -116,7 +113,7 @@ impl Agent {
 
     /// What it said on stderr.
     fn told(&self) -> String {
-        read(&self.errors)
+        read(&self.folder.path().join("stderr"))
     }
 
     /// Ends the input; the command is to end by itself and to have written nothing more.
@@ -126,7 +123,6 @@ impl Agent {
         assert!(status.success(), "{status}: {}", self.told());
         let rest: Vec<_> = self.lines.iter().collect();
         assert!(rest.is_empty(), "{rest:?}");
-        std::fs::remove_file(&self.errors).unwrap();
     }
 }
 
@@ -311,7 +307,7 @@ fn a_refused_caller_is_told_what_to_give() {
     let server = Server::start(&["--require-token"]);
     let mut command = server.command(&["mcp"]);
     command.env_remove("MIDFLIGHT_TOKEN");
-    let mut agent = Agent::spawn(command, &server);
+    let mut agent = Agent::spawn(command);
     let refused = agent.modern(1, "tools/list", json!({}));
     assert!(told(&refused).0 == -32_000 && told(&refused).1.contains("--token"), "{refused}");
     agent.end();
