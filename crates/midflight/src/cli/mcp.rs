@@ -57,7 +57,7 @@ impl McpArgs {
     }
 }
 
-pub(super) async fn run(client: Client, output: Output, args: McpArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: Client, output: Output, args: &McpArgs) -> Result<(), Failure> {
     let url = client.url(&["mcp"], &args.query()?);
     talk(&format!("serving agents over standard input and output from {url}"));
     let (out, written) = lines::write(output);

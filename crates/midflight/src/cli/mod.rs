@@ -175,7 +175,7 @@ async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
         Command::Pattern(command) => pattern::run(&client()?, &output, command).await,
         Command::Select(args) => select::run(&client()?, &output, &args).await,
         Command::Tool(command) => tool::run(&client()?, &output, *command).await,
-        Command::Mcp(args) => mcp::run(client()?, output, args).await,
+        Command::Mcp(args) => mcp::run(client()?, output, &args).await,
         Command::Export(args) => import::export(&client()?, &output, &args).await,
         Command::Import(args) => import::run(&client()?, &output, *args).await,
         Command::Doctor(args) => doctor::run(&cli.global, &output, &args).await,

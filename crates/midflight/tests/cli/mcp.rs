@@ -1,5 +1,6 @@
 //! `mcp`: an agent that starts the command and speaks with it by lines, in both eras of the protocol.
 
+use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
@@ -23,6 +24,8 @@ struct Agent {
     lines: mpsc::Receiver<String>,
     /// Where it runs; its stderr is in it. Not the folder of the server, which may go before the agent does.
     folder: TempDir,
+    /// Notices that came before an answer.
+    notices: VecDeque<Value>,
 }
 
 impl Drop for Agent {
@@ -48,7 +51,7 @@ impl Agent {
         std::thread::spawn(move || {
             stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
-        Self { stdin: child.stdin.take(), child, lines, folder }
+        Self { stdin: child.stdin.take(), child, lines, folder, notices: VecDeque::new() }
     }
 
     fn line(&mut self, line: &str) {
@@ -71,19 +74,20 @@ impl Agent {
 
     /// The next message that is not a notice of a change, which may come at any time.
     #[track_caller]
-    fn answer(&self, id: i64) -> Value {
+    fn answer(&mut self, id: i64) -> Value {
         loop {
             let message = self.next();
             if message["method"] != CHANGED {
                 assert_eq!(message["id"], id, "{message}: {}", self.told());
                 return message;
             }
+            self.notices.push_back(message);
         }
     }
 
     #[track_caller]
-    fn notice(&self) -> Value {
-        let message = self.next();
+    fn notice(&mut self) -> Value {
+        let message = self.notices.pop_front().unwrap_or_else(|| self.next());
         assert_eq!(message["method"], CHANGED, "{message}");
         message
     }
@@ -121,7 +125,7 @@ impl Agent {
         drop(self.stdin.take());
         let status = wait_for("the end of the command", || self.child.try_wait().unwrap());
         assert!(status.success(), "{status}: {}", self.told());
-        let rest: Vec<_> = self.lines.iter().collect();
+        let rest: Vec<_> = self.lines.iter().filter(|line| !line.contains(CHANGED)).collect();
         assert!(rest.is_empty(), "{rest:?}");
     }
 }

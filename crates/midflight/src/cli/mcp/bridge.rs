@@ -125,7 +125,13 @@ impl McpBridge {
                 let id = id.clone();
                 let message = Arc::new(message);
                 // What comes after it needs the session.
-                let answer = in_order(self.begin(&message)).await;
+                let begun = in_order(self.begin(&message)).await;
+                let answer = begun.map(|(answer, session)| {
+                    if session.is_some() {
+                        self.session.send_replace(session);
+                    }
+                    answer
+                });
                 self.write_answer(&id, answer).await;
             }
             MessageKind::Request { .. } => self.begin_request(message, tasks).await,

@@ -40,37 +40,39 @@ impl AgentSession {
 }
 
 impl McpBridge {
-    /// Begins a session and answers what the server says to that.
-    pub(super) async fn begin(&self, opening: &Arc<AgentMessage>) -> Result<AgentMessage, Failure> {
+    /// Begins a session, and answers what the server says to that and the session, if it began one.
+    pub(super) async fn begin(
+        &self,
+        opening: &Arc<AgentMessage>,
+    ) -> Result<(AgentMessage, Option<AgentSession>), Failure> {
         let id = opening.id().cloned().unwrap_or_default();
         let response = self.send(HeaderMap::new(), opening).await?;
         let session = response.headers().get(SESSION_ID).cloned();
         let answer = self.answer(response, &id).await?;
-        let Some(result) = answer.result() else { return Ok(answer) };
+        let Some(result) = answer.result() else { return Ok((answer, None)) };
         let version = result.get("protocolVersion").and_then(Value::as_str).unwrap_or_default();
         let (Some(id), Ok(version)) = (session, HeaderValue::from_str(version)) else {
             return Err(Failure::failed(
                 "the answer to initialize has no header mcp-session-id; let the proxy before the server pass it on",
             ));
         };
-        self.session.send_replace(Some(AgentSession { id, version, opening: Arc::clone(opening) }));
-        Ok(answer)
+        let opening = Arc::clone(opening);
+        Ok((answer, Some(AgentSession { id, version, opening })))
     }
 
     /// Begins a session in the place of one that the server does not know any more, once for all that find that out.
     pub(super) async fn renew(&self, ended: &AgentSession) -> Result<AgentSession, Failure> {
         let _turn = self.renewing.lock().await;
-        let is_other = |session: &AgentSession| session.id != ended.id;
-        if let Some(session) = self.session().filter(is_other) {
+        if let Some(session) = self.session().filter(|session| session.id != ended.id) {
             return Ok(session);
         }
-        let answer = self.begin(&ended.opening).await?;
-        let Some(session) = self.session().filter(is_other) else {
-            return Err(Failure::failed(format!(
-                "the session ended, and the server begins no other: {}; restart the client",
-                answer.text
-            )));
-        };
+        let (answer, session) = self.begin(&ended.opening).await?;
+        let session = session.ok_or_else(|| {
+            let answer = answer.text;
+            Failure::failed(format!(
+                "the session ended, and the server begins no other: {answer}; restart the client"
+            ))
+        })?;
         let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
         let response = self.client.exchange(
             Method::POST,
@@ -79,6 +81,8 @@ impl McpBridge {
             ready.into(),
         );
         self.accepted(response.await?).await?;
+        // No request is sent in it before the server knows that it is ready.
+        self.session.send_replace(Some(session.clone()));
         talk("the server did not know the session any more; another one began");
         Ok(session)
     }
@@ -95,18 +99,17 @@ impl McpBridge {
             let stream = self.stream(&session).await;
             drop(first.take());
             match stream {
-                Ok(Some(mut stream)) => {
+                Ok(Some(stream)) => {
                     if is_again && self.can_change {
-                        self.write(
-                            json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
-                                .to_string(),
-                        )
-                        .await;
+                        self.write(list_changed()).await;
                     }
                     tokio::select! {
-                        () = self.pass_on(&mut stream) => {}
+                        () = self.pass_on(stream) => {}
                         // This stream is of a session that ended.
-                        _ = sessions.changed() => continue,
+                        _ = sessions.changed() => {
+                            is_again = true;
+                            continue;
+                        }
                     }
                 }
                 Ok(None) => {
@@ -127,7 +130,7 @@ impl McpBridge {
         }
     }
 
-    async fn pass_on(&self, stream: &mut MessageStream) {
+    async fn pass_on(&self, mut stream: MessageStream) {
         while let Ok(Some(message)) = stream.next().await {
             self.write(message.text).await;
         }
@@ -153,4 +156,9 @@ impl McpBridge {
             drop(timeout(CLOSE_MAX, closing).await);
         }
     }
+}
+
+/// What tells a client to list again.
+fn list_changed() -> String {
+    json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}).to_string()
 }
