@@ -38,7 +38,7 @@ impl Drop for Agent {
 
 impl Agent {
     fn start(server: &Server, args: &[&str]) -> Self {
-        Self::spawn(server.command(&[&["mcp"], args].concat()))
+        Self::spawn(server.command(&[&["mcp"][..], args].concat()))
     }
 
     fn spawn(mut command: Command) -> Self {
