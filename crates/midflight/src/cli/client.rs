@@ -200,6 +200,18 @@ impl Client {
         self.checked(request.send().await).await
     }
 
+    /// Sends a message and answers what came, whatever its status. How long that may take is the caller's to say.
+    pub(super) async fn exchange(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, Failure> {
+        let sent = self.request(method, url).headers(headers).body(body).send().await;
+        sent.map_err(|error| self.unreachable(&error))
+    }
+
     fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {
         let request = self.http.request(method, url);
         match &self.token {
@@ -232,7 +244,8 @@ impl Client {
         }
     }
 
-    fn refusal(&self, status: reqwest::StatusCode, text: &str) -> Failure {
+    /// The failure that an answer of the server tells of, by its status and its text.
+    pub(super) fn refusal(&self, status: reqwest::StatusCode, text: &str) -> Failure {
         let problem = serde_json::from_str::<ServerProblem>(text);
         match problem.ok().filter(|problem| !problem.code.is_empty()) {
             Some(problem) => Failure::Refused(Box::new(problem)),

@@ -16,6 +16,7 @@ mod history;
 mod import;
 mod later;
 mod log;
+mod mcp;
 mod output;
 mod pattern;
 mod progress;
@@ -25,6 +26,7 @@ mod schedules;
 mod seed;
 mod select;
 mod serve;
+mod sse;
 mod status;
 mod tool;
 mod watch;
@@ -115,6 +117,8 @@ enum Command {
     /// Look at the catalogue of tools, fill it, compare and take back versions.
     #[command(subcommand)]
     Tool(Box<tool::ToolCommand>),
+    /// Serve agents over standard input and output, from a running server.
+    Mcp(mcp::McpArgs),
     /// Write all documents but schedules as YAML.
     Export(import::ExportArgs),
     /// Put the documents of a file into the log, or those of the systems that this one replaces.
@@ -171,6 +175,7 @@ async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
         Command::Pattern(command) => pattern::run(&client()?, &output, command).await,
         Command::Select(args) => select::run(&client()?, &output, &args).await,
         Command::Tool(command) => tool::run(&client()?, &output, *command).await,
+        Command::Mcp(args) => mcp::run(client()?, output, &args).await,
         Command::Export(args) => import::export(&client()?, &output, &args).await,
         Command::Import(args) => import::run(&client()?, &output, *args).await,
         Command::Doctor(args) => doctor::run(&cli.global, &output, &args).await,

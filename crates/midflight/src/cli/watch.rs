@@ -10,6 +10,7 @@ use super::client::Client;
 use super::fail::Failure;
 use super::history::changes;
 use super::output::{Format, Output, printable, talk, text};
+use super::sse::SseReader;
 
 /// How long to wait before the first try to connect again, and at most before later ones.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
@@ -47,7 +48,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
                     talk("connected again");
                 }
                 (wait, connected_before) = (RETRY_FIRST, true);
-                let mut events = Events::default();
+                let mut events = SseReader::new(EVENT_BYTES_MAX);
                 while let Ok(Some(chunk)) = response.chunk().await {
                     for event in events.take(&chunk)? {
                         last = event.id.unwrap_or(last);
@@ -100,79 +101,6 @@ fn show(output: &Output, data: &str) -> Result<(), Failure> {
             let mark = if is_live { "" } else { "  [quarantined: not live on this replica]" };
             let changes = printable(&changes(&revision));
             output.line(&format!("{number}  {when}  {author}: {changes}{reason}{mark}"))
-        }
-    }
-}
-
-/// An event of a stream.
-#[derive(Debug, Default, PartialEq)]
-struct Event {
-    id: Option<u64>,
-    name: String,
-    data: String,
-}
-
-/// Takes a stream of server-sent events apart (WHATWG HTML, section 9.2.6), as far as this server sends them.
-#[derive(Debug, Default)]
-struct Events {
-    rest: Vec<u8>,
-    current: Event,
-}
-
-impl Events {
-    fn take(&mut self, chunk: &[u8]) -> Result<Vec<Event>, Failure> {
-        self.rest.extend_from_slice(chunk);
-        if self.rest.len() + self.current.data.len() > EVENT_BYTES_MAX {
-            return Err(Failure::failed("the server sends an event without an end"));
-        }
-        let mut events = Vec::new();
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            let line = String::from_utf8_lossy(&line);
-            let line = line.trim_end_matches(['\r', '\n']);
-            if line.is_empty() {
-                let event = std::mem::take(&mut self.current);
-                if event != Event::default() {
-                    events.push(event);
-                }
-                continue;
-            }
-            let (field, value) = line.split_once(':').unwrap_or((line, ""));
-            let value = value.strip_prefix(' ').unwrap_or(value);
-            match field {
-                "id" => self.current.id = value.parse().ok(),
-                "event" => value.clone_into(&mut self.current.name),
-                "data" => {
-                    if !self.current.data.is_empty() {
-                        self.current.data.push('\n');
-                    }
-                    self.current.data.push_str(value);
-                }
-                // Comments keep the connection alive; other fields are not sent.
-                _ => {}
-            }
-        }
-        Ok(events)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_are_taken_from_any_cut() {
-        let stream =
-            ": hello\n\nid: 7\r\nevent: revision\ndata: {\"a\":\ndata: \"é\"}\n\nevent: stopping\n\nid: 8\n";
-        let expected = [
-            Event { id: Some(7), name: "revision".to_owned(), data: "{\"a\":\n\"é\"}".to_owned() },
-            Event { id: None, name: "stopping".to_owned(), data: String::new() },
-        ];
-        for size in 1..stream.len() {
-            let mut events = Events::default();
-            let chunks = stream.as_bytes().chunks(size);
-            let found: Vec<_> = chunks.flat_map(|chunk| events.take(chunk).unwrap()).collect();
-            assert_eq!(found, expected, "in chunks of {size}");
         }
     }
 }

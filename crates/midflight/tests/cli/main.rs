@@ -13,6 +13,10 @@ mod kill;
 #[cfg(test)]
 mod kinds;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
+mod migrate;
+#[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod readme;
