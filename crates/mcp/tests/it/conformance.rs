@@ -32,7 +32,6 @@ impl Drop for Served {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn every_scenario_of_the_suite_that_applies_passes() {
     let Some(folder) = std::env::var_os("MIDFLIGHT_SDK").map(PathBuf::from) else {
         eprintln!("SKIPPED: MIDFLIGHT_SDK does not name a folder of the programs under tests/sdk, installed");
