@@ -271,9 +271,11 @@ fn a_server_that_is_unavailable_is_told_and_used_when_it_is_back() {
     assert!(agent.ask(4, "tools/list", json!({}))["result"].is_object());
 
     // Another log at the same address knows no session of the first one.
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("token"), &server.token).unwrap();
     let (_, _folder) = server.signal("-TERM");
     assert_eq!(told(&agent.ask(5, "tools/list", json!({}))).0, -32_000);
-    let server = Server::start_at(tempfile::tempdir().unwrap(), &address);
+    let server = Server::start_at(other, &address);
     let list = agent.ask(6, "tools/list", json!({}));
     assert!(described(&list, "execute_rules").is_some(), "{list}");
     assert!(agent.told().contains("another one began"), "{}", agent.told());
