@@ -21,7 +21,7 @@ use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
 
 /// How many tools a page has unless asked, and at most.
-const PAGE_SIZE: usize = 20;
+const PAGE_SIZE: usize = 50;
 const PAGE_SIZE_MAX: usize = 100;
 /// How many tools a list without pages has at most.
 pub(super) const LISTED_MAX: usize = 1_000;
@@ -33,7 +33,7 @@ pub(super) const LISTED_MAX: usize = 1_000;
 pub(super) struct ToolParams {
     /// The page, from 1; 1 by default.
     page: Option<usize>,
-    /// How many tools a page has, from 1 to 100; 20 by default.
+    /// How many tools a page has, from 1 to 100; 50 by default.
     page_size: Option<usize>,
     /// Only those of this platform.
     platform: Option<String>,
