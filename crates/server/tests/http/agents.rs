@@ -184,13 +184,20 @@ async fn calls_are_forwarded_to_allowed_hosts_only_and_never_to_private_ones_unl
         body["capabilities"]["c"]["patterns"]["p"]["policy"] = json!({"requires_approval": approval});
         body
     };
+    let known = async |server: &Server| {
+        let params = json!({"name": "grep", "arguments": {}});
+        answer(message(server.request(Method::POST, "/mcp"), "tools/call", params)).await.ok()["result"]
+            .take()
+    };
     let closed = server().await;
     put(&closed, "grep", endpoint(false)).await;
-    let refused = call(&closed, "grep", json!({})).await;
+    let anonymous = call(&closed, "grep", json!({})).await;
+    assert!(anonymous["isError"] == true && text(&anonymous).contains("needs a token"), "{anonymous}");
+    let refused = known(&closed).await;
     assert!(refused["isError"] == true && text(&refused).contains("allow"), "{refused}");
     let public = server_with(|options| options.forward.allowed_hosts = vec![address.to_string()]).await;
     put(&public, "grep", endpoint(false)).await;
-    let refused = call(&public, "grep", json!({})).await;
+    let refused = known(&public).await;
     assert!(refused["isError"] == true && text(&refused).contains("private"), "{refused}");
 
     let open = server_with(|options| {
@@ -199,13 +206,13 @@ async fn calls_are_forwarded_to_allowed_hosts_only_and_never_to_private_ones_unl
     })
     .await;
     put(&open, "grep", endpoint(true)).await;
-    let asked = call(&open, "grep", json!({})).await;
+    let asked = known(&open).await;
     assert!(asked["isError"] == true && text(&asked).contains("approval of a person"), "{asked}");
     put(&open, "grep", endpoint(false)).await;
     let found =
         message(open.request(Method::POST, "/mcp"), "tools/call", json!({"name": "grep", "arguments": {}}));
-    let found = answer(found).await.ok();
-    assert_eq!(found["result"]["structuredContent"], json!({"lines": 3}), "{found}");
+    let found = known(&open).await;
+    assert_eq!(found["structuredContent"], json!({"lines": 3}), "{found}");
     let sent = served.await.unwrap().to_ascii_lowercase();
     assert!(!sent.contains("authorization"), "the token of the caller is not passed on: {sent}");
 }

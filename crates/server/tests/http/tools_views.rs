@@ -29,7 +29,10 @@ async fn tools_are_listed_in_pages_and_filtered() {
     let told = (&first["total"], &first["page"], &first["page_size"], names(&first).len());
     assert_eq!(told, (&json!(24), &json!(1), &json!(50), 24));
     assert!(names(&first).is_sorted() && first["revision"] == 25);
-    assert_eq!(names(&get(&server, "?page=2&page_size=20").await), ["tool-20", "tool-21", "tool-22", "tool-23"]);
+    assert_eq!(
+        names(&get(&server, "?page=2&page_size=20").await),
+        ["tool-20", "tool-21", "tool-22", "tool-23"]
+    );
     assert_eq!(names(&get(&server, "?page=9&page_size=100").await), Vec::<String>::new());
     assert_eq!(names(&get(&server, "?page_size=2&page=3").await), ["tool-04", "tool-05"]);
     let network = get(&server, "?category=network&platform=linux").await;

@@ -54,8 +54,7 @@ impl Caller {
                 format!("`{}` is not here; list the tools again", tool.name),
             );
         };
-        let principal = call.caller.context.get::<Principal>().cloned().unwrap_or_else(Principal::anonymous);
-        match function.call(principal, call.arguments).await {
+        match function.call(principal_of(&call), call.arguments).await {
             Ok(value) => {
                 let revision = value.get("revision").and_then(Value::as_u64).map(RevisionNumber::new);
                 let output = ToolOutput::structured(value);
@@ -78,6 +77,15 @@ impl Caller {
             );
             return ToolOutcome::failed("not_forwarded", message);
         }
+        // The endpoint is called with the secrets of the operator, and may change something.
+        if principal_of(call).is_anonymous() {
+            let message = format!(
+                "the call of `{}` is forwarded, which needs a token: configure this server with the header `Authorization: Bearer \
+                 mf_...`",
+                tool.mcp_name()
+            );
+            return ToolOutcome::failed("unauthenticated", message);
+        }
         if needs_approval(tool) && !call.answers.contains_key(APPROVAL) {
             let message = format!("Allow the call of {}? {}", tool.mcp_name(), tool.description());
             let otherwise = format!(
@@ -92,6 +100,11 @@ impl Caller {
             None => ToolOutcome::failed("not_forwarded", "this server cannot forward calls; see its log"),
         }
     }
+}
+
+/// Who calls.
+fn principal_of(call: &ToolCall) -> Principal {
+    call.caller.context.get::<Principal>().cloned().unwrap_or_else(Principal::anonymous)
 }
 
 /// Whether some way to use a tool needs the approval of a person. Which way a call is of, it does not say.
