@@ -108,7 +108,11 @@ impl Agent {
 
     /// Begins a session as clients do.
     fn initialize(&mut self) {
-        let params = json!({"protocolVersion": "2025-06-18", "capabilities": {},
+        self.initialize_with(json!({}));
+    }
+
+    fn initialize_with(&mut self, capabilities: Value) {
+        let params = json!({"protocolVersion": "2025-06-18", "capabilities": capabilities,
             "clientInfo": {"name": "test", "version": "1"}});
         let begun = self.ask(0, "initialize", params);
         assert_eq!(begun["result"]["protocolVersion"], "2025-06-18", "{begun}");
@@ -179,6 +183,33 @@ fn a_session_lists_and_calls_and_hears_of_changes() {
     agent.notice();
     let list = agent.ask(3, "tools/list", json!({}));
     assert_eq!(described(&list, "grep").as_deref(), Some("Finds text."));
+    agent.end();
+}
+
+#[test]
+fn the_server_asks_the_user_of_a_session() {
+    let server = Server::start(&["--forward-to-private", "127.0.0.1"]);
+    let text = format!(
+        "tool_name: live\ndescription: Asks whether the server lives.\nforward: {{url: \"{}/health/live\", method: \
+         GET}}\ncapabilities: {{c: {{patterns: {{p: {{time_estimate_ms: 1, cost_estimate: 1, policy: {{requires_approval: \
+         true}}}}}}}}}}\n",
+        server.url
+    );
+    server.write("live.yaml", &text);
+    server.run(&["tool", "import", "live.yaml"]);
+    let mut agent = Agent::start(&server, &[]);
+    agent.initialize_with(json!({"elicitation": {}}));
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "live", "arguments": {}}});
+    // A call that is cancelled while the user is asked has no answer, and its id is free again.
+    agent.send(call.clone());
+    assert_eq!(agent.next()["method"], "elicitation/create");
+    agent.send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}));
+    agent.send(call);
+    let asked = agent.next();
+    assert_eq!(asked["method"], "elicitation/create", "{asked}");
+    agent.send(json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "accept", "content": {}}}));
+    let called = agent.answer(1);
+    assert_eq!(called["result"]["isError"].as_bool(), Some(false), "{called}");
     agent.end();
 }
 
