@@ -271,6 +271,19 @@ fn what_is_no_message_is_answered_and_the_next_one_is_served() {
 }
 
 #[test]
+fn the_command_ends_when_nobody_reads_what_it_writes() {
+    let server = Server::start(&[]);
+    let mut command = server.command(&["mcp"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"garbage\n").unwrap();
+    let status = wait_for("the end of the command", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
 fn requests_in_flight_have_a_bound() {
     let server = Server::start(&[]);
     let mut agent = Agent::start(&server, &[]);
