@@ -72,17 +72,23 @@ impl Agent {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
-    /// The next message that is not a notice of a change, which may come at any time.
+    /// The next message that is no notice of a change: such a notice may come at any time, also of a change before the start.
     #[track_caller]
-    fn answer(&mut self, id: i64) -> Value {
+    fn other(&mut self) -> Value {
         loop {
             let message = self.next();
             if message["method"] != CHANGED {
-                assert_eq!(message["id"], id, "{message}: {}", self.told());
                 return message;
             }
             self.notices.push_back(message);
         }
+    }
+
+    #[track_caller]
+    fn answer(&mut self, id: i64) -> Value {
+        let message = self.other();
+        assert_eq!(message["id"], id, "{message}: {}", self.told());
+        message
     }
 
     #[track_caller]
@@ -202,10 +208,10 @@ fn the_server_asks_the_user_of_a_session() {
     let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "live", "arguments": {}}});
     // A call that is cancelled while the user is asked has no answer, and its id is free again.
     agent.send(call.clone());
-    assert_eq!(agent.next()["method"], "elicitation/create");
+    assert_eq!(agent.other()["method"], "elicitation/create");
     agent.send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}));
     agent.send(call);
-    let asked = agent.next();
+    let asked = agent.other();
     assert_eq!(asked["method"], "elicitation/create", "{asked}");
     agent.send(json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "accept", "content": {}}}));
     let called = agent.answer(1);
@@ -220,7 +226,7 @@ fn messages_that_stand_alone_list_and_call_and_hear_of_changes() {
     let mut agent = Agent::start(&server, &[]);
     let subscription = json!({"notifications": {"toolsListChanged": true}});
     agent.send(modern(7, LISTEN, subscription.clone()));
-    assert_eq!(agent.next()["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(agent.other()["method"], "notifications/subscriptions/acknowledged");
     // Requests go on beside the open stream.
     let called = agent.modern(2, "tools/call", sound());
     assert_eq!(called["result"]["structuredContent"]["pattern_result"], "YYY", "{called}");
@@ -239,10 +245,10 @@ fn messages_that_stand_alone_list_and_call_and_hear_of_changes() {
 
     // A subscription that is cancelled has no answer, and its id is free again.
     agent.send(modern(7, LISTEN, subscription.clone()));
-    assert!(told(&agent.next()).1.contains("use another id"));
+    assert!(told(&agent.other()).1.contains("use another id"));
     agent.send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}));
     agent.send(modern(7, LISTEN, subscription));
-    assert_eq!(agent.next()["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(agent.other()["method"], "notifications/subscriptions/acknowledged");
     agent.end();
 }
 
@@ -257,7 +263,7 @@ fn what_is_no_message_is_answered_and_the_next_one_is_served() {
         (&*too_long, -32_600, "send a shorter message"),
     ] {
         agent.line(line);
-        let answer = agent.next();
+        let answer = agent.other();
         assert_eq!(answer["id"], Value::Null);
         assert!(told(&answer).0 == code && told(&answer).1.contains(part), "{answer}");
     }
@@ -289,7 +295,7 @@ fn requests_in_flight_have_a_bound() {
     let mut agent = Agent::start(&server, &[]);
     for id in 1..=64 {
         agent.send(modern(id, LISTEN, json!({"notifications": {"toolsListChanged": true}})));
-        assert_eq!(agent.next()["method"], "notifications/subscriptions/acknowledged");
+        assert_eq!(agent.other()["method"], "notifications/subscriptions/acknowledged");
     }
     let refused = agent.modern(65, "tools/list", json!({}));
     assert!(told(&refused).0 == -32_000 && told(&refused).1.contains("cancel one"), "{refused}");
