@@ -205,16 +205,16 @@ fn the_server_asks_the_user_of_a_session() {
     server.run(&["tool", "import", "live.yaml"]);
     let mut agent = Agent::start(&server, &[]);
     agent.initialize_with(json!({"elicitation": {}}));
-    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "live", "arguments": {}}});
-    // A call that is cancelled while the user is asked has no answer, and its id is free again.
-    agent.send(call.clone());
+    let call = |id: i64| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "live", "arguments": {}}});
+    // A call that is cancelled while the user is asked has no answer. A session never uses an id twice.
+    agent.send(call(1));
     assert_eq!(agent.other()["method"], "elicitation/create");
     agent.send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}));
-    agent.send(call);
+    agent.send(call(2));
     let asked = agent.other();
     assert_eq!(asked["method"], "elicitation/create", "{asked}");
     agent.send(json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "accept", "content": {}}}));
-    let called = agent.answer(1);
+    let called = agent.answer(2);
     assert_eq!(called["result"]["isError"].as_bool(), Some(false), "{called}");
     agent.end();
 }
