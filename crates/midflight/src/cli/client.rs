@@ -273,7 +273,7 @@ impl Client {
         } else if error.is_timeout() {
             format!("{base} took too long to answer; look with `midflight doctor`")
         } else {
-            format!("the connection to {base} broke: {deepest}")
+            format!("the connection to {base} broke: {deepest}; look with `midflight doctor`, then try again")
         })
     }
 }

@@ -72,17 +72,23 @@ impl Agent {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
-    /// The next message that is not a notice of a change, which may come at any time.
+    /// The next message that is no notice of a change: such a notice may come at any time, also of a change before the start.
     #[track_caller]
-    fn answer(&mut self, id: i64) -> Value {
+    fn other(&mut self) -> Value {
         loop {
             let message = self.next();
             if message["method"] != CHANGED {
-                assert_eq!(message["id"], id, "{message}: {}", self.told());
                 return message;
             }
             self.notices.push_back(message);
         }
+    }
+
+    #[track_caller]
+    fn answer(&mut self, id: i64) -> Value {
+        let message = self.other();
+        assert_eq!(message["id"], id, "{message}: {}", self.told());
+        message
     }
 
     #[track_caller]
@@ -108,7 +114,11 @@ impl Agent {
 
     /// Begins a session as clients do.
     fn initialize(&mut self) {
-        let params = json!({"protocolVersion": "2025-06-18", "capabilities": {},
+        self.initialize_with(json!({}));
+    }
+
+    fn initialize_with(&mut self, capabilities: Value) {
+        let params = json!({"protocolVersion": "2025-06-18", "capabilities": capabilities,
             "clientInfo": {"name": "test", "version": "1"}});
         let begun = self.ask(0, "initialize", params);
         assert_eq!(begun["result"]["protocolVersion"], "2025-06-18", "{begun}");
@@ -183,13 +193,40 @@ fn a_session_lists_and_calls_and_hears_of_changes() {
 }
 
 #[test]
+fn the_server_asks_the_user_of_a_session() {
+    let server = Server::start(&["--forward-to-private", "127.0.0.1"]);
+    let text = format!(
+        "tool_name: live\ndescription: Asks whether the server lives.\nforward: {{url: \"{}/health/live\", method: \
+         GET}}\ncapabilities: {{c: {{patterns: {{p: {{time_estimate_ms: 1, cost_estimate: 1, policy: {{requires_approval: \
+         true}}}}}}}}}}\n",
+        server.url
+    );
+    server.write("live.yaml", &text);
+    server.run(&["tool", "import", "live.yaml"]);
+    let mut agent = Agent::start(&server, &[]);
+    agent.initialize_with(json!({"elicitation": {}}));
+    let call = |id: i64| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "live", "arguments": {}}});
+    // A call that is cancelled while the user is asked has no answer. A session never uses an id twice.
+    agent.send(call(1));
+    assert_eq!(agent.other()["method"], "elicitation/create");
+    agent.send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}));
+    agent.send(call(2));
+    let asked = agent.other();
+    assert_eq!(asked["method"], "elicitation/create", "{asked}");
+    agent.send(json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "accept", "content": {}}}));
+    let called = agent.answer(2);
+    assert_eq!(called["result"]["isError"].as_bool(), Some(false), "{called}");
+    agent.end();
+}
+
+#[test]
 fn messages_that_stand_alone_list_and_call_and_hear_of_changes() {
     let server = Server::with_loans();
     put(&server, "grep", "Finds lines.");
     let mut agent = Agent::start(&server, &[]);
     let subscription = json!({"notifications": {"toolsListChanged": true}});
     agent.send(modern(7, LISTEN, subscription.clone()));
-    assert_eq!(agent.next()["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(agent.other()["method"], "notifications/subscriptions/acknowledged");
     // Requests go on beside the open stream.
     let called = agent.modern(2, "tools/call", sound());
     assert_eq!(called["result"]["structuredContent"]["pattern_result"], "YYY", "{called}");
@@ -208,10 +245,10 @@ fn messages_that_stand_alone_list_and_call_and_hear_of_changes() {
 
     // A subscription that is cancelled has no answer, and its id is free again.
     agent.send(modern(7, LISTEN, subscription.clone()));
-    assert!(told(&agent.next()).1.contains("use another id"));
+    assert!(told(&agent.other()).1.contains("use another id"));
     agent.send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}));
     agent.send(modern(7, LISTEN, subscription));
-    assert_eq!(agent.next()["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(agent.other()["method"], "notifications/subscriptions/acknowledged");
     agent.end();
 }
 
@@ -226,7 +263,7 @@ fn what_is_no_message_is_answered_and_the_next_one_is_served() {
         (&*too_long, -32_600, "send a shorter message"),
     ] {
         agent.line(line);
-        let answer = agent.next();
+        let answer = agent.other();
         assert_eq!(answer["id"], Value::Null);
         assert!(told(&answer).0 == code && told(&answer).1.contains(part), "{answer}");
     }
@@ -240,12 +277,25 @@ fn what_is_no_message_is_answered_and_the_next_one_is_served() {
 }
 
 #[test]
+fn the_command_ends_when_nobody_reads_what_it_writes() {
+    let server = Server::start(&[]);
+    let mut command = server.command(&["mcp"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"garbage\n").unwrap();
+    let status = wait_for("the end of the command", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
 fn requests_in_flight_have_a_bound() {
     let server = Server::start(&[]);
     let mut agent = Agent::start(&server, &[]);
     for id in 1..=64 {
         agent.send(modern(id, LISTEN, json!({"notifications": {"toolsListChanged": true}})));
-        assert_eq!(agent.next()["method"], "notifications/subscriptions/acknowledged");
+        assert_eq!(agent.other()["method"], "notifications/subscriptions/acknowledged");
     }
     let refused = agent.modern(65, "tools/list", json!({}));
     assert!(told(&refused).0 == -32_000 && told(&refused).1.contains("cancel one"), "{refused}");

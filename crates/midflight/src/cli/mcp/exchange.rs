@@ -131,7 +131,7 @@ impl McpBridge {
                 }
             };
             return Err(Failure::failed(format!(
-                "{why} before the answer came, and the request may have been done; look, and send it again"
+                "{why} before the answer came; the request may have been done: check, then send it again"
             )));
         }
         let text = self.text(response).await?;

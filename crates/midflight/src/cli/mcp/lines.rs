@@ -59,7 +59,9 @@ pub(super) fn write(output: Output) -> (mpsc::Sender<String>, oneshot::Receiver<
     let (ended, end) = oneshot::channel();
     thread::spawn(move || {
         let mut written = Ok(());
-        while let (Ok(()), Some(line)) = (&written, receiver.blocking_recv()) {
+        while written.is_ok()
+            && let Some(line) = receiver.blocking_recv()
+        {
             written = output.line(&line);
         }
         // The command may be gone already.
