@@ -8,11 +8,13 @@ use midflight_core::{
 };
 use midflight_store::StoreError;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::anew::Anew;
 use crate::away::Away;
 use crate::beforehand::ValidBeforehand;
 use crate::core::Core;
+use crate::fairness::Fairness;
 use crate::follower::{Bell, Ring};
 use crate::lanes::{InLargeLane, Lanes};
 use crate::load::{Aim, Base};
@@ -27,7 +29,7 @@ use crate::runaways::RUNAWAY_LIMIT;
 use crate::status::State;
 
 /// How often an edit is tried again when other writers were faster.
-pub(crate) const EDIT_TRIES_MAX: u32 = 16;
+pub(crate) const EDIT_TRIES_MAX: u32 = 64;
 /// Who changes things when the engine itself does.
 pub(crate) const ENGINE_AUTHOR: &str = "midflight";
 
@@ -82,6 +84,7 @@ pub(crate) struct Coordinator {
     pub(crate) rehearsal: Option<Rehearsal>,
     /// The last rehearsal, if it was refused.
     pub(crate) refused_rehearsal: Option<Attempt>,
+    fairness: Fairness,
 }
 
 impl Coordinator {
@@ -92,20 +95,22 @@ impl Coordinator {
         bell: Arc<Bell>,
     ) -> Self {
         let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        Self { core, state, shown, requests, bell, rehearsal: None, refused_rehearsal: None }
+        let fairness = Fairness::default();
+        Self { core, state, shown, requests, bell, rehearsal: None, refused_rehearsal: None, fairness }
     }
 
     /// Runs until the engine stops. What still waits then is told so by its closed channel.
     ///
     /// New revisions go before edits, but not twice in a row while an edit waits: neither can keep the other waiting
-    /// longer than one reload takes.
+    /// longer than one reload takes. While other replicas have their turn at the log, nothing that was asked for begins.
     pub(crate) async fn run(mut self) {
         let mut put_off = None;
         let mut away = Away::default();
         let mut retrier = Retrier::default();
         let mut has_followed = false;
         loop {
-            if put_off.is_none() && has_followed {
+            let pause = self.fairness.pause_until().filter(|_| self.core.fleet.has_company());
+            if put_off.is_none() && has_followed && pause.is_none() {
                 put_off = self.requests.next_waiting();
             }
             has_followed = false;
@@ -118,7 +123,7 @@ impl Coordinator {
             }
             let look_again =
                 away.look_again(self.state.store_error.is_some() || self.state.diverged.is_some());
-            let next_due = next_due(self.state.next_due_at());
+            let next_due = at(self.state.next_due_at());
             tokio::select! {
                 biased;
                 () = self.core.stop.cancelled() => return,
@@ -126,7 +131,8 @@ impl Coordinator {
                     self.answer(ring).await;
                     has_followed = true;
                 }
-                request = self.requests.next() => match request {
+                () = at(pause), if pause.is_some() => {}
+                request = self.requests.next(), if pause.is_none() => match request {
                     Some(request) => put_off = self.serve(request).await,
                     None => return,
                 },
@@ -165,7 +171,11 @@ impl Coordinator {
     /// Follows, unless what was hinted at is here already: of its own edits a replica hears too.
     async fn answer(&mut self, ring: Ring) {
         if self.state.calls_for_a_look(ring.head, ring.said.as_ref()) {
+            let before = self.state.position;
             self.follow(ring.trigger, ENGINE_AUTHOR, ring.change.as_deref()).await;
+            if self.state.position > before {
+                self.fairness.others_had_their_turn();
+            }
             self.show();
         }
         if ring.awaited {
@@ -227,12 +237,14 @@ impl Coordinator {
     /// Makes an edit, or puts it back for a moment when the log moved meanwhile and small ones wait.
     async fn serve_edit(&mut self, mut request: EditRequest) {
         let before = self.state.desired;
+        let mut began;
         let done = loop {
             // Whoever asked is gone before its turn, so nobody wants it any more.
             if request.tries == 0 && request.reply.is_closed() {
                 return;
             }
             request.tries += 1;
+            began = Instant::now();
             match self.try_edit(&request.edit, request.mode, request.valid.take()).await {
                 Some(done) => break done,
                 None if request.tries >= EDIT_TRIES_MAX => break Err(contended()),
@@ -246,12 +258,15 @@ impl Coordinator {
                 None => {}
             }
         };
+        let is_made = done.as_ref().is_ok_and(|accepted| accepted.revision.is_some());
+        if is_made {
+            self.fairness.made(began);
+        }
         let EditRequest { edit, mode, reply, .. } = request;
         self.show();
         if self.state.desired > before {
             self.hint(done.as_ref().ok(), mode.reach == Reach::Everywhere).await;
         }
-        let is_made = done.as_ref().is_ok_and(|accepted| accepted.revision.is_some());
         drop(reply.send(done));
         if is_made {
             // It may have put right what is in quarantine. Its caller does not wait for that.
@@ -329,6 +344,7 @@ impl Coordinator {
         let aim = Aim::Edit { edit, invalid: mode.invalid, extent: mode.extent };
         let ended = self.reload_of(edit.trigger, &edit.author, aim, valid).await;
         if ended.moved {
+            self.fairness.others_had_their_turn();
             let before = self.state.position;
             let event = self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
             return self.cannot_follow(before, &event).map(|refusal| Err(refusal.into()));
@@ -392,8 +408,8 @@ impl Coordinator {
     }
 }
 
-/// Waits for the time when a revision in quarantine is due; for ever when none is.
-async fn next_due(at: Option<tokio::time::Instant>) {
+/// Waits for this time; for ever when there is none.
+async fn at(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,

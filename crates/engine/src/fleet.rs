@@ -1,6 +1,7 @@
 //! What this replica says of itself to the others that follow the log, and what they say: who serves what.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ const REPORT_PAUSE: Duration = Duration::from_millis(100);
 const ALIVE: Duration = Duration::from_secs(7);
 /// After so long it is forgotten.
 const REMEMBERED: Duration = Duration::from_secs(300);
+/// After how many of its reports a replica looks whether there are others at all.
+const REPORTS_PER_LOOK: u32 = 10;
 /// How often what the others report is read while a caller waits and no report is notified: a replica of an earlier version
 /// does not notify, and not every bus carries it. All who wait share one look.
 const LOOK: Duration = Duration::from_millis(100);
@@ -80,6 +83,8 @@ pub(crate) struct Fleet {
     /// How many reports of others were notified.
     reports: watch::Sender<u64>,
     heard: Mutex<Option<Heard>>,
+    /// Whether another replica was alive when that was looked at last.
+    has_company: AtomicBool,
     /// The inputs as they are reported, once the store has told the key of the log.
     sealed: SyncMutex<SealedInputs>,
 }
@@ -94,7 +99,8 @@ impl Fleet {
         let (say, changed) = (Notify::new(), Notify::new());
         let reports = watch::Sender::new(0);
         let (heard, sealed) = (Mutex::default(), SyncMutex::default());
-        Self { identity, started_at, shown, store, say, changed, reports, heard, sealed }
+        let has_company = AtomicBool::default();
+        Self { identity, started_at, shown, store, say, changed, reports, heard, has_company, sealed }
     }
 
     /// Counts the reports of others, and wakes those who wait for one.
@@ -110,6 +116,19 @@ impl Fleet {
     /// Says how this replica is as soon as may be: somebody waits to hear it.
     pub(crate) fn say_now(&self) {
         self.say.notify_one();
+    }
+
+    /// Whether another replica was alive some seconds ago.
+    pub(crate) fn has_company(&self) -> bool {
+        self.has_company.load(Ordering::Relaxed)
+    }
+
+    /// What the store has heard of replicas, in so much time.
+    async fn seen(&self, store: &dyn Store, within: Duration) -> Result<Vec<SeenReplica>, StoreError> {
+        let seen = store.replicas(within).await?;
+        let is_company = |seen: &SeenReplica| seen.age <= ALIVE && seen.replica.id != self.identity.id;
+        self.has_company.store(seen.iter().any(is_company), Ordering::Relaxed);
+        Ok(seen)
     }
 
     /// What this replica says of itself.
@@ -165,7 +184,15 @@ impl Fleet {
             return;
         }
         let store = &*self.store;
-        loop {
+        for reports in (0..REPORTS_PER_LOOK).cycle() {
+            if reports == 0 {
+                tokio::select! {
+                    seen = self.seen(store, ALIVE) => if let Err(error) = seen {
+                        tracing::debug!(%error, "could not look whether there are other replicas");
+                    },
+                    () = stop.cancelled() => break,
+                }
+            }
             tokio::select! {
                 () = self.know_key() => {}
                 () = stop.cancelled() => break,
@@ -195,7 +222,7 @@ impl Fleet {
     /// Every replica that was heard of in the last minutes, this one as it is now.
     pub(crate) async fn replicas(&self, store: &dyn Store) -> Result<Vec<SeenReplica>, StoreError> {
         let mut seen = match self.identity.has_others {
-            true => store.replicas(REMEMBERED).await?,
+            true => self.seen(store, REMEMBERED).await?,
             false => Vec::new(),
         };
         self.put_own(&mut seen);
@@ -273,7 +300,7 @@ impl Fleet {
                     tokio::time::sleep_until(pause.unwrap_or_else(Instant::now)).await;
                     // What is reported from now on may be missed by this look.
                     let (at, reports) = (Instant::now(), *self.reports.borrow());
-                    let seen = store.replicas(REMEMBERED).await?;
+                    let seen = self.seen(store, REMEMBERED).await?;
                     let digests = self.digests(store, &seen).await?;
                     heard.insert(Heard { at, reports, seen, digests })
                 }

@@ -17,6 +17,7 @@ mod core;
 mod divergence;
 mod engine;
 mod environment;
+mod fairness;
 mod faults;
 mod first_edit;
 mod fleet;

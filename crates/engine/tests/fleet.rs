@@ -9,6 +9,7 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentId, Outcome, RevisionNumber, Trigger};
@@ -94,6 +95,30 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
     tokio::time::timeout(DEADLINE, none_yet).await.unwrap();
     a.stop().await;
     b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_with_many_edits_does_not_keep_others_from_theirs() {
+    let (store, bus) = (MemoryStore::new(), MemoryBus::new());
+    let (a, b) = (replica("a", &store, &bus).await, replica("b", &store, &bus).await);
+    all_seen(&a, &["a", "b"]).await;
+    let many = async {
+        let edits = (0_u64..).map(|n| {
+            let (a, change) = (a.clone(), put(&format!("many{}", n % 100), &n.to_string()));
+            async move { a.apply(edit([change])).await.unwrap() }
+        });
+        let mut edits = futures_util::stream::iter(edits).buffer_unordered(8);
+        while edits.next().await.is_some() {}
+    };
+    let few = async {
+        for n in 0..50 {
+            b.apply(edit([put("few", &n.to_string())])).await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = many => panic!(),
+        () = few => {}
+    }
 }
 
 fn refers() -> Change {
