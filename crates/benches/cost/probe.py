@@ -6,13 +6,14 @@ import time
 
 from client import Client
 from data import rule
+from machine import Machine
 
 #: What a probe that got no answer within this time counts as.
 LATE_SECONDS = 10
 
 
 def measured(ask):
-    """Returns how long it took in ms; the time of a probe that failed is never better than being late."""
+    """Returns when it began, and how long it took in ms; the time of a probe that failed is never better than being late."""
     began = time.monotonic()
     try:
         is_good = ask()
@@ -21,7 +22,7 @@ def measured(ask):
     except Exception:  # A broken answer is a failure of the server as well, and the probe must go on.
         is_good = False
     took = time.monotonic() - began
-    return (took if is_good else max(took, LATE_SECONDS)) * 1000
+    return began, (took if is_good else max(took, LATE_SECONDS)) * 1000
 
 
 def probe_live(port, _token, _other):
@@ -51,9 +52,9 @@ def probe_arrival(port, token, other):
         while time.monotonic() - began < LATE_SECONDS:
             found = here.ask("POST", "/api/v1/rulesets/probe/execute", {"data": {"age": 20}}, keep=True)
             if found.json()["revision"] >= revision:
-                return (time.monotonic() - began) * 1000
+                return began, (time.monotonic() - began) * 1000
             time.sleep(0.002)
-        return LATE_SECONDS * 1000.0
+        return began, LATE_SECONDS * 1000.0
     return arrival, 0.1
 
 
@@ -64,15 +65,16 @@ def run(name, port, token, other, deadline, times):
     ask, pause = PROBES[name](port, token, other)
     while time.monotonic() < deadline:
         if name == "arrival":
+            began = time.monotonic()
             try:
                 took = ask()
             except Exception:  # As above.
-                took = LATE_SECONDS * 1000.0
+                took = began, LATE_SECONDS * 1000.0
             # An edit that the other replica refused says nothing about the arrival.
             if took is not None:
-                times.put((name, took))
+                times.put((name, *took))
         else:
-            times.put((name, measured(ask)))
+            times.put((name, *measured(ask)))
         time.sleep(pause)
 
 
@@ -112,10 +114,10 @@ def drain(queue, take):
         take(queue.get())
 
 
-def under_load(kind, data, fleet, seconds, clients):
+def under_load(kind, data, fleet, seconds, clients, say):
     """Runs a kind in a loop from `clients` clients with and as many without a token. Returns the times of each probe in ms,
-    the answers by status, and the largest RSS in KiB."""
-    server = fleet.attacked
+    the answers by status, and the largest RSS in KiB. A probe that went on while the machine did not run is left out."""
+    server, machine = fleet.attacked, Machine(say)
     context = multiprocessing.get_context("fork")
     times, answers = context.Queue(), context.Queue()
     # The loop first, for a second, so that the probes meet a server that is under load.
@@ -146,6 +148,7 @@ def under_load(kind, data, fleet, seconds, clients):
             rss = max(rss, server.rss_kib())
         drain(times, taken.append)
         drain(answers, count)
+        machine.take()
         alive = any(process.is_alive() for process in attackers + (probes if started else []))
         if now > limit or (now > deadline and not alive):
             break
@@ -156,7 +159,12 @@ def under_load(kind, data, fleet, seconds, clients):
         process.join(5)
     drain(times, taken.append)
     drain(answers, count)
-    by_probe = {name: sorted(took for probe, took in taken if probe == name) for name in PROBES}
+    machine.stop()
+    counting = [one for one in taken if not machine.withheld(one[1], one[1] + one[2] / 1000)]
+    if len(counting) < len(taken):
+        say(f"the machine withheld {machine.seconds():.2f} s of its processors: {len(taken) - len(counting)} of "
+            f"{len(taken)} probes left out")
+    by_probe = {name: sorted(took for probe, _, took in counting if probe == name) for name in PROBES}
     return by_probe, by_status, rss
 
 

@@ -6,7 +6,8 @@ It starts two release servers on one PostgreSQL, fills them (300 documents of 1 
 8 with a token. Meanwhile it probes `/health/live`, an edit, and the arrival of a revision of the other replica. It prints
 a table in Markdown and what is out of bounds; then its exit status is 1.
 
-The servers, PostgreSQL and the clients share this machine; the clients give way to the others. The files are in TMPDIR: with
+The servers, PostgreSQL and the clients share this machine; the clients give way to the others. What went on while the host of
+a virtual machine halted its processors is left out, and said. The files are in TMPDIR: with
 a directory in memory the figures leave the disk out.
 """
 
@@ -103,7 +104,7 @@ def measure(fleet, kinds, arguments, say):
     idle_kib = server.rss_kib()
     print(f"Idle: {idle_kib / 1024:.0f} MiB. Under load: {arguments.seconds} s, {arguments.clients} clients without and "
           f"{arguments.clients} with a token.\n\n{HEADER}", flush=True)
-    nothing = under_load(None, data, fleet, arguments.seconds, 0)
+    nothing = under_load(None, data, fleet, arguments.seconds, 0, say)
     print(row("nothing", "", None, nothing, idle_kib)[0], flush=True)
     for kind in kinds:
         # What a kind writes belongs to the size of an idle server from then on.
@@ -117,7 +118,7 @@ def measure(fleet, kinds, arguments, say):
             continue
         if alone and not alone.settled:
             server.restart()
-        figures = under_load(kind, data, fleet, arguments.seconds, arguments.clients)
+        figures = under_load(kind, data, fleet, arguments.seconds, arguments.clients, say)
         line, wrong = row(kind.name, kind.bound, alone, figures, idle_kib)
         print(line, flush=True)
         violations += wrong
