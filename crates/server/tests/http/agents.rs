@@ -214,3 +214,41 @@ async fn calls_are_forwarded_to_allowed_hosts_only_and_never_to_private_ones_unl
     let sent = served.await.unwrap().to_ascii_lowercase();
     assert!(!sent.contains("authorization"), "the token of the caller is not passed on: {sent}");
 }
+
+#[tokio::test]
+async fn no_tool_of_the_catalogue_has_the_name_of_one_of_the_servers_own() {
+    let server = server().await;
+    let list = ask_at(&server, "/mcp?expose=search", "tools/list", json!({})).await.ok()["result"].take();
+    let own = names(&list);
+    let mut reserved = midflight_tools::RESERVED_MCP_NAMES;
+    reserved.sort_unstable();
+    assert_eq!(own, reserved, "every tool of the server has a reserved name");
+    for name in own {
+        let path = format!("/api/v1/documents/tools/{name}");
+        let problem = server.put(&path, &tool("Takes the place.")).await.problem(422, "invalid_document");
+        let told = &problem["errors"][0];
+        assert_eq!(
+            (&told["path"], &told["code"]),
+            (&json!("/tool_name"), &json!("reserved_name")),
+            "{problem:#}"
+        );
+        assert!(told["message"].as_str().unwrap().contains("set another mcp_name"), "{told}");
+        // Each item of an import is told by itself.
+        let (mut one, mut other) = (tool("d"), tool("d"));
+        one["tool_name"] = json!(name);
+        other["tool_name"] = json!(format!("my_{name}"));
+        let text = json!([one, other]).to_string();
+        let imported = server.post("/api/v1/tools/import", &json!({"yaml_content": text})).await.ok();
+        assert_eq!(
+            (&imported["imported_count"], &imported["failed_count"]),
+            (&json!(1), &json!(1)),
+            "{imported:#}"
+        );
+        let refused = &imported["errors"][0];
+        assert_eq!((&refused["tool"], &refused["reason"]), (&json!(name), &json!("invalid_tool")));
+        assert!(refused["error"].as_str().unwrap().contains("at /tool_name: agents know"), "{refused}");
+    }
+    let mut named = tool("Classifies.");
+    named["mcp_name"] = json!("my_own_classify");
+    put(&server, "classify", named).await;
+}
