@@ -260,9 +260,12 @@ async fn endpoint() -> std::net::SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = vec![0; 4096];
-            let length = stream.read(&mut request).await.unwrap_or_default();
-            let is_broken = String::from_utf8_lossy(&request[..length]).contains("broken");
+            let mut request = Vec::new();
+            // Up to the end of the JSON object that is its body.
+            while !request.ends_with(b"}")
+                && stream.read_buf(&mut request).await.is_ok_and(|length| length > 0)
+            {}
+            let is_broken = String::from_utf8_lossy(&request).contains("broken");
             let status = if is_broken { "500 Internal Server Error" } else { "200 OK" };
             let head = "content-type: application/json\r\ncontent-length: 12\r\nconnection: close";
             let answer = format!("HTTP/1.1 {status}\r\n{head}\r\n\r\n{{\"lines\": 3}}");
@@ -314,7 +317,7 @@ async fn forwarded_calls_are_counted_as_uses_where_the_settings_say_so() {
     };
     // By default nothing is counted as a use, and the time of each call is.
     assert_eq!(call("count").await["structuredContent"], json!({"lines": 3}));
-    assert_eq!(uses().await, []);
+    assert!(uses().await.is_empty());
     put(&server, "settings/selection", json!({"observe_forwarded_calls": true})).await;
     for name in ["count", "count", "fail", "several"] {
         assert_eq!(call(name).await["isError"] == true, name == "fail", "{name}");
@@ -326,7 +329,9 @@ async fn forwarded_calls_are_counted_as_uses_where_the_settings_say_so() {
     assert!(telemetry["items"][0]["time_bias"].is_f64(), "{telemetry:#}");
 
     // Neither a call that was refused before it was sent nor one of a tool that is not there is a forwarded one.
-    assert_eq!(call("nothing").await, Value::Null);
+    let params = json!({"name": "nothing", "arguments": {}});
+    let unknown = answer(message(server.request(Method::POST, "/mcp"), "tools/call", params)).await;
+    assert_eq!(unknown.json["error"]["code"], -32602, "{:#}", unknown.json);
     put(&server, "elsewhere", {
         let mut body = forwarded("count", json!({"p": one}));
         body["forward"]["url"] = json!("https://elsewhere.example/x");
@@ -351,12 +356,6 @@ async fn forwarded_calls_are_counted_as_uses_where_the_settings_say_so() {
 #[tokio::test]
 async fn what_agents_do_is_in_the_metrics() {
     let server = server().await.with_loans().await;
-    put(&server, "grep", tool("Finds lines.")).await;
-    ask(&server, "tools/list", json!({})).await;
-    ask(&server, "tools/list", json!({})).await;
-    call(&server, "execute_rules", json!({"data": {"age": 20}})).await;
-    call(&server, "execute_rules", json!({"dat": {}})).await;
-    call(&server, "grep", json!({})).await;
     let params = json!({"notifications": {"toolsListChanged": true}});
     let request = message(server.anonymous(Method::POST, "/mcp"), "subscriptions/listen", params);
     let mut stream = request.send().await.unwrap().bytes_stream();
@@ -368,8 +367,13 @@ async fn what_agents_do_is_in_the_metrics() {
         }
     };
     until("subscriptions/acknowledged").await;
-    put(&server, "grep", tool("Finds text.")).await;
+    put(&server, "grep", tool("Finds lines.")).await;
     until("list_changed").await;
+    ask(&server, "tools/list", json!({})).await;
+    ask(&server, "tools/list", json!({})).await;
+    call(&server, "execute_rules", json!({"data": {"age": 20}})).await;
+    call(&server, "execute_rules", json!({"dat": {}})).await;
+    call(&server, "grep", json!({})).await;
     // A notice counts once it is sent, which its reader may know first.
     let begun = std::time::Instant::now();
     let shown = loop {
@@ -391,9 +395,7 @@ async fn what_agents_do_is_in_the_metrics() {
             "midflight_tool_mcp_calls_total{outcome=\"busy\"} 0",
         ],
     );
-    for name in
-        ["sessions", "listeners", "notices_total", "list_pages_total", "calls_total", "forward_time_seconds"]
-    {
+    for name in ["sessions", "listeners", "notices_total", "list_pages_total", "calls_total"] {
         let help = format!("# HELP midflight_tool_mcp_{name} ");
         assert_eq!(shown.matches(&help).count(), 1, "{help}");
     }
