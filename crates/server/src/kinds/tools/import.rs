@@ -167,7 +167,9 @@ impl Import<'_> {
                     let refused = refused(&catalogue, &candidates, &items);
                     let imported = candidates.len() - refused.len();
                     failures.extend(refused);
-                    return self.made(submitted, imported, failures, (catalogue.notices, &candidates)).await;
+                    return self
+                        .made(submitted, imported, failures, (catalogue.notices, candidates.as_slice()))
+                        .await;
                 }
             }
         }

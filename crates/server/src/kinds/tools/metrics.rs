@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
-use midflight_mcp::{CallClass, McpFigures};
+use midflight_mcp::McpFigures;
 use midflight_tools::ToolsSnapshot;
 
+use super::agents::AgentMetrics;
 use super::wire::SelectionCounts;
 use midflight_http::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, label};
 
@@ -21,8 +22,6 @@ const LABELS_MAX: usize = 200;
 /// The uses that were reported, by tool and outcome.
 const USES: &str = "midflight_tool_uses_total";
 const USES_HELP: &str = "Reported uses of tools, by tool and outcome; past 200 tools as `other`.";
-/// The upper ends of the buckets of forwarded calls, in seconds: from an endpoint nearby to the longest time that one may take.
-const FORWARD_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// The label of the tools past that.
 const OTHER: &str = "other";
 
@@ -40,13 +39,7 @@ struct Inner {
     searches: Counted,
     evaluations: Counted,
     selection_time: Histogram,
-    agent_sessions: Gauge,
-    agent_listeners: Gauge,
-    agent_notices: Counter,
-    agent_list_pages: Counter,
-    /// In the order of [`CallClass::ALL`].
-    agent_calls: Vec<Counter>,
-    forwarded: ForwardTimes,
+    agents: AgentMetrics,
     tools: Gauge,
     offered: Gauge,
     patterns: Gauge,
@@ -76,12 +69,6 @@ impl ByTool {
         });
         counter.increment(1);
     }
-}
-
-/// The times of calls that were forwarded, by how they ended.
-struct ForwardTimes {
-    success: Histogram,
-    failure: Histogram,
 }
 
 /// A counter that can be read.
@@ -126,15 +113,6 @@ impl ToolsMetrics {
         };
         let counter = |name, help| Counted::new(registry.counter(name, help, Vec::new()));
         let gauge = |name, help| registry.gauge(name, help, Vec::new());
-        let forwarded = |outcome| {
-            registry.histogram(
-                "midflight_tool_mcp_forward_time_seconds",
-                "Time of calls of tools that were forwarded to their endpoint, in seconds, by outcome.",
-                Unit::Seconds,
-                FORWARD_SECONDS,
-                label("outcome", outcome),
-            )
-        };
         Self(Arc::new(Inner {
             selected: selections("selected"),
             nothing: selections("nothing"),
@@ -154,35 +132,7 @@ impl ToolsMetrics {
             tools: gauge("midflight_tools", "Tools being served."),
             offered: gauge("midflight_tools_offered", "Tools being served that are offered to selections."),
             patterns: gauge("midflight_tool_patterns", "Patterns of the tools being served."),
-            agent_sessions: gauge(
-                "midflight_tool_mcp_sessions",
-                "Sessions of agents that are open on this replica (protocol until 2025-11-25).",
-            ),
-            agent_listeners: gauge(
-                "midflight_tool_mcp_listeners",
-                "Open streams of agents that wait for notices of changes.",
-            ),
-            agent_notices: registry.counter(
-                "midflight_tool_mcp_notices_total",
-                "Notices of a changed list of tools that were sent to agents.",
-                Vec::new(),
-            ),
-            agent_list_pages: registry.counter(
-                "midflight_tool_mcp_list_pages_total",
-                "Pages of lists of tools that were sent to agents.",
-                Vec::new(),
-            ),
-            agent_calls: CallClass::ALL
-                .iter()
-                .map(|class| {
-                    registry.counter(
-                        "midflight_tool_mcp_calls_total",
-                        "Calls of tools by agents, by outcome.",
-                        label("outcome", class.as_str()),
-                    )
-                })
-                .collect(),
-            forwarded: ForwardTimes { success: forwarded("success"), failure: forwarded("failure") },
+            agents: AgentMetrics::new(registry),
             selected_by_tool: ByTool::new(
                 "midflight_tool_selected_total",
                 "Selections by tool that was selected; past 200 tools as `other`.",
@@ -216,9 +166,7 @@ impl ToolsMetrics {
 
     /// Counts a call that was forwarded to its endpoint.
     pub(super) fn forwarded(&self, took: Duration, is_success: bool) {
-        let times = &self.0.forwarded;
-        let histogram = if is_success { &times.success } else { &times.failure };
-        histogram.record(took.as_secs_f64());
+        self.0.agents.forwarded(took, is_success);
     }
 
     pub(super) fn searched(&self) {
@@ -246,15 +194,8 @@ impl ToolsMetrics {
         self.0.tools.set(tools.tool_count() as f64);
         self.0.offered.set(tools.offered_count() as f64);
         self.0.patterns.set(tools.pattern_count() as f64);
-        let Some(agents) = agents else { return };
-        if let Some(sessions) = agents.sessions {
-            self.0.agent_sessions.set(sessions as f64);
-        }
-        self.0.agent_listeners.set(agents.listeners as f64);
-        self.0.agent_notices.absolute(agents.notices);
-        self.0.agent_list_pages.absolute(agents.list_pages);
-        for (counter, (_, count)) in self.0.agent_calls.iter().zip(&agents.calls) {
-            counter.absolute(*count);
+        if let Some(figures) = agents {
+            self.0.agents.refresh(figures);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod call;
 mod key;
+mod metrics;
 mod past;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use midflight_http::problem::ApiError;
 use midflight_http::routes::Routes;
 use past::Past;
 
+pub(super) use self::metrics::AgentMetrics;
 pub(crate) use call::AgentSettings;
 pub(crate) use key::seal_key;
 
