@@ -11,7 +11,7 @@ mod shape;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use midflight_core::{DocumentName, JsonType, Pointer, Problem, Problems, clip};
+use midflight_core::{DocumentName, JsonType, Pointer, Problem, Problems, check_body, clip};
 use serde_json::Value;
 
 use crate::document::FOLDERS;
@@ -230,6 +230,9 @@ impl Importer {
             return self.refuse(place, Some(&tool_name), RefusalReason::Duplicate, message);
         }
         let body = Arc::new(body);
+        if problems.is_empty() {
+            problems = check_body(&body);
+        }
         if problems.is_empty() {
             problems = read_tool(name.as_str(), &body).err().unwrap_or_default();
         }
