@@ -27,7 +27,7 @@ pub struct ToolsImport {
     pub tools: Vec<ImportedTool>,
     /// What was refused, in its order.
     pub refused: Vec<ImportRefusal>,
-    /// What was left out of the tools that were read, and what was skipped, in its order.
+    /// What was left out of the tools that were read, and what was skipped, in its order; the first 1,000.
     pub notices: Vec<ImportNotice>,
 }
 

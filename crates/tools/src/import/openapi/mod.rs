@@ -15,7 +15,7 @@ use midflight_core::{Pointer, Problems, clip};
 use serde_json::{Map, Value};
 
 use super::{ImportNotice, Importer, RefusalReason};
-use crate::limits::OPENAPI_SCHEMA_BYTES_MAX;
+use crate::limits::{IMPORT_NOTICES_MAX, OPENAPI_SCHEMA_BYTES_MAX};
 use operation::{Operation, Read, method_of};
 use reference::follow;
 
@@ -114,6 +114,9 @@ impl Importer {
                 Ok(found) => found,
                 Err(fault) => {
                     has_operations = true;
+                    if !self.has_room(place, title) {
+                        return;
+                    }
                     let message = format!("{path}: {}", fault.sentence());
                     self.refuse(&format!("{place}{}", fault.place), title, fault.reason, message);
                     continue;
@@ -159,6 +162,9 @@ impl Importer {
     }
 
     fn notice(&mut self, place: &str, tool: Option<&str>, message: impl Into<String>) {
+        if self.import.notices.len() == IMPORT_NOTICES_MAX {
+            return;
+        }
         let tool = tool.map(clip);
         self.import.notices.push(ImportNotice { place: place.to_owned(), tool, message: message.into() });
     }

@@ -365,3 +365,17 @@ fn a_long_description_is_cut_and_a_short_summary_is_taken_instead() {
     assert_eq!(imported.tools[0].body["description"].as_str().unwrap().len(), 4_096);
     assert!(notices(&imported)[0].contains("cut to 4096 bytes"));
 }
+
+#[test]
+fn notices_and_references_to_nothing_are_bounded_too() {
+    let many = |item: Value| {
+        let paths: serde_json::Map<String, Value> =
+            (0..IMPORT_TOOLS_MAX + 2).map(|n| (format!("/p{n}"), item.clone())).collect();
+        import(&[api(Value::Object(paths), json!({}))])
+    };
+    let skipped = many(json!({"head": {}}));
+    assert_eq!((skipped.notices.len(), skipped.refused.len()), (1_000, 1));
+    let refused = many(json!({"$ref": "#/components/pathItems/none"}));
+    assert_eq!(refused.refused.len(), IMPORT_TOOLS_MAX + 1);
+    assert_eq!(refused.refused.last().map(|it| it.reason), Some(RefusalReason::TooMany));
+}
