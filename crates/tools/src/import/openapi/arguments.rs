@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use midflight_core::{Pointer, clip};
 use serde_json::{Map, Value, json};
 
-use super::operation::Operation;
+use super::operation::OpenApiOperation;
 use super::reference::follow;
 use super::schema::SchemaReader;
-use super::{Api, Fault};
+use super::{OpenApiDocument, OperationFault};
 
 /// The name of the argument that is the body, where its members cannot stand beside the parameters.
 const BODY: &str = "body";
@@ -27,7 +27,7 @@ const PLAIN: [&str; 9] = [
 
 /// The arguments of an operation.
 #[derive(Default)]
-pub(super) struct Arguments {
+pub(super) struct OperationArguments {
     properties: Map<String, Value>,
     required: BTreeSet<String>,
     /// Whether the body takes other members too, where it says so.
@@ -40,14 +40,14 @@ pub(super) struct Arguments {
     pub(super) has_whole_body: bool,
 }
 
-impl Arguments {
+impl OperationArguments {
     /// Reads the parameters of the path and of the operation, which replace those of the path.
     pub(super) fn read_parameters<'d>(
         &mut self,
-        operation: &Operation<'d>,
-        api: &mut Api<'d>,
+        operation: &OpenApiOperation<'d>,
+        api: &mut OpenApiDocument<'d>,
         notices: &mut Vec<String>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), OperationFault> {
         let mut parameters = BTreeMap::new();
         for (value, place) in
             [(operation.item, &operation.place_of_item), (operation.value, &operation.place)]
@@ -56,13 +56,13 @@ impl Arguments {
             let list = match value.get("parameters") {
                 None => continue,
                 Some(Value::Array(list)) => list,
-                Some(_) => return Err(Fault::new(&place, "parameters is a list")),
+                Some(_) => return Err(OperationFault::new(&place, "parameters is a list")),
             };
             for (at, parameter) in list.iter().enumerate() {
                 let (parameter, place) = follow(api.document, parameter, place.index(at))?;
                 let text = |key: &str| parameter.get(key).and_then(Value::as_str);
                 let (Some(name), Some(location)) = (text("name"), text("in")) else {
-                    return Err(Fault::new(
+                    return Err(OperationFault::new(
                         &place,
                         "a parameter has a name and says where it is (in); write both",
                     ));
@@ -96,19 +96,25 @@ impl Arguments {
             if !self.properties.contains_key(name) {
                 let message =
                     format!("the path has {{{}}} and no parameter of that name; declare it", clip(name));
-                return Err(Fault::new(&operation.place, message));
+                return Err(OperationFault::new(&operation.place, message));
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, name: &str, schema: Value, is_required: bool, place: &Pointer) -> Result<(), Fault> {
+    fn add(
+        &mut self,
+        name: &str,
+        schema: Value,
+        is_required: bool,
+        place: &Pointer,
+    ) -> Result<(), OperationFault> {
         if self.properties.contains_key(name) {
             let message = format!(
                 "two parameters have the name {:?}, and a tool has one argument of a name; rename one",
                 clip(name)
             );
-            return Err(Fault::new(place, message));
+            return Err(OperationFault::new(place, message));
         }
         self.properties.insert(name.to_owned(), schema);
         if is_required {
@@ -120,10 +126,10 @@ impl Arguments {
     /// Reads the body. A text says why the operation is skipped.
     pub(super) fn read_body<'d>(
         &mut self,
-        operation: &Operation<'d>,
-        api: &mut Api<'d>,
+        operation: &OpenApiOperation<'d>,
+        api: &mut OpenApiDocument<'d>,
         notices: &mut Vec<String>,
-    ) -> Result<Option<String>, Fault> {
+    ) -> Result<Option<String>, OperationFault> {
         let Some(body) = operation.value.get("requestBody") else { return Ok(None) };
         let (body, place) = follow(api.document, body, operation.place.key("requestBody"))?;
         let is_required = body.get("required") == Some(&Value::Bool(true));
@@ -179,7 +185,11 @@ impl Arguments {
 }
 
 /// The schema of a parameter with the parameter's description, where it has none itself.
-fn parameter_schema<'d>(parameter: &'d Value, place: &Pointer, api: &mut Api<'d>) -> Result<Value, Fault> {
+fn parameter_schema<'d>(
+    parameter: &'d Value,
+    place: &Pointer,
+    api: &mut OpenApiDocument<'d>,
+) -> Result<Value, OperationFault> {
     let content =
         parameter.get("content").and_then(Value::as_object).and_then(|content| content.iter().next());
     let (schema, place) = match (parameter.get("schema"), content) {

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::{ImportNotice, Importer, RefusalReason};
 use crate::limits::{IMPORT_NOTICES_MAX, OPENAPI_SCHEMA_BYTES_MAX};
-use operation::{Operation, Read, method_of};
+use operation::{OpenApiOperation, OperationRead, method_of};
 use reference::follow;
 
 /// Whether an object is an OpenAPI document, of whatever version.
@@ -27,13 +27,13 @@ pub(super) fn is_openapi(members: &Map<String, Value>) -> bool {
 
 /// Why an operation gives no tool: what is wrong, where in the document, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Fault {
+struct OperationFault {
     place: Pointer,
     message: String,
     reason: RefusalReason,
 }
 
-impl Fault {
+impl OperationFault {
     fn new(place: &Pointer, message: impl Into<String>) -> Self {
         Self { place: place.clone(), message: message.into(), reason: RefusalReason::Unsupported }
     }
@@ -44,7 +44,7 @@ impl Fault {
 }
 
 /// A document of a version that is read.
-struct Api<'d> {
+struct OpenApiDocument<'d> {
     document: &'d Value,
     /// Whether its schemas are of OpenAPI 3.0, which has words of its own in them.
     is_3_0: bool,
@@ -54,7 +54,7 @@ struct Api<'d> {
     bytes_left: usize,
 }
 
-impl<'d> Api<'d> {
+impl<'d> OpenApiDocument<'d> {
     fn open(document: &'d Value) -> Result<Self, String> {
         let version = match (document.get("openapi"), document.get("swagger")) {
             (Some(Value::String(version)), _) => version.clone(),
@@ -98,7 +98,7 @@ impl Importer {
     /// Reads every operation of a document at a place.
     pub(super) fn read_openapi(&mut self, document: &Value, place: &str) {
         let title = document.pointer("/info/title").and_then(Value::as_str);
-        let mut api = match Api::open(document) {
+        let mut api = match OpenApiDocument::open(document) {
             Ok(api) => api,
             Err(message) => return self.refuse(place, title, RefusalReason::Shape, message),
         };
@@ -126,7 +126,7 @@ impl Importer {
                 let Some(method) = method_of(key) else { continue };
                 has_operations = true;
                 let (place_of_item, at) = (item_place.clone(), item_place.key(key));
-                let operation = Operation { path, method, item, value, place_of_item, place: at };
+                let operation = OpenApiOperation { path, method, item, value, place_of_item, place: at };
                 if !self.has_room(place, Some(operation.id())) {
                     return;
                 }
@@ -145,7 +145,7 @@ impl Importer {
     }
 
     /// Says once what is so for the whole document.
-    fn notice_document(&mut self, api: &Api<'_>, place: &str, title: Option<&str>) {
+    fn notice_document(&mut self, api: &OpenApiDocument<'_>, place: &str, title: Option<&str>) {
         if api.server.is_none() {
             let message = "servers has no http:// or https:// address, so the tools have no forward; write forward.url into those \
                            that are to be called";
@@ -172,8 +172,8 @@ impl Importer {
     /// Reads one operation. `ids` are the operationIds before it, with their places.
     fn read_operation<'d>(
         &mut self,
-        api: &mut Api<'d>,
-        operation: &Operation<'d>,
+        api: &mut OpenApiDocument<'d>,
+        operation: &OpenApiOperation<'d>,
         place: &str,
         ids: &mut HashMap<&'d str, String>,
     ) {
@@ -187,7 +187,7 @@ impl Importer {
             ids.insert(id, at.clone());
         }
         match operation.read(api) {
-            Ok(Read::Draft(draft)) => {
+            Ok(OperationRead::Draft(draft)) => {
                 let (refused, name) = (self.import.refused.len(), draft.tool_name.clone());
                 self.put(&at, draft.tool_name, draft.body, Problems::default());
                 // Of a tool that was refused nothing else is of interest.
@@ -201,7 +201,7 @@ impl Importer {
                     }
                 }
             }
-            Ok(Read::Skipped(message)) => {
+            Ok(OperationRead::Skipped(message)) => {
                 let message = format!("{} {} is skipped: {message}", operation.method, operation.path);
                 self.notice(&at, Some(operation.id()), message);
             }

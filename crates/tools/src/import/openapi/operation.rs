@@ -3,8 +3,8 @@
 use midflight_core::Pointer;
 use serde_json::{Map, Value, json};
 
-use super::arguments::Arguments;
-use super::{Api, Fault};
+use super::arguments::OperationArguments;
+use super::{OpenApiDocument, OperationFault};
 use crate::limits::{DESCRIPTION_BYTES_MAX, NAME_BYTES_MAX, URL_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::mcp_name::derive_mcp_name;
 
@@ -32,7 +32,7 @@ pub(super) fn method_of(key: &str) -> Option<&'static str> {
 }
 
 /// An operation of a document.
-pub(super) struct Operation<'d> {
+pub(super) struct OpenApiOperation<'d> {
     pub(super) path: &'d str,
     pub(super) method: &'static str,
     /// The path's members, of which some are for all its operations.
@@ -43,21 +43,21 @@ pub(super) struct Operation<'d> {
 }
 
 /// What an operation gives.
-pub(super) enum Read {
-    Draft(Draft),
+pub(super) enum OperationRead {
+    Draft(ToolDraft),
     /// It cannot be a tool, and that is no fault of the document.
     Skipped(String),
 }
 
 /// A tool that is to be read by a person before it is offered.
-pub(super) struct Draft {
+pub(super) struct ToolDraft {
     pub(super) tool_name: String,
     pub(super) body: Value,
     /// What of the operation is not in it.
     pub(super) notices: Vec<String>,
 }
 
-impl<'d> Operation<'d> {
+impl<'d> OpenApiOperation<'d> {
     /// Its operationId, if it states one.
     pub(super) fn stated_id(&self) -> Option<&'d str> {
         self.value.get("operationId").and_then(Value::as_str).filter(|id| !id.is_empty())
@@ -73,15 +73,17 @@ impl<'d> Operation<'d> {
     }
 
     /// The draft of it.
-    pub(super) fn read(&self, api: &mut Api<'d>) -> Result<Read, Fault> {
+    pub(super) fn read(&self, api: &mut OpenApiDocument<'d>) -> Result<OperationRead, OperationFault> {
         if !self.value.is_object() {
-            return Err(Fault::new(&self.place, "an operation is an object"));
+            return Err(OperationFault::new(&self.place, "an operation is an object"));
         }
         if !self.path.starts_with('/') {
-            return Err(Fault::new(&self.place, "a path begins with a slash; write one"));
+            return Err(OperationFault::new(&self.place, "a path begins with a slash; write one"));
         }
         if matches!(self.method, "HEAD" | "OPTIONS" | "TRACE") {
-            return Ok(Read::Skipped("tools are called with GET, POST, PUT, PATCH or DELETE".to_owned()));
+            return Ok(OperationRead::Skipped(
+                "tools are called with GET, POST, PUT, PATCH or DELETE".to_owned(),
+            ));
         }
         let named = match self.stated_id() {
             Some(id) => derive_mcp_name(id),
@@ -89,21 +91,26 @@ impl<'d> Operation<'d> {
         };
         let Some(tool_name) = named else {
             let message = "no name for agents can be made of the operationId; use letters, digits, _ and -";
-            return Err(Fault::new(&self.place.key("operationId"), message));
+            return Err(OperationFault::new(&self.place.key("operationId"), message));
         };
-        let mut arguments = Arguments::default();
+        let mut arguments = OperationArguments::default();
         let mut notices = Vec::new();
         arguments.read_parameters(self, api, &mut notices)?;
         if let Some(skipped) = arguments.read_body(self, api, &mut notices)? {
-            return Ok(Read::Skipped(skipped));
+            return Ok(OperationRead::Skipped(skipped));
         }
         let forward = self.forward(api, &arguments, &mut notices);
         let body = self.body(api, &tool_name, arguments, forward, &mut notices);
-        Ok(Read::Draft(Draft { tool_name, body, notices }))
+        Ok(OperationRead::Draft(ToolDraft { tool_name, body, notices }))
     }
 
     /// The endpoint of its calls, where a call can be forwarded as the operation wants it.
-    fn forward(&self, api: &Api<'d>, arguments: &Arguments, notices: &mut Vec<String>) -> Option<Value> {
+    fn forward(
+        &self,
+        api: &OpenApiDocument<'d>,
+        arguments: &OperationArguments,
+        notices: &mut Vec<String>,
+    ) -> Option<Value> {
         let url = format!("{}{}", api.server.as_deref()?, self.path);
         let has_query = matches!(self.method, "GET" | "DELETE");
         let why_not = if arguments.has_query && !has_query {
@@ -130,9 +137,9 @@ impl<'d> Operation<'d> {
 
     fn body(
         &self,
-        api: &Api<'d>,
+        api: &OpenApiDocument<'d>,
         tool_name: &str,
-        arguments: Arguments,
+        arguments: OperationArguments,
         forward: Option<Value>,
         notices: &mut Vec<String>,
     ) -> Value {
@@ -174,7 +181,7 @@ impl<'d> Operation<'d> {
     }
 
     /// Where the tool comes from.
-    fn origin(&self, api: &Api<'d>) -> Value {
+    fn origin(&self, api: &OpenApiDocument<'d>) -> Value {
         let mut origin = Map::new();
         let texts = [
             ("method", Some(self.method)),
@@ -200,7 +207,7 @@ impl<'d> Operation<'d> {
     }
 
     /// One capability for each tag.
-    fn capabilities(&self, api: &Api<'d>) -> Value {
+    fn capabilities(&self, api: &OpenApiDocument<'d>) -> Value {
         let pattern = json!({
             "time_estimate_ms": TIME_ESTIMATE_MS,
             "cost_estimate": COST_ESTIMATE,

@@ -3,7 +3,7 @@
 use midflight_core::{Pointer, clip};
 use serde_json::Value;
 
-use super::Fault;
+use super::OperationFault;
 
 /// The most references that follow one on another, as from an operation to a parameter that is a reference itself.
 const HOPS_MAX: usize = 32;
@@ -28,12 +28,12 @@ pub(super) fn target<'d>(document: &'d Value, reference: &str) -> Result<(&'d Va
 }
 
 /// The error of a reference that leads back to where it is.
-pub(super) fn cycle(place: &Pointer, reference: &str) -> Fault {
+pub(super) fn cycle(place: &Pointer, reference: &str) -> OperationFault {
     let message = format!(
         "the $ref {:?} leads back to itself; replace one reference of the circle by {{\"type\": \"object\"}}",
         clip(reference)
     );
-    Fault::new(place, message)
+    OperationFault::new(place, message)
 }
 
 /// What stands at a place, or what it refers to if it is a reference, with the place where that stands.
@@ -41,16 +41,16 @@ pub(super) fn follow<'d>(
     document: &'d Value,
     value: &'d Value,
     place: Pointer,
-) -> Result<(&'d Value, Pointer), Fault> {
+) -> Result<(&'d Value, Pointer), OperationFault> {
     let (mut value, mut place) = (value, place);
     for _ in 0..HOPS_MAX {
         let reference = match value.get("$ref") {
             None => return Ok((value, place)),
             Some(Value::String(reference)) => reference,
-            Some(_) => return Err(Fault::new(&place.key("$ref"), "a $ref is a text")),
+            Some(_) => return Err(OperationFault::new(&place.key("$ref"), "a $ref is a text")),
         };
         let found = target(document, reference);
-        (value, place) = found.map_err(|message| Fault::new(&place.key("$ref"), message))?;
+        (value, place) = found.map_err(|message| OperationFault::new(&place.key("$ref"), message))?;
     }
     let reference = value.get("$ref").and_then(Value::as_str).unwrap_or_default();
     Err(cycle(&place.key("$ref"), reference))

@@ -4,7 +4,7 @@ use midflight_core::{JsonType, Pointer};
 use serde_json::{Map, Value, json};
 
 use super::reference::{cycle, target};
-use super::{Api, Fault};
+use super::{OpenApiDocument, OperationFault};
 use crate::import::RefusalReason;
 use crate::limits::{OPENAPI_SCHEMA_BYTES_MAX, OPENAPI_SCHEMA_LEVELS_MAX, SCHEMA_BYTES_MAX};
 
@@ -15,7 +15,7 @@ const ANNOTATIONS: [&str; 5] = ["title", "description", "default", "examples", "
 
 /// Reads the schemas of one operation.
 pub(super) struct SchemaReader<'a, 'd> {
-    api: &'a mut Api<'d>,
+    api: &'a mut OpenApiDocument<'d>,
     /// What the schemas of the operation may still have, in bytes.
     bytes_left: usize,
     /// How deep in schemas it is, those of references included.
@@ -25,50 +25,53 @@ pub(super) struct SchemaReader<'a, 'd> {
 }
 
 impl<'a, 'd> SchemaReader<'a, 'd> {
-    pub(super) fn new(api: &'a mut Api<'d>) -> Self {
+    pub(super) fn new(api: &'a mut OpenApiDocument<'d>) -> Self {
         Self { api, bytes_left: SCHEMA_BYTES_MAX, levels: 0, open: Vec::new() }
     }
 
-    fn spend(&mut self, bytes: usize, place: &Pointer) -> Result<(), Fault> {
+    fn spend(&mut self, bytes: usize, place: &Pointer) -> Result<(), OperationFault> {
         let Some(left) = self.bytes_left.checked_sub(bytes) else {
             let message = format!(
                 "the schemas of the operation have more than {SCHEMA_BYTES_MAX} bytes with what their $refs name; shorten them"
             );
-            return Err(Fault::new(place, message));
+            return Err(OperationFault::new(place, message));
         };
         self.bytes_left = left;
         let Some(left) = self.api.bytes_left.checked_sub(bytes) else {
             let message = format!(
                 "the schemas of the document have more than {OPENAPI_SCHEMA_BYTES_MAX} bytes with what their $refs name; split it"
             );
-            return Err(Fault { reason: RefusalReason::TooMany, ..Fault::new(place, message) });
+            return Err(OperationFault {
+                reason: RefusalReason::TooMany,
+                ..OperationFault::new(place, message)
+            });
         };
         self.api.bytes_left = left;
         Ok(())
     }
 
     /// The schema at a place, with what its references name in their stead.
-    pub(super) fn read(&mut self, value: &'d Value, place: &Pointer) -> Result<Value, Fault> {
+    pub(super) fn read(&mut self, value: &'d Value, place: &Pointer) -> Result<Value, OperationFault> {
         self.spend(NODE_BYTES, place)?;
         let members = match value {
             Value::Bool(_) => return Ok(value.clone()),
             Value::Object(members) => members,
             other => {
                 let message = format!("a schema is an object, not {}", JsonType::of(other).word());
-                return Err(Fault::new(place, message));
+                return Err(OperationFault::new(place, message));
             }
         };
         if self.levels == OPENAPI_SCHEMA_LEVELS_MAX {
             let message = format!(
                 "schemas are nested deeper than {OPENAPI_SCHEMA_LEVELS_MAX} levels with what their $refs name; flatten them"
             );
-            return Err(Fault::new(place, message));
+            return Err(OperationFault::new(place, message));
         }
         self.levels += 1;
         let read = match members.get("$ref") {
             None => self.members(members, place),
             Some(Value::String(reference)) => self.referenced(reference, members, place),
-            Some(_) => Err(Fault::new(&place.key("$ref"), "a $ref is a text")),
+            Some(_) => Err(OperationFault::new(&place.key("$ref"), "a $ref is a text")),
         };
         self.levels -= 1;
         read
@@ -79,10 +82,10 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
         reference: &str,
         members: &'d Map<String, Value>,
         place: &Pointer,
-    ) -> Result<Value, Fault> {
+    ) -> Result<Value, OperationFault> {
         let place_of_ref = place.key("$ref");
         let found = target(self.api.document, reference);
-        let (value, at) = found.map_err(|message| Fault::new(&place_of_ref, message))?;
+        let (value, at) = found.map_err(|message| OperationFault::new(&place_of_ref, message))?;
         if self.open.contains(&at) {
             return Err(cycle(&place_of_ref, reference));
         }
@@ -97,7 +100,7 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
         Ok(joined(read, self.members(members, place)?))
     }
 
-    fn members(&mut self, members: &'d Map<String, Value>, place: &Pointer) -> Result<Value, Fault> {
+    fn members(&mut self, members: &'d Map<String, Value>, place: &Pointer) -> Result<Value, OperationFault> {
         let mut read = Map::new();
         for (key, value) in members {
             let place = place.key(key);
@@ -107,7 +110,7 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
                 "$ref" | "$id" | "$schema" | "$anchor" | "$comment" | "$defs" | "definitions" => continue,
                 "discriminator" | "xml" | "externalDocs" | "nullable" => continue,
                 "$dynamicRef" | "$recursiveRef" => {
-                    return Err(Fault::new(
+                    return Err(OperationFault::new(
                         &place,
                         format!("{key} is not read; write a $ref, or the schema itself"),
                     ));
@@ -142,9 +145,9 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
         Ok(Value::Object(read))
     }
 
-    fn by_name(&mut self, value: &'d Value, place: &Pointer) -> Result<Value, Fault> {
+    fn by_name(&mut self, value: &'d Value, place: &Pointer) -> Result<Value, OperationFault> {
         let Value::Object(members) = value else {
-            return Err(Fault::new(place, "it is not an object of schemas by name"));
+            return Err(OperationFault::new(place, "it is not an object of schemas by name"));
         };
         let mut read = Map::new();
         for (name, schema) in members {
@@ -155,9 +158,9 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
         Ok(Value::Object(read))
     }
 
-    fn list(&mut self, value: &'d Value, place: &Pointer) -> Result<Value, Fault> {
+    fn list(&mut self, value: &'d Value, place: &Pointer) -> Result<Value, OperationFault> {
         let Value::Array(items) = value else {
-            return Err(Fault::new(place, "it is not a list of schemas"));
+            return Err(OperationFault::new(place, "it is not a list of schemas"));
         };
         let mut read = Vec::with_capacity(items.len());
         for (at, schema) in items.iter().enumerate() {
@@ -167,7 +170,7 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
     }
 
     /// A value that is no schema, as it is.
-    fn literal(&mut self, value: &Value, place: &Pointer) -> Result<Value, Fault> {
+    fn literal(&mut self, value: &Value, place: &Pointer) -> Result<Value, OperationFault> {
         self.spend(weight(value), place)?;
         Ok(value.clone())
     }
