@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use midflight_core::{Digest, RevisionNumber, clip, hint};
 use midflight_tools::Tool;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, MetaObject,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, JsonObject, MetaObject,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::arguments::SchemaSide;
 use crate::ask::{self, Answered, AskingWay, CallProgress};
 use crate::meta_tools::{self, CALL_TOOL, DESCRIBE_TOOL, SEARCH_TOOLS, SELECT_TOOL};
+use crate::meter::{CallClass, McpCounts};
 use crate::shared::{McpShared, no_room, past_error, revision_meta};
 use crate::views::CatalogueView;
 use crate::{
@@ -35,8 +36,23 @@ struct Calling<'a> {
     known: Option<CatalogueView>,
 }
 
-/// Answers a call.
+/// Answers a call, and counts how it ended.
 pub(crate) async fn call(
+    shared: &McpShared,
+    caller: &McpCaller,
+    request: CallToolRequestParams,
+    context: &RequestContext<RoleServer>,
+) -> Result<CallToolResponse, ErrorData> {
+    let answer = answer(shared, caller, request, context).await;
+    // The errors of the protocol have no code of their own: the tool is not there, or the catalogue is not.
+    if let Err(error) = &answer {
+        let is_unknown = error.code == ErrorCode::INVALID_PARAMS;
+        shared.counts.call(if is_unknown { CallClass::UnknownTool } else { CallClass::Failed });
+    }
+    answer
+}
+
+async fn answer(
     shared: &McpShared,
     caller: &McpCaller,
     request: CallToolRequestParams,
@@ -52,7 +68,7 @@ pub(crate) async fn call(
                 Ok(progress) => progress,
                 Err(failure) => {
                     let view = shared.views.of(caller).await.map_err(|error| past_error(&error))?;
-                    return Ok(failed(&failure, &view).into());
+                    return Ok(failed(&shared.counts, &failure, &view).into());
                 }
             }
         }
@@ -69,23 +85,25 @@ pub(crate) async fn call(
     loop {
         let view = &calling.view;
         let ask = match calling.run(&name, &arguments, &progress.answers).await? {
-            ToolOutcome::Done(output) => return Ok(done(output, view).into()),
-            ToolOutcome::Failed(failure) => return Ok(failed(&failure, view).into()),
+            ToolOutcome::Done(output) => return Ok(done(&shared.counts, output, view).into()),
+            ToolOutcome::Failed(failure) => return Ok(failed(&shared.counts, &failure, view).into()),
             ToolOutcome::Asks(ask) => ask,
         };
         if progress.asked >= shared.options.asks_per_call_max {
             let max = shared.options.asks_per_call_max;
             let message = format!("the call asked {max} questions, the most that it may: {}", ask.otherwise);
-            return Ok(failed(&ToolFailure::new("too_many_questions", message), view).into());
+            let failure = ToolFailure::new("too_many_questions", message);
+            return Ok(failed(&shared.counts, &failure, view).into());
         }
         match way {
             AskingWay::None => {
                 let failure = ToolFailure::new("needs_user", ask.otherwise);
-                return Ok(failed(&failure, view).into());
+                return Ok(failed(&shared.counts, &failure, view).into());
             }
             AskingWay::ByResult => {
                 let meta = revision_meta(view, None);
                 let asks = ask::by_result(shared, caller, (&name, &arguments), &ask, progress, meta)?;
+                shared.counts.call(CallClass::NeedsUser);
                 return Ok(asks.into());
             }
             AskingWay::ByRequest => match ask::by_request(shared, &context.peer, &ask).await? {
@@ -93,7 +111,7 @@ pub(crate) async fn call(
                     progress.answers.insert(ask.key, answer);
                     progress.asked += 1;
                 }
-                Answered::Not(failure) => return Ok(failed(&failure, view).into()),
+                Answered::Not(failure) => return Ok(failed(&shared.counts, &failure, view).into()),
             },
         }
     }
@@ -312,13 +330,15 @@ impl MissingTool {
     }
 }
 
-fn done(output: ToolOutput, view: &CatalogueView) -> CallToolResult {
+fn done(counts: &McpCounts, output: ToolOutput, view: &CatalogueView) -> CallToolResult {
+    counts.call(CallClass::Success);
     let mut result = CallToolResult::success(vec![ContentBlock::text(output.text)]);
     result.structured_content = output.structured;
     result.with_meta(Some(MetaObject(revision_meta(view, output.revision))))
 }
 
-fn failed(failure: &ToolFailure, view: &CatalogueView) -> CallToolResult {
+fn failed(counts: &McpCounts, failure: &ToolFailure, view: &CatalogueView) -> CallToolResult {
+    counts.call(CallClass::of_failure(failure.code));
     let mut result = CallToolResult::error(vec![ContentBlock::text(failure.message.clone())]);
     result.structured_content = failure.structured.clone();
     let mut meta = revision_meta(view, None);

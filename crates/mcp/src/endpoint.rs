@@ -26,7 +26,7 @@ use crate::options::HostRule;
 use crate::permits::CallerPermit;
 use crate::sessions::{REQUEST, RequestScope, SealedSessionStore, SealedSessions, params_of, sealed_id};
 use crate::shared::{BUSY, McpShared, no_room};
-use crate::{McpCaller, McpHttpOptions};
+use crate::{McpCaller, McpHttpOptions, McpMeter};
 
 /// The header with the id of a session of the old era.
 const SESSION_ID: &str = "mcp-session-id";
@@ -89,6 +89,16 @@ impl McpHttpService {
             sessions,
             shared: Arc::clone(shared),
             body_bytes_max: options.body_bytes_max,
+        }
+    }
+
+    /// Reads what this endpoint counts.
+    #[must_use]
+    pub fn meter(&self) -> McpMeter {
+        McpMeter {
+            counts: Arc::clone(&self.shared.counts),
+            listeners: Arc::clone(&self.shared.listeners),
+            sessions: Arc::clone(&self.sessions),
         }
     }
 

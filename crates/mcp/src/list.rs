@@ -69,6 +69,7 @@ pub(crate) async fn list(
         let scope = if caller.may_share_list() { CacheScope::Public } else { CacheScope::Private };
         result = result.with_ttl_ms(shared.options.list_ttl_ms).with_cache_scope(scope);
     }
+    shared.counts.list_page();
     Ok(result)
 }
 

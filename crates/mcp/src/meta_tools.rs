@@ -239,3 +239,13 @@ fn add_names(view: &CatalogueView, json: &mut Value) {
     let alternatives = json.pointer_mut("/ambiguity/alternatives").and_then(Value::as_array_mut);
     alternatives.into_iter().flatten().for_each(name);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_tool_of_a_catalogue_can_have_the_name_of_a_meta_tool() {
+        assert!(META_TOOLS.iter().all(|name| midflight_tools::RESERVED_MCP_NAMES.contains(name)));
+    }
+}

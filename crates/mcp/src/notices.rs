@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::McpCaller;
+use crate::meter::McpCounts;
 use crate::shared::{McpShared, revision_meta};
 use crate::views::CatalogueView;
 
@@ -53,6 +54,7 @@ pub(crate) async fn follow(shared: Arc<McpShared>, stop: CancellationToken) {
 /// What a listener knows of its list, and how it hears of the next.
 pub(crate) struct ChangeListener {
     caller: McpCaller,
+    counts: Arc<McpCounts>,
     notices: watch::Receiver<CatalogueView>,
     known: Digest,
 }
@@ -62,7 +64,7 @@ impl ChangeListener {
     pub(crate) fn new(shared: &McpShared, caller: McpCaller) -> Self {
         let mut notices = shared.notices.subscribe();
         let known = notices.borrow_and_update().list_digest(&caller);
-        Self { caller, notices, known }
+        Self { caller, counts: Arc::clone(&shared.counts), notices, known }
     }
 
     /// Waits until the list of the caller is another one, and gives the notice of it. Never for a caller who is pinned to a
@@ -93,6 +95,7 @@ impl ChangeListener {
             if context.sink().send(notice).await.is_err() {
                 return;
             }
+            self.counts.notice();
         }
     }
 
@@ -109,6 +112,7 @@ impl ChangeListener {
             if peer.send_notification(notice).await.is_err() {
                 return;
             }
+            self.counts.notice();
         }
         let mut look = interval(HOUSEKEEPING);
         loop {
@@ -122,6 +126,7 @@ impl ChangeListener {
             if peer.send_notification(notice).await.is_err() {
                 return;
             }
+            self.counts.notice();
         }
     }
 }

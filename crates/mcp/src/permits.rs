@@ -51,7 +51,6 @@ impl CallerPermits {
     }
 
     /// How many there are now.
-    #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).all
     }

@@ -154,6 +154,11 @@ impl SealedSessions {
         self.0.sessions.read().await.contains_key(id)
     }
 
+    /// How many there are, without waiting; none while they are being changed.
+    pub(crate) fn count_now(&self) -> Option<usize> {
+        self.0.sessions.try_read().ok().map(|sessions| sessions.len())
+    }
+
     /// How many there are.
     pub(crate) async fn count(&self) -> usize {
         self.0.sessions.read().await.len()

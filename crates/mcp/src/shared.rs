@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::arguments::SchemaCache;
 use crate::changes::ChangeHistory;
 use crate::meta_tools::META_TOOLS;
+use crate::meter::McpCounts;
 use crate::past::PastCache;
 use crate::permits::{CallerPermits, NoRoom};
 use crate::seal::Sealer;
@@ -38,6 +39,7 @@ pub(crate) struct McpShared {
     pub(crate) calls: Arc<CallerPermits>,
     pub(crate) listeners: Arc<CallerPermits>,
     pub(crate) closed: ClosedSessions,
+    pub(crate) counts: Arc<McpCounts>,
     /// The catalogue of the last notice.
     pub(crate) notices: watch::Sender<CatalogueView>,
 }
@@ -65,6 +67,7 @@ impl McpShared {
             calls: CallerPermits::new(options.calls_per_caller_max, options.calls_max),
             listeners: CallerPermits::new(options.listeners_per_caller_max, options.listeners_max),
             closed: ClosedSessions::default(),
+            counts: Arc::default(),
             notices,
             views,
             caller,

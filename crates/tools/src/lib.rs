@@ -70,7 +70,7 @@ pub use corrections::{EstimateCorrection, EstimateCorrections};
 pub use digest::catalogue_digest;
 pub use document::{CORRECTIONS_FOLDER, SELECTION_SETTINGS, SETTINGS_FOLDER, ToolsDocument};
 pub use kind::Tools;
-pub use mcp_name::{derive_mcp_name, is_mcp_name};
+pub use mcp_name::{RESERVED_MCP_NAMES, derive_mcp_name, is_mcp_name};
 pub use read_tool::{CATEGORIES, PLATFORMS, suggest_word};
 pub use search::SearchHit;
 pub use settings::{FEATURES, FeatureVector, PreferenceMode, SelectionSettings};

@@ -57,6 +57,12 @@ pub const REQUEST_ITEMS_MAX: usize = 200;
 
 /// The most tools that one import reads. 10,000.
 pub const IMPORT_TOOLS_MAX: usize = 10_000;
+/// The most notices of one import; the rest are not told. 1,000: a person reads them.
+pub const IMPORT_NOTICES_MAX: usize = 1_000;
+/// How deep the schemas of an OpenAPI document may be nested, with what their references name. 64: those in use have fewer than 20.
+pub const OPENAPI_SCHEMA_LEVELS_MAX: usize = 64;
+/// What the schemas of an OpenAPI document may have together, in bytes, each reference counted as what it names. 32 MiB.
+pub const OPENAPI_SCHEMA_BYTES_MAX: usize = 32 << 20;
 
 /// The fewest observations before a correction is fitted. 20: with fewer, one slow run would move it.
 pub const OBSERVATIONS_MIN: u64 = 20;

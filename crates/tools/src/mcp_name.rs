@@ -2,6 +2,11 @@
 
 use crate::limits::MCP_NAME_BYTES_MAX;
 
+/// The names under which agents know the server's own tools. No tool of a catalogue can have one: of two tools of one name an
+/// agent would be shown the server's alone.
+pub const RESERVED_MCP_NAMES: [&str; 6] =
+    ["search_tools", "select_tool", "describe_tool", "call_tool", "execute_rules", "classify"];
+
 /// Whether a text is such a name.
 #[must_use]
 pub fn is_mcp_name(text: &str) -> bool {

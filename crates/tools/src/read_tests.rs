@@ -243,3 +243,21 @@ fn a_word_of_an_open_vocabulary_is_suggested_and_never_refused() {
         "\"linx\" is used by no known catalogue; did you mean \"linux\"?"
     );
 }
+
+#[test]
+fn a_name_of_the_servers_own_tools_is_refused_where_it_comes_from() {
+    for name in crate::RESERVED_MCP_NAMES {
+        let told = format!(
+            "reserved_name: agents know a tool of the server itself as {name:?}; set another mcp_name, 1-64 of A-Z a-z 0-9 _ -"
+        );
+        check(json!({"tool_name": name, "description": "d"}), &[&format!("/tool_name {told}")]);
+        check(
+            json!({"tool_name": "mine", "mcp_name": name, "description": "d"}),
+            &[&format!("/mcp_name {told}")],
+        );
+        // The name for people and services is free, where agents know another one.
+        assert_eq!(tool("t", &json!({"tool_name": name, "mcp_name": "mine"})).mcp_name(), "mine");
+    }
+    // A name is derived too.
+    check(json!({"tool_name": "search tools", "description": "d"}), &["/tool_name reserved_name: "]);
+}

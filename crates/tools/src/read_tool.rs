@@ -11,7 +11,7 @@ use crate::limits::{
     DEPENDENCIES_MAX, HEADERS_MAX, MCP_NAME_BYTES_MAX, SCHEMA_BYTES_MAX, URL_BYTES_MAX, VERSION_BYTES_MAX,
 };
 use crate::lint::check_texts;
-use crate::mcp_name::{derive_mcp_name, is_mcp_name};
+use crate::mcp_name::{RESERVED_MCP_NAMES, derive_mcp_name, is_mcp_name};
 use crate::read_pattern::read_capabilities;
 use crate::status::{STATUSES, ToolStatus};
 use crate::tool::{Tool, definition};
@@ -139,15 +139,28 @@ fn read_mcp_name(reader: &mut Reader<'_, '_>, tool_name: &str) -> String {
             let message = format!("invalid mcp_name: use 1-{MCP_NAME_BYTES_MAX} of A-Z a-z 0-9 _ -");
             reader.refuse("mcp_name", "bad_name", message);
         }
+        refuse_reserved(reader, "mcp_name", name);
         return name.to_owned();
     }
-    derive_mcp_name(tool_name).unwrap_or_else(|| {
+    let Some(derived) = derive_mcp_name(tool_name) else {
         let message = format!(
             "no name for agents can be derived from {tool_name:?}; set mcp_name, 1-{MCP_NAME_BYTES_MAX} of A-Z a-z 0-9 _ -"
         );
         reader.refuse("mcp_name", "bad_name", message);
-        String::new()
-    })
+        return String::new();
+    };
+    refuse_reserved(reader, "tool_name", &derived);
+    derived
+}
+
+/// Refuses a name by which agents know one of the server's own tools; `key` is the member that it comes from.
+fn refuse_reserved(reader: &mut Reader<'_, '_>, key: &str, name: &str) {
+    if RESERVED_MCP_NAMES.contains(&name) {
+        let message = format!(
+            "agents know a tool of the server itself as {name:?}; set another mcp_name, 1-{MCP_NAME_BYTES_MAX} of A-Z a-z 0-9 _ -"
+        );
+        reader.refuse(key, "reserved_name", message);
+    }
 }
 
 /// A text, or a number as YAML reads `1.0`.

@@ -231,7 +231,9 @@ fn settings() -> Value {
                 "default": [defaults.time_ms.0, defaults.time_ms.1], "description": "The times that count as best and as worst, in ms."},
             "cost_max": {"type": "number", "exclusiveMinimum": 0, "default": defaults.cost_max, "description": "The cost that counts as worst."},
             "learn_corrections": {"type": "boolean", "default": false,
-                "description": "Whether observed uses become corrections of estimates, as revisions by the author telemetry."}
+                "description": "Whether observed uses become corrections of estimates, as revisions by the author telemetry."},
+            "observe_forwarded_calls": {"type": "boolean", "default": false,
+                "description": "Whether a call that is forwarded to its endpoint is counted as a use of its tool."}
         }
     })
 }

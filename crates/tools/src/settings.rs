@@ -72,11 +72,12 @@ pub struct SelectionSettings {
     /// The cost that counts as worst.
     pub(crate) cost_max: f64,
     learn_corrections: bool,
+    observe_forwarded_calls: bool,
 }
 
 impl Default for SelectionSettings {
     /// 0.4 on the dimension of a mode and 0.15 on each other, 0.2 each when balanced; a gap of 0.08; 50 ms to 60,000 ms;
-    /// a cost of 10; nothing is learned.
+    /// a cost of 10; nothing is learned, and no forwarded call is counted.
     fn default() -> Self {
         let weights = MODES.map(|(_, mode)| match mode.dimension() {
             None => [0.2; 5],
@@ -92,6 +93,7 @@ impl Default for SelectionSettings {
             time_ms: (50.0, 60_000.0),
             cost_max: 10.0,
             learn_corrections: false,
+            observe_forwarded_calls: false,
         }
     }
 }
@@ -109,12 +111,29 @@ impl SelectionSettings {
         self.learn_corrections
     }
 
+    /// Whether a call that is forwarded to its endpoint is counted as a use of its tool.
+    #[must_use]
+    pub fn observes_forwarded_calls(&self) -> bool {
+        self.observe_forwarded_calls
+    }
+
     /// The difference of scores below which the best two count as equal.
     #[must_use]
     pub fn ambiguity_gap(&self) -> f64 {
         self.ambiguity_gap
     }
 }
+
+/// The members of the document.
+const SETTINGS_FIELDS: [&str; 7] = [
+    "weights",
+    "ambiguity_gap",
+    "time_ms",
+    "cost_max",
+    "learn_corrections",
+    "observe_forwarded_calls",
+    "description",
+];
 
 /// Reads the document `settings/selection`. What it does not state is as by default.
 ///
@@ -125,9 +144,10 @@ pub(crate) fn read_settings(body: &Value) -> Result<SelectionSettings, Problems>
     let mut settings = SelectionSettings::default();
     let place = Place::Root;
     if let Some(mut reader) = Reader::open("selection settings", body, &place, &mut problems) {
-        reader.only(&["weights", "ambiguity_gap", "time_ms", "cost_max", "learn_corrections", "description"]);
+        reader.only(&SETTINGS_FIELDS);
         reader.text("description");
         settings.learn_corrections = reader.boolean("learn_corrections").unwrap_or(false);
+        settings.observe_forwarded_calls = reader.boolean("observe_forwarded_calls").unwrap_or(false);
         if let Some(gap) = crate::fields::read_share(&mut reader, "ambiguity_gap") {
             settings.ambiguity_gap = gap;
         }
@@ -200,12 +220,16 @@ mod tests {
 
     #[test]
     fn what_a_document_states_replaces_the_default() {
-        let body = json!({"weights": {"fast": {"time": 0.9, "cost": 0.1}}, "ambiguity_gap": 0, "time_ms": [1, 10.5], "cost_max": 3, "learn_corrections": true});
+        let body = json!({"weights": {"fast": {"time": 0.9, "cost": 0.1}}, "ambiguity_gap": 0, "time_ms": [1, 10.5], "cost_max": 3, "learn_corrections": true,
+            "observe_forwarded_calls": true});
         let settings = read_settings(&body).unwrap();
         assert_eq!(settings.weights(PreferenceMode::Fast), &[0.9, 0.1, 0.15, 0.15, 0.15]);
         assert_eq!(settings.weights(PreferenceMode::Simple), &[0.15, 0.15, 0.4, 0.15, 0.15]);
         assert_eq!((settings.ambiguity_gap(), settings.time_ms, settings.cost_max), (0.0, (1.0, 10.5), 3.0));
         assert!(settings.learns_corrections() && !SelectionSettings::default().learns_corrections());
+        assert!(
+            settings.observes_forwarded_calls() && !SelectionSettings::default().observes_forwarded_calls()
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod forward;
 mod headers;
 mod lists;
 mod meta_tools;
+mod meter;
 mod notices;
 mod sessions;
 mod support;

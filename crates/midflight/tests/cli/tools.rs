@@ -114,3 +114,40 @@ fn a_formula_that_does_not_hold_is_told_with_its_place() {
     let usage = ran(&server, &["tool", "evaluate", "N", "--set", "N=many"]);
     assert!(usage.code == Some(2) && usage.stderr.contains("write N=250"), "{}", usage.stderr);
 }
+
+#[test]
+fn openapi_documents_of_a_directory_become_drafts() {
+    let server = Server::start(&[]);
+    let folder = server.folder.path().join("apis");
+    std::fs::create_dir(&folder).unwrap();
+    let operation = r#"{"operationId": "list_pets", "summary": "Lists pets.", "tags": ["pets"]}"#;
+    let pets = format!(
+        r#"{{"openapi": "3.0.3", "info": {{"title": "Pets", "version": "1"}}, "servers": [{{"url": "https://pets.example.com"}}],
+            "paths": {{"/pets": {{"get": {operation}, "head": {{}}}}}}}}"#
+    );
+    std::fs::write(folder.join("pets.json"), pets).unwrap();
+    std::fs::write(folder.join("grep.yaml"), GREP).unwrap();
+    let valid = ran(&server, &["tool", "validate", "apis"]);
+    assert_eq!((valid.code, valid.stdout.trim()), (Some(0), "2 tools valid"), "{}", valid.stderr);
+    let taken = ran(&server, &["tool", "import", "apis"]);
+    assert_eq!((taken.code, taken.stdout.trim()), (Some(0), "2 tools imported"), "{}", taken.stderr);
+    assert!(taken.stderr.contains("warning: /pets: HEAD /pets is skipped"), "{}", taken.stderr);
+    assert!(server.run(&["tool", "list", "--status", "draft"]).contains("list_pets"));
+    assert!(!server.run(&["select", "pets", "--capability", "pets"]).contains("list_pets"));
+    server.run(&["tool", "enable", "list_pets"]);
+    assert!(server.run(&["select", "pets", "--capability", "pets"]).contains("list_pets"));
+
+    let tree = r##"{"openapi": "3.1.0", "paths": {"/trees": {"post": {"operationId": "plant", "requestBody": {"content":
+        {"application/json": {"schema": {"$ref": "#/components/schemas/Tree"}}}}}}},
+        "components": {"schemas": {"Tree": {"allOf": [{"$ref": "#/components/schemas/Tree"}]}}}}"##;
+    std::fs::write(folder.join("trees.json"), tree).unwrap();
+    let refused = ran(&server, &["tool", "import", "apis/trees.json"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    for told in [
+        "plant: POST /trees: at /components/schemas/Tree/allOf/0/$ref: ",
+        "leads back to itself",
+        "nothing was changed",
+    ] {
+        assert!(refused.stderr.contains(told), "{told} is not in {}", refused.stderr);
+    }
+}

@@ -214,3 +214,192 @@ async fn calls_are_forwarded_to_allowed_hosts_only_and_never_to_private_ones_unl
     let sent = served.await.unwrap().to_ascii_lowercase();
     assert!(!sent.contains("authorization"), "the token of the caller is not passed on: {sent}");
 }
+
+#[tokio::test]
+async fn no_tool_of_the_catalogue_has_the_name_of_one_of_the_servers_own() {
+    let server = server().await;
+    let list = ask_at(&server, "/mcp?expose=search", "tools/list", json!({})).await.ok()["result"].take();
+    let own = names(&list);
+    let mut reserved = midflight_tools::RESERVED_MCP_NAMES;
+    reserved.sort_unstable();
+    assert_eq!(own, reserved, "every tool of the server has a reserved name");
+    for name in own {
+        let path = format!("/api/v1/documents/tools/{name}");
+        let problem = server.put(&path, &tool("Takes the place.")).await.problem(422, "invalid_document");
+        let told = &problem["errors"][0];
+        assert_eq!(
+            (&told["path"], &told["code"]),
+            (&json!("/tool_name"), &json!("reserved_name")),
+            "{problem:#}"
+        );
+        assert!(told["message"].as_str().unwrap().contains("set another mcp_name"), "{told}");
+        // Each item of an import is told by itself.
+        let (mut one, mut other) = (tool("d"), tool("d"));
+        one["tool_name"] = json!(name);
+        other["tool_name"] = json!(format!("my_{name}"));
+        let text = json!([one, other]).to_string();
+        let imported = server.post("/api/v1/tools/import", &json!({"yaml_content": text})).await.ok();
+        assert_eq!(
+            (&imported["imported_count"], &imported["failed_count"]),
+            (&json!(1), &json!(1)),
+            "{imported:#}"
+        );
+        let refused = &imported["errors"][0];
+        assert_eq!((&refused["tool"], &refused["reason"]), (&json!(name), &json!("invalid_tool")));
+        assert!(refused["error"].as_str().unwrap().contains("at /tool_name: agents know"), "{refused}");
+    }
+    let mut named = tool("Classifies.");
+    named["mcp_name"] = json!("my_own_classify");
+    put(&server, "classify", named).await;
+}
+
+/// An endpoint that answers every request: those whose path has `broken` with 500, the others with an object.
+async fn endpoint() -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            // Up to the end of the JSON object that is its body.
+            while !request.ends_with(b"}")
+                && stream.read_buf(&mut request).await.is_ok_and(|length| length > 0)
+            {}
+            let is_broken = String::from_utf8_lossy(&request).contains("broken");
+            let status = if is_broken { "500 Internal Server Error" } else { "200 OK" };
+            let head = "content-type: application/json\r\ncontent-length: 12\r\nconnection: close";
+            let answer = format!("HTTP/1.1 {status}\r\n{head}\r\n\r\n{{\"lines\": 3}}");
+            drop(stream.write_all(answer.as_bytes()).await);
+        }
+    });
+    address
+}
+
+async fn metrics(server: &Server) -> String {
+    server.client.get(server.url("/metrics")).send().await.unwrap().text().await.unwrap()
+}
+
+#[track_caller]
+fn check_lines(metrics: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(metrics.lines().any(|found| found == *line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn forwarded_calls_are_counted_as_uses_where_the_settings_say_so() {
+    let address = endpoint().await;
+    let server = server_with(|options| {
+        options.forward.allowed_hosts = vec![address.to_string()];
+        options.forward.private_hosts = vec![address.to_string()];
+    })
+    .await;
+    let forwarded = |path: &str, patterns: Value| {
+        json!({"description": "Counts lines.", "forward": {"url": format!("http://{address}/{path}"), "method": "POST"},
+            "input_schema": {"type": "object", "properties": {"N": {"type": "integer"}}}, "capabilities": {"c": {"patterns": patterns}}})
+    };
+    let one = json!({"time_estimate_ms": "10 * N", "cost_estimate": 1});
+    put(&server, "count", forwarded("count", json!({"p": one}))).await;
+    put(&server, "fail", forwarded("broken", json!({"p": one}))).await;
+    put(&server, "several", forwarded("count", json!({"p": one, "q": one}))).await;
+    let call = async |name: &str| {
+        let params = json!({"name": name, "arguments": {"N": 4}});
+        answer(message(server.request(Method::POST, "/mcp"), "tools/call", params)).await.ok()["result"]
+            .take()
+    };
+    let uses = async || {
+        let telemetry = server.get("/api/v1/tools/telemetry").await.ok();
+        let items = telemetry["items"].as_array().unwrap().iter();
+        let told = |it: &Value| {
+            (it["tool_name"].as_str().unwrap().to_owned(), it["uses"].clone(), it["success_rate"].clone())
+        };
+        items.map(told).collect::<Vec<_>>()
+    };
+    // By default nothing is counted as a use, and the time of each call is.
+    assert_eq!(call("count").await["structuredContent"], json!({"lines": 3}));
+    assert!(uses().await.is_empty());
+    put(&server, "settings/selection", json!({"observe_forwarded_calls": true})).await;
+    for name in ["count", "count", "fail", "several"] {
+        assert_eq!(call(name).await["isError"] == true, name == "fail", "{name}");
+    }
+    let expected = [("count".to_owned(), json!(2), json!(1.0)), ("fail".to_owned(), json!(1), json!(0.0))];
+    assert_eq!(uses().await, expected);
+    let telemetry = server.get("/api/v1/tools/telemetry?tool_name=count").await.ok();
+    // The arguments are the context of the estimate, which is 40 ms.
+    assert!(telemetry["items"][0]["time_bias"].is_f64(), "{telemetry:#}");
+
+    // Neither a call that was refused before it was sent nor one of a tool that is not there is a forwarded one.
+    let params = json!({"name": "nothing", "arguments": {}});
+    let unknown = answer(message(server.request(Method::POST, "/mcp"), "tools/call", params)).await;
+    assert_eq!(unknown.json["error"]["code"], -32602, "{:#}", unknown.json);
+    put(&server, "elsewhere", {
+        let mut body = forwarded("count", json!({"p": one}));
+        body["forward"]["url"] = json!("https://elsewhere.example/x");
+        body
+    })
+    .await;
+    assert_eq!(call("elsewhere").await["isError"], true);
+    check_lines(
+        &metrics(&server).await,
+        &[
+            "midflight_tool_mcp_forward_time_seconds_count{outcome=\"success\"} 4",
+            "midflight_tool_mcp_forward_time_seconds_count{outcome=\"failure\"} 1",
+            "midflight_tool_uses_total{tool=\"count\",outcome=\"success\"} 2",
+            "midflight_tool_uses_total{tool=\"fail\",outcome=\"failure\"} 1",
+            "midflight_tool_mcp_calls_total{outcome=\"success\"} 4",
+            "midflight_tool_mcp_calls_total{outcome=\"failed\"} 2",
+            "midflight_tool_mcp_calls_total{outcome=\"unknown_tool\"} 1",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn what_agents_do_is_in_the_metrics() {
+    let server = server().await.with_loans().await;
+    let params = json!({"notifications": {"toolsListChanged": true}});
+    let request = message(server.anonymous(Method::POST, "/mcp"), "subscriptions/listen", params);
+    let mut stream = request.send().await.unwrap().bytes_stream();
+    let mut said = String::new();
+    let mut until = async |what: &str| {
+        while !said.contains(what) {
+            let more = tokio::time::timeout(DEADLINE, stream.next()).await.unwrap().unwrap().unwrap();
+            said.push_str(&String::from_utf8_lossy(&more));
+        }
+    };
+    until("subscriptions/acknowledged").await;
+    put(&server, "grep", tool("Finds lines.")).await;
+    until("list_changed").await;
+    ask(&server, "tools/list", json!({})).await;
+    ask(&server, "tools/list", json!({})).await;
+    call(&server, "execute_rules", json!({"data": {"age": 20}})).await;
+    call(&server, "execute_rules", json!({"dat": {}})).await;
+    call(&server, "grep", json!({})).await;
+    // A notice counts once it is sent, which its reader may know first.
+    let begun = std::time::Instant::now();
+    let shown = loop {
+        let shown = metrics(&server).await;
+        if shown.contains("midflight_tool_mcp_notices_total 1") || begun.elapsed() > DEADLINE {
+            break shown;
+        }
+    };
+    check_lines(
+        &shown,
+        &[
+            "midflight_tool_mcp_notices_total 1",
+            "midflight_tool_mcp_sessions 0",
+            "midflight_tool_mcp_listeners 1",
+            "midflight_tool_mcp_list_pages_total 2",
+            "midflight_tool_mcp_calls_total{outcome=\"success\"} 1",
+            "midflight_tool_mcp_calls_total{outcome=\"invalid_arguments\"} 1",
+            "midflight_tool_mcp_calls_total{outcome=\"failed\"} 1",
+            "midflight_tool_mcp_calls_total{outcome=\"busy\"} 0",
+        ],
+    );
+    for name in ["sessions", "listeners", "notices_total", "list_pages_total", "calls_total"] {
+        let help = format!("# HELP midflight_tool_mcp_{name} ");
+        assert_eq!(shown.matches(&help).count(), 1, "{help}");
+    }
+    // The same stand among the metrics of tools.
+    let of_tools = server.client.get(server.url("/api/v1/tools/metrics/prometheus")).send().await.unwrap();
+    assert!(of_tools.text().await.unwrap().contains("midflight_tool_mcp_list_pages_total 2"));
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod access;
+#[cfg(feature = "tools")]
 mod agents;
 mod answers;
 mod bad_input;

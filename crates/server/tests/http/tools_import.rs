@@ -237,3 +237,156 @@ async fn the_catalogue_of_the_original_is_imported_and_what_is_no_tool_is_named_
     assert_eq!(import(&other, body).await.ok()["outcome"], "unchanged");
     assert!(get(&other, "search/query?q=disk%20usage").await["total"].as_u64().unwrap() > 0);
 }
+
+/// A service as its OpenAPI document describes it.
+const PETS: &str = r##"openapi: 3.1.0
+info: {title: Pets, version: "2.1"}
+servers: [{url: "https://pets.example.com/v2"}]
+paths:
+  /pets/{id}:
+    parameters:
+      - {name: id, in: path, required: true, schema: {type: integer}}
+    get:
+      operationId: get_pet
+      summary: Reads a pet.
+      tags: [pets]
+      responses: {200: {description: The pet}}
+  /pets:
+    post:
+      operationId: create_pet
+      description: Adds a pet.
+      tags: [pets]
+      requestBody:
+        required: true
+        content: {application/json: {schema: {$ref: "#/components/schemas/Pet"}}}
+  /pets/{id}/picture:
+    put:
+      operationId: put_picture
+      parameters:
+        - {name: id, in: path, required: true, schema: {type: integer}}
+      requestBody: {required: true, content: {image/png: {}}}
+  /trees:
+    post:
+      operationId: create_tree
+      requestBody: {content: {application/json: {schema: {$ref: "#/components/schemas/Tree"}}}}
+components:
+  schemas:
+    Pet:
+      type: object
+      required: [name]
+      properties: {name: {type: string}, age: {type: integer, minimum: 0}}
+    Tree:
+      type: object
+      properties: {below: {type: array, items: {$ref: "#/components/schemas/Tree"}}}
+"##;
+
+#[tokio::test]
+async fn an_openapi_document_becomes_drafts_that_are_offered_once_they_are_enabled() {
+    let server = server().await;
+    let tried = import(&server, json!({"yaml_content": PETS, "validate_only": true})).await.ok();
+    assert_eq!(
+        (&tried["imported_count"], &tried["failed_count"], &tried["dry_run"]),
+        (&json!(2), &json!(1), &json!(true)),
+        "{tried:#}"
+    );
+    assert_eq!(server.revision().await, 0);
+
+    let imported = import(&server, json!({"yaml_content": PETS})).await.ok();
+    assert_eq!((&imported["imported_count"], &imported["revision"]), (&json!(2), &json!(1)), "{imported:#}");
+    let refused = &imported["errors"][0];
+    assert_eq!(
+        (&refused["tool"], &refused["reason"], &refused["place"]),
+        (&json!("create_tree"), &json!("unsupported_operation"), &json!("/paths/~1trees/post"))
+    );
+    let error = refused["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("POST /trees: at /components/schemas/Tree/properties/below/items/$ref: ")
+            && error.contains("leads back to itself; replace one"),
+        "{error}"
+    );
+    let warnings = imported["warnings"].as_array().unwrap();
+    let skipped = "put_picture: PUT /pets/{id}/picture is skipped: its body is image/png, not JSON; write the tool by hand";
+    assert!(warnings.contains(&json!(skipped)), "{warnings:#?}");
+
+    // A draft is listed, and neither found by a selection nor offered to agents.
+    let drafts = get(&server, "?status=draft").await;
+    assert_eq!(drafts["total"], 2);
+    let body = server.get("/api/v1/documents/tools/create_pet").await.ok()["body"].take();
+    let schema = json!({
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
+        "required": ["name"],
+    });
+    assert_eq!((&body["input_schema"], &body["status"]), (&schema, &json!("draft")), "{body:#}");
+    let select = async || {
+        let wanted = json!({"query": "pets", "capabilities": ["pets"]});
+        server.post(&format!("{TOOLS}/select"), &wanted).await.ok()
+    };
+    assert!(select().await["selected"].is_null());
+    assert_eq!(get(&server, "metrics").await["tools"]["offered"], 0);
+    let enabled = crate::tools::send(&server, Method::PATCH, "get_pet/enable").await.ok();
+    assert_eq!((&enabled["status"], &enabled["enabled"]), (&json!("active"), &json!(true)));
+    assert_eq!(select().await["selected"]["tool"], "get_pet");
+    assert_eq!(get(&server, "metrics").await["tools"]["offered"], 1);
+
+    // The same again does not switch it off, unless that is asked for.
+    let again = import(&server, json!({"yaml_content": PETS})).await.ok();
+    let exist = again["errors"].as_array().unwrap().iter().filter(|it| it["reason"] == "exists").count();
+    assert_eq!((&again["imported_count"], exist), (&json!(0), 2));
+    assert_eq!(get(&server, "get_pet").await["status"], "active");
+}
+
+#[tokio::test]
+async fn an_openapi_document_of_which_nothing_can_be_read_says_why() {
+    let server = server().await;
+    for (text, told) in [
+        ("openapi: 3.1.0\ninfo: {title: Empty}\npaths: {}\n", "without operations"),
+        ("swagger: '2.0'\npaths: {/a: {get: {}}}\n", "convert it to 3.0 or 3.1"),
+        (
+            "{\"openapi\": \"3.0.3\", \"paths\": {\"/a\": {\"get\": {\"parameters\": [{\"$ref\": \"other.json#/p\"}]}}}}",
+            "leads out of the document",
+        ),
+    ] {
+        let imported = import(&server, json!({"yaml_content": text})).await.ok();
+        assert_eq!((&imported["outcome"], &imported["success"]), (&json!("failed"), &json!(false)), "{text}");
+        let error = imported["errors"][0]["error"].as_str().unwrap();
+        assert!(error.contains(told), "{told} is not in {error}");
+    }
+    assert_eq!(server.revision().await, 0);
+}
+
+#[tokio::test]
+async fn the_document_of_this_server_imports() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    let text = std::fs::read_to_string(path).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let methods = ["get", "put", "post", "delete", "patch"];
+    let paths = document["paths"].as_object().unwrap();
+    let operations: usize =
+        paths.values().map(|path| methods.iter().filter(|method| path.get(**method).is_some()).count()).sum();
+    let server = server().await;
+    let imported = import(&server, json!({"yaml_content": text})).await.ok();
+    let errors = imported["errors"].as_array().unwrap();
+    // Several kinds have operations of one name, and agents know some names already.
+    for error in errors {
+        let told = error["error"].as_str().unwrap();
+        assert!(told.contains("make each unique") || told.contains("set another mcp_name"), "{error:#}");
+    }
+    let skipped: Vec<_> = imported["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it.as_str().unwrap().contains(" is skipped: "))
+        .collect();
+    assert_eq!(skipped.len(), 1, "{skipped:#?}");
+    assert!(skipped[0].as_str().unwrap().contains("application/yaml, not JSON"), "{skipped:#?}");
+    let count = usize::try_from(imported["imported_count"].as_u64().unwrap()).unwrap();
+    assert_eq!(count + errors.len() + skipped.len(), operations, "{imported:#}");
+    assert!(count > operations / 2);
+    let drafts = get(&server, "?status=draft&page_size=1").await;
+    assert_eq!(drafts["total"], count);
+    // Its body has a reason, and so has its query: the body is an argument as a whole.
+    let body = server.get("/api/v1/documents/tools/rollback_tool").await.ok()["body"].take();
+    let properties = body["input_schema"]["properties"].as_object().unwrap();
+    assert!(["name", "reason", "body"].iter().all(|name| properties.contains_key(*name)), "{properties:#?}");
+}

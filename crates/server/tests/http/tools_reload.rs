@@ -1,9 +1,17 @@
 //! The reload of tools, its history and its statistics.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use midflight_app::References;
+use midflight_core::{Change, DocumentId, Edit, Trigger};
+use midflight_server::Backend;
+use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::answer;
+use crate::config::signed;
+use crate::support::{DEADLINE, Server, answer, client, options};
 use crate::tools::{TOOLS, get, with_tools};
 
 #[tokio::test]
@@ -95,4 +103,175 @@ async fn the_history_separates_what_asked_for_a_reload_and_says_why() {
         assert_eq!(statistics[field], value, "{field}");
     }
     assert!((statistics["success_rate"].as_f64().unwrap() - 5.0 / 6.0).abs() < 1e-9);
+}
+
+/// What `signed` signs with.
+const SECRET: &str = "a secret that nobody can guess";
+
+/// A server on a log that others write to without a hint to it; the webhook `git` may change tools, as of revision 1.
+async fn server_with_webhook(store: &MemoryStore) -> Server {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    std::fs::write(&key, SECRET).unwrap();
+    let mut options = options(&dir);
+    options.config.references = References::none().directory(dir.path()).unwrap();
+    let backend = Backend::of_store(Arc::new(store.clone()));
+    let running = midflight_server::start_on(options, backend).await.unwrap();
+    let token = running.first_token().unwrap_or_default().to_owned();
+    let server = Server { running, token, client: client(), dir };
+    let secret = format!("${{file:{}}}", key.display());
+    let hooks = json!({"webhooks": {"git": {"secret": secret, "action": "apply", "scope": ["tools/*"]}}});
+    let put = server.put("/api/v1/config/midflight", &hooks).await;
+    assert_eq!(put.status, 201, "{:#}", put.json);
+    server
+}
+
+fn document(description: &str) -> Value {
+    json!({"description": description, "capabilities": {"c": {"patterns": {"p": {"time_estimate_ms": 1, "cost_estimate": 1}}}}})
+}
+
+/// The history of one trigger, once there is one.
+async fn once(server: &Server, trigger: &str) -> Value {
+    let begun = std::time::Instant::now();
+    loop {
+        let history = get(server, &format!("reload/history?trigger={trigger}")).await;
+        if history["total"] != 0 {
+            return history["history"][0].clone();
+        }
+        assert!(begun.elapsed() < DEADLINE, "no reload of the trigger {trigger}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[track_caller]
+fn check(item: &Value, expected: &[(&str, Value)]) {
+    for (field, value) in expected {
+        assert_eq!(item[*field], *value, "{field} of {item:#}");
+    }
+    assert!(item["id"].is_u64() && item["duration_ms"].is_u64() && item["took_ms"].is_f64(), "{item:#}");
+    assert!(
+        item["timestamp"].as_str().unwrap().ends_with('Z') && item["triggered_by"].is_string(),
+        "{item:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_the_five_triggers_is_told_field_by_field_and_counted() {
+    let store = MemoryStore::new();
+    let server = server_with_webhook(&store).await;
+
+    // By the API.
+    server.put("/api/v1/documents/tools/grep?reason=first", &document("Finds lines.")).await;
+    // By a webhook: within its scope, and outside of it, which reloads nothing.
+    let call = |id: &str, kind: &str, name: &str, body: Value| {
+        let change = json!({"op": "put", "kind": kind, "name": name, "body": body});
+        let body = json!({"changes": [change], "reason": "pushed"}).to_string();
+        answer(signed(&server, "git", id, Timestamp::now().as_second(), &body))
+    };
+    let made = call("m1", "tools", "awk", document("Reads columns.")).await;
+    assert_eq!(made.status, 201, "{:#}", made.json);
+    call("m2", "rulesets", "loans", json!({})).await.problem(403, "forbidden");
+    assert_eq!(get(&server, "awk").await["created_by"], "webhook:git");
+    // By a person.
+    server.post(&format!("{TOOLS}/reload?tool_name=grep"), &json!({})).await.ok();
+    // By the time: the log is changed, and no one says so.
+    let monitoring = "/api/v1/rules/hot-reload/monitoring/start?interval_seconds=1";
+    answer(server.request(Method::POST, monitoring)).await.ok();
+    let id = DocumentId::new("tools", "sed").unwrap();
+    let mut edit = Edit::new("psql", Trigger::Manual, [Change::put(id, document("Edits streams."))]);
+    edit.reason = "by hand".to_owned();
+    let (created_at, expected_head) = (Timestamp::now(), store.head().await.unwrap());
+    store.append(NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 }).await.unwrap();
+
+    check(
+        &once(&server, "periodic").await,
+        &[
+            ("trigger", json!("periodic")),
+            ("tool_name", json!("sed")),
+            ("reason", json!("by hand")),
+            ("success", json!(true)),
+            ("error_message", Value::Null),
+            ("outcome", json!("success")),
+            ("to", json!(4)),
+            ("documents_changed", json!(1)),
+        ],
+    );
+    check(
+        &once(&server, "manual").await,
+        &[
+            ("trigger", json!("manual")),
+            ("tool_name", json!("grep")),
+            ("triggered_by", json!("admin")),
+            ("reason", Value::Null),
+            ("success", json!(true)),
+            ("error_message", Value::Null),
+            ("outcome", json!("unchanged")),
+            ("to", json!(3)),
+            ("documents_changed", json!(0)),
+        ],
+    );
+    check(
+        &once(&server, "webhook").await,
+        &[
+            ("trigger", json!("webhook")),
+            ("tool_name", json!("awk")),
+            ("triggered_by", json!("webhook:git")),
+            ("reason", json!("pushed (webhook:git m1)")),
+            ("success", json!(true)),
+            ("error_message", Value::Null),
+            ("outcome", json!("success")),
+            ("to", json!(3)),
+            ("documents_changed", json!(1)),
+        ],
+    );
+    check(
+        &once(&server, "api_update").await,
+        &[
+            ("trigger", json!("api_update")),
+            ("tool_name", json!("grep")),
+            ("triggered_by", json!("admin")),
+            ("reason", json!("first")),
+            ("success", json!(true)),
+            ("error_message", Value::Null),
+            ("outcome", json!("success")),
+            ("to", json!(2)),
+            ("documents_changed", json!(1)),
+        ],
+    );
+    check(
+        &once(&server, "startup").await,
+        &[
+            ("trigger", json!("startup")),
+            ("tool_name", Value::Null),
+            ("reason", Value::Null),
+            ("success", json!(true)),
+            ("error_message", Value::Null),
+            ("to", json!(0)),
+            ("documents_changed", json!(0)),
+        ],
+    );
+
+    let triggers: Vec<_> = get(&server, "reload/history").await["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["trigger"].clone())
+        .collect();
+    assert_eq!(triggers, ["periodic", "manual", "webhook", "api_update", "startup"]);
+    let statistics = get(&server, "reload/statistics").await;
+    for (field, value) in [
+        ("total_reloads", json!(5)),
+        ("successful_reloads", json!(5)),
+        ("failed_reloads", json!(0)),
+        ("success_rate", json!(1.0)),
+        ("handlers_registered", json!(1)),
+        ("periodic_refresh_enabled", json!(true)),
+        ("refresh_interval_seconds", json!(1)),
+        ("by_trigger", json!({"api_update": 1, "manual": 1, "periodic": 1, "startup": 1, "webhook": 1})),
+    ] {
+        assert_eq!(statistics[field], value, "{field}");
+    }
+    let by_outcome = statistics["by_outcome"].as_object().unwrap();
+    assert_eq!(by_outcome.values().filter_map(Value::as_u64).sum::<u64>(), 5);
+    assert!(by_outcome["success"].as_u64().unwrap() >= 3);
 }

@@ -3,14 +3,15 @@
 //! Read are: one tool, `{tool_name, capabilities, ...}`; a list of tools; `{tools: ...}` with tools by name or in a list; and
 //! several of those in one stream. Capabilities and patterns stand by name, or in lists with `capability_name` and
 //! `pattern_name`. Each tool is read and checked by itself: one that cannot be read is refused with the reason and the cure, and
-//! the others are imported.
+//! the others are imported. An OpenAPI document becomes a draft for each of its operations.
 
+mod openapi;
 mod shape;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use midflight_core::{DocumentName, JsonType, Pointer, Problem, Problems, clip};
+use midflight_core::{DocumentName, JsonType, Pointer, Problem, Problems, check_body, clip};
 use serde_json::Value;
 
 use crate::document::FOLDERS;
@@ -26,6 +27,8 @@ pub struct ToolsImport {
     pub tools: Vec<ImportedTool>,
     /// What was refused, in its order.
     pub refused: Vec<ImportRefusal>,
+    /// What was left out of the tools that were read, and what was skipped, in its order; the first 1,000.
+    pub notices: Vec<ImportNotice>,
 }
 
 /// A tool that was read. By itself it is valid; whether its names are free, only the catalogue knows.
@@ -56,6 +59,29 @@ pub struct ImportRefusal {
     pub message: String,
 }
 
+/// Something that was left out, which is no fault of the input.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ImportNotice {
+    /// Where it was, as [`ImportedTool::place`].
+    pub place: String,
+    /// The tool, or what it would have been called.
+    pub tool: Option<String>,
+    /// What was left out, and what to do about it.
+    pub message: String,
+}
+
+impl ImportNotice {
+    /// The notice in one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match &self.tool {
+            Some(tool) => format!("{tool}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
 /// Why an item was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -70,6 +96,8 @@ pub enum RefusalReason {
     Duplicate,
     /// The import has too many tools.
     TooMany,
+    /// It is an operation of an OpenAPI document that cannot be read as a tool.
+    Unsupported,
 }
 
 impl RefusalReason {
@@ -82,6 +110,7 @@ impl RefusalReason {
             Self::Invalid => "invalid_tool",
             Self::Duplicate => "duplicate_tool",
             Self::TooMany => "too_many",
+            Self::Unsupported => "unsupported_operation",
         }
     }
 }
@@ -136,6 +165,7 @@ impl Importer {
                     self.read_item(item, &format!("{place}/{at}"), None);
                 }
             }
+            Value::Object(members) if openapi::is_openapi(members) => self.read_openapi(value, place),
             Value::Object(members) if !members.contains_key("tool_name") => match members.get("tools") {
                 Some(Value::Object(tools)) => {
                     for (name, tool) in tools {
@@ -150,13 +180,22 @@ impl Importer {
         }
     }
 
-    fn read_item(&mut self, value: &Value, place: &str, named: Option<&str>) {
-        if self.import.tools.len() + self.import.refused.len() > IMPORT_TOOLS_MAX {
-            return;
-        }
-        if self.import.tools.len() + self.import.refused.len() == IMPORT_TOOLS_MAX {
+    /// Whether one more tool may be read. Where the first one too many stands, that is said.
+    fn has_room(&mut self, place: &str, named: Option<&str>) -> bool {
+        let read = self.import.tools.len() + self.import.refused.len();
+        if read == IMPORT_TOOLS_MAX {
             let message = format!("an import has at most {IMPORT_TOOLS_MAX} tools; split it");
-            return self.refuse(place, named, RefusalReason::TooMany, message);
+            self.refuse(place, named, RefusalReason::TooMany, message);
+        }
+        read < IMPORT_TOOLS_MAX
+    }
+
+    fn read_item(&mut self, value: &Value, place: &str, named: Option<&str>) {
+        if value.as_object().is_some_and(openapi::is_openapi) {
+            return self.read_openapi(value, place);
+        }
+        if !self.has_room(place, named) {
+            return;
         }
         let stated = value.get("tool_name").and_then(Value::as_str).or(named);
         if let Some((path, text)) = placeholder(value) {
@@ -172,25 +211,33 @@ impl Importer {
         let tool_name = stated.unwrap_or_default().to_owned();
         let mut problems = Problems::default();
         let body = canonical(value, &tool_name, &mut problems);
+        self.put(place, tool_name, body, problems);
+    }
+
+    /// Takes over a tool, if it is valid and the first of its name. `problems` are those that are known before it is read.
+    fn put(&mut self, place: &str, tool_name: String, body: Value, mut problems: Problems) {
         let Some(name) = document_name(&tool_name) else {
             let message = format!(
                 "no document name can be made of the tool_name {:?}; use letters or digits",
                 clip(&tool_name)
             );
-            return self.refuse(place, stated, RefusalReason::Invalid, message);
+            return self.refuse(place, Some(&tool_name), RefusalReason::Invalid, message);
         };
         if let Some(first) = self.tool_names.get(&tool_name).or_else(|| self.names.get(&name)) {
             let first = if first.is_empty() { "the whole input" } else { first };
             let message =
                 format!("the tool {:?} stands at {first} already; rename or remove one", clip(&tool_name));
-            return self.refuse(place, stated, RefusalReason::Duplicate, message);
+            return self.refuse(place, Some(&tool_name), RefusalReason::Duplicate, message);
         }
         let body = Arc::new(body);
+        if problems.is_empty() {
+            problems = check_body(&body);
+        }
         if problems.is_empty() {
             problems = read_tool(name.as_str(), &body).err().unwrap_or_default();
         }
         if !problems.is_empty() {
-            return self.refuse(place, stated, RefusalReason::Invalid, problems.to_string());
+            return self.refuse(place, Some(&tool_name), RefusalReason::Invalid, problems.to_string());
         }
         self.tool_names.insert(tool_name.clone(), place.to_owned());
         self.names.insert(name.clone(), place.to_owned());

@@ -46,10 +46,6 @@ pub(super) fn unknown_shape<'v>(value: &'v Value, named: Option<&str>) -> Option
         return Some((None, message));
     };
     let name_in = |key: &str| members.get(key)?.get("name")?.as_str();
-    if ["openapi", "swagger"].iter().any(|key| members.contains_key(*key)) {
-        let title = members.get("info").and_then(|info| info.get("title")).and_then(Value::as_str);
-        return Some((title, "it is an OpenAPI document, not a tool; import it as OpenAPI".to_owned()));
-    }
     if let Some(tool) = members.get("tool").filter(|tool| tool.is_object()) {
         let message = "the tool stands under \"tool\" with one capability and one pattern; write tool_name and capabilities at \
                        the top, each pattern with time_estimate_ms and cost_estimate";

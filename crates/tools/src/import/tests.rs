@@ -103,7 +103,7 @@ fn what_is_no_tool_is_refused_with_the_reason_and_the_cure() {
             ("/3", Some("Get-Item"), Shape, "stands under \"tool\""),
             ("/4", Some("m"), Shape, "no tool_name; write tool_name: \"m\" at the top"),
             ("/5", Some("no-caps"), Shape, "it has no capabilities; write capabilities"),
-            ("/6", Some("Pets"), Shape, "import it as OpenAPI"),
+            ("/6", Some("Pets"), Shape, "without operations; write at least one method"),
             ("/7", None, Shape, "it is a string, not a tool"),
             ("/8", None, Shape, "it has nothing, but no tool_name"),
             ("/10", Some("a"), Duplicate, "the tool \"a\" stands at /9 already; rename or remove one"),

@@ -159,3 +159,43 @@ fn a_thousand_broken_imports_are_read_or_refused_with_a_reason() {
     }
     assert!(refused > 100, "{refused} were refused, so the mutations test little");
 }
+
+#[test]
+fn a_thousand_broken_openapi_documents_are_read_or_refused_with_a_reason() {
+    let pet = json!({"type": "object", "required": ["name"], "properties": {
+        "name": {"type": "string", "nullable": true}, "of": {"$ref": "#/components/schemas/Kind"}}});
+    let body = json!({"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pet"}}}});
+    let parameters = json!([{"name": "id", "in": "path", "schema": {"type": "integer"}}, {"$ref": "#/components/parameters/page"}]);
+    let document = json!({
+        "openapi": "3.0.3", "info": {"title": "Pets", "version": "1"}, "servers": [{"url": "https://a"}], "tags": [{"name": "pets"}],
+        "paths": {
+            "/pets/{id}": {"parameters": parameters, "get": {"operationId": "get", "summary": "Gets.", "tags": ["pets"]}},
+            "/pets": {"post": {"description": "Adds.", "requestBody": body}},
+        },
+        "components": {
+            "schemas": {"Pet": pet, "Kind": {"allOf": [{"enum": ["cat"], "example": "cat"}, {"minLength": 1}]}},
+            "parameters": {"page": {"name": "page", "in": "query", "schema": {"type": "integer", "minimum": 0, "exclusiveMinimum": true}}},
+        },
+    });
+    let text = document.to_string();
+    let (mut seeded, mut read, mut refused) = (Seeded(11), 0, 0);
+    for _ in 0..1_000 {
+        let Some(value) = broken(&text, &mut seeded) else { continue };
+        let imported = import(&[value]);
+        (read, refused) = (read + imported.tools.len(), refused + imported.refused.len());
+        for tool in &imported.tools {
+            assert!(check_body(&tool.body).is_empty(), "{}", tool.body);
+            let valid = Tools.validate(&tool.name, &Arc::new(tool.body.clone()), &Work::unbounded());
+            assert!(
+                valid.is_ok_and(|valid| valid.tool().is_some_and(|tool| !tool.is_offered())),
+                "{}",
+                tool.body
+            );
+        }
+        assert!(imported.refused.iter().all(|it| it.message.len() > 10), "{:?}", imported.refused);
+    }
+    assert!(
+        read > 100 && refused > 100,
+        "{read} were read and {refused} refused, so the mutations test little"
+    );
+}

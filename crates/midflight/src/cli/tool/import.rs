@@ -16,7 +16,7 @@ use crate::cli::write::WriteArgs;
 /// The flags of `tool import`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ImportArgs {
-    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times.
+    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times. An OpenAPI document becomes drafts.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Replace tools of the same name; else each of those is a failure.
@@ -32,7 +32,7 @@ pub(in crate::cli) struct ImportArgs {
 /// The flags of `tool validate`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ValidateArgs {
-    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times.
+    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times. An OpenAPI document becomes drafts.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use axum::http::StatusCode;
 use midflight_core::{Diff, KindName, Problems};
 use midflight_engine::Kind;
+use midflight_mcp::McpMeter;
 use midflight_tools::Tools;
 use serde::Serialize;
 use utoipa::openapi::OpenApi;
@@ -56,7 +57,15 @@ pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
             let named_reloads = NamedReloads::default();
             let (limits, agents) = (around.tools, around.agents.get()?.clone());
             Some(Arc::new(ToolsApi {
-                parts: ToolsParts { tools, metrics, named_reloads, telemetry, limits, agents },
+                parts: ToolsParts {
+                    tools,
+                    metrics,
+                    named_reloads,
+                    telemetry,
+                    limits,
+                    agents,
+                    meter: Arc::default(),
+                },
             }))
         })
     })
@@ -106,7 +115,8 @@ impl KindApi for ToolsApi {
     }
 
     fn metrics(&self) {
-        self.parts.metrics.refresh(&self.parts.tools.load());
+        let figures = self.parts.meter.get().map(McpMeter::read);
+        self.parts.metrics.refresh(&self.parts.tools.load(), figures.as_ref());
     }
 
     fn document(&self, document: &mut OpenApi) {

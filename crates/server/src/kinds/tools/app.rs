@@ -1,7 +1,10 @@
 //! What the handlers of the tools share.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::extract::FromRef;
 use midflight_live::Live;
+use midflight_mcp::McpMeter;
 use midflight_tools::ToolsSnapshot;
 
 use super::agents::AgentSettings;
@@ -20,6 +23,8 @@ pub(super) struct ToolsParts {
     pub(super) telemetry: Telemetry,
     pub(super) limits: ToolsLimits,
     pub(super) agents: AgentSettings,
+    /// What the endpoint of agents counts, once it is mounted.
+    pub(super) meter: Arc<OnceLock<McpMeter>>,
 }
 
 /// What the handlers of the tools share: what every handler does, and the tools.

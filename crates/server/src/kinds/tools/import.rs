@@ -7,7 +7,7 @@ use midflight_core::{Change, DocumentId, Precondition};
 use midflight_engine::Invalid;
 use midflight_http::compute::{Share, TimeLimit};
 use midflight_source::parse_values;
-use midflight_tools::import::{ImportRefusal, ImportedTool, import};
+use midflight_tools::import::{ImportNotice, ImportRefusal, ImportedTool, import};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -32,8 +32,9 @@ const WARNINGS_MAX: usize = 500;
 /// What the text of an import is called in problems.
 const FILE: &str = "yaml_content";
 
-/// Imports tools: every valid one becomes live with the same revision, and every other one is named with what to do. The tools are
-/// written under the authenticated caller. 400 when the text cannot be read at all.
+/// Imports tools: every valid one becomes live with the same revision, and every other one is named with what to do. An OpenAPI
+/// document becomes a draft for each of its operations. The tools are written under the authenticated caller. 400 when the text
+/// cannot be read at all.
 #[utoipa::path(post, path = "/api/v1/tools/import", tag = "tools", request_body = ImportToolsBody, params(WriteParams,
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat within 24 hours is made once")),
     responses((status = 200, body = ImportedTools), (status = 202, body = WriteAnswer),
@@ -59,6 +60,8 @@ pub(super) async fn import_tools(
 struct Catalogue {
     tools: Vec<ImportedTool>,
     failures: Vec<ImportFailure>,
+    /// What was left out of the tools, and what was skipped.
+    notices: Vec<String>,
     /// The line at which each document of the text begins.
     lines: Vec<Option<u64>>,
 }
@@ -87,7 +90,8 @@ impl Catalogue {
             return Err(ApiError::new(Code::MALFORMED_BODY, detail));
         }
         let imported = import(&values);
-        let mut catalogue = Self { tools: imported.tools, failures: Vec::new(), lines };
+        let notices = imported.notices.iter().take(WARNINGS_MAX).map(ImportNotice::sentence).collect();
+        let mut catalogue = Self { tools: imported.tools, failures: Vec::new(), notices, lines };
         let refused: Vec<_> = imported.refused.into_iter().map(|it| catalogue.refused(it)).collect();
         catalogue.failures = refused;
         Ok(catalogue)
@@ -140,7 +144,7 @@ impl Import<'_> {
             let (candidates, mut failures) = self.candidates(&catalogue, is_repeated).await?;
             failures.extend(catalogue.failures.iter().cloned());
             if candidates.is_empty() {
-                return Ok(self.done(0, failures, Vec::new(), "failed", self.app.engine.served().get()));
+                return Ok(self.failed(failures, catalogue.notices));
             }
             let changes = candidates.iter().map(|candidate| candidate.change.clone()).collect();
             let edit = self.params.edit(self.principal, changes);
@@ -156,14 +160,16 @@ impl Import<'_> {
                         return Err(error);
                     }
                     failures.extend(refused);
-                    return Ok(self.done(0, failures, Vec::new(), "failed", self.app.engine.served().get()));
+                    return Ok(self.failed(failures, catalogue.notices));
                 }
                 Ok(submitted) => {
                     let items = submitted.left_out();
                     let refused = refused(&catalogue, &candidates, &items);
                     let imported = candidates.len() - refused.len();
                     failures.extend(refused);
-                    return self.made(submitted, imported, failures, &candidates).await;
+                    return self
+                        .made(submitted, imported, failures, (catalogue.notices, candidates.as_slice()))
+                        .await;
                 }
             }
         }
@@ -213,7 +219,7 @@ impl Import<'_> {
         submitted: Submitted,
         imported: usize,
         failures: Vec<ImportFailure>,
-        candidates: &[Candidate],
+        (mut warnings, candidates): (Vec<String>, &[Candidate]),
     ) -> Result<Response, ApiError> {
         let Submitted::Done(accepted, _) = &submitted else {
             return Ok(answer(self.app, self.params, submitted).await);
@@ -226,7 +232,8 @@ impl Import<'_> {
             (None, false) => "success",
         };
         let revision = revision.unwrap_or_else(|| self.app.engine.served()).get();
-        let warnings = self.warnings(candidates).await;
+        warnings.extend(self.warnings(candidates).await);
+        warnings.truncate(WARNINGS_MAX);
         Ok(self.done(imported, failures, warnings, outcome, revision))
     }
 
@@ -243,6 +250,11 @@ impl Import<'_> {
         let found = self.app.compute.run(Share::from(self.principal), time, lint).await;
         // The import was made; who wants to look again has GET /lint.
         found.unwrap_or_else(|error| vec![format!("the texts were not looked at: {}", error.body().detail)])
+    }
+
+    /// The answer where nothing could be imported.
+    fn failed(&self, failures: Vec<ImportFailure>, notices: Vec<String>) -> Response {
+        self.done(0, failures, notices, "failed", self.app.engine.served().get())
     }
 
     fn done(

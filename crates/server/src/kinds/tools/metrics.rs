@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
+use midflight_mcp::McpFigures;
 use midflight_tools::ToolsSnapshot;
 
+use super::agents::AgentMetrics;
 use super::wire::SelectionCounts;
 use midflight_http::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, label};
 
@@ -37,6 +39,7 @@ struct Inner {
     searches: Counted,
     evaluations: Counted,
     selection_time: Histogram,
+    agents: AgentMetrics,
     tools: Gauge,
     offered: Gauge,
     patterns: Gauge,
@@ -129,6 +132,7 @@ impl ToolsMetrics {
             tools: gauge("midflight_tools", "Tools being served."),
             offered: gauge("midflight_tools_offered", "Tools being served that are offered to selections."),
             patterns: gauge("midflight_tool_patterns", "Patterns of the tools being served."),
+            agents: AgentMetrics::new(registry),
             selected_by_tool: ByTool::new(
                 "midflight_tool_selected_total",
                 "Selections by tool that was selected; past 200 tools as `other`.",
@@ -160,6 +164,11 @@ impl ToolsMetrics {
         by_tool.add(registry, tool);
     }
 
+    /// Counts a call that was forwarded to its endpoint.
+    pub(super) fn forwarded(&self, took: Duration, is_success: bool) {
+        self.0.agents.forwarded(took, is_success);
+    }
+
     pub(super) fn searched(&self) {
         self.0.searches.add();
     }
@@ -179,12 +188,15 @@ impl ToolsMetrics {
         }
     }
 
-    /// Takes over what is served.
+    /// Takes over what is served, and what the endpoint of agents has counted.
     #[expect(clippy::cast_precision_loss, reason = "counts of tools are far below where that matters")]
-    pub(super) fn refresh(&self, tools: &ToolsSnapshot) {
+    pub(super) fn refresh(&self, tools: &ToolsSnapshot, agents: Option<&McpFigures>) {
         self.0.tools.set(tools.tool_count() as f64);
         self.0.offered.set(tools.offered_count() as f64);
         self.0.patterns.set(tools.pattern_count() as f64);
+        if let Some(figures) = agents {
+            self.0.agents.refresh(figures);
+        }
     }
 }
 

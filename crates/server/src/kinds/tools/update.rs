@@ -74,7 +74,7 @@ fn set(tool: &mut Value, members: &Map<String, Value>) {
     }
 }
 
-/// Switches a tool on. A status `disabled` becomes `active`.
+/// Switches a tool on. A status `disabled` or `draft` becomes `active`.
 #[utoipa::path(patch, path = "/api/v1/tools/{name}/enable", tag = "tools",
     params(("name" = String, Path, description = "The tool"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`")),
@@ -89,7 +89,7 @@ pub(super) async fn enable_tool(
 ) -> Result<Response, ApiError> {
     let alter = |tool: &mut Value| {
         tool["enabled"] = json!(true);
-        if tool["status"] == "disabled" {
+        if tool["status"] == "disabled" || tool["status"] == "draft" {
             tool["status"] = json!("active");
         }
     };

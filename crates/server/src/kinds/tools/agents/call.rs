@@ -1,6 +1,7 @@
 //! Calls of agents: functions of this server, and tools of the catalogue that are forwarded to their endpoints.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use midflight_core::RevisionNumber;
@@ -10,11 +11,23 @@ use midflight_mcp::{OwnTool, ToolCall, ToolCaller, ToolOutcome, ToolOutput, Tool
 use midflight_tools::Tool;
 use serde_json::Value;
 
+use crate::kinds::tools::app::ToolsParts;
+use crate::kinds::tools::metrics::ToolsMetrics;
+use crate::kinds::tools::telemetry::Telemetry;
 use midflight_http::agent_function::AgentFunction;
 use midflight_http::app::App;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 
+/// The failures of calls that were not sent to their endpoint.
+const NOT_SENT: [&str; 6] = [
+    "address_not_allowed",
+    "host_not_allowed",
+    "invalid_arguments",
+    "invalid_endpoint",
+    "invalid_header",
+    "not_forwarded",
+];
 /// The key under which a person agrees to a call.
 const APPROVAL: &str = "approval";
 
@@ -31,20 +44,30 @@ pub(crate) struct AgentSettings {
 
 /// Calls tools for agents.
 pub(super) struct Caller {
+    app: App,
+    metrics: ToolsMetrics,
+    telemetry: Telemetry,
     functions: Vec<AgentFunction>,
     /// None where TLS cannot be set up.
     forwarder: Option<Forwarder>,
 }
 
 impl Caller {
-    pub(super) fn new(app: &App, settings: &AgentSettings) -> Self {
+    pub(super) fn new(app: &App, parts: &ToolsParts) -> Self {
+        let settings = &parts.agents;
         let references = Arc::new(References(Arc::clone(&settings.environment)));
         let forwarder = Forwarder::new(settings.forward.clone(), references);
         if let Err(error) = &forwarder {
             tracing::error!(%error, "calls of agents are not forwarded");
         }
         let functions = app.kinds.iter().flat_map(|kind| kind.functions(app)).collect();
-        Self { functions, forwarder: forwarder.ok() }
+        Self {
+            app: app.clone(),
+            metrics: parts.metrics.clone(),
+            telemetry: parts.telemetry.clone(),
+            functions,
+            forwarder: forwarder.ok(),
+        }
     }
 
     async fn own(&self, tool: &OwnTool, call: ToolCall) -> ToolOutcome {
@@ -96,8 +119,28 @@ impl Caller {
             return ToolOutcome::Asks(UserQuestion::approval(message, otherwise));
         }
         match &self.forwarder {
-            Some(forwarder) => forwarder.call(call).await,
+            Some(forwarder) => {
+                let begun = Instant::now();
+                let outcome = forwarder.call(call).await;
+                self.count(tool, call, begun.elapsed(), &outcome);
+                outcome
+            }
             None => ToolOutcome::failed("not_forwarded", "this server cannot forward calls; see its log"),
+        }
+    }
+}
+
+impl Caller {
+    /// Counts a call that was sent to its endpoint.
+    fn count(&self, tool: &Tool, call: &ToolCall, took: Duration, outcome: &ToolOutcome) {
+        let is_success = match outcome {
+            ToolOutcome::Done(_) => true,
+            ToolOutcome::Failed(failure) if !NOT_SENT.contains(&failure.code) => false,
+            _ => return,
+        };
+        self.metrics.forwarded(took, is_success);
+        if self.telemetry.forwarded(tool, &call.arguments, took, is_success) {
+            self.metrics.used(&self.app.metrics, tool.id(), is_success);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod call;
 mod key;
+mod metrics;
 mod past;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use midflight_http::problem::ApiError;
 use midflight_http::routes::Routes;
 use past::Past;
 
+pub(super) use self::metrics::AgentMetrics;
 pub(crate) use call::AgentSettings;
 pub(crate) use key::seal_key;
 
@@ -35,13 +37,14 @@ const PINS_MAX: usize = 100;
 
 /// The endpoint, for callers who may execute. It follows the catalogue from now on.
 pub(super) fn routes(app: &App, parts: &ToolsParts) -> Routes<App> {
-    let caller = Caller::new(app, &parts.agents);
+    let caller = Caller::new(app, parts);
     let past = Past::new(app.clone());
     let options = McpOptions::new(parts.agents.seal_key);
     let server = McpServer::new(parts.tools.clone(), Arc::new(caller), Arc::new(past), options);
     app.tasks.spawn(server.follow(app.stopping.clone()));
     // The edge has compared the host and the origin by then, as it does for every route.
     let service = server.http(McpHttpOptions::new(AllowedHosts::any(), []), &app.stopping);
+    parts.meter.get_or_init(|| service.meter());
     let router = get_service(service.clone()).post_service(service.clone()).delete_service(service);
     let router = router.layer(from_fn(with_caller));
     Routes::new().wildcard(Permission::Execute, PATH, router, described())

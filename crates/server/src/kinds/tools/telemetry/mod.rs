@@ -2,6 +2,7 @@
 //! learned of it.
 
 mod counting;
+mod forwarded;
 mod learn;
 mod read;
 mod routes;

@@ -158,7 +158,9 @@ fn resolve(
     }
     let unnamed = || wrong("pattern", "bad_name", "the pattern cannot be counted under its name".to_owned());
     let name = counted_as(tool.id(), &body.capability, &body.pattern).ok_or_else(unnamed)?;
-    let (estimated_time_ms, estimated_cost) = estimates(pattern, body);
+    let given: Vec<_> =
+        body.context.iter().map(|(name, value)| (name.clone(), Numeric::Float(*value))).collect();
+    let (estimated_time_ms, estimated_cost) = estimates(pattern, &given);
     let observation = Observation {
         time_ms: body.time_ms,
         estimated_time_ms,
@@ -171,10 +173,8 @@ fn resolve(
 }
 
 /// What a pattern was estimated to take and cost, before any correction. One without a value is not a number, and is not compared.
-fn estimates(pattern: &ToolPattern, body: &ObservationBody) -> (f64, f64) {
-    let given: Vec<_> =
-        body.context.iter().map(|(name, value)| (name.clone(), Numeric::Float(*value))).collect();
-    let variables = context_variables(&given);
+pub(super) fn estimates(pattern: &ToolPattern, given: &[(String, Numeric)]) -> (f64, f64) {
+    let variables = context_variables(given);
     let value = |formula: &midflight_tools::expression::Formula| {
         formula.evaluate_with(&variables).unwrap_or(f64::NAN)
     };

@@ -9,8 +9,8 @@ use midflight_http::wire::QuarantinedRevisions;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct ImportToolsBody {
-    /// YAML or JSON: a tool, a list of tools, `{tools: ...}`, or several of those separated by `---`. Capabilities and patterns
-    /// stand by name or in lists.
+    /// YAML or JSON: a tool, a list of tools, `{tools: ...}`, an OpenAPI 3.0 or 3.1 document, or several of those separated by
+    /// `---`. Capabilities and patterns stand by name or in lists.
     pub(in super::super) yaml_content: String,
     /// Replaces tools of the same name; else each of those is an error.
     #[serde(default)]
@@ -27,7 +27,7 @@ pub(in super::super) struct ImportFailure {
     pub(in super::super) tool: Option<String>,
     /// Why, and what to do.
     pub(in super::super) error: String,
-    /// `template`, `unknown_shape`, `invalid_tool`, `duplicate_tool`, `too_many` or `exists`.
+    /// `template`, `unknown_shape`, `invalid_tool`, `duplicate_tool`, `too_many`, `unsupported_operation` or `exists`.
     pub(in super::super) reason: String,
     /// Where it was, as a JSON Pointer; of several documents, counted from 0, the first segment is the document.
     pub(in super::super) place: String,
@@ -46,7 +46,8 @@ pub(in super::super) struct ImportedTools {
     pub(in super::super) failed_count: usize,
     /// Those that were not.
     pub(in super::super) errors: Vec<ImportFailure>,
-    /// What the texts of the imported tools should not say to a model; the first 500.
+    /// What of an OpenAPI document is not in its drafts, and what the texts of the imported tools should not say to a model; the
+    /// first 500.
     pub(in super::super) warnings: Vec<String>,
     /// `success`, `unchanged`, or `failed` when nothing could be imported.
     pub(in super::super) outcome: &'static str,
