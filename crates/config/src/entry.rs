@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::REDACTED;
 use crate::keys::{Keys, Takes};
+use crate::kind::ConfigValues;
 use crate::named_secrets::is_literal;
 use crate::origin::{Masked, Origin};
 use crate::redactor::InUse;
@@ -43,6 +44,12 @@ impl Entry {
     #[must_use]
     pub fn document(&self) -> Option<&Arc<Value>> {
         self.document.as_ref()
+    }
+
+    /// What the document says, with its digest.
+    pub(crate) fn values(&self) -> Option<ConfigValues> {
+        let (body, digest) = self.document.clone().zip(self.digest)?;
+        Some(ConfigValues { body, digest })
     }
 
     /// The digest of what the document says. Cost: none, it is computed when the config is made.

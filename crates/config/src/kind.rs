@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems, hint};
+use midflight_core::{Digest, DocumentId, DocumentName, KindName, Pointer, Problem, Problems, hint};
 use midflight_engine::{DocumentSchema, Environment, Input, Kind, KindChange, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -48,12 +48,12 @@ impl Config {
     fn build(
         &self,
         name: &DocumentName,
-        document: Option<&Arc<Value>>,
+        document: Option<&ConfigValues>,
         next: &Configs,
         work: &Work,
     ) -> Result<Option<Entry>, Problems> {
         if let Some(shape) = self.shapes.get(name) {
-            return shape.build_within(document, work).map(Some);
+            return shape.build_within(document.map(|values| &values.body), work).map(Some);
         }
         let Some(document) = document else { return Ok(None) };
         match next.schemas.get(name) {
@@ -66,10 +66,26 @@ impl Config {
 /// A document of the kind `config`.
 pub enum ConfigDocument {
     /// What a config says.
-    Values(Arc<Value>),
+    Values(ConfigValues),
     /// What another one must hold to, and how it is called.
     #[doc(hidden)]
     Schema(SchemaDocument),
+}
+
+/// What a config says, with its digest: that is computed when it is validated, where no other edit waits for it.
+#[derive(Clone)]
+pub struct ConfigValues {
+    pub(crate) body: Arc<Value>,
+    pub(crate) digest: Digest,
+}
+
+impl ConfigValues {
+    /// With the digest of the body. Cost: linear in it.
+    #[must_use]
+    pub fn new(body: Arc<Value>) -> Self {
+        let digest = Digest::of_body(&body);
+        Self { body, digest }
+    }
 }
 
 /// A schema that was read.
@@ -96,7 +112,7 @@ impl Kind for Config {
     ) -> Result<ConfigDocument, Problems> {
         let Some(of) = name.as_str().strip_prefix(SCHEMAS_FOLDER) else {
             check_paths(body, &mut Pace::new(work))?;
-            return Ok(ConfigDocument::Values(Arc::clone(body)));
+            return Ok(ConfigDocument::Values(ConfigValues::new(Arc::clone(body))));
         };
         if self.shapes.keys().any(|shape| shape.as_str() == of) {
             let message = format!("the config {of} is this program's own, which has its schema built in");
@@ -113,7 +129,7 @@ impl Kind for Config {
         work: &Work,
     ) -> Result<Configs, Problems> {
         let mut next = previous.clone();
-        let mut documents: BTreeMap<DocumentName, Option<Arc<Value>>> = BTreeMap::new();
+        let mut documents: BTreeMap<DocumentName, Option<ConfigValues>> = BTreeMap::new();
         let mut anew: BTreeSet<DocumentName> = BTreeSet::new();
         let mut put_schemas = Vec::new();
         for change in changes {
@@ -140,7 +156,7 @@ impl Kind for Config {
         let stale = next.entries.iter().filter(|(_, entry)| entry.is_stale(work.inputs()));
         anew.extend(stale.map(|(name, _)| name.clone()));
         for name in anew {
-            let document = || next.entries.get(&name).and_then(|entry| entry.document.clone());
+            let document = || next.entries.get(&name).and_then(|entry| entry.values());
             let document = document();
             documents.entry(name).or_insert(document);
         }

@@ -30,7 +30,7 @@ mod tree;
 
 pub use entry::{Entry, KeyChange, KeyDifference, differences};
 pub use keys::Takes;
-pub use kind::{Config, ConfigDocument, SCHEMAS_FOLDER};
+pub use kind::{Config, ConfigDocument, ConfigValues, SCHEMAS_FOLDER};
 pub use operator::OperatorContents;
 pub use origin::{Masked, Origin, Override};
 pub use redactor::Redactor;

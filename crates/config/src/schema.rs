@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
-use midflight_core::{Digest, Pointer, Problem, Problems, hint};
+use midflight_core::{Pointer, Problem, Problems, hint};
 use midflight_engine::{Interrupted, Work};
 use serde_json::{Map, Value};
 
@@ -19,6 +19,7 @@ use crate::REDACTED;
 use crate::draft::{Draft, refuse_literal_secrets};
 use crate::entry::Entry;
 use crate::keys::{Keys, Takes};
+use crate::kind::ConfigValues;
 use crate::limits::{CONFIG_PATHS_BYTES_MAX, LITERAL_SECRETS_MAX};
 use crate::named_secrets::NamedSecrets;
 use crate::origin::Origin;
@@ -83,8 +84,8 @@ impl Schema {
     /// Makes the config of a document. References stay as they are: they are resolved where the config is used.
     ///
     /// The validator cannot be interrupted, so what it takes is estimated before, within the budget.
-    pub(crate) fn build(&self, document: &Arc<Value>, work: &Work) -> Result<Entry, Problems> {
-        let mut pace = Pace::new(work);
+    pub(crate) fn build(&self, values: &ConfigValues, work: &Work) -> Result<Entry, Problems> {
+        let (document, mut pace) = (&*values.body, Pace::new(work));
         let mut problems = refuse_literal_secrets(document, &self.keys, &mut pace)?;
         let mut draft = Draft::new(&self.defaults);
         draft.say(document, &mut pace)?;
@@ -93,7 +94,7 @@ impl Schema {
         self.validate(&draft.value, work, &mut problems)?;
         problems.or(())?;
         let shown = draft.shown(&self.keys, &mut pace)?;
-        Ok(entry(document, draft, shown, &self.keys))
+        Ok(entry(values, draft, shown, &self.keys))
     }
 
     fn validate(&self, value: &Value, work: &Work, problems: &mut Problems) -> Result<(), Problems> {
@@ -151,7 +152,8 @@ fn cut(message: String) -> String {
 
 /// Makes the config of a document that has no schema: no layer says anything else, so that it is in effect as it is. What is a
 /// secret by its name is not shown.
-pub(crate) fn build_without(document: &Arc<Value>, work: &Work) -> Result<Entry, Interrupted> {
+pub(crate) fn build_without(values: &ConfigValues, work: &Work) -> Result<Entry, Interrupted> {
+    let document = &values.body;
     let NamedSecrets { keys, mut literals } = NamedSecrets::of(document, &mut Pace::new(work))?;
     let mut shown = Arc::clone(document);
     if !literals.is_empty() {
@@ -172,7 +174,7 @@ pub(crate) fn build_without(document: &Arc<Value>, work: &Work) -> Result<Entry,
     });
     Ok(Entry {
         document: Some(Arc::clone(document)),
-        digest: Some(Digest::of_body(document)),
+        digest: Some(values.digest),
         shown,
         used: Arc::clone(document),
         origins,
@@ -201,9 +203,9 @@ pub(crate) fn check_paths(value: &Value, pace: &mut Pace<'_>) -> Result<(), Prob
     Err(Problem::new("too_large", Pointer::root(), message).into())
 }
 
-fn entry(document: &Arc<Value>, draft: Draft, shown: Value, keys: &Arc<Keys>) -> Entry {
+fn entry(values: &ConfigValues, draft: Draft, shown: Value, keys: &Arc<Keys>) -> Entry {
     let Draft { value: used, origins, masked, given, .. } = draft;
-    let digest = Some(Digest::of_body(document));
+    let (document, digest) = (&values.body, Some(values.digest));
     let (shown, used) = Entry::in_effect(Some(document), shown, used);
     let document = Some(Arc::clone(document));
     let (keys, in_use) = (Arc::clone(keys), InUse::default());

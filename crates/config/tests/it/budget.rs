@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use midflight_config::{Config, ConfigDocument, Configs, Secret, Shape};
+use midflight_config::{Config, ConfigDocument, ConfigValues, Configs, Secret, Shape};
 use midflight_core::{DocumentName, Problems};
 use midflight_engine::{Environment, Inputs, Kind, KindChange, Work, Writer};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ fn compile(
     documents: &[(&str, &Value)],
     work: &Work,
 ) -> Result<Configs, Problems> {
-    let document = |body: &Value| ConfigDocument::Values(Arc::new(body.clone()));
+    let document = |body: &Value| ConfigDocument::Values(ConfigValues::new(Arc::new(body.clone())));
     let change = |of: &(&str, &Value)| KindChange { name: name(of.0), document: Some(document(of.1)) };
     kind.compile(previous, documents.iter().map(change).collect(), work)
 }
