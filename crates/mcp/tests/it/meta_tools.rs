@@ -64,14 +64,6 @@ async fn pinned_tools_stand_beside_the_search() {
     assert_eq!((&listed[..5], &listed[5..]), (&META[..], &["a", "c"][..]));
 }
 
-#[tokio::test]
-async fn a_tool_of_the_catalogue_with_the_name_of_a_meta_tool_is_called_by_its_name_inside() {
-    let replica = Replica::new(&[("select_tool", tool("mine"))]);
-    assert_eq!(names(&replica.result("tools/list", json!({})).await), ["execute_rules"]);
-    let called = call(&replica, "call_tool", json!({"name": "select_tool", "arguments": {}})).await;
-    assert_eq!(called["structuredContent"]["description"], "mine");
-}
-
 fn with_patterns(a: Value, b: Value) -> Value {
     json!({"description": "Finds lines.", "capabilities": {"text_search": {"patterns": {"one": a, "two": b}}}})
 }
