@@ -49,7 +49,7 @@ impl Entry {
     /// What the document says, with its digest.
     pub(crate) fn values(&self) -> Option<ConfigValues> {
         let (body, digest) = self.document.clone().zip(self.digest)?;
-        Some(ConfigValues { body, digest })
+        Some(ConfigValues { body, digest, named: None })
     }
 
     /// The digest of what the document says. Cost: none, it is computed when the config is made.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::entry::Entry;
 use crate::limits::CONFIG_REGEX_BYTES_MAX;
+use crate::named_secrets::NamedSecrets;
 use crate::pace::Pace;
 use crate::schema::{Schema, build_without, check_paths};
 use crate::shape::{AnyShape, Shape};
@@ -72,11 +73,13 @@ pub enum ConfigDocument {
     Schema(SchemaDocument),
 }
 
-/// What a config says, with its digest: that is computed when it is validated, where no other edit waits for it.
+/// What a config says, with what is computed of that when it is validated, where no other edit waits for it.
 #[derive(Clone)]
 pub struct ConfigValues {
     pub(crate) body: Arc<Value>,
     pub(crate) digest: Digest,
+    /// What is a secret in it by its name, for a config without a schema; none when that has to be found yet.
+    pub(crate) named: Option<Arc<NamedSecrets>>,
 }
 
 impl ConfigValues {
@@ -84,7 +87,7 @@ impl ConfigValues {
     #[must_use]
     pub fn new(body: Arc<Value>) -> Self {
         let digest = Digest::of_body(&body);
-        Self { body, digest }
+        Self { body, digest, named: None }
     }
 }
 
@@ -111,8 +114,10 @@ impl Kind for Config {
         work: &Work,
     ) -> Result<ConfigDocument, Problems> {
         let Some(of) = name.as_str().strip_prefix(SCHEMAS_FOLDER) else {
-            check_paths(body, &mut Pace::new(work))?;
-            return Ok(ConfigDocument::Values(ConfigValues::new(Arc::clone(body))));
+            let mut pace = Pace::new(work);
+            check_paths(body, &mut pace)?;
+            let named = Some(Arc::new(NamedSecrets::of(body, &mut pace)?));
+            return Ok(ConfigDocument::Values(ConfigValues { named, ..ConfigValues::new(Arc::clone(body)) }));
         };
         if self.shapes.keys().any(|shape| shape.as_str() == of) {
             let message = format!("the config {of} is this program's own, which has its schema built in");

@@ -28,7 +28,7 @@ const ENDINGS: [&str; 15] = [
 ];
 
 /// What of a document is a secret by its name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct NamedSecrets {
     /// The keys that have such a name, as `db_password` and `apiKey`, with all that is under them.
     pub(crate) keys: Keys,

@@ -154,7 +154,11 @@ fn cut(message: String) -> String {
 /// secret by its name is not shown.
 pub(crate) fn build_without(values: &ConfigValues, work: &Work) -> Result<Entry, Interrupted> {
     let document = &values.body;
-    let NamedSecrets { keys, mut literals } = NamedSecrets::of(document, &mut Pace::new(work))?;
+    let named = match &values.named {
+        Some(named) => Arc::clone(named),
+        None => Arc::new(NamedSecrets::of(document, &mut Pace::new(work))?),
+    };
+    let NamedSecrets { keys, mut literals } = Arc::unwrap_or_clone(named);
     let mut shown = Arc::clone(document);
     if !literals.is_empty() {
         let shown = Arc::make_mut(&mut shown);
