@@ -29,6 +29,13 @@ impl RulesetDocument {
         let texts = self.patterns.iter();
         texts.map(|(key, value)| 64 + key.len() as u64 + value.len() as u64).sum()
     }
+
+    /// Whether rules with an absent attribute are left out of an execution on that input. With `compat: original` an empty
+    /// input keeps them all.
+    pub(crate) fn drops_missing(&self, data: &Value) -> bool {
+        let is_empty = data.as_object().is_some_and(serde_json::Map::is_empty);
+        self.drop_missing && !(is_empty && self.typing == Typing::Original)
+    }
 }
 
 const FIELDS: [&str; 9] =
