@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use midflight_core::Problems;
 use serde_json::Value;
 
+use crate::document::check_metadata;
 use crate::limits::{PATTERNS_MAX, TEXT_BYTES_MAX};
 use crate::original::Typing;
 use crate::status::{RuleStatus, STATUSES};
@@ -38,8 +39,18 @@ impl RulesetDocument {
     }
 }
 
-const FIELDS: [&str; 9] =
-    ["name", "status", "default", "patterns", "drop_missing", "compat", "description", "version", "tags"];
+const FIELDS: [&str; 10] = [
+    "name",
+    "status",
+    "default",
+    "patterns",
+    "drop_missing",
+    "compat",
+    "description",
+    "version",
+    "tags",
+    "metadata",
+];
 
 /// Reads the body of `{ruleset}`.
 pub(crate) fn read_ruleset(body: &Value) -> Result<RulesetDocument, Problems> {
@@ -50,6 +61,7 @@ pub(crate) fn read_ruleset(body: &Value) -> Result<RulesetDocument, Problems> {
         reader.text("description");
         reader.text("version");
         reader.check_tags();
+        check_metadata(&mut reader);
         ruleset.name = reader.text("name").map(Into::into);
         ruleset.status = reader.word("status", &STATUSES).unwrap_or_default();
         ruleset.default = reader.boolean("default").unwrap_or_default();

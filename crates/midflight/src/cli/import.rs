@@ -208,7 +208,12 @@ fn rules(args: &ImportArgs) -> Result<Vec<(DocumentId, Value)>, Failure> {
     let kind = KindName::new("rules").map_err(|error| Failure::failed(error.to_string()))?;
     let made = midflight_rules::import::import(&rules, conditions.as_deref(), &args.ruleset);
     let made = made.map_err(|problems| not_converted(args, &problems))?;
-    Ok(made.into_iter().map(|(name, body)| (DocumentId { kind: kind.clone(), name }, body)).collect())
+    made.notices.iter().for_each(|notice| talk(&printable(notice)));
+    Ok(made
+        .documents
+        .into_iter()
+        .map(|(name, body)| (DocumentId { kind: kind.clone(), name }, body))
+        .collect())
 }
 
 fn not_converted(args: &ImportArgs, problems: &Problems) -> Failure {

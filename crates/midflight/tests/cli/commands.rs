@@ -144,11 +144,20 @@ fn the_original_engines_files_are_imported() {
     let unnamed = ["import", "rules.json", "--format", "rule-engine", "--conditions", "conditions.json"];
     assert!(server.run(&unnamed).contains("rules/default/R1 added"));
     assert!(server.run(&["execute", "--data", r#"{"age": 31}"#]).contains("yes"));
-    // The first shape of the original, where a rule has a condition of its own and names an operator for it.
+    // A rule whose attribute, operator and constant stand on it: matched to the conditions of the file, or written out.
     server.write(
         "first.json",
         r#"{"rules_set": [{"id": "R1", "attribute": "age", "condition": "equal", "constant": 1}]}"#,
     );
-    let refused = server.refused(&["import", "first.json", "--format", "rule-engine", "--ruleset", "first"]);
-    assert!(refused.contains("first.json: at /rules_set/0/condition"), "{refused}");
+    let first = ["import", "first.json", "--format", "rule-engine", "--ruleset", "first"];
+    let refused = server.refused(&[first.as_slice(), &["--conditions", "conditions.json"]].concat());
+    assert!(
+        refused
+            .contains("first.json: at /rules_set/0/condition: rule R1: the conditions file has no condition"),
+        "{refused}"
+    );
+    let taken = Ran::of(server.command(&first).output().unwrap());
+    assert!(taken.stdout.contains("rules/first/R1 added"), "{}", taken.stderr);
+    assert!(taken.stderr.contains("rule R1: without a weight a match gives 0 points"), "{}", taken.stderr);
+    assert!(server.run(&["execute", "first", "--data", r#"{"age": 1}"#]).contains('Y'));
 }
