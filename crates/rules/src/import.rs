@@ -17,6 +17,7 @@
 
 mod action;
 mod conditions;
+mod conflict;
 mod fields;
 mod flat;
 mod order;
@@ -28,6 +29,7 @@ use midflight_core::{DocumentName, Pointer, Problem, Problems};
 use serde_json::Value;
 
 use crate::document::named;
+pub use conflict::{ConflictPolicy, settle};
 use fields::{Findings, text_of};
 
 /// What came of reading files of the rule engine.

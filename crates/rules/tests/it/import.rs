@@ -1,8 +1,9 @@
 //! The importer on the original's own files, where they are at hand, and on files of the same shapes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use midflight_rules::import::{ImportedRules, import};
+use midflight_rules::import::{ConflictPolicy, ImportedRules, import, settle};
 use midflight_rules::{ExecuteRequest, RulesSnapshot};
 use serde_json::{Value, json};
 
@@ -298,4 +299,89 @@ fn flat_rules_are_matched_to_the_catalogue_by_what_they_ask() {
     ] {
         assert!(told.contains(part), "{part}\nis not in\n{told}");
     }
+}
+
+/// The documents of an import of one ruleset, whose rules name all conditions.
+fn sharing(ruleset: &str, conditions: &[(&str, Value)]) -> ImportedRules {
+    let condition = |(id, constant): &(&str, Value)| json!({"condition_id": id, "attribute": "a", "equation": "greater_than", "constant": constant});
+    let catalogue = json!({"conditions_set": conditions.iter().map(condition).collect::<Vec<_>>()});
+    let ids: Vec<_> = conditions.iter().map(|(id, _)| *id).collect();
+    let rules = json!({"rules_set": [
+        {"id": "R1", "conditions": {"mode": "and", "items": ids}, "weight": 1},
+        {"id": "R2", "conditions": {"not": {"item": ids[0]}}, "weight": 1, "priority": 1},
+    ]});
+    import(&rules.to_string(), Some(&catalogue.to_string()), ruleset)
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn existing(imports: &[&ImportedRules]) -> BTreeMap<String, Value> {
+    let documents = imports.iter().flat_map(|imported| &imported.documents);
+    documents.map(|(name, body)| (name.as_str().to_owned(), body.clone())).collect()
+}
+
+#[test]
+fn an_import_into_another_ruleset_does_not_change_shared_conditions() {
+    let first = sharing("one", &[("C1", json!(10)), ("C2", json!(20))]);
+    let there = existing(&[&first]);
+    let second = || sharing("two", &[("C1", json!(11)), ("C2", json!(20.0)), ("C3", json!(30))]);
+    let settled = |policy| settle(second(), "two", &there, policy);
+
+    let refused = settled(ConflictPolicy::Refuse).unwrap_err();
+    let told: Vec<_> = refused.iter().collect();
+    assert_eq!(
+        (told.len(), &*told[0].code, told[0].path.as_str()),
+        (1, "condition_conflict", "/conditions_set")
+    );
+    assert_eq!(
+        told[0].message,
+        "condition C1: the catalogue has another one of this id, a greater_than 10, used by one; this one is a greater_than \
+         11. Name it two-C1 with --on-conflict prefix, or change it for all with --on-conflict replace"
+    );
+
+    let prefixed = settled(ConflictPolicy::Prefix).unwrap();
+    let names: Vec<_> = prefixed.documents.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["conditions/C3", "conditions/two-C1", "two", "two/R1", "two/R2"]);
+    assert_eq!(body(&prefixed, "two/R1")["conditions"]["items"], json!(["two-C1", "C2", "C3"]));
+    assert_eq!(body(&prefixed, "two/R2")["conditions"], json!({"not": {"item": "two-C1"}}));
+    assert_eq!(
+        prefixed.notices,
+        [
+            "condition C1: the catalogue has another one of this id, a greater_than 10, used by one; this one is imported as \
+             two-C1",
+            "condition C2: the catalogue has one that asks the same; it is shared and stays as it is",
+        ]
+    );
+    let mut both = there.clone();
+    both.extend(existing(&[&prefixed]));
+    let both: Vec<_> = both.iter().map(|(name, body)| (name.as_str(), body.clone())).collect();
+    let snapshot = crate::support::snapshot(&both);
+    let pattern = |ruleset: &str, a: f64| {
+        let data = json!({ "a": a });
+        snapshot.execute(&ExecuteRequest::new(Some(ruleset), &data)).unwrap().pattern_result
+    };
+    assert_eq!((pattern("one", 10.5), pattern("two", 10.5)), ("--".to_owned(), "-Y".to_owned()));
+
+    let replaced = settled(ConflictPolicy::Replace).unwrap();
+    assert_eq!(body(&replaced, "conditions/C1")["constant"], 11);
+    assert!(replaced.notices[0].ends_with("it is replaced for all"), "{:?}", replaced.notices);
+}
+
+#[test]
+fn a_ruleset_that_is_imported_again_changes_its_own_conditions() {
+    let first = sharing("one", &[("C1", json!(10))]);
+    let there = existing(&[&first]);
+    let again = settle(sharing("one", &[("C1", json!(11))]), "one", &there, ConflictPolicy::Refuse).unwrap();
+    assert_eq!(body(&again, "conditions/C1")["constant"], 11);
+    assert_eq!(settle(first.clone(), "one", &there, ConflictPolicy::Refuse), Ok(first));
+
+    // A prefixed one is found again, and is not prefixed twice.
+    let second = |constant: Value| sharing("two", &[("C1", constant)]);
+    let prefixed = settle(second(json!(11)), "two", &there, ConflictPolicy::Prefix).unwrap();
+    let mut both = there.clone();
+    both.extend(existing(&[&prefixed]));
+    let again = settle(second(json!(12)), "two", &both, ConflictPolicy::Prefix).unwrap();
+    assert_eq!(body(&again, "conditions/two-C1")["constant"], 12);
+    let taken = sharing("two", &[("C1", json!(11)), ("two-C1", json!(5))]);
+    let refused = settle(taken, "two", &there, ConflictPolicy::Prefix).unwrap_err().to_string();
+    assert!(refused.contains("the id two-C1 cannot be taken"), "{refused}");
 }
