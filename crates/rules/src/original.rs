@@ -24,7 +24,7 @@ pub(crate) enum Typing {
 pub(crate) fn retyped(operator: Operator, constant: &Value) -> Option<Value> {
     let Value::String(text) = constant else { return None };
     match operator {
-        // The original guessed these constants too, so its `contains "5"` asked for the number 5 and matched no text. That is
+        // The original guessed these constants too, so its `contains "5"` asked for the number 5. That is
         // not repeated: the constant stays a text, and only quotes round it are taken off.
         Operator::Contains
         | Operator::RegexMatch
