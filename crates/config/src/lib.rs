@@ -12,6 +12,7 @@
 
 mod draft;
 mod entry;
+mod infer;
 mod keys;
 mod kind;
 pub mod limits;
@@ -29,6 +30,7 @@ mod snapshot;
 mod tree;
 
 pub use entry::{Entry, KeyChange, KeyDifference, differences};
+pub use infer::{InferredSchema, infer_schema};
 pub use keys::Takes;
 pub use kind::{Config, ConfigDocument, ConfigValues, SCHEMAS_FOLDER};
 pub use operator::OperatorContents;

@@ -99,7 +99,8 @@ fn pointer(way: &[Step<'_>]) -> Pointer {
     })
 }
 
-fn says_secret(key: &str) -> bool {
+/// Whether a key has the name of a secret.
+pub(crate) fn says_secret(key: &str) -> bool {
     let letters =
         || key.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase());
     let ends_with = |ending: &&str| {

@@ -119,8 +119,10 @@ impl<'a> Accepted<'a> {
     /// What `condition` accepts, or its opposite when `negated`.
     pub(crate) fn of(condition: &'a Condition, negated: bool) -> Self {
         let opposite = negated != condition.operator.is_opposite();
+        // The opposite of an opposite is the test itself, which no value of another type passes.
+        let other_types = !negated && condition.accepts_other_types();
         let mut accepted = Self::none();
-        match &condition.test {
+        match &*condition.test {
             Test::IsNull(is_null) if *is_null == opposite => {
                 accepted = Self::present();
                 accepted.discrete[NULL] = false;
@@ -129,8 +131,10 @@ impl<'a> Accepted<'a> {
                 accepted.discrete[MISSING] = true;
                 accepted.discrete[NULL] = true;
             }
-            Test::Equal(scalar) => accepted.add_members(std::slice::from_ref(scalar), opposite),
-            Test::Among(list) if is_laid_out(&condition.test) => accepted.add_members(list, opposite),
+            Test::Equal(scalar) => accepted.add_members(std::slice::from_ref(scalar), opposite, other_types),
+            Test::Among(list) if is_laid_out(&condition.test) => {
+                accepted.add_members(list, opposite, other_types);
+            }
             Test::Order(operator, Scalar::Number(point)) => {
                 accepted.numbers = turned(Marks::order(*operator, *point), opposite);
             }
@@ -147,15 +151,23 @@ impl<'a> Accepted<'a> {
                 accepted.discrete[ARRAY] = true;
                 accepted.texts.from_start = part.is_string();
             }
-            Test::StartsWith(_) | Test::EndsWith(_) | Test::Regex(..) => accepted.texts.from_start = true,
+            Test::StartsWith(_) | Test::EndsWith(_) => accepted.texts.from_start = true,
+            Test::Regex(..) => {
+                accepted.texts.from_start = true;
+                accepted.discrete[NULL] = other_types;
+            }
         }
         accepted
     }
 
-    /// The members of a sorted list; or, of each type that it lists, all values but its members.
-    fn add_members(&mut self, list: &'a [Scalar], opposite: bool) {
+    /// The members of a sorted list; or, of each type that it lists, all values but its members, with `other_types` those
+    /// of all other types too.
+    fn add_members(&mut self, list: &'a [Scalar], opposite: bool, other_types: bool) {
+        if other_types {
+            *self = Self::present();
+        }
         let has_null = list.contains(&Scalar::Null);
-        self.discrete[NULL] = has_null && !opposite;
+        self.discrete[NULL] = if has_null { !opposite } else { other_types };
         let has = |boolean| list.contains(&Scalar::Boolean(boolean));
         if has(false) || has(true) {
             self.discrete[FALSE] = has(false) != opposite;

@@ -22,8 +22,9 @@ pub(crate) struct Condition {
     pub(crate) id: Option<Arc<str>>,
     pub(crate) attribute: Arc<Attribute>,
     pub(crate) operator: Operator,
-    pub(crate) test: Test,
-    /// The typing it was compiled for; none when both type it the same.
+    /// Shared by the conditions of both typings when the constant is the same in both.
+    pub(crate) test: Arc<Test>,
+    /// The typing it was compiled for; none when it answers the same in both.
     typing: Option<Typing>,
     /// The constant as the document has it, where the original's typing changed it.
     stated: Option<Box<Value>>,
@@ -45,16 +46,14 @@ impl Condition {
         let typed = changed.as_ref().filter(|_| typing == Typing::Original);
         let bad = |(code, message)| Problem::new(code, Pointer::root().key("constant"), message);
         let test = Test::new(operator, typed.unwrap_or(constant), typing).map_err(bad)?;
-        let two_numbers = |items: &Vec<Value>| items.len() == 2 && items.iter().all(Value::is_number);
-        let differs =
-            changed.is_some() || operator == Operator::Range && constant.as_array().is_some_and(two_numbers);
+        let retypes = changed.is_some() || is_interval(operator, constant);
         Ok(Self {
             id,
             attribute,
             operator,
-            test,
-            typing: differs.then_some(typing),
-            stated: (differs && typing == Typing::Original).then(|| Box::new(constant.clone())),
+            test: Arc::new(test),
+            typing: (retypes || operator.is_opposite()).then_some(typing),
+            stated: (retypes && typing == Typing::Original).then(|| Box::new(constant.clone())),
         })
     }
 
@@ -68,7 +67,17 @@ impl Condition {
         }
         let constant = self.constant();
         let id = self.id.clone();
-        Self::new(id, self.attribute.clone(), self.operator, &constant, typing).map(Arc::new)
+        if retyped(self.operator, &constant).is_some() || is_interval(self.operator, &constant) {
+            return Self::new(id, self.attribute.clone(), self.operator, &constant, typing).map(Arc::new);
+        }
+        Ok(Arc::new(Self {
+            id,
+            attribute: self.attribute.clone(),
+            operator: self.operator,
+            test: self.test.clone(),
+            typing: Some(typing),
+            stated: None,
+        }))
     }
 
     /// The constant as a document states it.
@@ -81,19 +90,26 @@ impl Condition {
     /// # Errors
     /// [`NotAsked`], of a regular expression only.
     pub(crate) fn ask(&self, value: Option<&Value>, work: &Work) -> Result<Truth, NotAsked> {
-        Ok(match (value, &self.test) {
+        Ok(match (value, &*self.test) {
             (None, Test::IsNull(is_null)) => (*is_null).into(),
             (None, _) => Truth::Missing,
             (Some(value), test) => match test.ask(value, work)? {
+                None if self.accepts_other_types() && (value.is_null() || !test.is_regex()) => Truth::True,
                 None => Truth::WrongType,
                 Some(holds) => (holds != self.operator.is_opposite()).into(),
             },
         })
     }
 
+    /// Whether it is true of a value of another type than the constant. With `compat: original`, `not_equal` and `not_in`
+    /// are; a negated regular expression is for null alone.
+    pub(crate) fn accepts_other_types(&self) -> bool {
+        self.typing == Some(Typing::Original) && self.operator.is_opposite()
+    }
+
     /// How much memory its regular expression takes, in bytes; 0 when it has none.
     pub(crate) fn regex_bytes(&self) -> usize {
-        match &self.test {
+        match &*self.test {
             Test::Regex(regex, _) => regex.bytes(),
             _ => 0,
         }
@@ -124,10 +140,16 @@ impl Condition {
     }
 }
 
+/// Whether the constant is an interval in one typing and a list of two numbers in the other.
+fn is_interval(operator: Operator, constant: &Value) -> bool {
+    let two_numbers = |items: &Vec<Value>| items.len() == 2 && items.iter().all(Value::is_number);
+    operator == Operator::Range && constant.as_array().is_some_and(two_numbers)
+}
+
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (attribute, operator) = (self.attribute.as_str(), self.operator.name());
-        match self.test {
+        match *self.test {
             Test::IsNull(true) => write!(f, "{attribute} {operator}"),
             _ => write!(f, "{attribute} {operator} {}", clip(&self.test.constant().to_string())),
         }
@@ -149,7 +171,12 @@ mod tests {
     /// Asks a condition for many values; the answers are T(rue), F(alse), M(issing) and W(rong type).
     #[track_caller]
     fn check(operator: &str, constant: Value, values: &[Value], answers: &str) {
-        let condition = condition(operator, &constant, Typing::Strict).unwrap();
+        check_typed(Typing::Strict, operator, constant, values, answers);
+    }
+
+    #[track_caller]
+    fn check_typed(typing: Typing, operator: &str, constant: Value, values: &[Value], answers: &str) {
+        let condition = condition(operator, &constant, typing).unwrap();
         let letter = |truth| match truth {
             Truth::True => 'T',
             Truth::False => 'F',
@@ -184,6 +211,49 @@ mod tests {
         check("is_null", json!(false), &values, "FTTTFTTT");
         check("contains", json!(35), &values, "MWWWWWTW");
         check("contains", json!("3"), &values, "MWWTWWFW");
+    }
+
+    #[test]
+    fn with_compat_original_what_is_not_equal_may_be_of_another_type() {
+        let values =
+            [json!("open"), json!("shut"), json!(null), json!(5), json!(true), json!([1]), json!({})];
+        let original = |operator, constant, answers| {
+            check_typed(Typing::Original, operator, constant, &values, answers);
+        };
+        check("not_equal", json!("open"), &values, "MFTWWWWW");
+        original("not_equal", json!("open"), "MFTTTTTT");
+        original("not_equal", json!([1]), "MTTTTTFT");
+        check("not_in", json!(["open", 5]), &values, "MFTWFWWW");
+        original("not_in", json!(["open", 5]), "MFTTFTTT");
+        original("not_in", json!([["x"], "open"]), "MFTTTTTT");
+        // The comparison itself and its order are as they are everywhere.
+        original("equal", json!("open"), "MTFWWWWW");
+        original("in", json!(["open"]), "MTFWWWWW");
+        original("less_than", json!("p"), "MTFWWWWW");
+    }
+
+    #[test]
+    fn with_compat_original_a_negated_regex_matches_null() {
+        let values = [json!("open"), json!("shut"), json!(null), json!(5), json!([])];
+        for operator in ["regex_not_match", "regex_not_search"] {
+            check(operator, json!("op"), &values, "MFTWWW");
+            check_typed(Typing::Original, operator, json!("op"), &values, "MFTTWW");
+        }
+        check_typed(Typing::Original, "regex_match", json!("op"), &values, "MTFWWW");
+    }
+
+    #[test]
+    fn with_compat_original_contains_and_regex_lose_the_quotes_of_their_constant() {
+        let values = [json!("it is open"), json!("it is \"open\""), json!("shut")];
+        for constant in [json!("\"open\""), json!("'open'")] {
+            check_typed(Typing::Original, "contains", constant.clone(), &values, "MTTF");
+            check_typed(Typing::Original, "regex_search", constant, &values, "MTTF");
+        }
+        check("contains", json!("\"open\""), &values, "MFTF");
+        check_typed(Typing::Original, "regex_not_search", json!("\"open\""), &values, "MFFT");
+        // A list is searched for a text with its quotes, as it was written, by the strict typing alone.
+        check_typed(Typing::Original, "contains", json!("'a'"), &[json!(["a"]), json!(["'a'"])], "MTF");
+        check_typed(Typing::Original, "contains", json!("5"), &[json!("a5"), json!([5])], "MTF");
     }
 
     #[test]
@@ -227,6 +297,9 @@ mod tests {
             ("greater_than", json!("30"), json!("30"), json!(30)),
             ("equal", json!("'x'"), json!("'x'"), json!("x")),
             ("range", json!([1, 2]), json!([1, 2]), json!([1, 2])),
+            ("contains", json!("'x'"), json!("'x'"), json!("x")),
+            ("not_equal", json!(1), json!(1), json!(1)),
+            ("not_in", json!([[1]]), json!([1]), json!([1])),
         ] {
             let first = condition(operator, &constant, Typing::Strict).unwrap();
             let second = first.typed(Typing::Original).unwrap();
@@ -237,6 +310,9 @@ mod tests {
         }
         let same = condition("equal", &json!(30), Typing::Strict).unwrap();
         assert!(Arc::ptr_eq(&same, &same.typed(Typing::Original).unwrap()));
+        let negated = condition("regex_not_search", &json!("x"), Typing::Strict).unwrap();
+        let other = negated.typed(Typing::Original).unwrap();
+        assert!(Arc::ptr_eq(&negated.test, &other.test), "a regular expression is compiled once");
         let only_original = condition("range", &json!("['DC','Marvel']"), Typing::Original).unwrap();
         assert!(only_original.typed(Typing::Strict).is_err());
         assert_eq!(only_original.ask(Some(&json!("DC")), &Work::unbounded()), Ok(Truth::True));

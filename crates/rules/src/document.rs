@@ -1,6 +1,6 @@
 //! The three sorts of document, told apart by their names.
 
-use midflight_core::{CHECKS_FOLDER, DocumentName, Pointer, Problem, Problems};
+use midflight_core::{CHECKS_FOLDER, DocumentName, Pointer, Problem, Problems, Reader};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -53,6 +53,13 @@ pub(crate) fn named(name: &DocumentName) -> Result<Named<'_>, Problem> {
                 "{name} has too many parts; write {{ruleset}}, {{ruleset}}/{{rule_id}} or conditions/{{condition_id}}"
             ),
         ),
+    }
+}
+
+/// Refuses metadata that are no object. What they say is for people and their programs.
+pub(crate) fn check_metadata(reader: &mut Reader<'_, '_>) {
+    if let Some(value) = reader.get("metadata").filter(|value| !value.is_object()) {
+        reader.wrong_type("metadata", "an object", value);
     }
 }
 

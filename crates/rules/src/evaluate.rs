@@ -93,7 +93,7 @@ impl<'s, 'd> Evaluator<'s, 'd> {
 
     /// Which attribute of a rule is not in the input, in words. What `is_null` asks may be missing.
     pub(crate) fn absent(&self, rule: &Rule) -> Option<String> {
-        let mut leaves = rule.leaves.iter().filter(|leaf| !matches!(leaf.condition.test, Test::IsNull(_)));
+        let mut leaves = rule.leaves.iter().filter(|leaf| !matches!(*leaf.condition.test, Test::IsNull(_)));
         let absent = leaves.find(|leaf| self.value(leaf).is_none())?;
         let attribute = absent.condition.attribute.as_str();
         Some(format!("{attribute} is missing, so the rule is left out (drop_missing)"))

@@ -84,7 +84,7 @@ impl RulesSnapshot {
         }
         let evaluator = Evaluator::new(ruleset, request.data, work);
         let chosen = request.rule_ids.map(|ids| chosen(ruleset, ids)).transpose()?;
-        let drops = ruleset.document.drop_missing;
+        let drops = ruleset.document.drops_missing(request.data);
         match (chosen, request.explain || drops) {
             (Some(rules), _) => one_by_one(ruleset, evaluator, rules.into_iter(), request),
             (None, true) => {
@@ -268,9 +268,10 @@ fn one_by_one<'s>(
 ) -> Result<Execution<'s>, ExecuteError> {
     let mut tally = Tally::new(ruleset, evaluator.work)?;
     let mut evaluations = request.explain.then(Vec::new);
+    let drops = ruleset.document.drops_missing(request.data);
     let mut position = 0;
     for rule in rules {
-        let absent = ruleset.document.drop_missing.then(|| evaluator.absent(rule)).flatten();
+        let absent = drops.then(|| evaluator.absent(rule)).flatten();
         let dropped = absent.is_some();
         let (mut truth, mut detail) = match absent {
             Some(detail) => (Truth::Missing, Some(detail)),

@@ -9,12 +9,18 @@
 //!   `condition` and `constant`, and `condition` names an **operator**.
 //! - `{conditions_set: [..]}`, the catalogue of conditions.
 //!
-//! Two are refused, each problem with its place. In versions 1 and 3 a rule has `attribute`, `condition` and `constant`
-//! under `rules_set`; the original took `condition` for the id of a condition of the catalogue, found none of the name
-//! `greater_than`, and went on without it. Version 2 (`rules_set_details`) states no points.
+//! In versions 1 and 3 a rule under `rules_set` has `attribute`, `condition` and `constant`. It is matched to the condition
+//! of the catalogue that asks the same; one that the catalogue does not have is refused with the name of the rule. Without
+//! a catalogue the condition is written out in the rule. Version 2 (`rules_set_details`) states no points and is refused.
+//!
+//! What the documents say otherwise than the files, to mean the same, is in [`ImportedRules::notices`], item by item.
 
+mod action;
 mod conditions;
+mod conflict;
 mod fields;
+mod flat;
+mod order;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -22,8 +28,18 @@ use std::collections::BTreeMap;
 use midflight_core::{DocumentName, Pointer, Problem, Problems};
 use serde_json::Value;
 
-use crate::document::{CONDITIONS_FOLDER, named};
-use fields::text_of;
+use crate::document::named;
+pub use conflict::{ConflictPolicy, settle};
+use fields::{Findings, text_of};
+
+/// What came of reading files of the rule engine.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportedRules {
+    /// The documents, ordered by name.
+    pub documents: Vec<(DocumentName, Value)>,
+    /// What is written otherwise than the files have it, each with the item and the reason, in the order of the files.
+    pub notices: Vec<String>,
+}
 
 /// The documents that files of the original rule engine say, with every constant typed as it did
 /// (`compat: original`).
@@ -33,16 +49,13 @@ use fields::text_of;
 ///
 /// # Errors
 /// Every problem, each with its path; a path into the conditions file starts with `/conditions_set`.
-pub fn import(
-    rules: &str,
-    conditions: Option<&str>,
-    ruleset: &str,
-) -> Result<Vec<(DocumentName, Value)>, Problems> {
-    let mut problems = Problems::default();
+pub fn import(rules: &str, conditions: Option<&str>, ruleset: &str) -> Result<ImportedRules, Problems> {
+    let mut findings = Findings::default();
     let mut documents = BTreeMap::new();
-    let catalogue = conditions.and_then(|text| parsed(text, "the conditions file", &mut problems));
-    if let Some(catalogue) = &catalogue {
-        conditions::read(catalogue, &mut documents, &mut problems);
+    if let Some(file) =
+        conditions.and_then(|text| parsed(text, "the conditions file", &mut findings.problems))
+    {
+        conditions::read(&file, &mut documents, &mut findings);
     }
     let name = DocumentName::new(ruleset).map_err(|error| error.to_string());
     let name = name.and_then(|name| match named(&name) {
@@ -51,14 +64,14 @@ pub fn import(
         Err(problem) => Err(problem.message),
     });
     if let Err(message) = name {
-        problems.add(Problem::new("bad_name", Pointer::root(), message));
+        findings.problems.add(Problem::new("bad_name", Pointer::root(), message));
     }
-    if let Some(file) = parsed(rules, "the rules file", &mut problems) {
-        let known = |id: &str| documents.contains_key(&format!("{CONDITIONS_FOLDER}/{id}"));
-        let known: &dyn Fn(&str) -> bool = &known;
-        let made = rules::read(&file, ruleset, known, &mut problems);
+    if let Some(file) = parsed(rules, "the rules file", &mut findings.problems) {
+        let catalogue = conditions.map(|_| &documents);
+        let made = rules::read(&file, ruleset, catalogue, &mut findings);
         documents.extend(made);
     }
+    let Findings { mut problems, notices } = findings;
     let mut named = Vec::with_capacity(documents.len());
     for (name, body) in documents {
         match DocumentName::new(&name) {
@@ -66,7 +79,7 @@ pub fn import(
             Err(error) => problems.add(Problem::new("bad_name", Pointer::root(), error.to_string())),
         }
     }
-    problems.or(named)
+    problems.or(ImportedRules { documents: named, notices })
 }
 
 /// The file as JSON; none when it is not, which is then a problem.

@@ -2,6 +2,9 @@
 //!
 //! The original kept every constant as text and guessed its type: a numeric text became a number, quotes round a text
 //! were taken off, and a text in brackets was read as a list of Python literals. `range` was always membership.
+//!
+//! Three answers differ beside the constants: `not_equal` and `not_in` are true of a value of another type than the
+//! constant, a negated regular expression is true of null, and `drop_missing` drops nothing when the input is empty.
 
 use serde_json::{Number, Value};
 
@@ -19,22 +22,27 @@ pub(crate) enum Typing {
 
 /// The constant as the original typed it; none when it typed it as JSON does.
 pub(crate) fn retyped(operator: Operator, constant: &Value) -> Option<Value> {
-    // The operators on text want text, so the original's guess never applied to them.
-    let on_text = matches!(
-        operator,
-        Operator::RegexMatch
-            | Operator::RegexSearch
-            | Operator::RegexNotMatch
-            | Operator::RegexNotSearch
-            | Operator::StartsWith
-            | Operator::EndsWith
-            | Operator::Contains
-            | Operator::IsNull
-    );
-    match constant {
-        Value::String(text) if !on_text => guessed(text.trim()),
-        _ => None,
+    let Value::String(text) = constant else { return None };
+    match operator {
+        // The original guessed these constants too, so its `contains "5"` asked for the number 5. That is
+        // not repeated: the constant stays a text, and only quotes round it are taken off.
+        Operator::Contains
+        | Operator::RegexMatch
+        | Operator::RegexSearch
+        | Operator::RegexNotMatch
+        | Operator::RegexNotSearch => unquoted(text).map(|inside| Value::String(inside.to_owned())),
+        // The original did not have these.
+        Operator::StartsWith | Operator::EndsWith | Operator::IsNull => None,
+        _ => guessed(text.trim()),
     }
+}
+
+/// The text between the quotes that it begins and ends with. Nothing inside is unescaped: a backslash may belong to a
+/// regular expression.
+fn unquoted(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let inside = text.strip_prefix(quote)?.strip_suffix(quote)?;
+    (!inside.contains(quote)).then_some(inside)
 }
 
 fn guessed(text: &str) -> Option<Value> {
@@ -136,5 +144,18 @@ mod tests {
             check(stays, None);
         }
         assert_eq!(retyped(Operator::RegexSearch, &json!("30")), None);
+    }
+
+    #[test]
+    fn contains_and_regexes_lose_only_the_quotes_round_their_constant() {
+        for operator in [Operator::Contains, Operator::RegexMatch, Operator::RegexNotSearch] {
+            for (stated, typed) in [("\"open\"", "open"), ("'\\d+'", "\\d+"), ("\"it's\"", "it's")] {
+                assert_eq!(retyped(operator, &json!(stated)), Some(json!(typed)), "{stated}");
+            }
+            for stays in ["5", "open", "'open", "'", "'a' or 'b'", "['a']"] {
+                assert_eq!(retyped(operator, &json!(stays)), None, "{stays}");
+            }
+        }
+        assert_eq!(retyped(Operator::StartsWith, &json!("'open'")), None);
     }
 }

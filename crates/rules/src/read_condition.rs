@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use crate::attribute::Attribute;
 use crate::condition::Condition;
+use crate::document::check_metadata;
 use crate::operator::Operator;
 use crate::original::Typing;
 use midflight_core::Place;
 use midflight_core::Reader;
 
-const FIELDS: [&str; 7] =
-    ["attribute", "operator", "equation", "constant", "condition_name", "description", "tags"];
+const FIELDS: [&str; 8] =
+    ["attribute", "operator", "equation", "constant", "condition_name", "description", "tags", "metadata"];
 
 /// Reads the body of `conditions/{condition_id}`.
 pub(crate) fn read_condition_document(id: &str, body: &Value) -> Result<Arc<Condition>, Problems> {
@@ -37,6 +38,7 @@ pub(crate) fn read_condition<'a>(
     reader.text("condition_name");
     reader.text("description");
     reader.check_tags();
+    check_metadata(&mut reader);
     let attribute = read_attribute(&mut reader);
     let operator = read_operator(&mut reader);
     let constant = match (reader.get("constant"), operator) {

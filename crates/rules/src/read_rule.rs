@@ -6,6 +6,7 @@ use midflight_core::{Problem, Problems};
 use serde_json::Value;
 
 use crate::condition::Condition;
+use crate::document::check_metadata;
 use crate::expression::Expression;
 use crate::limits::ACTION_BYTES_MAX;
 use crate::read_logic::LogicReader;
@@ -46,7 +47,7 @@ impl RuleDocument {
     }
 }
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "rule_name",
     "type",
     "conditions",
@@ -57,6 +58,7 @@ const FIELDS: [&str; 10] = [
     "action_result",
     "status",
     "tags",
+    "metadata",
 ];
 
 /// The shape that `type` names; complex when `conditions` has anything but `item`.
@@ -81,6 +83,7 @@ fn read(body: &Value, problems: &mut Problems) -> Option<RuleDocument> {
     reader.only(&FIELDS);
     reader.text("description");
     reader.check_tags();
+    check_metadata(&mut reader);
     check_shape(&mut reader);
     let name = reader.text("rule_name").map(Into::into);
     let status = reader.word("status", &STATUSES).unwrap_or_default();
@@ -203,8 +206,8 @@ mod tests {
         );
         check(json!({"type": "complex", "conditions": {"item": "C1"}}), &["at /type: a complex rule"]);
         check(
-            json!({"conditions": {"item": "C1"}, "rule_point": 1e308, "weight": 1e10, "action_result": ""}),
-            &["at /rule_point: ", "at /action_result: "],
+            json!({"conditions": {"item": "C1"}, "rule_point": 1e308, "weight": 1e10, "action_result": "", "metadata": []}),
+            &["at /rule_point: ", "at /action_result: ", "at /metadata: metadata is an object, not an array"],
         );
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use midflight_core::Problems;
 use serde_json::Value;
 
+use crate::document::check_metadata;
 use crate::limits::{PATTERNS_MAX, TEXT_BYTES_MAX};
 use crate::original::Typing;
 use crate::status::{RuleStatus, STATUSES};
@@ -29,10 +30,27 @@ impl RulesetDocument {
         let texts = self.patterns.iter();
         texts.map(|(key, value)| 64 + key.len() as u64 + value.len() as u64).sum()
     }
+
+    /// Whether rules with an absent attribute are left out of an execution on that input. With `compat: original` an empty
+    /// input keeps them all.
+    pub(crate) fn drops_missing(&self, data: &Value) -> bool {
+        let is_empty = data.as_object().is_some_and(serde_json::Map::is_empty);
+        self.drop_missing && !(is_empty && self.typing == Typing::Original)
+    }
 }
 
-const FIELDS: [&str; 9] =
-    ["name", "status", "default", "patterns", "drop_missing", "compat", "description", "version", "tags"];
+const FIELDS: [&str; 10] = [
+    "name",
+    "status",
+    "default",
+    "patterns",
+    "drop_missing",
+    "compat",
+    "description",
+    "version",
+    "tags",
+    "metadata",
+];
 
 /// Reads the body of `{ruleset}`.
 pub(crate) fn read_ruleset(body: &Value) -> Result<RulesetDocument, Problems> {
@@ -43,6 +61,7 @@ pub(crate) fn read_ruleset(body: &Value) -> Result<RulesetDocument, Problems> {
         reader.text("description");
         reader.text("version");
         reader.check_tags();
+        check_metadata(&mut reader);
         ruleset.name = reader.text("name").map(Into::into);
         ruleset.status = reader.word("status", &STATUSES).unwrap_or_default();
         ruleset.default = reader.boolean("default").unwrap_or_default();

@@ -33,6 +33,10 @@ fn tags() -> Value {
     json!({"type": "array", "items": text(), "maxItems": midflight_core::TAGS_MAX, "description": "For people; nothing reads them."})
 }
 
+fn metadata() -> Value {
+    json!({"type": "object", "description": "For people and their programs; nothing here reads it."})
+}
+
 fn status() -> Value {
     let names: Vec<_> = STATUSES.iter().map(|(name, _)| *name).collect();
     json!({"enum": names, "default": "active", "description": "Only what is active executes."})
@@ -50,6 +54,7 @@ fn ruleset() -> Value {
             "description": text(),
             "version": text(),
             "tags": tags(),
+            "metadata": metadata(),
             "status": status(),
             "default": {
                 "type": "boolean", "default": false,
@@ -65,7 +70,7 @@ fn ruleset() -> Value {
             },
             "compat": {
                 "enum": ["original"],
-                "description": "original: constants are typed as the original did (\"30\" is 30), range is membership."
+                "description": "original: constants are typed as the original did (\"30\" is 30), range is membership, not_equal and not_in match values of other types."
             }
         }
     })
@@ -83,6 +88,7 @@ fn rule() -> Value {
             "rule_name": text(),
             "description": text(),
             "tags": tags(),
+            "metadata": metadata(),
             "status": status(),
             "type": {
                 "enum": ["simple", "complex"],
@@ -186,7 +192,8 @@ fn condition() -> Value {
             "constant": {"description": "What the value is compared with. Types are strict: \"35\" is not 35."},
             "condition_name": text(),
             "description": text(),
-            "tags": tags()
+            "tags": tags(),
+            "metadata": metadata()
         },
         "allOf": [
             constant(

@@ -158,6 +158,11 @@ impl Test {
         }
     }
 
+    /// Whether it is a regular expression.
+    pub(crate) fn is_regex(&self) -> bool {
+        matches!(self, Self::Regex(..))
+    }
+
     /// What the constant is, for an explanation of a wrong type.
     pub(crate) fn constant_word(&self) -> &'static str {
         match self {

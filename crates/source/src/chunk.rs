@@ -8,13 +8,14 @@ use midflight_core::{Digest, DocumentId, NameError, Pointer};
 use serde_json::Value;
 
 use crate::node::{Content, Fault, Member, Node, Place};
-use crate::{json, yaml};
+use crate::{json, toml, yaml};
 
 /// How a text is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Format {
     Json,
     Yaml,
+    Toml,
     /// Nobody says: JSON when it is JSON.
     Unknown,
 }
@@ -25,6 +26,7 @@ impl Format {
         match name.rsplit_once('.').map(|(_, ending)| ending) {
             Some("json") => Self::Json,
             Some("yaml" | "yml") => Self::Yaml,
+            Some("toml") => Self::Toml,
             _ => Self::Unknown,
         }
     }
@@ -40,12 +42,12 @@ pub(crate) struct Chunk<'a> {
 }
 
 /// Cuts a text where YAML begins a new document: at a line of three dashes, which nothing within a document can be.
-/// JSON is one chunk, and so is a YAML text with directives, for those belong to the document after them.
+/// JSON and TOML are one chunk, and so is a YAML text with directives, for those belong to the document after them.
 pub(crate) fn chunks(text: &str, format: Format) -> Vec<Chunk<'_>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let whole = vec![Chunk { text, format, lines_before: 0 }];
     let looks_like_json = text.trim_start().starts_with(['{', '[']);
-    if format == Format::Json || (format == Format::Unknown && looks_like_json) {
+    if matches!(format, Format::Json | Format::Toml) || (format == Format::Unknown && looks_like_json) {
         return whole;
     }
     if text.starts_with('%') || text.contains("\n%") {
@@ -110,6 +112,7 @@ pub(crate) fn nodes(text: &str, format: Format) -> Result<Vec<Node>, Fault> {
     match format {
         Format::Json => json::read(text),
         Format::Yaml => yaml::read(text),
+        Format::Toml => toml::read(text),
         // YAML in braces looks like JSON, so what is not JSON gets its second chance.
         Format::Unknown => json::read(text).or_else(|_| yaml::read(text)),
     }
@@ -142,8 +145,12 @@ pub(crate) fn locate<'a>(
     chunk: Chunk<'_>,
     wanted: &'a [(DocumentId, Pointer)],
 ) -> impl Iterator<Item = (usize, Place)> + 'a {
-    // JSON is YAML but for rare details, and the YAML reader knows places.
-    let nodes = yaml::read(chunk.text).unwrap_or_default();
+    let nodes = match chunk.format {
+        Format::Toml => toml::read(chunk.text),
+        // JSON is YAML but for rare details, and the YAML reader knows places.
+        _ => yaml::read(chunk.text),
+    };
+    let nodes = nodes.unwrap_or_default();
     let mut places: HashMap<(String, String), Vec<usize>> = HashMap::new();
     for (place, (id, _)) in wanted.iter().enumerate() {
         places.entry((id.kind.to_string(), id.name.to_string())).or_default().push(place);

@@ -32,7 +32,7 @@ impl ConfigText {
     }
 }
 
-/// Reads a file that is one config: a map in YAML or an object in JSON, as [`crate::parse_documents`] reads them. `file` is
+/// Reads a file that is one config: a map in YAML, an object in JSON or a table in TOML, as [`crate::parse_documents`] reads them. `file` is
 /// what problems call it by, and its ending says what it is. A file that says nothing is refused: it is more often one that
 /// is just being written than one that is meant.
 ///
@@ -80,6 +80,20 @@ mod tests {
         assert_eq!(config.locate(&Pointer::parse("/log/tags/1")), Some((4, 13)));
         assert_eq!(config.locate(&Pointer::parse("/log/missing")), Some((3, 3)));
         assert!(parse_config("{\"a\": 1}", "app.json").is_ok() && parse_config("{}", "app").is_ok());
+    }
+
+    #[test]
+    fn a_config_in_toml_is_the_same_config() {
+        let text = "# why\n[log]\nlevel = \"debug\"\ntags = [\"a\", \"b\"]\n";
+        let config = parse_config(text, "app.toml").unwrap();
+        assert_eq!(**config.body(), serde_json::json!({"log": {"level": "debug", "tags": ["a", "b"]}}));
+        assert_eq!(config.locate(&Pointer::parse("/log/tags/1")), Some((4, 14)));
+        let told = |text| parse_config(text, "app.toml").unwrap_err()[0].to_string();
+        assert_eq!(
+            told("# nothing"),
+            "app.toml: says nothing; write {} for a config of nothing but defaults"
+        );
+        assert!(told("a = 1\nb: 2").starts_with("app.toml:2:"), "{}", told("a = 1\nb: 2"));
     }
 
     #[test]

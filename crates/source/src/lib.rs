@@ -1,7 +1,7 @@
-//! Turns YAML and JSON files into edits of the log.
+//! Turns YAML, JSON and TOML files into edits of the log.
 //!
-//! A file holds documents as `{kind, name, body}`: in YAML a stream of them, in JSON one or a list. The name of the
-//! file says nothing, so a document keeps its name wherever it is moved to.
+//! A file holds documents as `{kind, name, body}`: in YAML a stream of them, in JSON one or a list, in TOML one. The
+//! name of the file says nothing, so a document keeps its name wherever it is moved to.
 //!
 //! - [`parse_documents`] reads a file and tells everything that is wrong with it, with line and column;
 //!   [`write_documents`] writes one that reads back the same.
@@ -18,6 +18,7 @@ mod node;
 mod notice;
 mod parse;
 mod scalar;
+mod toml;
 mod values;
 mod write;
 mod yaml;

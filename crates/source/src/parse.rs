@@ -11,8 +11,8 @@ use crate::{FileDocument, FileProblem};
 /// Reads the documents of a file.
 ///
 /// `file` is what problems call it by, and its ending says what it is: `.json` is JSON (one document, several one
-/// after the other, or a list of them), `.yaml` and `.yml` are YAML (a stream of documents, or a list), and anything
-/// else is read as JSON when it is JSON and as YAML when it is not.
+/// after the other, or a list of them), `.yaml` and `.yml` are YAML (a stream of documents, or a list), `.toml` is TOML (one
+/// document, whose body is the table `body`), and anything else is read as JSON when it is JSON and as YAML when it is not.
 ///
 /// YAML is YAML 1.2: `no` is a text, and so is `1_000`. Integers keep all of their 64 bits. Keys are texts and none is
 /// there twice. What an alias stands for is bounded, and so is the depth. Merge keys and foreign tags are refused.
@@ -171,6 +171,30 @@ mod tests {
         refused("f.json", "{\"kind\": 1,\n \"kind\": 2}", &["f.json:2:7: the key \"kind\" is there twice"]);
         refused("f.json", "{\"kind\": \n", &["f.json:2:0: EOF while parsing a value"]);
         assert!(parse_documents("", "f.json").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_file_in_toml_is_one_document() {
+        let text = "kind = \"config\"\nname = \"shop\"\n\n[body.log]\nlevel = \"info\"\n";
+        let documents = parse_documents(text, "shop.toml").unwrap();
+        assert_eq!(
+            (documents.len(), documents[0].id.to_string(), documents[0].line),
+            (1, "config/shop".to_owned(), Some(1))
+        );
+        assert_eq!(*documents[0].body, json!({"log": {"level": "info"}}));
+        let id = DocumentId::new("config", "shop").unwrap();
+        assert_eq!(locate(text, "shop.toml", &id, &Pointer::parse("/log/level")), Some((5, 9)));
+        refused(
+            "f.toml",
+            "kind = 1\nname = \"a\"\nbody = {}",
+            &["f.toml:1:8: kind is a text, not a number; quote it"],
+        );
+        refused(
+            "f.toml",
+            "name = \"a\"\nkind = \"rules\"",
+            &["f.toml:1:1: the document has no \"body\"; write kind, name and body"],
+        );
+        assert!(parse_documents("", "f.toml").unwrap().is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Values without an envelope: what a text in YAML or JSON says, and a value as YAML.
+//! Values without an envelope: what a text in YAML, JSON or TOML says, and a value as YAML.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub struct FileValue {
 pub struct ValueError(String);
 
 /// Reads the values of a text, read and bounded as [`crate::parse_documents`] reads documents: in YAML a stream of them, in JSON
-/// one or several. `file` is what problems call it by, and its ending says what it is.
+/// one or several, in TOML one. `file` is what problems call it by, and its ending says what it is.
 ///
 /// # Errors
 /// Every part that cannot be read, with its line and column.

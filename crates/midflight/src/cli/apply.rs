@@ -15,7 +15,7 @@ use super::write::{WriteArgs, tell};
 /// The flags of `apply`.
 #[derive(Debug, Args)]
 pub(super) struct ApplyArgs {
-    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times.
+    /// A YAML, JSON or TOML file, a directory of them, or - for stdin; may be given several times.
     #[arg(long = "file", short = 'f', required = true, num_args = 1.., value_name = "PATH")]
     files: Vec<PathBuf>,
     #[command(flatten)]

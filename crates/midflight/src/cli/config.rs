@@ -1,16 +1,18 @@
 //! `config`: what is in effect and where it comes from, what changed, a change, the way back, a reload.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use midflight_app::Process;
-use midflight_core::Pointer;
+use midflight_config::{SCHEMAS_FOLDER, infer_schema};
+use midflight_core::{DocumentId, Pointer};
 use midflight_server::OwnConfig;
 use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
 
 use super::client::{Body, Client};
 use super::fail::Failure;
+use super::files;
 use super::output::{Format, Output, printable, table, talk, text};
 use super::write::{WriteArgs, tell, tell_effects};
 
@@ -33,6 +35,8 @@ pub(super) enum ConfigCommand {
     Status,
     /// Look whether a file is a valid config of a server, without a server.
     Check(CheckArgs),
+    /// Print a JSON Schema inferred from a config, as a document to be reviewed and applied.
+    InferSchema(InferArgs),
 }
 
 /// Which config.
@@ -86,6 +90,17 @@ pub(super) struct CheckArgs {
     file: PathBuf,
 }
 
+/// The flags of `config infer-schema`.
+#[derive(Debug, Args)]
+pub(super) struct InferArgs {
+    /// The name of a config that a server has, or a YAML, JSON or TOML file; - for stdin.
+    #[arg(value_name = "NAME|FILE")]
+    what: String,
+    /// The config that the schema is for; that of the name or of the file unless said.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
 pub(super) async fn run(
     client: impl FnOnce() -> Result<Client, Failure>,
     output: &Output,
@@ -93,6 +108,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     match command {
         ConfigCommand::Check(args) => check(args),
+        ConfigCommand::InferSchema(args) => infer(client, output, &args).await,
         ConfigCommand::List => list(&client()?, output).await,
         ConfigCommand::Show(named) => show(&client()?, output, &named).await,
         ConfigCommand::Set(args) => set(&client()?, output, &args).await,
@@ -229,4 +245,67 @@ fn check(args: CheckArgs) -> Result<(), Failure> {
     config.settings().map_err(|error| Failure::failed(error.to_string()))?;
     talk("valid");
     Ok(())
+}
+
+/// Prints the schema that is inferred from a config: that of a file, or else that of a server.
+async fn infer(
+    client: impl FnOnce() -> Result<Client, Failure>,
+    output: &Output,
+    args: &InferArgs,
+) -> Result<(), Failure> {
+    let (name, body) = match file_of(&args.what) {
+        Some(path) => config_of(path)?,
+        None => {
+            let found = client()?.get(&["api", "v1", "documents", "config", &args.what], &[]).await?.body;
+            (Some(args.what.clone()), found.get("body").cloned().unwrap_or_default())
+        }
+    };
+    let Some(name) = args.name.clone().or(name) else {
+        return Err(Failure::usage(
+            "of stdin it is not known for which config the schema is; add --name NAME",
+        ));
+    };
+    let id = DocumentId::new("config", &format!("{SCHEMAS_FOLDER}{name}"));
+    let id = id.map_err(|error| Failure::usage(format!("{error}; name the config with --name NAME")))?;
+    let inferred = infer_schema(&body);
+    match output.format() {
+        Format::Json => {
+            let document =
+                json!({"kind": id.kind.as_str(), "name": id.name.as_str(), "body": inferred.schema});
+            output.data(&document, String::new)?;
+        }
+        _ => output.documents(&[(id, inferred.schema)])?,
+    }
+    for place in &inferred.literal_secrets {
+        talk(&printable(&format!(
+            "{place} looks like a secret and is written out: with this schema the config is refused until it is a reference"
+        )));
+    }
+    talk(
+        "inferred from one config: review the types, the secrets (writeOnly) and what is required, then apply it",
+    );
+    Ok(())
+}
+
+/// The file that is meant, if it is one: it is there, or it has the ending of one.
+fn file_of(what: &str) -> Option<&Path> {
+    let path = Path::new(what);
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let is_file = what == "-" || path.is_file() || matches!(ending, Some("yaml" | "yml" | "json" | "toml"));
+    is_file.then_some(path)
+}
+
+/// The config in a file, and its name: that of the document, or else of the file.
+fn config_of(path: &Path) -> Result<(Option<String>, Value), Failure> {
+    let shown = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
+    let config = midflight_source::parse_config(&files::text(path)?, &shown).map_err(Failure::Files)?;
+    let body = Value::clone(config.body());
+    let is_document = body.get("kind").and_then(Value::as_str) == Some("config");
+    match (is_document, body.get("name").and_then(Value::as_str), body.get("body")) {
+        (true, Some(name), Some(inner)) if inner.is_object() => Ok((Some(name.to_owned()), inner.clone())),
+        _ => {
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| *stem != "-");
+            Ok((stem.map(str::to_owned), body))
+        }
+    }
 }

@@ -24,11 +24,16 @@ pub(super) struct Documents {
     texts: Vec<(String, String)>,
 }
 
-/// Reads all of them; a directory stands for the files in it and below that end in `.yaml`, `.yml` or `.json` and do
+/// The endings of files with documents.
+const DOCUMENT_ENDINGS: &[&str] = &["yaml", "yml", "json", "toml"];
+/// The endings of files whose texts are put together to one text of YAML.
+const TEXT_ENDINGS: &[&str] = &["yaml", "yml", "json"];
+
+/// Reads all of them; a directory stands for the files in it and below that end in `.yaml`, `.yml`, `.json` or `.toml` and do
 /// not begin with a dot, `-` for stdin.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Documents, Failure> {
     let mut problems = Vec::new();
-    let mut read = Documents { documents: Vec::new(), texts: texts(paths)? };
+    let mut read = Documents { documents: Vec::new(), texts: texts_ending(paths, DOCUMENT_ENDINGS)? };
     for (name, text) in &read.texts {
         match parse_documents(text, name) {
             Ok(documents) => read.documents.extend(documents),
@@ -41,11 +46,15 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Documents, Failure> {
     if problems.is_empty() { Ok(read) } else { Err(Failure::Files(problems)) }
 }
 
-/// The names and texts of all of them, as [`read`] finds them.
+/// The names and texts of all of them, as [`read`] finds them, but for TOML.
 pub(super) fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    texts_ending(paths, TEXT_ENDINGS)
+}
+
+fn texts_ending(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<(String, String)>, Failure> {
     let mut texts = Vec::new();
     for path in paths {
-        for file in files(path, 0)? {
+        for file in files(path, endings, 0)? {
             let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
             texts.push((name, text(&file)?));
         }
@@ -69,7 +78,7 @@ pub(super) fn text(path: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| Failure::failed(format!("{shown} is not UTF-8 text")))
 }
 
-fn files(path: &Path, depth: usize) -> Result<Vec<PathBuf>, Failure> {
+fn files(path: &Path, endings: &[&str], depth: usize) -> Result<Vec<PathBuf>, Failure> {
     if path == Path::new("-") || !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -85,8 +94,8 @@ fn files(path: &Path, depth: usize) -> Result<Vec<PathBuf>, Failure> {
     for path in paths {
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let ending = path.extension().and_then(|ending| ending.to_str());
-        if !hidden && (path.is_dir() || matches!(ending, Some("yaml" | "yml" | "json"))) {
-            found.extend(files(&path, depth + 1)?);
+        if !hidden && (path.is_dir() || ending.is_some_and(|ending| endings.contains(&ending))) {
+            found.extend(files(&path, endings, depth + 1)?);
         }
     }
     Ok(found)

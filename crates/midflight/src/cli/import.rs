@@ -1,9 +1,11 @@
 //! `export` and `import`: all documents as YAML, and files, those of the original systems too, as one revision.
 
+mod rules;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use midflight_core::{DocumentId, KindName, Problems};
+use midflight_core::{DocumentId, KindName};
 use midflight_patterns::import::{self, BadItem, Imported};
 use midflight_patterns::{LEARNING_FOLDER, Patterns};
 use midflight_source::{FileDocument, parse_documents};
@@ -43,12 +45,17 @@ pub(super) async fn export(client: &Client, output: &Output, args: &ExportArgs) 
     }
 }
 
-/// An export as JSON, which imports as well.
-fn json_of(yaml: &[u8]) -> Result<Value, Failure> {
+/// The documents of an export.
+fn documents_of(yaml: &[u8]) -> Result<Vec<FileDocument>, Failure> {
     let unreadable = |why: String| Failure::failed(format!("cannot read the export of the server: {why}"));
     let text = std::str::from_utf8(yaml).map_err(|error| unreadable(error.to_string()))?;
-    let documents = parse_documents(text, "export")
-        .map_err(|problems| unreadable(problems.first().map(ToString::to_string).unwrap_or_default()))?;
+    parse_documents(text, "export")
+        .map_err(|problems| unreadable(problems.first().map(ToString::to_string).unwrap_or_default()))
+}
+
+/// An export as JSON, which imports as well.
+fn json_of(yaml: &[u8]) -> Result<Value, Failure> {
+    let documents = documents_of(yaml)?;
     let document = |FileDocument { id, body, .. }: FileDocument| json!({ "kind": id.kind.as_str(), "name": id.name.as_str(), "body": body });
     Ok(documents.into_iter().map(document).collect())
 }
@@ -68,6 +75,17 @@ enum Shape {
     LabelledQueries,
 }
 
+/// What becomes of a condition whose id another one has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnConflict {
+    /// Change nothing, and list every such condition.
+    Refuse,
+    /// Import it as RULESET-ID.
+    Prefix,
+    /// Replace the other one, for all rulesets.
+    Replace,
+}
+
 /// The flags of `import`.
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -83,6 +101,10 @@ pub(super) struct ImportArgs {
     /// The id of the ruleset to make, of which `default` is also the default; with --format rule-engine.
     #[arg(long, default_value = "default", value_name = "ID")]
     ruleset: String,
+    /// What to do with a condition when the server has another one of its id that other rulesets may use: refuse (unless said),
+    /// prefix its id with that of the ruleset, or replace it for all; with --format rule-engine.
+    #[arg(long, value_enum, value_name = "CHOICE")]
+    on_conflict: Option<OnConflict>,
     /// The profile of the patterns; with the formats of patterns.
     #[arg(long, default_value = "default", value_name = "NAME")]
     profile: String,
@@ -112,6 +134,9 @@ pub(super) async fn run(client: &Client, output: &Output, mut args: ImportArgs) 
     if args.conditions.is_some() && args.format != Shape::RuleEngine {
         return Err(Failure::usage("--conditions goes with --format rule-engine"));
     }
+    if args.on_conflict.is_some() && args.format != Shape::RuleEngine {
+        return Err(Failure::usage("--on-conflict goes with --format rule-engine"));
+    }
     let documents = match (args.format, &args.from) {
         (Shape::PatternRows, _) | (Shape::Documents, Some(_)) => rows_of_patterns(client, &args).await?,
         (_, Some(_)) => return Err(Failure::usage("--from goes with --format pattern-rows")),
@@ -124,7 +149,7 @@ pub(super) async fn run(client: &Client, output: &Output, mut args: ImportArgs) 
             let document = |document: &FileDocument| (document.id.clone(), Value::clone(&document.body));
             documents.documents.iter().map(document).collect()
         }
-        (Shape::RuleEngine, None) => rules(&args)?,
+        (Shape::RuleEngine, None) => rules::read(client, &args).await?,
         (Shape::PatternFamilies, None) => {
             let read = import::families(&args.text()?, &args.profile);
             of_patterns(&args, read.map_err(|error| args.failed(&error))?)?
@@ -200,28 +225,4 @@ fn tell_skipped(answer: &Value) {
         let [document, path, message] = ["document", "path", "message"].map(|key| text(item, key));
         talk(&printable(&format!("left out: {document} at {path}: {message}")));
     }
-}
-
-fn rules(args: &ImportArgs) -> Result<Vec<(DocumentId, Value)>, Failure> {
-    let rules = args.text()?;
-    let conditions = args.conditions.as_ref().map(|path| files::text(path)).transpose()?;
-    let kind = KindName::new("rules").map_err(|error| Failure::failed(error.to_string()))?;
-    let made = midflight_rules::import::import(&rules, conditions.as_deref(), &args.ruleset);
-    let made = made.map_err(|problems| not_converted(args, &problems))?;
-    Ok(made.into_iter().map(|(name, body)| (DocumentId { kind: kind.clone(), name }, body)).collect())
-}
-
-fn not_converted(args: &ImportArgs, problems: &Problems) -> Failure {
-    let file = args.source();
-    let conditions = args.conditions.as_ref().map(|path| path.display().to_string());
-    let of = |path: &str| match &conditions {
-        Some(conditions) if path.starts_with("/conditions_set") => conditions.clone(),
-        _ => file.clone(),
-    };
-    let problem = |problem: &midflight_core::Problem| midflight_source::FileProblem {
-        path: problem.path.clone(),
-        document: problem.document.clone(),
-        ..files::problem(&of(problem.path.as_str()), &problem.message)
-    };
-    Failure::Files(problems.iter().map(problem).collect())
 }

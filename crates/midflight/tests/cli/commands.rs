@@ -117,6 +117,49 @@ fn what_is_exported_imports_elsewhere_and_is_the_same() {
 }
 
 #[test]
+fn a_second_import_leaves_the_conditions_of_the_first_as_they_are() {
+    let server = Server::start(&[]);
+    let rules =
+        r#"{"rules_set": [{"id": "R1", "conditions": {"item": "C1"}, "weight": 1, "action_result": "Y"}]}"#;
+    server.write("rules.json", rules);
+    let conditions = |constant: u32| {
+        format!(
+            r#"{{"conditions_set": [{{"condition_id": "C1", "attribute": "age", "equation": "greater_than", "constant": {constant}}}]}}"#
+        )
+    };
+    server.write("first.json", &conditions(30));
+    server.write("second.json", &conditions(40));
+    let import = |file, ruleset, more: &[&'static str]| {
+        let flags =
+            ["import", "rules.json", "--format", "rule-engine", "--conditions", file, "--ruleset", ruleset];
+        [flags.as_slice(), more].concat()
+    };
+    server.run(&import("first.json", "first", &[]));
+    assert!(server.run(&import("first.json", "same", &[])).contains("rules/same/R1 added"));
+    let refused = server.refused(&import("second.json", "second", &[]));
+    assert!(
+        refused.contains(
+            "second.json: at /conditions_set: condition C1: the catalogue has another one of this id"
+        ) && refused.contains("used by first, same")
+            && refused.contains("--on-conflict prefix"),
+        "{refused}"
+    );
+    let tried = ["--on-conflict", "prefix", "--dry-run"];
+    let tried = Ran::of(server.command(&import("second.json", "second", &tried)).output().unwrap());
+    assert!(tried.stderr.contains("this one is imported as second-C1"), "{}", tried.stderr);
+    assert!(server.refused(&["get", "rules/second"]).contains("rules/second"));
+    server.run(&import("second.json", "second", &["--on-conflict", "prefix"]));
+    let pattern = |ruleset| server.run(&["execute", ruleset, "--data", r#"{"age": 35}"#, "-o", "json"]);
+    assert!(pattern("first").contains(r#""pattern_result": "Y""#));
+    assert!(pattern("second").contains(r#""pattern_result": "-""#));
+    server.run(&import("second.json", "second", &["--on-conflict", "replace"]));
+    assert!(pattern("first").contains(r#""pattern_result": "-""#));
+    let usage =
+        Ran::of(server.command(&["import", "rules.json", "--on-conflict", "prefix"]).output().unwrap());
+    assert_eq!(usage.code, Some(2), "{}", usage.stderr);
+}
+
+#[test]
 fn the_original_engines_files_are_imported() {
     let server = Server::start(&[]);
     server.write(
@@ -144,11 +187,20 @@ fn the_original_engines_files_are_imported() {
     let unnamed = ["import", "rules.json", "--format", "rule-engine", "--conditions", "conditions.json"];
     assert!(server.run(&unnamed).contains("rules/default/R1 added"));
     assert!(server.run(&["execute", "--data", r#"{"age": 31}"#]).contains("yes"));
-    // The first shape of the original, where a rule has a condition of its own and names an operator for it.
+    // A rule whose attribute, operator and constant stand on it: matched to the conditions of the file, or written out.
     server.write(
         "first.json",
         r#"{"rules_set": [{"id": "R1", "attribute": "age", "condition": "equal", "constant": 1}]}"#,
     );
-    let refused = server.refused(&["import", "first.json", "--format", "rule-engine", "--ruleset", "first"]);
-    assert!(refused.contains("first.json: at /rules_set/0/condition"), "{refused}");
+    let first = ["import", "first.json", "--format", "rule-engine", "--ruleset", "first"];
+    let refused = server.refused(&[first.as_slice(), &["--conditions", "conditions.json"]].concat());
+    assert!(
+        refused
+            .contains("first.json: at /rules_set/0/condition: rule R1: the conditions file has no condition"),
+        "{refused}"
+    );
+    let taken = Ran::of(server.command(&first).output().unwrap());
+    assert!(taken.stdout.contains("rules/first/R1 added"), "{}", taken.stderr);
+    assert!(taken.stderr.contains("rule R1: without a weight a match gives 0 points"), "{}", taken.stderr);
+    assert!(server.run(&["execute", "first", "--data", r#"{"age": 1}"#]).contains('Y'));
 }

@@ -23,6 +23,8 @@ mod readme;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod serve;

@@ -2,110 +2,190 @@
 
 use std::collections::BTreeMap;
 
-use midflight_core::{Pointer, Problem, Problems};
+use midflight_core::{Pointer, Problem};
 use serde_json::{Map, Value, json};
 
-use super::fields::{add, list, take};
-use super::id_of;
-use midflight_core::clip;
+use super::fields::{Findings, add, first, list, take, take_metadata, take_tags, take_text, text_of, unread};
+use super::flat::{self, Catalogue, Sought};
+use super::{action, id_of, order};
 
 /// The id that makes an imported ruleset the default: the original executed its one file without naming it.
 const DEFAULT: &str = "default";
 
-/// Reads a rules file into a ruleset and its rules. `known` says which conditions the catalogue has.
+/// The members of a rule that are read, under any of their names, beside those of a flat rule's condition.
+const RULE_FIELDS: [&str; 17] = [
+    "id",
+    "rule_id",
+    "rule_name",
+    "rulename",
+    "description",
+    "message",
+    "rule_point",
+    "rulepoint",
+    "weight",
+    "priority",
+    "action_result",
+    "result",
+    "status",
+    "tags",
+    "metadata",
+    "type",
+    "conditions",
+];
+
+/// The members of a file that are read.
+const FILE_FIELDS: [&str; 7] =
+    ["rules_set", "rules", "ruleset", "rules_set_name", "patterns", "tags", "metadata"];
+
+/// The members that are read of what a file says of its ruleset.
+const RULESET_FIELDS: [&str; 6] = ["name", "description", "version", "is_default", "tags", "metadata"];
+
+/// Reads a rules file into a ruleset and its rules. `catalogue` has the conditions of the conditions file, if there is one.
 pub(super) fn read(
     file: &Value,
     ruleset: &str,
-    known: &dyn Fn(&str) -> bool,
-    problems: &mut Problems,
+    catalogue: Option<&Catalogue>,
+    findings: &mut Findings,
 ) -> BTreeMap<String, Value> {
     let mut documents = BTreeMap::new();
     if file.get("rules_set_details").is_some() {
         let message = "this is the shape rules_set_details (version 2), whose rules state no rule_point and name their \
                        action_result action; write them under rules_set with rule_point, conditions: {item: id} and \
                        action_result";
-        problems.add(Problem::new("unknown_shape", Pointer::root().key("rules_set_details"), message));
+        let place = Pointer::root().key("rules_set_details");
+        findings.problems.add(Problem::new("unknown_shape", place, message));
         return documents;
     }
     let seed = file.get("rules_set").is_none() && file.get("rules").is_some();
     let (key, about) = if seed { ("rules", file.get("ruleset")) } else { ("rules_set", None) };
-    let mut body = ruleset_body(file, about.unwrap_or(&Value::Null));
+    let mut body = ruleset_body(file, about.unwrap_or(&Value::Null), ruleset, findings);
     if ruleset == DEFAULT {
         body.entry("default").or_insert(json!(true));
     }
-    add(&mut documents, ruleset.to_owned(), body, &Pointer::root(), problems);
-    for (i, rule) in list(file, key, problems).iter().enumerate() {
+    add(&mut documents, ruleset.to_owned(), body, &Pointer::root(), &mut findings.problems);
+    let sought = match catalogue {
+        None => Sought::Own,
+        // In this shape every rule has its own condition, whatever the catalogue has.
+        Some(catalogue) if seed => Sought::CatalogueOrOwn(catalogue),
+        Some(catalogue) => Sought::Catalogue(catalogue),
+    };
+    let mut rules = Vec::new();
+    for (i, rule) in list(file, key, &mut findings.problems).iter().enumerate() {
         let place = Pointer::root().key(key).index(i);
         let Some(id) = id_of(rule, &["id", "rule_id", "rule_name", "rulename"]) else {
-            problems.add(Problem::new("missing_field", place, "a rule needs an id or a rule_name"));
+            let problem = Problem::new("missing_field", place, "a rule needs an id or a rule_name");
+            findings.problems.add(problem);
             continue;
         };
-        let Some(conditions) = conditions(rule, &place, seed, known, problems) else {
-            continue;
+        let conditions = match first(rule, &["conditions"]) {
+            Some(conditions) => Some(conditions.clone()),
+            None => flat::read(rule, &id, &place, sought, findings),
         };
-        let body = rule_body(rule, conditions);
-        add(&mut documents, format!("{ruleset}/{id}"), body, &place, problems);
+        if let Some(conditions) = conditions {
+            let body = rule_body(rule, &id, conditions, &place, findings);
+            rules.push((id, place, body));
+        }
+    }
+    order::keep(&mut rules, &mut findings.notices);
+    for (id, place, body) in rules {
+        add(&mut documents, format!("{ruleset}/{id}"), body, &place, &mut findings.problems);
     }
     documents
 }
 
-fn ruleset_body(file: &Value, about: &Value) -> Map<String, Value> {
+fn ruleset_body(file: &Value, about: &Value, ruleset: &str, findings: &mut Findings) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("compat".to_owned(), json!("original"));
-    take(about, &["name"], "name", &mut body);
-    take(about, &["description"], "description", &mut body);
-    take(about, &["version"], "version", &mut body);
+    take_text(file, &["rules_set_name"], "name", &mut body);
+    take_text(about, &["name"], "name", &mut body);
+    take_text(about, &["description"], "description", &mut body);
+    take_text(about, &["version"], "version", &mut body);
     take(about, &["is_default"], "default", &mut body);
     take(file, &["patterns"], "patterns", &mut body);
+    let with_tags = if first(about, &["tags"]).is_some() { about } else { file };
+    take_tags(with_tags, &mut body);
+    let mut unknown = unread(file, &FILE_FIELDS);
+    unknown.extend(unread(about, &RULESET_FIELDS));
+    let with_metadata = if first(about, &["metadata"]).is_some() { about } else { file };
+    take_metadata(with_metadata, unknown, &format!("ruleset {ruleset}"), &mut body, &mut findings.notices);
     body
 }
 
-fn rule_body(rule: &Value, conditions: Value) -> Map<String, Value> {
+fn rule_body(
+    rule: &Value,
+    id: &str,
+    conditions: Value,
+    place: &Pointer,
+    findings: &mut Findings,
+) -> Map<String, Value> {
     let mut body = Map::new();
-    take(rule, &["rule_name", "rulename"], "rule_name", &mut body);
-    take(rule, &["description", "message"], "description", &mut body);
+    take_text(rule, &["rule_name", "rulename"], "rule_name", &mut body);
+    take_text(rule, &["description", "message"], "description", &mut body);
     take(rule, &["rule_point", "rulepoint"], "rule_point", &mut body);
     take(rule, &["weight"], "weight", &mut body);
     take(rule, &["priority"], "priority", &mut body);
-    take(rule, &["action_result"], "action_result", &mut body);
     take(rule, &["status"], "status", &mut body);
-    // The original kept the shape in type beside words of its own, such as standard; the shape shows in conditions.
+    take_tags(rule, &mut body);
+    take_action(rule, id, place, &mut body, findings);
+    if !body.contains_key("weight") {
+        body.insert("weight".to_owned(), json!(0));
+        findings
+            .notices
+            .push(format!("rule {id}: without a weight a match gives 0 points; weight: 0 is written"));
+    }
+    take_metadata(rule, without_meaning(rule), &format!("rule {id}"), &mut body, &mut findings.notices);
     body.insert("conditions".to_owned(), conditions);
     body
 }
 
-/// The conditions of a rule; none when they cannot be taken over, which is then a problem.
-fn conditions(
+/// The action result, which the member `result` is where there is no `action_result`.
+fn take_action(
     rule: &Value,
+    id: &str,
     place: &Pointer,
-    seed: bool,
-    known: &dyn Fn(&str) -> bool,
-    problems: &mut Problems,
-) -> Option<Value> {
-    if let Some(conditions) = rule.get("conditions") {
-        return Some(conditions.clone());
-    }
-    let Some(condition) = rule.get("condition").and_then(Value::as_str) else {
-        let message = "a rule needs conditions: {item: id} or {mode, items}";
-        problems.add(Problem::new("missing_field", place.clone(), message));
-        return None;
+    body: &mut Map<String, Value>,
+    findings: &mut Findings,
+) {
+    let key = if first(rule, &["action_result"]).is_some() { "action_result" } else { "result" };
+    let Some(stated) = first(rule, &[key]) else { return };
+    // What is no text is refused where documents are read, with its place there.
+    let Some(text) = text_of(stated) else {
+        body.insert("action_result".to_owned(), stated.clone());
+        return;
     };
-    if seed {
-        let mut inline = Map::new();
-        take(rule, &["attribute"], "attribute", &mut inline);
-        take(rule, &["constant"], "constant", &mut inline);
-        inline.insert("operator".to_owned(), condition.into());
-        return Some(json!({ "item": inline }));
+    match action::converted(&text) {
+        Ok(None) => {
+            body.insert("action_result".to_owned(), text.into());
+        }
+        Ok(Some(template)) => {
+            findings.notices.push(format!(
+                "rule {id}: {key} {text:?} becomes {template:?}; a match with a value that is missing counts as none"
+            ));
+            body.insert("action_result".to_owned(), template.into());
+        }
+        Err(why) => {
+            findings.problems.add(Problem::new("bad_template", place.key(key), format!("rule {id}: {why}")))
+        }
     }
-    // Here the original took the member for the id of a condition of the catalogue.
-    if known(condition) {
-        return Some(json!({ "item": condition }));
+}
+
+/// The members of a rule that mean nothing here, or that another member stands for.
+fn without_meaning(rule: &Value) -> Map<String, Value> {
+    let is_flat = first(rule, &["conditions"]).is_none();
+    let mut unread = unread(rule, &RULE_FIELDS);
+    if is_flat {
+        flat::FIELDS.into_iter().for_each(|key| drop(unread.remove(key)));
     }
-    let message = format!(
-        "{:?} is not among the catalogue's conditions; write conditions: {{item: id}} with one that is, or conditions: \
-         {{item: {{attribute, operator, constant}}}} if it is meant as the operator",
-        clip(condition)
-    );
-    problems.add(Problem::new("unknown_condition", place.key("condition"), message));
-    None
+    // The shape shows in conditions; other words than these two were the original's own.
+    if let Some(kind) = first(rule, &["type"]).filter(|kind| **kind != "simple" && **kind != "complex") {
+        unread.insert("type".to_owned(), kind.clone());
+    }
+    for (read, other) in [("description", "message"), ("action_result", "result")] {
+        if let (Some(stands), Some(second)) = (first(rule, &[read]), first(rule, &[other]))
+            && stands != second
+        {
+            unread.insert(other.to_owned(), second.clone());
+        }
+    }
+    unread
 }

@@ -158,10 +158,12 @@ fn a_thousand_broken_files_import_or_are_refused_with_a_reason() {
             _ => (rules.clone(), broken(&conditions, &mut seeded)),
         };
         match import(&rules, Some(&conditions), "r") {
-            Ok(documents) => {
+            Ok(imported) => {
                 let work = Work::unbounded();
-                let validated =
-                    documents.iter().map(|(name, body)| Rules.validate(name, &Arc::new(body.clone()), &work));
+                let validated = imported
+                    .documents
+                    .iter()
+                    .map(|(name, body)| Rules.validate(name, &Arc::new(body.clone()), &work));
                 validated.filter_map(Result::err).for_each(|problems| assert!(problems.count() > 0));
             }
             Err(problems) => assert!(problems.iter().all(|problem| problem.message.len() > 10)),

@@ -147,7 +147,10 @@ fn ask(condition: &Value, data: &Value, original: bool) -> Truth {
         "regex_match" => value.as_str().map(|text| text.starts_with(constant.as_str().unwrap())).ok_or(WRONG),
         other => panic!("{other}"),
     };
-    truth.map(|truth| truth != opposite)
+    match truth {
+        Err(WRONG) if original && opposite && (!operator.contains("regex") || value.is_null()) => Ok(true),
+        truth => truth.map(|truth| truth != opposite),
+    }
 }
 
 fn word(value: &Value) -> usize {

@@ -27,7 +27,7 @@ fn what_one_accepts_the_other_accepts() {
     for body in [
         json!({}),
         json!({"name": "n", "status": "draft", "default": true, "patterns": {"Y-": "go"}, "drop_missing": true,
-            "compat": "original", "description": "d", "version": "1", "tags": ["a"]}),
+            "compat": "original", "description": "d", "version": "1", "tags": ["a"], "metadata": {"owner": "me"}}),
     ] {
         check("r", &body, true);
     }
@@ -35,7 +35,7 @@ fn what_one_accepts_the_other_accepts() {
         json!({"conditions": {"item": "C1"}, "type": "simple"}),
         json!({"conditions": {"mode": "inclusive", "items": ["C1", {"attribute": "a", "operator": "is_null"}]},
             "type": "complex", "rule_name": "n", "rule_point": -2.5, "weight": 0, "priority": -3, "action_result": "{{a}}",
-            "status": "active", "description": "d", "tags": []}),
+            "status": "active", "description": "d", "tags": [], "metadata": {}}),
         json!({"conditions": {"all": [{"any": ["a", {"not": "b"}]}, {"item": {"attribute": "a", "equation": "in",
             "constant": [1, "x"]}}]}}),
     ] {
@@ -43,7 +43,7 @@ fn what_one_accepts_the_other_accepts() {
     }
     for body in [
         json!({"attribute": "a.b", "operator": "equal", "constant": null, "condition_name": "n", "tags": []}),
-        json!({"attribute": "a", "equation": "range", "constant": [1, 2]}),
+        json!({"attribute": "a", "equation": "range", "constant": [1, 2], "metadata": {"a": {"b": 1}}}),
         json!({"attribute": "a", "operator": "regex_match", "constant": "a.c"}),
         json!({"attribute": "a", "operator": "is_null", "constant": false}),
         json!({"attribute": "a", "operator": "in", "constant": "['x','y']"}),
@@ -63,6 +63,7 @@ fn what_one_refuses_the_other_refuses() {
         json!({"patterns": {"Y": 1}}),
         json!({"tags": [1]}),
         json!({"rules": []}),
+        json!({"metadata": []}),
     ] {
         check("r", &body, false);
     }
@@ -84,6 +85,7 @@ fn what_one_refuses_the_other_refuses() {
         json!({"conditions": {"item": "C1"}, "action_result": ""}),
         json!({"conditions": {"item": "C1"}, "rule_point": "20"}),
         json!({"conditions": {"item": "C1"}, "wieght": 1}),
+        json!({"conditions": {"item": "C1"}, "metadata": "m"}),
     ] {
         check("r/1", &body, false);
     }
@@ -99,6 +101,7 @@ fn what_one_refuses_the_other_refuses() {
         json!({"attribute": "a", "operator": "starts_with", "constant": 1}),
         json!({"attribute": "a", "operator": "is_null", "constant": "no"}),
         json!({"attribute": "a", "operator": "regex", "constant": 1}),
+        json!({"attribute": "a", "operator": "equal", "constant": 1, "metadata": 1}),
     ] {
         check("conditions/c", &body, false);
     }

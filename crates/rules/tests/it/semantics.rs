@@ -157,6 +157,51 @@ fn drop_missing_leaves_rules_with_absent_attributes_out() {
 }
 
 #[test]
+fn with_compat_original_an_empty_input_keeps_every_rule() {
+    let rule = |attribute: &str| json!({"conditions": {"item": condition(attribute, "equal", json!(1))}});
+    let rules = |ruleset: Value| {
+        snapshot(&[("r", ruleset), ("r/1", rule("a")), ("r/2", rule("b")), ("r/3", rule("c"))])
+    };
+    let strict = rules(json!({"drop_missing": true}));
+    assert_eq!(execute(&strict, &json!({})).pattern_result, "");
+    let original = rules(json!({"drop_missing": true, "compat": "original"}));
+    let answer = execute(&original, &json!({}));
+    assert_eq!((answer.pattern_result.as_str(), answer.rules_executed), ("---", 3));
+    assert_eq!(execute(&original, &json!({"b": 1})).pattern_result, "Y");
+}
+
+#[test]
+fn with_compat_original_rules_match_other_types_by_the_index_and_without_it() {
+    let rule =
+        |operator: &str, constant: Value| json!({"conditions": {"item": condition("s", operator, constant)}});
+    let rules = |ruleset: Value| {
+        snapshot(&[
+            ("r", ruleset),
+            ("r/1", rule("not_equal", json!("open"))),
+            ("r/2", rule("not_in", json!(["open", 5]))),
+            ("r/3", rule("regex_not_search", json!("op"))),
+            ("r/4", json!({"conditions": {"not": condition("s", "not_equal", json!("open"))}})),
+            ("r/5", rule("contains", json!("\"open\""))),
+        ])
+    };
+    let (strict, original) = (rules(json!({})), rules(json!({"compat": "original"})));
+    for (value, by_strict, by_original) in [
+        (json!("open"), "---Y-", "---YY"),
+        (json!("\"open\""), "YY--Y", "YY--Y"),
+        (json!("shut"), "YYY--", "YYY--"),
+        (json!(null), "-----", "YYY--"),
+        (json!(5), "-----", "Y----"),
+        (json!(6), "-Y---", "YY---"),
+        (json!([]), "-----", "YY---"),
+    ] {
+        let data = json!({ "s": value });
+        assert_eq!(execute(&strict, &data).pattern_result, by_strict, "{data}");
+        assert_eq!(execute(&original, &data).pattern_result, by_original, "{data}");
+    }
+    assert_eq!(execute(&original, &json!({})).pattern_result, "-----");
+}
+
+#[test]
 fn nothing_is_executed_in_place_of_what_was_asked() {
     let always = json!({"conditions": {"item": condition("a", "equal", json!(1))}});
     let inactive = json!({"conditions": {"item": condition("a", "equal", json!(1))}, "status": "archived"});

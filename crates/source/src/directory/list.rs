@@ -77,8 +77,8 @@ pub(super) struct Listing {
     pub(super) problems: Vec<FileProblem>,
 }
 
-/// Lists the documents' files of a directory: those that end in `.yaml`, `.yml` or `.json`, in it and its folders,
-/// links followed. What begins with a dot is passed over: editors' files, and the folders behind a ConfigMap, which
+/// Lists the documents' files of a directory: those that end in `.yaml`, `.yml`, `.json` or `.toml`, in it and its
+/// folders, links followed. What begins with a dot is passed over: editors' files, and the folders behind a ConfigMap, which
 /// are reached through the links beside them.
 pub(super) fn list(dir: &Path, files_max: usize) -> Listing {
     let mut listing = Listing::default();

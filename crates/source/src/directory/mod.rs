@@ -72,7 +72,7 @@ pub enum SourceError {
 
 /// Keeps the log in step with a directory of YAML and JSON documents.
 ///
-/// Every file of it and of its folders that ends in `.yaml`, `.yml` or `.json` is read, links are followed, and what
+/// Every file of it and of its folders that ends in `.yaml`, `.yml`, `.json` or `.toml` is read, links are followed, and what
 /// begins with a dot is passed over. A change that comes to rest (a save, a rename over a file, a deletion, the swap
 /// of a link that kubelet makes) is one revision with the author and the owner `file:NAME`. What has no consequence is
 /// none.

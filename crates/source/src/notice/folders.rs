@@ -33,7 +33,7 @@ pub(crate) fn identity(_: &Metadata) -> Option<(u64, u64)> {
 
 pub(crate) fn is_document(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    matches!(ending, Some("yaml" | "yml" | "json"))
+    matches!(ending, Some("yaml" | "yml" | "json" | "toml"))
 }
 
 /// Makes a path a concern, and if it is a link, whatever it leads to.
