@@ -115,7 +115,11 @@ class Refused(unittest.TestCase):
         self.server({"bus": {"kind": "redis"}}, "set bus.kind to auto")
 
     def test_a_sidecar_without_a_file(self):
-        self.server({"configReloader": {"enabled": True}}, "needs config.content")
+        objects = charts.template(charts.SERVER, [{"configReloader": {"enabled": True}}])
+        config_map, = [it for it in objects if it["kind"] == "ConfigMap" and "config.yaml" in it.get("data", {})]
+        self.assertEqual(config_map["data"]["config.yaml"], "{}\n")
+        names = [one["name"] for one in charts.containers(objects)]
+        self.assertIn("config-reloader", names)
         self.app({"configFile": {"enabled": False}}, "set configFile.enabled to true, or configReloader.from.url")
 
     def test_a_sidecar_that_would_not_start_or_believe_nothing(self):

@@ -11,6 +11,7 @@
 //! - Any other config may have a JSON Schema, the document `schemas/{name}`.
 
 mod draft;
+mod duration;
 mod entry;
 mod infer;
 mod keys;
@@ -29,6 +30,7 @@ mod shape;
 mod snapshot;
 mod tree;
 
+pub use duration::DurationText;
 pub use entry::{Entry, KeyChange, KeyDifference, differences};
 pub use infer::{InferredSchema, infer_schema};
 pub use keys::Takes;

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
 use axum::response::{IntoResponse, Response};
 use tower::{Service, ServiceExt as _};
 use utoipa::openapi::OpenApi;
 
 use crate::app::App;
 use crate::body::BodyBytes;
+use crate::code::Code;
 use crate::docs::Document;
 use crate::layers::{answer_of, around};
 use crate::long_answer::counted;
@@ -19,11 +22,18 @@ use crate::principal::Access;
 use crate::problem::ApiError;
 use crate::router::router;
 
+/// Where the route of the metrics is.
+const METRICS: &str = "/metrics";
+
 /// The routes with all that stands around them. Cheap to clone.
 #[derive(Clone)]
 pub struct Edge {
     routes: Router,
     openapi: Arc<OpenApi>,
+    /// Where the metrics are beside their own path.
+    metrics_path: Option<Arc<str>>,
+    /// Whether nothing but the metrics is answered.
+    is_of_metrics: bool,
 }
 
 impl Edge {
@@ -32,7 +42,22 @@ impl Edge {
     pub fn new(app: &App) -> Self {
         let (routes, openapi) = router(app.clone());
         app.docs.get_or_init(|| Document::new(&openapi));
-        Self { routes: around(routes, app), openapi: Arc::new(openapi) }
+        let (routes, openapi) = (around(routes, app), Arc::new(openapi));
+        Self { routes, openapi, metrics_path: None, is_of_metrics: false }
+    }
+
+    /// Answers the metrics at that path too.
+    #[must_use]
+    pub fn with_metrics_at(mut self, path: &str) -> Self {
+        self.metrics_path = Some(path.into());
+        self
+    }
+
+    /// The same edge for a port on which nothing but the metrics is answered.
+    #[must_use]
+    pub fn of_metrics_alone(mut self) -> Self {
+        self.is_of_metrics = true;
+        self
     }
 
     /// The OpenAPI document of the routes.
@@ -42,7 +67,20 @@ impl Edge {
     }
 
     /// Answers a request.
-    pub(crate) async fn answer(self, request: Request) -> Response {
+    pub(crate) async fn answer(self, mut request: Request) -> Response {
+        let path = request.uri().path();
+        let is_own_path = path == METRICS;
+        let is_metrics = is_own_path || self.metrics_path.as_deref() == Some(path);
+        if self.is_of_metrics && !is_metrics {
+            return ApiError::new(Code::NO_SUCH_PATH, "this port answers the metrics alone").into_response();
+        }
+        if is_metrics && !is_own_path {
+            let mut parts = request.uri().clone().into_parts();
+            parts.path_and_query = Some(PathAndQuery::from_static(METRICS));
+            if let Ok(uri) = Uri::from_parts(parts) {
+                *request.uri_mut() = uri;
+            }
+        }
         let Ok(response) = self.routes.oneshot(request).await;
         response
     }

@@ -134,12 +134,13 @@ impl Service {
             redact,
             scrape: scrape_settings(configs.clone()),
         });
-        let period = move || Duration::from_millis(served(&configs).tokens.refresh_ms);
+        let metrics_path = served(&configs).metrics.path.clone();
+        let period = move || Duration::from_millis(served(&configs).tokens.period_ms());
         app.tasks.spawn(keys.follow(app.clone(), backend.seal.clone(), is_there, period));
         if options.config.file.is_none() {
             app.tasks.spawn(try_again(app.clone(), options.config.clone()));
         }
-        let edge = Edge::new(&app);
+        let edge = Edge::new(&app).with_metrics_at(&metrics_path);
         Ok(Self { app, edge, reloader, llm, first_token, directories: Mutex::new(directories), data_dir })
     }
 

@@ -16,11 +16,15 @@ use crate::{Backend, ServeOptions, Service};
 use midflight_http::accept;
 use midflight_http::descriptors::allowed_connections;
 
+/// How many connections the port of the metrics has at the same time: a few scrapers.
+const METRICS_CONNECTIONS_MAX: usize = 64;
+
 /// A server that answers.
 #[derive(Debug)]
 pub struct Running {
     url: String,
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     service: Arc<Service>,
     stop: CancellationToken,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -47,19 +51,44 @@ pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Run
     options.limits.connections_max = allowed_connections(options.limits.connections_max);
     let is_there = backend.ready().await?;
     let boot = boot(&options.config, &backend, is_there).await?;
-    let wanted = settings(&boot)?.listen();
-    let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::Listen(wanted, error))?;
-    let address = listener.local_addr().map_err(|error| ServeError::Listen(wanted, error))?;
+    let own = settings(&boot)?;
+    let wanted = own.listen();
+    let (listener, address) = bind(wanted).await?;
+    let metrics = match own.metrics.port {
+        Some(port) => Some(bind(SocketAddr::new(wanted.ip(), port)).await?),
+        None => None,
+    };
+    let metrics_address = metrics.as_ref().map(|(_, address)| *address);
     let service = Arc::new(Service::start(&options, backend, boot, is_there, address).await?);
     let url = format!("http://{address}");
     let stop = CancellationToken::new();
-    let task = tokio::spawn(accept::serve(listener, service.edge(), options.limits, stop.clone()));
+    let serving = accept::serve(listener, service.edge(), options.limits, stop.clone());
+    let task = match metrics {
+        None => tokio::spawn(serving),
+        Some((listener, address)) => {
+            let mut limits = options.limits;
+            limits.connections_max = limits.connections_max.min(METRICS_CONNECTIONS_MAX);
+            let metrics = accept::serve(listener, service.edge().of_metrics_alone(), limits, stop.clone());
+            tracing::debug!(%address, "listening for scrapes of the metrics");
+            tokio::spawn(async move {
+                tokio::join!(serving, metrics);
+            })
+        }
+    };
     tracing::debug!(%url, "listening");
-    let mut running = Running { url, address, service, stop, task: Mutex::new(Some(task)), ready_file: None };
+    let task = Mutex::new(Some(task));
+    let mut running = Running { url, address, metrics_address, service, stop, task, ready_file: None };
     if let Some(file) = options.ready_file {
         running.write_ready_file(file)?;
     }
     Ok(running)
+}
+
+/// Listens on an address. Answers with the port that it got, where 0 was asked for.
+async fn bind(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::Listen(wanted, error))?;
+    let address = listener.local_addr().map_err(|error| ServeError::Listen(wanted, error))?;
+    Ok((listener, address))
 }
 
 /// Writes the URL so that whoever waits for the file never reads half of it.
@@ -81,6 +110,12 @@ impl Running {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the metrics have a port of their own, if they have one.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// The admin's token, at the very first start and when no file holds it. Print it where a person

@@ -200,7 +200,7 @@ impl Client {
     }
 
     fn late(&self, tries: u32) -> LlmError {
-        LlmError::Late { timeout_ms: self.settings.timeout_ms, tries }
+        LlmError::Late { timeout_ms: self.settings.timeout_ms(), tries }
     }
 }
 

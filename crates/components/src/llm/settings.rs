@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use midflight_config::{Redactor, Secret};
+use midflight_config::{DurationText, Redactor, Secret};
 use midflight_core::Problems;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
@@ -25,6 +25,8 @@ pub struct LlmSettings {
     pub model: String,
     /// How long a chat may take, in milliseconds, with all its tries and the pauses between them; 30,000.
     pub timeout_ms: u64,
+    /// The same as a text, as `30s`; instead of the number.
+    pub timeout: Option<DurationText>,
     /// How often it is tried again when the server cannot be reached, is busy (429) or fails (5xx); 2, at most 10.
     pub retries: u32,
     /// How many calls there may be at the same time; 8, from 1 to 1,000. Those past it wait, within `timeout_ms`. While a
@@ -44,6 +46,7 @@ impl Default for LlmSettings {
             api_key: Secret::default(),
             model: String::new(),
             timeout_ms: 30_000,
+            timeout: None,
             retries: 2,
             concurrency_max: 8,
             breaker: BreakerSettings::default(),
@@ -91,7 +94,15 @@ impl LlmSettings {
 
     pub(super) fn target(&self, place: &Place<Self>) -> Result<Target, Problems> {
         let mut problems = Problems::default();
-        within(&mut problems, place, "timeout_ms", &self.timeout_ms, &(1..=DAY_MS));
+        let (key, timeout_ms) = match self.timeout {
+            Some(timeout) => ("timeout", timeout.ms()),
+            None => ("timeout_ms", self.timeout_ms),
+        };
+        within(&mut problems, place, key, &timeout_ms, &(1..=DAY_MS));
+        if self.timeout.is_some() && self.timeout_ms != Self::default().timeout_ms {
+            let message = "timeout and timeout_ms both say how long; write one of them";
+            problems.add(place.problem("conflict", "timeout", message));
+        }
         within(&mut problems, place, "retries", &self.retries, &(0..=10));
         within(&mut problems, place, "concurrency_max", &self.concurrency_max, &(1..=1000));
         let breaker = place.under("breaker");
@@ -143,7 +154,12 @@ impl LlmSettings {
         Ok(Some(value))
     }
 
+    /// How long a chat may take, in milliseconds.
+    pub(super) fn timeout_ms(&self) -> u64 {
+        self.timeout.map_or(self.timeout_ms, DurationText::ms)
+    }
+
     pub(super) fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms)
+        Duration::from_millis(self.timeout_ms())
     }
 }

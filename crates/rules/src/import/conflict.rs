@@ -42,11 +42,14 @@ pub fn settle(
     let ImportedRules { documents, mut notices } = imported;
     let (mut problems, mut kept, mut renamed) = (Problems::default(), Vec::new(), BTreeMap::new());
     for (name, body) in documents {
-        let Ok(Named::Condition(id)) = named(&name) else {
+        let id = match named(&name) {
+            Ok(Named::Condition(id)) => Some(id.to_owned()),
+            _ => None,
+        };
+        let Some(id) = id else {
             kept.push((name, body));
             continue;
         };
-        let id = id.to_owned();
         match (catalogue.meet(&id, &body), policy) {
             (Meeting::Free, _) => kept.push((name, body)),
             (Meeting::Same, _) => notices.push(format!(

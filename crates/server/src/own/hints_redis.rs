@@ -18,12 +18,12 @@ impl Exchange for HintsRedis {
     const ORDER: u32 = 80;
 
     fn wanted(&self, settings: &Settings, in_use: &RedisSettings) -> RedisSettings {
-        let legacy_channel = in_use.legacy_channel.clone();
-        RedisSettings { url: settings.redis.url.clone(), legacy_channel }
+        let RedisSettings { legacy_channel, pool_size, .. } = in_use.clone();
+        RedisSettings { legacy_channel, pool_size, ..settings.redis.clone() }
     }
 
     async fn open(&self, settings: &RedisSettings) -> Result<Self::Opened, String> {
-        let mut options = RedisOptions::new(settings.url.expose());
+        let mut options = RedisOptions::new(settings.server().expose());
         options.legacy_channel.clone_from(&settings.legacy_channel);
         self.0.open_beside(options).await.map_err(|error| error.to_string())
     }

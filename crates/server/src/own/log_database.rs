@@ -26,8 +26,8 @@ impl Exchange for LogDatabase {
     const NAME: &'static str = "database";
     const ORDER: u32 = 90;
 
-    fn wanted(&self, settings: &Settings, _: &DatabaseSettings) -> DatabaseSettings {
-        settings.database.clone()
+    fn wanted(&self, settings: &Settings, in_use: &DatabaseSettings) -> DatabaseSettings {
+        DatabaseSettings { min_conns: in_use.min_conns, ..settings.database.clone() }
     }
 
     async fn open(&self, settings: &DatabaseSettings) -> Result<Self::Opened, String> {
@@ -46,6 +46,6 @@ impl Exchange for LogDatabase {
     }
 
     fn grace(settings: &DatabaseSettings) -> Duration {
-        Duration::from_millis(settings.statement_timeout_ms)
+        Duration::from_millis(settings.statement_ms())
     }
 }

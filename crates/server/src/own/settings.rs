@@ -6,18 +6,21 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use midflight_components::{LlmSettings, LogFormat, LogSettings as Logged, Place};
-use midflight_config::{Secret, Shape};
+use midflight_config::{DurationText, Secret, Shape};
 use midflight_core::{Pointer, Problem, Problems};
 use midflight_store::{PostgresOptions, PostgresUrl};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::scope::WebhookScope;
 use crate::{BusPlace, StorePlace};
 
-/// What a server is to do. Times are in milliseconds.
+/// What a server is to do. Times are in milliseconds (`_ms`), or texts with their unit, as `30s`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
+    /// What kind of installation this is, as `lite` or `standard`; for people, nothing depends on it. After a restart.
+    pub profile: Option<String>,
     /// Where it listens. After a restart.
     pub server: ServerSettings,
     /// Where the log is. After a restart.
@@ -44,7 +47,8 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerSettings {
-    /// The address; `127.0.0.1` unless said.
+    /// The address, or `localhost`; `127.0.0.1` unless said.
+    #[serde(deserialize_with = "host")]
     pub host: IpAddr,
     /// The port; 8080 unless said, and 0 takes a free one.
     pub port: u16,
@@ -102,10 +106,16 @@ pub struct DatabaseSettings {
     pub url: Secret,
     /// The most connections; 10 unless said, from 1 to 1,000.
     pub max_conns: u32,
+    /// Read and ignored: connections to the log are opened when they are needed, and kept. At most `max_conns`.
+    pub min_conns: u32,
     /// The longest wait for a connection; 5,000 unless said, from 1 to 600,000.
     pub connect_timeout_ms: u64,
+    /// The same as a text, as `5s`; instead of the number.
+    pub connect_timeout: Option<DurationText>,
     /// The longest that a statement takes; 10,000 unless said, from 1 to 600,000.
     pub statement_timeout_ms: u64,
+    /// The same as a text, as `10s`; instead of the number.
+    pub statement_timeout: Option<DurationText>,
 }
 
 /// A Redis server.
@@ -114,6 +124,10 @@ pub struct DatabaseSettings {
 pub struct RedisSettings {
     /// `redis://user:password@host:port`, the password by a reference.
     pub url: Secret,
+    /// `host:port` of a server without a password; where there is no `url`.
+    pub addr: Option<String>,
+    /// Read and ignored: hints need one connection.
+    pub pool_size: Option<u32>,
     /// A channel on which older programs say `{"action":"reload"}`, if any.
     pub legacy_channel: Option<String>,
 }
@@ -136,6 +150,10 @@ pub struct LogSettings {
 pub struct MetricsSettings {
     /// Whether there is `/metrics`; without, it answers 404.
     pub enabled: bool,
+    /// Where else they are, beside `/metrics`. After a restart.
+    pub path: String,
+    /// A port of their own, on the same address, on which nothing else is answered; 0 takes a free one. After a restart.
+    pub port: Option<u16>,
     /// Labels on every sample.
     pub labels: BTreeMap<String, String>,
 }
@@ -146,6 +164,8 @@ pub struct MetricsSettings {
 pub struct TokenSettings {
     /// How often they are read again, in ms; 10,000 unless said, from 100 to 3,600,000.
     pub refresh_ms: u64,
+    /// The same as a text, as `10s`; instead of the number.
+    pub refresh: Option<DurationText>,
 }
 
 /// A webhook: who may call it, and what it does.
@@ -189,8 +209,11 @@ impl Default for DatabaseSettings {
         Self {
             url: Secret::default(),
             max_conns: 10,
+            min_conns: 0,
             connect_timeout_ms: 5_000,
+            connect_timeout: None,
             statement_timeout_ms: 10_000,
+            statement_timeout: None,
         }
     }
 }
@@ -203,13 +226,13 @@ impl Default for LogSettings {
 
 impl Default for MetricsSettings {
     fn default() -> Self {
-        Self { enabled: true, labels: BTreeMap::new() }
+        Self { enabled: true, path: METRICS_PATH.to_owned(), port: None, labels: BTreeMap::new() }
     }
 }
 
 impl Default for TokenSettings {
     fn default() -> Self {
-        Self { refresh_ms: 10_000 }
+        Self { refresh_ms: 10_000, refresh: None }
     }
 }
 
@@ -218,11 +241,16 @@ impl Settings {
     #[must_use]
     pub fn shape() -> Shape<Self> {
         Shape::new()
+            .restart("/profile")
             .restart("/server")
             .restart("/storage")
             .restart("/bus")
             .restart("/redis/legacy_channel")
             .restart("/log/output")
+            .restart("/metrics/path")
+            .restart("/metrics/port")
+            .ignored("/database/min_conns")
+            .ignored("/redis/pool_size")
             .check(Self::problems)
     }
 
@@ -238,13 +266,39 @@ impl Settings {
         let database = &self.database;
         for (path, wrong) in [
             ("/database/max_conns", between(database.max_conns.into(), 1, 1_000)),
-            ("/database/connect_timeout_ms", between(database.connect_timeout_ms, 1, 600_000)),
-            ("/database/statement_timeout_ms", between(database.statement_timeout_ms, 1, 600_000)),
-            ("/tokens/refresh_ms", between(self.tokens.refresh_ms, 100, 3_600_000)),
+            ("/database/min_conns", between(database.min_conns.into(), 0, database.max_conns.into())),
         ] {
             if let Some(message) = wrong {
                 add(path, "out_of_bounds", message);
             }
+        }
+        for Time { path, text, ms, default_ms, low, high } in self.times() {
+            if text.is_some() && ms != default_ms {
+                let message = format!("{path} and {path}_ms both say how long; write one of them");
+                add(path, "conflict", message);
+            }
+            if let Some(message) = between(text.map_or(ms, DurationText::ms), low, high) {
+                match text {
+                    Some(_) => add(path, "out_of_bounds", format!("{message} ms")),
+                    None => add(&format!("{path}_ms"), "out_of_bounds", message),
+                }
+            }
+        }
+        if self.profile.as_deref().is_some_and(|profile| !is_profile(profile)) {
+            let message = "takes 1 to 64 letters, digits, - and _";
+            add("/profile", "invalid_value", message.to_owned());
+        }
+        if let Some(addr) = self.redis.addr.as_deref().filter(|addr| !is_host_and_port(addr)) {
+            let message = format!("{addr:?} is not host:port; with a password write redis.url");
+            add("/redis/addr", "invalid_value", message);
+        }
+        if let Err(message) = check_metrics_path(&self.metrics.path) {
+            add("/metrics/path", "invalid_value", message);
+        }
+        if self.metrics.port.is_some_and(|port| port != 0 && port == self.server.port) {
+            let message =
+                "is server.port; take another port, or leave it out: metrics are on that port anyway";
+            add("/metrics/port", "invalid_value", message.to_owned());
         }
         let is_needed = self.storage.backend == StorageBackend::Postgres || !database.url.is_empty();
         if is_needed && let Err(error) = PostgresUrl::from_str(database.url.expose()) {
@@ -281,6 +335,38 @@ impl Settings {
         problems
     }
 
+    /// The times that can be said in two ways.
+    fn times(&self) -> [Time; 3] {
+        let (database, defaults) = (&self.database, DatabaseSettings::default());
+        let time = |path, text, ms, default_ms, low, high| Time { path, text, ms, default_ms, low, high };
+        [
+            time(
+                "/database/connect_timeout",
+                database.connect_timeout,
+                database.connect_timeout_ms,
+                defaults.connect_timeout_ms,
+                1,
+                600_000,
+            ),
+            time(
+                "/database/statement_timeout",
+                database.statement_timeout,
+                database.statement_timeout_ms,
+                defaults.statement_timeout_ms,
+                1,
+                600_000,
+            ),
+            time(
+                "/tokens/refresh",
+                self.tokens.refresh,
+                self.tokens.refresh_ms,
+                TokenSettings::default().refresh_ms,
+                100,
+                3_600_000,
+            ),
+        ]
+    }
+
     /// Where to listen.
     #[must_use]
     pub fn listen(&self) -> SocketAddr {
@@ -314,7 +400,7 @@ impl Settings {
             None => return Ok(None),
             Some(BusKind::Memory) => BusPlace::Memory,
             Some(BusKind::Postgres) => BusPlace::Postgres,
-            Some(BusKind::Redis) => by_url(&self.redis.url, "redis", "redis.url")?,
+            Some(BusKind::Redis) => by_url(&self.redis.server(), "redis", "redis.url")?,
             Some(BusKind::Nats) => by_url(&self.bus.nats_url, "nats", "bus.nats_url")?,
         };
         Ok(Some(place))
@@ -329,7 +415,34 @@ impl LogSettings {
     }
 }
 
+impl RedisSettings {
+    /// The URL of the server: `url`, or else what `addr` says.
+    pub(crate) fn server(&self) -> Secret {
+        match &self.addr {
+            Some(addr) if self.url.is_empty() => Secret::new(format!("redis://{addr}")),
+            _ => self.url.clone(),
+        }
+    }
+}
+
+impl TokenSettings {
+    /// How often they are read again, in milliseconds.
+    pub(crate) fn period_ms(&self) -> u64 {
+        self.refresh.map_or(self.refresh_ms, DurationText::ms)
+    }
+}
+
 impl DatabaseSettings {
+    /// The longest wait for a connection, in milliseconds.
+    pub(crate) fn connect_ms(&self) -> u64 {
+        self.connect_timeout.map_or(self.connect_timeout_ms, DurationText::ms)
+    }
+
+    /// The longest that a statement takes, in milliseconds.
+    pub(crate) fn statement_ms(&self) -> u64 {
+        self.statement_timeout.map_or(self.statement_timeout_ms, DurationText::ms)
+    }
+
     /// As the log takes them.
     pub(crate) fn options(
         &self,
@@ -337,8 +450,8 @@ impl DatabaseSettings {
     ) -> Result<PostgresOptions, midflight_store::PostgresUrlError> {
         let mut options = PostgresOptions::new(self.url.expose().parse()?, replica);
         options.connections_max = self.max_conns;
-        options.connect_ms_max = self.connect_timeout_ms;
-        options.statement_ms_max = self.statement_timeout_ms;
+        options.connect_ms_max = self.connect_ms();
+        options.statement_ms_max = self.statement_ms();
         Ok(options)
     }
 }
@@ -348,6 +461,61 @@ fn by_url(url: &Secret, sort: &str, key: &str) -> Result<BusPlace, String> {
     let place = url.expose().parse::<BusPlace>();
     let place = place.ok().filter(|place| format!("{place:?}") == sort);
     place.ok_or_else(|| format!("{sort} needs {key}, as {sort}://host:port"))
+}
+
+/// A time that is said in milliseconds or as a text.
+struct Time {
+    /// The key of the text; that of the number ends with `_ms`.
+    path: &'static str,
+    text: Option<DurationText>,
+    ms: u64,
+    default_ms: u64,
+    low: u64,
+    high: u64,
+}
+
+/// Where metrics always are.
+const METRICS_PATH: &str = "/metrics";
+/// What begins the paths of everything else.
+const OTHER_PATHS: [&str; 9] =
+    ["/api", "/health", "/ws", "/-", "/docs", "/openapi.json", "/mcp", "/tools", "/ui"];
+
+/// Reads an address to listen on.
+fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text == "localhost" {
+        return Ok(IpAddr::from([127, 0, 0, 1]));
+    }
+    text.parse().map_err(|_| {
+        let cure = "write an IP address, as 127.0.0.1 or 0.0.0.0, or localhost";
+        D::Error::custom(format_args!("{text:?} is no address to listen on; {cure}"))
+    })
+}
+
+fn is_profile(profile: &str) -> bool {
+    let is_letter = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
+    (1..=64).contains(&profile.len()) && profile.chars().all(is_letter)
+}
+
+fn is_host_and_port(addr: &str) -> bool {
+    let is_other = |it: char| it.is_whitespace() || it.is_control() || "/@?#".contains(it);
+    let parts = addr.rsplit_once(':').filter(|_| !addr.contains(is_other));
+    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}
+
+fn check_metrics_path(path: &str) -> Result<(), String> {
+    let is_letter = |it: char| it.is_ascii_alphanumeric() || "/._-".contains(it);
+    let is_path = path.starts_with('/') && !path.ends_with('/') && path.chars().all(is_letter);
+    if !is_path || path.len() > 128 {
+        return Err(format!("{path:?} is no path; write one as /metrics, of letters, digits and . _ - /"));
+    }
+    let is_below = |other: &&&str| {
+        path.strip_prefix(**other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    match OTHER_PATHS.iter().find(is_below) {
+        Some(other) => Err(format!("{path} is below {other}, which answers something else; take another")),
+        None => Ok(()),
+    }
 }
 
 /// Whether a text can be the name of a label, as Prometheus has them.
@@ -399,6 +567,74 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_other_programs_are_taken() {
+        let document = json!({
+            "profile": "lite", "server": {"host": "localhost", "port": 0},
+            "database": {"url": "postgres://db/log", "min_conns": 2, "connect_timeout": "30s", "statement_timeout": "1m"},
+            "redis": {"addr": "r:6380", "pool_size": 20}, "bus": {"kind": "redis"},
+            "metrics": {"port": 9090, "path": "/internal/metrics"}, "tokens": {"refresh": "2s"}
+        });
+        let entry = Settings::shape().build(Some(&Arc::new(document)), &()).unwrap();
+        let settings = entry.typed::<Settings>().unwrap();
+        assert_eq!(settings.listen().to_string(), "127.0.0.1:0");
+        assert_eq!(settings.redis.server().expose(), "redis://r:6380");
+        assert_eq!(format!("{:?}", settings.bus_place().unwrap()), "Some(redis)");
+        let options = settings.database.options("r").unwrap();
+        assert_eq!((options.connect_ms_max, options.statement_ms_max), (30_000, 60_000));
+        assert_eq!(settings.tokens.period_ms(), 2_000);
+        let both = RedisSettings { url: Secret::new("redis://u"), ..settings.redis.clone() };
+        assert_eq!(both.server().expose(), "redis://u");
+        let variables = [("MIDFLIGHT_TOKENS__REFRESH".to_owned(), "500ms".to_owned())];
+        let entry = Settings::shape().env("MIDFLIGHT", variables).build(None, &()).unwrap();
+        assert_eq!(entry.typed::<Settings>().unwrap().tokens.period_ms(), 500);
+    }
+
+    #[test]
+    fn keys_of_other_programs_are_held_to_what_they_mean() {
+        check(
+            json!({"server": {"host": "db"}}),
+            &[
+                "at /server/host: \"db\" is no address to listen on; write an IP address, as 127.0.0.1 or 0.0.0.0, or localhost",
+            ],
+        );
+        check(json!({"database": {"min_conns": 11}}), &["at /database/min_conns: takes 0 to 10"]);
+        check(json!({"tokens": {"refresh": "1ms"}}), &["at /tokens/refresh: takes 100 to 3600000 ms"]);
+        check(
+            json!({"tokens": {"refresh": "1s", "refresh_ms": 2000}}),
+            &[
+                "at /tokens/refresh: /tokens/refresh and /tokens/refresh_ms both say how long; write one of them",
+            ],
+        );
+        check(
+            json!({"tokens": {"refresh": "10"}}),
+            &[
+                "at /tokens/refresh: \"10\" is no duration; write a whole number with its unit: 200ms, 30s, 5m or 1h",
+            ],
+        );
+        check(json!({"profile": "a b"}), &["at /profile: takes 1 to 64 letters, digits, - and _"]);
+        check(
+            json!({"redis": {"addr": "redis://r:1"}}),
+            &["at /redis/addr: \"redis://r:1\" is not host:port; with a password write redis.url"],
+        );
+        check(
+            json!({"metrics": {"path": "metrics"}}),
+            &[
+                "at /metrics/path: \"metrics\" is no path; write one as /metrics, of letters, digits and . _ - /",
+            ],
+        );
+        check(
+            json!({"metrics": {"path": "/api/v1/metrics"}}),
+            &["at /metrics/path: /api/v1/metrics is below /api, which answers something else; take another"],
+        );
+        check(
+            json!({"metrics": {"port": 8080}}),
+            &[
+                "at /metrics/port: is server.port; take another port, or leave it out: metrics are on that port anyway",
+            ],
+        );
+    }
+
+    #[test]
     fn an_llm_is_held_to_its_bounds() {
         check(json!({"llm": {"model": "m", "concurrency_max": 2, "breaker": {"failures": 0}}}), &[]);
         check(
@@ -408,6 +644,14 @@ mod tests {
                 "at /llm/breaker/failures: failures is 1001; write a number from 0 to 1000",
                 "at /llm/breaker/open_ms: open_ms is 0; write a number from 1 to 86400000",
             ],
+        );
+        check(
+            json!({"llm": {"model": "m", "timeout": "0s"}}),
+            &["at /llm/timeout: timeout is 0; write a number from 1 to 86400000"],
+        );
+        check(
+            json!({"llm": {"model": "m", "timeout": "5s", "timeout_ms": 1}}),
+            &["at /llm/timeout: timeout and timeout_ms both say how long; write one of them"],
         );
         check(
             json!({"llm": {"model": "m", "breaker": {"failure": 3}}}),

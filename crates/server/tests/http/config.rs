@@ -385,3 +385,43 @@ async fn every_problem_of_a_config_is_told_at_once() {
     paths.sort_unstable();
     assert_eq!(paths, ["/llm/api_key", "/log/level", "/metrics/labels/1", "/redis/url"], "{refused:#}");
 }
+
+#[tokio::test]
+async fn metrics_have_a_path_and_a_port_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("midflight.yaml");
+    fs::write(&file, "server: {host: localhost}\nmetrics: {path: /internal/metrics, port: 0}\n").unwrap();
+    let server = server_with(|options| options.config.file = Some(file)).await;
+    let address = server.running.metrics_address().unwrap();
+    assert!(address.ip().is_loopback() && address != server.running.address());
+    let own = format!("http://{address}");
+    for (url, path, status) in [
+        (server.running.url(), "/metrics", 200),
+        (server.running.url(), "/internal/metrics", 200),
+        (server.running.url(), "/internal/metrics/x", 404),
+        (&*own, "/metrics", 200),
+        (&*own, "/internal/metrics?x=1", 200),
+        (&*own, "/health/live", 404),
+        (&*own, "/api/v1/status", 404),
+    ] {
+        let answer = server.client.get(format!("{url}{path}")).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{url}{path}");
+        let is_metrics = answer.text().await.unwrap().contains("midflight_desired_revision");
+        assert_eq!(is_metrics, status == 200, "{url}{path}");
+    }
+    server.running.stop().await;
+    assert!(server.client.get(format!("{own}/metrics")).send().await.is_err(), "the port is closed");
+}
+
+#[tokio::test]
+async fn a_path_of_the_metrics_that_changes_is_in_effect_after_the_next_start() {
+    let (server, dir) = server_of("metrics: {path: /one}\n").await;
+    fs::write(dir.path().join("midflight.yaml"), "metrics: {path: /two}\ndatabase: {min_conns: 3}\n")
+        .unwrap();
+    let (status, report) = reload(&server).await;
+    assert_eq!(status, 200, "{report}");
+    let required = report["restart_required"].as_array().unwrap();
+    assert_eq!(required, &[json!("/metrics/path")], "{report}");
+    assert_eq!(server.get("/one").await.status, 200);
+    assert_eq!(server.get("/two").await.status, 404);
+}

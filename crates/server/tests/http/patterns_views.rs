@@ -77,6 +77,10 @@ async fn the_reload_of_the_originals_has_its_fields_and_tells_what_is_served() {
         assert!(done["reload_time_ms"].is_f64() && done["timestamp"].is_string());
         let one = server.post(path, &json!({ "pattern_id": "ciao" })).await.ok();
         assert_eq!(one["pattern_id"], "ciao");
+        assert_eq!(
+            one["message"],
+            "every replica serves revision 4, with the pattern \"ciao\" as the log has it"
+        );
         assert_eq!(server.post(path, &json!({ "pattern_id": null })).await.ok()["success"], true);
         server.post(path, &json!({ "pattern_id": 7 })).await.problem(404, "not_found");
         server.post(path, &json!({ "pattern_id": true })).await.problem(422, "invalid_body");
@@ -102,6 +106,7 @@ async fn metrics_tell_of_patterns_reloads_and_answers() {
     let counts = json!({ "by_source": by_source, "learned": 0, "not_learned": {}, "llm_rate_limited": 0, "asking": 0 });
     assert_eq!(metrics["classifications"], counts);
     assert_eq!(metrics["llm"], Value::Null);
+    assert_eq!(server.get("/api/milhena/hot-reload/metrics").await.ok(), metrics);
 
     let scraped = server.anonymous(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
     for line in [

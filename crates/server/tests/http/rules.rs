@@ -37,6 +37,28 @@ async fn an_input_is_executed_and_explained() {
 }
 
 #[tokio::test]
+async fn a_request_of_the_original_names_its_ruleset_by_id_and_gets_its_correlation_id_back() {
+    let server = server().await.with_loans().await;
+    let execute = async |body: Value| read(&server, "/api/v1/rules/execute", body).await;
+    let done =
+        execute(json!({"data": {"age": 30}, "ruleset_id": "loans", "correlation_id": "a-1"})).await.ok();
+    assert_eq!((&done["ruleset"], &done["correlation_id"]), (&json!("loans"), &json!("a-1")));
+    let plain = execute(json!({"data": {"age": 30}, "ruleset_id": null, "ruleset": "loans"})).await.ok();
+    assert!(plain.get("correlation_id").is_none(), "{plain}");
+    let number = execute(json!({"data": {}, "ruleset_id": 1})).await.problem(404, "not_found");
+    assert!(number["detail"].as_str().unwrap().contains("there is no ruleset \"1\""), "{number}");
+    for body in [
+        json!({"data": {}, "ruleset_id": "loans", "ruleset": "other"}),
+        json!({"data": {}, "ruleset_id": [1]}),
+        json!({"data": {}, "correlation_id": "x".repeat(257)}),
+    ] {
+        execute(body).await.problem(422, "invalid_body");
+    }
+    let body = json!({"data": {}, "ruleset_id": "other"});
+    read(&server, "/api/v1/rulesets/loans/execute", body).await.problem(422, "invalid_body");
+}
+
+#[tokio::test]
 async fn what_cannot_be_executed_is_said() {
     let server = server().await.with_loans().await;
     let unknown = read(&server, "/api/v1/rules/execute", json!({"data": {}, "ruleset": "loan"})).await;

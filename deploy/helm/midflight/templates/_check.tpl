@@ -16,7 +16,4 @@
 {{- if and (has $values.bus.kind (list "redis" "nats")) (not $values.bus.existingSecret.name) -}}
 {{- fail (printf "bus.kind %s needs bus.existingSecret.name: a secret whose key `url` is where it is, as %s" $values.bus.kind (ternary "redis://host:6379" "nats://host:4222" (eq $values.bus.kind "redis"))) -}}
 {{- end -}}
-{{- if and $values.configReloader.enabled (not $values.config.content) -}}
-{{- fail "configReloader.enabled needs config.content: without a file there is nothing for it to watch" -}}
-{{- end -}}
 {{- end -}}

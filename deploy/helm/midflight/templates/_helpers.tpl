@@ -42,6 +42,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- if eq .Values.store.kind "postgres" }}true{{ end }}
 {{- end }}
 
+{{- /* The text of the config file, if there is one. The config-reloader has always one to watch: of nothing but defaults. */ -}}
+{{- define "midflight.config" -}}
+{{- if .Values.config.content -}}
+{{- .Values.config.content -}}
+{{- else if .Values.configReloader.enabled -}}
+{{- print "{}\n" -}}
+{{- end -}}
+{{- end }}
+
 {{- /* What the config-reloader's templates take. */ -}}
 {{- define "midflight.reloader" -}}
 {{- $fixed := dict "method" "signal" "processName" "midflight" "healthUrl" "http://127.0.0.1:8080/health/reload" -}}

@@ -70,7 +70,7 @@ spec:
         {{- if eq .Values.bus.kind "postgres" }}
         - --bus=postgres
         {{- end }}
-        {{- if .Values.config.content }}
+        {{- if include "midflight.config" . }}
         - --config=/etc/midflight/config.yaml
         {{- end }}
         {{- with .Values.extraArgs }}
@@ -142,7 +142,7 @@ spec:
       volumeMounts:
         - name: data
           mountPath: /data
-        {{- if .Values.config.content }}
+        {{- if include "midflight.config" . }}
         # As a folder: a subPath mount never sees a change.
         - name: config
           mountPath: /etc/midflight
@@ -201,7 +201,7 @@ valueFrom:
   emptyDir:
     sizeLimit: {{ .Values.data.size }}
 {{- end }}
-{{- if .Values.config.content }}
+{{- if include "midflight.config" . }}
 - name: config
   configMap:
     name: {{ include "midflight.fullname" . }}-config

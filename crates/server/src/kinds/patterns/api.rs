@@ -105,6 +105,7 @@ fn routes() -> Routes<PatternsApp> {
         .at(Operate, routes!(reload::reload))
         .at(Operate, routes!(reload::reload_as_before))
         .at(Read, routes!(reload::metrics))
+        .at(Read, routes!(reload::metrics_as_before))
         .at(Read, routes!(performance::performance))
         .at(Read, routes!(list::list_patterns))
         .at(Edit, routes!(documents::create_pattern))

@@ -62,8 +62,10 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
     let revision = world.revision();
     let subscribers = replicas.iter().filter(|replica| replica.ack).count();
     let success = subscribers == replicas.len();
+    let named =
+        pattern_id.map_or_else(String::new, |id| format!(", with the pattern {id:?} as the log has it"));
     let message = match success {
-        true => format!("every replica serves revision {revision}"),
+        true => format!("every replica serves revision {revision}{named}"),
         false => format!("{subscribers} of {} replicas serve revision {revision}", replicas.len()),
     };
     let answer = ReloadedPatterns {
@@ -106,4 +108,11 @@ pub(super) async fn metrics(State(app): State<PatternsApp>) -> Json<HotReloadMet
         classifications: app.parts.classifier.counts().into(),
         llm: app.parts.llm.status().map(|status| (status, app.parts.llm.counts()).into()),
     })
+}
+
+/// The same under the path of the originals.
+#[utoipa::path(get, path = "/api/milhena/hot-reload/metrics", tag = "patterns",
+    responses((status = 200, body = HotReloadMetrics), (status = "default", body = ProblemBody)))]
+pub(super) async fn metrics_as_before(state: State<PatternsApp>) -> Json<HotReloadMetrics> {
+    metrics(state).await
 }

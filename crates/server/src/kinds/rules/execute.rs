@@ -40,8 +40,12 @@ pub(super) async fn execute(
     principal: Principal,
     JsonBody(body): JsonBody<ExecuteBody>,
 ) -> Result<Response, ApiError> {
-    let ruleset = body.ruleset.clone();
+    let ruleset = asked_ruleset(&body)?;
     run(app, principal, ruleset, body).await
+}
+
+fn asked_ruleset(body: &ExecuteBody) -> Result<Option<String>, ApiError> {
+    body.asked_ruleset().map_err(|why| ApiError::new(Code::INVALID_BODY, why))
 }
 
 /// Executes the ruleset that the path names.
@@ -54,7 +58,7 @@ pub(super) async fn execute_ruleset(
     InPath(ruleset): InPath<String>,
     JsonBody(body): JsonBody<ExecuteBody>,
 ) -> Result<Response, ApiError> {
-    if body.ruleset.as_ref().is_some_and(|named| *named != ruleset) {
+    if asked_ruleset(&body)?.is_some_and(|named| named != ruleset) {
         let detail = "the path and the body name two rulesets; leave it out of the body";
         return Err(ApiError::new(Code::INVALID_BODY, detail));
     }
@@ -74,7 +78,7 @@ pub(super) fn function(app: RulesApp) -> AgentFunction {
         let app = app.clone();
         async move {
             let bytes_max = app.parts.limits.execution_bytes_max;
-            let ruleset = body.ruleset.clone();
+            let ruleset = asked_ruleset(&body)?;
             json_of(run(app, principal, ruleset, body).await?, bytes_max).await
         }
     };
@@ -178,6 +182,7 @@ fn written(
         error => Unanswered::Refused(refused(&error)),
     })?;
     let answer = ExecutionAnswer::new(execution, ms(began.elapsed()), rules.world());
+    let answer = answer.correlated(body.correlation_id.clone());
     app.parts.metrics.executed(began.elapsed());
     let mut written = Vec::with_capacity(ANSWER_BYTES);
     let done = serde_json::to_writer(&mut written, &answer);

@@ -15,6 +15,12 @@ pub(crate) struct ExecuteBody {
     /// The ruleset; the default one without.
     #[serde(default)]
     pub(crate) ruleset: Option<String>,
+    /// The same as `ruleset`, as the original called it: text or a number.
+    #[serde(default)]
+    pub(crate) ruleset_id: Option<Value>,
+    /// What the answer is to carry back, at most 256 bytes.
+    #[serde(default)]
+    pub(crate) correlation_id: Option<String>,
     /// The input, an object.
     pub(crate) data: Value,
     /// Only these rules.
@@ -105,9 +111,40 @@ pub(crate) struct ExecutionAnswer<'s> {
     ruleset: &'s str,
     /// Revisions up to `revision` that are left out on this replica.
     quarantined: QuarantinedRevisions,
+    /// As it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<String>,
     /// What became of each rule, with `explain` or `dry_run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule_evaluations: Option<Vec<EvaluationAnswer<'s>>>,
+}
+
+impl ExecuteBody {
+    /// The longest correlation id, in bytes.
+    const CORRELATION_ID_BYTES_MAX: usize = 256;
+
+    /// The ruleset that is asked for, by either name.
+    ///
+    /// # Errors
+    /// What is wrong with the names, or with the correlation id, as a sentence.
+    pub(crate) fn asked_ruleset(&self) -> Result<Option<String>, String> {
+        if self.correlation_id.as_ref().is_some_and(|id| id.len() > Self::CORRELATION_ID_BYTES_MAX) {
+            let max = Self::CORRELATION_ID_BYTES_MAX;
+            return Err(format!("invalid correlation_id: expected at most {max} bytes"));
+        }
+        let id = match &self.ruleset_id {
+            None | Some(Value::Null) => None,
+            Some(Value::String(id)) => Some(id.clone()),
+            Some(Value::Number(id)) => Some(id.to_string()),
+            Some(_) => return Err("invalid ruleset_id: expected a string or a number".to_owned()),
+        };
+        match (self.ruleset.clone(), id) {
+            (Some(named), Some(id)) if named != id => {
+                Err("ruleset and ruleset_id name two rulesets; write one of them".to_owned())
+            }
+            (named, id) => Ok(named.or(id)),
+        }
+    }
 }
 
 impl<'s> ExecutionAnswer<'s> {
@@ -125,9 +162,15 @@ impl<'s> ExecutionAnswer<'s> {
             revision: world.revision().get(),
             ruleset: execution.ruleset,
             quarantined: world.quarantined().into(),
+            correlation_id: None,
             rule_evaluations: evaluations
                 .map(|evaluations| evaluations.into_iter().map(EvaluationAnswer::from).collect()),
         }
+    }
+
+    /// The same answer with the correlation id of its request.
+    pub(crate) fn correlated(self, correlation_id: Option<String>) -> Self {
+        Self { correlation_id, ..self }
     }
 }
 
