@@ -98,22 +98,56 @@ pub(crate) type SharedEngines = Arc<Engines>;
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_engines_have_the_limits_that_were_asked_for() {
-        let options =
-            EngineOptions { serving_instances_max: 7, scratch_instances_max: 3, ..EngineOptions::default() };
+    use wasmtime::component::{Component, Linker};
+    use wasmtime::{Store, Trap};
+
+    fn component(engine: &Engine, pages: u32) -> wasmtime::Result<Component> {
+        let text = format!("(component (core module $m (memory {pages})) (core instance (instantiate $m)))");
+        Component::new(engine, wat::parse_str(text).unwrap())
+    }
+
+    /// `Config` does not show its values in this set of features, so the limits are seen by what they refuse.
+    #[tokio::test]
+    async fn the_engines_have_the_limits_that_were_asked_for() {
+        let options = EngineOptions {
+            serving_instances_max: 2,
+            scratch_instances_max: 1,
+            instance_memory_bytes_max: 1 << 20,
+            ..EngineOptions::default()
+        };
         let engines = Engines::new(&options).unwrap();
-        for (engine, instances) in [(&engines.serving, 7), (&engines.scratch, 3)] {
-            let config = engine.config();
-            let pool = config.get_pooling_config().unwrap();
-            assert_eq!(pool.get_total_component_instances(), instances);
-            assert_eq!(pool.get_total_memories(), instances);
-            assert_eq!(pool.get_max_memory_size(), 1 << 30);
-            assert_eq!(pool.get_max_memories_per_component(), 1);
-            assert_eq!(pool.get_table_elements(), 20_000);
+        for (engine, instances) in [(&engines.serving, 2), (&engines.scratch, 1)] {
+            let refused = component(engine, 17).unwrap_err();
+            assert!(format!("{refused:#}").contains("memory"), "{refused:#}");
+            let fitting = component(engine, 16).unwrap();
+            let mut stores: Vec<_> = (0..=instances).map(|_| Store::new(engine, ())).collect();
+            for (i, store) in stores.iter_mut().enumerate() {
+                store.set_epoch_deadline(1_000_000);
+                drop(store.set_fuel(1_000_000));
+                let made = Linker::new(engine).instantiate_async(store, &fitting).await;
+                assert_eq!(made.is_ok(), i < instances, "instance {i} of {instances}");
+            }
         }
-        let (serving, scratch) = (engines.serving.config(), engines.scratch.config());
-        assert_eq!((serving.get_epoch_interruption(), serving.get_consume_fuel()), (true, false));
-        assert_eq!((scratch.get_epoch_interruption(), scratch.get_consume_fuel()), (false, true));
+        assert!(Store::new(&engines.serving, ()).set_fuel(1).is_err(), "serving is not metered by fuel");
+        assert!(Store::new(&engines.scratch, ()).set_fuel(1).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_loop_ends_by_epochs_here_and_by_fuel_there() {
+        let engines = Engines::new(&EngineOptions { serving_instances_max: 1, ..EngineOptions::default() }).unwrap();
+        let text = r#"(component
+            (core module $m (func (export "spin") (loop $on (br $on))))
+            (core instance $i (instantiate $m))
+            (func (export "spin") (canon lift (core func $i "spin"))))"#;
+        for (engine, expected) in [(&engines.serving, Trap::Interrupt), (&engines.scratch, Trap::OutOfFuel)] {
+            let spin = Component::new(engine, wat::parse_str(text).unwrap()).unwrap();
+            let mut store = Store::new(engine, ());
+            store.set_epoch_deadline(1);
+            drop(store.set_fuel(1_000_000));
+            let instance = Linker::new(engine).instantiate_async(&mut store, &spin).await.unwrap();
+            let spin = instance.get_typed_func::<(), ()>(&mut store, "spin").unwrap();
+            let error = spin.call_async(&mut store, ()).await.unwrap_err();
+            assert_eq!(error.downcast_ref::<Trap>(), Some(&expected));
+        }
     }
 }
