@@ -96,6 +96,10 @@ impl Actor {
     pub(crate) async fn run(mut self) {
         loop {
             self.work_off().await;
+            if self.pending.is_some() && self.slot.live.is_some() && self.control.is_empty() {
+                // It goes before what waits in the mailbox.
+                continue;
+            }
             let retained_until = self.slot.retained.as_ref().map(|retained| retained.until);
             let can_answer = self.slot.live.is_some() || self.is_unavailable();
             tokio::select! {

@@ -69,7 +69,7 @@ impl ModuleHost {
 }
 
 /// The order in which they are drained.
-fn drain_order(manifests: &[Arc<Manifest>]) -> Result<Vec<DocumentName>, Refusal> {
+pub(crate) fn drain_order(manifests: &[Arc<Manifest>]) -> Result<Vec<DocumentName>, Refusal> {
     let member = |manifest: &Arc<Manifest>| {
         let named = manifest.group.iter().flat_map(|place| place.after.iter().cloned());
         let callers = manifests.iter().filter(|other| other.calls.contains(&manifest.name));

@@ -64,6 +64,7 @@
 mod actor;
 mod blobs;
 mod code;
+mod component;
 mod entry;
 mod error;
 mod group;
@@ -88,6 +89,7 @@ pub use code::{
     Answered, InstancePurpose, ModuleCode, ModuleFailure, ModuleInfo, ModuleInstance, ModuleMessage,
     SharedCode, StateSnapshot, Trap,
 };
+pub use component::ModulesComponent;
 pub use error::{CallError, HostError, Refusal, ReloadFailure};
 pub use host::ModuleHost;
 pub use imports::{ImportContext, ModuleServices, PlainServices};

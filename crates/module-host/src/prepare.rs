@@ -1,7 +1,7 @@
 //! The first phase: everything about a candidate that can be verified while the old version serves. And its two ends.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use midflight_core::DocumentName;
@@ -38,7 +38,7 @@ pub struct PreparedModule {
 
 /// What is ready.
 enum Ready {
-    Stateful { candidate: Box<Running>, accepts: Vec<u32>, source: StateSource },
+    Stateful { candidate: Mutex<Box<Running>>, accepts: Vec<u32>, source: StateSource },
     Stateless(Arc<StatelessGeneration>),
 }
 
@@ -183,7 +183,8 @@ impl HostInner {
             )));
         }
         let instance = start(&code, InstancePurpose::Serve, &context).await?;
-        let candidate = Box::new(Running { instance, live, code, context, memory });
+        // An instance is used by one task at a time; the lock only lets what is prepared be shared.
+        let candidate = Mutex::new(Box::new(Running { instance, live, code, context, memory }));
         let source = options.state.map_or(StateSource::Live, StateSource::Given);
         Ok(Ready::Stateful { candidate, accepts, source })
     }
@@ -298,6 +299,7 @@ impl PreparedModule {
         let paused = match ready {
             Ready::Stateless(generation) => Paused::Stateless(generation),
             Ready::Stateful { candidate, accepts, source } => {
+                let candidate = candidate.into_inner().unwrap_or_else(PoisonError::into_inner);
                 pause(&host, &entry, &manifest, candidate, accepts, source).await?
             }
         };

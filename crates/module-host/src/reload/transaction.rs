@@ -176,36 +176,40 @@ impl<'s> Transaction<'s, Drained> {
     pub(crate) async fn snapshot(mut self) -> Result<Transaction<'s, Snapshotted>, ReloadFailure> {
         let run = &mut self.run;
         run.enter(ModulePhase::Snapshot)?;
-        let slot = &mut *run.slot;
-        let state = match (&run.setup.source, &mut slot.live) {
-            (StateSource::Given(state), _) => {
-                run.trace.undone = slot.acknowledged;
-                Some(Arc::clone(state))
-            }
-            (StateSource::Live, None) => slot.base.clone(),
-            (StateSource::Live, Some(live)) => match live.instance.save().await {
-                Ok(state) => Some(Arc::new(state)),
+        let saved = match &mut run.slot.live {
+            None => None,
+            Some(live) => match live.instance.save().await {
+                Ok(state) => Some((live.live.generation, Arc::new(state))),
                 Err(trap) => {
-                    // It may never be entered again: the task restarts it from the recorded state.
-                    slot.end_live();
-                    return Err(run.failure(Refusal::trap("save of the old version", &trap)));
+                    // It may never be entered again: unless it is replaced, the task restarts it from the recorded state.
+                    run.slot.end_live();
+                    if matches!(run.setup.source, StateSource::Live) {
+                        return Err(run.failure(Refusal::trap("save of the old version", &trap)));
+                    }
+                    None
                 }
             },
+        };
+        let state = match &run.setup.source {
+            StateSource::Given(state) => {
+                run.trace.undone = run.slot.acknowledged;
+                Some(Arc::clone(state))
+            }
+            StateSource::Live => {
+                saved.as_ref().map(|(_, state)| Arc::clone(state)).or_else(|| run.slot.base.clone())
+            }
         };
         if let Some(state) = &state {
             check_size(state, &self.phase.candidate.live.manifest).map_err(|refusal| run.failure(refusal))?;
             run.trace.from_schema = Some(state.schema);
             run.trace.digest = Some(state.digest());
         }
-        if let (StateSource::Live, Some(state), Some(live)) = (&run.setup.source, &state, &run.slot.live) {
-            let record = JournalRecord::Snapshotted {
-                generation: live.live.generation,
-                state: Arc::clone(state),
-                acknowledged: run.slot.acknowledged,
-            };
+        if let Some((generation, state)) = saved {
+            let acknowledged = run.slot.acknowledged;
+            let record = JournalRecord::Snapshotted { generation, state: Arc::clone(&state), acknowledged };
             let written = run.setup.journal.append(&run.setup.module, record).await;
             written.map_err(|error| run.failure(Refusal::new("journal_failed", error.to_string())))?;
-            run.trace.saved = Some(Arc::clone(state));
+            run.trace.saved = Some(state);
         }
         let Self { run, phase: Drained { candidate } } = self;
         Ok(Transaction { run, phase: Snapshotted { candidate, state } })

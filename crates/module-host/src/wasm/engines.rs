@@ -10,7 +10,8 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EngineOptions {
-    /// The most instances that serve, or are about to. Default 1,100. Each reserves 4 GiB of address space, no memory.
+    /// The most instances that serve, are about to, or are retained: up to three for each module. Default 3,100. Each reserves
+    /// 4 GiB of address space, no memory.
     pub serving_instances_max: u32,
     /// The most instances that are tried at the same time. Default 16.
     pub scratch_instances_max: u32,
@@ -27,7 +28,7 @@ pub struct EngineOptions {
 impl Default for EngineOptions {
     fn default() -> Self {
         Self {
-            serving_instances_max: 1_100,
+            serving_instances_max: 3_100,
             scratch_instances_max: 16,
             instance_memory_bytes_max: 1 << 30,
             table_elements_max: 20_000,
@@ -134,7 +135,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_loop_ends_by_epochs_here_and_by_fuel_there() {
-        let engines = Engines::new(&EngineOptions { serving_instances_max: 1, ..EngineOptions::default() }).unwrap();
+        let engines =
+            Engines::new(&EngineOptions { serving_instances_max: 1, ..EngineOptions::default() }).unwrap();
         let text = r#"(component
             (core module $m (func (export "spin") (loop $on (br $on))))
             (core instance $i (instantiate $m))

@@ -10,6 +10,9 @@ use crate::imports::{ImportContext, RANDOM_BYTES_MAX};
 
 /// How much of a log line is written, in characters.
 const LOG_CHARS_MAX: usize = 2_000;
+/// How much of a failure's code and of its message is kept, in characters.
+const FAILURE_CODE_MAX: usize = 128;
+const FAILURE_CHARS_MAX: usize = 4_096;
 
 pub(crate) struct GuestState {
     pub(crate) context: ImportContext,
@@ -28,7 +31,8 @@ impl From<ModuleFailure> for types::Failure {
 
 impl From<types::Failure> for ModuleFailure {
     fn from(failure: types::Failure) -> Self {
-        Self { code: failure.code, message: failure.message }
+        let cut = |text: String, max: usize| if text.len() > max { text.chars().take(max).collect() } else { text };
+        Self { code: cut(failure.code, FAILURE_CODE_MAX), message: cut(failure.message, FAILURE_CHARS_MAX) }
     }
 }
 

@@ -43,10 +43,12 @@ async fn bytes_that_are_no_component_of_this_world() {
     assert_eq!(refuse(b"", &guest, json!({})).await, ["prepare corrupt_component"; 2]);
     assert_eq!(refuse(&guest.core(), &guest, json!({})).await, ["prepare core_module"; 2]);
     let good = guest.build();
-    assert_eq!(refuse(&good[..good.len() / 2], &guest, json!({})).await, ["prepare corrupt_component"; 2]);
+    // In the middle of its code: the instruction `i32.const 4096`.
+    let at = good.windows(3).position(|bytes| bytes == [0x41, 0x80, 0x20]).unwrap();
     let mut changed = good.clone();
-    changed[40..60].fill(0xff);
+    changed[at..at + 3].fill(0xff);
     assert_eq!(refuse(&changed, &guest, json!({})).await, ["prepare corrupt_component"; 2]);
+    assert_eq!(refuse(&good[..at], &guest, json!({})).await, ["prepare corrupt_component"; 2]);
     let other = component(
         r#"(module (memory (export "memory") 1) (func (export "run")))"#,
         "package test:other; world other { export run: func(); }",

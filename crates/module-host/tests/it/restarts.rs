@@ -95,6 +95,32 @@ async fn a_module_that_cannot_be_restarted_says_so_and_can_be_reloaded() {
 }
 
 #[tokio::test]
+async fn a_reload_does_not_wait_for_a_restart() {
+    let setup = Setup::with(|options| options.restart_delay = std::time::Duration::from_secs(3_600));
+    setup.load(&Guest::new(NAME, "1.0.0", 1)).await.unwrap();
+    let handle = setup.handle(NAME);
+    add(&handle).await.unwrap();
+    setup.host.checkpoint(&name(NAME)).await.unwrap();
+    // The first restart is at once, the second in an hour.
+    handle.call("trap", vec![]).await.unwrap_err();
+    assert!(setup.host.status(&name(NAME)).unwrap().restarting.is_some());
+    let waiting = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.call("add", vec![]).await }
+    });
+    while setup.metrics(NAME).waiting < 1 {
+        tokio::task::yield_now().await;
+    }
+    // A candidate that fails leaves it waiting for its restart.
+    setup.load(&Guest::new(NAME, "1.0.1", 1).bad(Bad::Fail("check"))).await.unwrap_err();
+    assert!(setup.host.status(&name(NAME)).unwrap().restarting.is_some());
+    setup.load(&Guest::new(NAME, "2.0.0", 2)).await.unwrap();
+    let reply = waiting.await.unwrap().unwrap();
+    assert_eq!((crate::support::word(&reply.result[..8]), reply.live.generation), (2, 2));
+    assert_eq!(setup.metrics(NAME).abandoned, 0);
+}
+
+#[tokio::test]
 async fn an_old_version_that_traps_when_it_saves_is_restarted() {
     let setup = Setup::new();
     setup.load(&Guest::new(NAME, "1.0.0", 1).bad(Bad::TrapInLaterSave)).await.unwrap();
