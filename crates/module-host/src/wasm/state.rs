@@ -31,7 +31,8 @@ impl From<ModuleFailure> for types::Failure {
 
 impl From<types::Failure> for ModuleFailure {
     fn from(failure: types::Failure) -> Self {
-        let cut = |text: String, max: usize| if text.len() > max { text.chars().take(max).collect() } else { text };
+        let cut =
+            |text: String, max: usize| if text.len() > max { text.chars().take(max).collect() } else { text };
         Self { code: cut(failure.code, FAILURE_CODE_MAX), message: cut(failure.message, FAILURE_CHARS_MAX) }
     }
 }

@@ -144,7 +144,7 @@ impl Guest {
             .unwrap();
         }
         let state_bytes = 8 * schema + self.pad;
-        let heap = (STATE + state_bytes + 65535) / 65536 * 65536;
+        let heap = (STATE + state_bytes).div_ceil(65536) * 65536;
         let pages = heap / 65536 + 1;
         let mut fill = String::new();
         for word in 1..*schema {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use midflight_module_host::{
     HostOptions, ModuleFailure, ModuleHandle, ModuleHost, ModuleInfo, ModuleMessage, NativeModule,
-    NativeModules, StateSnapshot,
+    NativeModules, ReloadOptions, StateSnapshot,
 };
 use midflight_modules::Manifest;
 use serde_json::{Value, json};
@@ -149,4 +149,69 @@ async fn a_panic_is_what_a_trap_is() {
     ask(&ledger, "set", json!({"broken": true})).await;
     let failure = host.load(manifest(1, json!([{"from": 2, "to": 1, "steps": []}]))).await.unwrap_err();
     assert_eq!(told(&failure), "prepare check_failed");
+}
+
+/// Says when it works on a message, and goes on when it is let.
+struct Gate {
+    entered: std::sync::mpsc::Sender<()>,
+    barrier: Arc<std::sync::Barrier>,
+}
+
+impl NativeModule for Gate {
+    fn describe(&self) -> ModuleInfo {
+        ModuleInfo { name: "gate".into(), version: "1.0.0".into(), schema: 1, accepts: vec![] }
+    }
+    fn init(&mut self, _: &str) -> Result<(), ModuleFailure> {
+        Ok(())
+    }
+    fn handle(&mut self, _: &ModuleMessage) -> Result<Vec<u8>, ModuleFailure> {
+        self.entered.send(()).unwrap();
+        self.barrier.wait();
+        Ok(vec![])
+    }
+    fn save(&self) -> StateSnapshot {
+        StateSnapshot { schema: 1, bytes: vec![] }
+    }
+    fn load(&mut self, _: &StateSnapshot) -> Result<u32, ModuleFailure> {
+        Ok(0)
+    }
+    fn check(&self) -> Result<(), ModuleFailure> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_does_not_wait_longer_for_a_message_than_it_may() {
+    let (entered, has_entered) = std::sync::mpsc::channel();
+    let barrier = Arc::new(std::sync::Barrier::new(2));
+    let shared = Arc::clone(&barrier);
+    let mut options = HostOptions::default();
+    options.engine.serving_instances_max = 4;
+    // A sender is shared by one thread at a time.
+    let entered = std::sync::Mutex::new(entered);
+    options.natives = NativeModules::default().with("gate", move || Gate {
+        entered: entered.lock().unwrap().clone(),
+        barrier: Arc::clone(&shared),
+    });
+    let host = ModuleHost::new(options).unwrap();
+    let manifest = |config: u32| {
+        let limits = json!({"drain_ms_max": 1, "cool_down_ms": 0});
+        let body =
+            json!({"native": "gate", "version": "1.0.0", "schema": 1, "config": config, "limits": limits});
+        Arc::new(Manifest::read(&name("gate"), &Arc::new(body)).unwrap())
+    };
+    host.load(manifest(1)).await.unwrap();
+    let handle = host.handle(&name("gate")).unwrap();
+    let prepared = host.prepare(manifest(2), ReloadOptions::default()).await.unwrap().unwrap();
+    let slow = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.call("wait", vec![]).await }
+    });
+    tokio::task::spawn_blocking(move || has_entered.recv()).await.unwrap().unwrap();
+    let failure = prepared.pause().await.err().unwrap();
+    assert_eq!(told(&failure), "drain drain_deadline");
+    tokio::task::spawn_blocking(move || barrier.wait()).await.unwrap();
+    assert_eq!(slow.await.unwrap().unwrap().live.generation, 1);
+    assert_eq!(host.load(manifest(2)).await.unwrap().generation, 2);
+    assert_eq!(host.metrics(&name("gate")).unwrap().abandoned, 0);
 }

@@ -99,7 +99,7 @@ enum Pair {
     Rename(usize),
     Nest(usize),
     Text(usize),
-    Add(usize),
+    Add,
     Join(usize),
 }
 
@@ -120,7 +120,7 @@ fn steps(pair: &Pair, version: u32) -> (Value, Value) {
         Pair::Text(i) => {
             (json!([{"convert": key(i), "into": "text"}]), json!([{"convert": key(i), "into": "integer"}]))
         }
-        Pair::Add(_) => (
+        Pair::Add => (
             json!([{"add": format!("/new{version}"), "default": [1]}]),
             json!([{"remove": format!("/new{version}")}]),
         ),
@@ -154,7 +154,7 @@ proptest! {
                 0 => Pair::Rename(*i),
                 1 => Pair::Nest(*i),
                 2 => Pair::Text(*i),
-                3 => Pair::Add(*i),
+                3 => Pair::Add,
                 _ => Pair::Join(*i),
             })
             .collect();
