@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["engine"],
     &["regexes"],
     &["config", "rules", "patterns", "tools", "modules", "source"],
-    &["components"],
+    &["components", "module-host"],
     &["app", "learning", "mcp"],
     &["http"],
     &["server", "sidecar"],
@@ -48,10 +48,11 @@ const PRIVATE: &[(&str, &[&str])] = &[
     ("axum", &["http", "server"]),
     ("rmcp", &["mcp"]),
     ("notify", &["source"]),
+    ("wasmtime", &["module-host"]),
 ];
 
 /// Rooms that lie below `http` and that it must not know beside the kinds: it serves whatever kinds a server has.
-const UNKNOWN_TO_HTTP: &[&str] = &["app", "components", "learning", "mcp"];
+const UNKNOWN_TO_HTTP: &[&str] = &["app", "components", "learning", "mcp", "module-host"];
 
 fn crates_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate lies in the folder of crates").to_owned()

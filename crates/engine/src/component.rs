@@ -81,7 +81,25 @@ pub trait Component: Send + Sync + 'static {
 }
 
 /// A replacement that is ready. Dropping it releases it, and the old stays in use.
+#[async_trait]
 pub trait Prepared: Send + Sync {
+    /// Stops the old for the time of the swap, when the replacement takes over something that the old still changes, as the
+    /// state of a module. It is called once every component is prepared and before an edit is appended to the log, one
+    /// component after the other in the order of commits, so that nothing that is stopped waits for a pool to connect. By
+    /// default nothing is stopped.
+    ///
+    /// What is stopped goes on when this is dropped, whatever the reason: a component that does not pause, an edit that the
+    /// log does not take, a reload that is cancelled. It may be dropped at any `.await` when its deadline passes.
+    ///
+    /// The common mistake is to begin something slow here. Connect, compile and verify in [`Component::prepare`]; this is
+    /// what others wait for.
+    ///
+    /// # Errors
+    /// What does not hold; everything that was paused before goes on, and the old stays in use.
+    async fn pause(&mut self) -> Result<(), Problems> {
+        Ok(())
+    }
+
     /// Publishes the replacement. Infallible and instant: no I/O, no waiting.
     fn commit(self: Box<Self>) -> Box<dyn Committed>;
 }

@@ -18,9 +18,16 @@ const VERIFY_MAX: Duration = Duration::from_secs(5);
 /// Replacements that are ready, in the order of their commits. Dropping them releases them.
 #[derive(Default)]
 pub(crate) struct PreparedParts {
-    ready: Vec<(String, Box<dyn Prepared>)>,
+    ready: Vec<ReadyPart>,
     /// What components that are only tried for had to say.
     pub(crate) left_behind: Problems,
+}
+
+/// The replacement of one component.
+struct ReadyPart {
+    name: String,
+    criticality: Criticality,
+    prepared: Box<dyn Prepared>,
 }
 
 /// What came of preparing: the parts, unless a critical one refused, and what became of each component.
@@ -66,7 +73,8 @@ pub(crate) async fn prepare(
         let state = match prepared {
             Ok(None) => ComponentState::Unchanged,
             Ok(Some(prepared)) => {
-                parts.ready.push((name.clone(), prepared));
+                let criticality = component.criticality();
+                parts.ready.push(ReadyPart { name: name.clone(), criticality, prepared });
                 ComponentState::Replaced
             }
             Err(problems) => {
@@ -123,6 +131,14 @@ fn named(component: &str, problem: &Problem) -> Problem {
     Problem { message: format!("{component}: {}", problem.message), ..problem.clone() }
 }
 
+/// Notes what became of a component in its pause, and how long that took beside its preparation.
+fn mark(times: &mut [ComponentTime], name: &str, state: ComponentState, took: Duration) {
+    if let Some(time) = times.iter_mut().find(|time| time.name == name) {
+        time.state = state.into();
+        time.took += took;
+    }
+}
+
 fn late(component: &str) -> Problems {
     let message =
         format!("{component} took longer than its deadline; raise reload_ms_max if that is its nature");
@@ -135,9 +151,50 @@ impl PreparedParts {
         self.ready.is_empty()
     }
 
+    /// Pauses what they replace, in order, all before the deadline. One that is only tried for and does not pause is released
+    /// and left behind; `times` says so then. On an error the caller drops this, and everything that was paused goes on.
+    pub(crate) async fn pause(
+        &mut self,
+        deadline: Instant,
+        stop: &CancellationToken,
+        times: &mut [ComponentTime],
+    ) -> Result<(), Problems> {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        for ReadyPart { name, criticality, mut prepared } in std::mem::take(&mut self.ready) {
+            let began = Instant::now();
+            let paused = tokio::select! {
+                paused = tokio::time::timeout_at(deadline, prepared.pause()) => {
+                    paused.unwrap_or_else(|_| Err(late(&name)))
+                }
+                () = stop.cancelled() => return Err(crate::Interrupted::Cancelled.into()),
+            };
+            let state = match paused {
+                Ok(()) => {
+                    self.ready.push(ReadyPart { name: name.clone(), criticality, prepared });
+                    None
+                }
+                Err(problems) => {
+                    let problems = problems.iter().map(|problem| named(&name, problem)).collect();
+                    match criticality {
+                        Criticality::Critical => {
+                            mark(times, &name, ComponentState::Refused, began.elapsed());
+                            return Err(problems);
+                        }
+                        Criticality::BestEffort => {
+                            self.left_behind.append(problems);
+                            Some(ComponentState::LeftBehind)
+                        }
+                    }
+                }
+            };
+            mark(times, &name, state.unwrap_or(ComponentState::Replaced), began.elapsed());
+        }
+        Ok(())
+    }
+
     /// Publishes all of them, in order.
     pub(crate) fn commit(self) -> CommittedParts {
-        let commit = |(name, prepared): (String, Box<dyn Prepared>)| (name, prepared.commit());
+        let commit = |part: ReadyPart| (part.name, part.prepared.commit());
         CommittedParts { in_use: self.ready.into_iter().map(commit).collect() }
     }
 }

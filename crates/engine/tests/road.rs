@@ -8,6 +8,8 @@ mod contention;
 mod first_edit;
 #[path = "road/leave_out.rs"]
 mod leave_out;
+#[path = "road/pauses.rs"]
+mod pauses;
 #[path = "support/pool.rs"]
 mod pool;
 #[path = "road/runaways.rs"]
@@ -147,7 +149,13 @@ async fn every_step_can_fail_and_nothing_is_left_behind() {
     .await;
     bench.engine.apply(edit([put("pool/size", "1"), put("other", "x")])).await.unwrap();
     let next = |n: usize| edit([put(&format!("pool/{n}"), "more"), put("other", &n.to_string())]);
-    let probe = || (state.in_use.load(Ordering::Relaxed), state.open.load(Ordering::Relaxed));
+    let probe = || {
+        (
+            state.in_use.load(Ordering::Relaxed),
+            state.open.load(Ordering::Relaxed),
+            state.paused.load(Ordering::Relaxed),
+        )
+    };
     fail_every_step(&bench.engine, &faults, next, probe).await.unwrap();
     assert_eq!(bench.engine.status().quarantined.len(), 0, "what was taken back in the log is put right");
 }
@@ -186,7 +194,15 @@ async fn components_prepare_in_order_where_they_share_and_only_critical_ones_rej
     state.log.lock().unwrap().clear();
     bench.engine.apply(edit([put("pool/a", "1")])).await.unwrap();
     let log = state.log.lock().unwrap().clone();
-    assert_eq!(log, ["prepare first", "prepared first", "prepare second", "prepared second"]);
+    let expected = [
+        "prepare first",
+        "prepared first",
+        "prepare second",
+        "prepared second",
+        "pause first",
+        "pause second",
+    ];
+    assert_eq!(log, expected, "none is paused before all are prepared");
     state.refuse.store(true, Ordering::Relaxed);
     let refused = bench.engine.apply(edit([put("pool/b", "1")])).await.unwrap_err();
     assert!(refused.to_string().contains("first: the server does not answer"), "{refused}");
@@ -334,7 +350,13 @@ async fn the_harnesses_pass_what_is_right() {
         slot,
         state: Arc::clone(&state),
     };
-    let probe = || (state.in_use.load(Ordering::Relaxed), state.open.load(Ordering::Relaxed));
+    let probe = || {
+        (
+            state.in_use.load(Ordering::Relaxed),
+            state.open.load(Ordering::Relaxed),
+            state.paused.load(Ordering::Relaxed),
+        )
+    };
     try_component(&pool, &world, &world, probe).await.unwrap();
 }
 

@@ -48,7 +48,9 @@ impl Reload<'_> {
         trace: &mut Trace,
     ) -> Result<(), StopReason> {
         let core = self.core;
-        let Ready { candidate, parts } = ready;
+        let Ready { candidate, mut parts } = ready;
+        // The last of `Prepare`: from here on dropping the parts lets go on what they have paused.
+        parts.pause(self.deadline(), &self.stop, &mut trace.components).await?;
         self.next_phase(Phase::Append)?;
         if let Some(edit) = &candidate.edit {
             trace.appended = Some(self.append(state, edit, candidate.head).await?);

@@ -180,7 +180,7 @@ fn bend<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<(), B
     Ok(())
 }
 
-/// Looks whether a component keeps the order: what is prepared and dropped, dropped half prepared, or committed and
+/// Looks whether a component keeps the order: what is prepared or paused and dropped, dropped half prepared, or committed and
 /// rolled back leaves `probe` (whatever it has effects on) as it was; and that again after it was done once.
 ///
 /// # Errors
@@ -210,7 +210,15 @@ pub async fn try_component<P: PartialEq + Debug>(
         };
         drop(prepare().await?);
         same("prepared and dropped")?;
-        prepare().await?.commit().rollback();
+        let paused = || async {
+            let mut prepared = prepare().await?;
+            let paused = prepared.pause().await;
+            paused.map_err(|problems| Broken(format!("cannot pause: {problems}")))?;
+            Ok(prepared)
+        };
+        drop(paused().await?);
+        same("paused and dropped")?;
+        paused().await?.commit().rollback();
         same("committed and rolled back")?;
     }
     Ok(())

@@ -42,7 +42,7 @@ async fn the_first_reload_serves_it_and_no_component_sees_anything_else() {
         (made(&bench), bench.text("a").as_deref(), bench.head().await),
         (vec![Some(1)], Some("one"), 1)
     );
-    assert_eq!(*state.log.lock().unwrap(), ["prepare pool", "prepared pool"]);
+    assert_eq!(*state.log.lock().unwrap(), ["prepare pool", "prepared pool", "pause pool"]);
     assert_eq!(state.in_use.load(Ordering::Relaxed), 2);
     let events = bench.engine.history().select(10, |_| true);
     let told: Vec<_> = events.iter().map(|event| (event.trigger, event.outcome, event.to.get())).collect();

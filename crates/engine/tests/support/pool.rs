@@ -22,6 +22,11 @@ pub struct PoolState {
     /// Notified when preparing hangs.
     pub hangs: tokio::sync::Notify,
     pub unwell: AtomicBool,
+    /// How many pools are stopped for a swap.
+    pub paused: AtomicU64,
+    /// Set while a pause is to fail, or not to end.
+    pub refuse_pause: AtomicBool,
+    pub hang_in_pause: AtomicBool,
     pub log: Mutex<Vec<String>>,
 }
 
@@ -72,7 +77,7 @@ impl Component for Pool {
     async fn prepare(&self, _: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems> {
         self.state.log.lock().unwrap().push(format!("prepare {}", self.name));
         let size = new.get::<WordMap>(self.slot).map_or(0, |words| words.len() as u64);
-        let opened = Opened::new(Arc::clone(&self.state), size);
+        let opened = Opened::new(self.name, Arc::clone(&self.state), size);
         tokio::task::yield_now().await;
         if self.state.hang.load(Ordering::Relaxed) {
             self.state.hangs.notify_one();
@@ -87,26 +92,51 @@ impl Component for Pool {
 }
 
 struct Opened {
+    name: &'static str,
     state: Arc<PoolState>,
     size: u64,
     name_of_old: u64,
+    is_paused: bool,
 }
 
 impl Opened {
-    fn new(state: Arc<PoolState>, size: u64) -> Self {
+    fn new(name: &'static str, state: Arc<PoolState>, size: u64) -> Self {
         state.open.fetch_add(1, Ordering::Relaxed);
-        Self { state, size, name_of_old: 0 }
+        Self { name, state, size, name_of_old: 0, is_paused: false }
+    }
+
+    fn go_on(&mut self) {
+        if std::mem::take(&mut self.is_paused) {
+            self.state.paused.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Opened {
     fn drop(&mut self) {
+        self.go_on();
         self.state.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
+#[async_trait]
 impl Prepared for Opened {
+    async fn pause(&mut self) -> Result<(), Problems> {
+        self.state.log.lock().unwrap().push(format!("pause {}", self.name));
+        self.is_paused = true;
+        self.state.paused.fetch_add(1, Ordering::Relaxed);
+        if self.state.hang_in_pause.load(Ordering::Relaxed) {
+            self.state.hangs.notify_one();
+            std::future::pending::<()>().await;
+        }
+        match self.state.refuse_pause.load(Ordering::Relaxed) {
+            true => Err(Problem::new("busy", Pointer::root(), "the old does not stop").into()),
+            false => Ok(()),
+        }
+    }
+
     fn commit(mut self: Box<Self>) -> Box<dyn Committed> {
+        self.go_on();
         self.name_of_old = self.state.in_use.swap(self.size, Ordering::Relaxed);
         Box::new(InUse(*self))
     }

@@ -35,6 +35,7 @@ pub(crate) async fn stored<R: Columns + Send + 'static>(
 }
 
 /// The documents of rows that are no page.
+#[cfg(feature = "sqlite")]
 pub(crate) async fn documents<R: Columns + Send + 'static>(
     rows: Vec<R>,
 ) -> Result<Vec<StoredDocument>, StoreError> {

@@ -1,0 +1,372 @@
+//! The host: all modules of a process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+use async_trait::async_trait;
+use midflight_core::DocumentName;
+use midflight_modules::Manifest;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::actor::{Actor, Control, Restart, RestartPolicy};
+use crate::code::ModuleFailure;
+use crate::entry::{Entry, ModuleShared, Service};
+use crate::error::{CallError, HostError, Refusal, ReloadFailure};
+use crate::imports::{CallRouter, ImportContext};
+use crate::journal::ModuleHistory;
+use crate::mailbox::{ModuleHandle, ModuleReply};
+use crate::memory::MemoryBudget;
+use crate::metrics::MetricsSnapshot;
+use crate::options::{HostOptions, ReloadOptions};
+use crate::phase::ModulePhase;
+use crate::prepare::{PreparedModule, Turn};
+use crate::reload::Slot;
+use crate::report::{DryRunReport, ModuleStatus, ReloadOutcome, ReloadReport};
+use crate::stateless::StatelessPool;
+use crate::wasm::{CacheCounts, WasmRuntime};
+
+/// All modules of a process. A clone is the same host.
+///
+/// Every reload of one module waits for the one before it; of several that wait, the last is done and the others are
+/// refused as superseded. Reloads of different modules go on at the same time.
+#[derive(Clone)]
+pub struct ModuleHost {
+    pub(crate) inner: Arc<HostInner>,
+}
+
+pub(crate) struct HostInner {
+    pub(crate) options: HostOptions,
+    pub(crate) wasm: WasmRuntime,
+    pub(crate) memory: Arc<MemoryBudget>,
+    entries: RwLock<BTreeMap<DocumentName, Arc<Entry>>>,
+    itself: Weak<HostInner>,
+}
+
+impl ModuleHost {
+    /// A host without modules.
+    ///
+    /// # Errors
+    /// The engines cannot be made, as when their pools do not fit into the address space.
+    pub fn new(options: HostOptions) -> Result<Self, HostError> {
+        let wasm = WasmRuntime::new(&options.engine, options.cache_folder.clone(), options.compiles_max);
+        let wasm = wasm.map_err(|error| HostError(format!("{error:#}")))?;
+        let memory = MemoryBudget::new(options.memory_bytes_max);
+        let make = |itself: &Weak<HostInner>| HostInner {
+            options,
+            wasm,
+            memory,
+            entries: RwLock::default(),
+            itself: itself.clone(),
+        };
+        Ok(Self { inner: Arc::new_cyclic(make) })
+    }
+
+    /// Starts or reloads a module, through all eight phases. At its first start the module takes over the state that the
+    /// journal has of it.
+    ///
+    /// # Errors
+    /// The phase that failed. The module serves what it served before.
+    pub async fn load(&self, manifest: Arc<Manifest>) -> Result<ReloadReport, ReloadFailure> {
+        self.reload(manifest, ReloadOptions::default()).await
+    }
+
+    /// As [`Self::load`], with options.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn reload(
+        &self,
+        manifest: Arc<Manifest>,
+        options: ReloadOptions,
+    ) -> Result<ReloadReport, ReloadFailure> {
+        let name = manifest.name.clone();
+        match self.prepare(manifest, options).await? {
+            Some(prepared) => prepared.pause().await?.commit().await,
+            None => Ok(self.unchanged(&name)),
+        }
+    }
+
+    /// The first phase alone. None when the manifest is the one that is live. Another reload of the module waits until this
+    /// one is committed or dropped.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn prepare(
+        &self,
+        manifest: Arc<Manifest>,
+        options: ReloadOptions,
+    ) -> Result<Option<PreparedModule>, ReloadFailure> {
+        let refuse = |refusal: Refusal| refusal.in_phase(&manifest.name, ModulePhase::Prepare);
+        let (entry, turn) = self.inner.turn(&manifest, &options).await.map_err(refuse)?;
+        self.inner.prepare(&entry, turn, manifest, options).await
+    }
+
+    /// Tries a manifest on a copy of the live state, on a scratch instance, and says what would come of it.
+    ///
+    /// # Errors
+    /// What would fail.
+    pub async fn dry_run(&self, manifest: Arc<Manifest>) -> Result<DryRunReport, ReloadFailure> {
+        let name = manifest.name.clone();
+        let refuse = |refusal: Refusal| refusal.in_phase(&name, ModulePhase::Prepare);
+        let options = ReloadOptions::default().forced();
+        let is_unchanged = self.status(&name).and_then(|status| status.live);
+        let is_unchanged = is_unchanged.is_some_and(|live| live.manifest.digest == manifest.digest);
+        let (entry, _turn) = self.inner.turn(&manifest, &options).await.map_err(refuse)?;
+        let examined = self.inner.examine(&entry, &manifest, &options).await.map_err(refuse)?;
+        let trial =
+            examined.trial.ok_or_else(|| refuse(Refusal::new("not_tried", "the candidate was not tried")))?;
+        Ok(DryRunReport {
+            module: manifest.name.clone(),
+            is_unchanged,
+            from_schema: examined.from_schema,
+            to_schema: examined.info.schema,
+            steps: trial.steps,
+            state_bytes: trial.state.bytes.len(),
+            state_digest: trial.state.digest(),
+            probes: trial.probes,
+        })
+    }
+
+    pub(crate) fn unchanged(&self, name: &DocumentName) -> ReloadReport {
+        let live = self.status(name).and_then(|status| status.live);
+        let version = live.as_ref().map(|live| live.manifest.version.clone());
+        ReloadReport {
+            module: name.clone(),
+            outcome: ReloadOutcome::Unchanged,
+            generation: live.map_or(0, |live| live.generation),
+            from_version: version.clone(),
+            to_version: version.unwrap_or_default(),
+            phases: Vec::new(),
+            pause: std::time::Duration::ZERO,
+            held: 0,
+            migrated_from: None,
+            steps: 0,
+            state_bytes: 0,
+            state_digest: None,
+            undone: 0,
+        }
+    }
+
+    /// A handle on a module that answers. It stays valid until the module is unloaded.
+    #[must_use]
+    pub fn handle(&self, name: &DocumentName) -> Option<ModuleHandle> {
+        let entry = self.inner.entry(name)?;
+        entry.live()?;
+        Some(ModuleHandle { entry })
+    }
+
+    /// Sends a message to a module; refused at once when its mailbox is full.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn call(
+        &self,
+        name: &DocumentName,
+        operation: impl Into<String>,
+        payload: Vec<u8>,
+    ) -> Result<ModuleReply, CallError> {
+        let handle = self.handle(name).ok_or_else(|| CallError::NoModule(name.as_str().to_owned()))?;
+        handle.try_call(operation, payload).await
+    }
+
+    /// Ends a module: what was accepted is answered, its state is recorded, and nothing more is accepted.
+    pub async fn unload(&self, name: &DocumentName) {
+        let Some(entry) = self.inner.entry(name) else { return };
+        let _serial = entry.serial.lock().await;
+        self.inner.remove(&entry);
+        end(&entry).await;
+    }
+
+    /// Ends all modules, as [`Self::unload`].
+    pub async fn stop(&self) {
+        for name in self.names() {
+            self.unload(&name).await;
+        }
+    }
+
+    /// The names of the modules that answer.
+    #[must_use]
+    pub fn names(&self) -> Vec<DocumentName> {
+        let entries = self.inner.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.values().filter(|entry| entry.live().is_some()).map(|entry| entry.name.clone()).collect()
+    }
+
+    /// What is known of a module.
+    #[must_use]
+    pub fn status(&self, name: &DocumentName) -> Option<ModuleStatus> {
+        self.inner.entry(name).map(|entry| entry.status())
+    }
+
+    /// What was counted of a module.
+    #[must_use]
+    pub fn metrics(&self, name: &DocumentName) -> Option<MetricsSnapshot> {
+        self.inner.entry(name).map(|entry| entry.metrics.snapshot())
+    }
+
+    /// How often the compile cache was of use.
+    #[must_use]
+    pub fn cache_counts(&self) -> CacheCounts {
+        self.inner.wasm.cache_counts()
+    }
+
+    /// How much memory is reserved for instances, in bytes.
+    #[must_use]
+    pub fn reserved_bytes(&self) -> u64 {
+        self.inner.memory.used()
+    }
+
+    /// What the journal knows of a module: its generations, and the manifests that failed.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn history(&self, name: &DocumentName) -> Result<ModuleHistory, Refusal> {
+        let history = self.inner.options.journal.history(name).await;
+        history.map_err(|error| Refusal::new("journal_failed", error.to_string()))
+    }
+}
+
+/// Records the state of a module and stops its task.
+async fn end(entry: &Entry) {
+    entry.places.close();
+    match &entry.service {
+        Service::Stateless(pool) => drop(pool.swap(None)),
+        Service::Stateful { control, .. } => {
+            let (reply, stopped) = oneshot::channel();
+            if control.send(Control::Stop(reply)).await.is_ok() {
+                // It is only dropped when the task has ended already.
+                drop(stopped.await);
+            }
+        }
+    }
+}
+
+impl HostInner {
+    pub(crate) fn entry(&self, name: &DocumentName) -> Option<Arc<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Forgets a module, if it is still this one.
+    pub(crate) fn remove(&self, entry: &Arc<Entry>) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.get(&entry.name).is_some_and(|known| Arc::ptr_eq(known, entry)) {
+            entries.remove(&entry.name);
+            entry.places.close();
+        }
+    }
+
+    /// Waits for the turn to reload a module, which is made when it is not there.
+    pub(crate) async fn turn(
+        self: &Arc<Self>,
+        manifest: &Manifest,
+        options: &ReloadOptions,
+    ) -> Result<(Arc<Entry>, Turn), Refusal> {
+        loop {
+            let entry = self.entry_or_new(manifest, options).await?;
+            let ticket = entry.take_ticket();
+            let serial = Arc::clone(&entry.serial).lock_owned().await;
+            let is_known = self.entry(&entry.name).is_some_and(|known| Arc::ptr_eq(&known, &entry));
+            if !is_known {
+                // It was unloaded, or its first start failed, meanwhile.
+                continue;
+            }
+            let turn = Turn::new(self, &entry, serial);
+            if entry.is_superseded(ticket) && options.state.is_none() {
+                return Err(Refusal::new(
+                    "superseded",
+                    "a later reload of this module waits and is done instead",
+                ));
+            }
+            return Ok((entry, turn));
+        }
+    }
+
+    async fn entry_or_new(
+        &self,
+        manifest: &Manifest,
+        options: &ReloadOptions,
+    ) -> Result<Arc<Entry>, Refusal> {
+        if let Some(entry) = self.entry(&manifest.name) {
+            return Ok(entry);
+        }
+        let history = self.options.journal.history(&manifest.name).await;
+        let history = history.map_err(|error| Refusal::new("journal_failed", error.to_string()))?;
+        if let Some(why) = history.failed.get(&manifest.digest).filter(|_| !options.force) {
+            let message = format!(
+                "this manifest failed before on the recorded state ({why}); recover the last commit, or force it"
+            );
+            return Err(Refusal::new("known_bad", message));
+        }
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get(&manifest.name) {
+            return Ok(Arc::clone(entry));
+        }
+        if entries.len() >= self.options.modules_max {
+            let message = format!("this host has {} modules and may have no more; unload one", entries.len());
+            return Err(Refusal::new("too_many_modules", message));
+        }
+        let entry = if manifest.is_stateless() {
+            let service = Service::Stateless(StatelessPool::default());
+            Arc::new(Entry::new(ModuleShared::new(manifest), service, history.highest))
+        } else {
+            self.spawn(manifest, &history)
+        };
+        entries.insert(manifest.name.clone(), Arc::clone(&entry));
+        Ok(entry)
+    }
+
+    /// Starts the task of a module.
+    fn spawn(&self, manifest: &Manifest, history: &ModuleHistory) -> Arc<Entry> {
+        let (mailbox, receiver) = mpsc::unbounded_channel();
+        let (control, controls) = mpsc::channel(16);
+        let module = ModuleShared::new(manifest);
+        let service = Service::Stateful { mailbox, control };
+        let entry = Arc::new(Entry::new(Arc::clone(&module), service, history.highest));
+        let slot = Slot { base: history.live().map(|record| Arc::clone(&record.state)), ..Slot::default() };
+        let policy = RestartPolicy {
+            delay: self.options.restart_delay,
+            delay_max: self.options.restart_delay_max,
+            decision_max: self.options.decision_max,
+        };
+        let actor = Actor {
+            module,
+            control: controls,
+            mailbox: receiver,
+            slot,
+            journal: Arc::clone(&self.options.journal),
+            policy,
+            restart: Restart::default(),
+            pending: None,
+            last_id: 0,
+        };
+        tokio::spawn(actor.run());
+        entry
+    }
+
+    pub(crate) fn context(&self, manifest: &Arc<Manifest>) -> ImportContext {
+        let router: Arc<dyn CallRouter> = Arc::new(HostRouter(self.itself.clone()));
+        ImportContext { manifest: Arc::clone(manifest), services: Arc::clone(&self.options.services), router }
+    }
+}
+
+/// Sends calls of modules to modules of the same host.
+struct HostRouter(Weak<HostInner>);
+
+#[async_trait]
+impl CallRouter for HostRouter {
+    async fn call(
+        &self,
+        module: &str,
+        operation: String,
+        payload: Vec<u8>,
+    ) -> Result<Vec<u8>, ModuleFailure> {
+        let entry = self.0.upgrade().and_then(|host| host.entry(&DocumentName::new(module).ok()?));
+        let Some(entry) = entry.filter(|entry| entry.live().is_some()) else {
+            return Err(ModuleFailure::new("no_module", format!("no module {module:?}")));
+        };
+        match (ModuleHandle { entry }).call(operation, payload).await {
+            Ok(reply) => Ok(reply.result),
+            Err(CallError::Failed(failure)) => Err(failure),
+            Err(error) => Err(ModuleFailure::new("unavailable", error.to_string())),
+        }
+    }
+}

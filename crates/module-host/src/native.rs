@@ -1,0 +1,125 @@
+//! Rust types that a program registers: the same trait, phases and limits as components, without a sandbox.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::code::{
+    Answered, InstancePurpose, ModuleCode, ModuleFailure, ModuleInfo, ModuleInstance, ModuleMessage,
+    StateSnapshot, Trap,
+};
+use crate::imports::ImportContext;
+
+/// A module that is compiled into the program. That `save` and `check` do not change the state is their type.
+///
+/// A panic is what a trap is for a component: the instance is dropped. There is no budget of time or memory.
+pub trait NativeModule: Send + 'static {
+    /// What the code says of itself.
+    fn describe(&self) -> ModuleInfo;
+    /// Prepares it, with the manifest's config as JSON.
+    ///
+    /// # Errors
+    /// Why the config cannot be used.
+    fn init(&mut self, config: &str) -> Result<(), ModuleFailure>;
+    /// Works on a message.
+    ///
+    /// # Errors
+    /// What the caller is answered instead of a result.
+    fn handle(&mut self, message: &ModuleMessage) -> Result<Vec<u8>, ModuleFailure>;
+    /// The state.
+    fn save(&self) -> StateSnapshot;
+    /// Takes over a state; answers how many migration steps it applied.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded.
+    fn load(&mut self, snapshot: &StateSnapshot) -> Result<u32, ModuleFailure>;
+    /// Verifies the invariants of the state.
+    ///
+    /// # Errors
+    /// The invariant that does not hold.
+    fn check(&self) -> Result<(), ModuleFailure>;
+}
+
+type Factory = Arc<dyn Fn() -> Box<dyn NativeModule> + Send + Sync>;
+
+/// The registered types, by the name that a manifest's `native` has.
+#[derive(Clone, Default)]
+pub struct NativeModules {
+    factories: BTreeMap<String, Factory>,
+}
+
+impl NativeModules {
+    /// The same with one more.
+    #[must_use]
+    pub fn with<M: NativeModule>(mut self, name: &str, make: impl Fn() -> M + Send + Sync + 'static) -> Self {
+        self.factories.insert(name.to_owned(), Arc::new(move || Box::new(make())));
+        self
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<dyn ModuleCode>> {
+        let make = Arc::clone(self.factories.get(name)?);
+        Some(Arc::new(NativeCode(make)))
+    }
+
+    /// The names that are registered.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.factories.keys().map(String::as_str)
+    }
+}
+
+struct NativeCode(Factory);
+
+#[async_trait]
+impl ModuleCode for NativeCode {
+    async fn instantiate(
+        &self,
+        _: InstancePurpose,
+        _: ImportContext,
+    ) -> Result<Box<dyn ModuleInstance>, Trap> {
+        let module = guarded(|| (self.0)())?;
+        Ok(Box::new(NativeInstance(module)))
+    }
+}
+
+struct NativeInstance(Box<dyn NativeModule>);
+
+/// Runs code of a module; a panic in it ends the instance alone.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Trap> {
+    // After a panic the instance is not used again, so what it left half done is seen by no one.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Trap::Code(format!("panicked: {}", text.unwrap_or_default()))
+    })
+}
+
+#[async_trait]
+impl ModuleInstance for NativeInstance {
+    async fn describe(&mut self) -> Result<ModuleInfo, Trap> {
+        guarded(|| self.0.describe())
+    }
+
+    async fn init(&mut self, config: &str) -> Answered<()> {
+        guarded(|| self.0.init(config))
+    }
+
+    async fn handle(&mut self, message: &ModuleMessage) -> Answered<Vec<u8>> {
+        guarded(|| self.0.handle(message))
+    }
+
+    async fn save(&mut self) -> Result<StateSnapshot, Trap> {
+        guarded(|| self.0.save())
+    }
+
+    async fn load(&mut self, snapshot: &StateSnapshot) -> Answered<u32> {
+        guarded(|| self.0.load(snapshot))
+    }
+
+    async fn check(&mut self) -> Answered<()> {
+        guarded(|| self.0.check())
+    }
+
+    fn go_live(&mut self) {}
+}

@@ -1,0 +1,107 @@
+//! How a host and a reload are set up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use midflight_core::DocumentName;
+
+use crate::blobs::{BlobSource, MemoryBlobs};
+use crate::code::StateSnapshot;
+use crate::imports::{ModuleServices, PlainServices};
+use crate::journal::{Journal, MemoryJournal};
+use crate::native::NativeModules;
+use crate::phase::ModulePhase;
+use crate::wasm::EngineOptions;
+
+/// Called at the begin of each phase; an error fails the reload there. For tests, and to observe.
+pub type PhaseHook = Arc<dyn Fn(&DocumentName, ModulePhase) -> Result<(), String> + Send + Sync>;
+
+/// How a host is set up.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct HostOptions {
+    /// Where components come from. Default: nowhere.
+    pub blobs: Arc<dyn BlobSource>,
+    /// Where generations and states are recorded. Default: in memory.
+    pub journal: Arc<dyn Journal>,
+    /// The clock and the events that modules get.
+    pub services: Arc<dyn ModuleServices>,
+    /// The registered Rust types.
+    pub natives: NativeModules,
+    /// The pools of the engines.
+    pub engine: EngineOptions,
+    /// Where compiled components are kept between starts. It must belong to this process alone. Default: nowhere.
+    pub cache_folder: Option<PathBuf>,
+    /// How many components are compiled at the same time. Default 1.
+    pub compiles_max: usize,
+    /// What all instances together may have, in bytes. Default 128 GiB: it is a bound on what is promised, not used.
+    pub memory_bytes_max: u64,
+    /// The most modules. Default 1,024.
+    pub modules_max: usize,
+    /// The first delay of a restart after a restart, doubled each time. Default 10 ms.
+    pub restart_delay: Duration,
+    /// The longest delay of a restart. Default 30 s.
+    pub restart_delay_max: Duration,
+    /// How long a paused module waits for the decision before it rolls back. Default 30 s.
+    pub decision_max: Duration,
+    /// Called at the begin of each phase.
+    pub hook: Option<PhaseHook>,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self {
+            blobs: Arc::new(MemoryBlobs::default()),
+            journal: Arc::new(MemoryJournal::default()),
+            services: Arc::new(PlainServices),
+            natives: NativeModules::default(),
+            engine: EngineOptions::default(),
+            cache_folder: None,
+            compiles_max: 1,
+            memory_bytes_max: 128 << 30,
+            modules_max: 1_024,
+            restart_delay: Duration::from_millis(10),
+            restart_delay_max: Duration::from_secs(30),
+            decision_max: Duration::from_secs(30),
+            hook: None,
+        }
+    }
+}
+
+/// How one reload is done.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReloadOptions {
+    /// Whether the candidate is first tried on a copy of the live state, beside the module. It costs one `save` between
+    /// two messages, and keeps most bad candidates from pausing the module. Default true.
+    pub preflight: bool,
+    /// Whether a manifest that failed before, on this module, is tried in spite of it. Default false.
+    pub force: bool,
+    /// The state to load instead of the live one.
+    pub(crate) state: Option<Arc<StateSnapshot>>,
+    /// How many acknowledged messages of other generations that state does not have, and how many of the live one it has.
+    pub(crate) undone: (u64, u64),
+}
+
+impl Default for ReloadOptions {
+    fn default() -> Self {
+        Self { preflight: true, force: false, state: None, undone: (0, 0) }
+    }
+}
+
+impl ReloadOptions {
+    /// The same, tried in spite of an earlier failure.
+    #[must_use]
+    pub fn forced(mut self) -> Self {
+        self.force = true;
+        self
+    }
+
+    /// The same, without trying the candidate on a copy of the live state first.
+    #[must_use]
+    pub fn without_preflight(mut self) -> Self {
+        self.preflight = false;
+        self
+    }
+}

@@ -1,0 +1,10 @@
+//! The part of a reload that runs between two messages: its transaction, and what it does with instances and states.
+
+mod migrate;
+mod slot;
+mod transaction;
+mod trial;
+
+pub(crate) use slot::{Ended, Retained, Running, Slot};
+pub(crate) use transaction::{Finished, StateSource, Transaction, TransactionSetup, Verified};
+pub(crate) use trial::{Trial, restore, start, try_on};

@@ -1,0 +1,131 @@
+//! Going back, and states in and out: return, restore of a generation, recovery, export and import.
+
+use std::sync::Arc;
+
+use midflight_core::DocumentName;
+use midflight_modules::Manifest;
+use tokio::sync::oneshot;
+
+use crate::actor::Control;
+use crate::code::StateSnapshot;
+use crate::entry::Service;
+use crate::error::{Refusal, ReloadFailure};
+use crate::host::ModuleHost;
+use crate::journal::GenerationRecord;
+use crate::options::ReloadOptions;
+use crate::phase::ModulePhase;
+use crate::report::ReloadReport;
+
+impl ModuleHost {
+    /// Lets the instance answer again that the last commit replaced. Exact: it is refused once a message was acknowledged
+    /// since, and when the grace of the manifest is over.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn return_to_previous(&self, name: &DocumentName) -> Result<ReloadReport, Refusal> {
+        let entry = self.inner.entry(name).ok_or_else(|| no_module(name))?;
+        let _serial = entry.serial.lock().await;
+        let Service::Stateful { control, .. } = &entry.service else {
+            let message = "a module without state has nothing to return to; load the earlier manifest";
+            return Err(Refusal::new("state_kind", message));
+        };
+        let (reply, answer) = oneshot::channel();
+        control.send(Control::Return(reply)).await.map_err(|_| no_module(name))?;
+        answer.await.map_err(|_| no_module(name))?
+    }
+
+    /// Brings back a generation as it ended: its manifest with its last recorded state, through all eight phases. The report
+    /// says how many acknowledged messages this undoes. It is a new generation.
+    ///
+    /// # Errors
+    /// The phase that failed; the module serves what it served before.
+    pub async fn restore_generation(
+        &self,
+        name: &DocumentName,
+        generation: u64,
+        reason: &str,
+    ) -> Result<ReloadReport, ReloadFailure> {
+        let refuse = |refusal: Refusal| refusal.in_phase(name, ModulePhase::Prepare);
+        let history = self.history(name).await.map_err(refuse)?;
+        let record = history.generations.get(&generation).ok_or_else(|| {
+            let kept: Vec<_> = history.generations.keys().collect();
+            let message = format!("generation {generation} is not kept; kept are {kept:?}");
+            refuse(Refusal::new("unknown_generation", message))
+        })?;
+        let live = self.status(name).and_then(|status| status.live).map(|live| live.generation);
+        let between =
+            history.generations.iter().filter(|(number, _)| **number > generation && Some(**number) != live);
+        let undone = between.map(|(_, record)| record.acknowledged).sum();
+        let has = if live == Some(generation) { record.acknowledged } else { 0 };
+        tracing::warn!(module = %name, generation, reason, "generation is restored");
+        let options = ReloadOptions {
+            state: Some(Arc::clone(&record.state)),
+            undone: (undone, has),
+            ..ReloadOptions::default().forced()
+        };
+        self.reload(manifest_of(name, record).map_err(refuse)?, options).await
+    }
+
+    /// Starts a module as the journal has its last commit, for a start at which the wanted manifest failed. None when the
+    /// journal has nothing of it, or when it answers already.
+    ///
+    /// # Errors
+    /// The phase that failed.
+    pub async fn recover(&self, name: &DocumentName) -> Result<Option<ReloadReport>, ReloadFailure> {
+        let refuse = |refusal: Refusal| refusal.in_phase(name, ModulePhase::Prepare);
+        if self.handle(name).is_some() {
+            return Ok(None);
+        }
+        let history = self.history(name).await.map_err(refuse)?;
+        let Some(record) = history.live() else { return Ok(None) };
+        let manifest = manifest_of(name, record).map_err(refuse)?;
+        self.load(manifest).await.map(Some)
+    }
+
+    /// The state of a module, as it saves it between two messages; none when it has no state.
+    ///
+    /// # Errors
+    /// Why it cannot be saved.
+    pub async fn export_state(&self, name: &DocumentName) -> Result<Option<Arc<StateSnapshot>>, Refusal> {
+        let entry = self.inner.entry(name).ok_or_else(|| no_module(name))?;
+        entry.state().await
+    }
+
+    /// Loads a state into the live version, through all eight phases. It undoes what was acknowledged in this generation.
+    ///
+    /// # Errors
+    /// The phase that failed; the module keeps its state.
+    pub async fn import_state(
+        &self,
+        name: &DocumentName,
+        state: StateSnapshot,
+        reason: &str,
+    ) -> Result<ReloadReport, ReloadFailure> {
+        let refuse = |refusal: Refusal| refusal.in_phase(name, ModulePhase::Prepare);
+        let live = self.status(name).and_then(|status| status.live).ok_or_else(|| refuse(no_module(name)))?;
+        tracing::warn!(module = %name, reason, "state is imported");
+        let options = ReloadOptions { state: Some(Arc::new(state)), ..ReloadOptions::default().forced() };
+        self.reload(Arc::clone(&live.manifest), options).await
+    }
+
+    /// Records the state of a module, so that a restart or a crash begins from here.
+    ///
+    /// # Errors
+    /// Why it cannot be recorded.
+    pub async fn checkpoint(&self, name: &DocumentName) -> Result<(), Refusal> {
+        let entry = self.inner.entry(name).ok_or_else(|| no_module(name))?;
+        entry.ask_for_state(true).await.map(drop)
+    }
+}
+
+fn no_module(name: &DocumentName) -> Refusal {
+    Refusal::new("no_module", format!("no module {name}; put its manifest first"))
+}
+
+fn manifest_of(name: &DocumentName, record: &GenerationRecord) -> Result<Arc<Manifest>, Refusal> {
+    let manifest = Manifest::read(name, &record.body);
+    manifest.map(Arc::new).map_err(|problems| {
+        let first = problems.iter().next().map(ToString::to_string).unwrap_or_default();
+        Refusal::new("invalid_manifest", format!("the recorded manifest is not valid any more: {first}"))
+    })
+}

@@ -1,0 +1,81 @@
+//! What is refused of a component before it runs: its form, its imports and its exports.
+
+use midflight_modules::{Capability, Manifest};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::bindings::{PACKAGE, VERSION};
+use crate::error::Refusal;
+
+/// What WASM begins with; the four bytes after it tell a module from a component.
+const MAGIC: &[u8] = b"\0asm";
+const COMPONENT_LAYER: &[u8] = &[0x0d, 0x00, 0x01, 0x00];
+const MODULE_LAYER: &[u8] = &[0x01, 0x00, 0x00, 0x00];
+
+/// Refuses bytes that are no component.
+pub(crate) fn check_form(bytes: &[u8]) -> Result<(), Refusal> {
+    let layer = bytes.strip_prefix(MAGIC).and_then(|rest| rest.get(..4));
+    match layer {
+        Some(COMPONENT_LAYER) => Ok(()),
+        Some(MODULE_LAYER) => Err(Refusal::new(
+            "core_module",
+            "this is a core WASM module, not a component; make a component of it with wit-component",
+        )),
+        Some(_) => Err(Refusal::new("corrupt_component", "unknown layer of WASM; build a component")),
+        None => Err(Refusal::new(
+            "corrupt_component",
+            "these bytes are not WASM; put the component as it was built",
+        )),
+    }
+}
+
+/// What the compiler's refusal means for the author.
+pub(crate) fn compile_refusal(error: &wasmtime::Error) -> Refusal {
+    let text: String = format!("{error:#}").chars().take(500).collect();
+    let is_feature =
+        ["async", "gc", "stack switching", "threads", "shared"].iter().any(|word| text.contains(word));
+    if is_feature {
+        let cure =
+            "asynchronous lifting, GC, threads and shared memory are not supported; build without them";
+        return Refusal::new("unsupported_feature", format!("cannot compile the component: {text}; {cure}"));
+    }
+    Refusal::new("corrupt_component", format!("cannot compile the component: {text}; build it again"))
+}
+
+/// Refuses imports that are unknown, or that the manifest does not grant.
+pub(crate) fn check_imports(
+    engine: &Engine,
+    component: &Component,
+    manifest: &Manifest,
+) -> Result<(), Refusal> {
+    let types = component.component_type();
+    for (name, _) in types.imports(engine) {
+        let interface = name.strip_prefix(PACKAGE).and_then(|rest| rest.strip_suffix(VERSION));
+        if interface == Some("types") {
+            continue;
+        }
+        let Some(capability) = interface.and_then(Capability::of_word) else {
+            let words = Capability::ALL.map(Capability::word).join(", ");
+            let message = format!(
+                "the component imports {name:?}, which the host does not offer; it offers {words} of {PACKAGE}*{VERSION}"
+            );
+            return Err(Refusal::new("unknown_import", message));
+        };
+        if !manifest.grants(capability) {
+            let message = format!(
+                "the component imports {name:?}, which its manifest does not grant; add {:?} to capabilities",
+                capability.word()
+            );
+            return Err(Refusal::new("import_not_granted", message));
+        }
+    }
+    let guest = format!("{PACKAGE}guest{VERSION}");
+    if !types.exports(engine).any(|(name, _)| name == guest) {
+        let exports: Vec<_> = types.exports(engine).map(|(name, _)| name.to_owned()).take(5).collect();
+        let message = format!(
+            "the component does not export {guest:?} but {exports:?}; implement the world {PACKAGE}hosted{VERSION}"
+        );
+        return Err(Refusal::new("wrong_world", message));
+    }
+    Ok(())
+}

@@ -1,0 +1,326 @@
+//! Guests in WAT, built in the process: a counter with a state of versions, and every way to be bad.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// Where the state begins: `schema` words of eight bytes, of which the first counts and word `i` is `100 + i`.
+const STATE: u32 = 4096;
+
+/// How a guest is bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bad {
+    /// Not at all.
+    No,
+    /// Traps in an export.
+    Trap(&'static str),
+    /// Answers a failure in `init`, `load` or `check`.
+    Fail(&'static str),
+    /// Runs on without end in an export.
+    Spin(&'static str),
+    /// Allocates without end in an export.
+    Allocate(&'static str),
+    /// Gives a name that is not UTF-8.
+    Utf8,
+    /// Says that its state has so many bytes, beyond its memory.
+    HugeSave,
+    /// Changes its state when it saves.
+    UnstableSave,
+    /// Saves in another schema than its own.
+    WrongSchema,
+    /// Traps when it saves a count of 2 or more.
+    TrapInLaterSave,
+    /// Calls `emit` in `init`.
+    EmitInInit,
+}
+
+/// A counter.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    pub name: String,
+    pub version: String,
+    pub schema: u32,
+    pub accepts: Vec<u32>,
+    pub bad: Bad,
+    /// How many bytes its state has beside its words.
+    pub pad: u32,
+    /// The imports it has, by interface.
+    pub imports: Vec<&'static str>,
+    /// What it adds for each message.
+    pub step: u64,
+}
+
+impl Guest {
+    pub fn new(name: &str, version: &str, schema: u32) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            schema,
+            accepts: (1..=schema).collect(),
+            bad: Bad::No,
+            pad: 0,
+            imports: Vec::new(),
+            step: 1,
+        }
+    }
+
+    pub fn bad(mut self, bad: Bad) -> Self {
+        self.bad = bad;
+        if bad == Bad::EmitInInit {
+            self.imports.push("emit");
+        }
+        self
+    }
+
+    pub fn accepts(mut self, accepts: &[u32]) -> Self {
+        self.accepts = accepts.to_vec();
+        self
+    }
+
+    pub fn pad(mut self, bytes: u32) -> Self {
+        self.pad = bytes;
+        self
+    }
+
+    pub fn step(mut self, step: u64) -> Self {
+        self.step = step;
+        self
+    }
+
+    pub fn imports(mut self, imports: &[&'static str]) -> Self {
+        self.imports.extend_from_slice(imports);
+        self
+    }
+
+    /// The component.
+    pub fn build(&self) -> Vec<u8> {
+        component(&self.wat(), &std::fs::read_to_string(wit_file()).unwrap(), "hosted")
+    }
+
+    /// The core module alone.
+    pub fn core(&self) -> Vec<u8> {
+        wat::parse_str(self.wat()).unwrap()
+    }
+
+    fn badness(&self, export: &str) -> &'static str {
+        match self.bad {
+            Bad::Trap(bad) if bad == export => "unreachable",
+            Bad::Spin(bad) if bad == export => "(loop $on (br $on))",
+            Bad::Allocate(bad) if bad == export => {
+                "(loop $on (if (i32.eq (memory.grow (i32.const 16)) (i32.const -1)) (then unreachable)) (br $on))"
+            }
+            Bad::Fail(bad) if bad == export => {
+                "(i32.store (i32.const 256) (i32.const 1))
+                 (i32.store (i32.const 260) (i32.const 1024)) (i32.store (i32.const 264) (i32.const 7))
+                 (i32.store (i32.const 268) (i32.const 1024)) (i32.store (i32.const 272) (i32.const 7))
+                 (return (i32.const 256))"
+            }
+            Bad::TrapInLaterSave if export == "save" => {
+                "(if (i64.ge_u (i64.load (i32.const 4096)) (i64.const 2)) (then unreachable))"
+            }
+            _ => "",
+        }
+    }
+
+    fn wat(&self) -> String {
+        let Self { name, version, schema, step, .. } = self;
+        let mut imports = String::new();
+        for interface in &self.imports {
+            let (function, types) = match *interface {
+                "log" => ("write", "(param i32 i32 i32)"),
+                "now" => ("now", "(result i64)"),
+                "random" => ("fill", "(param i32 i32)"),
+                "emit" => ("emit", "(param i32 i32 i32 i32 i32)"),
+                "config" => ("get", "(param i32)"),
+                "call" => ("call", "(param i32 i32 i32 i32 i32 i32 i32)"),
+                other => panic!("no import {other}"),
+            };
+            writeln!(
+                imports,
+                r#"(import "midflight:module/{interface}@1.0.0" "{function}" (func ${interface} {types}))"#
+            )
+            .unwrap();
+        }
+        let state_bytes = 8 * schema + self.pad;
+        let heap = (STATE + state_bytes).div_ceil(65536) * 65536;
+        let pages = heap / 65536 + 1;
+        let mut fill = String::new();
+        for word in 1..*schema {
+            writeln!(fill, "(i64.store (i32.const {}) (i64.const {}))", STATE + 8 * word, 100 + word)
+                .unwrap();
+        }
+        let mut check = String::new();
+        for word in 1..*schema {
+            let at = STATE + 8 * word;
+            let value = 100 + word;
+            writeln!(
+                check,
+                "(if (i64.ne (i64.load (i32.const {at})) (i64.const {value})) (then {}))",
+                Self { bad: Bad::Fail("check"), ..self.clone() }.badness("check")
+            )
+            .unwrap();
+        }
+        let accepts: String = self
+            .accepts
+            .iter()
+            .flat_map(|schema| schema.to_le_bytes())
+            .map(|byte| format!("\\{byte:02x}"))
+            .collect();
+        let described = if self.bad == Bad::Utf8 { "\\ff\\fe".to_owned() } else { name.clone() };
+        let described_bytes = if self.bad == Bad::Utf8 { 2 } else { name.len() };
+        let (save_bytes, save_change, save_schema) = match self.bad {
+            Bad::HugeSave => (i64::from(i32::MAX), "", *schema),
+            Bad::UnstableSave => (
+                i64::from(state_bytes),
+                "(i64.store (i32.const 4096) (i64.add (i64.load (i32.const 4096)) (i64.const 1)))",
+                *schema,
+            ),
+            Bad::WrongSchema => (i64::from(state_bytes), "", schema + 7),
+            _ => (i64::from(state_bytes), "", *schema),
+        };
+        let with = |interface: &str, code: &str| {
+            if self.imports.contains(&interface) { code.to_owned() } else { String::new() }
+        };
+        let on_config = with(
+            "config",
+            "(if (i32.eq (local.get $op) (i32.const 99)) (then
+               (call $config (i32.const 512))
+               (i32.store (i32.const 256) (i32.const 0))
+               (i32.store (i32.const 260) (i32.load (i32.const 512)))
+               (i32.store (i32.const 264) (i32.load (i32.const 516)))
+               (return (i32.const 256))))",
+        );
+        let on_emit = with(
+            "emit",
+            "(if (i32.eq (local.get $op) (i32.const 109)) (then
+               (call $emit (i32.const 1024) (i32.const 7) (local.get 3) (local.get 4) (i32.const 512))))",
+        );
+        // `x`: calls the module named `other` with the operation `add`, and gives what it gives.
+        let on_call = with(
+            "call",
+            "(if (i32.eq (local.get $op) (i32.const 120)) (then
+               (call $call (i32.const 1040) (i32.const 5) (i32.const 1048) (i32.const 3) (i32.const 0) (i32.const 0)
+                 (i32.const 256))
+               (return (i32.const 256))))",
+        );
+        let on_log = with("log", "(call $log (i32.const 1) (i32.const 1024) (i32.const 7))");
+        let on_now = with("now", "(drop (call $now))");
+        let on_random = with("random", "(call $random (i32.const 8) (i32.const 512))");
+        let emit_in_init = if self.bad == Bad::EmitInInit {
+            "(call $emit (i32.const 1024) (i32.const 7) (i32.const 1024) (i32.const 7) (i32.const 512))"
+        } else {
+            ""
+        };
+        let guest = "midflight:module/guest@1.0.0";
+        format!(
+            r#"(module
+  {imports}
+  (memory (export "memory") {pages})
+  (global $bump (mut i32) (i32.const {heap}))
+  (data (i32.const 1024) "failure")
+  (data (i32.const 1040) "other")
+  (data (i32.const 1048) "add")
+  (data (i32.const 1100) "{described}")
+  (data (i32.const 1300) "{version}")
+  (data (i32.const 1500) "{accepts}")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $bump) (i32.const 7)) (i32.const -8)))
+    (global.set $bump (i32.add (local.get $at) (local.get 3)))
+    (block $enough (loop $more
+      (br_if $enough (i32.le_u (global.get $bump) (i32.mul (memory.size) (i32.const 65536))))
+      (if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable))
+      (br $more)))
+    (local.get $at))
+  (func $free (global.set $bump (i32.const {heap})))
+  (func (export "{guest}#describe") (result i32)
+    {describe_bad}
+    (i32.store (i32.const 256) (i32.const 1100)) (i32.store (i32.const 260) (i32.const {described_bytes}))
+    (i32.store (i32.const 264) (i32.const 1300)) (i32.store (i32.const 268) (i32.const {version_bytes}))
+    (i32.store (i32.const 272) (i32.const {schema}))
+    (i32.store (i32.const 276) (i32.const 1500)) (i32.store (i32.const 280) (i32.const {accepts_count}))
+    (i32.const 256))
+  (func (export "{guest}#init") (param i32 i32) (result i32)
+    {init_bad}
+    {emit_in_init}
+    {fill}
+    (i32.store (i32.const 256) (i32.const 0))
+    (i32.const 256))
+  (func (export "cabi_post_{guest}#init") (param i32) (call $free))
+  (func (export "{guest}#handle") (param i64 i32 i32 i32 i32 i32) (result i32) (local $op i32)
+    (local.set $op (i32.load8_u (local.get 1)))
+    {handle_bad}
+    {on_log} {on_now} {on_random}
+    {on_config} {on_emit} {on_call}
+    ;; t: trap
+    (if (i32.eq (local.get $op) (i32.const 116)) (then unreachable))
+    ;; s: spin
+    (if (i32.eq (local.get $op) (i32.const 115)) (then (loop $on (br $on))))
+    ;; o: trap at the first attempt only
+    (if (i32.and (i32.eq (local.get $op) (i32.const 111)) (i32.eq (local.get 5) (i32.const 1))) (then unreachable))
+    ;; f: failure
+    (if (i32.eq (local.get $op) (i32.const 102)) (then {failure}))
+    ;; e: echo
+    (if (i32.eq (local.get $op) (i32.const 101)) (then
+      (i32.store (i32.const 256) (i32.const 0))
+      (i32.store (i32.const 260) (local.get 3)) (i32.store (i32.const 264) (local.get 4))
+      (return (i32.const 256))))
+    ;; all but g: count
+    (if (i32.ne (local.get $op) (i32.const 103)) (then
+      (i64.store (i32.const 4096) (i64.add (i64.load (i32.const 4096)) (i64.const {step})))))
+    (i32.store (i32.const 256) (i32.const 0))
+    (i32.store (i32.const 260) (i32.const 4096)) (i32.store (i32.const 264) (i32.const 8))
+    (i32.const 256))
+  (func (export "cabi_post_{guest}#handle") (param i32) (call $free))
+  (func (export "{guest}#save") (result i32)
+    {save_bad}
+    {save_change}
+    (i32.store (i32.const 256) (i32.const {save_schema}))
+    (i32.store (i32.const 260) (i32.const 4096)) (i32.store (i32.const 264) (i32.const {save_bytes}))
+    (i32.const 256))
+  (func (export "{guest}#load") (param $from i32) (param $at i32) (param $bytes i32) (result i32)
+    {load_bad}
+    (if (i32.lt_u (local.get $bytes) (i32.mul (local.get $from) (i32.const 8))) (then {failure}))
+    {fill}
+    ;; The words that both have; then what stands behind them.
+    (memory.copy (i32.const 4096) (local.get $at)
+      (i32.mul (i32.const 8) (select (local.get $from) (i32.const {schema}) (i32.lt_u (local.get $from) (i32.const {schema})))))
+    (i32.store (i32.const 256) (i32.const 0))
+    (i32.store (i32.const 260) (select
+      (i32.sub (i32.const {schema}) (local.get $from)) (i32.sub (local.get $from) (i32.const {schema}))
+      (i32.lt_u (local.get $from) (i32.const {schema}))))
+    (i32.const 256))
+  (func (export "cabi_post_{guest}#load") (param i32) (call $free))
+  (func (export "{guest}#check") (result i32)
+    {check_bad}
+    {check}
+    (i32.store (i32.const 256) (i32.const 0))
+    (i32.const 256))
+)"#,
+            version_bytes = version.len(),
+            accepts_count = self.accepts.len(),
+            describe_bad = self.badness("describe"),
+            init_bad = self.badness("init"),
+            handle_bad = self.badness("handle"),
+            save_bad = self.badness("save"),
+            load_bad = self.badness("load"),
+            check_bad = self.badness("check"),
+            failure = Self { bad: Bad::Fail("x"), ..self.clone() }.badness("x"),
+        )
+    }
+}
+
+fn wit_file() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("wit/module.wit")
+}
+
+/// A component of a core module in WAT for a world of some WIT.
+pub fn component(wat: &str, wit: &str, world: &str) -> Vec<u8> {
+    let mut core = wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}"));
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("test.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
+}

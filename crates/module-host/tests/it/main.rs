@@ -1,0 +1,16 @@
+//! The host with real components, built in the process: what a reload keeps, refuses and takes back.
+#![expect(clippy::unwrap_used, unreachable_pub, reason = "a test stops where it fails")]
+
+mod bad;
+mod basics;
+mod concurrency;
+mod crash;
+mod engine;
+mod groups;
+mod guest;
+mod natives;
+mod phases;
+mod restarts;
+mod reverts;
+mod stateless;
+mod support;

@@ -1,0 +1,82 @@
+use midflight_module_host::{ReloadOutcome, StateSnapshot};
+use serde_json::json;
+
+use crate::guest::Guest;
+use crate::support::{NAME, Setup, add, name, told};
+
+#[tokio::test]
+async fn a_return_is_exact_or_refused() {
+    let setup = Setup::new();
+    setup.load(&Guest::new(NAME, "1.0.0", 1)).await.unwrap();
+    let handle = setup.handle(NAME);
+    add(&handle).await.unwrap();
+    let refused = setup.host.return_to_previous(&name(NAME)).await.unwrap_err();
+    assert_eq!(refused.code, "nothing_retained");
+    let before = setup.host.export_state(&name(NAME)).await.unwrap().unwrap().digest();
+    setup.load(&Guest::new(NAME, "2.0.0", 2)).await.unwrap();
+    assert_eq!(setup.host.status(&name(NAME)).unwrap().retained, Some(1));
+    let report = setup.host.return_to_previous(&name(NAME)).await.unwrap();
+    assert_eq!(
+        (report.outcome, report.generation, report.to_version.as_str()),
+        (ReloadOutcome::Returned, 1, "1.0.0")
+    );
+    assert_eq!(setup.host.export_state(&name(NAME)).await.unwrap().unwrap().digest(), before);
+    assert_eq!(add(&handle).await, Ok(2));
+
+    assert_eq!(setup.load(&Guest::new(NAME, "2.0.0", 2)).await.unwrap().generation, 3);
+    add(&handle).await.unwrap();
+    let refused = setup.host.return_to_previous(&name(NAME)).await.unwrap_err();
+    assert_eq!(refused.code, "not_exact");
+    assert!(refused.message.starts_with("1 messages were acknowledged"), "{refused}");
+    // Without grace nothing is retained.
+    let none = setup.manifest(&Guest::new(NAME, "3.0.0", 2), json!({"limits": {"grace_ms": 0}}));
+    setup.host.load(none).await.unwrap();
+    assert_eq!(setup.host.return_to_previous(&name(NAME)).await.unwrap_err().code, "nothing_retained");
+    assert_eq!(add(&handle).await, Ok(4));
+}
+
+#[tokio::test]
+async fn a_generation_is_restored_as_it_ended_and_says_what_that_undoes() {
+    let setup = Setup::new();
+    setup.load(&Guest::new(NAME, "1.0.0", 1)).await.unwrap();
+    let handle = setup.handle(NAME);
+    add(&handle).await.unwrap();
+    setup.load(&Guest::new(NAME, "2.0.0", 2)).await.unwrap();
+    for _ in 0..3 {
+        add(&handle).await.unwrap();
+    }
+    setup.load(&Guest::new(NAME, "3.0.0", 3)).await.unwrap();
+    for _ in 0..5 {
+        add(&handle).await.unwrap();
+    }
+    let failure = setup.host.restore_generation(&name(NAME), 9, "a test").await.unwrap_err();
+    assert_eq!(told(&failure), "prepare unknown_generation");
+    let report = setup.host.restore_generation(&name(NAME), 1, "a test").await.unwrap();
+    assert_eq!((report.generation, report.to_version.as_str(), report.undone), (4, "1.0.0", 8));
+    assert_eq!(setup.state().await, (1, vec![1]));
+    // The one that was undone is there too.
+    let report = setup.host.restore_generation(&name(NAME), 3, "a test").await.unwrap();
+    assert_eq!((report.generation, report.undone), (5, 0));
+    assert_eq!(setup.state().await, (3, vec![9, 101, 102]));
+}
+
+#[tokio::test]
+async fn a_state_goes_out_and_in() {
+    let setup = Setup::new();
+    setup.load(&Guest::new(NAME, "2.0.0", 2)).await.unwrap();
+    let handle = setup.handle(NAME);
+    add(&handle).await.unwrap();
+    let exported = setup.host.export_state(&name(NAME)).await.unwrap().unwrap();
+    add(&handle).await.unwrap();
+    let report = setup.host.import_state(&name(NAME), (*exported).clone(), "a test").await.unwrap();
+    assert_eq!((report.undone, report.generation), (2, 2));
+    assert_eq!(add(&handle).await, Ok(2));
+    // An older schema is migrated; one that does not check is refused.
+    let older = StateSnapshot { schema: 1, bytes: 7_u64.to_le_bytes().to_vec() };
+    setup.host.import_state(&name(NAME), older, "a test").await.unwrap();
+    assert_eq!(setup.state().await, (2, vec![7, 101]));
+    let bad = StateSnapshot { schema: 2, bytes: vec![0; 16] };
+    let failure = setup.host.import_state(&name(NAME), bad, "a test").await.unwrap_err();
+    assert_eq!(told(&failure), "prepare check_failed");
+    assert_eq!(add(&handle).await, Ok(8));
+}

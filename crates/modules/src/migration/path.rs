@@ -1,0 +1,97 @@
+//! A path into a state, and what can be done at its end.
+
+use midflight_core::Pointer;
+use serde_json::{Map, Value};
+
+use crate::limits::PATH_BYTES_MAX;
+
+/// A JSON Pointer to a member of an object, split into the pointer of that object and the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StatePath {
+    text: String,
+    parent: usize,
+    key: String,
+}
+
+impl StatePath {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// What it must be instead.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        let Some(parent) = text.rfind('/').filter(|_| text.starts_with('/')) else {
+            return Err(format!(
+                "invalid path {text:?}: write a JSON Pointer to a member, as \"/counters/total\""
+            ));
+        };
+        if text.len() > PATH_BYTES_MAX {
+            return Err(format!(
+                "the path has {} bytes and may have {PATH_BYTES_MAX}; shorten it",
+                text.len()
+            ));
+        }
+        let key = text[parent + 1..].replace("~1", "/").replace("~0", "~");
+        Ok(Self { text: text.to_owned(), parent, key })
+    }
+
+    /// The path of a member beside this one.
+    pub(crate) fn sibling(&self, key: &str) -> Self {
+        let escaped = key.replace('~', "~0").replace('/', "~1");
+        let text = format!("{}/{escaped}", &self.text[..self.parent]);
+        Self { text, parent: self.parent, key: key.to_owned() }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whether this lies inside `other`, or is it.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.text.strip_prefix(&other.text).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    pub(crate) fn pointer(&self) -> Pointer {
+        Pointer::parse(&self.text)
+    }
+
+    /// The object that has, or is to have, the member; none when it is not there.
+    ///
+    /// # Errors
+    /// Something else is in its place.
+    pub(crate) fn object<'s>(
+        &self,
+        state: &'s mut Value,
+    ) -> Result<Option<&'s mut Map<String, Value>>, String> {
+        match state.pointer_mut(&self.text[..self.parent]) {
+            None => Ok(None),
+            Some(Value::Object(members)) => Ok(Some(members)),
+            Some(_) => Err(format!("{:?} is not an object", &self.text[..self.parent])),
+        }
+    }
+
+    /// Takes the value out; none when it is not there.
+    ///
+    /// # Errors
+    /// As [`Self::object`].
+    pub(crate) fn take(&self, state: &mut Value) -> Result<Option<Value>, String> {
+        Ok(self.object(state)?.and_then(|members| members.remove(&self.key)))
+    }
+
+    /// Puts a value where there is none.
+    ///
+    /// # Errors
+    /// There is one, or no object to put it in.
+    pub(crate) fn put(&self, state: &mut Value, value: Value) -> Result<(), String> {
+        let members =
+            self.object(state)?.ok_or_else(|| format!("{:?} is absent", &self.text[..self.parent]))?;
+        if members.contains_key(&self.key) {
+            return Err("there is a value already, which would be lost".to_owned());
+        }
+        members.insert(self.key.clone(), value);
+        Ok(())
+    }
+}
