@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to hold it to its word.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build build-quick sidecar test test-needs sdk-needs test-deploy images bench cost fmt lint loom docs deny check-generated
+.PHONY: help run build build-quick sidecar guests test test-needs sdk-needs test-deploy images bench cost fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -123,6 +123,18 @@ images: sidecar ## Build the images of the server and the sidecar into target/im
 test-deploy: ## Check the charts, the Dockerfiles, the images and the guide
 	@if command -v python3 >/dev/null; then deploy/tests/run; \
 	else echo "skipped: deploy/ is not checked: there is no python3"; fi
+
+# Needs the target wasm32-unknown-unknown (`rustup target add wasm32-unknown-unknown`), which nothing else here does.
+# GUESTS passes on what another toolchain wants, as `-Zbuild-std=std,panic_abort`.
+GUEST_FILES = $(foreach version,1 2 3,guests/target/session-counter-$(version).wasm)
+guests: ## Build the example modules in Rust, test their library, and migrate their state from version to version
+	cd guests && $(CARGO) test --locked -p midflight-guest --target-dir target
+	for version in 1 2 3; do \
+	  (cd guests && $(CARGO) build --release --locked -p session-counter --no-default-features --features v$$version \
+	    --target wasm32-unknown-unknown --target-dir target $(GUESTS)) || exit 1; \
+	  cp guests/target/wasm32-unknown-unknown/release/session_counter.wasm guests/target/session-counter-$$version.wasm || exit 1; \
+	done
+	$(CARGO) run --release --locked -p midflight-module-host --example sessions -- $(GUEST_FILES) 10000
 
 # Python 3 alone, and PostgreSQL: see `make test-needs`.
 cost: build ## Measure the most expensive requests under load, and what others notice of them

@@ -50,8 +50,12 @@ pub(crate) struct PauseRequest {
     pub(crate) verified: oneshot::Sender<Result<(), ReloadFailure>>,
     /// Commits when it is sent, rolls back when it is dropped.
     pub(crate) decision: oneshot::Receiver<()>,
-    pub(crate) done: oneshot::Sender<Result<ReloadReport, ReloadFailure>>,
+    /// The end, with the state that was taken over, whose digest the report does not have yet.
+    pub(crate) done: oneshot::Sender<Result<Done, ReloadFailure>>,
 }
+
+/// A reload that committed, and the state that was taken over.
+pub(crate) type Done = (ReloadReport, Option<Arc<StateSnapshot>>);
 
 /// How restarts are spaced.
 #[derive(Debug, Clone, Copy)]
@@ -423,8 +427,8 @@ impl Actor {
         match ended {
             Ok(None) => {}
             Ok(Some(finished)) => {
-                let report = self.committed(&live, finished);
-                drop(done.send(Ok(report)));
+                let done_with = self.committed(&live, finished);
+                drop(done.send(Ok(done_with)));
             }
             Err(failure) => {
                 self.failed(&failure, digest).await;
@@ -436,7 +440,7 @@ impl Actor {
         }
     }
 
-    fn committed(&mut self, live: &Arc<LiveModule>, finished: Finished) -> ReloadReport {
+    fn committed(&mut self, live: &Arc<LiveModule>, finished: Finished) -> Done {
         self.restart = Restart::default();
         let metrics = &self.module.metrics;
         metrics.paused(finished.pause);
@@ -445,7 +449,7 @@ impl Actor {
         self.publish();
         let module = self.module.name.clone();
         tracing::info!(%module, generation = live.generation, version = live.manifest.version, "module reloaded");
-        ReloadReport {
+        let report = ReloadReport {
             module,
             outcome: ReloadOutcome::Committed,
             generation: live.generation,
@@ -457,9 +461,10 @@ impl Actor {
             migrated_from: finished.migrated_from,
             steps: finished.steps,
             state_bytes: finished.state_bytes,
-            state_digest: finished.state_digest,
+            state_digest: None,
             undone: finished.undone,
-        }
+        };
+        (report, finished.state)
     }
 
     /// What follows a rollback: it is counted, and a candidate that failed on the state is remembered.

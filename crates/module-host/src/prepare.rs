@@ -9,7 +9,7 @@ use midflight_modules::migration::MigrationPlan;
 use midflight_modules::{CodeSource, Downgrade, Manifest};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use crate::actor::{Control, PauseRequest};
+use crate::actor::{Control, Done, PauseRequest};
 use crate::code::{InstancePurpose, ModuleInfo, SharedCode, StateSnapshot};
 use crate::entry::{Entry, Service};
 use crate::error::{Refusal, ReloadFailure};
@@ -55,7 +55,7 @@ pub struct PausedModule {
 }
 
 enum Paused {
-    Stateful { decision: oneshot::Sender<()>, done: oneshot::Receiver<Result<ReloadReport, ReloadFailure>> },
+    Stateful { decision: oneshot::Sender<()>, done: oneshot::Receiver<Result<Done, ReloadFailure>> },
     Stateless(Arc<StatelessGeneration>),
 }
 
@@ -414,7 +414,11 @@ impl PausedModule {
                     Refusal::new("decision_late", message).in_phase(&entry.name, ModulePhase::Commit)
                 };
                 decision.send(()).map_err(|()| late())?;
-                done.await.unwrap_or_else(|_| Err(late())).inspect_err(|_| entry.cool_down(&manifest))?
+                let done = done.await.unwrap_or_else(|_| Err(late()));
+                let (mut report, state) = done.inspect_err(|_| entry.cool_down(&manifest))?;
+                // The module answers already: what takes a while for a large state is not part of its pause.
+                report.state_digest = state.map(|state| state.digest());
+                report
             }
         };
         report.phases.insert(0, PhaseDuration { phase: ModulePhase::Prepare, took: prepared_in });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use midflight_core::{Digest, DocumentName};
+use midflight_core::DocumentName;
 
 use super::migrate::migrate_state;
 use super::slot::{Retained, Running, Slot};
@@ -89,7 +89,8 @@ struct Trace {
     pause_began: Instant,
     from_schema: Option<u32>,
     steps: u32,
-    digest: Option<Digest>,
+    /// The state that is taken over.
+    state: Option<Arc<StateSnapshot>>,
     /// The state that the old instance saved and the journal took.
     saved: Option<Arc<StateSnapshot>>,
     undone: u64,
@@ -103,7 +104,8 @@ pub(crate) struct Finished {
     pub(crate) migrated_from: Option<u32>,
     pub(crate) steps: u32,
     pub(crate) state_bytes: usize,
-    pub(crate) state_digest: Option<Digest>,
+    /// The state that was taken over. Its digest is computed when the module answers again.
+    pub(crate) state: Option<Arc<StateSnapshot>>,
     pub(crate) from_version: Option<String>,
     pub(crate) undone: u64,
 }
@@ -160,7 +162,7 @@ impl<'s> Transaction<'s, Drained> {
             pause_began: now,
             from_schema: None,
             steps: 0,
-            digest: None,
+            state: None,
             saved: None,
             undone: 0,
         };
@@ -202,7 +204,7 @@ impl<'s> Transaction<'s, Drained> {
         if let Some(state) = &state {
             check_size(state, &self.phase.candidate.live.manifest).map_err(|refusal| run.failure(refusal))?;
             run.trace.from_schema = Some(state.schema);
-            run.trace.digest = Some(state.digest());
+            run.trace.state = Some(Arc::clone(state));
         }
         if let Some((generation, state)) = saved {
             let acknowledged = run.slot.acknowledged;
@@ -330,7 +332,7 @@ impl Transaction<'_, Verified> {
             migrated_from: trace.from_schema.filter(|schema| *schema != live.manifest.schema),
             steps: trace.steps,
             state_bytes,
-            state_digest: trace.digest,
+            state: trace.state.take(),
             from_version,
             undone: trace.undone,
         })
