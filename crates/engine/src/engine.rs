@@ -220,7 +220,7 @@ impl EngineBuilder {
             store: self.store,
             bus: self.bus,
             workers: Workers::new(self.limits.runaways_max, self.inline_work),
-            background_workers: Workers::new(self.limits.runaways_max, self.inline_work),
+            background_workers: Workers::in_background(self.limits.runaways_max, self.inline_work),
             limits: self.limits,
             clock: self.clock,
             environment: self.environment,

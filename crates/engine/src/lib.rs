@@ -34,6 +34,7 @@ mod machine;
 mod outcome;
 mod parts;
 mod planner;
+mod priority;
 mod quarantine;
 mod recovery;
 mod registry;
@@ -63,6 +64,8 @@ pub use history::{History, ReloadReport, Statistics};
 pub use kind::{DocumentSchema, Kind, KindChange};
 pub use limits::Limits;
 pub use outcome::{Accepted, EditMode, Extent, Invalid, Reach, Refusal, Refused, Scope, Validated};
+#[doc(hidden)]
+pub use priority::lower_priority;
 pub use quarantine::Quarantined;
 pub use registry::KindSlot;
 pub use schedule::{SCHEDULES, Schedule, Scheduled, What, When, Window, WindowText, schedule_id};

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Inputs;
+use crate::priority::lower_priority;
 use crate::runaways::Runaways;
 use crate::{Interrupted, Work};
 
@@ -30,6 +31,8 @@ pub(crate) struct Workers {
     runaways: Arc<Runaways>,
     /// Whether there are no threads, and work is done where it is asked for.
     inline: bool,
+    /// Whether the threads have a lower priority than those of edits and of what is followed.
+    gives_way: bool,
 }
 
 /// What one piece of work may use.
@@ -43,7 +46,13 @@ pub(crate) struct Allowance {
 
 impl Workers {
     pub(crate) fn new(runaways_max: usize, inline: bool) -> Self {
-        Self { idle: Mutex::default(), runaways: Arc::new(Runaways::new(runaways_max)), inline }
+        let runaways = Arc::new(Runaways::new(runaways_max));
+        Self { idle: Mutex::default(), runaways, inline, gives_way: false }
+    }
+
+    /// For work that no edit waits for, such as that of dry runs: the threads have a lower priority.
+    pub(crate) fn in_background(runaways_max: usize, inline: bool) -> Self {
+        Self { gives_way: true, ..Self::new(runaways_max, inline) }
     }
 
     /// The threads that were given up and still run.
@@ -127,7 +136,14 @@ impl Workers {
         }
         let (sender, jobs) = mpsc::channel::<Job>();
         let builder = std::thread::Builder::new().name("midflight-work".into()).stack_size(STACK_BYTES);
-        match builder.spawn(move || jobs.into_iter().for_each(|job| job())) {
+        let gives_way = self.gives_way;
+        let work = move || {
+            if gives_way {
+                lower_priority();
+            }
+            jobs.into_iter().for_each(|job| job());
+        };
+        match builder.spawn(work) {
             Ok(_detached) => Ok(sender),
             Err(error) => {
                 let message = format!("no thread for it: {error}");

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_engine::Work;
+use midflight_engine::{Work, lower_priority};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -25,11 +25,6 @@ const BRIEF_BYTES: usize = SHORT_BYTES_MAX;
 const STEP_MAX: Duration = Duration::from_secs(3);
 /// How long work may take to notice that its time is over before its caller is answered without it.
 const NOTICE: Duration = Duration::from_millis(100);
-
-/// How much lower the priority of the pool is. The scheduler gives such a thread about a tenth of a processor that others
-/// want too.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
 
 /// A time limit and its name, for the error message.
 #[derive(Debug, Clone, Copy)]
@@ -116,14 +111,6 @@ impl Drop for Threads {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// On Linux a nice value is that of a thread; elsewhere it is that of the process, which keeps its own.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICE) {
-        tracing::debug!(%error, "a thread for long computations keeps the priority of the others");
     }
 }
 

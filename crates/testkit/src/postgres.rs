@@ -167,6 +167,13 @@ impl Postgres {
     }
 }
 
+impl Drop for Postgres {
+    /// A session that is paused would not notice that its server is gone, and stay.
+    fn drop(&mut self) {
+        self.resume();
+    }
+}
+
 /// Whom PostgreSQL runs as when the tests run as root, which it refuses to.
 fn servant() -> Option<(u32, u32)> {
     if !geteuid().is_root() {

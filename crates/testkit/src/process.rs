@@ -55,10 +55,10 @@ impl Process {
         self.signal(Signal::CONT);
     }
 
-    /// The processes that it started and that still run. Linux lists them (proc_pid_children(5)).
+    /// The processes that it started and that still run; none once it has ended. Linux lists them (proc_pid_children(5)).
     pub(crate) fn children(&self) -> Vec<Pid> {
         let id = self.child.id();
-        let listed = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let listed = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
         listed.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
     }
 
