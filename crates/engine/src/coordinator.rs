@@ -109,7 +109,7 @@ impl Coordinator {
         let mut retrier = Retrier::default();
         let mut has_followed = false;
         loop {
-            let pause = self.fairness.pause_until().filter(|_| self.core.fleet.has_company());
+            let pause = self.fairness.pause_until().filter(|_| self.core.fleet.others_are_alive());
             if put_off.is_none() && has_followed && pause.is_none() {
                 put_off = self.requests.next_waiting();
             }

@@ -84,7 +84,7 @@ pub(crate) struct Fleet {
     reports: watch::Sender<u64>,
     heard: Mutex<Option<Heard>>,
     /// Whether another replica was alive when that was looked at last.
-    has_company: AtomicBool,
+    others_are_alive: AtomicBool,
     /// The inputs as they are reported, once the store has told the key of the log.
     sealed: SyncMutex<SealedInputs>,
 }
@@ -99,8 +99,8 @@ impl Fleet {
         let (say, changed) = (Notify::new(), Notify::new());
         let reports = watch::Sender::new(0);
         let (heard, sealed) = (Mutex::default(), SyncMutex::default());
-        let has_company = AtomicBool::default();
-        Self { identity, started_at, shown, store, say, changed, reports, heard, has_company, sealed }
+        let others_are_alive = AtomicBool::default();
+        Self { identity, started_at, shown, store, say, changed, reports, heard, others_are_alive, sealed }
     }
 
     /// Counts the reports of others, and wakes those who wait for one.
@@ -119,15 +119,15 @@ impl Fleet {
     }
 
     /// Whether another replica was alive some seconds ago.
-    pub(crate) fn has_company(&self) -> bool {
-        self.has_company.load(Ordering::Relaxed)
+    pub(crate) fn others_are_alive(&self) -> bool {
+        self.others_are_alive.load(Ordering::Relaxed)
     }
 
     /// What the store has heard of replicas, in so much time.
     async fn seen(&self, store: &dyn Store, within: Duration) -> Result<Vec<SeenReplica>, StoreError> {
         let seen = store.replicas(within).await?;
-        let is_company = |seen: &SeenReplica| seen.age <= ALIVE && seen.replica.id != self.identity.id;
-        self.has_company.store(seen.iter().any(is_company), Ordering::Relaxed);
+        let is_other = |seen: &SeenReplica| seen.age <= ALIVE && seen.replica.id != self.identity.id;
+        self.others_are_alive.store(seen.iter().any(is_other), Ordering::Relaxed);
         Ok(seen)
     }
 
