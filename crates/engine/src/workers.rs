@@ -195,6 +195,17 @@ mod tests {
         assert_eq!(workers.idle.lock().unwrap().len(), 1);
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn work_in_the_background_has_a_lower_priority() {
+        let own = rustix::process::getpriority_process(None).unwrap();
+        let of = async |workers: Workers| {
+            workers.run(&allowance(60_000), |_| Ok(rustix::process::getpriority_process(None).unwrap())).await
+        };
+        assert_eq!(of(Workers::new(1, false)).await, Ok(own));
+        assert_eq!(of(Workers::in_background(1, false)).await, Ok((own + 10).min(19)));
+    }
+
     #[tokio::test]
     async fn a_panic_is_a_problem_and_the_thread_goes_on() {
         let workers = Workers::new(1, false);
