@@ -148,3 +148,8 @@ pub mod learning {
 pub mod source {
     pub use midflight_source::*;
 }
+
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
