@@ -49,7 +49,7 @@ impl EditBuilder {
     }
 
     /// Puts a document as [`Self::put`] does, under a precondition.
-    pub fn put_if(mut self, id: &str, precondition: Precondition, body: impl Serialize) -> Self {
+    pub fn put_if(self, id: &str, precondition: Precondition, body: impl Serialize) -> Self {
         match serde_json::to_value(body) {
             Ok(body) => self.change(id, Some(body), precondition),
             Err(error) => {
