@@ -6,7 +6,7 @@ use std::process::Command;
 use midflight_testkit::tour;
 use serde_json::Value;
 
-use crate::harness::{Ran, Server, binary};
+use crate::harness::{Ran, Server, binary, read, wait_for};
 
 fn example(file: &str) -> String {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/modules")).join(file);
@@ -115,4 +115,68 @@ fn the_gates_lose_nothing() {
     for (key, value) in expected {
         assert_eq!(concurrent[key], value, "{key} of {concurrent}");
     }
+}
+
+/// The version of the counter that answers, once there is one.
+fn version(server: &Server) -> Option<String> {
+    let listed: Value = serde_json::from_str(&server.run(&["module", "list", "--output", "json"])).unwrap();
+    listed.get(0)?.get("version")?.as_str().map(str::to_owned)
+}
+
+#[test]
+fn a_watched_directory_is_loaded_whenever_a_component_changes() {
+    let server = Server::start(&[]);
+    let folder = server.folder.path().join("components");
+    std::fs::create_dir(&folder).unwrap();
+    let put = |from: &str, to: &str| {
+        // As editors save: beside it, then in its place.
+        std::fs::copy(example(from), folder.join("saved")).unwrap();
+        std::fs::rename(folder.join("saved"), folder.join(to)).unwrap();
+    };
+    put("counter.wat", "counter.wat");
+    let log = server.folder.path().join("watch");
+    let mut command = server.command(&["module", "watch", "components"]);
+    command.stdout(std::process::Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
+    let mut watching = command.spawn().unwrap();
+    wait_for("version 1", || version(&server).filter(|version| version == "1.0.0"));
+    assert_eq!(server.run(&["module", "call", "counter", "add"]).trim(), "1");
+    put("counter-2.wat", "counter.wat");
+    wait_for("version 2", || version(&server).filter(|version| version == "2.0.0"));
+    assert_eq!(server.run(&["module", "call", "counter", "add"]).trim(), "2");
+    put("counter.wat", "another.wat");
+    wait_for("a refusal", || read(&log).contains("keep one of them here").then_some(()));
+    std::fs::write(folder.join("broken.wat"), "(module").unwrap();
+    wait_for("another refusal", || read(&log).contains("broken.wat: not loaded").then_some(()));
+    assert_eq!(version(&server).unwrap(), "2.0.0");
+    watching.kill().and_then(|()| watching.wait()).unwrap();
+}
+
+#[test]
+fn what_is_loaded_must_be_what_was_meant() {
+    let server = Server::start(&[]);
+    let counter = example("counter.wat");
+    for (flags, told) in [
+        (["--name", "other"], "calls its name \"counter\", not \"other\"; nothing was changed"),
+        (["--version", "9"], "calls its version \"1.0.0\", not \"9\""),
+    ] {
+        let refused = server.refused(&[&["module", "load", &counter][..], &flags].concat());
+        assert!(refused.contains(told), "{told} is not in {refused}");
+    }
+    assert!(server.run(&["module", "load", &counter, "--config", "[1]"]).contains("modules/counter added"));
+    // The config stays when a load does not name another one.
+    let again = Ran::of(server.command(&["module", "load", &counter]).output().unwrap());
+    assert!(again.code == Some(0) && again.stderr.contains("unchanged"), "{}", again.stderr);
+    let called = Ran::of(server.command(&["module", "call", "counter", "sub"]).output().unwrap());
+    assert!(called.code == Some(1) && called.stderr.contains("unknown_operation"), "{}", called.stderr);
+    let rolled = server.refused(&["module", "rollback", "counter"]);
+    assert!(rolled.contains("restore a generation"), "{rolled}");
+    let usage =
+        Ran::of(server.command(&["module", "rollback", "counter", "--generation", "1"]).output().unwrap());
+    assert!(usage.code == Some(2) && usage.stderr.contains("--reason"), "{}", usage.stderr);
+    // A state of another schema is refused, and the module goes on.
+    server.write("state", "12345678");
+    let import = ["module", "state", "import", "counter", "state", "--schema", "7", "--reason", "a test"];
+    assert!(server.refused(&import).contains("schema"));
+    assert_eq!(server.run(&["module", "call", "counter", "get"]).trim(), "0");
+    assert!(server.run(&["module", "verify"]).contains("verified"));
 }

@@ -4,6 +4,7 @@
 mod bad;
 mod basics;
 mod concurrency;
+mod describe;
 mod crash;
 mod engine;
 mod groups;
