@@ -8,26 +8,21 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::too_many_lines,
-    unreachable_pub,
-    dead_code,
     reason = "a program that prints what it measures, and ends where that fails"
 )]
-
-#[path = "../tests/it/guest.rs"]
-mod guest;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use guest::{Bad, Guest};
 use midflight_core::DocumentName;
 use midflight_module_host::{
     HostOptions, MemoryBlobs, ModuleFailure, ModuleHandle, ModuleHost, ModuleInfo, ModuleMessage,
     NativeModule, NativeModules, ReloadOptions, StateSnapshot,
 };
 use midflight_modules::Manifest;
+use midflight_testkit::guest::{Bad, Guest};
 use serde_json::{Value, json};
 
 const BAD: [Bad; 8] = [

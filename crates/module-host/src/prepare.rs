@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use midflight_core::DocumentName;
+use midflight_core::{Digest, DocumentName};
 use midflight_modules::migration::MigrationPlan;
 use midflight_modules::{CodeSource, Downgrade, Manifest};
 use tokio::sync::{OwnedMutexGuard, oneshot};
@@ -34,6 +34,8 @@ pub struct PreparedModule {
     began: Instant,
     prepared_in: std::time::Duration,
     undone: (u64, u64),
+    reason: Option<String>,
+    withdraws: Option<Digest>,
 }
 
 /// What is ready.
@@ -52,6 +54,7 @@ pub struct PausedModule {
     paused: Paused,
     prepared_in: std::time::Duration,
     undone: (u64, u64),
+    reason: Option<String>,
 }
 
 enum Paused {
@@ -137,18 +140,29 @@ impl HostInner {
         options: ReloadOptions,
     ) -> Result<Option<PreparedModule>, ReloadFailure> {
         let began = Instant::now();
-        if options.state.is_none() && entry.live().is_some_and(|live| live.manifest.digest == manifest.digest)
-        {
+        let is_live = entry.live().is_some_and(|live| live.manifest.digest == manifest.digest);
+        if is_live && options.state.is_none() && !options.force {
             count(&entry.metrics.unchanged);
             return Ok(None);
         }
-        let undone = options.undone;
+        let (undone, withdraws, reason) = (options.undone, options.withdraws, options.reason.clone());
         match self.build(entry, &manifest, options).await {
             Ok(ready) => {
                 let (host, entry) = (Arc::clone(self), Arc::clone(entry));
                 let prepared_in = began.elapsed();
                 let began = Instant::now();
-                Ok(Some(PreparedModule { host, entry, turn, ready, manifest, began, prepared_in, undone }))
+                Ok(Some(PreparedModule {
+                    host,
+                    entry,
+                    turn,
+                    ready,
+                    manifest,
+                    began,
+                    prepared_in,
+                    undone,
+                    reason,
+                    withdraws,
+                }))
             }
             Err(refusal) => {
                 entry.metrics.failed_in(ModulePhase::Prepare);
@@ -198,7 +212,8 @@ impl HostInner {
                 Refusal::new("unknown_native", message)
             }),
             CodeSource::Component(digest) => {
-                let max = self.wasm.instance_memory_bytes_max;
+                let wasm = self.wasm().await?;
+                let max = wasm.instance_memory_bytes_max;
                 if manifest.limits.memory_bytes_max > max {
                     let message = format!(
                         "memory_bytes_max is {}, and this host gives at most {max}; lower it",
@@ -206,11 +221,20 @@ impl HostInner {
                     );
                     return Err(Refusal::new("memory_budget", message));
                 }
-                let bytes = self.options.blobs.blob(*digest).await;
-                let bytes = bytes.map_err(|why| {
-                    Refusal::new("missing_blob", format!("cannot read the component: {why}"))
+                // What was compiled here before needs its bytes no more.
+                if let Some(code) = wasm.cached(*digest, manifest).await? {
+                    return Ok(code);
+                }
+                let blobs = &self.options.blobs;
+                let bytes = blobs.blob(*digest).await.map_err(|why| {
+                    Refusal::new("missing_blob", format!("cannot read the component sha256:{digest}: {why}"))
                 })?;
-                self.wasm.code(*digest, bytes, manifest).await
+                let bytes = bytes.ok_or_else(|| {
+                    let message =
+                        format!("the component sha256:{digest} is not here; {}", blobs.cure(*digest));
+                    Refusal::new("missing_blob", message)
+                })?;
+                wasm.code(*digest, bytes, manifest).await
             }
         }
     }
@@ -220,6 +244,16 @@ impl Entry {
     /// A copy of the state: what the instance saves between two messages, or what is recorded.
     pub(crate) async fn state(&self) -> Result<Option<Arc<StateSnapshot>>, Refusal> {
         self.ask_for_state(false).await
+    }
+
+    /// How many messages the live generation has acknowledged; 0 for a module without state.
+    pub(crate) async fn acknowledged(&self) -> u64 {
+        let Service::Stateful { control, .. } = &self.service else { return 0 };
+        let (reply, answer) = oneshot::channel();
+        match control.send(Control::Count(reply)).await {
+            Ok(()) => answer.await.unwrap_or(0),
+            Err(_) => 0,
+        }
     }
 
     pub(crate) async fn ask_for_state(
@@ -295,15 +329,16 @@ impl PreparedModule {
     /// # Errors
     /// The phase that failed; the old version answers again.
     pub async fn pause(self) -> Result<PausedModule, ReloadFailure> {
-        let Self { host, entry, turn, ready, manifest, prepared_in, undone, .. } = self;
+        let Self { host, entry, turn, ready, manifest, prepared_in, undone, reason, withdraws, .. } = self;
         let paused = match ready {
             Ready::Stateless(generation) => Paused::Stateless(generation),
             Ready::Stateful { candidate, accepts, source } => {
                 let candidate = candidate.into_inner().unwrap_or_else(PoisonError::into_inner);
-                pause(&host, &entry, &manifest, candidate, accepts, source).await?
+                let paused = pause(&host, &entry, &manifest, candidate, (accepts, source, withdraws)).await;
+                paused.inspect_err(|failure| entry.observe(Err(failure), reason.as_deref()))?
             }
         };
-        Ok(PausedModule { host, entry, turn, manifest, paused, prepared_in, undone })
+        Ok(PausedModule { host, entry, turn, manifest, paused, prepared_in, undone, reason })
     }
 
     /// How long ago it was ready.
@@ -318,8 +353,7 @@ async fn pause(
     entry: &Arc<Entry>,
     manifest: &Arc<Manifest>,
     candidate: Box<Running>,
-    accepts: Vec<u32>,
-    source: StateSource,
+    (accepts, source, withdraws): (Vec<u32>, StateSource, Option<Digest>),
 ) -> Result<Paused, ReloadFailure> {
     let Service::Stateful { control, .. } = &entry.service else {
         return Err(
@@ -353,6 +387,7 @@ async fn pause(
         journal: Arc::clone(&host.options.journal),
         source,
         accepts,
+        withdraws,
     };
     let request = PauseRequest {
         setup,
@@ -403,7 +438,14 @@ impl PausedModule {
     /// # Errors
     /// The commit could not be recorded, or the decision came too late; the old version answers again.
     pub async fn commit(self) -> Result<ReloadReport, ReloadFailure> {
-        let Self { host, entry, turn, manifest, paused, prepared_in, undone } = self;
+        let (entry, reason) = (Arc::clone(&self.entry), self.reason.clone());
+        let committed = self.decide().await;
+        entry.observe(committed.as_ref(), reason.as_deref());
+        committed
+    }
+
+    async fn decide(self) -> Result<ReloadReport, ReloadFailure> {
+        let Self { host, entry, turn, manifest, paused, prepared_in, undone, .. } = self;
         let mut report = match paused {
             Paused::Stateless(generation) => commit_stateless(&host, &entry, &manifest, generation)?,
             Paused::Stateful { decision, done } => {
@@ -451,7 +493,10 @@ fn commit_stateless(
     let live = Arc::clone(&generation.live);
     let old = pool.swap(Some(generation));
     entry.resize(&manifest.limits);
-    entry.publish(|status| status.live = Some(Arc::clone(&live)));
+    entry.publish(|status| {
+        status.live = Some(Arc::clone(&live));
+        status.withdrawn = None;
+    });
     count(&entry.metrics.committed);
     entry.metrics.paused(began.elapsed());
     Ok(ReloadReport {

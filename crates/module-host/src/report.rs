@@ -7,6 +7,7 @@ use midflight_core::{Digest, DocumentName};
 use midflight_modules::Manifest;
 
 use crate::code::ModuleInfo;
+use crate::error::ReloadFailure;
 use crate::phase::ModulePhase;
 
 /// What answers now.
@@ -92,6 +93,20 @@ pub struct DryRunReport {
     pub state_digest: Digest,
     /// How many probes were answered as they must be.
     pub probes: usize,
+    /// How many acknowledged messages it would undo: only a restore does.
+    pub undone: u64,
+}
+
+/// A reload that ended, as it is told to a [`crate::ReloadObserver`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReloadRecord {
+    /// The module.
+    pub module: DocumentName,
+    /// What it came to.
+    pub result: Result<ReloadReport, ReloadFailure>,
+    /// Why it was done, when an operator said so or a trap was the reason.
+    pub reason: Option<String>,
 }
 
 /// A message that trapped two instances.
@@ -121,6 +136,8 @@ pub struct ModuleStatus {
     pub restarting: Option<String>,
     /// The last messages that trapped two instances, newest last.
     pub parked: Vec<ParkedMessage>,
+    /// The manifest that a return or a restore went back from. It is not to be chosen again unless somebody asks for it.
+    pub withdrawn: Option<Digest>,
     /// Messages acknowledged since the state was last recorded.
     pub acknowledged_since_record: u64,
 }

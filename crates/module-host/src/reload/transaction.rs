@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use midflight_core::DocumentName;
+use midflight_core::{Digest, DocumentName};
 
 use super::migrate::migrate_state;
 use super::slot::{Retained, Running, Slot};
@@ -32,6 +32,8 @@ pub(crate) struct TransactionSetup {
     pub(crate) source: StateSource,
     /// The schemas that the candidate's `load` accepts beside its own.
     pub(crate) accepts: Vec<u32>,
+    /// The manifest that this goes back from, when it goes back.
+    pub(crate) withdraws: Option<Digest>,
 }
 
 /// The messages are held; nothing else has happened.

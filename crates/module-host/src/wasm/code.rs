@@ -52,24 +52,35 @@ impl WasmRuntime {
         self.cache.counts()
     }
 
+    /// Code that was compiled before, in this process or by an earlier one on its folder; none when it was not.
+    pub(crate) async fn cached(
+        &self,
+        digest: Digest,
+        manifest: &Manifest,
+    ) -> Result<Option<SharedCode>, Refusal> {
+        let (cache, engines) = (Arc::clone(&self.cache), Arc::clone(&self.engines));
+        let find = move || cache.found(&engines.scratch, digest).zip(cache.found(&engines.serving, digest));
+        // A panic here is a miss: the component is compiled again.
+        let found = tokio::task::spawn_blocking(find).await.unwrap_or_default();
+        found.map(|(scratch, serving)| self.link(&serving, &scratch, manifest)).transpose()
+    }
+
     /// Code of bytes that must have the digest which the manifest names.
     pub(crate) async fn code(
         &self,
         digest: Digest,
-        bytes: Option<Arc<[u8]>>,
+        bytes: Arc<[u8]>,
         manifest: &Manifest,
     ) -> Result<SharedCode, Refusal> {
-        if let Some(bytes) = &bytes {
-            check_digest(digest, bytes).await?;
-            check_form(bytes)?;
-        }
+        check_digest(digest, &bytes).await?;
+        check_form(&bytes)?;
         let stopping = |_| Refusal::new("stopped", "the host is stopping");
         let _turn = self.compiling.acquire().await.map_err(stopping)?;
         let (cache, engines) = (Arc::clone(&self.cache), Arc::clone(&self.engines));
         let compile = move || -> Result<_, Refusal> {
             // First the one that a bad candidate is refused on.
-            let scratch = cache.component(&engines.scratch, digest, bytes.as_deref())?;
-            let serving = cache.component(&engines.serving, digest, bytes.as_deref())?;
+            let scratch = cache.component(&engines.scratch, digest, &bytes)?;
+            let serving = cache.component(&engines.serving, digest, &bytes)?;
             Ok((serving, scratch))
         };
         let compiled = tokio::task::spawn_blocking(compile).await;
@@ -77,7 +88,17 @@ impl WasmRuntime {
             Err(Refusal::new("compiler_failed", "the compiler panicked on this component; build it again"))
         };
         let (serving, scratch) = compiled.unwrap_or_else(panicked)?;
-        check_imports(&self.engines.serving, &serving, manifest)?;
+        self.link(&serving, &scratch, manifest)
+    }
+
+    /// Type checks a component against the world and its manifest.
+    fn link(
+        &self,
+        serving: &Component,
+        scratch: &Component,
+        manifest: &Manifest,
+    ) -> Result<SharedCode, Refusal> {
+        check_imports(&self.engines.serving, serving, manifest)?;
         let pre = |linker: &Linker<GuestState>, component: &Component| {
             let pre = linker.instantiate_pre(component).and_then(HostedPre::new);
             pre.map_err(|error| {
@@ -86,7 +107,7 @@ impl WasmRuntime {
                 Refusal::new("wrong_world", message)
             })
         };
-        let (serving, scratch) = (pre(&self.serving, &serving)?, pre(&self.scratch, &scratch)?);
+        let (serving, scratch) = (pre(&self.serving, serving)?, pre(&self.scratch, scratch)?);
         Ok(Arc::new(WasmCode { engines: Arc::clone(&self.engines), serving, scratch }))
     }
 }

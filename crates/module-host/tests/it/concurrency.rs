@@ -8,8 +8,8 @@ use midflight_module_host::{ModuleHandle, ReloadOptions};
 use midflight_modules::Manifest;
 use serde_json::json;
 
-use crate::guest::{Bad, Guest};
 use crate::support::{Setup, add, name};
+use midflight_testkit::guest::{Bad, Guest};
 
 /// Every way of being bad that a reload must notice, before the pause or in it.
 const BAD: [Bad; 8] = [

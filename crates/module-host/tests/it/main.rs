@@ -7,7 +7,6 @@ mod concurrency;
 mod crash;
 mod engine;
 mod groups;
-mod guest;
 mod natives;
 mod phases;
 mod restarts;

@@ -1,8 +1,8 @@
 use midflight_module_host::{ReloadOutcome, StateSnapshot};
 use serde_json::json;
 
-use crate::guest::Guest;
 use crate::support::{NAME, Setup, add, name, told};
+use midflight_testkit::guest::Guest;
 
 #[tokio::test]
 async fn a_return_is_exact_or_refused() {
