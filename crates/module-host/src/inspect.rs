@@ -30,7 +30,7 @@ impl ModuleHost {
     pub async fn describe_component(&self, bytes: Arc<[u8]>) -> Result<ComponentDescription, Refusal> {
         let digest = Digest::of_bytes(&bytes);
         let context = self.inner.context(&Arc::new(granting_all(digest)?));
-        let (info, capabilities) = self.inner.wasm.describe(bytes, context).await?;
+        let (info, capabilities) = self.inner.wasm().await?.describe(bytes, context).await?;
         Ok(ComponentDescription { digest, info, capabilities })
     }
 }

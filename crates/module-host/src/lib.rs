@@ -100,10 +100,11 @@ pub use inspect::ComponentDescription;
 pub use mailbox::{ModuleHandle, ModuleReply};
 pub use metrics::{MetricsSnapshot, PauseHistogram};
 pub use native::{NativeModule, NativeModules};
-pub use options::{HostOptions, PhaseHook, ReloadOptions};
+pub use options::{HostOptions, PhaseHook, ReloadObserver, ReloadOptions};
 pub use phase::ModulePhase;
 pub use prepare::{PausedModule, PreparedModule};
 pub use report::{
-    DryRunReport, LiveModule, ModuleStatus, ParkedMessage, PhaseDuration, ReloadOutcome, ReloadReport,
+    DryRunReport, LiveModule, ModuleStatus, ParkedMessage, PhaseDuration, ReloadOutcome, ReloadRecord,
+    ReloadReport,
 };
 pub use wasm::{CacheCounts, EngineOptions};

@@ -52,27 +52,48 @@ impl WasmRuntime {
         self.cache.counts()
     }
 
+    /// Code that was compiled before, in this process or by an earlier one on its folder; none when it was not.
+    pub(crate) async fn cached(
+        &self,
+        digest: Digest,
+        manifest: &Manifest,
+    ) -> Result<Option<SharedCode>, Refusal> {
+        let (cache, engines) = (Arc::clone(&self.cache), Arc::clone(&self.engines));
+        let find = move || cache.found(&engines.scratch, digest).zip(cache.found(&engines.serving, digest));
+        // A panic here is a miss: the component is compiled again.
+        let found = tokio::task::spawn_blocking(find).await.unwrap_or_default();
+        found.map(|(scratch, serving)| self.link(&serving, &scratch, manifest)).transpose()
+    }
+
     /// Code of bytes that must have the digest which the manifest names.
     pub(crate) async fn code(
         &self,
         digest: Digest,
-        bytes: Option<Arc<[u8]>>,
+        bytes: Arc<[u8]>,
         manifest: &Manifest,
     ) -> Result<SharedCode, Refusal> {
-        if let Some(bytes) = &bytes {
-            check_digest(digest, bytes).await?;
-            check_form(bytes)?;
-        }
+        check_digest(digest, &bytes).await?;
+        check_form(&bytes)?;
         let (serving, scratch) = self
             .compile(move |cache, engines| {
                 // First the one that a bad candidate is refused on.
-                let scratch = cache.component(&engines.scratch, digest, bytes.as_deref())?;
-                let serving = cache.component(&engines.serving, digest, bytes.as_deref())?;
+                let scratch = cache.component(&engines.scratch, digest, &bytes)?;
+                let serving = cache.component(&engines.serving, digest, &bytes)?;
                 Ok((serving, scratch))
             })
             .await?;
-        check_types(&self.engines.serving, &serving, manifest)?;
-        let (serving, scratch) = (pre(&self.serving, &serving)?, pre(&self.scratch, &scratch)?);
+        self.link(&serving, &scratch, manifest)
+    }
+
+    /// Type checks a component against the world and its manifest.
+    fn link(
+        &self,
+        serving: &Component,
+        scratch: &Component,
+        manifest: &Manifest,
+    ) -> Result<SharedCode, Refusal> {
+        check_types(&self.engines.serving, serving, manifest)?;
+        let (serving, scratch) = (pre(&self.serving, serving)?, pre(&self.scratch, scratch)?);
         Ok(Arc::new(WasmCode { engines: Arc::clone(&self.engines), serving, scratch }))
     }
 
@@ -85,7 +106,7 @@ impl WasmRuntime {
         check_form(&bytes)?;
         let component = self
             .compile(move |cache, engines| {
-                cache.component(&engines.scratch, Digest::of_bytes(&bytes), Some(&bytes))
+                cache.component(&engines.scratch, Digest::of_bytes(&bytes), &bytes)
             })
             .await?;
         let capabilities = imports(&self.engines.scratch, &component)?;

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use midflight_modules::Capability;
+use midflight_testkit::guest::{Bad, Guest, component};
 
-use crate::guest::{Bad, Guest, component};
 use crate::support::Setup;
 
 async fn refusal(setup: &Setup, bytes: &[u8]) -> String {

@@ -9,8 +9,8 @@ use midflight_module_host::{ModulesComponent, PausedModule, PreparedModule};
 use midflight_modules::Modules;
 use midflight_store::MemoryStore;
 
-use crate::guest::{Bad, Guest};
 use crate::support::{NAME, Setup, add, name};
+use midflight_testkit::guest::{Bad, Guest};
 use serde_json::json;
 
 fn edit(changes: Vec<Change>) -> Edit {

@@ -4,11 +4,10 @@
 mod bad;
 mod basics;
 mod concurrency;
-mod describe;
 mod crash;
+mod describe;
 mod engine;
 mod groups;
-mod guest;
 mod natives;
 mod phases;
 mod restarts;

@@ -1,8 +1,8 @@
 use midflight_module_host::{ReloadOutcome, StateSnapshot};
 use serde_json::json;
 
-use crate::guest::Guest;
 use crate::support::{NAME, Setup, add, name, told};
+use midflight_testkit::guest::Guest;
 
 #[tokio::test]
 async fn a_return_is_exact_or_refused() {
@@ -54,6 +54,8 @@ async fn a_generation_is_restored_as_it_ended_and_says_what_that_undoes() {
     let report = setup.host.restore_generation(&name(NAME), 1, "a test").await.unwrap();
     assert_eq!((report.generation, report.to_version.as_str(), report.undone), (4, "1.0.0", 8));
     assert_eq!(setup.state().await, (1, vec![1]));
+    let history = setup.host.history(&name(NAME)).await.unwrap();
+    assert_eq!((&*history.generations[&3].reason, &*history.generations[&4].reason), ("", "a test"));
     // The one that was undone is there too.
     let report = setup.host.restore_generation(&name(NAME), 3, "a test").await.unwrap();
     assert_eq!((report.generation, report.undone), (5, 0));
