@@ -40,7 +40,7 @@ impl ModulesApp {
         let live = runtime.host.live(name).map(|live| live.manifest.digest);
         if wanted.is_some() && wanted != live {
             // What is not settled by then is answered as it is.
-            drop(tokio::time::timeout(SETTLED_MAX, runtime.host.settled(name)).await);
+            let _is_settled = tokio::time::timeout(SETTLED_MAX, runtime.host.settled(name)).await;
         }
     }
 }

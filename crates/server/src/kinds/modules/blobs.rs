@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::Digest;
 use midflight_http::body::{BodyBytes, receive};
@@ -67,22 +67,27 @@ pub(super) async fn put_blob(
 pub(super) async fn get_blob(
     State(app): State<ModulesApp>,
     InPath(digest): InPath<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let digest = digest_of(&digest)?;
     let absent = || ApiError::new(Code::NOT_FOUND, format!("no blob sha256:{digest}"));
     let tag = HeaderValue::from_str(&format!("\"{digest}\"")).map_err(|error| ApiError::internal(&error))?;
     let store = app.engine.store();
-    if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
-        store.blob_size(&digest).await?.ok_or_else(absent)?;
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
-    }
-    let bytes = store.blob(&digest).await?.ok_or_else(absent)?;
+    let is_known = headers.get(header::IF_NONE_MATCH) == Some(&tag);
     let described = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable")),
         (header::ETAG, tag),
     ];
+    if is_known || method == Method::HEAD {
+        let size = store.blob_size(&digest).await?.ok_or_else(absent)?;
+        return Ok(match is_known {
+            true => (StatusCode::NOT_MODIFIED, described).into_response(),
+            false => (described, [(header::CONTENT_LENGTH, HeaderValue::from(size))]).into_response(),
+        });
+    }
+    let bytes = store.blob(&digest).await?.ok_or_else(absent)?;
     Ok((described, axum::body::Bytes::from_owner(bytes)).into_response())
 }
 

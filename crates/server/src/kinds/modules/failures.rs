@@ -27,8 +27,7 @@ pub(super) fn of_call(error: &CallError) -> ApiError {
         CallError::Poisoned { trap: Trap::Deadline { .. }, .. } => MODULE_TIMEOUT,
         CallError::Poisoned { .. } => MODULE_TRAPPED,
         CallError::Unloaded(_) | CallError::Unavailable { .. } => MODULE_UNAVAILABLE,
-        // It counts as a defect, and the message may have been worked on.
-        CallError::Abandoned(_) => return ApiError::internal(error),
+        // One that was abandoned is a defect, and may have been worked on.
         _ => return ApiError::internal(error),
     };
     ApiError::new(code, error.to_string())

@@ -30,7 +30,9 @@ impl ReloadHistory {
         if modules.len() >= MODULES_MAX && !modules.contains_key(&record.module) {
             let newest = |past: &VecDeque<PastReload>| past.back().map(|reload| reload.at);
             let oldest = modules.iter().min_by_key(|(_, past)| newest(past)).map(|(name, _)| name.clone());
-            oldest.and_then(|name| modules.remove(&name));
+            if let Some(oldest) = oldest {
+                modules.remove(&oldest);
+            }
         }
         let past = modules.entry(record.module.clone()).or_default();
         if past.len() >= KEPT_MAX {

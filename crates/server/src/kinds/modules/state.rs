@@ -45,16 +45,20 @@ pub(super) async fn export_state(
     let state = state.ok_or_else(|| {
         ApiError::new(Code::NOT_FOUND, format!("the module {name} has no state: its schema is 0"))
     })?;
+    // A state may be large: it is hashed and copied on another thread.
+    let copied =
+        tokio::task::spawn_blocking(move || (state.schema, state.digest(), state.bytes.clone())).await;
+    let (schema, digest, bytes) = copied.map_err(|error| ApiError::internal(&error))?;
     let text = |text: String| HeaderValue::from_str(&text).map_err(|error| ApiError::internal(&error));
     let described = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (SCHEMA, text(state.schema.to_string())?),
-        (DIGEST, text(state.digest().to_string())?),
+        (SCHEMA, text(schema.to_string())?),
+        (DIGEST, text(digest.to_string())?),
         (VERSION, text(live.manifest.version.clone())?),
         (GENERATION, text(live.generation.to_string())?),
     ];
-    Ok((described, Bytes::copy_from_slice(&state.bytes)).into_response())
+    Ok((described, Bytes::from(bytes)).into_response())
 }
 
 /// Why a state is imported.

@@ -2,7 +2,6 @@
 
 use midflight_http::wire::QuarantinedRevisions;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 

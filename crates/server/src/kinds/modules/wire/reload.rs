@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::kinds::modules::history::PastReload;
 
 /// Whole microseconds.
-pub(in super::super) fn micros(duration: Duration) -> u64 {
+fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
