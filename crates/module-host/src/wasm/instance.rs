@@ -42,7 +42,7 @@ impl WasmInstance {
         let limits = context.manifest.limits;
         let memory = usize::try_from(limits.memory_bytes_max).unwrap_or(usize::MAX);
         let store_limits =
-            StoreLimitsBuilder::new().memory_size(memory).instances(64).memories(1).tables(32).build();
+            StoreLimitsBuilder::new().memory_size(memory).instances(CORE_INSTANCES_MAX as usize).memories(1).tables(32).build();
         let state = GuestState { context, limits: store_limits, deadline: None, is_live: false };
         let engine = match purpose {
             InstancePurpose::Serve => &engines.serving,

@@ -48,12 +48,16 @@ pub(super) fn reload_line(report: &ReloadReport) -> String {
     let migrated =
         report.migrated_from.map_or_else(String::new, |from| format!(", migrated from schema {from}"));
     format!(
-        "{from}{}{migrated}: {} steps, {} bytes, pause {:.2} ms",
+        "{from}{}{migrated}: {}, {} bytes, pause {:.2} ms",
         report.to_version,
-        report.steps,
+        steps(&report.steps.to_string()),
         report.state_bytes,
         report.pause.as_secs_f64() * 1e3
     )
+}
+
+fn steps(count: &str) -> String {
+    if count == "1" { "1 step".to_owned() } else { format!("{count} steps") }
 }
 
 /// What a reload on a server came to, with its phases.
@@ -101,7 +105,7 @@ pub(super) fn reload_summary(report: &Value) -> String {
     };
     let migrated = match get("migrated_from") {
         from if from.is_empty() => from,
-        from => format!(", migrated from schema {from} in {} steps", get("steps")),
+        from => format!(", migrated from schema {from} in {}", steps(&get("steps"))),
     };
     let pause = report.get("pause_us").and_then(Value::as_f64).unwrap_or_default() / 1e3;
     printable(&format!(
