@@ -3,18 +3,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems};
 use midflight_engine::{Committed, Component, Prepared, Section};
 use midflight_live::{Slot, World};
 use midflight_modules::{Manifest, ModulesSnapshot};
+use tokio::time::Instant;
 
 use crate::error::ReloadFailure;
 use crate::group::drain_order;
 use crate::host::ModuleHost;
 use crate::options::ReloadOptions;
 use crate::prepare::{PausedModule, PreparedModule};
+
+/// How long a start waits for its modules, together.
+const START_MAX: Duration = Duration::from_secs(10);
 
 /// Brings the modules of a host to the manifests of the world.
 ///
@@ -101,8 +106,22 @@ impl Component for ModulesComponent {
             Problems::from(Problem::new(refusal.code, Pointer::root(), refusal.message))
         })?;
         let (mut ready, mut problems) = (Vec::new(), Problems::default());
+        let start_until = Instant::now() + START_MAX;
         for manifest in changed {
-            match self.host.prepare(manifest, self.options.clone()).await {
+            let name = manifest.name.clone();
+            let preparing = self.host.prepare(manifest, self.options.clone());
+            let prepared = match is_start {
+                false => preparing.await,
+                true => match tokio::time::timeout_at(start_until, preparing).await {
+                    Ok(prepared) => prepared,
+                    Err(_) => {
+                        // What was begun to be compiled is compiled to its end, and found by the next attempt.
+                        tracing::warn!(module = %name, "module not loaded yet; the start does not wait for it");
+                        continue;
+                    }
+                },
+            };
+            match prepared {
                 Ok(prepared) => ready.extend(prepared),
                 Err(failure) if is_start => ready.extend(self.instead_of(&failure).await),
                 Err(failure) => problems.add(self.problem(&failure)),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentId, Edit, Phase, Trigger};
 use midflight_engine::{Engine, Faults};
 use midflight_module_host::journal::MemoryJournal;
@@ -38,7 +37,7 @@ fn what_is_prepared_can_be_kept_by_any_thread() {
 async fn an_edit_replaces_modules_together_or_not_at_all() {
     let setup = Setup::new();
     let faults = Arc::new(Faults::default());
-    let mut builder = Engine::builder(Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().memory();
     let slot = builder.kind(Modules);
     builder.faults(Arc::clone(&faults));
     builder.component(ModulesComponent::new(setup.host.clone(), id("x").kind, slot.slot()));
@@ -79,7 +78,7 @@ async fn an_edit_replaces_modules_together_or_not_at_all() {
 
 /// An engine on a log, whose modules run on the host of a setup.
 async fn engine(setup: &Setup, store: &MemoryStore) -> Engine {
-    let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().store(Arc::new(store.clone()));
     let slot = builder.kind(Modules);
     builder.component(ModulesComponent::new(setup.host.clone(), id("x").kind, slot.slot()));
     let engine = builder.start().await.unwrap();
