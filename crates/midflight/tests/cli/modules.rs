@@ -24,14 +24,26 @@ fn refused(folder: &Path, args: &[&str], told: &str) {
     assert!(ran.code == Some(1) && ran.stderr.contains(told), "{args:?}: {told} is not in {}", ran.stderr);
 }
 
-#[test]
-fn it_goes_as_the_guide_says() {
+/// Runs the commands of a guide in a folder that has the examples. What they say has pauses and rates in it, so that it is no
+/// transcript.
+fn follow(guide: &str) {
     let server = Server::start(&[]);
     let repository = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     std::os::unix::fs::symlink(repository.join("examples"), server.folder.path().join("examples")).unwrap();
     let variables = [("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
-    let guide = repository.join("docs/modules.md");
-    tour(&guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &variables);
+    let binary = Path::new(env!("CARGO_BIN_EXE_midflight"));
+    let said = tour(&repository.join(guide), server.folder.path(), binary, &variables);
+    assert_eq!(said.matches("nothing was lost").count(), 2, "both gates ran: {said}");
+}
+
+#[test]
+fn it_goes_as_the_guide_says() {
+    follow("docs/modules.md");
+}
+
+#[test]
+fn modules_are_brought_over_as_the_guide_says() {
+    follow("docs/migrate/modules.md");
 }
 
 #[test]
