@@ -82,7 +82,7 @@ fn what_is_no_module_is_told_with_its_place_and_the_cure() {
     write("empty.wat", b"(module)");
     refused(folder.path(), &["test", "empty.wat"], "midflight:module/guest@1.0.0");
     write("core.wasm", b"\0asm\x01\0\0\0");
-    refused(folder.path(), &["test", "core.wasm"], "in Rust with midflight-guest");
+    refused(folder.path(), &["test", "core.wasm"], "implement the world midflight:module/hosted@1.0.0");
     write("text.wasm", b"no WASM");
     refused(folder.path(), &["build", "text.wasm"], "cannot make a component");
     write("other.wat", b"(component)");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use midflight_core::{Digest, cut_reason};
@@ -24,9 +25,14 @@ pub(in crate::cli) struct WatchArgs {
     folder: PathBuf,
 }
 
+/// How often the directory is looked at without a notification: a new file is found by this.
+const POLL: Duration = Duration::from_secs(1);
+
 /// A file as it was when it was last looked at.
 #[derive(Debug, Clone)]
 struct Seen {
+    /// When it was last written, where the system says so, and how many bytes it has.
+    stamp: (Option<SystemTime>, u64),
     digest: Digest,
     /// The module, when it is a component.
     module: Option<String>,
@@ -36,20 +42,28 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
     let folder = &args.folder;
     let local = LocalHost::new()?;
     let mut seen: BTreeMap<PathBuf, Seen> = BTreeMap::new();
+    let options = FileOptions { poll: POLL, ..FileOptions::default() };
     let failed = |error: midflight_source::SourceError| Failure::failed(error.to_string());
-    let mut watch = FileWatch::new(watched(folder)?, FileOptions::default()).map_err(failed)?;
+    let mut watch = FileWatch::new(component_file_names(folder)?, options).map_err(failed)?;
     talk(&format!("watching {}; end it with Ctrl-C", folder.display()));
+    let mut is_notified = true;
     loop {
         for file in component_file_names(folder)? {
+            let Ok(metadata) = std::fs::metadata(&file) else { continue };
+            let stamp = (metadata.modified().ok(), metadata.len());
+            // The bytes of all components are not read every second.
+            if !is_notified && seen.get(&file).is_some_and(|seen| seen.stamp == stamp) {
+                continue;
+            }
             let Ok(bytes) = std::fs::read(&file) else { continue };
             let digest = Digest::of_bytes(&bytes);
             if seen.get(&file).is_some_and(|seen| seen.digest == digest) {
                 continue;
             }
-            seen.insert(file.clone(), Seen { digest, module: None });
+            seen.insert(file.clone(), Seen { stamp, digest, module: None });
             match load(client, output, &local, &file, &seen).await {
                 Ok(module) => {
-                    seen.insert(file, Seen { digest, module: Some(module) });
+                    seen.insert(file, Seen { stamp, digest, module: Some(module) });
                 }
                 Err(Failure::Closed) => return Err(Failure::Closed),
                 // What cannot be loaded now is looked at again when the file changes.
@@ -57,16 +71,9 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
             }
         }
         seen.retain(|file, _| file.is_file());
-        watch.follow(watched(folder)?).map_err(failed)?;
-        watch.touched().await;
+        watch.follow(component_file_names(folder)?).map_err(failed)?;
+        is_notified = watch.touched().await;
     }
-}
-
-/// The files to watch: one that need not be there, so that a new file in the directory is noticed.
-fn watched(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = component_file_names(folder)?;
-    files.push(folder.join("new.wasm"));
-    Ok(files)
 }
 
 /// Loads the component of a file on the live manifest of its module; gives the module.
