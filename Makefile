@@ -36,7 +36,10 @@ run: build-quick ## Build, and serve the examples on SQLite in ./midflight-data
 		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans,examples/helpdesk,examples/operations & server=$$!; \
 	trap : INT; trap 'kill $$server' TERM; \
 	until [ -s $(DATA)/ready ] || ! kill -0 $$server 2>/dev/null; do sleep 0.1; done; \
-	if [ -s $(DATA)/ready ]; then url=$$(cat $(DATA)/ready); printf '%s\n' "" \
+	if [ -s $(DATA)/ready ]; then url=$$(cat $(DATA)/ready); \
+	(export MIDFLIGHT_URL=$$url MIDFLIGHT_TOKEN=$$(cat $(DATA)/admin-token) PATH=$$PWD/target/quick:$$PATH; \
+	  midflight module show counter >/dev/null 2>&1 || midflight module load examples/modules/counter.wat); \
+	printf '%s\n' "" \
 	  "  URL    $$url" \
 	  "  token  $$(cat $(DATA)/admin-token)" "" \
 	  "Three commands to try in another terminal, in this folder:" "" \
@@ -45,7 +48,8 @@ run: build-quick ## Build, and serve the examples on SQLite in ./midflight-data
 	  "  2. change: EDITOR=nano midflight edit rules/conditions/earns-enough     then ask again" \
 	  "  3. look:   midflight history     and in a browser $$url/docs" \
 	  "  and:       midflight classify \"where is my order\"     (docs/patterns.md)" \
-	  "             midflight select \"find an error in the logs\"     (docs/tools.md)" ""; fi; \
+	  "             midflight select \"find an error in the logs\"     (docs/tools.md)" \
+	  "             midflight module call counter add     (docs/modules.md)" ""; fi; \
 	wait $$server || wait $$server
 
 test: fmt-check lint test-all test-deploy loom docs deny check-generated ## Everything that must pass
@@ -127,8 +131,9 @@ test-deploy: ## Check the charts, the Dockerfiles, the images and the guide
 # Needs the target wasm32-unknown-unknown (`rustup target add wasm32-unknown-unknown`), which nothing else here does.
 # GUESTS passes on what another toolchain wants, as `-Zbuild-std=std,panic_abort`.
 GUEST_FILES = $(foreach version,1 2 3,guests/target/session-counter-$(version).wasm)
-guests: ## Build the example modules in Rust, test their library, and migrate their state from version to version
-	cd guests && $(CARGO) test --locked -p midflight-guest --target-dir target
+guests: ## Build the example modules in Rust, test them and their library, and migrate their state from version to version
+	cd guests && $(CARGO) test --locked -p midflight-guest -p rate-limiter --target-dir target
+	cd guests && $(CARGO) build --release --locked -p rate-limiter --target wasm32-unknown-unknown --target-dir target $(GUESTS)
 	for version in 1 2 3; do \
 	  (cd guests && $(CARGO) build --release --locked -p session-counter --no-default-features --features v$$version \
 	    --target wasm32-unknown-unknown --target-dir target $(GUESTS)) || exit 1; \

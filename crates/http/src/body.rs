@@ -186,7 +186,7 @@ impl BodyBytes {
     }
 
     /// Counts it among imports from now on, for which other bodies do not wait. Nothing of it was received yet.
-    pub(crate) fn count_as_import(&self) {
+    pub fn count_as_import(&self) {
         self.0.is_import.store(true, Ordering::Relaxed);
     }
 

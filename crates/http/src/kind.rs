@@ -15,6 +15,7 @@ use crate::agent_function::AgentFunction;
 use crate::app::App;
 use crate::code::Code;
 use crate::events::event::Event;
+use crate::metrics::registry::MetricsRegistry;
 use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::routes::Routes;
@@ -78,8 +79,9 @@ pub trait KindApi: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Brings the metrics up to date that it does not count as things happen. Called before each scrape.
-    fn metrics(&self) {}
+    /// Brings the metrics up to date that it does not count as things happen. Called before each scrape, with the registry for
+    /// labels that are known only then.
+    fn metrics(&self, _: &MetricsRegistry) {}
 
     /// Adds the members of [`KindApi::effects`] and [`KindApi::health`] to the answers in the OpenAPI document.
     fn document(&self, _: &mut OpenApi) {}

@@ -51,6 +51,8 @@
 //! - `patterns`: the kind `patterns` that the server has, in `midflight::patterns`; with `learning`, what asks an LLM about
 //!   what nothing matches and learns from its answers, in `midflight::learning`.
 //! - `tools`: the kind `tools` that the server has, in `midflight::tools`.
+//! - `modules`: the kind `modules` and the host that runs them, in `midflight::modules` and `midflight::module_host`. It brings a
+//!   compiler of WASM, which takes minutes to build.
 //! - `source`: documents from YAML and JSON files and watched directories, in `midflight::source`.
 //! - `app`: a program whose config changes while it runs, in `midflight::app`, declared by `midflight::config`. With it,
 //!   each for itself, what follows that config, in `midflight::components`: `pool-postgres`, `pool-redis`, `llm`, `log`
@@ -135,6 +137,18 @@ pub mod patterns {
 #[cfg(feature = "tools")]
 pub mod tools {
     pub use midflight_tools::*;
+}
+
+/// The kind `modules`.
+#[cfg(feature = "modules")]
+pub mod modules {
+    pub use midflight_modules::*;
+}
+
+/// What runs modules: components and registered Rust types.
+#[cfg(feature = "modules")]
+pub mod module_host {
+    pub use midflight_module_host::*;
 }
 
 /// Queries classified by live patterns, and by an LLM whose answers become patterns.

@@ -12,7 +12,7 @@ use crate::code::{InstancePurpose, ModuleFailure, StateSnapshot, Trap};
 use crate::entry::ModuleShared;
 use crate::error::{CallError, Refusal, ReloadFailure};
 use crate::journal::{Journal, JournalRecord};
-use crate::mailbox::{Envelope, ModuleReply, poisoned};
+use crate::mailbox::{Envelope, ModuleReply};
 use crate::metrics::count;
 use crate::phase::ModulePhase;
 use crate::reload::{
@@ -35,6 +35,8 @@ pub(crate) enum Control {
     Return(oneshot::Sender<Result<ReloadReport, Refusal>>),
     /// Give the state; with `true`, record it too.
     Save(bool, oneshot::Sender<Result<Option<Arc<StateSnapshot>>, Refusal>>),
+    /// Give how many messages the live generation has acknowledged.
+    Count(oneshot::Sender<u64>),
     /// Answer what waits, and end.
     Stop(oneshot::Sender<()>),
 }
@@ -76,6 +78,8 @@ pub(crate) struct Actor {
     /// The message that trapped the last instance, to be tried once more.
     pub(crate) pending: Option<Envelope>,
     pub(crate) last_id: u64,
+    /// The manifest that a return or a restore went back from.
+    pub(crate) withdrawn: Option<Digest>,
 }
 
 /// The restart that is due, if one is.
@@ -215,8 +219,7 @@ impl Actor {
         let generation = self.slot.current().map_or(0, |live| live.generation);
         tracing::error!(module = %self.module.name, generation, %trap, "module trapped");
         if self.slot.retained.as_ref().is_some_and(|retained| retained.acknowledged == 0) {
-            let failed = self.slot.current().map(|live| live.manifest.digest);
-            self.take_retained(failed.map(|digest| (digest, trap.to_string()))).await;
+            self.return_from_trap(trap).await;
         } else {
             self.schedule_restart(trap.to_string());
         }
@@ -236,7 +239,8 @@ impl Actor {
                 },
                 PARKED_MAX,
             );
-            envelope.reply.answer(Err(poisoned(&trap.to_string())));
+            let module = self.module.name.clone();
+            envelope.reply.answer(Err(CallError::Poisoned { module, trap: trap.clone() }));
         }
         self.publish();
     }
@@ -293,11 +297,24 @@ impl Actor {
         self.publish();
     }
 
+    /// Goes back to the retained instance without being asked, and tells it.
+    async fn return_from_trap(&mut self, trap: &Trap) {
+        let began = std::time::Instant::now();
+        let from = self.slot.current().map(Arc::clone);
+        let failed = from.as_ref().map(|live| (live.manifest.digest, trap.to_string()));
+        self.take_retained(failed).await;
+        let from_version = from.map(|live| live.manifest.version.clone());
+        if let Some(report) = self.returned(from_version, began) {
+            self.module.observe(Ok(&report), Some(&format!("the new version trapped: {trap}")));
+        }
+    }
+
     /// Lets the retained instance answer again, exactly as it was; with a manifest that failed, remembers it.
     async fn take_retained(&mut self, failed: Option<(Digest, String)>) {
         let Some(retained) = self.slot.retained.take() else { return };
         let Retained { running, base, acknowledged_before, since_base, .. } = retained;
         let generation = running.live.generation;
+        self.withdrawn = self.slot.current().map(|live| live.manifest.digest);
         if let Some((manifest, why)) = failed {
             self.record(JournalRecord::Failed { manifest, phase: "serve".to_owned(), why }).await;
         }
@@ -335,6 +352,7 @@ impl Actor {
                     drop(reply.send(saved));
                 }
             }
+            Control::Count(reply) => drop(reply.send(self.slot.acknowledged)),
             Control::Stop(_) => {}
         }
     }
@@ -381,24 +399,17 @@ impl Actor {
         let from_version = self.slot.current().map(|live| live.manifest.version.clone());
         self.take_retained(None).await;
         self.publish();
-        let Some(live) = self.slot.current().map(Arc::clone) else {
-            return Err(Refusal::new("nothing_retained", "the retained instance has gone"));
-        };
-        Ok(ReloadReport {
-            module: self.module.name.clone(),
-            outcome: ReloadOutcome::Returned,
-            generation: live.generation,
-            from_version,
-            to_version: live.manifest.version.clone(),
-            phases: Vec::new(),
-            pause: began.elapsed(),
-            held: self.mailbox.len() as u64,
-            migrated_from: None,
-            steps: 0,
-            state_bytes: 0,
-            state_digest: None,
-            undone: 0,
-        })
+        self.returned(from_version, began)
+            .ok_or_else(|| Refusal::new("nothing_retained", "the retained instance has gone"))
+    }
+
+    /// The report of a return that was done.
+    fn returned(&self, from_version: Option<String>, began: std::time::Instant) -> Option<ReloadReport> {
+        let live = self.slot.current()?;
+        let (generation, to) = (live.generation, live.manifest.version.clone());
+        let name = &self.module.name;
+        let report = ReloadReport::new(name, ReloadOutcome::Returned, generation, from_version, to);
+        Some(ReloadReport { pause: began.elapsed(), held: self.mailbox.len() as u64, ..report })
     }
 
     async fn reload(&mut self, request: PauseRequest) {
@@ -408,6 +419,7 @@ impl Actor {
         }
         let digest = candidate.live.manifest.digest;
         let live = Arc::clone(&candidate.live);
+        let withdraws = setup.withdraws;
         let decision_max = self.policy.decision_max;
         // A failure goes to the one who waits: for the verification first, then for the end.
         let mut verified = Some(verified);
@@ -427,6 +439,7 @@ impl Actor {
         match ended {
             Ok(None) => {}
             Ok(Some(finished)) => {
+                self.withdrawn = withdraws;
                 let done_with = self.committed(&live, finished);
                 drop(done.send(Ok(done_with)));
             }
@@ -490,6 +503,7 @@ impl Actor {
             status.live = self.slot.current().map(Arc::clone);
             status.retained = self.slot.retained.as_ref().map(|retained| retained.running.live.generation);
             status.restarting = restarting;
+            status.withdrawn = self.withdrawn;
             status.acknowledged_since_record = self.slot.since_base;
         });
     }

@@ -14,6 +14,11 @@ pub trait BlobSource: Send + Sync + 'static {
     /// # Errors
     /// Why they cannot be read.
     async fn blob(&self, digest: Digest) -> Result<Option<Arc<[u8]>>, String>;
+
+    /// What to do about bytes that are not there.
+    fn cure(&self, _: Digest) -> String {
+        "put its bytes".to_owned()
+    }
 }
 
 /// Bytes in memory.

@@ -2,12 +2,15 @@
 //! revision changes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems};
 use midflight_engine::{Committed, Component, Prepared, Section};
 use midflight_live::{Slot, World};
 use midflight_modules::{Manifest, ModulesSnapshot};
+use tokio::time::Instant;
 
 use crate::error::ReloadFailure;
 use crate::group::drain_order;
@@ -15,22 +18,50 @@ use crate::host::ModuleHost;
 use crate::options::ReloadOptions;
 use crate::prepare::{PausedModule, PreparedModule};
 
+/// How long a start waits for its modules, together.
+const START_MAX: Duration = Duration::from_secs(10);
+
 /// Brings the modules of a host to the manifests of the world.
 ///
 /// All modules that a revision changes are one group: they are paused together, callers before those they call, and all of
 /// them commit or none. Messages wait until the whole reload is verified. A module whose manifest is gone is unloaded.
+///
+/// At the start each module is by itself, so that one which cannot be loaded here keeps no other, and not the process, from
+/// starting: it runs its last commit instead, if the journal has one. That it is behind its manifest is for the program to
+/// see ([`ModuleHost::status`]) and to mend; an edit that does not change the manifest of such a module leaves it alone.
 pub struct ModulesComponent {
     host: ModuleHost,
     slot: Slot,
     kind: KindName,
     options: ReloadOptions,
+    /// Whether what it prepared was committed once.
+    has_started: Arc<AtomicBool>,
 }
 
 impl ModulesComponent {
     /// The component for the kind in that place of the world.
     #[must_use]
     pub fn new(host: ModuleHost, kind: KindName, slot: Slot) -> Self {
-        Self { host, slot, kind, options: ReloadOptions::default() }
+        Self { host, slot, kind, options: ReloadOptions::default(), has_started: Arc::default() }
+    }
+
+    /// What runs at the start in place of a manifest that cannot be loaded: the last commit, or nothing.
+    async fn instead_of(&self, failure: &ReloadFailure) -> Option<PreparedModule> {
+        let module = &failure.module;
+        match self.host.prepare_recovery(module).await {
+            Ok(Some(prepared)) => {
+                tracing::error!(%module, %failure, "module not loaded; its last commit runs instead");
+                Some(prepared)
+            }
+            Ok(None) => {
+                tracing::error!(%module, %failure, "module not loaded; it does not run");
+                None
+            }
+            Err(last) => {
+                tracing::error!(%module, %failure, %last, "neither the module nor its last commit can be loaded");
+                None
+            }
+        }
     }
 
     fn problem(&self, failure: &ReloadFailure) -> Problem {
@@ -55,31 +86,53 @@ impl Component for ModulesComponent {
         1_000
     }
 
-    async fn prepare(&self, _: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems> {
+    async fn prepare(&self, old: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems> {
         let Some(snapshot) = new.get::<ModulesSnapshot>(self.slot) else { return Ok(None) };
+        let old = old.get::<ModulesSnapshot>(self.slot);
+        let is_start = !self.has_started.load(Ordering::Acquire);
+        let before = |name: &DocumentName| old.and_then(|old| old.manifest(name)).filter(|_| !is_start);
         let live = |name: &DocumentName| self.host.status(name).and_then(|status| status.live);
         let is_changed = |manifest: &&Arc<Manifest>| {
-            live(&manifest.name).is_none_or(|live| live.manifest.digest != manifest.digest)
+            before(&manifest.name).is_none_or(|before| before.digest != manifest.digest)
+                && live(&manifest.name).is_none_or(|live| live.manifest.digest != manifest.digest)
         };
         let changed: Vec<Arc<Manifest>> = snapshot.manifests().filter(is_changed).cloned().collect();
-        let gone: Vec<_> =
-            self.host.names().into_iter().filter(|name| snapshot.manifest(name).is_none()).collect();
-        if changed.is_empty() && gone.is_empty() {
+        let is_gone = |name: &DocumentName| snapshot.manifest(name).is_none() && before(name).is_some();
+        let gone: Vec<_> = self.host.names().into_iter().filter(is_gone).collect();
+        if changed.is_empty() && gone.is_empty() && !is_start {
             return Ok(None);
         }
         let order = drain_order(&changed).map_err(|refusal| {
             Problems::from(Problem::new(refusal.code, Pointer::root(), refusal.message))
         })?;
         let (mut ready, mut problems) = (Vec::new(), Problems::default());
+        let start_until = Instant::now() + START_MAX;
         for manifest in changed {
-            match self.host.prepare(manifest, self.options.clone()).await {
+            let name = manifest.name.clone();
+            let preparing = self.host.prepare(manifest, self.options.clone());
+            let prepared = match is_start {
+                false => preparing.await,
+                true => match tokio::time::timeout_at(start_until, preparing).await {
+                    Ok(prepared) => prepared,
+                    Err(_) => {
+                        // What was begun to be compiled is compiled to its end, and found by the next attempt.
+                        tracing::warn!(module = %name, "module not loaded yet; the start does not wait for it");
+                        continue;
+                    }
+                },
+            };
+            match prepared {
                 Ok(prepared) => ready.extend(prepared),
+                Err(failure) if is_start => ready.extend(self.instead_of(&failure).await),
                 Err(failure) => problems.add(self.problem(&failure)),
             }
         }
         ready.sort_by_key(|module| order.iter().position(|name| name == module.name()));
         let (host, kind) = (self.host.clone(), self.kind.clone());
-        problems.or(Some(Box::new(PreparedModules { host, kind, ready, paused: Vec::new(), gone })))
+        let has_started = Arc::clone(&self.has_started);
+        let paused = Vec::new();
+        let prepared = PreparedModules { host, kind, ready, paused, gone, is_start, has_started };
+        problems.or(Some(Box::new(prepared)))
     }
 }
 
@@ -89,6 +142,9 @@ struct PreparedModules {
     ready: Vec<PreparedModule>,
     paused: Vec<PausedModule>,
     gone: Vec<DocumentName>,
+    /// Whether each module is by itself.
+    is_start: bool,
+    has_started: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -97,6 +153,10 @@ impl Prepared for PreparedModules {
         for prepared in std::mem::take(&mut self.ready) {
             match prepared.pause().await {
                 Ok(paused) => self.paused.push(paused),
+                // The log has it already: it is tried again beside the others, which do not wait for it.
+                Err(failure) if self.is_start => {
+                    tracing::error!(module = %failure.module, %failure, "module not loaded; it does not run");
+                }
                 Err(failure) => {
                     // The others answer again at once, not when the reload has ended.
                     self.paused.clear();
@@ -110,6 +170,7 @@ impl Prepared for PreparedModules {
     }
 
     fn commit(self: Box<Self>) -> Box<dyn Committed> {
+        self.has_started.store(true, Ordering::Release);
         Box::new(CommittedModules(*self))
     }
 }
@@ -126,7 +187,7 @@ impl Committed for CommittedModules {
         // Those that are called first answer again.
         for module in paused.into_iter().rev() {
             if let Err(failure) = module.commit().await {
-                // It stays on its version, and is brought up at the next look at the log.
+                // It stays on its version, behind its manifest.
                 tracing::error!(module = %failure.module, %failure, "module not committed");
             }
         }

@@ -12,10 +12,11 @@ use tokio::time::Instant;
 
 use crate::actor::Control;
 use crate::code::ModuleMessage;
-use crate::error::{CallError, Refusal};
+use crate::error::{CallError, Refusal, ReloadFailure};
 use crate::mailbox::{Answer, Envelope, MailboxSender, ReplySlot};
 use crate::metrics::{ModuleMetrics, count};
-use crate::report::{LiveModule, ModuleStatus, ParkedMessage};
+use crate::options::ReloadObserver;
+use crate::report::{LiveModule, ModuleStatus, ParkedMessage, ReloadRecord, ReloadReport};
 use crate::stateless::StatelessPool;
 
 /// How many manifests are in cool-down at most; the oldest goes first.
@@ -33,6 +34,7 @@ pub(crate) enum Service {
 pub(crate) struct ModuleShared {
     pub(crate) name: DocumentName,
     pub(crate) metrics: Arc<ModuleMetrics>,
+    observer: Option<ReloadObserver>,
     /// The places in the mailbox. It is closed when the module is unloaded.
     pub(crate) places: Arc<Semaphore>,
     places_max: AtomicU64,
@@ -55,18 +57,27 @@ pub(crate) struct Entry {
 }
 
 impl ModuleShared {
-    pub(crate) fn new(manifest: &Manifest) -> Arc<Self> {
+    pub(crate) fn new(manifest: &Manifest, observer: Option<ReloadObserver>) -> Arc<Self> {
         let limits = &manifest.limits;
         let places = usize::try_from(limits.mailbox_messages_max).unwrap_or(Semaphore::MAX_PERMITS);
         Arc::new(Self {
             name: manifest.name.clone(),
             metrics: Arc::default(),
+            observer,
             places: Arc::new(Semaphore::new(places)),
             places_max: AtomicU64::new(limits.mailbox_messages_max),
             message_bytes_max: AtomicU64::new(limits.message_bytes_max),
             status: RwLock::default(),
             last_id: AtomicU64::new(0),
         })
+    }
+
+    /// Tells how a reload ended.
+    pub(crate) fn observe(&self, result: Result<&ReloadReport, &ReloadFailure>, reason: Option<&str>) {
+        if let Some(observer) = &self.observer {
+            let (module, reason) = (self.name.clone(), reason.map(str::to_owned));
+            observer(&ReloadRecord { module, result: result.cloned().map_err(Clone::clone), reason });
+        }
     }
 
     pub(crate) fn next_message_id(&self) -> u64 {

@@ -80,6 +80,14 @@ pub enum CallError {
     /// The module answered with a failure.
     #[error("{0}")]
     Failed(ModuleFailure),
+    /// The message trapped two instances; it is parked, and not tried again.
+    #[error("the message trapped two instances of {module} and is not tried again: {trap}")]
+    Poisoned {
+        /// The module.
+        module: DocumentName,
+        /// How it trapped last.
+        trap: Trap,
+    },
     /// The module was unloaded; the message was not accepted.
     #[error("{0} is unloaded")]
     Unloaded(DocumentName),

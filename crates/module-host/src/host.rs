@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use async_trait::async_trait;
 use midflight_core::DocumentName;
 use midflight_modules::Manifest;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 
 use crate::actor::{Actor, Control, Restart, RestartPolicy};
 use crate::code::ModuleFailure;
@@ -17,11 +17,11 @@ use crate::journal::ModuleHistory;
 use crate::mailbox::{ModuleHandle, ModuleReply};
 use crate::memory::MemoryBudget;
 use crate::metrics::MetricsSnapshot;
-use crate::options::{HostOptions, ReloadOptions};
+use crate::options::{HostOptions, ReloadOptions, TurnOrder};
 use crate::phase::ModulePhase;
 use crate::prepare::{PreparedModule, Turn};
 use crate::reload::Slot;
-use crate::report::{DryRunReport, ModuleStatus, ReloadOutcome, ReloadReport};
+use crate::report::{DryRunReport, LiveModule, ModuleStatus, ReloadOutcome, ReloadRecord, ReloadReport};
 use crate::stateless::StatelessPool;
 use crate::wasm::{CacheCounts, WasmRuntime};
 
@@ -36,7 +36,7 @@ pub struct ModuleHost {
 
 pub(crate) struct HostInner {
     pub(crate) options: HostOptions,
-    pub(crate) wasm: WasmRuntime,
+    wasm: OnceCell<WasmRuntime>,
     pub(crate) memory: Arc<MemoryBudget>,
     entries: RwLock<BTreeMap<DocumentName, Arc<Entry>>>,
     itself: Weak<HostInner>,
@@ -46,10 +46,13 @@ impl ModuleHost {
     /// A host without modules.
     ///
     /// # Errors
-    /// The engines cannot be made, as when their pools do not fit into the address space.
+    /// The engines cannot be made, as when their pools do not fit into the address space. With
+    /// [`HostOptions::engine_on_demand`] a component is refused for that instead (`engine_failed`).
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let wasm = WasmRuntime::new(&options.engine, options.cache_folder.clone(), options.compiles_max);
-        let wasm = wasm.map_err(|error| HostError(format!("{error:#}")))?;
+        let wasm = match options.engine_on_demand {
+            true => OnceCell::new(),
+            false => OnceCell::new_with(Some(make_wasm(&options)?)),
+        };
         let memory = MemoryBudget::new(options.memory_bytes_max);
         let make = |itself: &Weak<HostInner>| HostInner {
             options,
@@ -97,8 +100,15 @@ impl ModuleHost {
         options: ReloadOptions,
     ) -> Result<Option<PreparedModule>, ReloadFailure> {
         let refuse = |refusal: Refusal| refusal.in_phase(&manifest.name, ModulePhase::Prepare);
-        let (entry, turn) = self.inner.turn(&manifest, &options).await.map_err(refuse)?;
-        self.inner.prepare(&entry, turn, manifest, options).await
+        let reason = options.reason.clone();
+        let prepared = match self.inner.turn(&manifest, &options).await {
+            Ok((entry, turn)) => self.inner.prepare(&entry, turn, Arc::clone(&manifest), options).await,
+            Err(refusal) => Err(refuse(refusal)),
+        };
+        if let Err(failure) = &prepared {
+            self.inner.observe_failure(failure, reason.as_deref());
+        }
+        prepared
     }
 
     /// Tries a manifest on a copy of the live state, on a scratch instance, and says what would come of it.
@@ -106,9 +116,17 @@ impl ModuleHost {
     /// # Errors
     /// What would fail.
     pub async fn dry_run(&self, manifest: Arc<Manifest>) -> Result<DryRunReport, ReloadFailure> {
+        self.try_with(manifest, ReloadOptions::default().forced().in_line()).await
+    }
+
+    /// Tries a manifest with these options.
+    pub(crate) async fn try_with(
+        &self,
+        manifest: Arc<Manifest>,
+        options: ReloadOptions,
+    ) -> Result<DryRunReport, ReloadFailure> {
         let name = manifest.name.clone();
         let refuse = |refusal: Refusal| refusal.in_phase(&name, ModulePhase::Prepare);
-        let options = ReloadOptions::default().forced();
         let is_unchanged = self.status(&name).and_then(|status| status.live);
         let is_unchanged = is_unchanged.is_some_and(|live| live.manifest.digest == manifest.digest);
         let (entry, _turn) = self.inner.turn(&manifest, &options).await.map_err(refuse)?;
@@ -124,27 +142,16 @@ impl ModuleHost {
             state_bytes: trial.state.bytes.len(),
             state_digest: trial.state.digest(),
             probes: trial.probes,
+            undone: 0,
         })
     }
 
     pub(crate) fn unchanged(&self, name: &DocumentName) -> ReloadReport {
         let live = self.status(name).and_then(|status| status.live);
         let version = live.as_ref().map(|live| live.manifest.version.clone());
-        ReloadReport {
-            module: name.clone(),
-            outcome: ReloadOutcome::Unchanged,
-            generation: live.map_or(0, |live| live.generation),
-            from_version: version.clone(),
-            to_version: version.unwrap_or_default(),
-            phases: Vec::new(),
-            pause: std::time::Duration::ZERO,
-            held: 0,
-            migrated_from: None,
-            steps: 0,
-            state_bytes: 0,
-            state_digest: None,
-            undone: 0,
-        }
+        let generation = live.map_or(0, |live| live.generation);
+        let to = version.clone().unwrap_or_default();
+        ReloadReport::new(name, ReloadOutcome::Unchanged, generation, version, to)
     }
 
     /// A handle on a module that answers. It stays valid until the module is unloaded.
@@ -191,6 +198,19 @@ impl ModuleHost {
         entries.values().filter(|entry| entry.live().is_some()).map(|entry| entry.name.clone()).collect()
     }
 
+    /// What answers under a name, if something does.
+    #[must_use]
+    pub fn live(&self, name: &DocumentName) -> Option<Arc<LiveModule>> {
+        self.inner.entry(name)?.live()
+    }
+
+    /// Waits until the reload of a module that is under way has ended. At once when there is none.
+    pub async fn settled(&self, name: &DocumentName) {
+        if let Some(entry) = self.inner.entry(name) {
+            drop(entry.serial.lock().await);
+        }
+    }
+
     /// What is known of a module.
     #[must_use]
     pub fn status(&self, name: &DocumentName) -> Option<ModuleStatus> {
@@ -206,7 +226,7 @@ impl ModuleHost {
     /// How often the compile cache was of use.
     #[must_use]
     pub fn cache_counts(&self) -> CacheCounts {
-        self.inner.wasm.cache_counts()
+        self.inner.wasm.get().map_or_else(CacheCounts::default, WasmRuntime::cache_counts)
     }
 
     /// How much memory is reserved for instances, in bytes.
@@ -240,7 +260,29 @@ async fn end(entry: &Entry) {
     }
 }
 
+fn make_wasm(options: &HostOptions) -> Result<WasmRuntime, HostError> {
+    let wasm = WasmRuntime::new(&options.engine, options.cache_folder.clone(), options.compiles_max);
+    wasm.map_err(|error| HostError(format!("{error:#}")))
+}
+
 impl HostInner {
+    /// What runs components.
+    pub(crate) async fn wasm(&self) -> Result<&WasmRuntime, Refusal> {
+        let made = self.wasm.get_or_try_init(|| async { make_wasm(&self.options) }).await;
+        made.map_err(|error| Refusal::new("engine_failed", error.to_string()))
+    }
+
+    /// Tells of a reload that failed before its module was paused.
+    fn observe_failure(&self, failure: &ReloadFailure, reason: Option<&str>) {
+        // It says nothing of the module but that another reload is under way.
+        if let Some(observer) =
+            self.options.observer.as_ref().filter(|_| failure.code != "reload_in_progress")
+        {
+            let (module, reason) = (failure.module.clone(), reason.map(str::to_owned));
+            observer(&ReloadRecord { module, result: Err(failure.clone()), reason });
+        }
+    }
+
     pub(crate) fn entry(&self, name: &DocumentName) -> Option<Arc<Entry>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
@@ -262,15 +304,21 @@ impl HostInner {
     ) -> Result<(Arc<Entry>, Turn), Refusal> {
         loop {
             let entry = self.entry_or_new(manifest, options).await?;
-            let ticket = entry.take_ticket();
-            let serial = Arc::clone(&entry.serial).lock_owned().await;
+            let ticket = (options.order == TurnOrder::Newest).then(|| entry.take_ticket());
+            let serial = match options.order {
+                TurnOrder::IfIdle => Arc::clone(&entry.serial).try_lock_owned().map_err(|_| {
+                    let message = "another reload of this module is in progress; try again when it has ended";
+                    Refusal::new("reload_in_progress", message)
+                })?,
+                _ => Arc::clone(&entry.serial).lock_owned().await,
+            };
             let is_known = self.entry(&entry.name).is_some_and(|known| Arc::ptr_eq(&known, &entry));
             if !is_known {
                 // It was unloaded, or its first start failed, meanwhile.
                 continue;
             }
             let turn = Turn::new(self, &entry, serial);
-            if entry.is_superseded(ticket) && options.state.is_none() {
+            if ticket.is_some_and(|ticket| entry.is_superseded(ticket)) {
                 return Err(Refusal::new(
                     "superseded",
                     "a later reload of this module waits and is done instead",
@@ -306,7 +354,8 @@ impl HostInner {
         }
         let entry = if manifest.is_stateless() {
             let service = Service::Stateless(StatelessPool::default());
-            Arc::new(Entry::new(ModuleShared::new(manifest), service, history.highest))
+            let shared = ModuleShared::new(manifest, self.options.observer.clone());
+            Arc::new(Entry::new(shared, service, history.highest))
         } else {
             self.spawn(manifest, &history)
         };
@@ -318,7 +367,7 @@ impl HostInner {
     fn spawn(&self, manifest: &Manifest, history: &ModuleHistory) -> Arc<Entry> {
         let (mailbox, receiver) = mpsc::unbounded_channel();
         let (control, controls) = mpsc::channel(16);
-        let module = ModuleShared::new(manifest);
+        let module = ModuleShared::new(manifest, self.options.observer.clone());
         let service = Service::Stateful { mailbox, control };
         let entry = Arc::new(Entry::new(Arc::clone(&module), service, history.highest));
         let slot = Slot { base: history.live().map(|record| Arc::clone(&record.state)), ..Slot::default() };
@@ -337,6 +386,7 @@ impl HostInner {
             restart: Restart::default(),
             pending: None,
             last_id: 0,
+            withdrawn: None,
         };
         tokio::spawn(actor.run());
         entry
@@ -366,6 +416,9 @@ impl CallRouter for HostRouter {
         match (ModuleHandle { entry }).call(operation, payload).await {
             Ok(reply) => Ok(reply.result),
             Err(CallError::Failed(failure)) => Err(failure),
+            Err(poisoned @ CallError::Poisoned { .. }) => {
+                Err(ModuleFailure::new("poisoned", poisoned.to_string()))
+            }
             Err(error) => Err(ModuleFailure::new("unavailable", error.to_string())),
         }
     }

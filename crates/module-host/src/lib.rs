@@ -65,11 +65,14 @@ mod actor;
 mod blobs;
 mod code;
 mod component;
+#[cfg(feature = "encode")]
+pub mod encode;
 mod entry;
 mod error;
 mod group;
 mod host;
 mod imports;
+mod inspect;
 pub mod journal;
 mod mailbox;
 mod memory;
@@ -93,13 +96,15 @@ pub use component::ModulesComponent;
 pub use error::{CallError, HostError, Refusal, ReloadFailure};
 pub use host::ModuleHost;
 pub use imports::{ImportContext, ModuleServices, PlainServices};
+pub use inspect::ComponentDescription;
 pub use mailbox::{ModuleHandle, ModuleReply};
 pub use metrics::{MetricsSnapshot, PauseHistogram};
 pub use native::{NativeModule, NativeModules};
-pub use options::{HostOptions, PhaseHook, ReloadOptions};
+pub use options::{HostOptions, PhaseHook, ReloadObserver, ReloadOptions};
 pub use phase::ModulePhase;
 pub use prepare::{PausedModule, PreparedModule};
 pub use report::{
-    DryRunReport, LiveModule, ModuleStatus, ParkedMessage, PhaseDuration, ReloadOutcome, ReloadReport,
+    DryRunReport, LiveModule, ModuleStatus, ParkedMessage, PhaseDuration, ReloadOutcome, ReloadRecord,
+    ReloadReport,
 };
 pub use wasm::{CacheCounts, EngineOptions};

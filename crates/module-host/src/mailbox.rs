@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use midflight_core::DocumentName;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use crate::code::{ModuleFailure, ModuleMessage};
+use crate::code::ModuleMessage;
 use crate::entry::Entry;
 use crate::error::CallError;
 use crate::metrics::{ModuleMetrics, count};
@@ -58,7 +58,7 @@ impl ReplySlot {
     /// Answers. A caller that has gone does not read it.
     pub(crate) fn answer(mut self, answer: Answer) {
         count(&self.metrics.answered);
-        if matches!(answer, Err(CallError::Failed(_))) {
+        if matches!(answer, Err(CallError::Failed(_) | CallError::Poisoned { .. })) {
             count(&self.metrics.failures);
         }
         if let Some(sender) = self.sender.take() {
@@ -140,10 +140,4 @@ impl fmt::Debug for ModuleHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ModuleHandle({})", self.name())
     }
-}
-
-/// What a message is answered that trapped two instances.
-pub(crate) fn poisoned(trap: &str) -> CallError {
-    let message = format!("the message trapped two instances and is not tried again: {trap}");
-    CallError::Failed(ModuleFailure::new("poisoned", message))
 }

@@ -1,6 +1,7 @@
 //! Rust types that a program registers: the same trait, phases and limits as components, without a sandbox.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -66,6 +67,12 @@ impl NativeModules {
     /// The names that are registered.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.factories.keys().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for NativeModules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
     }
 }
 

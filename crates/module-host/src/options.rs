@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_core::DocumentName;
+use midflight_core::{Digest, DocumentName};
 
 use crate::blobs::{BlobSource, MemoryBlobs};
 use crate::code::StateSnapshot;
@@ -12,10 +12,14 @@ use crate::imports::{ModuleServices, PlainServices};
 use crate::journal::{Journal, MemoryJournal};
 use crate::native::NativeModules;
 use crate::phase::ModulePhase;
+use crate::report::ReloadRecord;
 use crate::wasm::EngineOptions;
 
 /// Called at the begin of each phase; an error fails the reload there. For tests, and to observe.
 pub type PhaseHook = Arc<dyn Fn(&DocumentName, ModulePhase) -> Result<(), String> + Send + Sync>;
+
+/// Called with every reload that ended: done, failed, returned. One that had nothing to do is not told. It must not block.
+pub type ReloadObserver = Arc<dyn Fn(&ReloadRecord) + Send + Sync>;
 
 /// How a host is set up.
 #[derive(Clone)]
@@ -31,6 +35,9 @@ pub struct HostOptions {
     pub natives: NativeModules,
     /// The pools of the engines.
     pub engine: EngineOptions,
+    /// Whether the engines are made when the first component is loaded, rather than with the host: they reserve address space
+    /// and have a thread. Default false.
+    pub engine_on_demand: bool,
     /// Where compiled components are kept between starts. It must belong to this process alone. Default: nowhere.
     pub cache_folder: Option<PathBuf>,
     /// How many components are compiled at the same time. Default 1.
@@ -47,6 +54,8 @@ pub struct HostOptions {
     pub decision_max: Duration,
     /// Called at the begin of each phase.
     pub hook: Option<PhaseHook>,
+    /// Called with every reload that ended.
+    pub observer: Option<ReloadObserver>,
 }
 
 impl Default for HostOptions {
@@ -57,6 +66,7 @@ impl Default for HostOptions {
             services: Arc::new(PlainServices),
             natives: NativeModules::default(),
             engine: EngineOptions::default(),
+            engine_on_demand: false,
             cache_folder: None,
             compiles_max: 1,
             memory_bytes_max: 128 << 30,
@@ -65,6 +75,7 @@ impl Default for HostOptions {
             restart_delay_max: Duration::from_secs(30),
             decision_max: Duration::from_secs(30),
             hook: None,
+            observer: None,
         }
     }
 }
@@ -76,25 +87,72 @@ pub struct ReloadOptions {
     /// Whether the candidate is first tried on a copy of the live state, beside the module. It costs one `save` between
     /// two messages, and keeps most bad candidates from pausing the module. Default true.
     pub preflight: bool,
-    /// Whether a manifest that failed before, on this module, is tried in spite of it. Default false.
+    /// Whether a manifest is loaded that failed before on this module, or that is live already. Default false.
     pub force: bool,
+    /// Why it is done, for those who look at it later.
+    pub reason: Option<String>,
+    /// When it is done.
+    pub(crate) order: TurnOrder,
+    /// The manifest that this goes back from, when it goes back.
+    pub(crate) withdraws: Option<Digest>,
     /// The state to load instead of the live one.
     pub(crate) state: Option<Arc<StateSnapshot>>,
     /// How many acknowledged messages of other generations that state does not have, and how many of the live one it has.
     pub(crate) undone: (u64, u64),
 }
 
+/// When a reload is done while another of the same module is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum TurnOrder {
+    /// After it, unless a newer one of this order waits too: then that one is done instead.
+    #[default]
+    Newest,
+    /// After it, in any case.
+    InLine,
+    /// Not at all.
+    IfIdle,
+}
+
 impl Default for ReloadOptions {
     fn default() -> Self {
-        Self { preflight: true, force: false, state: None, undone: (0, 0) }
+        Self {
+            preflight: true,
+            force: false,
+            reason: None,
+            order: TurnOrder::default(),
+            withdraws: None,
+            state: None,
+            undone: (0, 0),
+        }
     }
 }
 
 impl ReloadOptions {
-    /// The same, tried in spite of an earlier failure.
+    /// The same, in spite of an earlier failure, and of being live already.
     #[must_use]
     pub fn forced(mut self) -> Self {
         self.force = true;
+        self
+    }
+
+    /// The same, refused (`reload_in_progress`) while another reload of the module is under way, so that it never takes the
+    /// place of one that waits.
+    #[must_use]
+    pub fn if_idle(mut self) -> Self {
+        self.order = TurnOrder::IfIdle;
+        self
+    }
+
+    /// The same, with a reason.
+    #[must_use]
+    pub fn because(mut self, reason: &str) -> Self {
+        self.reason = (!reason.is_empty()).then(|| reason.to_owned());
+        self
+    }
+
+    /// The same, in its turn whatever else waits.
+    pub(crate) fn in_line(mut self) -> Self {
+        self.order = TurnOrder::InLine;
         self
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use midflight_core::DocumentName;
+use midflight_core::{Digest, DocumentName, cut_reason};
 use midflight_modules::migration::MigrationPlan;
 use midflight_modules::{CodeSource, Downgrade, Manifest};
 use tokio::sync::{OwnedMutexGuard, oneshot};
@@ -34,11 +34,13 @@ pub struct PreparedModule {
     began: Instant,
     prepared_in: std::time::Duration,
     undone: (u64, u64),
+    reason: Option<String>,
+    withdraws: Option<Digest>,
 }
 
 /// What is ready.
 enum Ready {
-    Stateful { candidate: Mutex<Box<Running>>, accepts: Vec<u32>, source: StateSource },
+    Stateful { candidate: Mutex<Box<Running>>, accepts: Vec<u32>, source: StateSource, is_tried: bool },
     Stateless(Arc<StatelessGeneration>),
 }
 
@@ -52,6 +54,7 @@ pub struct PausedModule {
     paused: Paused,
     prepared_in: std::time::Duration,
     undone: (u64, u64),
+    reason: Option<String>,
 }
 
 enum Paused {
@@ -137,18 +140,29 @@ impl HostInner {
         options: ReloadOptions,
     ) -> Result<Option<PreparedModule>, ReloadFailure> {
         let began = Instant::now();
-        if options.state.is_none() && entry.live().is_some_and(|live| live.manifest.digest == manifest.digest)
-        {
+        let is_live = entry.live().is_some_and(|live| live.manifest.digest == manifest.digest);
+        if is_live && options.state.is_none() && !options.force {
             count(&entry.metrics.unchanged);
             return Ok(None);
         }
-        let undone = options.undone;
+        let (undone, withdraws, reason) = (options.undone, options.withdraws, options.reason.clone());
         match self.build(entry, &manifest, options).await {
             Ok(ready) => {
                 let (host, entry) = (Arc::clone(self), Arc::clone(entry));
                 let prepared_in = began.elapsed();
                 let began = Instant::now();
-                Ok(Some(PreparedModule { host, entry, turn, ready, manifest, began, prepared_in, undone }))
+                Ok(Some(PreparedModule {
+                    host,
+                    entry,
+                    turn,
+                    ready,
+                    manifest,
+                    began,
+                    prepared_in,
+                    undone,
+                    reason,
+                    withdraws,
+                }))
             }
             Err(refusal) => {
                 entry.metrics.failed_in(ModulePhase::Prepare);
@@ -173,7 +187,7 @@ impl HostInner {
         }
         let instances = if manifest.is_stateless() { manifest.limits.instances_max } else { 1 };
         let memory = self.memory.reserve(manifest.limits.memory_bytes_max.saturating_mul(instances))?;
-        let Examined { code, context, info, .. } = self.examine(entry, manifest, &options).await?;
+        let Examined { code, context, info, trial, .. } = self.examine(entry, manifest, &options).await?;
         let accepts = info.accepts.clone();
         let generation = entry.highest.load(Ordering::SeqCst) + 1;
         let live = Arc::new(LiveModule { manifest: Arc::clone(manifest), generation, info });
@@ -186,7 +200,7 @@ impl HostInner {
         // An instance is used by one task at a time; the lock only lets what is prepared be shared.
         let candidate = Mutex::new(Box::new(Running { instance, live, code, context, memory }));
         let source = options.state.map_or(StateSource::Live, StateSource::Given);
-        Ok(Ready::Stateful { candidate, accepts, source })
+        Ok(Ready::Stateful { candidate, accepts, source, is_tried: trial.is_some() })
     }
 
     /// The code that a manifest names.
@@ -198,7 +212,8 @@ impl HostInner {
                 Refusal::new("unknown_native", message)
             }),
             CodeSource::Component(digest) => {
-                let max = self.wasm.instance_memory_bytes_max;
+                let wasm = self.wasm().await?;
+                let max = wasm.instance_memory_bytes_max;
                 if manifest.limits.memory_bytes_max > max {
                     let message = format!(
                         "memory_bytes_max is {}, and this host gives at most {max}; lower it",
@@ -206,11 +221,20 @@ impl HostInner {
                     );
                     return Err(Refusal::new("memory_budget", message));
                 }
-                let bytes = self.options.blobs.blob(*digest).await;
-                let bytes = bytes.map_err(|why| {
-                    Refusal::new("missing_blob", format!("cannot read the component: {why}"))
+                // What was compiled here before needs its bytes no more.
+                if let Some(code) = wasm.cached(*digest, manifest).await? {
+                    return Ok(code);
+                }
+                let blobs = &self.options.blobs;
+                let bytes = blobs.blob(*digest).await.map_err(|why| {
+                    Refusal::new("missing_blob", format!("cannot read the component sha256:{digest}: {why}"))
                 })?;
-                self.wasm.code(*digest, bytes, manifest).await
+                let bytes = bytes.ok_or_else(|| {
+                    let message =
+                        format!("the component sha256:{digest} is not here; {}", blobs.cure(*digest));
+                    Refusal::new("missing_blob", message)
+                })?;
+                wasm.code(*digest, bytes, manifest).await
             }
         }
     }
@@ -220,6 +244,16 @@ impl Entry {
     /// A copy of the state: what the instance saves between two messages, or what is recorded.
     pub(crate) async fn state(&self) -> Result<Option<Arc<StateSnapshot>>, Refusal> {
         self.ask_for_state(false).await
+    }
+
+    /// How many messages the live generation has acknowledged; 0 for a module without state.
+    pub(crate) async fn acknowledged(&self) -> u64 {
+        let Service::Stateful { control, .. } = &self.service else { return 0 };
+        let (reply, answer) = oneshot::channel();
+        match control.send(Control::Count(reply)).await {
+            Ok(()) => answer.await.unwrap_or(0),
+            Err(_) => 0,
+        }
     }
 
     pub(crate) async fn ask_for_state(
@@ -295,15 +329,26 @@ impl PreparedModule {
     /// # Errors
     /// The phase that failed; the old version answers again.
     pub async fn pause(self) -> Result<PausedModule, ReloadFailure> {
-        let Self { host, entry, turn, ready, manifest, prepared_in, undone, .. } = self;
+        let Self { host, entry, turn, ready, manifest, prepared_in, undone, reason, withdraws, .. } = self;
         let paused = match ready {
             Ready::Stateless(generation) => Paused::Stateless(generation),
-            Ready::Stateful { candidate, accepts, source } => {
+            Ready::Stateful { candidate, accepts, source, is_tried } => {
                 let candidate = candidate.into_inner().unwrap_or_else(PoisonError::into_inner);
-                pause(&host, &entry, &manifest, candidate, accepts, source).await?
+                let setup = TransactionSetup {
+                    module: entry.name.clone(),
+                    hook: host.options.hook.clone(),
+                    journal: Arc::clone(&host.options.journal),
+                    source,
+                    accepts,
+                    withdraws,
+                    reason: reason.clone().map(cut_reason).unwrap_or_default(),
+                    is_tried,
+                };
+                let paused = pause(&entry, candidate, setup).await;
+                paused.inspect_err(|failure| entry.observe(Err(failure), reason.as_deref()))?
             }
         };
-        Ok(PausedModule { host, entry, turn, manifest, paused, prepared_in, undone })
+        Ok(PausedModule { host, entry, turn, manifest, paused, prepared_in, undone, reason })
     }
 
     /// How long ago it was ready.
@@ -314,13 +359,11 @@ impl PreparedModule {
 }
 
 async fn pause(
-    host: &Arc<HostInner>,
     entry: &Arc<Entry>,
-    manifest: &Arc<Manifest>,
     candidate: Box<Running>,
-    accepts: Vec<u32>,
-    source: StateSource,
+    setup: TransactionSetup,
 ) -> Result<Paused, ReloadFailure> {
+    let manifest = Arc::clone(&candidate.live.manifest);
     let Service::Stateful { control, .. } = &entry.service else {
         return Err(
             Refusal::new("state_kind", "the module has no state").in_phase(&entry.name, ModulePhase::Drain)
@@ -328,11 +371,11 @@ async fn pause(
     };
     let refuse = |refusal: Refusal| {
         entry.metrics.failed_in(ModulePhase::Drain);
-        entry.cool_down(manifest);
+        entry.cool_down(&manifest);
         refusal.in_phase(&entry.name, ModulePhase::Drain)
     };
     let from = entry.live().map(|live| live.manifest.schema);
-    let plan = from.and_then(|from| MigrationPlan::new(manifest, from, &accepts).ok());
+    let plan = from.and_then(|from| MigrationPlan::new(&manifest, from, &setup.accepts).ok());
     let record = JournalRecord::Prepared(PreparedRecord {
         generation: candidate.live.generation,
         manifest: manifest.digest,
@@ -340,20 +383,13 @@ async fn pause(
         loads: plan.map_or(manifest.schema, |plan| plan.loads),
         to: manifest.schema,
     });
-    let written = host.options.journal.append(&entry.name, record).await;
+    let written = setup.journal.append(&entry.name, record).await;
     written.map_err(|error| refuse(Refusal::new("journal_failed", error.to_string())))?;
 
     let (started, start) = oneshot::channel();
     let (verified, verification) = oneshot::channel();
     let (decision, decided) = oneshot::channel();
     let (done, finished) = oneshot::channel();
-    let setup = TransactionSetup {
-        module: entry.name.clone(),
-        hook: host.options.hook.clone(),
-        journal: Arc::clone(&host.options.journal),
-        source,
-        accepts,
-    };
     let request = PauseRequest {
         setup,
         candidate: *candidate,
@@ -384,7 +420,7 @@ async fn pause(
     match verification.await {
         Ok(Ok(())) => Ok(Paused::Stateful { decision, done: finished }),
         Ok(Err(failure)) => {
-            entry.cool_down(manifest);
+            entry.cool_down(&manifest);
             Err(failure)
         }
         Err(_) => Err(unloaded()),
@@ -403,7 +439,14 @@ impl PausedModule {
     /// # Errors
     /// The commit could not be recorded, or the decision came too late; the old version answers again.
     pub async fn commit(self) -> Result<ReloadReport, ReloadFailure> {
-        let Self { host, entry, turn, manifest, paused, prepared_in, undone } = self;
+        let (entry, reason) = (Arc::clone(&self.entry), self.reason.clone());
+        let committed = self.decide().await;
+        entry.observe(committed.as_ref(), reason.as_deref());
+        committed
+    }
+
+    async fn decide(self) -> Result<ReloadReport, ReloadFailure> {
+        let Self { host, entry, turn, manifest, paused, prepared_in, undone, .. } = self;
         let mut report = match paused {
             Paused::Stateless(generation) => commit_stateless(&host, &entry, &manifest, generation)?,
             Paused::Stateful { decision, done } => {
@@ -451,22 +494,13 @@ fn commit_stateless(
     let live = Arc::clone(&generation.live);
     let old = pool.swap(Some(generation));
     entry.resize(&manifest.limits);
-    entry.publish(|status| status.live = Some(Arc::clone(&live)));
+    entry.publish(|status| {
+        status.live = Some(Arc::clone(&live));
+        status.withdrawn = None;
+    });
     count(&entry.metrics.committed);
     entry.metrics.paused(began.elapsed());
-    Ok(ReloadReport {
-        module: entry.name.clone(),
-        outcome: ReloadOutcome::Committed,
-        generation: live.generation,
-        from_version: old.map(|old| old.live.manifest.version.clone()),
-        to_version: manifest.version.clone(),
-        phases: Vec::new(),
-        pause: began.elapsed(),
-        held: 0,
-        migrated_from: None,
-        steps: 0,
-        state_bytes: 0,
-        state_digest: None,
-        undone: 0,
-    })
+    let (from, to) = (old.map(|old| old.live.manifest.version.clone()), manifest.version.clone());
+    let report = ReloadReport::new(&entry.name, ReloadOutcome::Committed, live.generation, from, to);
+    Ok(ReloadReport { pause: began.elapsed(), ..report })
 }

@@ -7,6 +7,7 @@ use midflight_core::{Digest, DocumentName};
 use midflight_modules::Manifest;
 
 use crate::code::ModuleInfo;
+use crate::error::ReloadFailure;
 use crate::phase::ModulePhase;
 
 /// What answers now.
@@ -72,6 +73,33 @@ pub struct ReloadReport {
     pub undone: u64,
 }
 
+impl ReloadReport {
+    /// A report without phases, pause and state.
+    pub(crate) fn new(
+        module: &DocumentName,
+        outcome: ReloadOutcome,
+        generation: u64,
+        from_version: Option<String>,
+        to_version: String,
+    ) -> Self {
+        Self {
+            module: module.clone(),
+            outcome,
+            generation,
+            from_version,
+            to_version,
+            phases: Vec::new(),
+            pause: Duration::ZERO,
+            held: 0,
+            migrated_from: None,
+            steps: 0,
+            state_bytes: 0,
+            state_digest: None,
+            undone: 0,
+        }
+    }
+}
+
 /// What a reload would do, tried on a copy of the live state.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -92,6 +120,20 @@ pub struct DryRunReport {
     pub state_digest: Digest,
     /// How many probes were answered as they must be.
     pub probes: usize,
+    /// How many acknowledged messages it would undo: only a restore does.
+    pub undone: u64,
+}
+
+/// A reload that ended, as it is told to a [`crate::ReloadObserver`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReloadRecord {
+    /// The module.
+    pub module: DocumentName,
+    /// What it came to.
+    pub result: Result<ReloadReport, ReloadFailure>,
+    /// Why it was done, when an operator said so or a trap was the reason.
+    pub reason: Option<String>,
 }
 
 /// A message that trapped two instances.
@@ -121,6 +163,8 @@ pub struct ModuleStatus {
     pub restarting: Option<String>,
     /// The last messages that trapped two instances, newest last.
     pub parked: Vec<ParkedMessage>,
+    /// The manifest that a return or a restore went back from. It is not to be chosen again unless somebody asks for it.
+    pub withdrawn: Option<Digest>,
     /// Messages acknowledged since the state was last recorded.
     pub acknowledged_since_record: u64,
 }

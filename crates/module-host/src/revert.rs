@@ -14,7 +14,8 @@ use crate::host::ModuleHost;
 use crate::journal::GenerationRecord;
 use crate::options::ReloadOptions;
 use crate::phase::ModulePhase;
-use crate::report::ReloadReport;
+use crate::prepare::PreparedModule;
+use crate::report::{DryRunReport, ReloadReport};
 
 impl ModuleHost {
     /// Lets the instance answer again that the last commit replaced. Exact: it is refused once a message was acknowledged
@@ -31,7 +32,9 @@ impl ModuleHost {
         };
         let (reply, answer) = oneshot::channel();
         control.send(Control::Return(reply)).await.map_err(|_| no_module(name))?;
-        answer.await.map_err(|_| no_module(name))?
+        let report = answer.await.map_err(|_| no_module(name))??;
+        entry.observe(Ok(&report), None);
+        Ok(report)
     }
 
     /// Brings back a generation as it ended: its manifest with its last recorded state, through all eight phases. The report
@@ -45,6 +48,36 @@ impl ModuleHost {
         generation: u64,
         reason: &str,
     ) -> Result<ReloadReport, ReloadFailure> {
+        let (manifest, options) = self.restoring(name, generation).await?;
+        tracing::warn!(module = %name, generation, reason, "generation is restored");
+        self.reload(manifest, options.because(reason)).await
+    }
+
+    /// What [`Self::restore_generation`] would come to, tried on a scratch instance.
+    ///
+    /// # Errors
+    /// What would fail.
+    pub async fn try_restore(
+        &self,
+        name: &DocumentName,
+        generation: u64,
+    ) -> Result<DryRunReport, ReloadFailure> {
+        let (manifest, options) = self.restoring(name, generation).await?;
+        let (undone, has) = options.undone;
+        let acknowledged = match self.inner.entry(name) {
+            Some(entry) => entry.acknowledged().await,
+            None => 0,
+        };
+        let report = self.try_with(manifest, options).await?;
+        Ok(DryRunReport { undone: (acknowledged + undone).saturating_sub(has), ..report })
+    }
+
+    /// The manifest of a generation, and the options that bring back its state.
+    async fn restoring(
+        &self,
+        name: &DocumentName,
+        generation: u64,
+    ) -> Result<(Arc<Manifest>, ReloadOptions), ReloadFailure> {
         let refuse = |refusal: Refusal| refusal.in_phase(name, ModulePhase::Prepare);
         let history = self.history(name).await.map_err(refuse)?;
         let record = history.generations.get(&generation).ok_or_else(|| {
@@ -52,18 +85,21 @@ impl ModuleHost {
             let message = format!("generation {generation} is not kept; kept are {kept:?}");
             refuse(Refusal::new("unknown_generation", message))
         })?;
-        let live = self.status(name).and_then(|status| status.live).map(|live| live.generation);
+        let live = self.status(name).and_then(|status| status.live);
+        let number = live.as_ref().map(|live| live.generation);
         let between =
-            history.generations.iter().filter(|(number, _)| **number > generation && Some(**number) != live);
+            history.generations.iter().filter(|(other, _)| **other > generation && Some(**other) != number);
         let undone = between.map(|(_, record)| record.acknowledged).sum();
-        let has = if live == Some(generation) { record.acknowledged } else { 0 };
-        tracing::warn!(module = %name, generation, reason, "generation is restored");
+        let has = if number == Some(generation) { record.acknowledged } else { 0 };
+        let manifest = manifest_of(name, record).map_err(refuse)?;
+        let left = live.map(|live| live.manifest.digest).filter(|digest| *digest != manifest.digest);
         let options = ReloadOptions {
             state: Some(Arc::clone(&record.state)),
             undone: (undone, has),
-            ..ReloadOptions::default().forced()
+            withdraws: left,
+            ..ReloadOptions::default().forced().in_line()
         };
-        self.reload(manifest_of(name, record).map_err(refuse)?, options).await
+        Ok((manifest, options))
     }
 
     /// Starts a module as the journal has its last commit, for a start at which the wanted manifest failed. None when the
@@ -80,6 +116,18 @@ impl ModuleHost {
         let Some(record) = history.live() else { return Ok(None) };
         let manifest = manifest_of(name, record).map_err(refuse)?;
         self.load(manifest).await.map(Some)
+    }
+
+    /// The first phase of [`Self::recover`] alone.
+    pub(crate) async fn prepare_recovery(
+        &self,
+        name: &DocumentName,
+    ) -> Result<Option<PreparedModule>, ReloadFailure> {
+        let refuse = |refusal: Refusal| refusal.in_phase(name, ModulePhase::Prepare);
+        let history = self.history(name).await.map_err(refuse)?;
+        let Some(record) = history.live() else { return Ok(None) };
+        let manifest = manifest_of(name, record).map_err(refuse)?;
+        self.prepare(manifest, ReloadOptions::default()).await
     }
 
     /// The state of a module, as it saves it between two messages; none when it has no state.
@@ -104,8 +152,13 @@ impl ModuleHost {
         let refuse = |refusal: Refusal| refusal.in_phase(name, ModulePhase::Prepare);
         let live = self.status(name).and_then(|status| status.live).ok_or_else(|| refuse(no_module(name)))?;
         tracing::warn!(module = %name, reason, "state is imported");
-        let options = ReloadOptions { state: Some(Arc::new(state)), ..ReloadOptions::default().forced() };
-        self.reload(Arc::clone(&live.manifest), options).await
+        let withdraws = self.status(name).and_then(|status| status.withdrawn);
+        let options = ReloadOptions {
+            state: Some(Arc::new(state)),
+            withdraws,
+            ..ReloadOptions::default().forced().in_line()
+        };
+        self.reload(Arc::clone(&live.manifest), options.because(reason)).await
     }
 
     /// Records the state of a module, so that a restart or a crash begins from here.

@@ -9,7 +9,7 @@ use crate::code::{InstancePurpose, ModuleFailure, ModuleInstance, ModuleMessage,
 use crate::entry::ModuleShared;
 use crate::error::{CallError, Refusal};
 use crate::imports::ImportContext;
-use crate::mailbox::{Answer, Envelope, ModuleReply, poisoned};
+use crate::mailbox::{Answer, Envelope, ModuleReply};
 use crate::memory::MemoryPermit;
 use crate::metrics::count;
 use crate::reload::start;
@@ -94,7 +94,7 @@ impl StatelessGeneration {
                     trap: trap.to_string(),
                 };
                 module.park(parked, PARKED_MAX);
-                return Err(poisoned(&trap.to_string()));
+                return Err(CallError::Poisoned { module: module.name.clone(), trap });
             }
             message.attempt = 2;
         }

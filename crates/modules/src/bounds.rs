@@ -116,6 +116,12 @@ impl ModuleLimits {
         Duration::from_millis(self.cool_down_ms)
     }
 
+    /// Each limit with the name that a manifest has for it.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let mut limits = *self;
+        BOUNDS.into_iter().map(move |(name, .., place)| (name, *place(&mut limits)))
+    }
+
     /// Reads the member `limits` of a manifest.
     pub(crate) fn read(value: &Value, place: &Place<'_>, problems: &mut Problems) -> Self {
         let mut limits = Self::default();

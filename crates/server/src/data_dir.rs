@@ -59,6 +59,12 @@ impl DataDir {
         LastGoodFile::new(self.path.join("last-good"))
     }
 
+    /// Where the states of modules and what was compiled of them are kept.
+    #[cfg(feature = "modules")]
+    pub(crate) fn modules(&self) -> PathBuf {
+        self.path.join("modules")
+    }
+
     /// Where the hashes of the tokens are kept with that copy.
     pub(crate) fn tokens(&self) -> KeptTokens {
         KeptTokens::new(self.path.join("tokens"))

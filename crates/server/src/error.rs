@@ -63,6 +63,9 @@ pub enum ServeError {
     /// The operating system gives no randomness for a token.
     #[error("the system gives no randomness: {0}")]
     Randomness(getrandom::Error),
+    /// What runs modules cannot be made.
+    #[error("{0}; lower modules_max")]
+    Modules(String),
     /// The parts do not fit: a defect of this program.
     #[error("the engine does not know the kind it was built with; please report it")]
     Composition,

@@ -33,6 +33,8 @@ mod start;
 pub use backend::Backend;
 pub use error::ServeError;
 pub use kinds::config::wire as config_wire;
+#[cfg(feature = "modules")]
+pub use kinds::modules::limits::ModulesLimits;
 pub use kinds::patterns::limits::PatternsLimits;
 pub use kinds::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]

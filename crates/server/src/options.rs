@@ -7,9 +7,13 @@ use midflight_components::Logger;
 use midflight_engine::FirstEdit;
 #[cfg(feature = "tools")]
 use midflight_mcp::forward::ForwardOptions;
+#[cfg(feature = "modules")]
+use midflight_module_host::NativeModules;
 use midflight_source::{DirectoryOptions, NamedDirectory};
 use midflight_store::Durability;
 
+#[cfg(feature = "modules")]
+use crate::kinds::modules::limits::ModulesLimits;
 use crate::kinds::patterns::limits::PatternsLimits;
 use crate::kinds::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
@@ -59,6 +63,12 @@ pub struct ServeOptions {
     /// What it refuses to go past when it searches and selects among tools.
     #[cfg(feature = "tools")]
     pub tools: ToolsLimits,
+    /// What it refuses to go past when it keeps and runs modules.
+    #[cfg(feature = "modules")]
+    pub modules: ModulesLimits,
+    /// The Rust types that manifests of modules may name as `native`: none unless the program registers some.
+    #[cfg(feature = "modules")]
+    pub native_modules: NativeModules,
     /// What calls of agents may be forwarded to: nothing unless said.
     #[cfg(feature = "tools")]
     pub forward: ForwardOptions,
@@ -95,6 +105,10 @@ impl ServeOptions {
             patterns: PatternsLimits::default(),
             #[cfg(feature = "tools")]
             tools: ToolsLimits::default(),
+            #[cfg(feature = "modules")]
+            modules: ModulesLimits::default(),
+            #[cfg(feature = "modules")]
+            native_modules: NativeModules::default(),
             #[cfg(feature = "tools")]
             forward: ForwardOptions::default(),
             kinds: Vec::new(),

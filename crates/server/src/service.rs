@@ -18,6 +18,8 @@ use midflight_http::setup::Started;
 use midflight_http::start::start;
 use midflight_live::Live;
 use midflight_source::{DirectoryOptions, DirectorySource, distinct_directories};
+#[cfg(feature = "modules")]
+use midflight_store::Durability;
 use tokio::sync::Mutex;
 use utoipa::openapi::OpenApi;
 
@@ -28,6 +30,8 @@ use crate::error::ServeError;
 use crate::keys::Keys;
 use crate::kinds::around::Around;
 use crate::kinds::kinds;
+#[cfg(feature = "modules")]
+use crate::kinds::modules::ModuleRuntime;
 #[cfg(feature = "tools")]
 use crate::kinds::tools::{AgentSettings, seal_key};
 use crate::own::{
@@ -68,7 +72,6 @@ impl Service {
             false => (keys.without_store(), None),
         };
         let last_good = backend.last_good();
-        let data_dir = Mutex::new(backend.data_dir.take());
         let replica_id = backend.replica_id.clone();
         let mut builder =
             Engine::builder().store(Arc::clone(&backend.store)).bus(Arc::clone(&backend.buses.bus));
@@ -93,6 +96,15 @@ impl Service {
             let seal_key = seal_key(&*backend.store).await?;
             around.agents.get_or_init(|| AgentSettings { seal_key, forward, environment });
         }
+        #[cfg(feature = "modules")]
+        {
+            let folder = backend.data_dir.as_ref().map(DataDir::modules);
+            let is_synced = options.durability == Durability::Machine;
+            let (limits, natives) = (options.modules, options.native_modules.clone());
+            let modules = ModuleRuntime::open(&backend.store, folder.as_deref(), is_synced, limits, natives)?;
+            around.modules.get_or_init(|| modules);
+        }
+        let data_dir = Mutex::new(backend.data_dir.take());
         let makers: Vec<_> = kinds(options, &around).iter().map(|kind| kind.add(&mut builder)).collect();
         let own = *around.own.get().ok_or(ServeError::Composition)?;
         add_components(&mut builder, &backend, options, own);

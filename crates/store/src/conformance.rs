@@ -80,7 +80,7 @@ macro_rules! conformance_tests {
         );
     };
     (BlobStore, $make:expr) => {
-        $crate::conformance_tests!(@each $make; blobs_are_kept_by_digest,);
+        $crate::conformance_tests!(@each $make; blobs_are_kept_by_digest, blobs_have_sizes,);
     };
     (@each $make:expr; $($case:ident,)+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

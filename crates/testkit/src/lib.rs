@@ -7,6 +7,8 @@
 
 mod daemon;
 mod files;
+#[cfg(feature = "guests")]
+pub mod guest;
 pub mod http;
 mod llm;
 mod midflight;

@@ -90,7 +90,7 @@ pub fn exposition(app: &App, prefix: &str) -> Result<Response, ApiError> {
             .gauge("midflight_documents", "Documents being served, by kind.", labels)
             .set(kind.documents as f64);
     }
-    app.kinds.iter().for_each(|kind| kind.metrics());
+    app.kinds.iter().for_each(|kind| kind.metrics(&app.metrics));
     let text = labelled(&named(&app.metrics.render(), prefix), &settings.labels);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

@@ -219,6 +219,14 @@ impl BlobStore for Log {
     async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
         self.reach().await?.blob(digest).await
     }
+
+    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        self.reach().await?.blob_size(digest).await
+    }
+
+    async fn blobs_size(&self) -> Result<u64, StoreError> {
+        self.reach().await?.blobs_size().await
+    }
 }
 
 #[async_trait]

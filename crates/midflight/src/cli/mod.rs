@@ -17,6 +17,8 @@ mod import;
 mod later;
 mod log;
 mod mcp;
+#[cfg(feature = "modules")]
+mod module;
 mod output;
 mod pattern;
 mod progress;
@@ -126,6 +128,10 @@ enum Command {
     /// Look at the catalogue of tools, fill it, compare and take back versions.
     #[command(subcommand)]
     Tool(Box<tool::ToolCommand>),
+    /// Write, build and try modules; load, call and reload them, and go back.
+    #[cfg(feature = "modules")]
+    #[command(subcommand)]
+    Module(Box<module::ModuleCommand>),
     /// Serve agents over standard input and output, from a running server.
     Mcp(mcp::McpArgs),
     /// Write all documents but schedules as YAML.
@@ -193,6 +199,8 @@ async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
         Command::Pattern(command) => pattern::run(&client()?, &output, command).await,
         Command::Select(args) => select::run(&client()?, &output, &args).await,
         Command::Tool(command) => tool::run(&client()?, &output, *command).await,
+        #[cfg(feature = "modules")]
+        Command::Module(command) => module::run(client, &output, *command).await,
         Command::Mcp(args) => mcp::run(client()?, output, &args).await,
         Command::Export(args) => import::export(&client()?, &output, &args).await,
         Command::Import(args) => import::run(&client()?, &output, *args).await,

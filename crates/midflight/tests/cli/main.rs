@@ -17,6 +17,8 @@ mod mcp;
 #[cfg(test)]
 mod migrate;
 #[cfg(test)]
+mod modules;
+#[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod readme;

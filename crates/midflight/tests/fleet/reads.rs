@@ -30,6 +30,7 @@ fn paths(openapi: &Value) -> Vec<String> {
             ("{rule_id}", "old"),
             ("{title}", "rule"),
             ("{code}", "conflict"),
+            ("{digest}", "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"),
             ("{capability}", "search"),
             ("{platform}", "linux"),
             ("{category}", "system"),

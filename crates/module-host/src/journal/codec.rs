@@ -32,6 +32,8 @@ struct Header {
     phase: Option<String>,
     #[serde(default)]
     why: Option<String>,
+    #[serde(default)]
+    reason: String,
 }
 
 impl Header {
@@ -46,6 +48,7 @@ impl Header {
             plan: None,
             phase: None,
             why: None,
+            reason: String::new(),
         }
     }
 }
@@ -68,12 +71,13 @@ pub(crate) fn encode(record: &JournalRecord) -> Result<Vec<u8>, String> {
             state = Some(saved);
             Header { generation: *generation, acknowledged: *acknowledged, ..Header::new("checkpoint") }
         }
-        JournalRecord::Committed { generation, manifest, body, state: saved } => {
+        JournalRecord::Committed { generation, manifest, body, state: saved, reason } => {
             state = Some(saved);
             Header {
                 generation: *generation,
                 manifest: Some(manifest.to_string()),
                 body: Some(Arc::clone(body)),
+                reason: reason.clone(),
                 ..Header::new("committed")
             }
         }
@@ -140,9 +144,13 @@ fn record_of(header: Header, bytes: &[u8]) -> Option<JournalRecord> {
         }
         "snapshotted" => JournalRecord::Snapshotted { generation, state: state?, acknowledged },
         "checkpoint" => JournalRecord::Checkpoint { generation, state: state?, acknowledged },
-        "committed" => {
-            JournalRecord::Committed { generation, manifest: manifest?, body: header.body?, state: state? }
-        }
+        "committed" => JournalRecord::Committed {
+            generation,
+            manifest: manifest?,
+            body: header.body?,
+            state: state?,
+            reason: header.reason,
+        },
         "returned" => JournalRecord::Returned { generation },
         "failed" => JournalRecord::Failed { manifest: manifest?, phase: header.phase?, why: header.why? },
         _ => return None,
@@ -167,6 +175,7 @@ mod tests {
             manifest,
             body: Arc::new(json!({"version": "1"})),
             state: state(b"start"),
+            reason: if generation == 1 { String::new() } else { "too many sessions".to_owned() },
         };
         vec![
             JournalRecord::Prepared(PreparedRecord { generation: 1, manifest, from: None, loads: 1, to: 2 }),

@@ -40,6 +40,8 @@ pub struct GenerationRecord {
     pub state: Arc<StateSnapshot>,
     /// How many messages it had acknowledged then.
     pub acknowledged: u64,
+    /// Why it was made, as when an operator restored a generation or imported a state; empty when nobody said why.
+    pub reason: String,
 }
 
 /// What is known of a module's past.
@@ -69,13 +71,13 @@ impl ModuleHistory {
                     kept.acknowledged = acknowledged;
                 }
             }
-            JournalRecord::Committed { generation, manifest, body, state } => {
+            JournalRecord::Committed { generation, manifest, body, state, reason } => {
                 self.prepared = None;
                 self.failed.remove(&manifest);
                 self.live = Some(generation);
                 self.highest = self.highest.max(generation);
-                self.generations
-                    .insert(generation, GenerationRecord { manifest, body, state, acknowledged: 0 });
+                let record = GenerationRecord { manifest, body, state, acknowledged: 0, reason };
+                self.generations.insert(generation, record);
                 while self.generations.len() > GENERATIONS_MAX {
                     self.generations.pop_first();
                 }
@@ -120,6 +122,7 @@ impl ModuleHistory {
                 manifest: kept.manifest,
                 body: Arc::clone(&kept.body),
                 state: Arc::clone(&state),
+                reason: kept.reason.clone(),
             });
             if kept.acknowledged > 0 {
                 let acknowledged = kept.acknowledged;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use midflight_core::DocumentName;
+use midflight_core::{Digest, DocumentName};
 
 use super::migrate::migrate_state;
 use super::slot::{Retained, Running, Slot};
-use super::trial::{check_size, probe, restore, start, verify};
+use super::trial::{check_size, probe, restore, save_and_check, start, verify};
 use crate::code::{InstancePurpose, StateSnapshot};
 use crate::error::{Refusal, ReloadFailure};
 use crate::journal::{Journal, JournalRecord};
@@ -32,6 +32,12 @@ pub(crate) struct TransactionSetup {
     pub(crate) source: StateSource,
     /// The schemas that the candidate's `load` accepts beside its own.
     pub(crate) accepts: Vec<u32>,
+    /// The manifest that this goes back from, when it goes back.
+    pub(crate) withdraws: Option<Digest>,
+    /// Why it is done, for the journal; empty when nobody said why.
+    pub(crate) reason: String,
+    /// Whether the candidate was tried on a copy of the state, so that the pause verifies only what depends on the state.
+    pub(crate) is_tried: bool,
 }
 
 /// The messages are held; nothing else has happened.
@@ -270,10 +276,15 @@ impl<'s> Transaction<'s, Restored> {
     pub(crate) async fn verify(mut self) -> Result<Transaction<'s, Verified>, ReloadFailure> {
         self.run.enter(ModulePhase::Verify)?;
         let Self { mut run, phase: Restored { state } } = self;
+        let is_tried = run.setup.is_tried;
         let running = candidate(&mut run)?;
         let manifest = Arc::clone(&running.live.manifest);
         let (code, context) = (Arc::clone(&running.code), running.context.clone());
-        let verified = verify(&mut *running.instance, &manifest).await;
+        let verified = if is_tried {
+            save_and_check(&mut *running.instance, &manifest).await
+        } else {
+            verify(&mut *running.instance, &manifest).await
+        };
         let start_state = verified.map_err(|refusal| run.failure(refusal))?;
         if !manifest.probes.is_empty() {
             let probed = async {
@@ -300,6 +311,7 @@ impl Transaction<'_, Verified> {
             manifest: live.manifest.digest,
             body: Arc::clone(&live.manifest.body),
             state: Arc::clone(&state),
+            reason: std::mem::take(&mut run.setup.reason),
         };
         let written = run.setup.journal.append(&run.setup.module, record).await;
         written.map_err(|error| run.failure(Refusal::new("journal_failed", error.to_string())))?;

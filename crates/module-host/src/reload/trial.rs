@@ -64,14 +64,23 @@ pub(crate) fn check_size(state: &StateSnapshot, manifest: &Manifest) -> Result<(
     Ok(())
 }
 
+/// Checks the invariants; gives the state.
+pub(crate) async fn save_and_check(
+    instance: &mut dyn ModuleInstance,
+    manifest: &Manifest,
+) -> Result<StateSnapshot, Refusal> {
+    let saved = save(instance, manifest).await?;
+    let checked = instance.check().await.map_err(|trap| Refusal::trap("check", &trap))?;
+    checked.map_err(|failure| Refusal::failure("check_failed", "check", &failure))?;
+    Ok(saved)
+}
+
 /// Checks the invariants, and that neither `check` nor `save` changes the state; gives the state.
 pub(crate) async fn verify(
     instance: &mut dyn ModuleInstance,
     manifest: &Manifest,
 ) -> Result<StateSnapshot, Refusal> {
-    let first = save(instance, manifest).await?;
-    let checked = instance.check().await.map_err(|trap| Refusal::trap("check", &trap))?;
-    checked.map_err(|failure| Refusal::failure("check_failed", "check", &failure))?;
+    let first = save_and_check(instance, manifest).await?;
     let second = save(instance, manifest).await?;
     if first != second {
         let message = "two saves in a row gave different states; save and check must not change the state, and must not \

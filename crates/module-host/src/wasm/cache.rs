@@ -69,48 +69,50 @@ impl CompileCache {
         }
     }
 
-    /// The compiled component; without bytes only if it is in the cache. It blocks.
-    pub(crate) fn component(
-        &self,
-        engine: &Engine,
-        digest: Digest,
-        bytes: Option<&[u8]>,
-    ) -> Result<Component, Refusal> {
+    /// The component, if it was compiled before. It blocks.
+    pub(crate) fn found(&self, engine: &Engine, digest: Digest) -> Option<Component> {
         let key = (digest, compatibility(engine));
         let now = self.clock.fetch_add(1, Ordering::Relaxed);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((used, component)) = entries.get_mut(&key) {
             *used = now;
             self.memory_hits.fetch_add(1, Ordering::Relaxed);
-            return Ok(component.clone());
+            return Some(component.clone());
         }
         drop(entries);
-        let path = self.folder.as_ref().map(|folder| folder.join(format!("{digest}-{:016x}.cwasm", key.1)));
-        let component = match path.as_ref().and_then(|path| read(engine, path)) {
-            Some(component) => {
-                self.file_hits.fetch_add(1, Ordering::Relaxed);
-                component
-            }
-            None => {
-                let bytes = bytes.ok_or_else(|| {
-                    Refusal::new(
-                        "missing_blob",
-                        format!("the component sha256:{digest} is not here; put its bytes"),
-                    )
-                })?;
-                self.compiled.fetch_add(1, Ordering::Relaxed);
-                let component = Component::new(engine, bytes).map_err(|error| compile_refusal(&error))?;
-                if let Some(path) = &path
-                    && let Err(error) = write(&component, path)
-                {
-                    self.write_failures.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(path = %path.display(), %error, "cannot write the compiled component; it is compiled again next time");
-                }
-                component
-            }
-        };
+        let component = read(engine, &self.path(&key)?)?;
+        self.file_hits.fetch_add(1, Ordering::Relaxed);
         self.keep(key, now, &component);
+        Some(component)
+    }
+
+    /// The component, compiled unless it was before. It blocks.
+    pub(crate) fn component(
+        &self,
+        engine: &Engine,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> Result<Component, Refusal> {
+        if let Some(component) = self.found(engine, digest) {
+            return Ok(component);
+        }
+        let key = (digest, compatibility(engine));
+        self.compiled.fetch_add(1, Ordering::Relaxed);
+        let component = Component::new(engine, bytes).map_err(|error| compile_refusal(&error))?;
+        if let Some(path) = self.path(&key)
+            && let Err(error) = write(&component, &path)
+        {
+            self.write_failures.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(path = %path.display(), %error, "cannot write the compiled component; it is compiled again next time");
+        }
+        self.keep(key, self.clock.fetch_add(1, Ordering::Relaxed), &component);
         Ok(component)
+    }
+
+    /// The file of a component, if there is a folder.
+    fn path(&self, (digest, compatibility): &CacheKey) -> Option<PathBuf> {
+        let name = format!("{digest}-{compatibility:016x}.cwasm");
+        self.folder.as_ref().map(|folder| folder.join(name))
     }
 
     fn keep(&self, key: CacheKey, now: u64, component: &Component) {

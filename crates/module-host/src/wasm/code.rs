@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use midflight_core::Digest;
-use midflight_modules::Manifest;
+use midflight_modules::{Capability, Manifest};
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Result as WasmResult};
@@ -14,10 +14,10 @@ use super::bindings::HostedPre;
 use super::bindings::midflight::module::{call, config, emit, log, now, random};
 use super::cache::{CacheCounts, CompileCache};
 use super::engines::{EngineOptions, Engines, SharedEngines};
-use super::inspect::{check_form, check_imports};
+use super::inspect::{check_form, check_types, imports};
 use super::instance::WasmInstance;
 use super::state::GuestState;
-use crate::code::{InstancePurpose, ModuleCode, ModuleInstance, SharedCode, Trap};
+use crate::code::{InstancePurpose, ModuleCode, ModuleInfo, ModuleInstance, SharedCode, Trap};
 use crate::error::Refusal;
 use crate::imports::ImportContext;
 
@@ -52,43 +52,96 @@ impl WasmRuntime {
         self.cache.counts()
     }
 
+    /// Code that was compiled before, in this process or by an earlier one on its folder; none when it was not.
+    pub(crate) async fn cached(
+        &self,
+        digest: Digest,
+        manifest: &Manifest,
+    ) -> Result<Option<SharedCode>, Refusal> {
+        let (cache, engines) = (Arc::clone(&self.cache), Arc::clone(&self.engines));
+        let find = move || cache.found(&engines.scratch, digest).zip(cache.found(&engines.serving, digest));
+        // A panic here is a miss: the component is compiled again.
+        let found = tokio::task::spawn_blocking(find).await.unwrap_or_default();
+        found.map(|(scratch, serving)| self.link(&serving, &scratch, manifest)).transpose()
+    }
+
     /// Code of bytes that must have the digest which the manifest names.
     pub(crate) async fn code(
         &self,
         digest: Digest,
-        bytes: Option<Arc<[u8]>>,
+        bytes: Arc<[u8]>,
         manifest: &Manifest,
     ) -> Result<SharedCode, Refusal> {
-        if let Some(bytes) = &bytes {
-            check_digest(digest, bytes).await?;
-            check_form(bytes)?;
-        }
+        check_digest(digest, &bytes).await?;
+        check_form(&bytes)?;
+        let (serving, scratch) = self
+            .compile(move |cache, engines| {
+                // First the one that a bad candidate is refused on.
+                let scratch = cache.component(&engines.scratch, digest, &bytes)?;
+                let serving = cache.component(&engines.serving, digest, &bytes)?;
+                Ok((serving, scratch))
+            })
+            .await?;
+        self.link(&serving, &scratch, manifest)
+    }
+
+    /// Type checks a component against the world and its manifest.
+    fn link(
+        &self,
+        serving: &Component,
+        scratch: &Component,
+        manifest: &Manifest,
+    ) -> Result<SharedCode, Refusal> {
+        check_types(&self.engines.serving, serving, manifest)?;
+        let (serving, scratch) = (pre(&self.serving, serving)?, pre(&self.scratch, scratch)?);
+        Ok(Arc::new(WasmCode { engines: Arc::clone(&self.engines), serving, scratch }))
+    }
+
+    /// What a component says of itself, and the capabilities that it imports. `context` must grant all of them.
+    pub(crate) async fn describe(
+        &self,
+        bytes: Arc<[u8]>,
+        context: ImportContext,
+    ) -> Result<(ModuleInfo, Vec<Capability>), Refusal> {
+        check_form(&bytes)?;
+        let component = self
+            .compile(move |cache, engines| {
+                cache.component(&engines.scratch, Digest::of_bytes(&bytes), &bytes)
+            })
+            .await?;
+        let capabilities = imports(&self.engines.scratch, &component)?;
+        check_types(&self.engines.scratch, &component, &context.manifest)?;
+        let scratch = pre(&self.scratch, &component)?;
+        let made = WasmInstance::new(&self.engines, &scratch, InstancePurpose::Scratch, context).await;
+        let mut instance = made.map_err(|trap| Refusal::trap("instantiation", &trap))?;
+        let info = instance.describe().await.map_err(|trap| Refusal::trap("describe", &trap))?;
+        Ok((info, capabilities))
+    }
+
+    /// Compiles on a blocking thread, in turn.
+    async fn compile<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&CompileCache, &Engines) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
         let stopping = |_| Refusal::new("stopped", "the host is stopping");
         let _turn = self.compiling.acquire().await.map_err(stopping)?;
         let (cache, engines) = (Arc::clone(&self.cache), Arc::clone(&self.engines));
-        let compile = move || -> Result<_, Refusal> {
-            // First the one that a bad candidate is refused on.
-            let scratch = cache.component(&engines.scratch, digest, bytes.as_deref())?;
-            let serving = cache.component(&engines.serving, digest, bytes.as_deref())?;
-            Ok((serving, scratch))
-        };
-        let compiled = tokio::task::spawn_blocking(compile).await;
+        let compiled = tokio::task::spawn_blocking(move || work(&cache, &engines)).await;
         let panicked = |_| {
             Err(Refusal::new("compiler_failed", "the compiler panicked on this component; build it again"))
         };
-        let (serving, scratch) = compiled.unwrap_or_else(panicked)?;
-        check_imports(&self.engines.serving, &serving, manifest)?;
-        let pre = |linker: &Linker<GuestState>, component: &Component| {
-            let pre = linker.instantiate_pre(component).and_then(HostedPre::new);
-            pre.map_err(|error| {
-                let message =
-                    format!("the component does not fit the world midflight:module/hosted@1.0.0: {error:#}");
-                Refusal::new("wrong_world", message)
-            })
-        };
-        let (serving, scratch) = (pre(&self.serving, &serving)?, pre(&self.scratch, &scratch)?);
-        Ok(Arc::new(WasmCode { engines: Arc::clone(&self.engines), serving, scratch }))
+        compiled.unwrap_or_else(panicked)
     }
+}
+
+/// Links a component with what the host offers.
+fn pre(linker: &Linker<GuestState>, component: &Component) -> Result<HostedPre<GuestState>, Refusal> {
+    let pre = linker.instantiate_pre(component).and_then(HostedPre::new);
+    pre.map_err(|error| {
+        let message =
+            format!("the component does not fit the world midflight:module/hosted@1.0.0: {error:#}");
+        Refusal::new("wrong_world", message)
+    })
 }
 
 async fn check_digest(digest: Digest, bytes: &Arc<[u8]>) -> Result<(), Refusal> {

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+/// The most core modules that a component is made of. 64: a runtime of Python has 38.
+pub(super) const CORE_INSTANCES_MAX: u32 = 64;
+
 /// The bounds of the pools in which instances live.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -62,7 +65,7 @@ fn config(options: &EngineOptions, instances: u32) -> Config {
         .total_memories(instances)
         .total_tables(instances.saturating_mul(4))
         .total_stacks(instances)
-        .max_core_instances_per_component(16)
+        .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .max_memories_per_component(1)
         .max_tables_per_component(8)
         .max_memory_size(options.instance_memory_bytes_max)

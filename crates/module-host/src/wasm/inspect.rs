@@ -42,14 +42,10 @@ pub(crate) fn compile_refusal(error: &wasmtime::Error) -> Refusal {
     Refusal::new("corrupt_component", format!("cannot compile the component: {text}; build it again"))
 }
 
-/// Refuses imports that are unknown, or that the manifest does not grant.
-pub(crate) fn check_imports(
-    engine: &Engine,
-    component: &Component,
-    manifest: &Manifest,
-) -> Result<(), Refusal> {
-    let types = component.component_type();
-    for (name, _) in types.imports(engine) {
+/// What the host offers that a component imports. Refuses other imports.
+pub(crate) fn imports(engine: &Engine, component: &Component) -> Result<Vec<Capability>, Refusal> {
+    let mut capabilities = Vec::new();
+    for (name, _) in component.component_type().imports(engine) {
         let interface = name.strip_prefix(PACKAGE).and_then(|rest| rest.strip_suffix(VERSION));
         if interface == Some("types") {
             continue;
@@ -61,14 +57,28 @@ pub(crate) fn check_imports(
             );
             return Err(Refusal::new("unknown_import", message));
         };
-        if !manifest.grants(capability) {
-            let message = format!(
-                "the component imports {name:?}, which its manifest does not grant; add {:?} to capabilities",
-                capability.word()
-            );
-            return Err(Refusal::new("import_not_granted", message));
-        }
+        capabilities.push(capability);
     }
+    capabilities.sort_unstable();
+    Ok(capabilities)
+}
+
+/// Refuses imports that are unknown, or that the manifest does not grant, and another world.
+pub(crate) fn check_types(
+    engine: &Engine,
+    component: &Component,
+    manifest: &Manifest,
+) -> Result<(), Refusal> {
+    let refused = imports(engine, component)?.into_iter().find(|capability| !manifest.grants(*capability));
+    if let Some(capability) = refused {
+        let word = capability.word();
+        let message = format!(
+            "the component imports {:?}, which its manifest does not grant; add {word:?} to capabilities",
+            format!("{PACKAGE}{word}{VERSION}")
+        );
+        return Err(Refusal::new("import_not_granted", message));
+    }
+    let types = component.component_type();
     let guest = format!("{PACKAGE}guest{VERSION}");
     if !types.exports(engine).any(|(name, _)| name == guest) {
         let exports: Vec<_> = types.exports(engine).map(|(name, _)| name.to_owned()).take(5).collect();

@@ -7,7 +7,7 @@ use wasmtime::{Store, StoreLimitsBuilder, UpdateDeadline};
 
 use super::bindings::midflight::module::types;
 use super::bindings::{Hosted, HostedPre};
-use super::engines::Engines;
+use super::engines::{CORE_INSTANCES_MAX, Engines};
 use super::state::GuestState;
 use crate::code::{
     Answered, InstancePurpose, ModuleInfo, ModuleInstance, ModuleMessage, StateSnapshot, Trap,
@@ -41,8 +41,12 @@ impl WasmInstance {
     ) -> Result<Self, Trap> {
         let limits = context.manifest.limits;
         let memory = usize::try_from(limits.memory_bytes_max).unwrap_or(usize::MAX);
-        let store_limits =
-            StoreLimitsBuilder::new().memory_size(memory).instances(64).memories(1).tables(32).build();
+        let store_limits = StoreLimitsBuilder::new()
+            .memory_size(memory)
+            .instances(CORE_INSTANCES_MAX as usize)
+            .memories(1)
+            .tables(32)
+            .build();
         let state = GuestState { context, limits: store_limits, deadline: None, is_live: false };
         let engine = match purpose {
             InstancePurpose::Serve => &engines.serving,

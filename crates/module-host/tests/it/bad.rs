@@ -4,8 +4,8 @@ use midflight_core::Digest;
 use midflight_module_host::{CallError, ReloadOptions};
 use serde_json::{Value, json};
 
-use crate::guest::{Bad, Guest, component};
 use crate::support::{NAME, Setup, add, name, told};
+use midflight_testkit::guest::{Bad, Guest, component};
 
 /// Loads a good version, then refuses a bad one, with and without trying it before the pause; gives the failures.
 async fn refuse(bytes: &[u8], guest: &Guest, members: Value) -> Vec<String> {

@@ -1,8 +1,8 @@
 use midflight_module_host::{ModulePhase, ReloadOutcome};
 use serde_json::json;
 
-use crate::guest::Guest;
 use crate::support::{NAME, Setup, add, name, told, word};
+use midflight_testkit::guest::Guest;
 
 #[tokio::test]
 async fn a_reload_keeps_the_state_and_the_handle() {

@@ -8,20 +8,8 @@ use midflight_module_host::{ModuleHandle, ReloadOptions};
 use midflight_modules::Manifest;
 use serde_json::json;
 
-use crate::guest::{Bad, Guest};
 use crate::support::{Setup, add, name};
-
-/// Every way of being bad that a reload must notice, before the pause or in it.
-const BAD: [Bad; 8] = [
-    Bad::Trap("load"),
-    Bad::Fail("check"),
-    Bad::Trap("describe"),
-    Bad::UnstableSave,
-    Bad::Fail("init"),
-    Bad::HugeSave,
-    Bad::WrongSchema,
-    Bad::Trap("save"),
-];
+use midflight_testkit::guest::{Bad, Guest};
 
 /// Candidates in turn: good ones of changing schemas, and bad ones.
 fn candidates(setup: &Setup, module: &str, reloads: usize) -> Vec<(Arc<Manifest>, bool)> {
@@ -30,7 +18,7 @@ fn candidates(setup: &Setup, module: &str, reloads: usize) -> Vec<(Arc<Manifest>
             let schema = [1, 2, 3, 2][(i / 2) % 4];
             let guest = Guest::new(module, "1.0.0", schema).accepts(&[1, 2, 3]);
             let is_good = i % 2 == 0;
-            let guest = if is_good { guest } else { guest.bad(BAD[(i / 2) % BAD.len()]) };
+            let guest = if is_good { guest } else { guest.bad(Bad::NOTICED[(i / 2) % Bad::NOTICED.len()]) };
             // The config makes each of them another manifest.
             (setup.manifest(&guest, json!({"config": i})), is_good)
         })

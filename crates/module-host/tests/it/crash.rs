@@ -8,8 +8,8 @@ use midflight_module_host::ModulePhase;
 use midflight_module_host::journal::{FileJournal, Journal};
 use serde_json::json;
 
-use crate::guest::{Bad, Guest};
 use crate::support::{NAME, Setup, add, name, told};
+use midflight_testkit::guest::{Bad, Guest};
 
 /// Set for the process that is to die: the folder of the journal, and the phase.
 const DIES: &str = "MIDFLIGHT_TEST_DIES";

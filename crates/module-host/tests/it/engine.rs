@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use midflight_core::{Change, DocumentId, Edit, Phase, Trigger};
 use midflight_engine::{Engine, Faults};
-use midflight_module_host::{ModulesComponent, PausedModule, PreparedModule};
+use midflight_module_host::journal::MemoryJournal;
+use midflight_module_host::{ModulesComponent, PausedModule, PreparedModule, ReloadOptions};
 use midflight_modules::Modules;
+use midflight_store::MemoryStore;
 
-use crate::guest::{Bad, Guest};
 use crate::support::{NAME, Setup, add, name};
+use midflight_testkit::guest::{Bad, Guest};
 use serde_json::json;
 
 fn edit(changes: Vec<Change>) -> Edit {
@@ -72,4 +74,55 @@ async fn an_edit_replaces_modules_together_or_not_at_all() {
     assert_eq!((add(&counter).await, setup.state().await), (Ok(3), (3, vec![3, 101, 102])));
     assert!(setup.host.handle(&name("other")).is_none());
     assert_eq!(setup.metrics(NAME).abandoned, 0);
+}
+
+/// An engine on a log, whose modules run on the host of a setup.
+async fn engine(setup: &Setup, store: &MemoryStore) -> Engine {
+    let mut builder = Engine::builder().store(Arc::new(store.clone()));
+    let slot = builder.kind(Modules);
+    builder.component(ModulesComponent::new(setup.host.clone(), id("x").kind, slot.slot()));
+    let engine = builder.start().await.unwrap();
+    engine.retired().await;
+    engine
+}
+
+async fn apply(engine: &Engine, change: Change) {
+    engine.apply(edit(vec![change])).await.unwrap();
+    engine.retired().await;
+}
+
+#[tokio::test]
+async fn at_a_start_each_module_is_by_itself_and_runs_its_last_commit_in_need() {
+    let (store, journal) = (MemoryStore::new(), Arc::new(MemoryJournal::default()));
+    let (one, next) = (Guest::new(NAME, "1.0.0", 1), Guest::new(NAME, "2.0.0", 2));
+    let other = Guest::new("other", "1.0.0", 1);
+    let first = Setup::with_journal(Arc::clone(&journal) as _);
+    let engine_of_first = engine(&first, &store).await;
+    apply(&engine_of_first, put(&first, &one)).await;
+    apply(&engine_of_first, put(&first, &other)).await;
+    first.add().await.unwrap();
+    engine_of_first.stop().await;
+    first.host.stop().await;
+    // Another replica takes a version whose component the first cannot read when it starts again.
+    let elsewhere = Setup::new();
+    elsewhere.manifest(&one, json!({}));
+    elsewhere.manifest(&other, json!({}));
+    let engine_elsewhere = engine(&elsewhere, &store).await;
+    apply(&engine_elsewhere, put(&elsewhere, &next)).await;
+    engine_elsewhere.stop().await;
+
+    let again = Setup::with_journal(journal);
+    let (_, wanted) = (again.manifest(&one, json!({})), elsewhere.manifest(&next, json!({})));
+    again.manifest(&other, json!({}));
+    let engine = engine(&again, &store).await;
+    let version = |setup: &Setup| setup.host.live(&name(NAME)).unwrap().manifest.version.clone();
+    assert_eq!((version(&again).as_str(), again.add().await), ("1.0.0", Ok(2)));
+    assert!(again.host.handle(&name("other")).is_some());
+    // An edit of another module does not concern it.
+    apply(&engine, put(&again, &Guest::new("other", "1.1.0", 1))).await;
+    assert_eq!(version(&again), "1.0.0");
+    // Its component comes, and it is brought up with its state.
+    again.blobs.put(&next.build());
+    again.host.reload(wanted, ReloadOptions::default().if_idle()).await.unwrap();
+    assert_eq!((version(&again).as_str(), again.add().await), ("2.0.0", Ok(3)));
 }

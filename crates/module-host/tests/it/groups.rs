@@ -4,8 +4,8 @@ use midflight_module_host::{ModulePhase, ReloadOptions};
 use midflight_modules::Manifest;
 use serde_json::json;
 
-use crate::guest::{Bad, Guest};
 use crate::support::{Setup, add, name, told, word};
+use midflight_testkit::guest::{Bad, Guest};
 
 /// `counter` calls `other`, and `third` is drained after both.
 fn group(setup: &Setup, version: &str, step: u64, bad: Bad) -> Vec<Arc<Manifest>> {

@@ -1,8 +1,8 @@
 use midflight_module_host::{ModulePhase, ReloadOptions};
 use serde_json::json;
 
-use crate::guest::Guest;
 use crate::support::{NAME, Setup, add, name};
+use midflight_testkit::guest::Guest;
 
 /// A fault in each phase in turn: the state is byte for byte the same, the old version answers, and the same reload is done
 /// when it is asked for again.

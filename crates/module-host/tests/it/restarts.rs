@@ -1,8 +1,8 @@
 use midflight_module_host::{CallError, ReloadOptions};
 use serde_json::json;
 
-use crate::guest::{Bad, Guest};
 use crate::support::{NAME, Setup, add, name};
+use midflight_testkit::guest::{Bad, Guest};
 
 #[tokio::test]
 async fn a_message_that_traps_once_is_tried_again_on_a_new_instance() {
@@ -28,7 +28,7 @@ async fn a_message_that_traps_every_instance_is_parked_and_the_others_are_answer
     add(&handle).await.unwrap();
     for round in 1..=3 {
         let failure = handle.call("trap", vec![1]).await.unwrap_err();
-        assert!(matches!(&failure, CallError::Failed(failure) if failure.code == "poisoned"), "{failure}");
+        assert!(matches!(&failure, CallError::Poisoned { .. }), "{failure}");
         assert_eq!(add(&handle).await, Ok(round + 1), "the state of the last checkpoint");
     }
     let metrics = setup.metrics(NAME);

@@ -1,8 +1,10 @@
-use midflight_module_host::{ReloadOutcome, StateSnapshot};
+use std::sync::{Arc, Mutex};
+
+use midflight_module_host::{ReloadOptions, ReloadOutcome, StateSnapshot};
 use serde_json::json;
 
-use crate::guest::Guest;
 use crate::support::{NAME, Setup, add, name, told};
+use midflight_testkit::guest::Guest;
 
 #[tokio::test]
 async fn a_return_is_exact_or_refused() {
@@ -54,6 +56,8 @@ async fn a_generation_is_restored_as_it_ended_and_says_what_that_undoes() {
     let report = setup.host.restore_generation(&name(NAME), 1, "a test").await.unwrap();
     assert_eq!((report.generation, report.to_version.as_str(), report.undone), (4, "1.0.0", 8));
     assert_eq!(setup.state().await, (1, vec![1]));
+    let history = setup.host.history(&name(NAME)).await.unwrap();
+    assert_eq!((&*history.generations[&3].reason, &*history.generations[&4].reason), ("", "a test"));
     // The one that was undone is there too.
     let report = setup.host.restore_generation(&name(NAME), 3, "a test").await.unwrap();
     assert_eq!((report.generation, report.undone), (5, 0));
@@ -79,4 +83,59 @@ async fn a_state_goes_out_and_in() {
     let failure = setup.host.import_state(&name(NAME), bad, "a test").await.unwrap_err();
     assert_eq!(told(&failure), "prepare check_failed");
     assert_eq!(add(&handle).await, Ok(8));
+}
+
+#[tokio::test]
+async fn a_restore_can_be_tried_and_what_was_left_is_remembered() {
+    let told_reloads = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&told_reloads);
+    let setup = Setup::with(|options| {
+        options.observer = Some(Arc::new(move |record| {
+            let result = record.result.as_ref();
+            let told =
+                result.map_or_else(told, |report| format!("{:?} {}", report.outcome, report.to_version));
+            kept.lock().unwrap().push((told, record.reason.clone()));
+        }));
+    });
+    setup.load(&Guest::new(NAME, "1.0.0", 1)).await.unwrap();
+    let handle = setup.handle(NAME);
+    add(&handle).await.unwrap();
+    let second = setup.manifest(&Guest::new(NAME, "2.0.0", 2), json!({}));
+    setup.host.load(Arc::clone(&second)).await.unwrap();
+    let withdrawn = || setup.host.status(&name(NAME)).unwrap().withdrawn;
+    assert_eq!(withdrawn(), None);
+    add(&handle).await.unwrap();
+    let tried = setup.host.try_restore(&name(NAME), 1).await.unwrap();
+    assert_eq!((tried.undone, tried.to_schema, tried.from_schema), (1, 1, Some(1)));
+    assert_eq!(setup.state().await, (2, vec![2, 101]));
+    setup.host.restore_generation(&name(NAME), 1, "a test").await.unwrap();
+    assert_eq!(withdrawn(), Some(second.digest));
+    // It is back when it is asked for, and the same again when that is forced.
+    setup.host.load(Arc::clone(&second)).await.unwrap();
+    assert_eq!(withdrawn(), None);
+    assert_eq!(setup.host.load(Arc::clone(&second)).await.unwrap().outcome, ReloadOutcome::Unchanged);
+    let forced = setup.host.reload(Arc::clone(&second), ReloadOptions::default().forced()).await.unwrap();
+    assert_eq!((forced.outcome, forced.generation), (ReloadOutcome::Committed, 5));
+    // One that does not wait is refused while another is under way.
+    let prepared = setup.host.prepare(Arc::clone(&second), ReloadOptions::default().forced()).await.unwrap();
+    let aside = ReloadOptions::default().forced().if_idle();
+    let failure = setup.host.reload(Arc::clone(&second), aside.clone()).await.unwrap_err();
+    assert_eq!(told(&failure), "prepare reload_in_progress");
+    drop(prepared);
+    setup.host.reload(second, aside.because("asked")).await.unwrap();
+    let told_reloads = told_reloads.lock().unwrap();
+    let versions: Vec<_> = told_reloads.iter().map(|(told, _)| told.as_str()).collect();
+    assert_eq!(
+        versions,
+        [
+            "Committed 1.0.0",
+            "Committed 2.0.0",
+            "Committed 1.0.0",
+            "Committed 2.0.0",
+            "Committed 2.0.0",
+            "Committed 2.0.0"
+        ]
+    );
+    let reasons: Vec<_> = told_reloads.iter().filter_map(|(_, reason)| reason.as_deref()).collect();
+    assert_eq!(reasons, ["a test", "asked"]);
 }

@@ -91,7 +91,7 @@ async fn a_panic_ends_an_instance_alone() {
     let handle = host.handle(&name("plain")).unwrap();
     assert_eq!(handle.call("once", vec![]).await.unwrap().result, b"1");
     let failure = handle.call("panic", vec![]).await.unwrap_err();
-    assert!(matches!(&failure, CallError::Failed(failure) if failure.code == "poisoned"), "{failure}");
+    assert!(matches!(&failure, CallError::Poisoned { .. }), "{failure}");
     assert_eq!(handle.call("get", vec![]).await.unwrap().result, b"1");
     let metrics = host.metrics(&name("plain")).unwrap();
     assert_eq!((metrics.traps, metrics.poisoned, metrics.abandoned), (3, 1, 0));

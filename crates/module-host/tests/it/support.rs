@@ -11,7 +11,7 @@ use midflight_module_host::{
 use midflight_modules::Manifest;
 use serde_json::{Value, json};
 
-use crate::guest::Guest;
+use midflight_testkit::guest::Guest;
 
 pub const NAME: &str = "counter";
 

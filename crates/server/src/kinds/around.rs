@@ -6,6 +6,8 @@ use midflight_app::Reloader;
 use midflight_components::Llm;
 use midflight_live::World;
 
+#[cfg(feature = "modules")]
+use super::modules::ModuleRuntime;
 use super::patterns::limits::PatternsLimits;
 use super::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
@@ -23,6 +25,9 @@ pub(crate) struct Around {
     /// How agents are served, once the log was asked for its secret.
     #[cfg(feature = "tools")]
     pub(crate) agents: OnceLock<AgentSettings>,
+    /// What runs modules.
+    #[cfg(feature = "modules")]
+    pub(crate) modules: OnceLock<ModuleRuntime>,
     /// Where the server's own config comes from.
     pub(crate) own_config: OwnConfig,
     /// Where the server's own config is in a world, once configs were added to the engine.
@@ -43,6 +48,8 @@ impl Around {
             tools: options.tools,
             #[cfg(feature = "tools")]
             agents: OnceLock::new(),
+            #[cfg(feature = "modules")]
+            modules: OnceLock::new(),
             own_config: options.config.clone(),
             own: OnceLock::new(),
             llm: OnceLock::new(),

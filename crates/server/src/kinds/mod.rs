@@ -2,6 +2,8 @@
 
 pub(crate) mod around;
 pub(crate) mod config;
+#[cfg(feature = "modules")]
+pub(crate) mod modules;
 pub(crate) mod patterns;
 pub(crate) mod rules;
 #[cfg(feature = "tools")]
@@ -21,6 +23,8 @@ pub(crate) fn kinds(options: &ServeOptions, around: &Arc<Around>) -> Vec<KindSet
         patterns::setup(around),
         #[cfg(feature = "tools")]
         tools::setup(around),
+        #[cfg(feature = "modules")]
+        modules::setup(around),
         config::setup(around),
     ];
     own.into_iter().chain(options.kinds.iter().cloned()).collect()

@@ -60,8 +60,10 @@ async fn versions_and_states_of_the_past_are_read() {
 async fn a_kind_that_is_not_known_is_no_empty_answer() {
     let server = server().await.with_loans().await;
     let tools = if cfg!(feature = "tools") { "tools, " } else { "" };
-    let expected =
-        format!("unknown kind \"rulez\"; expected one of: rules, patterns, {tools}config, schedules");
+    let modules = if cfg!(feature = "modules") { "modules, " } else { "" };
+    let expected = format!(
+        "unknown kind \"rulez\"; expected one of: rules, patterns, {tools}{modules}config, schedules"
+    );
     for path in [
         "documents/rulez",
         "revisions?kind=rulez",

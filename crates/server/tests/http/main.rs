@@ -15,6 +15,12 @@ mod greetings;
 mod health;
 mod idempotency;
 mod log;
+#[cfg(feature = "modules")]
+mod modules;
+#[cfg(feature = "modules")]
+mod modules_bad;
+#[cfg(feature = "modules")]
+mod modules_support;
 mod next_version;
 mod patches;
 mod patterns;

@@ -60,6 +60,13 @@ pub(crate) fn client() -> reqwest::Client {
 }
 
 impl Server {
+    /// Another server on the folder of this one, which has stopped.
+    #[cfg(feature = "modules")]
+    pub(crate) async fn again(self) -> Self {
+        let running = midflight_server::start(options(&self.dir)).await.unwrap();
+        Self { running, ..self }
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.running.url())
     }

@@ -15,3 +15,13 @@ pub async fn blobs_are_kept_by_digest(store: Blobs) {
     assert_eq!(store.blob(&digest).await.unwrap().as_deref(), Some(&b"\0bytes"[..]));
     assert_eq!(store.blob(&Digest::of_bytes(b"none")).await.unwrap(), None);
 }
+
+/// Sizes are of what is kept.
+pub async fn blobs_have_sizes(store: Blobs) {
+    let before = store.blobs_size().await.unwrap();
+    let digest = store.put_blob(b"five!").await.unwrap();
+    store.put_blob(b"five!").await.unwrap();
+    assert_eq!(store.blob_size(&digest).await.unwrap(), Some(5));
+    assert_eq!(store.blob_size(&Digest::of_bytes(b"no size")).await.unwrap(), None);
+    assert_eq!(store.blobs_size().await.unwrap(), before + 5);
+}

@@ -19,4 +19,12 @@ impl BlobStore for MemoryStore {
     async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
         Ok(self.log().blobs.get(digest).cloned())
     }
+
+    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        Ok(self.log().blobs.get(digest).map(|bytes| bytes.len() as u64))
+    }
+
+    async fn blobs_size(&self) -> Result<u64, StoreError> {
+        Ok(self.log().blobs.values().map(|bytes| bytes.len() as u64).sum())
+    }
 }

@@ -32,6 +32,24 @@ pub(super) async fn blob(session: &mut Session, digest: &Digest) -> Result<Optio
     }
 }
 
+/// PostgreSQL keeps the length beside the bytes, and reads no more.
+pub(super) async fn blob_size(session: &mut Session, digest: &Digest) -> Result<Option<u64>, StoreError> {
+    let select = sqlx::query("SELECT octet_length(bytes)::bigint AS size FROM blobs WHERE digest = $1");
+    let rows = session.rows(select.bind(digest.to_string())).await?;
+    rows.first().map(size).transpose()
+}
+
+pub(super) async fn blobs_size(session: &mut Session) -> Result<u64, StoreError> {
+    let select = sqlx::query("SELECT coalesce(sum(octet_length(bytes)), 0)::bigint AS size FROM blobs");
+    let rows = session.rows(select).await?;
+    rows.first().map_or(Ok(0), size)
+}
+
+fn size(row: &sqlx::postgres::PgRow) -> Result<u64, StoreError> {
+    let size: i64 = row.try_get("size").map_err(failure)?;
+    Ok(u64::try_from(size).unwrap_or(0))
+}
+
 pub(super) async fn put_token(session: &mut Session, token: &Token) -> Result<(), StoreError> {
     let replace = "ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, created_at = excluded.created_at";
     insert_token(session, replace, token).await.map(drop)

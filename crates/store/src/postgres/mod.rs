@@ -301,6 +301,14 @@ impl BlobStore for PostgresStore {
     async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
         fleet::blob(&mut self.sessions().session().await?, digest).await
     }
+
+    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        fleet::blob_size(&mut self.sessions().session().await?, digest).await
+    }
+
+    async fn blobs_size(&self) -> Result<u64, StoreError> {
+        fleet::blobs_size(&mut self.sessions().session().await?).await
+    }
 }
 
 #[async_trait]

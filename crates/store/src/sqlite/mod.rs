@@ -259,6 +259,14 @@ impl BlobStore for SqliteStore {
     async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
         read::blob(&self.readers, digest).await
     }
+
+    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        read::blob_size(&self.readers, digest).await
+    }
+
+    async fn blobs_size(&self) -> Result<u64, StoreError> {
+        read::blobs_size(&self.readers).await
+    }
 }
 
 #[async_trait]

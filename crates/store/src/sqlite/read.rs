@@ -357,6 +357,19 @@ pub(super) async fn blob(readers: &SqlitePool, digest: &Digest) -> Result<Option
     }
 }
 
+/// SQLite keeps the length beside the bytes, and reads no more.
+pub(super) async fn blob_size(readers: &SqlitePool, digest: &Digest) -> Result<Option<u64>, StoreError> {
+    let select = sqlx::query_scalar("SELECT length(bytes) FROM blobs WHERE digest = ?1");
+    let size: Option<i64> = select.bind(digest.to_string()).fetch_optional(readers).await.map_err(failure)?;
+    Ok(size.and_then(|size| u64::try_from(size).ok()))
+}
+
+pub(super) async fn blobs_size(readers: &SqlitePool) -> Result<u64, StoreError> {
+    let select = sqlx::query_scalar("SELECT coalesce(sum(length(bytes)), 0) FROM blobs");
+    let size: i64 = select.fetch_one(readers).await.map_err(failure)?;
+    Ok(u64::try_from(size).unwrap_or(0))
+}
+
 pub(super) async fn tokens(readers: &SqlitePool) -> Result<Vec<Token>, StoreError> {
     let rows = sqlx::query("SELECT * FROM tokens ORDER BY name").fetch_all(readers).await.map_err(failure)?;
     rows.iter().map(row::token).collect()

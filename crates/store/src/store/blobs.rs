@@ -15,4 +15,10 @@ pub trait BlobStore: Send + Sync {
 
     /// The bytes of that digest, if they are kept.
     async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError>;
+
+    /// How many bytes those of that digest are, if they are kept. It does not read them.
+    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError>;
+
+    /// How many bytes all that are kept have together. It does not read them.
+    async fn blobs_size(&self) -> Result<u64, StoreError>;
 }

@@ -90,6 +90,17 @@ bounds! {
     select_ms_max: u64 => tools.select_ms_max, "MIDFLIGHT_SELECT_MS_MAX";
     /// How long the lint of a page of tools may compute, in ms.
     lint_ms_max: u64 => tools.lint_ms_max, "MIDFLIGHT_LINT_MS_MAX";
+    /// The largest component of a module, in bytes.
+    blob_bytes_max: usize => modules.blob_bytes_max, "MIDFLIGHT_BLOB_BYTES_MAX";
+    /// How many bytes all components in the store may have together, in bytes.
+    blobs_bytes_max: u64 => modules.blobs_bytes_max, "MIDFLIGHT_BLOBS_BYTES_MAX";
+    /// How many modules there may be.
+    modules_max: usize => modules.modules_max, "MIDFLIGHT_MODULES_MAX";
+    /// How many bytes of memory the instances of all modules may have together, in bytes; each counts with the limit of its
+    /// manifest.
+    modules_memory_bytes_max: u64 => modules.modules_memory_bytes_max, "MIDFLIGHT_MODULES_MEMORY_BYTES_MAX";
+    /// The largest state of a module that a request may bring, in bytes.
+    module_state_bytes_max: usize => modules.module_state_bytes_max, "MIDFLIGHT_MODULE_STATE_BYTES_MAX";
     /// How long reading an import of tools may compute, in ms.
     import_ms_max: u64 => tools.import_ms_max, "MIDFLIGHT_IMPORT_MS_MAX";
     /// The largest answer of an execution or a batch, in bytes.

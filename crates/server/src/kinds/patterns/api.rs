@@ -20,6 +20,7 @@ use midflight_http::agent_function::AgentFunction;
 use midflight_http::app::App;
 use midflight_http::code::Code;
 use midflight_http::kind::KindApi;
+use midflight_http::metrics::registry::MetricsRegistry;
 use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
 use midflight_http::routes::Routes;
 use midflight_http::setup::KindSetup;
@@ -86,7 +87,7 @@ impl KindApi for PatternsApi {
         &[DUPLICATE_PATTERN]
     }
 
-    fn metrics(&self) {
+    fn metrics(&self, _: &MetricsRegistry) {
         self.parts.metrics.refresh(&self.parts.classifier, &self.parts.llm);
     }
 

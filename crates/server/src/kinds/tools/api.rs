@@ -25,6 +25,7 @@ use crate::kinds::around::Around;
 use midflight_http::app::App;
 use midflight_http::code::Code;
 use midflight_http::kind::{KindApi, Members, describe, members_of};
+use midflight_http::metrics::registry::MetricsRegistry;
 use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
 use midflight_http::routes::Routes;
 use midflight_http::setup::KindSetup;
@@ -114,7 +115,7 @@ impl KindApi for ToolsApi {
         &[DUPLICATE_TOOL, TOOL_VERSION_KEPT]
     }
 
-    fn metrics(&self) {
+    fn metrics(&self, _: &MetricsRegistry) {
         let figures = self.parts.meter.get().map(McpMeter::read);
         self.parts.metrics.refresh(&self.parts.tools.load(), figures.as_ref());
     }

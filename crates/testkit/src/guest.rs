@@ -1,13 +1,15 @@
 //! Guests in WAT, built in the process: a counter with a state of versions, and every way to be bad.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 /// Where the state begins: `schema` words of eight bytes, of which the first counts and word `i` is `100 + i`.
 const STATE: u32 = 4096;
+
+/// The worlds of modules.
+const WIT: &str = include_str!("../../module-host/wit/module.wit");
 
 /// How a guest is bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,13 +38,32 @@ pub enum Bad {
     EmitInInit,
 }
 
+impl Bad {
+    /// Ways of being bad that a reload must notice, before the pause or in it.
+    pub const NOTICED: [Self; 8] = [
+        Self::Trap("load"),
+        Self::Fail("check"),
+        Self::Trap("describe"),
+        Self::UnstableSave,
+        Self::Fail("init"),
+        Self::HugeSave,
+        Self::WrongSchema,
+        Self::Trap("save"),
+    ];
+}
+
 /// A counter.
 #[derive(Debug, Clone)]
 pub struct Guest {
+    /// The name that it describes itself with.
     pub name: String,
+    /// The version that it describes itself with.
     pub version: String,
+    /// The schema of its state.
     pub schema: u32,
+    /// The schemas that its `load` accepts.
     pub accepts: Vec<u32>,
+    /// How it is bad.
     pub bad: Bad,
     /// How many bytes its state has beside its words.
     pub pad: u32,
@@ -53,6 +74,8 @@ pub struct Guest {
 }
 
 impl Guest {
+    /// A good one, which accepts every schema up to its own.
+    #[must_use]
     pub fn new(name: &str, version: &str, schema: u32) -> Self {
         Self {
             name: name.to_owned(),
@@ -66,6 +89,8 @@ impl Guest {
         }
     }
 
+    /// The same, bad in this way.
+    #[must_use]
     pub fn bad(mut self, bad: Bad) -> Self {
         self.bad = bad;
         if bad == Bad::EmitInInit {
@@ -74,32 +99,42 @@ impl Guest {
         self
     }
 
+    /// The same, with these schemas accepted by `load`.
+    #[must_use]
     pub fn accepts(mut self, accepts: &[u32]) -> Self {
         self.accepts = accepts.to_vec();
         self
     }
 
+    /// The same, with so many bytes more of state.
+    #[must_use]
     pub fn pad(mut self, bytes: u32) -> Self {
         self.pad = bytes;
         self
     }
 
+    /// The same, adding so much for each message.
+    #[must_use]
     pub fn step(mut self, step: u64) -> Self {
         self.step = step;
         self
     }
 
+    /// The same, with these imports.
+    #[must_use]
     pub fn imports(mut self, imports: &[&'static str]) -> Self {
         self.imports.extend_from_slice(imports);
         self
     }
 
     /// The component.
+    #[must_use]
     pub fn build(&self) -> Vec<u8> {
-        component(&self.wat(), &std::fs::read_to_string(wit_file()).unwrap(), "hosted")
+        component(&self.wat(), WIT, "hosted")
     }
 
     /// The core module alone.
+    #[must_use]
     pub fn core(&self) -> Vec<u8> {
         wat::parse_str(self.wat()).unwrap()
     }
@@ -311,11 +346,8 @@ impl Guest {
     }
 }
 
-fn wit_file() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("wit/module.wit")
-}
-
 /// A component of a core module in WAT for a world of some WIT.
+#[must_use]
 pub fn component(wat: &str, wit: &str, world: &str) -> Vec<u8> {
     let mut core = wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}"));
     let mut resolve = Resolve::default();

@@ -1,0 +1,50 @@
+//! What a component is, before there is a manifest for it.
+
+use std::sync::Arc;
+
+use midflight_core::{Digest, DocumentName};
+use midflight_modules::{Capability, Manifest};
+use serde_json::json;
+
+use crate::code::ModuleInfo;
+use crate::error::Refusal;
+use crate::host::ModuleHost;
+
+/// What a component says of itself, and what it imports.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ComponentDescription {
+    /// The digest of its bytes, which a manifest names.
+    pub digest: Digest,
+    /// Its name, version and schemas.
+    pub info: ModuleInfo,
+    /// The capabilities that its manifest must grant, in the order of [`Capability::ALL`].
+    pub capabilities: Vec<Capability>,
+}
+
+impl ModuleHost {
+    /// Compiles a component and asks an instance of it, which is dropped afterwards, what it is. Costs a compilation.
+    ///
+    /// # Errors
+    /// It is no component of the world, imports what the host does not offer, or traps in `describe`.
+    pub async fn describe_component(&self, bytes: Arc<[u8]>) -> Result<ComponentDescription, Refusal> {
+        let digest = Digest::of_bytes(&bytes);
+        let context = self.inner.context(&Arc::new(granting_all(digest)?));
+        let (info, capabilities) = self.inner.wasm().await?.describe(bytes, context).await?;
+        Ok(ComponentDescription { digest, info, capabilities })
+    }
+}
+
+/// A manifest that grants everything, for an instance that only describes itself.
+fn granting_all(digest: Digest) -> Result<Manifest, Refusal> {
+    let body = json!({
+        "component": format!("sha256:{digest}"),
+        "version": "0",
+        "schema": 0,
+        "capabilities": Capability::ALL.map(Capability::word),
+        "calls": ["none"],
+    });
+    let refuse = |message: String| Refusal::new("invalid_manifest", message);
+    let name = DocumentName::new("described").map_err(|error| refuse(error.to_string()))?;
+    Manifest::read(&name, &Arc::new(body)).map_err(|problems| refuse(problems.to_string()))
+}

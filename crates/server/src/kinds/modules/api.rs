@@ -1,0 +1,161 @@
+//! The server side of the modules.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use midflight_core::KindName;
+use midflight_engine::{EngineStatus, Kind as _};
+use midflight_http::app::App;
+use midflight_http::code::Code;
+use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
+use midflight_http::metrics::registry::MetricsRegistry;
+use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
+use midflight_http::routes::Routes;
+use midflight_http::setup::KindSetup;
+use midflight_module_host::ModulesComponent;
+use midflight_modules::Modules;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::routes;
+
+use super::app::{ModulesApp, ModulesParts};
+use super::metrics::ModulesMetrics;
+use super::status::{ModuleState, Seen, look_at_all};
+use super::{blobs, call, codes, events, read, reconciler, reload, rollback, state};
+use crate::kinds::around::Around;
+
+/// How many modules health names for each state.
+const NAMED_MAX: usize = 20;
+
+/// Adds the modules to a server.
+pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
+    let around = Arc::clone(around);
+    KindSetup::new(move |builder| {
+        let slot = builder.kind(Modules);
+        let runtime = around.modules.get().cloned();
+        if let Some(runtime) = &runtime {
+            builder.component(ModulesComponent::new(runtime.host.clone(), Modules.name(), slot.slot()));
+        }
+        Box::new(move |started| {
+            let (runtime, modules) = (runtime?, started.engine.live(slot)?);
+            let metrics = ModulesMetrics::new(started.metrics);
+            runtime.metrics.get_or_init(|| metrics.clone());
+            Some(Arc::new(ModulesApi { parts: ModulesParts { modules, runtime }, metrics }))
+        })
+    })
+}
+
+/// The server side of the modules.
+pub(super) struct ModulesApi {
+    parts: ModulesParts,
+    metrics: ModulesMetrics,
+}
+
+/// Members of `modules_reloaded` and `modules_reload_failed`.
+#[derive(Debug, Serialize)]
+struct ModulesSummary {
+    modules_loaded: usize,
+}
+
+/// A member of the health of hot reloading.
+#[derive(Debug, Serialize, ToSchema)]
+struct ModulesMembers {
+    /// The modules of this replica.
+    modules: ModulesHealth,
+}
+
+/// How the modules of this replica are. Of each state at most 20 are named.
+#[derive(Debug, Serialize, ToSchema)]
+struct ModulesHealth {
+    /// How many run their manifest.
+    live: usize,
+    /// Modules that run another manifest than the one that is served.
+    behind: Vec<String>,
+    /// Modules whose instance trapped, and which are being restarted.
+    restarting: Vec<String>,
+    /// Modules that do not run.
+    failed: Vec<String>,
+}
+
+impl ModulesApi {
+    fn look(&self) -> Vec<Seen> {
+        let runtime = &self.parts.runtime;
+        look_at_all(&runtime.host, &runtime.history, &self.parts.modules.load())
+    }
+}
+
+#[async_trait]
+impl KindApi for ModulesApi {
+    fn kind(&self) -> KindName {
+        Modules.name()
+    }
+
+    fn routes(&self, app: &App) -> Routes<App> {
+        // Each begins once: a server has its routes made once.
+        if let Some(emitted) = self.parts.runtime.take_events() {
+            app.tasks.spawn(events::pass_on(app.clone(), emitted));
+            app.tasks.spawn(reconciler::run(app.clone(), self.parts.clone()));
+        }
+        routes().with_state(ModulesApp::new(app.clone(), self.parts.clone())).merge(read::MANIFEST.routes())
+    }
+
+    fn summary(&self) -> Members {
+        let summary = ModulesSummary { modules_loaded: self.parts.modules.load().count() };
+        members_of(&summary).unwrap_or_default()
+    }
+
+    fn codes(&self) -> &'static [Code] {
+        codes::ALL
+    }
+
+    /// A module that is not live is no reason to send requests elsewhere: the others and the other kinds answer.
+    fn health(&self, _: &EngineStatus) -> KindHealth {
+        let seen = self.look();
+        let of = |state: ModuleState| seen.iter().filter(move |seen| seen.state == state);
+        let names = |state| of(state).take(NAMED_MAX).map(|seen| seen.name.to_string()).collect();
+        let modules = ModulesHealth {
+            live: of(ModuleState::Live).count(),
+            behind: names(ModuleState::Behind),
+            restarting: names(ModuleState::Restarting),
+            failed: names(ModuleState::Failed),
+        };
+        let wrong = seen.iter().filter_map(|seen| {
+            let why = seen.why.as_ref()?;
+            Some(format!("module {} is {}: {why}", seen.name, seen.state.word()))
+        });
+        KindHealth {
+            degraded: wrong.take(NAMED_MAX).collect(),
+            members: members_of(&ModulesMembers { modules }).unwrap_or_default(),
+            ..KindHealth::default()
+        }
+    }
+
+    fn metrics(&self, registry: &MetricsRegistry) {
+        self.metrics.refresh(registry, &self.parts.runtime.host, &self.look());
+    }
+
+    fn document(&self, document: &mut OpenApi) {
+        describe::<ModulesMembers>(document, "HotReloadHealth");
+    }
+
+    /// Answers the messages that were accepted, and records every state.
+    async fn stop(&self) {
+        self.parts.runtime.host.stop().await;
+    }
+}
+
+/// The routes of the modules.
+fn routes() -> Routes<ModulesApp> {
+    Routes::new()
+        .at(Read, routes!(blobs::get_blob))
+        .at(Edit, routes!(blobs::put_blob))
+        .at(Read, routes!(read::list_modules))
+        .at(Read, routes!(read::get_module))
+        .at(Execute, routes!(call::call_module))
+        .at(Operate, routes!(reload::reload_module))
+        .at(Operate, routes!(rollback::rollback_module))
+        .at(Operate, routes!(state::export_state))
+        .at(Operate, routes!(state::import_state))
+        .at(Read, routes!(read::list_module_reloads))
+}

@@ -1,0 +1,13 @@
+//! The modules on the wire.
+
+mod blob;
+mod call;
+mod module;
+mod reload;
+
+pub(super) use blob::BlobAnswer;
+pub(super) use call::{CallAnswer, CallBody};
+pub(super) use module::{ModuleAnswer, ModuleCounters, ModuleItem, ModuleList, ParkedAnswer};
+pub(super) use reload::{
+    ModuleReloadAnswer, ModuleReloadBody, ModuleReloadItem, ModuleReloadList, RollbackBody, Served,
+};
