@@ -34,6 +34,7 @@ pub use backend::Backend;
 pub use error::ServeError;
 pub use kinds::config::wire as config_wire;
 pub use kinds::patterns::limits::PatternsLimits;
+pub use kinds::patterns::table::{PatternTable, TableError, TableOptions};
 pub use kinds::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
 pub use kinds::tools::{HOT_RELOAD_ALIASES, limits::ToolsLimits};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::document_schemas::AnyDocument;
 use super::problem::ProblemItem;
 use super::replica::{Ack, SilentReplica};
 use super::schedule::PlannedAnswer;
@@ -31,6 +32,7 @@ pub struct ChangeRequest {
     pub name: String,
     /// What it is to say; for `put`.
     #[serde(default)]
+    #[schema(value_type = Option<AnyDocument>)]
     pub body: Option<Value>,
     /// The version that the change was made on; 0 when the document is to be new.
     #[serde(default)]

@@ -21,7 +21,6 @@ mod output;
 mod pattern;
 mod progress;
 mod restore;
-mod rows;
 mod schedules;
 mod seed;
 mod select;

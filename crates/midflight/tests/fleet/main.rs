@@ -15,6 +15,7 @@ mod faults;
 mod guide;
 mod harness;
 mod kills;
+mod mixed;
 mod patterns;
 mod reads;
 mod schedules;
