@@ -9,7 +9,7 @@ use faults::{Server, TIMING, sealed, until};
 use futures_util::StreamExt as _;
 use midflight_bus::conformance::{Ends, heard, heard_up_to, hint, hint_with};
 use midflight_bus::{Bus, BusError, Heard, Hint, RedisBus, RedisOptions, Seal, Timing};
-use midflight_core::{Appended, DocumentId, KindName};
+use midflight_core::{Appended, ChangeSummary, DocumentId, KindName};
 use midflight_testkit::{Process, Redis};
 
 async fn make() -> (Ends, Arc<Redis>) {
@@ -91,8 +91,10 @@ async fn orders_to_reload_on_the_legacy_channel_are_looks() {
 async fn edits_of_the_kind_order_a_reload_and_orders_of_midflight_are_no_looks() {
     let server = Redis::start();
     let (legacy_channel, legacy_kind) = (Some("reload:patterns".to_owned()), KindName::new("patterns").ok());
-    let options = RedisOptions { legacy_channel, legacy_kind, timing: TIMING, ..RedisOptions::new(server.url()) };
-    let (one, other) = (RedisBus::new(options.clone(), &sealed()).unwrap(), RedisBus::new(options, &sealed()).unwrap());
+    let options =
+        RedisOptions { legacy_channel, legacy_kind, timing: TIMING, ..RedisOptions::new(server.url()) };
+    let (one, other) =
+        (RedisBus::new(options.clone(), &sealed()).unwrap(), RedisBus::new(options, &sealed()).unwrap());
     let (mut here, mut there) = (one.subscribe().await.unwrap(), other.subscribe().await.unwrap());
     assert_eq!((heard(&mut *here).await, heard(&mut *there).await), (Some(Heard::Look), Some(Heard::Look)));
     let orders = other.orders();
@@ -110,7 +112,11 @@ async fn edits_of_the_kind_order_a_reload_and_orders_of_midflight_are_no_looks()
     one.publish(edit(3, "rules", "loans")).await.unwrap();
     heard_up_to(&mut *there, 3).await;
     one.publish(edit(4, "patterns", "7")).await.unwrap();
-    assert_eq!(next().await, r#"{"action":"reload","pattern_id":7,"sender":"midflight"}"#, "none for the rules");
+    assert_eq!(
+        next().await,
+        r#"{"action":"reload","pattern_id":7,"sender":"midflight"}"#,
+        "none for the rules"
+    );
     one.publish(hint(5)).await.unwrap();
     assert_eq!(next().await, r#"{"action":"reload","pattern_id":null,"sender":"midflight"}"#);
 
@@ -127,9 +133,9 @@ fn edit(number: u64, kind: &str, name: &str) -> Hint {
     let mut hint = hint_with(number, serde_json::json!({}));
     let mut change = Appended::clone(hint.change.as_deref().unwrap());
     change.documents.truncate(1);
-    change.revision.changes.truncate(1);
-    change.documents[0].id = DocumentId::new(kind, name).unwrap();
-    change.revision.changes[0].id = change.documents[0].id.clone();
+    let id = DocumentId::new(kind, name).unwrap();
+    change.documents[0].id = id.clone();
+    change.revision.changes = [ChangeSummary { id, ..change.revision.changes[0].clone() }].into();
     change.revision.digest = change.computed_digest(&change.parent);
     hint.said = hint.said.map(|said| said.at(hint.head, change.revision.digest));
     hint.change = Some(Arc::new(change));

@@ -80,7 +80,8 @@ fn joined(text: &str) -> String {
 pub(crate) fn add(document: &mut OpenApi, sorts: Vec<(String, DocumentSchema)>) {
     let schemas = &mut document.components.get_or_insert_default().schemas;
     let mut any = AnyOf::new();
-    any.description = Some("What a document says: of which sort it is, its kind and its name say.".to_owned());
+    any.description =
+        Some("What a document says: of which sort it is, its kind and its name say.".to_owned());
     for (kind, DocumentSchema { title, mut schema, .. }) in sorts {
         let name = component(&kind, title);
         any.items.push(Ref::from_schema_name(&name).into());
@@ -145,10 +146,16 @@ mod tests {
             "$defs": {"test_case": {"anyOf": [{"const": 1}, {"$ref": "#/$defs/test_case"}]}},
         });
         let mut document = OpenApi::default();
-        add(&mut document, vec![("rules".to_owned(), DocumentSchema { title: "a rule", names: "{rule}", schema })]);
+        add(
+            &mut document,
+            vec![("rules".to_owned(), DocumentSchema { title: "a rule", names: "{rule}", schema })],
+        );
         let schemas = json!(document)["components"]["schemas"].clone();
         let part = json!({"$ref": "#/components/schemas/RulesARuleDocumentTestCase"});
-        assert_eq!(schemas["RulesARuleDocumentTestCase"], json!({"allOf": [{"anyOf": [{"const": 1}, part]}]}));
+        assert_eq!(
+            schemas["RulesARuleDocumentTestCase"],
+            json!({"allOf": [{"anyOf": [{"const": 1}, part]}]})
+        );
         let whole = json!({"allOf": [{
             "type": "object",
             "properties": {
@@ -156,6 +163,9 @@ mod tests {
             "if": {"required": ["all"]}, "then": {"maxProperties": 1},
         }]});
         assert_eq!(schemas["RulesARuleDocument"], whole);
-        assert_eq!(schemas["AnyDocument"]["anyOf"], json!([{"$ref": "#/components/schemas/RulesARuleDocument"}]));
+        assert_eq!(
+            schemas["AnyDocument"]["anyOf"],
+            json!([{"$ref": "#/components/schemas/RulesARuleDocument"}])
+        );
     }
 }

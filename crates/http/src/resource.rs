@@ -10,7 +10,7 @@ use midflight_core::DocumentId;
 use serde_json::Value;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::schema::ObjectBuilder;
-use utoipa::openapi::{RefOr, Required, Schema};
+use utoipa::openapi::{Content, RefOr, Required, Schema};
 use utoipa::{PartialSchema, Path as Described, ToSchema};
 
 use crate::app::App;
@@ -74,7 +74,7 @@ impl Resource {
             let (get, mut operation) = (Arc::clone(&it), GetDocument::operation());
             let answer = answer_of(&DocumentAnswer::name(), it.kind, it.noun);
             if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
-                response.content.values_mut().for_each(|content| content.schema = Some(answer.clone()));
+                describe_content(response.content.values_mut(), &answer);
             }
             let handler = move |State(app): State<App>,
                                 principal: Principal,
@@ -206,8 +206,17 @@ impl Resource {
 
 /// Says what the body of a request is.
 fn describe_body(operation: &mut Operation, schema: &RefOr<Schema>) {
-    let contents = operation.request_body.iter_mut().flat_map(|body| body.content.values_mut());
-    contents.for_each(|content| content.schema = Some(schema.clone()));
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        describe_content(body.content.values_mut(), schema);
+    }
+}
+
+fn describe_content<'c>(contents: impl Iterator<Item = &'c mut RefOr<Content>>, schema: &RefOr<Schema>) {
+    for content in contents {
+        if let RefOr::T(content) = content {
+            content.schema = Some(schema.clone());
+        }
+    }
 }
 
 /// The schemas that the operations refer to.

@@ -76,7 +76,8 @@ impl Classifier {
         }
         if !tallies.is_empty() {
             // Two that take the same step take it once.
-            let step: String = tallies.iter().map(|it| format!("{}\0{}\0{}\0", it.name, it.counter, it.count)).collect();
+            let step: String =
+                tallies.iter().map(|it| format!("{}\0{}\0{}\0", it.name, it.counter, it.count)).collect();
             let known: BTreeMap<_, _> = taken.iter().collect();
             let source = format!("taken:{}", Digest::of_bytes(format!("{step}{known:?}").as_bytes()));
             store.add_tallies(&source, 1, &tallies).await?;
@@ -85,7 +86,10 @@ impl Classifier {
     }
 
     /// How much was taken of these patterns so far.
-    async fn taken(&self, names: &[DocumentName]) -> Result<HashMap<(DocumentName, String), u64>, StoreError> {
+    async fn taken(
+        &self,
+        names: &[DocumentName],
+    ) -> Result<HashMap<(DocumentName, String), u64>, StoreError> {
         let mut query =
             TallyQuery { kind: lesson::kind(), names: Some(names.to_vec()), after: None, limit: 5_000 };
         let mut taken = HashMap::new();

@@ -137,7 +137,8 @@ impl OwnedDocuments {
                 agreed.invalid = accepted.left_out;
                 if let Some(revision) = &accepted.revision {
                     self.view.made(revision, &accepted.documents, said);
-                    let deleted = accepted.documents.iter().filter(|document| document.body.is_none()).count();
+                    let deleted =
+                        accepted.documents.iter().filter(|document| document.body.is_none()).count();
                     agreed.revision = Some(revision.number);
                     (agreed.put, agreed.deleted) = (accepted.documents.len() - deleted, deleted);
                 }
@@ -155,7 +156,9 @@ impl OwnedDocuments {
 fn all(refusal: &Refusal) -> Option<Vec<Problem>> {
     let of = |problems: &Problems| problems.iter().cloned().collect();
     match refusal {
-        Refusal::Invalid(problems) | Refusal::Rejected(problems) | Refusal::RolledBack(problems) => Some(of(problems)),
+        Refusal::Invalid(problems) | Refusal::Rejected(problems) | Refusal::RolledBack(problems) => {
+            Some(of(problems))
+        }
         _ => None,
     }
 }

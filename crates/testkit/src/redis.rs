@@ -59,7 +59,9 @@ impl Redis {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let messages = Arc::clone(&heard);
         // Each message is three lines: that it is one, the channel, and what it says.
-        std::thread::spawn(move || lines.skip(2).step_by(3).for_each(|line| messages.lock().unwrap().push(line)));
+        std::thread::spawn(move || {
+            lines.skip(2).step_by(3).for_each(|line| messages.lock().unwrap().push(line))
+        });
         RedisSubscriber { heard, _process: process }
     }
 

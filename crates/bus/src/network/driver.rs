@@ -12,8 +12,8 @@ use super::outbound::Outbound;
 use super::timing::{Backoff, Timing};
 use super::transport::{Incoming, Outgoing, Transport};
 use super::{Seal, Shared};
-use crate::slot::Coalesce as _;
 use crate::Heard;
+use crate::slot::Coalesce as _;
 
 /// Runs until it is aborted. `transport` may become another one meanwhile; then it is connected to that.
 pub(crate) async fn run<T: Transport>(

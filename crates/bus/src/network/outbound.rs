@@ -80,7 +80,10 @@ mod tests {
         let name = DocumentName::new("7").unwrap();
         let twice = edited(&[("patterns", "7"), ("rules", "a"), ("patterns", "7")]);
         assert_eq!(twice.of(&patterns), Some(Some(&name)));
-        assert_eq!(edited(&[("patterns", "7"), ("patterns", "8"), ("patterns", "7")]).of(&patterns), Some(None));
+        assert_eq!(
+            edited(&[("patterns", "7"), ("patterns", "8"), ("patterns", "7")]).of(&patterns),
+            Some(None)
+        );
         assert_eq!(edited(&[("rules", "a")]).of(&patterns), None);
         assert_eq!(edited(&[("rules", "a")]).and(Edited::Anything).of(&patterns), Some(None));
     }

@@ -1,8 +1,8 @@
 //! Hints over Redis pub/sub.
 
 use futures_util::StreamExt as _;
-use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use midflight_core::KindName;
+use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, cmd};
 
 use super::hearing::{Received, order};
@@ -185,7 +185,9 @@ impl Outgoing for Publishing {
     async fn send(&mut self, message: Vec<u8>, edited: &Edited) -> Result<(), String> {
         self.publish(&self.channel.clone(), message).await.map_err(why)?;
         let legacy = self.legacy.clone();
-        let Some((channel, order)) = legacy.and_then(|(channel, kind)| Some((channel, order(edited.of(&kind)?)))) else {
+        let Some((channel, order)) =
+            legacy.and_then(|(channel, kind)| Some((channel, order(edited.of(&kind)?))))
+        else {
             return Ok(());
         };
         match self.publish(&channel, order.into_bytes()).await {

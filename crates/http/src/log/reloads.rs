@@ -40,7 +40,10 @@ pub(super) async fn list_reloads(
 ) -> Result<Json<ReloadList>, ApiError> {
     known_kind::filter(&app, params.kind.as_deref()).await?;
     let ReloadPage { events, next_cursor, .. } = page(&app, &params)?;
-    Ok(Json(ReloadList { items: events.iter().map(|event| ReloadAnswer::from(&**event)).collect(), next_cursor }))
+    Ok(Json(ReloadList {
+        items: events.iter().map(|event| ReloadAnswer::from(&**event)).collect(),
+        next_cursor,
+    }))
 }
 
 /// A page of reloads, newest first.

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::document_schemas::AnyDocument;
 use super::time::stamp;
+use crate::document_schemas::AnyDocument;
 
 /// A document as the log has it now, or, while the log is unavailable, as the local copy has it.
 #[derive(Debug, Clone, Serialize, ToSchema)]

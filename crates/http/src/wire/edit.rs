@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::document_schemas::AnyDocument;
 use super::problem::ProblemItem;
 use super::replica::{Ack, SilentReplica};
 use super::schedule::PlannedAnswer;
+use crate::document_schemas::AnyDocument;
 
 /// What happens to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]

@@ -201,7 +201,8 @@ impl ImportArgs {
 async fn rows_of_patterns(client: &Client, args: &ImportArgs) -> Result<Imported, Failure> {
     let text = match (&args.from, &args.table) {
         (Some(from), Some(table)) => {
-            let table = PatternTable::new(from, table).map_err(|error| Failure::usage(format!("--from: {error}")))?;
+            let table =
+                PatternTable::new(from, table).map_err(|error| Failure::usage(format!("--from: {error}")))?;
             table.rows().await.map_err(|error| Failure::failed(error.to_string()))?
         }
         _ => args.text()?,

@@ -12,8 +12,8 @@ use midflight_components::{LogOutput, Logger};
 use midflight_config::Origin;
 use midflight_core::{DocumentName, Trigger};
 use midflight_server::{
-    Backend, BusPlace, HOT_RELOAD_ALIASES, HotReloadSettings, OwnConfig, PatternTable, Running, ServeError, ServeOptions,
-    Settings, StorePlace, TableOptions,
+    Backend, BusPlace, HOT_RELOAD_ALIASES, HotReloadSettings, OwnConfig, PatternTable, Running, ServeError,
+    ServeOptions, Settings, StorePlace, TableOptions,
 };
 use midflight_source::NamedDirectory;
 use midflight_store::Durability;
@@ -46,7 +46,8 @@ pub(super) struct ServeArgs {
     /// do itself without: postgres, or memory for SQLite.
     #[arg(long, env = "MIDFLIGHT_BUS", value_name = "PLACE", hide_env_values = true)]
     bus: Option<String>,
-    /// A channel of Redis on which older programs say {"action":"reload"}; needs --bus redis://...
+    /// A channel of Redis on which older programs say {"action":"reload"}, and are told so after edits of patterns; needs --bus
+    /// redis://...
     #[arg(long, env = "MIDFLIGHT_REDIS_LEGACY_CHANNEL", value_name = "CHANNEL")]
     redis_legacy_channel: Option<String>,
     /// What an acknowledged edit survives, for a log in SQLite.
@@ -77,7 +78,13 @@ pub(super) struct ServeArgs {
     /// The PostgreSQL database with a table of patterns to keep the log in step with, as postgres://user@host/database (the password
     /// in PGPASSWORD). It is read when a program on --redis-legacy-channel orders a reload, and every HOT_RELOAD_INTERVAL_SECONDS.
     /// Its patterns belong to table:NAME.
-    #[arg(long, env = "MIDFLIGHT_FOLLOW_TABLE", value_name = "URL", requires = "table", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "MIDFLIGHT_FOLLOW_TABLE",
+        value_name = "URL",
+        requires = "table",
+        hide_env_values = true
+    )]
     follow_table: Option<String>,
     /// The table of --follow-table, or schema.table.
     #[arg(long, env = "MIDFLIGHT_TABLE", value_name = "NAME", requires = "follow_table")]
@@ -341,10 +348,13 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
 /// The table to follow, if any.
 fn follow_table(args: &ServeArgs) -> Result<Option<TableOptions>, Failure> {
     let (Some(url), Some(table)) = (&args.follow_table, &args.table) else { return Ok(None) };
-    let table = PatternTable::new(url, table).map_err(|error| Failure::usage(format!("--follow-table: {error}")))?;
+    let table =
+        PatternTable::new(url, table).map_err(|error| Failure::usage(format!("--follow-table: {error}")))?;
     if DocumentName::new(&args.table_profile).is_err() {
         let profile = &args.table_profile;
-        return Err(Failure::usage(format!("invalid --table-profile {profile:?}: expected the name of a profile")));
+        return Err(Failure::usage(format!(
+            "invalid --table-profile {profile:?}: expected the name of a profile"
+        )));
     }
     Ok(Some(TableOptions { table, profile: args.table_profile.clone(), allow_empty: args.allow_empty }))
 }

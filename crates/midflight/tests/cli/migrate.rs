@@ -70,8 +70,11 @@ fn patterns_are_brought_over_as_the_guide_says() {
         "--table",
         "pilotpros.auto_learned_patterns",
     ]);
-    let files =
-        ["patterns/fastpath_rules.json", "patterns/labelled_queries_it.tsv", "patterns/observed_learned_rows.json"];
+    let files = [
+        "patterns/fastpath_rules.json",
+        "patterns/labelled_queries_it.tsv",
+        "patterns/observed_learned_rows.json",
+    ];
     if bring(&server, &files) {
         run(&server, "patterns.md", &[("TABLE_URL", &database)]);
     }

@@ -31,7 +31,14 @@ impl Mixed {
         Postgres::psql(&table, rows).unwrap();
         let original = redis.subscribe(CHANNEL);
         let mut flags = flags(&log, &redis.url()).to_vec();
-        let more = ["--redis-legacy-channel", CHANNEL, "--follow-table", &table, "--table", "pilotpros.auto_learned_patterns"];
+        let more = [
+            "--redis-legacy-channel",
+            CHANNEL,
+            "--follow-table",
+            &table,
+            "--table",
+            "pilotpros.auto_learned_patterns",
+        ];
         flags.extend(more.map(str::to_owned));
         let replicas: Vec<_> = (0..2).map(|_| serve(&flags)).collect();
         let (ask, http) = (Asker::new(), Client::new());
@@ -94,7 +101,11 @@ async fn the_other_program_hears_every_edit_made_through_midflight() {
         (0, Method::PUT, "/api/v1/patterns/come-stai", StatusCode::CREATED, "null"),
         (1, Method::DELETE, "/api/v1/patterns/7001", StatusCode::OK, "7001"),
     ] {
-        let body = if path.ends_with("come-stai") { json!({"pattern": "come stai", "category": "X"}) } else { pattern.clone() };
+        let body = if path.ends_with("come-stai") {
+            json!({"pattern": "come stai", "category": "X"})
+        } else {
+            pattern.clone()
+        };
         assert_eq!(mixed.edit(replica, method, path, &body).await, status, "{path}");
         told += 1;
         assert_eq!(mixed.until_heard(told).await.last(), Some(&order(id)), "{path}");
@@ -114,7 +125,9 @@ async fn the_other_program_hears_every_edit_made_through_midflight() {
 async fn every_edit_of_the_other_program_reaches_every_replica_and_goes_round_in_no_circle() {
     let mixed = Mixed::start().await;
     let learned = "pilotpros.auto_learned_patterns";
-    mixed.change(&format!("INSERT INTO {learned} (pattern, category, confidence) VALUES ('quanti ordini', 'METRIC', 0.95)"));
+    mixed.change(&format!(
+        "INSERT INTO {learned} (pattern, category, confidence) VALUES ('quanti ordini', 'METRIC', 0.95)"
+    ));
     mixed.until_classified("quanti ordini", "METRIC").await;
     mixed.change(&format!("UPDATE {learned} SET category = 'COUNT' WHERE pattern = 'quanti ordini'"));
     mixed.until_classified("quanti ordini", "COUNT").await;
@@ -144,7 +157,8 @@ impl Mixed {
     async fn looks(&self) -> Vec<Value> {
         let mut looks = Vec::new();
         for replica in 0..self.replicas.len() {
-            let metrics = self.ask.get(self.url(replica), "/api/v1/patterns/hot-reload/metrics").await.unwrap();
+            let metrics =
+                self.ask.get(self.url(replica), "/api/v1/patterns/hot-reload/metrics").await.unwrap();
             looks.push(metrics["table"]["synced_at"].clone());
         }
         looks

@@ -12,7 +12,11 @@ type Line = (&'static str, &'static str, &'static str);
 /// Every file of rules, with its conditions, and what is to become of each item.
 const EXPECTED: &[Line] = &[
     ("rules_config_v1.json", "R0001", "refused with the file"),
-    ("rules_config_v1.json", "R0002", "refused: the conditions file has no condition title equal \"'Superman'\""),
+    (
+        "rules_config_v1.json",
+        "R0002",
+        "refused: the conditions file has no condition title equal \"'Superman'\"",
+    ),
     ("rules_config_v1.json", "R0003", "refused with the file"),
     ("rules_config_v2.json", "R1", "refused with the file"),
     ("rules_config_v2.json", "R2", "refused with the file"),
@@ -20,7 +24,11 @@ const EXPECTED: &[Line] = &[
     ("rules_config_v2.json", "the file", "refused: this is the shape rules_set_details (version 2)"),
     ("rules_config_v3.json", "R0001", "refused with the file"),
     ("rules_config_v3.json", "R0002", "refused with the file"),
-    ("rules_config_v3.json", "R0003", "refused: the conditions file has no condition days_since_bomc_approval greater_than 10"),
+    (
+        "rules_config_v3.json",
+        "R0003",
+        "refused: the conditions file has no condition days_since_bomc_approval greater_than 10",
+    ),
     ("rules_config_v4.json", "R0001", "imported"),
     ("rules_config_v4.json", "R0002", "imported; priority 1 becomes 2"),
     ("rules_config_v4.json", "R0003", "imported; priority 1 becomes 3"),
@@ -30,7 +38,11 @@ const EXPECTED: &[Line] = &[
     ("db_seed_sample_ruleset.json", "RULE_001", "imported"),
     ("db_seed_sample_ruleset.json", "RULE_002", "imported"),
     ("db_seed_sample_ruleset.json", "RULE_003", "imported"),
-    ("db_seed_sample_ruleset.json", "the ruleset", "imported; its actions are kept in its metadata; they are not executed"),
+    (
+        "db_seed_sample_ruleset.json",
+        "the ruleset",
+        "imported; its actions are kept in its metadata; they are not executed",
+    ),
     ("sample_rules.dmn", "the file", "refused: not JSON"),
     ("test-event.json", "the file", "refused: no rules"),
     ("conditions_config.json", "27 conditions", "imported"),
@@ -40,7 +52,8 @@ const EXPECTED: &[Line] = &[
 #[test]
 fn every_item_of_every_file_is_imported_or_refused_by_name() {
     let Some(lines) = table() else { return };
-    let width = |of: fn(&(String, String, String)) -> &str| lines.iter().map(|it| of(it).len()).max().unwrap_or(0);
+    let width =
+        |of: fn(&(String, String, String)) -> &str| lines.iter().map(|it| of(it).len()).max().unwrap_or(0);
     let (files, items) = (width(|it| &it.0), width(|it| &it.1));
     for (file, item, outcome) in &lines {
         eprintln!("{file:files$}  {item:items$}  {outcome}");
@@ -120,7 +133,10 @@ fn of_file(file: &str, text: &str, conditions: Option<&str>) -> Vec<(String, Str
             for (i, id) in ids.iter().enumerate() {
                 let own = of(&format!("{}/", place(i)));
                 let own = own.map(|message| message.replace(&format!("rule {id}: "), ""));
-                lines.push(line(id, own.map_or("refused with the file".to_owned(), |own| format!("refused: {own}"))));
+                lines.push(line(
+                    id,
+                    own.map_or("refused with the file".to_owned(), |own| format!("refused: {own}")),
+                ));
             }
             if !lines.iter().any(|line| line.2.starts_with("refused: ")) {
                 lines.push(line("the file", format!("refused: {}", of("").unwrap_or_default())));

@@ -133,7 +133,9 @@ async fn a_bad_row_is_named_and_the_others_go_on() {
     let health = server.get("/health/hot-reload").await.json;
     let degraded = health["degraded"][0].as_str().unwrap();
     assert!(degraded.starts_with("3 rows of the table learned are not followed: "), "{degraded}");
-    rows.run("UPDATE learned SET category = 'A' WHERE id = 1; UPDATE learned SET confidence = 0.5 WHERE id = 2");
+    rows.run(
+        "UPDATE learned SET category = 'A' WHERE id = 1; UPDATE learned SET confidence = 0.5 WHERE id = 2",
+    );
     rows.run("DELETE FROM learned WHERE id = 4");
     until(&server, "good rows", |table| table["problem_count"] == 0).await;
     server.running.stop().await;

@@ -3,9 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use midflight_core::Head;
 use midflight_engine::{Kind as _, Scope};
 use midflight_patterns::Patterns;
-use midflight_store::Head;
+
 use serde_json::Value;
 
 use super::app::PatternsApp;
@@ -87,10 +88,16 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
         (None, _) => String::new(),
         (Some(id), None) => format!("; the pattern {id:?} is deleted"),
         (Some(id), Some(head)) if pattern_is_served => {
-            format!("; the pattern {id:?} is reloaded: version {} of revision {}", head.version, head.revision)
+            format!(
+                "; the pattern {id:?} is reloaded: version {} of revision {}",
+                head.version, head.revision
+            )
         }
         (Some(id), Some(head)) => {
-            format!("; the pattern {id:?} is not reloaded: revision {} is left out on this replica", head.revision)
+            format!(
+                "; the pattern {id:?} is not reloaded: revision {} is left out on this replica",
+                head.revision
+            )
         }
     };
     message += &match seen {

@@ -10,7 +10,7 @@ use midflight_engine::{Engine, Kind as _};
 use midflight_learning::{Classifier, ForeignCount};
 use midflight_patterns::import::{self, BadItem, UseCount};
 use midflight_patterns::{LEARNING_FOLDER, Patterns};
-use midflight_source::{Agreed, OwnedExtent, OwnedDocuments};
+use midflight_source::{Agreed, OwnedDocuments, OwnedExtent};
 use tokio::sync::watch;
 
 use super::rows::TableConnection;
@@ -79,7 +79,8 @@ impl TableLooker {
     }
 
     async fn leads(&mut self) -> Result<bool, String> {
-        let log = self.engine.store().head().await.map_err(|error| format!("the log does not answer: {error}"))?;
+        let log =
+            self.engine.store().head().await.map_err(|error| format!("the log does not answer: {error}"))?;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {

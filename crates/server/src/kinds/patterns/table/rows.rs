@@ -60,8 +60,9 @@ impl PatternTable {
             return Err(place("expected the URL of a PostgreSQL database, as postgres://user@host/database"));
         }
         // The error may quote the URL, and with it the password.
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| place("invalid URL of a PostgreSQL database: expected postgres://user@host/database"))?;
+        let options = PgConnectOptions::from_str(url).map_err(|_| {
+            place("invalid URL of a PostgreSQL database: expected postgres://user@host/database")
+        })?;
         Ok(Self { options, name: table.to_owned(), quoted: quoted(table)? })
     }
 
@@ -83,7 +84,10 @@ impl PatternTable {
     pub(super) async fn connect(&self) -> Result<TableConnection, TableError> {
         let connected = within(self.options.connect()).await;
         let connection = connected.map_err(|why| {
-            TableError::Unreadable(format!("the database of the table {} cannot be reached: {why}", self.name))
+            TableError::Unreadable(format!(
+                "the database of the table {} cannot be reached: {why}",
+                self.name
+            ))
         })?;
         Ok(TableConnection { connection, table: self.clone(), leads: false })
     }
