@@ -6,8 +6,10 @@ mod faults;
 use std::sync::Arc;
 
 use faults::{Server, TIMING, sealed, until};
-use midflight_bus::conformance::{Ends, heard, heard_up_to, hint};
-use midflight_bus::{Bus, BusError, Heard, RedisBus, RedisOptions, Seal, Timing};
+use futures_util::StreamExt as _;
+use midflight_bus::conformance::{Ends, heard, heard_up_to, hint, hint_with};
+use midflight_bus::{Bus, BusError, Heard, Hint, RedisBus, RedisOptions, Seal, Timing};
+use midflight_core::{Appended, ChangeSummary, DocumentId, KindName};
 use midflight_testkit::{Process, Redis};
 
 async fn make() -> (Ends, Arc<Redis>) {
@@ -83,6 +85,61 @@ async fn orders_to_reload_on_the_legacy_channel_are_looks() {
     bus.publish(hint(1)).await.unwrap();
     let rest = heard_up_to(&mut *hints, 1).await;
     assert!(rest.len() <= 2, "{rest:?}");
+}
+
+#[tokio::test]
+async fn edits_of_the_kind_order_a_reload_and_orders_of_midflight_are_no_looks() {
+    let server = Redis::start();
+    let (legacy_channel, legacy_kind) = (Some("reload:patterns".to_owned()), KindName::new("patterns").ok());
+    let options =
+        RedisOptions { legacy_channel, legacy_kind, timing: TIMING, ..RedisOptions::new(server.url()) };
+    let (one, other) =
+        (RedisBus::new(options.clone(), &sealed()).unwrap(), RedisBus::new(options, &sealed()).unwrap());
+    let (mut here, mut there) = (one.subscribe().await.unwrap(), other.subscribe().await.unwrap());
+    assert_eq!((heard(&mut *here).await, heard(&mut *there).await), (Some(Heard::Look), Some(Heard::Look)));
+    let orders = other.orders();
+    let before = *orders.borrow();
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut original = client.get_async_pubsub().await.unwrap();
+    original.subscribe("reload:patterns").await.unwrap();
+    let mut told = original.into_on_message();
+
+    let mut next = async || told.next().await.unwrap().get_payload::<String>().unwrap();
+    one.publish(edit(1, "patterns", "42")).await.unwrap();
+    assert_eq!(next().await, r#"{"action":"reload","pattern_id":42,"sender":"midflight"}"#);
+    one.publish(edit(2, "patterns", "profiles/it")).await.unwrap();
+    assert_eq!(next().await, r#"{"action":"reload","pattern_id":null,"sender":"midflight"}"#);
+    one.publish(edit(3, "rules", "loans")).await.unwrap();
+    heard_up_to(&mut *there, 3).await;
+    one.publish(edit(4, "patterns", "7")).await.unwrap();
+    assert_eq!(
+        next().await,
+        r#"{"action":"reload","pattern_id":7,"sender":"midflight"}"#,
+        "none for the rules"
+    );
+    one.publish(hint(5)).await.unwrap();
+    assert_eq!(next().await, r#"{"action":"reload","pattern_id":null,"sender":"midflight"}"#);
+
+    let heard = heard_up_to(&mut *there, 5).await;
+    assert!(!heard.contains(&Heard::Look), "{heard:?}");
+    until("the orders to be heard", || other.status().heard == 9).await;
+    assert_eq!(*orders.borrow(), before, "they are for other programs");
+    say(&server, "reload:patterns", &[br#"{"action":"reload","pattern_id":42}"#.to_vec()]).await;
+    until("an order of another program", || *orders.borrow() == before + 1).await;
+}
+
+/// A hint of an edit of one document.
+fn edit(number: u64, kind: &str, name: &str) -> Hint {
+    let mut hint = hint_with(number, serde_json::json!({}));
+    let mut change = Appended::clone(hint.change.as_deref().unwrap());
+    change.documents.truncate(1);
+    let id = DocumentId::new(kind, name).unwrap();
+    change.documents[0].id = id.clone();
+    change.revision.changes = [ChangeSummary { id, ..change.revision.changes[0].clone() }].into();
+    change.revision.digest = change.computed_digest(&change.parent);
+    hint.said = hint.said.map(|said| said.at(hint.head, change.revision.digest));
+    hint.change = Some(Arc::new(change));
+    hint
 }
 
 #[tokio::test]

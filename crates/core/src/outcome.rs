@@ -74,6 +74,8 @@ words! {
         Startup => "startup",
         /// A watched file or directory changed.
         FileWatch => "file_watch",
+        /// A followed table changed.
+        TableWatch => "table_watch",
         /// The process got a signal.
         Signal => "signal",
         /// The bus said that the log moved.

@@ -15,6 +15,7 @@ pub mod diff_maker;
 pub mod diffs;
 pub mod directories;
 pub mod docs;
+pub mod document_schemas;
 pub mod edge;
 pub mod events;
 pub mod health;

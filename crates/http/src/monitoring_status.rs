@@ -27,6 +27,8 @@ pub struct MonitoringStatus {
     pub(crate) last_reload_time: Option<String>,
     /// `success`, or how it ended.
     pub(crate) last_reload_status: Option<String>,
+    /// Why the last reload did not end well; null where it did.
+    pub(crate) last_reload_error: Option<String>,
     /// How many reloads there were, over restarts too.
     pub(crate) reload_count: u64,
     /// The revision that is served.
@@ -56,6 +58,7 @@ impl MonitoringStatus {
             last_check_time: status.last_checked_at.map(stamp),
             last_reload_time: last_reload_time(status),
             last_reload_status: status.last_reload.as_ref().map(|event| word(event.outcome)),
+            last_reload_error: status.last_reload.as_deref().and_then(failure),
             reload_count: reload_count(app),
             revision: status.served.get(),
             quarantined: app.engine.world().quarantined().into(),
@@ -81,7 +84,15 @@ pub fn reload_count(app: &App) -> u64 {
     app.engine.history().last().map_or(0, |event| event.id.0)
 }
 
+/// Why a reload did not end well; none where it did.
+pub fn failure(event: &ReloadEvent) -> Option<String> {
+    (!event.outcome.is_live()).then(|| match event.problems.is_empty() {
+        true => event.outcome.to_string(),
+        false => format!("{}: {}", event.outcome, event.problems),
+    })
+}
+
 /// How a reload ended: every way that is live is `success` to compatible clients.
-fn word(outcome: Open<Outcome>) -> String {
+pub fn word(outcome: Open<Outcome>) -> String {
     if outcome.is_live() { Outcome::Success.to_string() } else { outcome.to_string() }
 }

@@ -9,12 +9,14 @@ use axum::routing::MethodRouter;
 use midflight_core::DocumentId;
 use serde_json::Value;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn, Paths};
-use utoipa::openapi::{RefOr, Required, Schema};
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::{Content, RefOr, Required, Schema};
 use utoipa::{PartialSchema, Path as Described, ToSchema};
 
 use crate::app::App;
 use crate::body::JsonBody;
 use crate::code::Code;
+use crate::document_schemas::{answer_of, refer};
 use crate::log::documents::{
     __path_delete_document as DeleteDocument, __path_get_document as GetDocument,
     __path_put_document as PutDocument, ReadParams, delete, put, read,
@@ -37,9 +39,11 @@ pub struct Resource {
     pub variables: &'static [(&'static str, &'static str)],
     /// Returns the document for the values of the variables, or the error for invalid values.
     pub id: fn(&[&str]) -> Result<DocumentId, ApiError>,
+    /// The kind of the documents, as `rules`.
+    pub kind: &'static str,
     /// The tag of the operations in the OpenAPI document.
     pub tag: &'static str,
-    /// Base of the operation ids: `rule` makes `get_rule`, `put_rule`.
+    /// Base of the operation ids: `rule` makes `get_rule`, `put_rule`. It is also the title of the documents' schema.
     pub noun: &'static str,
     /// Summary of the GET operation; none to leave it out. So for the other operations.
     pub get: Option<&'static str>,
@@ -67,7 +71,11 @@ impl Resource {
         let it = Arc::new(self);
         let mut routes = Routes::new();
         if let Some(summary) = it.get {
-            let (get, operation) = (Arc::clone(&it), GetDocument::operation());
+            let (get, mut operation) = (Arc::clone(&it), GetDocument::operation());
+            let answer = answer_of(&DocumentAnswer::name(), it.kind, it.noun);
+            if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
+                describe_content(response.content.values_mut(), &answer);
+            }
             let handler = move |State(app): State<App>,
                                 principal: Principal,
                                 InPath(values): Values,
@@ -81,6 +89,7 @@ impl Resource {
         }
         if let Some(summary) = it.put {
             let mut operation = PutDocument::operation();
+            describe_body(&mut operation, &refer(it.kind, it.noun));
             if it.conflicts {
                 let responses = &mut operation.responses.responses;
                 let problem = responses.get("default").cloned();
@@ -101,6 +110,8 @@ impl Resource {
         }
         if let Some(summary) = it.patch {
             let mut operation = PutDocument::operation();
+            let members = "The members to change, as a JSON Merge Patch (RFC 7396): null removes one.";
+            describe_body(&mut operation, &ObjectBuilder::new().description(Some(members)).build().into());
             // A patch changes what is there: it has no `If-None-Match`, which is the last.
             operation.parameters.iter_mut().for_each(|all| drop(all.pop()));
             let patched = Arc::clone(&it);
@@ -190,6 +201,21 @@ impl Resource {
         let mut paths = Paths::new();
         paths.add_path_operation(self.path, vec![method], operation);
         routes.at(permission, (schemas(), paths, router))
+    }
+}
+
+/// Says what the body of a request is.
+fn describe_body(operation: &mut Operation, schema: &RefOr<Schema>) {
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        describe_content(body.content.values_mut(), schema);
+    }
+}
+
+fn describe_content<'c>(contents: impl Iterator<Item = &'c mut RefOr<Content>>, schema: &RefOr<Schema>) {
+    for content in contents {
+        if let RefOr::T(content) = content {
+            content.schema = Some(schema.clone());
+        }
     }
 }
 

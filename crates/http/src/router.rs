@@ -14,7 +14,7 @@ use crate::principal::Access;
 use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
 use crate::routes::{Routes, operations};
-use crate::{directories, docs, events, health, log, metrics, reload, validate};
+use crate::{directories, docs, document_schemas, events, health, log, metrics, reload, validate};
 
 /// The routes that every kind has, and those of the kinds.
 fn all(app: &App) -> Routes<App> {
@@ -41,6 +41,7 @@ fn complete(app: &App, mut document: OpenApi) -> OpenApi {
         ))
         .license(Some(utoipa::openapi::LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
         .build();
+    document_schemas::add(&mut document, app.engine.schemas());
     app.kinds.iter().for_each(|kind| kind.document(&mut document));
     document.paths.paths.values_mut().flat_map(operations).for_each(describe_key);
     let token =

@@ -93,6 +93,8 @@ pub(crate) struct Shared {
     lesson_rates: Rates,
     llm_rates: Rates,
     llm_rate_limited: AtomicU64,
+    /// Held while counts of another program are taken, so that none is taken twice.
+    pub(crate) taking: tokio::sync::Mutex<()>,
     /// One for each query that may be classified on a thread of its own at the same time.
     pub(crate) computing: Arc<Semaphore>,
     stop: CancellationToken,
@@ -172,6 +174,7 @@ impl Classifier {
             lesson_rates: Rates::default(),
             llm_rates: Rates::default(),
             llm_rate_limited: AtomicU64::default(),
+            taking: tokio::sync::Mutex::default(),
             computing: Arc::new(Semaphore::new(processors)),
             stop,
             tasks,

@@ -17,6 +17,7 @@ mod learner;
 mod lesson;
 mod performance;
 mod rates;
+mod taken;
 mod usage;
 
 pub use answer::{Answer, Matched, Source};
@@ -24,4 +25,5 @@ pub use classifier::{AskedBy, Classifier, Counts, LearningOptions, Looked};
 pub use feedback::{Corrected, Correction, Feedback, FeedbackAnswer, FeedbackError, Sender};
 pub use learner::Learned;
 pub use performance::{PatternPerformance, Performance, Savings};
+pub use taken::ForeignCount;
 pub use usage::Usage;

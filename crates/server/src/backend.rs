@@ -7,6 +7,8 @@ use midflight_bus::{
     Bus, JoinedBus, MemoryBus, NatsBus, NatsOptions, PostgresBus, PostgresOptions as BusInPostgres, RedisBus,
     RedisOptions, Seal,
 };
+use midflight_engine::Kind as _;
+use midflight_patterns::Patterns;
 use midflight_store::{LastGoodFile, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError};
 
 use crate::data_dir::DataDir;
@@ -153,6 +155,7 @@ impl Buses {
             Some(BusPlace::Redis(url)) => {
                 let mut options = RedisOptions::new(url);
                 options.legacy_channel.clone_from(&settings.redis.legacy_channel);
+                options.legacy_kind = Some(Patterns.name());
                 let (redis, postgres) = (RedisBus::new(options, seal)?, in_log(true)?);
                 Self { bus: joined(Arc::new(redis.clone()), &postgres), postgres, redis: Some(redis) }
             }

@@ -36,6 +36,7 @@ pub use kinds::config::wire as config_wire;
 #[cfg(feature = "modules")]
 pub use kinds::modules::limits::ModulesLimits;
 pub use kinds::patterns::limits::PatternsLimits;
+pub use kinds::patterns::table::{PatternTable, TableError, TableOptions};
 pub use kinds::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
 pub use kinds::tools::{HOT_RELOAD_ALIASES, limits::ToolsLimits};

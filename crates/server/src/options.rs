@@ -15,6 +15,7 @@ use midflight_store::Durability;
 #[cfg(feature = "modules")]
 use crate::kinds::modules::limits::ModulesLimits;
 use crate::kinds::patterns::limits::PatternsLimits;
+use crate::kinds::patterns::table::TableOptions;
 use crate::kinds::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
 use crate::kinds::tools::limits::ToolsLimits;
@@ -40,6 +41,8 @@ pub struct ServeOptions {
     pub watch: Vec<NamedDirectory>,
     /// How they are watched.
     pub directory: DirectoryOptions,
+    /// A table whose rows are patterns, to keep the log in step with.
+    pub follow_table: Option<TableOptions>,
     /// A file to write the server's URL to once it answers.
     pub ready_file: Option<PathBuf>,
     /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600.
@@ -94,6 +97,7 @@ impl ServeOptions {
             data_dir: data_dir.into(),
             watch: Vec::new(),
             directory: DirectoryOptions::default(),
+            follow_table: None,
             ready_file: None,
             admin_token_file: None,
             replace_admin_token: false,

@@ -90,6 +90,9 @@ impl Service {
             builder.last_good(file);
         }
         let around = Around::new(options, replica_id.clone());
+        if let Some(redis) = &backend.buses.redis {
+            around.redis.get_or_init(|| redis.clone());
+        }
         #[cfg(feature = "tools")]
         {
             let (forward, environment) = (options.forward.clone(), Arc::new(options.config.around()));

@@ -6,6 +6,7 @@
 //! - [`parse_documents`] reads a file and tells everything that is wrong with it, with line and column;
 //!   [`write_documents`] writes one that reads back the same.
 //! - [`DirectorySource`] keeps the log in step with a directory.
+//! - [`OwnedDocuments`] does so with documents of any other origin, as the rows of a table.
 //! - [`parse_config`] reads a file that is one config, and [`FileWatch`] says when to read it again.
 
 mod chunk;
@@ -16,6 +17,7 @@ mod file;
 mod json;
 mod node;
 mod notice;
+mod owned;
 mod parse;
 mod scalar;
 mod toml;
@@ -30,6 +32,7 @@ pub use directory::{
 };
 pub use document::{FileDocument, FileProblem};
 pub use file::{FileOptions, FileWatch};
+pub use owned::{Agreed, LeftAlone, OwnedDocuments, OwnedExtent};
 pub use parse::{duplicates, locate, locate_all, parse_documents};
 pub use values::{FileValue, ValueError, parse_values, write_value};
 pub use write::{WriteError, write_documents};

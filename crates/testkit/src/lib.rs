@@ -30,7 +30,7 @@ pub use postgres::Postgres;
 pub use process::Process;
 pub use program::Program;
 pub use proxy::Proxy;
-pub use redis::Redis;
+pub use redis::{Redis, RedisSubscriber};
 pub use tour::tour;
 pub use wait::{DEADLINE, pause, wait_for};
 

@@ -1,7 +1,8 @@
 //! A Redis server.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -46,6 +47,24 @@ impl Redis {
         assert!(publish.wait().unwrap().success());
     }
 
+    /// Hears what is published on a channel, as a program of its own would. It is subscribed when this returns.
+    #[must_use]
+    pub fn subscribe(&self, channel: &str) -> RedisSubscriber {
+        let mut subscribe = Command::new(program("redis-cli", "redis-tools"));
+        subscribe.args(["-p", &self.port.to_string(), "SUBSCRIBE", channel]).stdout(Stdio::piped());
+        let mut process = Process::start(&mut subscribe);
+        let mut lines = BufReader::new(process.output()).lines().map(Result::unwrap);
+        // The first three lines say that it is subscribed, to what, and to how many channels.
+        assert_eq!(lines.by_ref().take(3).last().as_deref(), Some("1"));
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let messages = Arc::clone(&heard);
+        // Each message is three lines: that it is one, the channel, and what it says.
+        std::thread::spawn(move || {
+            lines.skip(2).step_by(3).for_each(|line| messages.lock().unwrap().push(line))
+        });
+        RedisSubscriber { heard, _process: process }
+    }
+
     /// Stops it in order.
     pub fn stop(&mut self) {
         self.process.stop(Signal::TERM);
@@ -61,6 +80,21 @@ impl Redis {
         self.process.kill();
         self.process = Process::start(&mut command(self.port, &self.folder));
         crate::wait_for("Redis to be back", || listens(self.port).then_some(()));
+    }
+}
+
+/// What was published on a channel since it was subscribed to.
+#[derive(Debug)]
+pub struct RedisSubscriber {
+    heard: Arc<Mutex<Vec<String>>>,
+    _process: Process,
+}
+
+impl RedisSubscriber {
+    /// The messages so far.
+    #[must_use]
+    pub fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
     }
 }
 

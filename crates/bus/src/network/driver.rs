@@ -8,11 +8,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::codec::encode;
 use super::hearing::{Hearing, Received};
+use super::outbound::Outbound;
 use super::timing::{Backoff, Timing};
 use super::transport::{Incoming, Outgoing, Transport};
 use super::{Seal, Shared};
+use crate::Heard;
 use crate::slot::Coalesce as _;
-use crate::{Heard, Hint};
 
 /// Runs until it is aborted. `transport` may become another one meanwhile; then it is connected to that.
 pub(crate) async fn run<T: Transport>(
@@ -71,8 +72,8 @@ struct Driver<'a> {
     seal: Seal,
     timing: Timing,
     was_connected: bool,
-    /// The hint that the server has not taken yet. It outlives the connection.
-    unsent: Option<Hint>,
+    /// What the server has not taken yet. It outlives the connection.
+    unsent: Option<Outbound>,
 }
 
 impl Driver<'_> {
@@ -86,6 +87,7 @@ impl Driver<'_> {
         self.was_connected = true;
         // Whatever was published before we listened was not heard.
         self.shared.audience.say(&Heard::Look);
+        self.shared.orders.send_modify(|orders| *orders += 1);
     }
 
     fn disconnected(&self, why: String) {
@@ -116,7 +118,7 @@ impl Driver<'_> {
         loop {
             if self.unsent.is_none() {
                 tokio::select! {
-                    hint = self.shared.outbox.next() => self.unsent = hint,
+                    outbound = self.shared.outbox.next() => self.unsent = outbound,
                     () = sleep(self.timing.silence()) => {
                         if let Err(why) = within(self.timing.answer(), "to answer", outgoing.ping()).await {
                             return why;
@@ -126,16 +128,17 @@ impl Driver<'_> {
             }
             // What was published while the last one was on its way, or while there was no connection.
             let newer = self.shared.outbox.take();
-            let hint = match (self.unsent.take(), newer) {
+            let outbound = match (self.unsent.take(), newer) {
                 (Some(unsent), Some(newer)) => unsent.and(newer),
                 (unsent, newer) => match unsent.or(newer) {
-                    Some(hint) => hint,
+                    Some(outbound) => outbound,
                     None => continue,
                 },
             };
-            let message = encode(&hint, &self.seal, outgoing.bytes_max());
-            self.unsent = Some(hint);
-            if let Err(why) = within(self.timing.answer(), "to take a hint", outgoing.send(message)).await {
+            let message = encode(&outbound.hint, &self.seal, outgoing.bytes_max());
+            let outbound = self.unsent.insert(outbound);
+            let sent = outgoing.send(message, &outbound.edited);
+            if let Err(why) = within(self.timing.answer(), "to take a hint", sent).await {
                 return why;
             }
             self.unsent = None;
@@ -172,6 +175,9 @@ async fn listen(
                 }
                 if let Some(heard) = judged.heard {
                     shared.audience.say(&heard);
+                }
+                if judged.is_order {
+                    shared.orders.send_modify(|orders| *orders += 1);
                 }
             }
             () = ripe => {

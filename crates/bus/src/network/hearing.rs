@@ -4,10 +4,14 @@
 //! from a replica that does not know the key yet, so it must not be lost either (HR-4). Hence what looks like a hint
 //! and is not proved brings a look at most once a second, at once or when that second is over.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use midflight_core::DocumentName;
 use midflight_core::RevisionNumber;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Seal;
@@ -47,6 +51,18 @@ pub(crate) struct Judged {
     pub(crate) heard: Option<Heard>,
     /// Whether it was what should come on that channel.
     pub(crate) is_hint: bool,
+    /// Whether a program that Midflight replaces ordered a reload.
+    pub(crate) is_order: bool,
+}
+
+impl Judged {
+    fn hint(heard: Option<Heard>) -> Self {
+        Self { heard, is_hint: true, is_order: false }
+    }
+
+    fn no_hint(heard: Option<Heard>) -> Self {
+        Self { heard, is_hint: false, is_order: false }
+    }
 }
 
 /// Listens to one connection.
@@ -73,25 +89,30 @@ impl Hearing {
                 Decoded::Hint(hint) => {
                     self.newest = self.newest.max(hint.head);
                     self.number = self.number.filter(|(number, _)| *number > self.newest);
-                    Judged { heard: Some(Heard::Hint(hint)), is_hint: true }
+                    Judged::hint(Some(Heard::Hint(hint)))
                 }
-                Decoded::Doubtful => Judged { heard: self.doubtful(now), is_hint: false },
-                Decoded::Garbage => Judged { heard: None, is_hint: false },
+                Decoded::Doubtful => Judged::no_hint(self.doubtful(now)),
+                Decoded::Garbage => Judged::no_hint(None),
             },
             Received::Number(text) => {
                 let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-                if let Some(number) = number.map(RevisionNumber::new) {
-                    self.number(number, now);
+                match number.map(RevisionNumber::new) {
+                    Some(number) => {
+                        self.number(number, now);
+                        Judged::hint(None)
+                    }
+                    None => Judged::no_hint(None),
                 }
-                Judged { heard: None, is_hint: number.is_some() }
             }
-            Received::Legacy(text) => {
-                let is_hint = is_order_to_reload(text);
-                Judged { heard: if is_hint { self.doubtful(now) } else { None }, is_hint }
-            }
+            Received::Legacy(text) => match order_to_reload(text) {
+                // Every replica sees what one of them says there for the others: what they need has gone by their own channel.
+                Some(OrderSender::Midflight) => Judged::hint(None),
+                Some(OrderSender::Other) => Judged { is_order: true, ..Judged::hint(self.doubtful(now)) },
+                None => Judged::no_hint(None),
+            },
             // Whoever can notify in that database can have a few rows read of it, at a bounded rate.
-            Received::Report => Judged { heard: Some(Heard::Reported), is_hint: true },
-            Received::Missed => Judged { heard: Some(Heard::Look), is_hint: false },
+            Received::Report => Judged::hint(Some(Heard::Reported)),
+            Received::Missed => Judged::no_hint(Some(Heard::Look)),
         }
     }
 
@@ -133,15 +154,38 @@ impl Hearing {
     }
 }
 
-#[derive(Deserialize)]
-struct Order {
-    action: String,
+/// Who ordered a reload on the legacy channel, as the message says: it can be forged, and brings a look or none.
+enum OrderSender {
+    Midflight,
+    Other,
 }
 
-fn is_order_to_reload(text: &[u8]) -> bool {
+/// What a replica calls itself on the legacy channel, whose programs do not read this member.
+const SENDER: &str = "midflight";
+
+#[derive(Serialize, Deserialize)]
+struct ReloadOrder<'a> {
+    action: Cow<'a, str>,
+    #[serde(default, skip_deserializing)]
+    pattern_id: Option<i64>,
+    #[serde(default)]
+    sender: Option<Value>,
+}
+
+fn order_to_reload(text: &[u8]) -> Option<OrderSender> {
     // An array would be read as an object by the order of its fields.
     let is_object = text.trim_ascii_start().starts_with(b"{") && text.len() <= MESSAGE_BYTES_MAX;
-    is_object && serde_json::from_slice::<Order>(text).is_ok_and(|order| order.action == "reload")
+    let order: ReloadOrder<'_> = if is_object { serde_json::from_slice(text).ok()? } else { return None };
+    let is_own = order.sender.is_some_and(|sender| sender == SENDER);
+    (order.action == "reload").then_some(if is_own { OrderSender::Midflight } else { OrderSender::Other })
+}
+
+/// The order to reload that programs on the legacy channel understand, of one document if they know it by a number.
+#[cfg(feature = "redis")]
+pub(super) fn order(document: Option<&DocumentName>) -> String {
+    let pattern_id = document.and_then(|name| name.as_str().parse().ok());
+    let order = ReloadOrder { action: "reload".into(), pattern_id, sender: Some(SENDER.into()) };
+    serde_json::to_string(&order).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod driver;
 mod hearing;
 #[cfg(feature = "nats")]
 pub(crate) mod nats;
+mod outbound;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 #[cfg(feature = "redis")]
@@ -26,6 +27,7 @@ use crate::audience::Audience;
 use crate::slot::Slot;
 use crate::status::Record;
 use crate::{Bus, BusError, BusStatus, Hint, Hints};
+use outbound::Outbound;
 use transport::Transport;
 
 pub use seal::Seal;
@@ -46,7 +48,9 @@ pub struct NetworkBus<T> {
 #[derive(Debug)]
 pub(crate) struct Shared {
     audience: Audience,
-    outbox: Slot<Hint>,
+    outbox: Slot<Outbound>,
+    /// Counts the orders to reload of the programs that Midflight replaces, and what may have been one.
+    orders: watch::Sender<u64>,
     record: Record,
 }
 
@@ -69,6 +73,7 @@ impl<T> NetworkBus<T> {
         let shared = Arc::new(Shared {
             audience: Audience::default(),
             outbox: Slot::new(),
+            orders: watch::Sender::new(0),
             record: Record::new(name, address, false),
         });
         let transport = watch::Sender::new(Arc::new(transport));
@@ -130,7 +135,7 @@ impl<T> fmt::Debug for NetworkBus<T> {
 #[async_trait]
 impl<T: Send + Sync + 'static> Bus for NetworkBus<T> {
     async fn publish(&self, hint: Hint) -> Result<(), BusError> {
-        self.end.shared.outbox.put(hint);
+        self.end.shared.outbox.put(Outbound::new(hint));
         Ok(())
     }
 

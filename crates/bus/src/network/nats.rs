@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::codec::MESSAGE_BYTES_MAX;
 use super::hearing::Received;
+use super::outbound::Edited;
 use super::transport::{Incoming, Outgoing, Transport};
 use super::{NetworkBus, Seal, Timing, tls};
 use crate::BusError;
@@ -210,7 +211,7 @@ impl Outgoing for Publishing {
         self.client.max_payload().min(MESSAGE_BYTES_MAX)
     }
 
-    async fn send(&mut self, message: Vec<u8>) -> Result<(), String> {
+    async fn send(&mut self, message: Vec<u8>, _: &Edited) -> Result<(), String> {
         let published = self.client.publish(self.subject.clone(), message.into()).await;
         published.map_err(|error| error.to_string())?;
         self.probe.round_trip().await

@@ -4,6 +4,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::hearing::Received;
+use super::outbound::Edited;
 use super::transport::{Incoming, Outgoing, Transport};
 use super::{NetworkBus, OtherServer, Seal, Timing};
 use crate::BusError;
@@ -171,7 +172,7 @@ impl Outgoing for Notifying {
         NOTIFY_BYTES_MAX
     }
 
-    async fn send(&mut self, message: Vec<u8>) -> Result<(), String> {
+    async fn send(&mut self, message: Vec<u8>, _: &Edited) -> Result<(), String> {
         let Some(connection) = &mut self.connection else { return Ok(()) };
         let text = String::from_utf8(message).map_err(|error| error.to_string())?;
         let notify = sqlx::query("SELECT pg_notify($1, $2)").bind(HINTS).bind(text);

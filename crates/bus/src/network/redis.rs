@@ -1,10 +1,14 @@
 //! Hints over Redis pub/sub.
 
 use futures_util::StreamExt as _;
+use midflight_core::KindName;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, cmd};
 
-use super::hearing::Received;
+use super::hearing::{Received, order};
+use super::outbound::Edited;
+use tokio::sync::watch;
+
 use super::transport::{Incoming, Outgoing, Transport};
 use super::{NetworkBus, OtherServer, Seal, Timing, tls};
 use crate::BusError;
@@ -23,6 +27,9 @@ pub struct RedisOptions {
     /// A channel on which programs that Midflight replaces say `{"action":"reload", ..}`, if any. Anybody who reaches
     /// Redis may say that, so it brings a look at most once a second.
     pub legacy_channel: Option<String>,
+    /// The kind of documents of which those programs have copies. Each edit of one orders them to reload on the legacy channel, by
+    /// the replica that made it, and so does a hint that does not say what was edited. None to listen only.
+    pub legacy_kind: Option<KindName>,
     /// How long things may take.
     pub timing: Timing,
 }
@@ -31,7 +38,7 @@ impl RedisOptions {
     /// The defaults for a server.
     pub fn new(url: impl Into<String>) -> Self {
         let (url, channel) = (url.into(), "midflight".to_owned());
-        Self { url, channel, legacy_channel: None, timing: Timing::default() }
+        Self { url, channel, legacy_channel: None, legacy_kind: None, timing: Timing::default() }
     }
 }
 
@@ -59,6 +66,7 @@ pub struct Redis {
     client: Client,
     channel: String,
     legacy_channel: Option<String>,
+    legacy_kind: Option<KindName>,
 }
 
 impl NetworkBus<Redis> {
@@ -85,6 +93,15 @@ impl NetworkBus<Redis> {
     }
 }
 
+impl NetworkBus<Redis> {
+    /// Counts the orders to reload that were heard on the legacy channel, but for those of Midflight itself. It also counts when
+    /// one may have been missed: at each connection.
+    #[must_use]
+    pub fn orders(&self) -> watch::Receiver<u64> {
+        self.end.shared.orders.subscribe()
+    }
+}
+
 impl Redis {
     /// The server of these options, with its address.
     fn new(options: RedisOptions) -> Result<(Self, String), BusError> {
@@ -98,8 +115,8 @@ impl Redis {
         let info = info.clone().set_tcp_settings(info.tcp_settings().clone().set_nodelay(true));
         let address = info.addr().to_string();
         let client = Client::open::<ConnectionInfo>(info).map_err(refused)?;
-        let RedisOptions { channel, legacy_channel, .. } = options;
-        Ok((Self { client, channel, legacy_channel }, address))
+        let RedisOptions { channel, legacy_channel, legacy_kind, .. } = options;
+        Ok((Self { client, channel, legacy_channel, legacy_kind }, address))
     }
 }
 
@@ -117,7 +134,8 @@ impl Transport for Redis {
         pubsub.subscribe(channels).await.map_err(why)?;
         let (sink, stream) = pubsub.split();
         let subscribed = Subscribed { sink, stream, channel: self.channel.clone() };
-        Ok((subscribed, Publishing { connection, channel: self.channel.clone() }))
+        let legacy = self.legacy_channel.clone().zip(self.legacy_kind.clone());
+        Ok((subscribed, Publishing { connection, channel: self.channel.clone(), legacy, is_told: false }))
     }
 }
 
@@ -145,6 +163,18 @@ impl Incoming for Subscribed {
 pub(crate) struct Publishing {
     connection: MultiplexedConnection,
     channel: String,
+    /// The channel of the programs that Midflight replaces, and the kind of documents of which they have copies.
+    legacy: Option<(String, KindName)>,
+    /// Whether the log names that nothing may be published there.
+    is_told: bool,
+}
+
+impl Publishing {
+    async fn publish(&mut self, channel: &str, message: Vec<u8>) -> Result<(), redis::RedisError> {
+        let mut publish = cmd("PUBLISH");
+        publish.arg(channel).arg(message);
+        publish.query_async::<redis::Value>(&mut self.connection).await.map(drop)
+    }
 }
 
 impl Outgoing for Publishing {
@@ -152,10 +182,24 @@ impl Outgoing for Publishing {
         REDIS_BYTES_MAX
     }
 
-    async fn send(&mut self, message: Vec<u8>) -> Result<(), String> {
-        let mut publish = cmd("PUBLISH");
-        publish.arg(&self.channel).arg(message);
-        publish.query_async::<redis::Value>(&mut self.connection).await.map(drop).map_err(why)
+    async fn send(&mut self, message: Vec<u8>, edited: &Edited) -> Result<(), String> {
+        self.publish(&self.channel.clone(), message).await.map_err(why)?;
+        let legacy = self.legacy.clone();
+        let Some((channel, order)) =
+            legacy.and_then(|(channel, kind)| Some((channel, order(edited.of(&kind)?))))
+        else {
+            return Ok(());
+        };
+        match self.publish(&channel, order.into_bytes()).await {
+            // A user that may only subscribe there must not keep hints from the other replicas.
+            Err(error) if error.code() == Some("NOPERM") => {
+                if !std::mem::replace(&mut self.is_told, true) {
+                    tracing::warn!(channel, %error, "cannot publish on the legacy channel; grant PUBLISH on it");
+                }
+                Ok(())
+            }
+            published => published.map_err(why),
+        }
     }
 
     async fn ping(&mut self) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use super::hearing::Received;
+use super::outbound::Edited;
 
 /// How to reach a server. The driver rules: it sets the deadlines, and connects anew when any of this fails.
 pub(crate) trait Transport: Send + Sync + 'static {
@@ -30,8 +31,9 @@ pub(crate) trait Outgoing: Send {
     /// The longest message that can be sent, in bytes.
     fn bytes_max(&self) -> usize;
 
-    /// Sends a message; answers once the server has taken it, since one that was only written may be lost.
-    fn send(&mut self, message: Vec<u8>) -> impl Future<Output = Result<(), String>> + Send;
+    /// Sends a message; answers once the server has taken it, since one that was only written may be lost. `edited` is what it is
+    /// about, for servers on which that is told to other programs too.
+    fn send(&mut self, message: Vec<u8>, edited: &Edited) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Asks whether the server is there; answers once it has answered.
     fn ping(&mut self) -> impl Future<Output = Result<(), String>> + Send;

@@ -7,8 +7,9 @@ use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
+use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa_axum::routes;
@@ -22,6 +23,7 @@ use crate::monitoring_status::MonitoringStatus;
 use crate::principal::Permission::Read;
 use crate::problem::{ApiError, ProblemBody};
 use crate::routes::Routes;
+use crate::wire::stamp;
 
 /// The longest message of a client, in bytes: it has two short ones to send.
 const MESSAGE_BYTES_MAX: usize = 4096;
@@ -43,7 +45,8 @@ enum Asked {
 
 /// Reload events as messages `{event_type, timestamp, data}`.
 ///
-/// The first message is `status`. A client may send `{"type":"ping"}` (answered with `pong`) and `{"type":"status"}`.
+/// The first message is `status`; its data has the state of hot reloading as its members and as `hot_reload`, and `registry`.
+/// A client may send `{"type":"ping"}`, answered with `{"type":"pong","event_type":"pong", ..}`, and `{"type":"status"}`.
 /// A client that falls behind is closed with 1013, and a stop of the server closes all with 1001.
 #[utoipa::path(get, path = "/ws/hot-reload", tag = "hot-reload",
     responses((status = 101, description = "The connection becomes a WebSocket"),
@@ -143,7 +146,7 @@ impl Client {
 
     fn answer(&self, text: &str) -> Utf8Bytes {
         match serde_json::from_str(text) {
-            Ok(Asked::Ping) => Event::new("pong", json!({})).to_message(),
+            Ok(Asked::Ping) => pong(),
             Ok(Asked::Status) => self.status(),
             Err(error) => {
                 let message = format!("send {{\"type\":\"ping\"}} or {{\"type\":\"status\"}}: {error}");
@@ -157,7 +160,16 @@ impl Client {
         let mut data = json!(MonitoringStatus::new(&self.app, &status));
         if let Some(members) = data.as_object_mut() {
             self.app.kinds.health(&status).into_iter().for_each(|kind| add_to(members, kind.members));
+            // Clients of the rule engine read them there.
+            let hot_reload = Value::Object(members.clone());
+            members.insert("hot_reload".to_owned(), hot_reload);
         }
         Event::new("status", data).to_message()
     }
+}
+
+/// The answer to a ping. Clients of the rule engine know it by its `type`, all others by its `event_type`.
+fn pong() -> Utf8Bytes {
+    let timestamp = stamp(Timestamp::now());
+    json!({ "type": "pong", "event_type": "pong", "timestamp": timestamp, "data": {} }).to_string().into()
 }

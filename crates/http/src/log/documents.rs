@@ -14,6 +14,7 @@ use super::{from_copy, known_kind};
 use crate::app::App;
 use crate::body::JsonBody;
 use crate::code::Code;
+use crate::document_schemas::AnyDocument;
 use crate::long_answer::{json, room_for_document, room_for_page};
 use crate::params::{self, InPath, PageParams, Params, etag, precondition};
 use crate::principal::Principal;
@@ -195,7 +196,7 @@ pub(super) async fn list_versions(
         WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: create, never change")),
-    request_body = Value,
+    request_body = inline(AnyDocument),
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(crate) async fn put_document(

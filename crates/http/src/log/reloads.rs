@@ -1,5 +1,7 @@
 //! The reloads of this replica, and what they add up to.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use midflight_core::{Open, Outcome, ReloadEvent, Trigger};
@@ -37,11 +39,29 @@ pub(super) async fn list_reloads(
     Params(params): Params<ReloadParams>,
 ) -> Result<Json<ReloadList>, ApiError> {
     known_kind::filter(&app, params.kind.as_deref()).await?;
-    page(&app, &params).map(Json)
+    let ReloadPage { events, next_cursor, .. } = page(&app, &params)?;
+    Ok(Json(ReloadList {
+        items: events.iter().map(|event| ReloadAnswer::from(&**event)).collect(),
+        next_cursor,
+    }))
 }
 
-/// A page of reloads.
-pub fn page(app: &App, asked: &ReloadParams) -> Result<ReloadList, ApiError> {
+/// A page of reloads, newest first.
+#[derive(Debug)]
+pub struct ReloadPage {
+    /// The reloads.
+    pub events: Vec<Arc<ReloadEvent>>,
+    /// How many there could be.
+    pub limit: usize,
+    /// What to pass as `cursor` for the next page; none on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// Selects a page of the reloads of this replica. Cost: looks through all that are kept.
+///
+/// # Errors
+/// `invalid_parameter` for a word, a limit or a cursor that is none.
+pub fn page(app: &App, asked: &ReloadParams) -> Result<ReloadPage, ApiError> {
     let kind = params::kind(asked.kind.as_deref())?;
     let trigger: Option<Open<Trigger>> = params::word(asked.trigger.as_deref(), "trigger")?;
     let outcome: Option<Open<Outcome>> = params::word(asked.outcome.as_deref(), "outcome")?;
@@ -53,11 +73,11 @@ pub fn page(app: &App, asked: &ReloadParams) -> Result<ReloadList, ApiError> {
             && outcome.is_none_or(|outcome| event.outcome == outcome)
             && before.is_none_or(|before| event.id.0 < before)
     };
-    let found = app.engine.history().select(limit + 1, wanted);
-    let more = found.len() > limit;
-    let items: Vec<_> = found.iter().take(limit).map(|event| ReloadAnswer::from(&**event)).collect();
-    let next_cursor = items.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(ReloadList { items, next_cursor })
+    let mut events = app.engine.history().select(limit + 1, wanted);
+    let more = events.len() > limit;
+    events.truncate(limit);
+    let next_cursor = events.last().filter(|_| more).map(|last| last.id.0.to_string());
+    Ok(ReloadPage { events, limit, next_cursor })
 }
 
 /// Counts and times of the reloads that are kept.

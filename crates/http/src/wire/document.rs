@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::time::stamp;
+use crate::document_schemas::AnyDocument;
 
 /// A document as the log has it now, or, while the log is unavailable, as the local copy has it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -22,7 +23,7 @@ pub struct DocumentAnswer {
     /// Who owns it, as `file:rules`; null when anybody may change it, or when it is from the local copy.
     pub owner: Option<String>,
     /// What it says; null once it is deleted.
-    #[schema(value_type = serde_json::Value)]
+    #[schema(value_type = Option<AnyDocument>, required = true)]
     pub body: Box<RawValue>,
     /// The revision of the local copy that it is from, since the log is unavailable.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +94,7 @@ pub struct VersionAnswer {
     /// When.
     pub created_at: String,
     /// What it said; null for a deletion.
-    #[schema(value_type = serde_json::Value)]
+    #[schema(value_type = Option<AnyDocument>, required = true)]
     pub body: Box<RawValue>,
 }
 

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::problem::ProblemItem;
 use super::replica::{Ack, SilentReplica};
 use super::schedule::PlannedAnswer;
+use crate::document_schemas::AnyDocument;
 
 /// What happens to a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -31,6 +32,7 @@ pub struct ChangeRequest {
     pub name: String,
     /// What it is to say; for `put`.
     #[serde(default)]
+    #[schema(value_type = Option<AnyDocument>)]
     pub body: Option<Value>,
     /// The version that the change was made on; 0 when the document is to be new.
     #[serde(default)]

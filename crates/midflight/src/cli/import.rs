@@ -1,6 +1,7 @@
 //! `export` and `import`: all documents as YAML, and files, those of the original systems too, as one revision.
 
 mod rules;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use clap::{Args, ValueEnum};
 use midflight_core::{DocumentId, KindName};
 use midflight_patterns::import::{self, BadItem, Imported};
 use midflight_patterns::{LEARNING_FOLDER, Patterns};
+use midflight_server::PatternTable;
 use midflight_source::{FileDocument, parse_documents};
 use reqwest::Method;
 use reqwest::header::HeaderName;
@@ -18,8 +20,8 @@ use super::client::{Body, Client};
 use super::fail::Failure;
 use super::files::{self, to_body};
 use super::output::{Format, Output, printable, talk, text};
-use super::rows;
 use super::write::{WriteArgs, tell};
+use usage::take_counts;
 
 /// The flags of `export`.
 #[derive(Debug, Args)]
@@ -137,8 +139,13 @@ pub(super) async fn run(client: &Client, output: &Output, mut args: ImportArgs) 
     if args.on_conflict.is_some() && args.format != Shape::RuleEngine {
         return Err(Failure::usage("--on-conflict goes with --format rule-engine"));
     }
+    let mut counts = Vec::new();
     let documents = match (args.format, &args.from) {
-        (Shape::PatternRows, _) | (Shape::Documents, Some(_)) => rows_of_patterns(client, &args).await?,
+        (Shape::PatternRows, _) | (Shape::Documents, Some(_)) => {
+            let mut imported = rows_of_patterns(client, &args).await?;
+            counts = std::mem::take(&mut imported.counts);
+            of_patterns(&args, imported)?
+        }
         (_, Some(_)) => return Err(Failure::usage("--from goes with --format pattern-rows")),
         (Shape::Documents, None) => {
             let documents = files::read(args.file.as_slice())?;
@@ -168,7 +175,9 @@ pub(super) async fn run(client: &Client, output: &Output, mut args: ImportArgs) 
     let headers = if args.skip_bad { &lenient[..] } else { &[] };
     let answer = client.send(Method::POST, url, body, headers).await?;
     tell_skipped(&answer.body);
-    tell(output, &answer.body)
+    tell(output, &answer.body)?;
+    let is_made = !args.write.dry_run && text(&answer.body, "outcome") != "scheduled";
+    if is_made { take_counts(client, &counts).await } else { Ok(()) }
 }
 
 impl ImportArgs {
@@ -189,9 +198,13 @@ impl ImportArgs {
     }
 }
 
-async fn rows_of_patterns(client: &Client, args: &ImportArgs) -> Result<Vec<(DocumentId, Value)>, Failure> {
+async fn rows_of_patterns(client: &Client, args: &ImportArgs) -> Result<Imported, Failure> {
     let text = match (&args.from, &args.table) {
-        (Some(from), Some(table)) => rows::read(from, table).await?,
+        (Some(from), Some(table)) => {
+            let table =
+                PatternTable::new(from, table).map_err(|error| Failure::usage(format!("--from: {error}")))?;
+            table.rows().await.map_err(|error| Failure::failed(error.to_string()))?
+        }
         _ => args.text()?,
     };
     // The rows are what was learned, so they stand where the profile's policy puts that.
@@ -201,8 +214,7 @@ async fn rows_of_patterns(client: &Client, args: &ImportArgs) -> Result<Vec<(Doc
         Err(Failure::Refused(problem)) if problem.status == 404 => None,
         Err(failure) => return Err(failure),
     };
-    let rows = import::rows(&text, &args.profile, order);
-    of_patterns(args, rows.map_err(|error| args.failed(&error))?)
+    import::rows(&text, &args.profile, order).map_err(|error| args.failed(&error))
 }
 
 /// The documents of what was read; what cannot be read is told, and is a failure unless it is to be left out.

@@ -23,7 +23,6 @@ mod output;
 mod pattern;
 mod progress;
 mod restore;
-mod rows;
 mod schedules;
 mod seed;
 mod select;

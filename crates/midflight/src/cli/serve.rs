@@ -10,10 +10,10 @@ use clap::{ArgMatches, Args, ValueEnum};
 use midflight_app::{Process, References};
 use midflight_components::{LogOutput, Logger};
 use midflight_config::Origin;
-use midflight_core::Trigger;
+use midflight_core::{DocumentName, Trigger};
 use midflight_server::{
-    Backend, BusPlace, HOT_RELOAD_ALIASES, HotReloadSettings, OwnConfig, Running, ServeError, ServeOptions,
-    Settings, StorePlace,
+    Backend, BusPlace, HOT_RELOAD_ALIASES, HotReloadSettings, OwnConfig, PatternTable, Running, ServeError,
+    ServeOptions, Settings, StorePlace, TableOptions,
 };
 use midflight_source::NamedDirectory;
 use midflight_store::Durability;
@@ -49,7 +49,8 @@ pub(super) struct ServeArgs {
     /// do itself without: postgres, or memory for SQLite.
     #[arg(long, env = "MIDFLIGHT_BUS", value_name = "PLACE", hide_env_values = true)]
     bus: Option<String>,
-    /// A channel of Redis on which older programs say {"action":"reload"}; needs --bus redis://...
+    /// A channel of Redis on which older programs say {"action":"reload"}, and are told so after edits of patterns; needs --bus
+    /// redis://...
     #[arg(long, env = "MIDFLIGHT_REDIS_LEGACY_CHANNEL", value_name = "CHANNEL")]
     redis_legacy_channel: Option<String>,
     /// What an acknowledged edit survives, for a log in SQLite.
@@ -73,10 +74,27 @@ pub(super) struct ServeArgs {
     /// the name is the last component of the path by default.
     #[arg(long, env = "MIDFLIGHT_WATCH", value_delimiter = ',', value_name = "[NAME=]DIR")]
     watch: Vec<NamedDirectory>,
-    /// Let a watched directory without any document delete all that it owns. By default it deletes nothing until that is
-    /// confirmed: an unmounted volume looks like an empty directory.
+    /// Let a watched directory without any document, or a followed table without any row, delete all that it owns. By default it
+    /// deletes nothing then: an unmounted volume looks like an empty directory.
     #[arg(long, env = "MIDFLIGHT_ALLOW_EMPTY")]
     allow_empty: bool,
+    /// The PostgreSQL database with a table of patterns to keep the log in step with, as postgres://user@host/database (the password
+    /// in PGPASSWORD). It is read when a program on --redis-legacy-channel orders a reload, and every HOT_RELOAD_INTERVAL_SECONDS.
+    /// Its patterns belong to table:NAME.
+    #[arg(
+        long,
+        env = "MIDFLIGHT_FOLLOW_TABLE",
+        value_name = "URL",
+        requires = "table",
+        hide_env_values = true
+    )]
+    follow_table: Option<String>,
+    /// The table of --follow-table, or schema.table.
+    #[arg(long, env = "MIDFLIGHT_TABLE", value_name = "NAME", requires = "follow_table")]
+    table: Option<String>,
+    /// The profile of the patterns of --follow-table.
+    #[arg(long, env = "MIDFLIGHT_TABLE_PROFILE", default_value = "default", value_name = "NAME")]
+    table_profile: String,
     /// Documents to put into the log if it is empty: a file or a directory; may be given several times.
     #[arg(long, env = "MIDFLIGHT_APPLY_IF_EMPTY", value_delimiter = ',', value_name = "PATH")]
     apply_if_empty: Vec<PathBuf>,
@@ -325,6 +343,7 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     };
     options.watch.clone_from(&args.watch);
     options.directory.allow_empty = args.allow_empty;
+    options.follow_table = follow_table(args)?;
     options.admin_token_file.clone_from(&args.admin_token_file);
     options.replace_admin_token = args.replace_admin_token;
     options.require_token = args.require_token;
@@ -336,6 +355,20 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
         .map_err(|error| Failure::usage(error.to_string()))?;
     args.bounds.set(&mut options);
     Ok(options)
+}
+
+/// The table to follow, if any.
+fn follow_table(args: &ServeArgs) -> Result<Option<TableOptions>, Failure> {
+    let (Some(url), Some(table)) = (&args.follow_table, &args.table) else { return Ok(None) };
+    let table =
+        PatternTable::new(url, table).map_err(|error| Failure::usage(format!("--follow-table: {error}")))?;
+    if DocumentName::new(&args.table_profile).is_err() {
+        let profile = &args.table_profile;
+        return Err(Failure::usage(format!(
+            "invalid --table-profile {profile:?}: expected the name of a profile"
+        )));
+    }
+    Ok(Some(TableOptions { table, profile: args.table_profile.clone(), allow_empty: args.allow_empty }))
 }
 
 /// An error with its causes, for whoever starts a server.

@@ -15,6 +15,7 @@ mod faults;
 mod guide;
 mod harness;
 mod kills;
+mod mixed;
 mod modules;
 mod patterns;
 mod reads;

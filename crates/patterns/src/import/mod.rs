@@ -25,6 +25,21 @@ pub struct Imported {
     pub notes: Vec<String>,
     /// What cannot be read, each with its place.
     pub bad: Vec<BadItem>,
+    /// How often the patterns were used where they come from.
+    pub counts: Vec<UseCount>,
+}
+
+/// How often a pattern was used where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UseCount {
+    /// The name of the pattern here.
+    pub name: DocumentName,
+    /// How often it answered a query.
+    pub times_used: u64,
+    /// How often somebody said that the answer was right.
+    pub times_correct: u64,
+    /// When it last answered, as the row has it.
+    pub last_used_at: Option<String>,
 }
 
 /// An item that cannot be read.
@@ -34,6 +49,8 @@ pub struct BadItem {
     pub place: String,
     /// What is wrong with it, and the cure.
     pub why: String,
+    /// The pattern that it would be, where it has an id.
+    pub document: Option<DocumentName>,
 }
 
 /// Why a file as a whole cannot be read.
@@ -43,7 +60,7 @@ pub struct ImportError(String);
 
 impl Imported {
     fn refuse(&mut self, place: impl Into<String>, why: impl Into<String>) {
-        self.bad.push(BadItem { place: place.into(), why: why.into() });
+        self.bad.push(BadItem { place: place.into(), why: why.into(), document: None });
     }
 
     fn note(&mut self, note: impl Into<String>) {

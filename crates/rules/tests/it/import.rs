@@ -8,7 +8,7 @@ use midflight_rules::{ExecuteRequest, RulesSnapshot};
 use serde_json::{Value, json};
 
 /// The text of one of the original's files; none, said aloud, where they are not at hand.
-fn original(file: &str) -> Option<String> {
+pub(crate) fn original(file: &str) -> Option<String> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/rules").join(file);
     let text = std::fs::read_to_string(&path).ok();
     if text.is_none() {

@@ -5,6 +5,8 @@ mod batches;
 #[cfg(test)]
 mod budget;
 #[cfg(test)]
+mod every_file;
+#[cfg(test)]
 mod import;
 #[cfg(test)]
 mod mutations;

@@ -3,12 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use midflight_app::Reloader;
+use midflight_bus::RedisBus;
 use midflight_components::Llm;
 use midflight_live::World;
 
 #[cfg(feature = "modules")]
 use super::modules::ModuleRuntime;
 use super::patterns::limits::PatternsLimits;
+use super::patterns::table::TableOptions;
 use super::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
 use super::tools::{AgentSettings, limits::ToolsLimits};
@@ -34,6 +36,10 @@ pub(crate) struct Around {
     pub(crate) own: OnceLock<Part>,
     /// The client of the LLM, once the patterns have their server side.
     pub(crate) llm: OnceLock<Llm>,
+    /// The table of patterns to follow, if any.
+    pub(crate) follow_table: Option<TableOptions>,
+    /// The Redis that carries the hints, if one does.
+    pub(crate) redis: OnceLock<RedisBus>,
     /// What takes every trigger of the server's own config, once the engine runs.
     pub(crate) reloader: OnceLock<Arc<Reloader>>,
 }
@@ -53,6 +59,8 @@ impl Around {
             own_config: options.config.clone(),
             own: OnceLock::new(),
             llm: OnceLock::new(),
+            follow_table: options.follow_table.clone(),
+            redis: OnceLock::new(),
             reloader: OnceLock::new(),
         })
     }

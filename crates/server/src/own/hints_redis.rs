@@ -4,6 +4,9 @@
 use async_trait::async_trait;
 use midflight_bus::{OtherServer, Redis, RedisBus, RedisOptions};
 
+use midflight_engine::Kind as _;
+use midflight_patterns::Patterns;
+
 use super::exchange::Exchange;
 use super::settings::{RedisSettings, Settings};
 
@@ -25,6 +28,7 @@ impl Exchange for HintsRedis {
     async fn open(&self, settings: &RedisSettings) -> Result<Self::Opened, String> {
         let mut options = RedisOptions::new(settings.server().expose());
         options.legacy_channel.clone_from(&settings.legacy_channel);
+        options.legacy_kind = Some(Patterns.name());
         self.0.open_beside(options).await.map_err(|error| error.to_string())
     }
 

@@ -128,7 +128,7 @@ pub struct RedisSettings {
     pub addr: Option<String>,
     /// Read and ignored: hints need one connection.
     pub pool_size: Option<u32>,
-    /// A channel on which older programs say `{"action":"reload"}`, if any.
+    /// A channel on which older programs say `{"action":"reload"}`, if any, and are told of edits of patterns.
     pub legacy_channel: Option<String>,
 }
 

@@ -27,6 +27,7 @@ mod patterns;
 mod patterns_bounds;
 mod patterns_import;
 mod patterns_llm;
+mod patterns_table;
 mod patterns_views;
 mod references;
 mod reload;

@@ -174,6 +174,10 @@ async fn the_seeds_reload_echoes_what_it_was_asked_for() {
     server.post(&format!("{HOT}/reload"), &json!({"ruleset_id": true})).await.problem(422, "invalid_body");
     let history = server.get(&format!("{HOT}/history?trigger=manual&limit=2")).await.ok();
     assert_eq!(history["items"].as_array().unwrap().len(), 2);
+    assert_eq!((&history["limit"], &history["count"]), (&json!(2), &json!(2)));
+    let newest = &history["history"][0];
+    assert_eq!((&newest["reload_count"], &newest["status"]), (&history["items"][0]["id"], &json!("success")));
+    assert!(newest["last_reload_time"].is_string() && newest["error"].is_null(), "{newest}");
 }
 
 #[tokio::test]

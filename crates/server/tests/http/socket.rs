@@ -137,9 +137,15 @@ async fn events_are_about_their_own_kind_alone() {
 async fn clients_may_ask_and_are_bounded() {
     let server = server_with(|options| options.limits.websocket_clients_max = 1).await;
     let mut client = Client::open(&server, None).await;
-    assert_eq!(client.ask("{\"type\":\"ping\"}").await.0, "pong");
+    client.0.send(Message::text("{\"type\":\"ping\"}")).await.unwrap();
+    let Some(Message::Text(pong)) = client.next().await else { panic!("no pong") };
+    let pong: Value = serde_json::from_str(&pong).unwrap();
+    assert_eq!((&pong["type"], &pong["event_type"]), (&json!("pong"), &json!("pong")), "{pong}");
     let (name, status) = client.ask("{\"type\":\"status\"}").await;
     assert_eq!((name.as_str(), &status["registry"]["rule_count"]), ("status", &json!(0)));
+    let hot_reload = &status["hot_reload"];
+    assert_eq!(hot_reload["registry"], status["registry"]);
+    assert!(hot_reload["monitoring_active"].is_boolean() && hot_reload["last_reload_error"].is_null());
     assert_eq!(client.ask("{\"type\":\"dance\"}").await.0, "error");
     let upgrade = server
         .anonymous(Method::GET, "/ws/hot-reload")

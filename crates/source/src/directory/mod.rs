@@ -8,12 +8,12 @@ mod options;
 mod outdated;
 #[cfg(test)]
 mod outdated_tests;
-mod plan;
-mod read;
+pub(crate) mod plan;
+pub(crate) mod read;
 mod sync;
 #[cfg(test)]
 mod tests;
-mod view;
+pub(crate) mod view;
 
 use std::io;
 use std::path::PathBuf;

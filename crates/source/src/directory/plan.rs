@@ -18,25 +18,25 @@ const CONTESTED_MAX: usize = 100;
 
 /// What to change, and what not to.
 #[derive(Debug, Default)]
-pub(super) struct Planned {
-    pub(super) changes: Vec<Change>,
+pub(crate) struct Planned {
+    pub(crate) changes: Vec<Change>,
     /// Documents that are not the directory's to change.
-    pub(super) contested: Vec<Contested>,
+    pub(crate) contested: Vec<Contested>,
 }
 
 /// A document that is not the directory's to change.
 #[derive(Debug)]
-pub(super) struct Contested {
-    pub(super) id: DocumentId,
+pub(crate) struct Contested {
+    pub(crate) id: DocumentId,
     /// Why, and what can be done.
-    pub(super) why: String,
+    pub(crate) why: String,
     /// Whether another directory owns it. It may be this one under another name, and then nothing of it is followed.
-    pub(super) by_directory: bool,
+    pub(crate) by_directory: bool,
 }
 
 impl Planned {
     /// How many documents would be deleted.
-    pub(super) fn deletions(&self) -> usize {
+    pub(crate) fn deletions(&self) -> usize {
         self.changes.iter().filter(|change| change.op() == Op::Delete).count()
     }
 }
@@ -47,7 +47,7 @@ impl Planned {
 ///
 /// `before` is what the directory said when it last agreed with the log. What it says as before it does not say again:
 /// where the log differs there, a copy of the directory on another replica is ahead.
-pub(super) async fn plan(
+pub(crate) async fn plan(
     store: &dyn Store,
     view: &LogView,
     owner: &Owner,

@@ -211,7 +211,7 @@ impl KnownChunk {
 }
 
 /// A document's body and digest by its id, as a directory says it.
-pub(super) type Said = BTreeMap<DocumentId, (Arc<Value>, Digest)>;
+pub(crate) type Said = BTreeMap<DocumentId, (Arc<Value>, Digest)>;
 
 impl Reading {
     /// Its documents by id.

@@ -15,10 +15,10 @@ const PAGE_BYTES_MAX: u64 = 1 << 20;
 
 /// A document as the log holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Held {
+pub(crate) struct Held {
     /// None when it is deleted.
-    pub(super) digest: Option<Digest>,
-    pub(super) owner: Option<Owner>,
+    pub(crate) digest: Option<Digest>,
+    pub(crate) owner: Option<Owner>,
 }
 
 impl Held {
@@ -29,14 +29,14 @@ impl Held {
 
 /// Who took a document from a directory, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TakenOver {
-    pub(super) by: String,
-    pub(super) revision: RevisionNumber,
+pub(crate) struct TakenOver {
+    pub(crate) by: String,
+    pub(crate) revision: RevisionNumber,
 }
 
 /// What the log holds of the documents that concern one owner.
 #[derive(Debug)]
-pub(super) struct LogView {
+pub(crate) struct LogView {
     owner: Owner,
     /// Up to which revision it was followed; none before the first time.
     at: Option<LogHead>,
@@ -47,12 +47,12 @@ pub(super) struct LogView {
 }
 
 impl LogView {
-    pub(super) fn new(owner: Owner) -> Self {
+    pub(crate) fn new(owner: Owner) -> Self {
         Self { owner, at: None, known: BTreeMap::new(), changes: 0 }
     }
 
     /// Follows the log to its end and answers where that is. Cost: what happened since the last time.
-    pub(super) async fn catch_up(&mut self, store: &dyn Store) -> Result<RevisionNumber, StoreError> {
+    pub(crate) async fn catch_up(&mut self, store: &dyn Store) -> Result<RevisionNumber, StoreError> {
         let Some(mut at) = self.at else { return self.begin(store).await };
         let (head, digests) = store.digests(&[at.number]).await?;
         if head.log != at.log || digests != [Some(at.digest)] {
@@ -96,7 +96,7 @@ impl LogView {
     }
 
     /// Takes in a revision that the owner made itself, so that it need not be read back.
-    pub(super) fn made(&mut self, revision: &Revision, documents: &[Document], said: &Said) {
+    pub(crate) fn made(&mut self, revision: &Revision, documents: &[Document], said: &Said) {
         let Some(at) = self.at.filter(|at| at.number.next() == revision.number) else { return };
         for document in documents {
             let digest = said.get(&document.id).map(|(_, digest)| *digest);
@@ -109,17 +109,17 @@ impl LogView {
     }
 
     /// Up to which revision it was followed.
-    pub(super) fn head(&self) -> RevisionNumber {
+    pub(crate) fn head(&self) -> RevisionNumber {
         self.at.map_or(RevisionNumber::ZERO, |at| at.number)
     }
 
     /// A number that is another one after each change of what concerns the owner.
-    pub(super) fn changes(&self) -> u64 {
+    pub(crate) fn changes(&self) -> u64 {
         self.changes
     }
 
     /// Asks for the documents that were not asked for before, and forgets those that concern nobody any more.
-    pub(super) async fn learn(&mut self, store: &dyn Store, said: &Said) -> Result<(), StoreError> {
+    pub(crate) async fn learn(&mut self, store: &dyn Store, said: &Said) -> Result<(), StoreError> {
         let is_mine = |held: &Held| held.digest.is_some() && held.owner.as_ref() == Some(&self.owner);
         self.known.retain(|id, held| said.contains_key(id) || held.as_ref().is_some_and(is_mine));
         let unknown: Vec<_> = said.keys().filter(|id| !self.known.contains_key(*id)).cloned().collect();
@@ -133,12 +133,12 @@ impl LogView {
     }
 
     /// A document that [`LogView::learn`] was asked for; none when there never was one.
-    pub(super) fn get(&self, id: &DocumentId) -> Option<&Held> {
+    pub(crate) fn get(&self, id: &DocumentId) -> Option<&Held> {
         self.known.get(id)?.as_ref()
     }
 
     /// The documents that belong to the owner.
-    pub(super) fn mine(&self) -> BTreeSet<&DocumentId> {
+    pub(crate) fn mine(&self) -> BTreeSet<&DocumentId> {
         let is_mine = |held: &&Held| held.digest.is_some() && held.owner.as_ref() == Some(&self.owner);
         let known = self.known.iter();
         known.filter(|(_, held)| held.as_ref().as_ref().is_some_and(is_mine)).map(|(id, _)| id).collect()
@@ -146,7 +146,7 @@ impl LogView {
 
     /// Whether a document that belongs to nobody was taken from the owner on purpose, and the owner has said nothing
     /// new since: `said` is what it said then. Cost: reads the document's versions back to the owner's last.
-    pub(super) async fn taken_over(
+    pub(crate) async fn taken_over(
         &self,
         store: &dyn Store,
         id: &DocumentId,

@@ -50,9 +50,9 @@ fn garbage_brings_no_look_and_a_proof_is_believed() {
     let mut hearing = Hearing::new(sealed(1));
     let now = Instant::now();
     let garbage = hearing.hear(&Received::Message(b"{}".to_vec()), now);
-    assert_eq!((garbage, hearing.due()), (Judged { heard: None, is_hint: false }, None));
+    assert_eq!((garbage, hearing.due()), (Judged::no_hint(None), None));
     let proved = hearing.hear(&message(5, 1), now);
-    assert_eq!(proved, Judged { heard: Some(heard(5)), is_hint: true });
+    assert_eq!(proved, Judged::hint(Some(heard(5))));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_bare_number_waits_for_the_hint_of_it() {
     let mut hearing = Hearing::new(sealed(1));
     let start = Instant::now();
     let bare = |text: &str| Received::Number(text.into());
-    assert_eq!(hearing.hear(&bare("5"), start), Judged { heard: None, is_hint: true });
+    assert_eq!(hearing.hear(&bare("5"), start), Judged::hint(None));
     hearing.hear(&message(5, 1), start);
     assert_eq!(hearing.due(), None, "the hint said it all");
     hearing.hear(&bare("5"), start);
@@ -73,7 +73,7 @@ fn a_bare_number_waits_for_the_hint_of_it() {
     assert_eq!(hearing.ripe(start), None);
     assert_eq!((hearing.ripe(due), hearing.due()), (Some(heard(8)), None), "numbers that wait are one");
     for nonsense in ["", "-1", "x", "99999999999999999999"] {
-        assert_eq!(hearing.hear(&bare(nonsense), start), Judged { heard: None, is_hint: false });
+        assert_eq!(hearing.hear(&bare(nonsense), start), Judged::no_hint(None));
     }
 }
 
@@ -82,10 +82,23 @@ fn an_order_to_reload_is_a_look_and_nothing_else_is() {
     let mut hearing = Hearing::new(sealed(1));
     let legacy = |text: &str| Received::Legacy(text.into());
     let order = legacy(r#"{"action":"reload","pattern_id":{"deep":[1]}}"#);
-    assert_eq!(hearing.hear(&order, Instant::now()), Judged { heard: Some(Heard::Look), is_hint: true });
+    let ordered = Judged { is_order: true, ..Judged::hint(Some(Heard::Look)) };
+    assert_eq!(hearing.hear(&order, Instant::now()), ordered);
     let long = format!(r#"{{"action":"reload","x":"{}"}}"#, "x".repeat(MESSAGE_BYTES_MAX));
     for other in [r#"{"action":"stop"}"#, r#"["reload"]"#, "reload", "{", "", &long] {
         let judged = hearing.hear(&legacy(other), Instant::now());
-        assert_eq!(judged, Judged { heard: None, is_hint: false });
+        assert_eq!(judged, Judged::no_hint(None));
+    }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn an_order_of_midflight_itself_brings_nothing() {
+    let mut hearing = Hearing::new(sealed(1));
+    let name = |name: &str| DocumentName::new(name).unwrap();
+    assert_eq!(order(Some(&name("42"))), r#"{"action":"reload","pattern_id":42,"sender":"midflight"}"#);
+    for document in [None, Some(&name("42")), Some(&name("profiles/it"))] {
+        let judged = hearing.hear(&Received::Legacy(order(document).into_bytes()), Instant::now());
+        assert_eq!((judged, hearing.due()), (Judged::hint(None), None));
     }
 }

@@ -60,6 +60,7 @@ pub(super) const CONFIG: Resource = Resource {
     path: "/api/v1/config/{name}",
     variables: &[("name", "The config; slashes in its name as %2F")],
     id: |values| id(values.first().copied().unwrap_or_default()),
+    kind: "config",
     tag: "config",
     noun: "config",
     get: Some("A config's document."),

@@ -6,20 +6,21 @@ use async_trait::async_trait;
 use axum::http::StatusCode;
 use midflight_components::Llm;
 use midflight_core::{KindName, Problems};
-use midflight_engine::Kind;
+use midflight_engine::{EngineStatus, Kind};
 use midflight_learning::{Classifier, LearningOptions};
 use midflight_patterns::Patterns;
 use utoipa_axum::routes;
 
 use super::app::{PatternsApp, PatternsParts};
 use super::metrics::PatternsMetrics;
-use super::{classify, documents, feedback, list, performance, reload};
+use super::table::TableFollower;
+use super::{classify, documents, feedback, list, performance, reload, usage};
 use crate::kinds::around::Around;
 use crate::own::llm_place;
 use midflight_http::agent_function::AgentFunction;
 use midflight_http::app::App;
 use midflight_http::code::Code;
-use midflight_http::kind::KindApi;
+use midflight_http::kind::{KindApi, KindHealth};
 use midflight_http::metrics::registry::MetricsRegistry;
 use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
 use midflight_http::routes::Routes;
@@ -51,8 +52,16 @@ pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
             let metrics = PatternsMetrics::new(started.metrics);
             let llm = around.llm.get_or_init(|| llm).clone();
             let limits = around.patterns;
+            let follow = |options| {
+                let refresh = started.engine.status().refresh;
+                let period = refresh.enabled.then_some(refresh.period);
+                TableFollower::start(options, started.engine, classifier.clone(), around.redis.get(), period)
+            };
+            let follower = around.follow_table.clone().map(follow);
+            let table = follower.as_ref().map(TableFollower::handle);
             Some(Arc::new(PatternsApi {
-                parts: PatternsParts { patterns, classifier, llm, metrics, limits },
+                parts: PatternsParts { patterns, classifier, llm, metrics, limits, table },
+                follower,
             }))
         })
     })
@@ -61,6 +70,7 @@ pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
 /// The server side of the patterns.
 pub(super) struct PatternsApi {
     parts: PatternsParts,
+    follower: Option<TableFollower>,
 }
 
 #[async_trait]
@@ -91,8 +101,16 @@ impl KindApi for PatternsApi {
         self.parts.metrics.refresh(&self.parts.classifier, &self.parts.llm);
     }
 
+    fn health(&self, _: &EngineStatus) -> KindHealth {
+        let degraded = self.parts.table.iter().filter_map(|table| table.status().degraded()).collect();
+        KindHealth { degraded, ..KindHealth::default() }
+    }
+
     /// Writes what was learned and counted into the log and beside it, as long as they take it.
     async fn stop(&self) {
+        if let Some(follower) = &self.follower {
+            follower.stop().await;
+        }
         self.parts.classifier.stop().await;
     }
 }
@@ -103,6 +121,7 @@ fn routes() -> Routes<PatternsApp> {
         .at(Execute, routes!(classify::classify))
         .at(Execute, routes!(classify::normalize))
         .at(Edit, routes!(feedback::feedback))
+        .at(Edit, routes!(usage::take_usage))
         .at(Operate, routes!(reload::reload))
         .at(Operate, routes!(reload::reload_as_before))
         .at(Read, routes!(reload::metrics))

@@ -8,6 +8,7 @@ use midflight_patterns::PatternsSnapshot;
 
 use super::limits::PatternsLimits;
 use super::metrics::PatternsMetrics;
+use super::table::TableHandle;
 use midflight_http::app::App;
 
 /// What the server side of the patterns is made of.
@@ -20,6 +21,8 @@ pub(super) struct PatternsParts {
     pub(super) llm: Llm,
     pub(super) metrics: PatternsMetrics,
     pub(super) limits: PatternsLimits,
+    /// The table that is followed, if any.
+    pub(super) table: Option<TableHandle>,
 }
 
 /// What the handlers of the patterns share: what every handler does, and the patterns.

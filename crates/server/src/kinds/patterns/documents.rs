@@ -6,6 +6,7 @@ use midflight_core::{Change, Digest, DocumentId, Pointer, Precondition};
 use serde_json::{Value, json};
 
 use super::app::PatternsApp;
+use super::wire::PatternBody;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::merge::{Absent, merge};
@@ -20,7 +21,8 @@ use midflight_http::write::{WriteParams, answer, submit};
 const KIND: &str = "patterns";
 
 /// Makes a pattern. Its id is the member `id`, or one made of what it says; a pattern that is there is not changed (412).
-#[utoipa::path(post, path = "/api/v1/patterns", tag = "patterns", params(WriteParams), request_body = Value,
+#[utoipa::path(post, path = "/api/v1/patterns", tag = "patterns", params(WriteParams),
+    request_body = inline(PatternBody),
     responses((status = 201, body = WriteAnswer), (status = 202, body = WriteAnswer),
         (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
 pub(super) async fn create_pattern(
@@ -59,6 +61,7 @@ pub(super) const PATTERN: Resource = Resource {
     path: "/api/v1/patterns/{id}",
     variables: &[("id", "The pattern")],
     id: |values| id_of(values.first().copied().unwrap_or_default()),
+    kind: KIND,
     tag: "patterns",
     noun: "pattern",
     get: Some("A pattern's document."),

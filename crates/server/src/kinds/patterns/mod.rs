@@ -10,6 +10,8 @@ mod list;
 mod metrics;
 mod performance;
 mod reload;
+pub(crate) mod table;
+mod usage;
 mod wire;
 
 pub(super) use api::setup;

@@ -3,12 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use midflight_core::Head;
 use midflight_engine::{Kind as _, Scope};
 use midflight_patterns::Patterns;
+
 use serde_json::Value;
 
 use super::app::PatternsApp;
-use super::wire::{HotReloadMetrics, ReloadPatterns, ReloadedPatterns};
+use super::table::Seen;
+use super::wire::{HotReloadMetrics, ReloadPatterns, ReloadedPattern, ReloadedPatterns};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::log::documents::absent;
@@ -51,28 +54,66 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
         Some(Value::Number(number)) => Some(number.to_string()),
         Some(_) => return Err(ApiError::new(Code::INVALID_BODY, "pattern_id is a string, a number or null")),
     };
-    if let Some(pattern) = &pattern_id {
-        let id = document("patterns", pattern)?;
-        let head = app.engine.store().document_head(&id).await?;
-        head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
+    let id = pattern_id.as_deref().map(|pattern| document("patterns", pattern)).transpose()?;
+    let mut before = None;
+    if let Some(id) = &id {
+        before = app.engine.store().document_head(id).await?.filter(|head| !head.deleted);
+    }
+    let seen = match &app.parts.table {
+        Some(table) => Some((table.status().table, table.look(id.clone()).await)),
+        None => None,
+    };
+    let mut pattern = None;
+    if let Some(id) = &id {
+        pattern = app.engine.store().document_head(id).await?.filter(|head| !head.deleted);
+        // A row that is gone is a pattern that was there.
+        if before.is_none() && pattern.is_none() {
+            return Err(absent(id));
+        }
     }
     let Everywhere { event, replicas } = everywhere(app, principal, Scope::New).await?;
     let replicas: Vec<Ack> = replicas.into_iter().map(Ack::from).collect();
     let world = app.engine.world();
     let revision = world.revision();
     let subscribers = replicas.iter().filter(|replica| replica.ack).count();
-    let success = subscribers == replicas.len();
-    let named =
-        pattern_id.map_or_else(String::new, |id| format!(", with the pattern {id:?} as the log has it"));
-    let message = match success {
-        true => format!("every replica serves revision {revision}{named}"),
+    let is_left_out = |head: &Head| world.quarantined().contains(&head.revision);
+    let pattern_is_served = !pattern.as_ref().is_some_and(is_left_out);
+    let table_is_read = seen.as_ref().is_none_or(|(_, seen)| seen.is_ok());
+    let success = subscribers == replicas.len() && pattern_is_served && table_is_read;
+    let mut message = match subscribers == replicas.len() {
+        true => format!("every replica serves revision {revision}"),
         false => format!("{subscribers} of {} replicas serve revision {revision}", replicas.len()),
+    };
+    message += &match (&pattern_id, &pattern) {
+        (None, _) => String::new(),
+        (Some(id), None) => format!("; the pattern {id:?} is deleted"),
+        (Some(id), Some(head)) if pattern_is_served => {
+            format!(
+                "; the pattern {id:?} is reloaded: version {} of revision {}",
+                head.version, head.revision
+            )
+        }
+        (Some(id), Some(head)) => {
+            format!(
+                "; the pattern {id:?} is not reloaded: revision {} is left out on this replica",
+                head.revision
+            )
+        }
+    };
+    message += &match seen {
+        None => String::new(),
+        Some((table, Ok(Seen { put: 0, deleted: 0 }))) => format!("; the table {table} says the same"),
+        Some((table, Ok(Seen { put, deleted }))) => {
+            format!("; of the table {table} {put} rows were put and {deleted} deleted")
+        }
+        Some((table, Err(why))) => format!("; the table {table} was not read: {why}"),
     };
     let answer = ReloadedPatterns {
         success,
         message,
         subscribers,
         pattern_id: body.pattern_id,
+        pattern: pattern.map(|head| ReloadedPattern { version: head.version, revision: head.revision.get() }),
         replicas,
         outcome: event.outcome.to_string(),
         patterns: app.parts.patterns.load().pattern_count(),
@@ -107,6 +148,7 @@ pub(super) async fn metrics(State(app): State<PatternsApp>) -> Json<HotReloadMet
         last_reload: last.first().map(|event| ReloadAnswer::from(&**event)),
         classifications: app.parts.classifier.counts().into(),
         llm: app.parts.llm.status().map(|status| (status, app.parts.llm.counts()).into()),
+        table: app.parts.table.as_ref().map(|table| table.status().into()),
     })
 }
 

@@ -38,6 +38,7 @@ pub(super) const CONDITION: Resource = Resource {
     path: "/api/v1/conditions/{condition_id}",
     variables: &[("condition_id", "The condition")],
     id: |values| id(values, "conditions/"),
+    kind: "rules",
     tag: "rules",
     noun: "condition",
     get: Some("A condition's document."),

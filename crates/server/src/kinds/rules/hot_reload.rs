@@ -8,16 +8,16 @@ use midflight_engine::Refresh;
 
 use super::api::RulesHealth;
 use super::app::RulesApp;
-use super::wire::{MonitoringAnswer, MonitoringBody};
+use super::wire::{MonitoringAnswer, MonitoringBody, RulesReloadHistory, RulesReloadItem};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::kind::{Members, add_to, members_of};
-use midflight_http::log::reloads::{ReloadParams, page};
+use midflight_http::log::reloads::{ReloadPage, ReloadParams, page};
 use midflight_http::monitoring_status::MonitoringStatus;
 use midflight_http::params::Params;
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::wire::ReloadList;
+use midflight_http::wire::ReloadAnswer;
 
 /// How often the log may be looked at, in seconds.
 const INTERVAL_SECONDS: std::ops::RangeInclusive<u64> = 1..=86_400;
@@ -32,14 +32,22 @@ pub(super) async fn status(State(app): State<RulesApp>) -> Result<Json<Members>,
     Ok(Json(answer))
 }
 
-/// The reloads of this replica, newest first.
+/// The reloads of this replica, newest first: in the shape of the rule engine as `history`, and as `/api/v1/reloads` has them as
+/// `items`.
 #[utoipa::path(get, path = "/api/v1/rules/hot-reload/history", tag = "hot-reload", params(ReloadParams),
-    responses((status = 200, body = ReloadList), (status = "default", body = ProblemBody)))]
+    responses((status = 200, body = RulesReloadHistory), (status = "default", body = ProblemBody)))]
 pub(super) async fn history(
     State(app): State<RulesApp>,
     Params(params): Params<ReloadParams>,
-) -> Result<Json<ReloadList>, ApiError> {
-    page(&app, &params).map(Json)
+) -> Result<Json<RulesReloadHistory>, ApiError> {
+    let ReloadPage { events, limit, next_cursor } = page(&app, &params)?;
+    Ok(Json(RulesReloadHistory {
+        limit,
+        count: events.len(),
+        history: events.iter().map(|event| RulesReloadItem::from(&**event)).collect(),
+        items: events.iter().map(|event| ReloadAnswer::from(&**event)).collect(),
+        next_cursor,
+    }))
 }
 
 /// Looks at the log from time to time again. Edits through this server go live at once either way. The interval may be

@@ -61,6 +61,7 @@ pub(super) const RULE: Resource = Resource {
     path: "/api/v1/rulesets/{ruleset}/rules/{rule_id}",
     variables: &[("ruleset", "The ruleset"), ("rule_id", "The rule")],
     id: |values| id(values, ""),
+    kind: "rules",
     tag: "rules",
     noun: "rule",
     get: Some("A rule's document."),

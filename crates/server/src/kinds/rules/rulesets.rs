@@ -44,6 +44,7 @@ pub(super) const RULESET: Resource = Resource {
     path: "/api/v1/rulesets/{ruleset}",
     variables: &[("ruleset", "The ruleset")],
     id: |values| id(values, ""),
+    kind: "rules",
     tag: "rules",
     noun: "ruleset",
     get: Some("A ruleset's document."),

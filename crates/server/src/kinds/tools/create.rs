@@ -11,7 +11,7 @@ use super::api::DUPLICATE_TOOL;
 use super::app::ToolsApp;
 use super::names::{document_for, unreachable};
 use super::versions::log_versions;
-use super::wire::{WriteToolAnswer, version_text};
+use super::wire::{ToolBody, WriteToolAnswer, version_text};
 use super::written::answer_tool;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
@@ -27,7 +27,7 @@ const TRIES_MAX: u32 = 16;
 /// Makes a tool, or a new version of one that is there: its `version` must be another then, and that one is served from now on.
 /// Capabilities and patterns stand in lists with `capability_name` and `pattern_name`, or by name. `created_by` is ignored: the
 /// author is the authenticated caller.
-#[utoipa::path(post, path = "/api/v1/tools", tag = "tools", request_body = Value, params(WriteParams,
+#[utoipa::path(post, path = "/api/v1/tools", tag = "tools", request_body = inline(ToolBody), params(WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: a new tool, never a new version"),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat within 24 hours is made once")),

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 
 use super::app::ToolsApp;
-use super::reload::{failure, whole_ms};
+use super::reload::whole_ms;
 use super::wire::{ReloadHistory, ReloadHistoryItem, ReloadStatistics};
 use midflight_http::code::Code;
+use midflight_http::monitoring_status::failure;
 use midflight_http::params::Params;
 use midflight_http::problem::{ApiError, ProblemBody};
 use midflight_http::wire::{ms, stamp};

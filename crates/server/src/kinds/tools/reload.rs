@@ -82,14 +82,6 @@ pub(super) async fn reload_tools(
     Ok(Json(answer).into_response())
 }
 
-/// Why a reload did not end well; none where it did.
-pub(super) fn failure(event: &ReloadEvent) -> Option<String> {
-    (!event.outcome.is_live()).then(|| match event.problems.is_empty() {
-        true => event.outcome.to_string(),
-        false => format!("{}: {}", event.outcome, event.problems),
-    })
-}
-
 /// Whole ms, rounded up: the original's times are integers, and one of 0 would say that nothing was done.
 pub(super) fn whole_ms(took: Duration) -> u64 {
     u64::try_from(took.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::app::ToolsApp;
 use super::names::document_of;
-use super::wire::WriteToolAnswer;
+use super::wire::{ToolUpdate, WriteToolAnswer};
 use super::written::answer_tool;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
@@ -24,7 +24,7 @@ const MEMBERS: [&str; 7] =
 
 /// Changes members of a tool: `description`, `status`, `enabled`, `defaults`, `dependencies`, `metadata`, each as a whole; what is
 /// null is left as it is. `updated_by` is ignored: the author is the authenticated caller. An update without members is 422.
-#[utoipa::path(put, path = "/api/v1/tools/{name}", tag = "tools", request_body = Value,
+#[utoipa::path(put, path = "/api/v1/tools/{name}", tag = "tools", request_body = inline(ToolUpdate),
     params(("name" = String, Path, description = "The tool"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat within 24 hours is made once")),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::app::ToolsApp;
 use super::lint::findings;
 use super::names::document_of;
-use super::wire::ToolValidation;
+use super::wire::{ToolBody, ToolValidation};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::log::documents::absent;
 use midflight_http::params::InPath;
@@ -24,7 +24,7 @@ use midflight_http::write::WriteParams;
 /// Validates a tool. With a body: that tool as the next version of the named one, by itself and beside the others, with every check,
 /// as an edit would; nothing is changed. Without: the one that the log has, and what this replica found wrong with it.
 #[utoipa::path(post, path = "/api/v1/tools/{name}/validate", tag = "tools",
-    params(("name" = String, Path, description = "The tool")), request_body(content = Option<Value>),
+    params(("name" = String, Path, description = "The tool")), request_body(content = inline(Option<ToolBody>)),
     responses((status = 200, body = ToolValidation), (status = "default", body = ProblemBody)))]
 pub(super) async fn validate_tool(
     principal: Principal,

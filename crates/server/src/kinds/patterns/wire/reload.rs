@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::table::TableAnswer;
 use midflight_http::wire::{Ack, QuarantinedRevisions, ReloadAnswer, StatisticsAnswer};
 
-/// What to reload. Every replica looks at the log as a whole, so that it never serves a mix of two revisions.
+/// What to reload. Every replica looks at the log as a whole, so that it never serves a mix of two revisions. Of a table that is
+/// followed only the row of a pattern that is named is taken over.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub(in super::super) struct ReloadPatterns {
     /// A pattern that must be there: a string or a number.
@@ -31,6 +33,9 @@ pub(in super::super) struct ReloadedPatterns {
     /// The pattern that was named, as it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super) pattern_id: Option<Value>,
+    /// The version of the pattern that was named which is served, and the revision that made it; null when none was named, or
+    /// when its row is gone.
+    pub(in super::super) pattern: Option<ReloadedPattern>,
     /// What each replica says.
     pub(in super::super) replicas: Vec<Ack>,
     /// How the reload ended here: `success`, `unchanged`, or why not.
@@ -45,6 +50,15 @@ pub(in super::super) struct ReloadedPatterns {
     pub(in super::super) reload_time_ms: f64,
     /// When it began.
     pub(in super::super) timestamp: String,
+}
+
+/// A pattern that was named in a reload.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in super::super) struct ReloadedPattern {
+    /// Its version in the log.
+    pub(in super::super) version: u64,
+    /// The revision that made it so.
+    pub(in super::super) revision: u64,
 }
 
 /// How reloads of patterns go, and what comes of queries, since this replica started.
@@ -72,6 +86,8 @@ pub(in super::super) struct HotReloadMetrics {
     pub(in super::super) classifications: ClassificationCounts,
     /// The LLM; null when none is configured.
     pub(in super::super) llm: Option<LlmAnswer>,
+    /// The table that is followed; null when none is.
+    pub(in super::super) table: Option<TableAnswer>,
 }
 
 /// What queries were answered with, and what was learned of them, on this replica.

@@ -1,5 +1,6 @@
 //! The tools on the wire.
 
+mod body;
 mod capability;
 mod diff;
 mod evaluate;
@@ -13,6 +14,7 @@ mod tool;
 mod validate;
 mod version;
 
+pub(super) use body::{ToolBody, ToolUpdate};
 pub(super) use capability::{CapabilityItem, CapabilityTool, CapabilityTools};
 pub(super) use diff::{ComparedVersion, ToolDiffAnswer, ToolDifferenceAnswer};
 pub(super) use evaluate::{EvaluateBody, EvaluatedAnswer, EvaluatedVariable};

@@ -1,0 +1,171 @@
+//! The JSON Schemas of the documents as components of the OpenAPI document.
+//!
+//! A body of a sort of document refers to its schema, so that a generated client knows its members. The library of the OpenAPI
+//! document has types for a part of JSON Schema only; so a component is `{"allOf": [SCHEMA]}`, of which the one member is kept
+//! word for word.
+
+use midflight_engine::DocumentSchema;
+use serde_json::{Map, Value};
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::schema::{AllOf, AnyOf, ObjectBuilder, SchemaType};
+use utoipa::openapi::{OpenApi, Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// Where the components are.
+const COMPONENTS: &str = "#/components/schemas/";
+/// Where a schema has the parts that it refers to.
+const DEFINITIONS: &str = "$defs";
+
+/// The body of a document of any sort.
+pub(crate) struct AnyDocument;
+
+impl PartialSchema for AnyDocument {
+    fn schema() -> RefOr<Schema> {
+        Ref::from_schema_name(Self::name()).into()
+    }
+}
+
+impl ToSchema for AnyDocument {}
+
+/// Refers to the schema of a sort of document, as the body of a request or a member of an answer.
+///
+/// ```
+/// # use midflight_http::document_schemas::{component, refer};
+/// # use utoipa::openapi::RefOr;
+/// assert_eq!(component("rules", "rule"), "RulesRuleDocument");
+/// let RefOr::Ref(rule) = refer("rules", "rule") else { panic!() };
+/// assert_eq!(rule.ref_location, "#/components/schemas/RulesRuleDocument");
+/// ```
+#[must_use]
+pub fn refer(kind: &str, title: &str) -> RefOr<Schema> {
+    Ref::from_schema_name(component(kind, title)).into()
+}
+
+/// Refers to the schema of a sort of document, or to an object with what a call accepts beside it: `described` says what.
+#[must_use]
+pub fn refer_or(kind: &str, title: &str, described: ObjectBuilder) -> RefOr<Schema> {
+    let mut either = AnyOf::new();
+    either.items.extend([refer(kind, title), described.build().into()]);
+    RefOr::T(Schema::AnyOf(either))
+}
+
+/// The answer `answer` with the body of a sort of document.
+pub(crate) fn answer_of(answer: &str, kind: &str, title: &str) -> RefOr<Schema> {
+    let body = ObjectBuilder::new().property("body", refer(kind, title)).build();
+    let mut both = AllOf::new();
+    both.items.extend([Ref::from_schema_name(answer).into(), body.into()]);
+    RefOr::T(Schema::AllOf(both))
+}
+
+/// The name of the component with the schema of a sort of document. A kind of a program may have a sort of the same title, so the
+/// kind is part of it.
+#[must_use]
+pub fn component(kind: &str, title: &str) -> String {
+    format!("{}{}Document", joined(kind), joined(title))
+}
+
+/// Words as one: `selection settings` is `SelectionSettings`.
+fn joined(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut joined = String::new();
+    for word in words {
+        let mut chars = word.chars();
+        joined.extend(chars.next().map(|first| first.to_ascii_uppercase()));
+        joined.push_str(chars.as_str());
+    }
+    joined
+}
+
+/// Adds the schemas of these sorts of documents to the OpenAPI document, and that of a document of any of them.
+pub(crate) fn add(document: &mut OpenApi, sorts: Vec<(String, DocumentSchema)>) {
+    let schemas = &mut document.components.get_or_insert_default().schemas;
+    let mut any = AnyOf::new();
+    any.description =
+        Some("What a document says: of which sort it is, its kind and its name say.".to_owned());
+    for (kind, DocumentSchema { title, mut schema, .. }) in sorts {
+        let name = component(&kind, title);
+        any.items.push(Ref::from_schema_name(&name).into());
+        let parts = schema.as_object_mut().and_then(|members| members.remove(DEFINITIONS));
+        if let Some(Value::Object(parts)) = parts {
+            for (part, mut schema) in parts {
+                point(&mut schema, &name);
+                schemas.insert(format!("{name}{}", joined(&part)), wrapped(schema));
+            }
+        }
+        if let Some(members) = schema.as_object_mut() {
+            // That of all OpenAPI documents of this version.
+            members.remove("$schema");
+        }
+        point(&mut schema, &name);
+        schemas.insert(name, wrapped(schema));
+    }
+    schemas.insert(AnyDocument::name().into_owned(), RefOr::T(Schema::AnyOf(any)));
+}
+
+fn wrapped(schema: Value) -> RefOr<Schema> {
+    let word_for_word = Extensions::from_iter([("allOf", Value::Array(vec![schema]))]);
+    ObjectBuilder::new().schema_type(SchemaType::AnyValue).extensions(Some(word_for_word)).build().into()
+}
+
+/// Leads the references within a schema to its components.
+fn point(schema: &mut Value, name: &str) {
+    match schema {
+        Value::Object(members) => point_members(members, name),
+        Value::Array(items) => items.iter_mut().for_each(|item| point(item, name)),
+        _ => {}
+    }
+}
+
+fn point_members(members: &mut Map<String, Value>, name: &str) {
+    for (key, value) in members {
+        match value {
+            Value::String(to) if key == "$ref" => {
+                if to == "#" {
+                    *to = format!("{COMPONENTS}{name}");
+                } else if let Some(part) = to.strip_prefix("#/$defs/") {
+                    *to = format!("{COMPONENTS}{name}{}", joined(part));
+                }
+            }
+            value => point(value, name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_schema_is_kept_word_for_word_and_its_references_lead_to_components() {
+        let schema = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
+            "properties": {"all": {"type": "array", "items": {"$ref": "#"}}, "is": {"$ref": "#/$defs/test_case"}},
+            "if": {"required": ["all"]}, "then": {"maxProperties": 1},
+            "$defs": {"test_case": {"anyOf": [{"const": 1}, {"$ref": "#/$defs/test_case"}]}},
+        });
+        let mut document = OpenApi::default();
+        add(
+            &mut document,
+            vec![("rules".to_owned(), DocumentSchema { title: "a rule", names: "{rule}", schema })],
+        );
+        let schemas = json!(document)["components"]["schemas"].clone();
+        let part = json!({"$ref": "#/components/schemas/RulesARuleDocumentTestCase"});
+        assert_eq!(
+            schemas["RulesARuleDocumentTestCase"],
+            json!({"allOf": [{"anyOf": [{"const": 1}, part]}]})
+        );
+        let whole = json!({"allOf": [{
+            "type": "object",
+            "properties": {
+                "all": {"type": "array", "items": {"$ref": "#/components/schemas/RulesARuleDocument"}}, "is": part},
+            "if": {"required": ["all"]}, "then": {"maxProperties": 1},
+        }]});
+        assert_eq!(schemas["RulesARuleDocument"], whole);
+        assert_eq!(
+            schemas["AnyDocument"]["anyOf"],
+            json!([{"$ref": "#/components/schemas/RulesARuleDocument"}])
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! A followed table: the rows that another program has of its patterns are documents of the log.
+
+mod look;
+mod rows;
+mod status;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use midflight_bus::RedisBus;
+use midflight_core::{DocumentId, Owner, Trigger};
+use midflight_engine::Engine;
+use midflight_learning::Classifier;
+use midflight_source::OwnedDocuments;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use look::TableLooker;
+pub(super) use look::foreign;
+pub use rows::{PatternTable, TableError};
+pub(super) use status::TableStatus;
+
+/// How far apart the looks are that orders on the legacy channel bring: whoever reaches Redis can say them.
+const ORDERED_LOOKS: Duration = Duration::from_secs(1);
+/// How soon a table that could not be read is read again at first; twice as long each time, up to the period.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long a request waits for a look.
+const ASKED_MAX: Duration = Duration::from_secs(60);
+
+/// Which table to follow, and how.
+#[derive(Debug, Clone)]
+pub struct TableOptions {
+    /// The table.
+    pub table: PatternTable,
+    /// The profile of its patterns.
+    pub profile: String,
+    /// Whether a table without rows deletes all its patterns. One that was emptied by mistake looks the same.
+    pub allow_empty: bool,
+}
+
+/// Follows a table.
+///
+/// It is read at the start, when a program on the legacy channel orders a reload (at most once a second), every period, and when
+/// a request asks for it. What its rows say that the log does not is one revision with the author and the owner `table:NAME`. Of
+/// all replicas of a log that follow it, one does so by itself.
+pub(super) struct TableFollower {
+    handle: TableHandle,
+    /// Taken by the stop.
+    task: Mutex<Option<(JoinHandle<()>, DropGuard)>>,
+}
+
+/// Reads the status of a followed table, and asks for a look. Cloning it is cheap.
+#[derive(Debug, Clone)]
+pub(super) struct TableHandle {
+    status: watch::Receiver<TableStatus>,
+    asked: mpsc::Sender<Ask>,
+}
+
+/// A request to look at the table now.
+#[derive(Debug)]
+struct Ask {
+    /// The pattern that it is about; none for all.
+    only: Option<DocumentId>,
+    done: oneshot::Sender<Result<Seen, String>>,
+}
+
+/// What came of a look that was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// How many patterns were put.
+    pub(super) put: usize,
+    /// How many were deleted.
+    pub(super) deleted: usize,
+}
+
+impl TableFollower {
+    /// Begins to follow. `period` is how often it is read without being told; none to be told only.
+    pub(super) fn start(
+        options: TableOptions,
+        engine: &Engine,
+        classifier: Classifier,
+        redis: Option<&RedisBus>,
+        period: Option<Duration>,
+    ) -> Self {
+        let name = options.table.name().to_owned();
+        let owner = Owner::new(&format!("table:{name}"));
+        let documents = OwnedDocuments::new(engine.clone(), owner, Trigger::TableWatch);
+        let (sender, status) = watch::channel(TableStatus { table: name, ..TableStatus::default() });
+        let looker = TableLooker::new(options, engine.clone(), classifier, documents, sender);
+        let (asked, asks) = mpsc::channel(16);
+        let stop = CancellationToken::new();
+        let orders = redis.map(RedisBus::orders);
+        let task = tokio::spawn(run(looker, orders, period, asks, stop.clone()));
+        let task = Mutex::new(Some((task, stop.drop_guard())));
+        Self { handle: TableHandle { status, asked }, task }
+    }
+
+    pub(super) fn handle(&self) -> TableHandle {
+        self.handle.clone()
+    }
+
+    /// Stops following. What the table put into the log stays. Takes as long as a look that is under way.
+    pub(super) async fn stop(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((task, stop)) = task else { return };
+        drop(stop);
+        if task.await.is_err() {
+            tracing::error!("the task that followed a table failed");
+        }
+    }
+}
+
+impl TableHandle {
+    /// How the table stands to the log.
+    pub(super) fn status(&self) -> TableStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Reads the table now, and takes over what it says: of that pattern, or of all.
+    ///
+    /// # Errors
+    /// Why that cannot be done.
+    pub(super) async fn look(&self, only: Option<DocumentId>) -> Result<Seen, String> {
+        let (done, reply) = oneshot::channel();
+        let gone = "the table is not followed any more, since the server stops";
+        self.asked.send(Ask { only, done }).await.map_err(|_| gone)?;
+        match tokio::time::timeout(ASKED_MAX, reply).await {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(_)) => Err(gone.to_owned()),
+            Err(_) => Err(format!("the look at the table took more than {} s", ASKED_MAX.as_secs())),
+        }
+    }
+}
+
+async fn run(
+    mut looker: TableLooker,
+    mut orders: Option<watch::Receiver<u64>>,
+    period: Option<Duration>,
+    mut asks: mpsc::Receiver<Ask>,
+    stop: CancellationToken,
+) {
+    let mut retry = RETRY;
+    loop {
+        let looked = looker.follow().await;
+        let wait = match (looked, period) {
+            (Ok(()), period) => {
+                retry = RETRY;
+                period
+            }
+            (Err(()), period) => {
+                let soon = period.map_or(retry, |period| retry.min(period));
+                retry = retry.saturating_mul(2).min(Duration::from_secs(60));
+                Some(soon)
+            }
+        };
+        let at = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return looker.close().await,
+                ask = asks.recv() => match ask {
+                    // A caller that is gone needs no answer.
+                    Some(Ask { only, done }) => drop(done.send(looker.asked(only.as_ref()).await)),
+                    None => return looker.close().await,
+                },
+                () = ordered(&mut orders, at) => break,
+                () = elapsed(wait, at) => break,
+            }
+        }
+    }
+}
+
+/// Waits for an order that was not heeded yet, and until a second after the last look.
+async fn ordered(orders: &mut Option<watch::Receiver<u64>>, last: tokio::time::Instant) {
+    let Some(heard) = orders else { return std::future::pending().await };
+    // Cancelled between the two, the order is still to be heeded.
+    if heard.has_changed().is_err() {
+        return std::future::pending().await;
+    }
+    while !heard.has_changed().unwrap_or(false) {
+        let mut next = heard.clone();
+        if next.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+    tokio::time::sleep_until(last + ORDERED_LOOKS).await;
+    heard.mark_unchanged();
+}
+
+async fn elapsed(wait: Option<Duration>, since: tokio::time::Instant) {
+    match wait {
+        Some(wait) => tokio::time::sleep_until(since + wait).await,
+        None => std::future::pending().await,
+    }
+}
