@@ -45,5 +45,6 @@ mod tools_versions;
 #[cfg(feature = "tools")]
 mod tools_views;
 mod transfer;
+mod ui;
 mod watch;
 mod writes;
