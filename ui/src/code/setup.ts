@@ -26,6 +26,8 @@ const look = EditorView.theme({
   ".cm-tooltip": { backgroundColor: "var(--raised)", color: "var(--text)", border: "1px solid var(--line)", borderRadius: "6px" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent-soft)", color: "var(--text)" },
   ".cm-diagnostic-error": { borderLeft: "3px solid var(--bad)" },
+  // The library's own mark is an image in the style, which the policy of the page does not load.
+  ".cm-lint-marker-error": { content: '"●"', color: "var(--bad)", lineHeight: "1.4" },
   ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--bad)", textUnderlineOffset: "3px" },
   ".cm-panels": { backgroundColor: "var(--sunken)", color: "var(--text)" },
   ".cm-changedLine": { backgroundColor: "var(--info-soft) !important" },

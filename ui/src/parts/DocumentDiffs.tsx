@@ -41,13 +41,21 @@ export function DocumentDiffs({ diffs, against, action }: DiffsProps): ReactNode
 function OneDiff({ diff, against, isOpen, action }: { diff: Diff; against: number | undefined; isOpen: boolean; action: DiffsProps["action"] }): ReactNode {
   const [open, setOpen] = useState(isOpen);
   return (
-    <details className="doc-diff" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>
+    <section className="doc-diff">
+      <header>
+        <button
+          className="button quiet fold"
+          aria-expanded={open}
+          aria-label={`${open ? "Hide" : "Show"} what changes in ${diff.kind}/${diff.name}`}
+          onClick={() => setOpen(!open)}
+        >
+          <span aria-hidden="true">{open ? "▾" : "▸"}</span>
+        </button>
         <Badge tone={EFFECTS[diff.effect] ?? "plain"}>{diff.effect}</Badge>
         <DocumentLink kind={diff.kind} name={diff.name} />
         <span className="grow" />
         {action?.(diff)}
-      </summary>
+      </header>
       {open && (
         <div>
           <ByMeaning diff={diff} against={against} />
@@ -59,7 +67,7 @@ function OneDiff({ diff, against, isOpen, action }: { diff: Diff; against: numbe
           )}
         </div>
       )}
-    </details>
+    </section>
   );
 }
 

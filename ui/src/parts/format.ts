@@ -13,6 +13,7 @@ export function plural(value: number, noun: string): string {
 
 /** A duration in milliseconds, with as many digits as say something. */
 export function duration(ms: number): string {
+  if (ms === 0) return "0 ms";
   if (ms < 1) return `${Math.round(ms * 1000)} µs`;
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -9,7 +9,7 @@ import { Modal } from "../parts/Modal";
 import { Palette } from "./Palette";
 import { PLACES, type Place } from "./places";
 import { SignIn } from "./SignIn";
-import { chooseTheme, theme, type Theme } from "./theme";
+import { chooseTheme, useTheme, type Theme } from "./theme";
 
 const NEXT: Record<Theme, Theme> = { system: "light", light: "dark", dark: "system" };
 const GROUPS: readonly Place["group"][] = ["Watch", "Change", "Kinds", "Server"];
@@ -18,7 +18,7 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
   const [path] = useLocation();
   const [open, setOpen] = useState(false);
   const [dialog, setDialog] = useState<"palette" | "sign-in">();
-  const [look, setLook] = useState(theme);
+  const look = useTheme();
   const token = useSyncExternalStore(session.subscribe, session.token);
 
   useEffect(() => {
@@ -48,14 +48,11 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
         <ConnectionState />
         <span className="grow" />
         <button className="button" onClick={() => setDialog("palette")} aria-label="Go to page, document or revision">
-          <span className="wide-only soft">Go to…</span> <kbd>Ctrl K</kbd>
+          <span className="soft">Go to…</span> <kbd className="wide-only">Ctrl K</kbd>
         </button>
         <button
           className="button quiet wide-only"
-          onClick={() => {
-            chooseTheme(NEXT[look]);
-            setLook(NEXT[look]);
-          }}
+          onClick={() => chooseTheme(NEXT[look])}
           aria-label={`Theme: ${look}. Change to ${NEXT[look]}`}
         >
           {look === "system" ? "Auto" : look === "light" ? "Light" : "Dark"}
@@ -111,7 +108,7 @@ function ConnectionState(): ReactNode {
   return (
     <span className="bar-state" role="status" title={state.why}>
       <span className={`dot ${tone}`} aria-hidden="true" />
-      {said}
+      <span className={state.connection === "live" ? "wide-only" : undefined}>{said}</span>
       {status.data !== undefined && <span className="mono">r{status.data.served_revision}</span>}
     </span>
   );

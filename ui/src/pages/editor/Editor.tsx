@@ -130,11 +130,17 @@ function useSchema(kind: string, name: string): Schema | undefined {
 /** What is wrong with one document of the draft, at its lines. */
 function diagnostics(id: string, text: string, dryRun: DryRun): Diagnostic[] {
   const { document, problems } = read(text);
-  if (problems.length > 0) return problems.map((it) => ({ ...it, to: Math.max(it.to, it.from + 1), severity: "error" }));
+  if (problems.length > 0) return problems.map((it) => ({ ...it, ...visible(it.from, it.to, text), severity: "error" }));
   if (dryRun.state !== "refused") return [];
   return dryRun.problem.items
     .filter((it) => it.document === id || it.document == null)
     .map((it) => ({ ...placeOf(document, it.path), severity: "error", message: it.message }));
+}
+
+/** A range that has a character to be marked: what is missing is missing at the end. */
+function visible(from: number, to: number, text: string): { from: number; to: number } {
+  const end = text.trimEnd().length;
+  return from >= end ? { from: Math.max(0, end - 1), to: end } : { from, to: Math.max(to, from + 1) };
 }
 
 function State({ dryRun, own }: { dryRun: DryRun; own: readonly Diagnostic[] }): ReactNode {

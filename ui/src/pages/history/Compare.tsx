@@ -31,7 +31,7 @@ export default function Compare({ from, to }: { from: number; to: number }): Rea
       <Loaded of={diff} what="The diff">
         {(answer) => (
           <div className="stack">
-            <p>{plural(answer.documents.length, "document")} differ.</p>
+            <p>{plural(answer.documents.length, "changed document")}</p>
             <DocumentDiffs diffs={answer.documents} against={from} />
           </div>
         )}

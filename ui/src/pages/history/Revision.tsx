@@ -27,10 +27,10 @@ export default function Revision({ number }: { number: number }): ReactNode {
         aside={
           <>
             <button className="button" disabled={number <= 1} onClick={() => go(`/ui/history/${number - 1}`)}>
-              ← {number - 1}
+              ← Before
             </button>
             <button className="button" disabled={number >= desired} onClick={() => go(`/ui/history/${number + 1}`)}>
-              {number + 1} →
+              After →
             </button>
             <CompareWith number={number} />
           </>

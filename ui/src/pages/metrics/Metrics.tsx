@@ -51,8 +51,8 @@ export default function Metrics(): ReactNode {
   return (
     <>
       <PageHead title="Metrics">
-        From this server’s own metrics, read every ten seconds while this tab is open
-        {begun !== undefined && <> (since {new Date(begun.at).toLocaleTimeString()}, an hour at most)</>}. Reloads are from the log of reloads.
+        This server’s own metrics, read every ten seconds while this tab is open
+        {begun !== undefined && <>, since {new Date(begun.at).toLocaleTimeString()}</>}. An hour is kept.
       </PageHead>
       <div className="stack">
         {failed !== undefined && failed !== null && <Failure error={failed} what="The metrics could not be read" />}

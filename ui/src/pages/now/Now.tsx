@@ -222,8 +222,8 @@ function Kinds({ kinds }: { kinds: Schemas["KindStatusAnswer"][] }): ReactNode {
               <td className="num">{count(kind.documents)}</td>
               <td className="soft small">
                 {Object.entries(kind.figures)
-                  .map(([name, value]) => `${count(value)} ${name.replaceAll("_", " ")}`)
-                  .join(", ")}
+                  .map(([name, value]) => `${name.replaceAll("_", " ")} ${count(value)}`)
+                  .join(" · ")}
               </td>
             </tr>
           ))}
