@@ -1,6 +1,7 @@
 // Where the browser of this machine is: no browser is downloaded.
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** The path of Chromium, from CHROMIUM or the PATH; undefined where there is none. */
 export function browserPath() {
@@ -17,4 +18,11 @@ export function browserPath() {
     }
   }
   return undefined;
+}
+
+// Run by itself it prints the path, and fails where there is no browser.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const found = browserPath();
+  if (found === undefined) process.exit(1);
+  console.log(found);
 }

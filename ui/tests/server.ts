@@ -2,7 +2,7 @@
 
 import { test as base, expect, type Page } from "@playwright/test";
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -25,6 +25,11 @@ export class Server {
   url = "";
 
   constructor(private readonly flags: readonly string[] = []) {}
+
+  /** Takes the token of another server of the same log. */
+  adopt(token: string): void {
+    writeFileSync(join(this.folder, "token"), token, { mode: 0o600 });
+  }
 
   async start(listen = "127.0.0.1:0"): Promise<void> {
     const ready = join(this.folder, "ready");

@@ -1,4 +1,4 @@
-/** A dialog of the browser's own: it keeps the focus, closes with Escape, and makes the rest inert. */
+/** A dialog of the browser's own: it keeps the focus, closes with Escape, and makes the rest inert. `data-autofocus` marks where it begins. */
 
 import { useEffect, useId, useRef, type ReactNode } from "react";
 
@@ -14,7 +14,11 @@ export function Modal({ title, onClose, children, wide = false }: ModalProps): R
   const id = useId();
   useEffect(() => {
     const shown = dialog.current;
-    if (shown !== null && !shown.open) shown.showModal();
+    if (shown !== null && !shown.open) {
+      shown.showModal();
+      // The browser focuses what comes first; the dialog is about another field.
+      shown.querySelector<HTMLElement>("[data-autofocus]")?.focus();
+    }
     return () => shown?.close();
   }, []);
   return (

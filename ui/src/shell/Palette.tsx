@@ -81,7 +81,7 @@ export function Palette({ onClose }: { onClose: () => void }): ReactNode {
     <Modal title="Go to" onClose={onClose}>
       <input
         className="input"
-        autoFocus
+        data-autofocus
         role="combobox"
         aria-expanded="true"
         aria-controls={list}

@@ -41,7 +41,7 @@ export function SignIn({ why, onDone }: { why?: string | undefined; onDone?: () 
           value={token}
           onChange={(event) => setToken(event.target.value)}
           aria-describedby="token-help"
-          autoFocus
+          data-autofocus
         />
       </label>
       <p id="token-help" className="small soft">

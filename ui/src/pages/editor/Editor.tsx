@@ -88,7 +88,7 @@ function LoadedEditor({ kind, name, live, owner }: EditorProps & { live: Live; o
       </PageHead>
       <div className="stack">
         {isStale && <Conflict mine={mine} live={live} />}
-        <div className="editor">
+        <div className="editor" hidden={isStale}>
           <div className="stack tight">
             {mine?.isDeleted === true ? (
               <p className="notice warn">This document will be deleted when the draft is saved. Discard brings it back.</p>

@@ -31,7 +31,7 @@ export function SaveDialog({ draft, dryRun, onClose }: { draft: Draft; dryRun: D
   });
   if (save.data !== undefined) {
     return (
-      <Modal title="Saved" onClose={onClose}>
+      <Modal key="saved" title="Saved" onClose={onClose}>
         <p className="notice good" role="status">
           {save.data.revision != null ? (
             <>
@@ -43,7 +43,7 @@ export function SaveDialog({ draft, dryRun, onClose }: { draft: Draft; dryRun: D
         </p>
         <Acks answer={save.data} />
         <div className="dialog-actions">
-          <button className="button primary" autoFocus onClick={onClose}>
+          <button className="button primary" data-autofocus onClick={onClose}>
             Close
           </button>
         </div>
@@ -70,7 +70,7 @@ export function SaveDialog({ draft, dryRun, onClose }: { draft: Draft; dryRun: D
       >
         <label className="field">
           <span className="label">Reason (the history keeps it)</span>
-          <input className="input" autoFocus value={reason} maxLength={1000} onChange={(event) => setReason(event.target.value)} placeholder="raise the threshold for July" />
+          <input className="input" data-autofocus value={reason} maxLength={1000} onChange={(event) => setReason(event.target.value)} placeholder="raise the threshold for July" />
         </label>
         {save.error !== null && <Failure error={save.error} what="It was not saved; what is served stayed as it was" />}
         <div className="dialog-actions">

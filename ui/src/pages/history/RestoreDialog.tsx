@@ -47,10 +47,10 @@ export function RestoreDialog({ to, only, title, onClose }: RestoreProps): React
   });
   if (restore.data !== undefined) {
     return (
-      <Modal title={title} onClose={onClose}>
+      <Modal key="done" title={title} onClose={onClose}>
         <Done answer={restore.data} />
         <div className="dialog-actions">
-          <button className="button primary" autoFocus onClick={onClose}>
+          <button className="button primary" data-autofocus onClick={onClose}>
             Close
           </button>
         </div>
@@ -77,7 +77,7 @@ export function RestoreDialog({ to, only, title, onClose }: RestoreProps): React
       </Loaded>
       <label className="field">
         <span className="label">Reason (required; the history keeps it)</span>
-        <input className="input" value={reason} maxLength={1000} onChange={(event) => setReason(event.target.value)} placeholder="approves too many" />
+        <input className="input" data-autofocus value={reason} maxLength={1000} onChange={(event) => setReason(event.target.value)} placeholder="approves too many" />
       </label>
       {restore.error !== null && <Failure error={restore.error} what="It was not restored; what is served stayed as it was" />}
       <div className="dialog-actions">

@@ -18,7 +18,7 @@ export default function Tour(): ReactNode {
   const revisions = useRevisions(50);
   const log = revisions.data?.items ?? [];
   const isEdited = log.some((it) => it.changes.some((change) => change.kind === "rules" && change.name === "conditions/earns-enough") && it.number > 1);
-  const isRestored = log.some((it) => it.trigger === "restore" || it.trigger === "rollback");
+  const isRestored = log.some((it) => it.trigger === "manual" || it.trigger === "rollback");
   const steps: Step[] = [
     {
       title: "See what is live",
