@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to hold it to its word.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build build-quick sidecar guests test test-needs sdk-needs test-deploy images bench cost fmt lint loom docs deny check-generated
+.PHONY: help run ui ui-where-node ui-checks test-ui build build-quick sidecar guests test test-needs sdk-needs test-deploy images bench cost fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -12,10 +12,27 @@ ALL := --workspace --exclude midflight-benches
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([^:]+):.*## /  make \1\t/' | expand -t 24
 
-build: ## Build the server and CLI, optimised
+# The web UI is built before the server, which takes it in. Node is needed for that alone: without it, the server has no page.
+HAS_NODE = command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null
+UI_FILES = $(wildcard ui/*.json ui/*.html ui/vite.config.ts) $(shell find ui/src ui/public ui/scripts -type f 2>/dev/null)
+UI_PAGE = crates/ui/page/index.html
+
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	cd ui && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json
+
+$(UI_PAGE): $(UI_FILES) ui/node_modules/.package-lock.json
+	cd ui && npm run --silent build
+
+ui: $(UI_PAGE) ## Build the web UI into crates/ui/page, for the next build of the server
+
+ui-where-node:
+	@if $(HAS_NODE); then $(MAKE) --no-print-directory ui; \
+	else echo "skipped: the server is built without the web UI: there is no Node 20 or newer with npm"; fi
+
+build: ui-where-node ## Build the server and CLI, optimised
 	$(CARGO) build --release --locked -p midflight --features cli
 
-build-quick: ## Build them without optimisation, to try them
+build-quick: ui-where-node ## Build them without optimisation, to try them
 	$(CARGO) build --profile quick --locked -p midflight --features cli
 
 # For the machine's own triple, and named, so that build scripts and macros are not built statically too.
@@ -40,19 +57,19 @@ run: build-quick ## Build, and serve the examples on SQLite in ./midflight-data
 	(export MIDFLIGHT_URL=$$url MIDFLIGHT_TOKEN=$$(cat $(DATA)/admin-token) PATH=$$PWD/target/quick:$$PATH; \
 	  midflight module show counter >/dev/null 2>&1 || midflight module load examples/modules/counter.wat); \
 	printf '%s\n' "" \
-	  "  URL    $$url" \
+	  "  URL    $$url     in a browser: $$url/ui/tour leads through it in five minutes" \
 	  "  token  $$(cat $(DATA)/admin-token)" "" \
 	  "Three commands to try in another terminal, in this folder:" "" \
 	  "  export MIDFLIGHT_URL=$$url MIDFLIGHT_TOKEN=\$$(cat $(DATA)/admin-token) PATH=\$$PWD/target/quick:\$$PATH" "" \
 	  "  1. ask:    midflight execute --data '{\"amount\": 20000, \"applicant\": {\"income\": 52000, \"years_employed\": 6, \"defaults\": 0}}'" \
 	  "  2. change: EDITOR=nano midflight edit rules/conditions/earns-enough     then ask again" \
-	  "  3. look:   midflight history     and in a browser $$url/docs" \
+	  "  3. look:   midflight history" \
 	  "  and:       midflight classify \"where is my order\"     (docs/patterns.md)" \
 	  "             midflight select \"find an error in the logs\"     (docs/tools.md)" \
 	  "             midflight module call counter add     (docs/modules.md)" ""; fi; \
 	wait $$server || wait $$server
 
-test: fmt-check lint test-all test-deploy loom docs deny check-generated ## Everything that must pass
+test: fmt-check ui-where-node lint test-all test-ui test-deploy loom docs deny check-generated ## Everything that must pass
 
 # The servers that the tests start, each on a free port: program and Debian package.
 NEEDS := initdb:postgresql redis-server:redis-server nats-server:nats-server
@@ -85,6 +102,16 @@ test-all: test-needs sdk-needs
 	@if [ -f $(SDK)/installed ]; then export MIDFLIGHT_SDK=$(SDK); fi; \
 	echo "$(CARGO) test $(ALL) --locked --all-features"; $(CARGO) test $(ALL) --locked --all-features
 
+test-ui: ## Check the web UI: types, lint, units, and pages in Chromium against a server
+	@if $(HAS_NODE); then $(MAKE) --no-print-directory ui-checks; \
+	else echo "skipped: the web UI is not checked: there is no Node 20 or newer with npm"; fi
+
+ui-checks: $(UI_PAGE)
+	cd ui && npm run --silent api && npm run --silent typecheck && npm run --silent lint && npm run --silent unit
+	@if node ui/scripts/browser.mjs >/dev/null; then \
+	  $(CARGO) build --locked -p midflight --features cli && cd ui && MIDFLIGHT_BIN=$(abspath $(TARGET_DIR))/debug/midflight npm run --silent browser; \
+	else echo "skipped: no page of the web UI is opened: there is no Chromium (apt-get install chromium)"; fi
+
 fmt: ## Format the sources
 	$(CARGO) fmt --all
 
@@ -116,7 +143,7 @@ CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
 make-image = deploy/image --dockerfile deploy/docker/Dockerfile.$(1) --name $(IMAGE_PREFIX)$(2):$(VERSION) \
 	--arg VERSION=$(VERSION) --arg REVISION=$(REVISION) --output $(IMAGES)/$(2).tar
 
-images: sidecar ## Build the images of the server and the sidecar into target/images, without a daemon
+images: sidecar ui-where-node ## Build the images of the server and the sidecar into target/images, without a daemon
 	@mkdir -p $(IMAGES)/empty
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --release --locked -p midflight --features cli --target $(HOST)
 	$(call make-image,server,midflight) --built /out/midflight=$(TARGET_DIR)/$(HOST)/release/midflight \

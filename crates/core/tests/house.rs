@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["config", "rules", "patterns", "tools", "modules", "source"],
     &["components", "module-host"],
     &["app", "learning", "mcp"],
+    &["ui"],
     &["http"],
     &["server", "sidecar"],
     &["midflight"],

@@ -1,8 +1,8 @@
 //! The documentation that the server carries with it: the OpenAPI document, a page that shows it, the error pages.
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{Html, IntoResponse};
+use axum::http::{HeaderMap, header};
+use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
@@ -13,8 +13,9 @@ use crate::params::InPath;
 use crate::principal::Permission::Read;
 use crate::problem::{ApiError, ProblemBody};
 use crate::routes::Routes;
+use crate::ui;
 
-/// The page; it needs nothing but `/openapi.json`.
+/// The page of a server that has no web UI; it needs nothing but `/openapi.json`.
 const PAGE: &str = include_str!("page.html");
 /// Lets the page run its own script and talk to this server, and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
@@ -46,8 +47,9 @@ async fn document(State(app): State<App>) -> Result<impl IntoResponse, ApiError>
 /// A page that shows the OpenAPI document and tries calls.
 #[utoipa::path(get, path = "/docs", tag = "docs",
     responses((status = 200, body = String, content_type = "text/html")))]
-async fn page() -> impl IntoResponse {
-    ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE))
+async fn page(headers: HeaderMap) -> Response {
+    let own = || ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE)).into_response();
+    ui::index(&headers).unwrap_or_else(own)
 }
 
 /// What an error code means and what to do about it, in Markdown.

@@ -49,6 +49,7 @@ pub mod setup;
 pub mod sorts;
 pub mod start;
 pub mod tokens;
+pub mod ui;
 pub mod validate;
 pub mod wire;
 pub mod write;

@@ -1,5 +1,7 @@
 //! The router: every route, the layers around them, and the OpenAPI document that comes with them.
 
+use std::collections::HashMap;
+
 use axum::Router;
 use axum::http::Method;
 use utoipa::PartialSchema as _;
@@ -14,7 +16,7 @@ use crate::principal::Access;
 use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
 use crate::routes::{Routes, operations};
-use crate::{directories, docs, document_schemas, events, health, log, metrics, reload, validate};
+use crate::{directories, docs, document_schemas, events, health, log, metrics, reload, ui, validate};
 
 /// The routes that every kind has, and those of the kinds.
 fn all(app: &App) -> Routes<App> {
@@ -26,7 +28,8 @@ fn all(app: &App) -> Routes<App> {
         .merge(events::socket::routes())
         .merge(health::routes())
         .at(Open, routes!(metrics::scrape::scrape))
-        .merge(docs::routes());
+        .merge(docs::routes())
+        .merge(ui::routes());
     app.kinds.iter().fold(generic, |routes, kind| routes.merge(kind.routes(app)))
 }
 
@@ -44,10 +47,28 @@ fn complete(app: &App, mut document: OpenApi) -> OpenApi {
     document_schemas::add(&mut document, app.engine.schemas());
     app.kinds.iter().for_each(|kind| kind.document(&mut document));
     document.paths.paths.values_mut().flat_map(operations).for_each(describe_key);
+    distinguish(&mut document);
     let token =
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, `mf_...`")).build();
     document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
     document
+}
+
+/// Gives operations whose handlers have one name an id each, by their tag: generated clients know operations by their ids.
+fn distinguish(document: &mut OpenApi) {
+    let mut used: HashMap<String, usize> = HashMap::new();
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        if let Some(id) = &operation.operation_id {
+            *used.entry(id.clone()).or_default() += 1;
+        }
+    }
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        let tag = operation.tags.as_ref().and_then(|tags| tags.first()).map(|tag| tag.replace('-', "_"));
+        let shared = operation.operation_id.as_mut().filter(|id| used.get(*id).is_some_and(|times| *times > 1));
+        if let (Some(id), Some(tag)) = (shared, tag) {
+            *id = format!("{tag}_{id}");
+        }
+    }
 }
 
 /// Says of an operation that writes, which is one that may be waited for, that it takes a key.

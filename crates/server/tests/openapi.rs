@@ -39,6 +39,19 @@ async fn the_committed_document_is_up_to_date() {
 }
 
 #[tokio::test]
+async fn no_two_operations_have_the_same_id() {
+    let document = serde_json::to_value(openapi().await).unwrap();
+    let mut known = std::collections::BTreeMap::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let Some(id) = operation["operationId"].as_str() else { continue };
+            let other = known.insert(id.to_owned(), format!("{method} {path}"));
+            assert_eq!(other, None, "{method} {path} has the id {id} too");
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_code_has_a_page_and_every_page_a_code() {
     let running = running().await;
     let all: Vec<_> = running.service().codes().collect();

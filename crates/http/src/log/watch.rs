@@ -10,8 +10,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::Stream;
-use futures_util::stream::unfold;
+use futures_util::future::ready;
+use futures_util::stream::{once, unfold};
+use futures_util::{Stream, StreamExt as _};
 use midflight_core::{KindName, RevisionNumber};
 use midflight_live::Changes;
 use midflight_store::StoreError;
@@ -76,7 +77,10 @@ pub(super) async fn watch(
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+    // The head of the answer is sent with the first piece of its body: without one, a client would not know until the first
+    // revision, or the first sign of life, that it is connected.
+    let begun = once(ready(Ok(Event::default().comment("watching"))));
+    Ok(Sse::new(begun.chain(events)).keep_alive(KeepAlive::default()))
 }
 
 async fn start(app: &App, params: &WatchParams, headers: &HeaderMap) -> Result<RevisionNumber, ApiError> {

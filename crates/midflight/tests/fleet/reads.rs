@@ -34,6 +34,8 @@ fn paths(openapi: &Value) -> Vec<String> {
             ("{capability}", "search"),
             ("{platform}", "linux"),
             ("{category}", "system"),
+            ("{page}", "history"),
+            ("{file}", "icon.svg"),
         ];
         let path = values.iter().fold(path.clone(), |path, (variable, value)| path.replace(variable, value));
         assert!(!path.contains('{'), "{path} has a variable without a value here");

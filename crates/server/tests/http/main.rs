@@ -53,5 +53,6 @@ mod tools_versions;
 mod tools_views;
 mod transcripts;
 mod transfer;
+mod ui;
 mod watch;
 mod writes;

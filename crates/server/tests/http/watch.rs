@@ -62,6 +62,14 @@ impl Stream {
     }
 }
 
+#[tokio::test]
+async fn a_watcher_learns_that_it_is_connected_before_anything_happens() {
+    let server = server().await;
+    let mut stream = Stream::open(&server, "", None).await;
+    let first = tokio::time::timeout(DEADLINE, stream.body.next()).await.unwrap().unwrap();
+    assert_eq!(String::from_utf8_lossy(&first), ": watching\n\n");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revision_that_is_left_out_is_marked_and_its_release_is_said() {
     let store = MemoryStore::new();

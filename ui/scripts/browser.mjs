@@ -1,0 +1,28 @@
+// Where the browser of this machine is: no browser is downloaded.
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The path of Chromium, from CHROMIUM or the PATH; undefined where there is none. */
+export function browserPath() {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+      const path = join(folder, name);
+      try {
+        accessSync(path, constants.X_OK);
+        return path;
+      } catch {
+        // It is not in this folder.
+      }
+    }
+  }
+  return undefined;
+}
+
+// Run by itself it prints the path, and fails where there is no browser.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const found = browserPath();
+  if (found === undefined) process.exit(1);
+  console.log(found);
+}

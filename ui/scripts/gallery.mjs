@@ -1,0 +1,54 @@
+// Takes a picture of every page, in both themes and three widths, of a running server: into ui/gallery.
+//
+//   MIDFLIGHT_URL=http://127.0.0.1:8080 MIDFLIGHT_TOKEN=mf_... npm run gallery [PAGE...]
+import { chromium } from "@playwright/test";
+import { mkdirSync } from "node:fs";
+import { browserPath } from "./browser.mjs";
+
+const url = process.env.MIDFLIGHT_URL ?? "http://127.0.0.1:8080";
+const token = process.env.MIDFLIGHT_TOKEN ?? "";
+const pages = {
+  now: "/",
+  history: "/ui/history",
+  revision: "/ui/history/1",
+  compare: "/ui/history/compare/0/1",
+  documents: "/ui/edit",
+  editor: "/ui/edit/rules/conditions/earns-enough",
+  rules: "/ui/rules",
+  patterns: "/ui/patterns",
+  tools: "/ui/tools",
+  config: "/ui/config",
+  modules: "/ui/modules",
+  metrics: "/ui/metrics",
+  access: "/ui/access",
+  docs: "/ui/docs",
+  error: "/ui/docs/errors/precondition_failed",
+  tour: "/ui/tour",
+};
+const widths = [360, 1280, 2560];
+const wanted = process.argv.slice(2);
+
+const folder = new URL("../gallery/", import.meta.url).pathname;
+mkdirSync(folder, { recursive: true });
+const browser = await chromium.launch({ executablePath: browserPath() });
+for (const colorScheme of ["light", "dark"]) {
+  for (const width of widths) {
+    const context = await browser.newContext({ colorScheme, viewport: { width, height: width < 500 ? 800 : 900 } });
+    await context.addInitScript((kept) => sessionStorage.setItem("midflight-token", kept), token);
+    const page = await context.newPage();
+    page.on("console", (message) => message.type() === "error" && console.error(`${page.url()}: ${message.text()}`));
+    page.on("pageerror", (error) => console.error(`${page.url()}: ${error.message}`));
+    for (const [name, path] of Object.entries(pages)) {
+      if (wanted.length > 0 && !wanted.includes(name)) continue;
+      await page.goto(url + path);
+      await page.locator("h1").first().waitFor();
+      await page.waitForFunction(() => document.querySelector("[aria-busy]") === null);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (overflow > 0) console.error(`${name} at ${width}: ${overflow} px wider than the window`);
+      await page.screenshot({ path: `${folder}${name}-${width}-${colorScheme}.png` });
+    }
+    await context.close();
+  }
+}
+await browser.close();
+console.log(folder);

@@ -1,0 +1,109 @@
+/** The reads that more than one page has. */
+
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { api, body, type Schemas } from "./client";
+import { Problem } from "./problem";
+import { FIXED } from "./query";
+
+/** How often replicas are asked for while one of them has not acknowledged: what they report is in no event. */
+const ACK_MS = 1000;
+
+export function useStatus(): UseQueryResult<Schemas["StatusAnswer"]> {
+  return useQuery({ queryKey: ["status"], queryFn: () => body(api.GET("/api/v1/status")) });
+}
+
+export function useHealth(): UseQueryResult<Schemas["HotReloadHealth"]> {
+  return useQuery({
+    queryKey: ["health"],
+    queryFn: async () => {
+      const { data, error, response } = await api.GET("/health/hot-reload");
+      if (data !== undefined) return data;
+      // An unhealthy server answers 503 with the same body; a refused call has a code instead.
+      if ("checks" in error) return error;
+      throw new Problem(response.status, error);
+    },
+  });
+}
+
+export function useReplicas(head: number | undefined): UseQueryResult<Schemas["ReplicaList"]> {
+  return useQuery({
+    queryKey: ["replicas"],
+    queryFn: () => body(api.GET("/api/v1/replicas")),
+    refetchInterval: (query) => {
+      const items = query.state.data?.items ?? [];
+      const isBehind = items.some((it) => !it.silent_since && head !== undefined && it.applied_revision < head);
+      return isBehind ? ACK_MS : false;
+    },
+  });
+}
+
+export function useRevisions(limit: number, kind?: string): UseQueryResult<Schemas["RevisionList"]> {
+  return useQuery({
+    queryKey: ["revisions", limit, kind],
+    queryFn: () => body(api.GET("/api/v1/revisions", { params: { query: { limit, ...(kind === undefined ? {} : { kind }) } } })),
+  });
+}
+
+export function useReloads(limit: number): UseQueryResult<Schemas["ReloadList"]> {
+  return useQuery({
+    queryKey: ["reloads", limit],
+    queryFn: () => body(api.GET("/api/v1/reloads", { params: { query: { limit } } })),
+  });
+}
+
+export function useRevision(number: number): UseQueryResult<Schemas["RevisionDetail"]> {
+  return useQuery({
+    queryKey: [FIXED, "revision", number],
+    queryFn: () => body(api.GET("/api/v1/revisions/{number}", { params: { path: { number } } })),
+    staleTime: Infinity,
+  });
+}
+
+export function useDiff(number: number, against: number): UseQueryResult<Schemas["RevisionDiff"]> {
+  return useQuery({
+    queryKey: [FIXED, "diff", number, against],
+    queryFn: () =>
+      body(api.GET("/api/v1/revisions/{number}/diff", { params: { path: { number }, query: { against, text: true } } })),
+    staleTime: Infinity,
+  });
+}
+
+export async function readDocument(kind: string, name: string, at?: number): Promise<Schemas["DocumentAnswer"]> {
+  return body(
+    api.GET("/api/v1/documents/{kind}/{name}", {
+      params: { path: { kind, name }, query: at === undefined ? {} : { at } },
+    }),
+  );
+}
+
+export function useDocument(kind: string, name: string): UseQueryResult<Schemas["DocumentAnswer"]> {
+  return useQuery({ queryKey: ["document", kind, name], queryFn: () => readDocument(kind, name) });
+}
+
+/** Every document of a kind, page after page. */
+export function useDocuments(kind: string, prefix?: string): UseQueryResult<Schemas["DocumentAnswer"][]> {
+  return useQuery({
+    queryKey: ["documents", kind, prefix],
+    queryFn: async () => {
+      const all: Schemas["DocumentAnswer"][] = [];
+      let cursor: string | undefined;
+      do {
+        const page: Schemas["DocumentList"] = await body(
+          api.GET("/api/v1/documents/{kind}", {
+            params: {
+              path: { kind },
+              query: { limit: 500, ...(cursor === undefined ? {} : { cursor }), ...(prefix === undefined ? {} : { prefix }) },
+            },
+          }),
+        );
+        all.push(...page.items);
+        cursor = page.next_cursor ?? undefined;
+      } while (cursor !== undefined);
+      return all;
+    },
+  });
+}
+
+export function useSchemas(): UseQueryResult<Schemas["SchemaList"]> {
+  return useQuery({ queryKey: [FIXED, "schemas"], queryFn: () => body(api.GET("/api/v1/schemas")), staleTime: Infinity });
+}

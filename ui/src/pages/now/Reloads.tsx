@@ -1,0 +1,78 @@
+/** Reloads with their phases on a line: blue before the point of no return, green after it. */
+
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+import type { Schemas } from "../../api/client";
+import { Badge, Empty, Time, type Tone } from "../../parts/basic";
+import { duration, plural } from "../../parts/format";
+import { words } from "../../parts/tone";
+import { Problems } from "./Now";
+
+const AFTER = new Set(["swap", "verify", "commit"]);
+
+function sideOf(phase: string): string {
+  if (phase === "append") return "point";
+  return AFTER.has(phase) ? "after" : "before";
+}
+
+export function outcomeTone(outcome: string): Tone {
+  if (outcome === "success") return "good";
+  if (outcome === "unchanged") return "plain";
+  return outcome === "cancelled" ? "warn" : "bad";
+}
+
+export function Reloads({ reloads }: { reloads: readonly Schemas["ReloadAnswer"][] }): ReactNode {
+  if (reloads.length === 0) return <Empty title="Nothing was reloaded yet" />;
+  return (
+    <ul className="stack">
+      {reloads.map((reload) => (
+        <li key={reload.id} className="reload">
+          <div className="row">
+            <Badge tone={outcomeTone(reload.outcome)}>{words(reload.outcome)}</Badge>
+            <span>
+              {reload.to !== reload.from ? (
+                <>
+                  {reload.from} → <Link href={`/ui/history/${reload.to}`}>{reload.to}</Link>
+                </>
+              ) : (
+                <>at {reload.to}</>
+              )}
+            </span>
+            <span className="soft">
+              {words(reload.trigger)} by {reload.triggered_by}
+            </span>
+            <span className="soft small">
+              {reload.kinds.join(", ")} · {plural(reload.documents_changed, "document")}
+            </span>
+            <span className="grow" />
+            <span className="num">{duration(reload.took_ms)}</span>
+            <Time at={reload.started_at} />
+          </div>
+          <Phases phases={reload.phases} />
+          {reload.problems.length > 0 && <Problems items={reload.problems} />}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Phases({ phases }: { phases: readonly Schemas["PhaseAnswer"][] }): ReactNode {
+  if (phases.length === 0) return null;
+  const said = phases.map((it) => `${it.phase} ${duration(it.took_ms)}`).join(", ");
+  return (
+    <>
+      <div className="phases" role="img" aria-label={`Phases: ${said}`}>
+        {phases.map((it) => (
+          <i key={it.phase} data-side={sideOf(it.phase)} title={`${it.phase} ${duration(it.took_ms)}`} style={{ flexGrow: Math.max(it.took_ms, 0.001), flexBasis: 0 }} />
+        ))}
+      </div>
+      <p className="small soft" aria-hidden="true">
+        {[...phases]
+          .sort((a, b) => b.took_ms - a.took_ms)
+          .slice(0, 4)
+          .map((it) => `${it.phase} ${duration(it.took_ms)}`)
+          .join(" · ")}
+      </p>
+    </>
+  );
+}
