@@ -101,3 +101,47 @@ fn a_config_is_brought_over_as_the_guide_says() {
         run(&server, "config.md", &[("PATH", path.to_str().unwrap())]);
     }
 }
+
+/// What becomes of each file of configs: as a document of any service, and key by key as the config of the server itself.
+const CONFIGS: &[(&str, &[&str])] = &[
+    ("smoke-config.yaml", SMOKE),
+    ("smoke-config-reloaded.yaml", SMOKE),
+    ("e2e-contract/01-initial.yaml", &["/app"]),
+    ("e2e-contract/02-changed.yaml", &["/app"]),
+    ("e2e-contract/03-comment-only.yaml", &["/app"]),
+    ("e2e-contract/04-invalid.yaml", &["/log/format", "/app"]),
+    ("e2e-contract/helm-on.yaml", &["/configFile", "/configReloader"]),
+];
+const SMOKE: &[&str] = &[
+    "/storage/backend",
+    "/grouping",
+    "/metrics/namespace",
+    "/publishing",
+    "/receivers",
+    "/route",
+    "/storage/filesystem_path",
+];
+
+#[test]
+fn every_config_file_is_a_document_and_each_key_that_the_server_does_not_know_is_named() {
+    let server = Server::start(&[]);
+    for (n, (file, refused)) in CONFIGS.iter().enumerate() {
+        if !bring(&server, &[&format!("config/{file}")]) {
+            return;
+        }
+        let name = Path::new(file).file_name().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(server.folder.path().join(name)).unwrap();
+        let body: Vec<_> = text.lines().map(|line| format!("  {line}")).collect();
+        server.write("document.yaml", &format!("kind: config\nname: file-{n}\nbody:\n{}\n", body.join("\n")));
+        let added = server.run(&["apply", "-f", "document.yaml"]);
+        assert!(added.contains("added"), "{file}: {added}");
+        let told = server.refused(&["config", "check", name]);
+        let places = told.lines().filter_map(|line| line.split_once(": at ")?.1.split(": ").next());
+        let places: Vec<_> = places.collect();
+        eprintln!(
+            "{file}: a document of a service: imported; the server's own config: refused: {}",
+            places.join(", ")
+        );
+        assert_eq!(places, *refused, "{file}");
+    }
+}

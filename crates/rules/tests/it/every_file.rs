@@ -21,6 +21,7 @@ const EXPECTED: &[Line] = &[
     ("rules_config_v2.json", "R1", "refused with the file"),
     ("rules_config_v2.json", "R2", "refused with the file"),
     ("rules_config_v2.json", "R3", "refused with the file"),
+    ("rules_config_v2.json", "R4", "refused with the file"),
     ("rules_config_v2.json", "the file", "refused: this is the shape rules_set_details (version 2)"),
     ("rules_config_v3.json", "R0001", "refused with the file"),
     ("rules_config_v3.json", "R0002", "refused with the file"),
@@ -43,8 +44,8 @@ const EXPECTED: &[Line] = &[
         "the ruleset",
         "imported; its actions are kept in its metadata; they are not executed",
     ),
-    ("sample_rules.dmn", "the file", "refused: not JSON"),
-    ("test-event.json", "the file", "refused: no rules"),
+    ("sample_rules.dmn", "the file", "refused: the rules file is no JSON"),
+    ("test-event.json", "the file", "refused: write rules_set: a list"),
     ("conditions_config.json", "27 conditions", "imported"),
     ("fixture_conditions_config.json", "3 conditions", "imported"),
 ];

@@ -150,7 +150,7 @@ async fn counts_are_taken_once_and_grow() {
     let item = async || server.get("/api/v1/patterns?q=one").await.ok()["items"][0].clone();
     let first = item().await;
     assert_eq!((&first["times_used"], &first["times_correct"]), (&json!(5), &json!(2)), "{first}");
-    assert_eq!(first["last_used_at"], "2025-10-11T08:00:00Z");
+    assert_eq!(first["last_used_at"], "2025-10-11T08:00:00.000000Z");
     let at = table(&server).await["synced_at"].clone();
     until(&server, "another look", |table| table["synced_at"] != at).await;
     assert_eq!(item().await["times_used"], 5, "nothing is counted twice");

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use midflight_core::ReloadEvent;
 use midflight_engine::Scope;
 use serde::Deserialize;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use super::names::document_of;
 use super::wire::{ReloadToolsBody, ReloadedTools};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::log::documents::absent;
+use midflight_http::monitoring_status::failure;
 use midflight_http::params::Params;
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};

@@ -14,4 +14,4 @@ pub(super) use feedback::{FeedbackBody, FeedbackDone, FeedbackWord};
 pub(super) use item::{PatternItem, PatternList};
 pub(super) use performance::PerformanceAnswer;
 pub(super) use reload::{HotReloadMetrics, ReloadPatterns, ReloadedPattern, ReloadedPatterns};
-pub(super) use table::{TableAnswer, UsageBody, UsageTaken};
+pub(super) use table::{UsageBody, UsageTaken};
