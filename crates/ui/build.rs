@@ -2,7 +2,6 @@
 //! server is built without Node too.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -49,14 +48,12 @@ fn table(files: &BTreeMap<String, PathBuf>) -> String {
             Some(path) => format!("Some({})", bytes(path)),
             None => "None".to_owned(),
         };
-        // Writing to a text cannot fail.
-        drop(writeln!(
-            text,
-            "    File {{ path: {name:?}, plain: {}, gzip: {}, brotli: {} }},",
+        text += &format!(
+            "    File {{ path: {name:?}, plain: {}, gzip: {}, brotli: {} }},\n",
             bytes(path),
             other(".gz"),
             other(".br")
-        ));
+        );
     }
     text + "]\n"
 }

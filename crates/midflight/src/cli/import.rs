@@ -151,7 +151,7 @@ pub(super) async fn run(client: &Client, output: &Output, mut args: ImportArgs) 
             let documents = files::read(args.file.as_slice())?;
             documents.check_not_empty()?;
             if !args.skip_bad {
-                return put(client, output, &documents, &args.write).await;
+                return put(client, output, &documents, &args.write).await.map(drop);
             }
             let document = |document: &FileDocument| (document.id.clone(), Value::clone(&document.body));
             documents.documents.iter().map(document).collect()

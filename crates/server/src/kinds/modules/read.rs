@@ -23,6 +23,7 @@ pub(super) const MANIFEST: Resource = Resource {
     variables: &[("name", "The module")],
     id: |values| params::document("modules", values.first().copied().unwrap_or_default()),
     tag: "modules",
+    kind: "modules",
     noun: "module",
     get: None,
     put: Some("Puts the manifest of a module: every replica loads or reloads it, with its state."),
