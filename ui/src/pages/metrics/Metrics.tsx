@@ -8,7 +8,7 @@ import { Card, Failure, Loaded, PageHead } from "../../parts/basic";
 import { count, duration } from "../../parts/format";
 import { words } from "../../parts/tone";
 import { Chart, type Line } from "./Chart";
-import { quantile, rate, type Reading } from "./prometheus";
+import { quantile, rate, type Reading } from "../../metrics/prometheus";
 import { useReadings } from "./sampler";
 
 type Between = (before: Reading, after: Reading) => number | null;
