@@ -1,6 +1,8 @@
 //! Writes the table of the files under `page/`, which `make ui` builds. An empty folder makes an empty table, so that the
 //! server is built without Node too.
 
+#![expect(clippy::print_stdout, reason = "a build script speaks to cargo by it")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -40,20 +42,15 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, PathBuf>) ->
 }
 
 fn table(files: &BTreeMap<String, PathBuf>) -> String {
-    let mut text = String::from("&[\n");
+    let bytes = |path: &PathBuf| format!("include_bytes!({path:?})");
+    let other = |name: &str, end: &str| match files.get(&format!("{name}{end}")) {
+        Some(path) => format!("Some({})", bytes(path)),
+        None => "None".to_owned(),
+    };
     let plain = files.iter().filter(|(name, _)| !PRECOMPRESSED.iter().any(|end| name.ends_with(end)));
-    for (name, path) in plain {
-        let bytes = |path: &PathBuf| format!("include_bytes!({path:?})");
-        let other = |end: &str| match files.get(&format!("{name}{end}")) {
-            Some(path) => format!("Some({})", bytes(path)),
-            None => "None".to_owned(),
-        };
-        text += &format!(
-            "    File {{ path: {name:?}, plain: {}, gzip: {}, brotli: {} }},\n",
-            bytes(path),
-            other(".gz"),
-            other(".br")
-        );
-    }
-    text + "]\n"
+    let lines = plain.map(|(name, path)| {
+        let (plain, gzip, brotli) = (bytes(path), other(name, ".gz"), other(name, ".br"));
+        format!("    File {{ path: {name:?}, plain: {plain}, gzip: {gzip}, brotli: {brotli} }},\n")
+    });
+    format!("&[\n{}]\n", lines.collect::<Vec<_>>().concat())
 }

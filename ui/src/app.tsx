@@ -79,6 +79,9 @@ export function App(): ReactNode {
           <Route path="/ui/access">
             <Access />
           </Route>
+          <Route path="/docs">
+            <Docs />
+          </Route>
           <Route path="/ui/docs">
             <Docs />
           </Route>

@@ -23,7 +23,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-/// Files under `/assets/` have a digest of their contents in their names, but for the icon.
+/// Files under `/assets/` have a digest of their contents in their names.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// The page names the files of one build: it is asked for again each time, and answered 304 as long as it is the same.
 const REVALIDATED: HeaderValue = HeaderValue::from_static("no-cache");
@@ -44,17 +44,20 @@ struct Assets;
 
 /// The routes of the web UI.
 pub(crate) fn routes() -> Routes<App> {
-    Routes::new()
-        .at(Open, routes!(root))
-        .wildcard(Open, PAGES, get(page), Pages::openapi())
-        .wildcard(Open, ASSETS, get(asset), Assets::openapi())
+    Routes::new().at(Open, routes!(root)).wildcard(Open, PAGES, get(page), Pages::openapi()).wildcard(
+        Open,
+        ASSETS,
+        get(asset),
+        Assets::openapi(),
+    )
 }
 
 /// The web UI. A server that was built without it answers how to build it.
 #[utoipa::path(get, path = "/", tag = "ui",
     responses((status = 200, body = String, content_type = "text/html"), (status = 304, description = "The page is the same")))]
 async fn root(headers: HeaderMap) -> Response {
-    index(&headers).unwrap_or_else(|| ([(header::CONTENT_SECURITY_POLICY, NO_SCRIPT)], Html(NOT_BUILT)).into_response())
+    index(&headers)
+        .unwrap_or_else(|| ([(header::CONTENT_SECURITY_POLICY, NO_SCRIPT)], Html(NOT_BUILT)).into_response())
 }
 
 /// The policy of a page that has nothing but text.
@@ -75,7 +78,8 @@ async fn page(headers: HeaderMap) -> Response {
         (status = "default", body = ProblemBody)))]
 async fn asset(headers: HeaderMap, InPath(name): InPath<String>) -> Result<Response, ApiError> {
     let found = file(&format!("assets/{name}"));
-    let found = found.ok_or_else(|| ApiError::new(Code::NOT_FOUND, "the web UI has no such file; reload the page"))?;
+    let found = found
+        .ok_or_else(|| ApiError::new(Code::NOT_FOUND, "the web UI has no such file; reload the page"))?;
     Ok(answer(found, &headers, IMMUTABLE))
 }
 
@@ -120,7 +124,8 @@ fn etag(file: &'static File, encoding: Option<&str>) -> String {
         let digest = |file: &File| blake3::hash(file.plain).to_hex().chars().take(16).collect();
         midflight_ui::FILES.iter().map(|file| (file.path, digest(file))).collect()
     });
-    let found = DIGESTS.binary_search_by(|(path, _)| (*path).cmp(file.path)).ok().and_then(|at| DIGESTS.get(at));
+    let found =
+        DIGESTS.binary_search_by(|(path, _)| (*path).cmp(file.path)).ok().and_then(|at| DIGESTS.get(at));
     let digest = found.map_or("", |(_, digest)| digest.as_str());
     format!("\"{digest}{}{}\"", if encoding.is_some() { "-" } else { "" }, encoding.unwrap_or_default())
 }
@@ -136,7 +141,8 @@ fn takes(headers: &HeaderMap, encoding: &str) -> bool {
     let lists = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|list| list.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|part| {
         let (name, quality) = part.split_once(';').unwrap_or((part, ""));
-        let quality = quality.trim().strip_prefix("q=").map_or(1.0, |value| value.trim().parse().unwrap_or(0.0));
+        let quality =
+            quality.trim().strip_prefix("q=").map_or(1.0, |value| value.trim().parse().unwrap_or(0.0));
         name.trim().eq_ignore_ascii_case(encoding) && quality > 0.0
     })
 }
@@ -166,7 +172,11 @@ mod tests {
         ] {
             let (status, headers, sent) = asked(("accept-encoding", accepted)).await;
             let sent_encoding = headers.get("content-encoding").map(|it| it.to_str().unwrap());
-            assert_eq!((status, sent_encoding, sent.as_slice()), (200, encoding, body.as_bytes()), "{accepted}");
+            assert_eq!(
+                (status, sent_encoding, sent.as_slice()),
+                (200, encoding, body.as_bytes()),
+                "{accepted}"
+            );
             assert_eq!(headers["vary"], "accept-encoding");
             assert_eq!(headers["content-type"], "text/javascript; charset=utf-8");
         }

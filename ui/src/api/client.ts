@@ -15,7 +15,7 @@ const withToken: Middleware = {
   },
 };
 
-export const api = createClient<paths>({ baseUrl: location.origin });
+export const api = createClient<paths>();
 api.use(withToken);
 
 interface Answer<T> {

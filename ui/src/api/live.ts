@@ -166,7 +166,7 @@ export class Live {
   }
 }
 
-/** Asked anew after each wait, in which it may have changed. */
+/** Asked again after each wait, in which it may have changed. */
 function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }

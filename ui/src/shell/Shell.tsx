@@ -3,6 +3,7 @@
 import { useEffect, useState, useSyncExternalStore, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { live } from "../api/query";
+import icon from "../icon.svg";
 import { useStatus } from "../api/queries";
 import { session } from "../api/session";
 import { Modal } from "../parts/Modal";
@@ -42,7 +43,7 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
           Menu
         </button>
         <Link className="brand" href="/">
-          <img src="/assets/icon.svg" width="22" height="22" alt="" />
+          <img src={icon} width="22" height="22" alt="" />
           <span className="wide-only">Midflight</span>
         </Link>
         <ConnectionState />

@@ -18,12 +18,20 @@ const ACKS_MS = 10_000;
 export function SaveDialog({ draft, dryRun, onClose }: { draft: Draft; dryRun: DryRun; onClose: () => void }): ReactNode {
   const [reason, setReason] = useState("");
   const [takeOver, setTakeOver] = useState(false);
+  const [at, setAt] = useState("");
   const { changes } = changesOf(draft);
   const save = useMutation({
     mutationFn: () =>
       body(
         api.POST("/api/v1/apply", {
-          params: { query: { wait: "all", timeout_ms: ACKS_MS, ...(takeOver ? { take_over: true } : {}) } },
+          params: {
+            query: {
+              wait: "all",
+              timeout_ms: ACKS_MS,
+              ...(takeOver ? { take_over: true } : {}),
+              ...(at === "" ? {} : { not_before: new Date(at).toISOString() }),
+            },
+          },
           body: { changes, reason: reason.trim() },
         }),
       ),
@@ -33,7 +41,11 @@ export function SaveDialog({ draft, dryRun, onClose }: { draft: Draft; dryRun: D
     return (
       <Modal key="saved" title="Saved" onClose={onClose}>
         <p className="notice good" role="status">
-          {save.data.revision != null ? (
+          {save.data.schedule != null ? (
+            <>
+              It is scheduled as <span className="mono">{save.data.schedule.id}</span>; <Link href="/">Now</Link> lists it, and cancels it.
+            </>
+          ) : save.data.revision != null ? (
             <>
               <Link href={`/ui/history/${save.data.revision}`}>Revision {save.data.revision}</Link> is live on this replica.
             </>
@@ -72,13 +84,17 @@ export function SaveDialog({ draft, dryRun, onClose }: { draft: Draft; dryRun: D
           <span className="label">Reason (the history keeps it)</span>
           <input className="input" data-autofocus value={reason} maxLength={1000} onChange={(event) => setReason(event.target.value)} placeholder="raise the threshold for July" />
         </label>
+        <label className="field narrow">
+          <span className="label">Not before (optional; it must be valid now too)</span>
+          <input className="input" type="datetime-local" value={at} onChange={(event) => setAt(event.target.value)} />
+        </label>
         {save.error !== null && <Failure error={save.error} what="It was not saved; what is served stayed as it was" />}
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
             Back
           </button>
           <button className="button primary" disabled={!canSave}>
-            {save.isPending ? "Saving…" : "Save"}
+            {save.isPending ? "Saving…" : at === "" ? "Save" : "Schedule"}
           </button>
         </div>
       </form>

@@ -82,8 +82,8 @@ export default function Revision({ number }: { number: number }): ReactNode {
             </Card>
           )}
         </Loaded>
-        <h2>What it changed</h2>
-        <Loaded of={diff} what="The diff">
+        {detail.data !== undefined && <h2>What it changed</h2>}
+        <Loaded of={detail.data === undefined ? { data: undefined, error: undefined } : diff} what="The diff">
           {(answer) => (
             <>
               <DocumentDiffs

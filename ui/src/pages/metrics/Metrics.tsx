@@ -8,7 +8,7 @@ import { Card, Failure, Loaded, PageHead } from "../../parts/basic";
 import { count, duration } from "../../parts/format";
 import { words } from "../../parts/tone";
 import { Chart, type Line } from "./Chart";
-import { quantile, rate, type Reading } from "./prometheus";
+import { quantile, rate, type Reading } from "../../metrics/prometheus";
 import { useReadings } from "./sampler";
 
 type Between = (before: Reading, after: Reading) => number | null;
@@ -47,12 +47,10 @@ export default function Metrics(): ReactNode {
       })),
     [readings],
   );
-  const begun = readings[0];
   return (
     <>
       <PageHead title="Metrics">
-        This server’s own metrics, read every ten seconds while this tab is open
-        {begun !== undefined && <>, since {new Date(begun.at).toLocaleTimeString()}</>}. An hour is kept.
+        This server’s own metrics, read every ten seconds while this tab is open. An hour is kept.
       </PageHead>
       <div className="stack">
         {failed !== undefined && failed !== null && <Failure error={failed} what="The metrics could not be read" />}

@@ -2,7 +2,7 @@
 
 import { useSyncExternalStore } from "react";
 import { call } from "../../api/client";
-import { parse, type Reading } from "./prometheus";
+import { parse, type Reading } from "../../metrics/prometheus";
 
 const EVERY_MS = 10_000;
 const HOUR_MS = 3_600_000;

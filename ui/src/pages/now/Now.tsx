@@ -22,6 +22,17 @@ export function Now(): ReactNode {
   const revisions = useRevisions(MATRIX_REVISIONS);
   const reloads = useReloads(8);
   const health = useHealth();
+  // Shown at once when all of it is there, so that nothing moves while it arrives.
+  if ([status, replicas, revisions, reloads, health].some((read) => read.isPending)) {
+    return (
+      <>
+        <PageHead title="Now" />
+        <Loaded of={{ data: undefined, error: undefined }} what="The status" lines={12}>
+          {() => null}
+        </Loaded>
+      </>
+    );
+  }
   return (
     <>
       <PageHead title="Now" />

@@ -19,7 +19,15 @@ const TONES: Record<string, Tone> = { matched: "good", missing_input: "warn", ty
 
 export function TryInput({ ruleset }: { ruleset: string }): ReactNode {
   const checks = useDocuments("rules", "checks/");
-  const examples = useMemo(() => (checks.data ?? []).filter((it) => rulesetOf(it.body) === ruleset), [checks.data, ruleset]);
+  return (
+    <Loaded of={checks} what="The checks" lines={10}>
+      {(all) => <Tried ruleset={ruleset} checks={all} />}
+    </Loaded>
+  );
+}
+
+function Tried({ ruleset, checks }: { ruleset: string; checks: readonly Schemas["DocumentAnswer"][] }): ReactNode {
+  const examples = useMemo(() => checks.filter((it) => rulesetOf(it.body) === ruleset), [checks, ruleset]);
   const [typed, setTyped] = useState<string>();
   const text = typed ?? (examples[0] === undefined ? "" : write(dataOf(examples[0].body)));
   const parsed = useMemo(() => read(text), [text]);
@@ -65,7 +73,7 @@ export function TryInput({ ruleset }: { ruleset: string }): ReactNode {
             </select>
           </label>
         )}
-        {live.data !== undefined && isObject(data) && <MakeCheck ruleset={ruleset} data={data} answer={live.data} />}
+        <MakeCheck ruleset={ruleset} data={data} answer={isObject(data) ? live.data : undefined} />
       </Card>
       <div className="stack">
         {edits.length > 0 && tried.error !== null && <Failure error={tried.error} what="The draft could not be tried" />}
@@ -187,9 +195,10 @@ function Rules({ evaluations, tried, ruleset }: { evaluations: readonly Outcome[
   );
 }
 
-function MakeCheck({ ruleset, data, answer }: { ruleset: string; data: unknown; answer: Schemas["ExecutionAnswer"] }): ReactNode {
+function MakeCheck({ ruleset, data, answer }: { ruleset: string; data: unknown; answer: Schemas["ExecutionAnswer"] | undefined }): ReactNode {
   const [, go] = useLocation();
   function make(): void {
+    if (answer === undefined) return;
     const name = `checks/${ruleset}-${Date.now().toString(36)}`;
     const expect = { pattern_result: answer.pattern_result, ...(answer.action_recommendation == null ? {} : { action_recommendation: answer.action_recommendation }) };
     draft.put({ kind: "rules", name, text: write({ description: "", input: { ruleset, data }, expect }), isDeleted: false });
@@ -197,7 +206,7 @@ function MakeCheck({ ruleset, data, answer }: { ruleset: string; data: unknown; 
   }
   return (
     <div className="stack tight">
-      <button className="button" onClick={make}>
+      <button className="button" disabled={answer === undefined} onClick={make}>
         Make it a check
       </button>
       <p className="small soft">A check is a document: an edit after which this input is answered otherwise is refused.</p>

@@ -7,6 +7,7 @@ import { Link } from "wouter";
 import { api, body, type Schemas } from "../../api/client";
 import { Badge, Card, Empty, Loaded, PageHead } from "../../parts/basic";
 import { toneOf } from "../../parts/tone";
+import { Agents } from "./Agents";
 import { Select } from "./Select";
 import { Telemetry } from "./Telemetry";
 import { Tool } from "./Tool";
@@ -23,6 +24,7 @@ export default function Tools({ tool }: { tool: string | undefined }): ReactNode
           <Tabs.Trigger value="select">Selection</Tabs.Trigger>
           <Tabs.Trigger value="lint">Lint</Tabs.Trigger>
           <Tabs.Trigger value="telemetry">Telemetry</Tabs.Trigger>
+          <Tabs.Trigger value="agents">Agents</Tabs.Trigger>
         </Tabs.List>
         <Tabs.Content value="catalogue">
           <Catalogue />
@@ -35,6 +37,9 @@ export default function Tools({ tool }: { tool: string | undefined }): ReactNode
         </Tabs.Content>
         <Tabs.Content value="telemetry">
           <Telemetry />
+        </Tabs.Content>
+        <Tabs.Content value="agents">
+          <Agents />
         </Tabs.Content>
       </Tabs.Root>
     </>
