@@ -18,7 +18,7 @@ use crate::rows::row::{self, DOCUMENT};
 use crate::rows::{self, Columns as _, corrupt, integer, number, signed, without_gaps};
 use crate::{
     Appended, Authorship, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, Page,
-    RevisionQuery, StoreError, StoredDocument, Token,
+    RevisionQuery, StoreError, StoredDocument,
 };
 
 pub(super) async fn head(reader: impl SqliteExecutor<'_>) -> Result<LogHead, StoreError> {
@@ -355,9 +355,4 @@ pub(super) async fn blob(readers: &SqlitePool, digest: &Digest) -> Result<Option
         Some(bytes) if Digest::of_bytes(&bytes) != *digest => Err(corrupt(format_args!("blob {digest}"))),
         bytes => Ok(bytes.map(Into::into)),
     }
-}
-
-pub(super) async fn tokens(readers: &SqlitePool) -> Result<Vec<Token>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM tokens ORDER BY name").fetch_all(readers).await.map_err(failure)?;
-    rows.iter().map(row::token).collect()
 }
