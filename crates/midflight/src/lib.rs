@@ -109,7 +109,8 @@ pub use midflight_engine::{
 };
 pub use midflight_live::{Live, Loaded, Pinned, Publisher, Reader, World};
 pub use midflight_store::{
-    BlobStore, EventStore, FleetStore, MemoryStore, RevisionLog, Store, StoreError, TallyStore, TokenStore,
+    AuditStore, BlobStore, EventStore, FleetStore, MemoryStore, RevisionLog, Store, StoreError, TallyStore,
+    TokenStore,
 };
 
 /// What carries hints that the log moved.

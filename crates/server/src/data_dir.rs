@@ -8,6 +8,7 @@ use midflight_store::LastGoodFile;
 
 use crate::error::ServeError;
 use crate::kept_tokens::KeptTokens;
+use crate::recovery::Recovery;
 
 /// The longest name of a replica, in bytes.
 const REPLICA_ID_BYTES_MAX: usize = 128;
@@ -57,6 +58,11 @@ impl DataDir {
     /// Where the copy of what is served is kept.
     pub(crate) fn last_good(&self) -> LastGoodFile {
         LastGoodFile::new(self.path.join("last-good"))
+    }
+
+    /// Where a new admin token is asked for.
+    pub(crate) fn recovery(&self) -> Recovery {
+        Recovery::new(&self.path)
     }
 
     /// Where the hashes of the tokens are kept with that copy.

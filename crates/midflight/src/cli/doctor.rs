@@ -52,7 +52,8 @@ fn finding(what: &'static str, verdict: Verdict, told: impl Into<String>) -> Fin
 
 pub(super) async fn run(global: &Global, output: &Output, args: &DoctorArgs) -> Result<(), Failure> {
     let mut findings = Vec::new();
-    match Client::new(&global.url, global.token.clone()) {
+    let client = global.target().and_then(|target| Client::new(&target.url, target.token));
+    match client {
         Err(failure) => findings.push(finding("address", Verdict::Bad, failure.text())),
         Ok(client) => server(&client, &mut findings).await,
     }
