@@ -1,15 +1,10 @@
 //! The guides for those who come from other systems, run as they are written.
 
-use std::path::Path;
-
-use midflight_testkit::tour;
-
 use crate::harness::Server;
+use crate::transcripts::follow;
 
 #[test]
 fn a_tool_catalogue_is_brought_over_as_the_guide_says() {
     let server = Server::start(&[]);
-    let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/migrate/tools.md"));
-    let variables = [("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
-    tour(guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &variables);
+    follow("docs/migrate/tools.md", &server, &[]);
 }
