@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,10 +40,10 @@ pub async fn serve(listener: TcpListener, edge: Edge, limits: HttpLimits, stop: 
             () = stop.cancelled() => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        if let Some((stream, place)) = accepted {
+        if let Some((stream, peer, place)) = accepted {
             let (edge, stop, cut) = (edge.clone(), stop.clone(), cut.clone());
             connections.spawn(async move {
-                connection(stream, edge, limits, stop, cut).await;
+                connection((stream, peer), edge, limits, stop, cut).await;
                 drop(place);
             });
         }
@@ -63,11 +64,11 @@ pub async fn serve(listener: TcpListener, edge: Edge, limits: HttpLimits, stop: 
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     // Past the bound, clients wait in the listener's own queue until a connection ends.
     let place = places.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, peer)) => Some((stream, Peer(peer), place)),
         Err(error) => {
             tracing::debug!(%error, "a connection was not accepted");
             tokio::time::sleep(PAUSE).await;
@@ -76,8 +77,12 @@ async fn accept(
     }
 }
 
+/// The address at the other end of the connection that a request came by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     edge: Edge,
     limits: HttpLimits,
     stop: CancellationToken,
@@ -94,7 +99,9 @@ async fn connection(
         let (edge, turn) = (edge.clone(), of_requests.clone());
         async move {
             turn.take().await;
-            Ok::<_, Infallible>(edge.answer(request.map(Body::new)).await)
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            Ok::<_, Infallible>(edge.answer(request).await)
         }
     });
     let served = http1::Builder::new()

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit::{AuditTrail, RoutePermissions};
 use crate::byte_budget::{ByteBudget, SMALL_BYTES_MAX};
 use crate::compute::ComputePool;
 use crate::docs::Document;
@@ -136,6 +137,10 @@ pub struct Shared {
     /// A place for each watcher of the log.
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) recent: Recent,
+    /// Keeps who did what.
+    pub(crate) audit: AuditTrail,
+    /// Which routes the audit has, once they are known.
+    pub(crate) audited: OnceLock<RoutePermissions>,
     /// The OpenAPI document, once the routes are known.
     pub(crate) docs: OnceLock<Document>,
     /// The directories that this replica watches.
@@ -153,6 +158,8 @@ impl App {
         let limits = parts.limits;
         Self(Arc::new(Shared {
             tokens,
+            audit: AuditTrail::new(&metrics),
+            audited: OnceLock::new(),
             replica_metrics: ReplicaMetrics::new(&metrics),
             request_metrics: RequestMetrics::default(),
             metrics,
@@ -208,6 +215,10 @@ impl App {
         let drain = Duration::from_millis(self.limits.drain_ms_max);
         if tokio::time::timeout(drain, self.tasks.wait()).await.is_err() {
             tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
+        }
+        // Of what was answered until now.
+        if let Err(error) = self.audit.write(&**self.engine.store()).await {
+            tracing::warn!(%error, "cannot write the last entries of the audit");
         }
         self.kinds.stop().await;
     }

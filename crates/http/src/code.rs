@@ -96,6 +96,12 @@ codes! {
     METHOD_NOT_ALLOWED => "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
     /// The document belongs to another owner.
     OWNED => "owned", CONFLICT, "Document has another owner";
+    /// A token has the name.
+    TOKEN_EXISTS => "token_exists", CONFLICT, "Token exists";
+    /// Without the token nobody could manage tokens.
+    LAST_ADMIN_TOKEN => "last_admin_token", CONFLICT, "Last admin token";
+    /// There are as many tokens as there may be.
+    TOO_MANY_TOKENS => "too_many_tokens", UNPROCESSABLE_ENTITY, "Too many tokens";
     /// Other writers changed the log each time.
     CONTENDED => "contended", CONFLICT, "Too many concurrent changes";
     /// The log is not the one that this replica followed.

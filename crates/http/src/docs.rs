@@ -12,6 +12,7 @@ use crate::code::Code;
 use crate::params::InPath;
 use crate::principal::Permission::Read;
 use crate::problem::{ApiError, ProblemBody};
+use crate::reach::Reach;
 use crate::routes::Routes;
 use crate::ui;
 
@@ -32,7 +33,11 @@ impl Document {
 
 /// The routes of the documentation.
 pub(crate) fn routes() -> Routes<App> {
-    Routes::new().at(Read, routes!(document)).at(Read, routes!(page)).at(Read, routes!(error_page))
+    Routes::new().of(Read, Reach::Nothing, routes!(document)).of(Read, Reach::Nothing, routes!(page)).of(
+        Read,
+        Reach::Nothing,
+        routes!(error_page),
+    )
 }
 
 /// The OpenAPI document.

@@ -4,21 +4,24 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
-use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use tower::{Service, ServiceExt as _};
 use utoipa::openapi::OpenApi;
 
 use crate::app::App;
+use crate::audit::{Asked, RoutePermissions};
 use crate::body::BodyBytes;
 use crate::code::Code;
 use crate::docs::Document;
 use crate::layers::{answer_of, around};
 use crate::long_answer::counted;
 use crate::origin::{came_by_proxy, check_host, check_origin};
-use crate::principal::Access;
+use crate::principal::{Access, Principal};
 use crate::problem::ApiError;
 use crate::router::router;
 
@@ -42,6 +45,7 @@ impl Edge {
     pub fn new(app: &App) -> Self {
         let (routes, openapi) = router(app.clone());
         app.docs.get_or_init(|| Document::new(&openapi));
+        app.audited.get_or_init(|| RoutePermissions::of(&openapi));
         let (routes, openapi) = (around(routes, app), Arc::new(openapi));
         Self { routes, openapi, metrics_path: None, is_of_metrics: false }
     }
@@ -96,6 +100,7 @@ where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
     let app = app.clone();
+    let asked = Asked::of(&request);
     let entered = access(&app, &request).map(|access| {
         let principal = access.principal().clone();
         let body = BodyBytes::new(app.clone(), principal.clone());
@@ -108,17 +113,36 @@ where
     async move {
         let (principal, method, body, answered) = match entered {
             Ok(entered) => entered,
-            Err(refused) => return Ok(refused.into_response()),
+            Err(refused) => {
+                let response = refused.into_response();
+                asked.answered(&app, &Principal::anonymous(), &response);
+                return Ok(response);
+            }
         };
+        let pending = asked.pending(&app, &principal);
         let request_ms_max = app.limits.request_ms_max;
         let handled = async move {
             let Ok(response) = answered.await;
+            let response = while_known(&app, &principal, response);
             // What the body occupied is free again when the request is answered.
             drop(body);
             counted(&app, &principal, &method, response).await
         };
-        Ok(answer_of(handled, request_ms_max).await)
+        let response = answer_of(handled, request_ms_max).await;
+        pending.answered(&response);
+        Ok(response)
     }
+}
+
+/// Ends a stream of events when who asked for it is no longer known. Other answers come to their end by themselves.
+fn while_known(app: &App, principal: &Principal, response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if principal.is_anonymous() || !kind.is_some_and(|kind| kind.starts_with(b"text/event-stream")) {
+        return response;
+    }
+    let (app, principal) = (app.clone(), principal.clone());
+    let gone = async move { app.tokens.gone(&principal).await };
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(gone))))
 }
 
 /// Who sends a request, and whether it needs a token to read here.

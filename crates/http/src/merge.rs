@@ -54,6 +54,7 @@ pub async fn revise(
     (asked, if_absent): (Precondition, Absent),
     alter: impl Fn(&mut Value),
 ) -> Result<Submitted, ApiError> {
+    principal.check_sees(id)?;
     // Waiting for other replicas may take long; the other patches of the document do not wait for that.
     let _turn = if params.is_short() { app.merge_turns.of(id).await } else { None };
     for _ in 0..TRIES_MAX {

@@ -4,10 +4,13 @@ use std::sync::{Arc, LazyLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use midflight_core::{Open, PrincipalId, Vocabulary};
+use jiff::Timestamp;
+use midflight_core::{DocumentId, Open, PrincipalId, Vocabulary};
+use midflight_store::{AgentLimits, Token};
 
 use crate::code::Code;
 use crate::problem::ApiError;
+use crate::scopes::Scopes;
 
 /// What a route needs its caller to be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,45 +54,77 @@ impl Permission {
     }
 }
 
-/// What the holder of a token is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the holder of a token is. Each includes what the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Role {
     /// Somebody without a token: reads and executes, where the server is open.
     Anonymous,
-    /// Everything.
+    /// Reads.
+    Viewer,
+    /// Executes, classifies, selects and calls too.
+    Executor,
+    /// Changes documents too.
+    Editor,
+    /// Reloads, restores and drains too.
+    Operator,
+    /// Everything: manages tokens, reads the audit, does what cannot be undone.
     Admin,
 }
 
 impl Role {
+    /// Those that a token can have.
+    pub const OF_TOKENS: [Self; 5] =
+        [Self::Viewer, Self::Executor, Self::Editor, Self::Operator, Self::Admin];
+
     /// Whether it includes a permission.
     #[must_use]
-    pub const fn may(self, what: Permission) -> bool {
+    pub fn may(self, what: Permission) -> bool {
         match (self, what) {
-            (_, Permission::Open | Permission::Signed) | (Self::Admin, _) => true,
+            (_, Permission::Open | Permission::Signed) => true,
             (Self::Anonymous, _) => matches!(what, Permission::Read | Permission::Execute),
+            (_, Permission::Read) => self >= Self::Viewer,
+            (_, Permission::Execute) => self >= Self::Executor,
+            (_, Permission::Edit) => self >= Self::Editor,
+            (_, Permission::Operate) => self >= Self::Operator,
+            (_, Permission::Admin) => self >= Self::Admin,
         }
+    }
+
+    /// The permissions that it includes, as they are written in errors and documents.
+    #[must_use]
+    pub fn permissions(self) -> Vec<&'static str> {
+        use Permission::{Admin, Edit, Execute, Operate, Read};
+        let all = [Read, Execute, Edit, Operate, Admin];
+        all.into_iter().filter(|what| self.may(*what)).map(Permission::as_str).collect()
     }
 }
 
 impl Vocabulary for Role {
     fn word(self) -> &'static str {
         match self {
-            Self::Anonymous => "anonymous",
+            Self::Anonymous => ANONYMOUS,
+            Self::Viewer => "viewer",
+            Self::Executor => "executor",
+            Self::Editor => "editor",
+            Self::Operator => "operator",
             Self::Admin => ADMIN,
         }
     }
 
     fn of_word(word: &str) -> Option<Self> {
-        (word == ADMIN).then_some(Self::Admin)
+        Self::OF_TOKENS.into_iter().find(|role| role.word() == word)
     }
 }
+
+/// The name of who sends no token.
+pub const ANONYMOUS: &str = "anonymous";
 
 /// The role of admins, and the name of the first token, and so the author of what it changes.
 pub const ADMIN: &str = "admin";
 
 /// Tells tokens apart, and gives none away: the first bytes of a token's hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId([u8; 6]);
 
 impl TokenId {
@@ -108,61 +143,189 @@ impl std::fmt::Display for TokenId {
 }
 
 /// Who sent a request. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
+#[derive(Debug, Clone)]
+pub struct Principal(Arc<PrincipalParts>);
+
+/// What is known of who sent a request.
+#[derive(Debug)]
+struct PrincipalParts {
     name: Arc<str>,
     role: Open<Role>,
     token_id: Option<TokenId>,
+    /// The documents that they may see and change; none for all.
+    scopes: Option<Scopes>,
+    /// Whether the token is one of the store, which may be revoked.
+    is_stored: bool,
+    /// From when on they are somebody else, or nobody.
+    expires_at: Option<Timestamp>,
+    /// What an agent with the token sees.
+    agent: AgentLimits,
 }
 
 impl Principal {
-    /// The holder of a token.
+    /// The holder of a token without a limit beyond its role.
     #[must_use]
     pub fn with_token(name: &str, role: Open<Role>, token_id: TokenId) -> Self {
-        Self { name: name.into(), role, token_id: Some(token_id) }
+        Self::known(name, role, Some(token_id))
+    }
+
+    /// The holder of a token of the store, which is valid until then.
+    #[must_use]
+    pub fn of_token(token: &Token, role: Open<Role>, token_id: TokenId, until: Option<Timestamp>) -> Self {
+        Self(Arc::new(PrincipalParts {
+            name: token.name.as_str().into(),
+            role,
+            token_id: Some(token_id),
+            scopes: token.scopes.clone().map(Scopes::kept),
+            is_stored: true,
+            expires_at: until,
+            agent: token.agent.clone(),
+        }))
+    }
+
+    /// The subject of a JSON Web Token.
+    #[must_use]
+    pub fn of_subject(
+        name: &str,
+        role: Role,
+        id: TokenId,
+        scopes: Option<Scopes>,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self(Arc::new(PrincipalParts {
+            name: name.into(),
+            role: role.into(),
+            token_id: Some(id),
+            scopes,
+            is_stored: false,
+            expires_at: Some(expires_at),
+            agent: AgentLimits::default(),
+        }))
     }
 
     /// Nobody in particular: there was no token.
     #[must_use]
     pub fn anonymous() -> Self {
-        static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "anonymous".into());
-        Self { name: Arc::clone(&NAME), role: Open::Known(Role::Anonymous), token_id: None }
+        static ONE: LazyLock<Principal> = LazyLock::new(|| Principal::without_token(ANONYMOUS));
+        ONE.clone()
     }
 
     /// Whoever signed a request, which its handler verified: the author of what it does, and nothing more.
     #[must_use]
     pub fn signer(name: &str) -> Self {
-        Self { name: name.into(), role: Open::Known(Role::Anonymous), token_id: None }
+        Self::without_token(name)
+    }
+
+    fn without_token(name: &str) -> Self {
+        Self::known(name, Open::Known(Role::Anonymous), None)
+    }
+
+    fn known(name: &str, role: Open<Role>, token_id: Option<TokenId>) -> Self {
+        let (name, agent) = (name.into(), AgentLimits::default());
+        let is_stored = token_id.is_some();
+        Self(Arc::new(PrincipalParts {
+            name,
+            role,
+            token_id,
+            scopes: None,
+            is_stored,
+            expires_at: None,
+            agent,
+        }))
     }
 
     /// The author of what they change.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// What they are.
     #[must_use]
-    pub const fn role(&self) -> Open<Role> {
-        self.role
+    pub fn role(&self) -> Open<Role> {
+        self.0.role
     }
 
     /// The token that they sent, if they sent one.
     #[must_use]
-    pub const fn token_id(&self) -> Option<TokenId> {
-        self.token_id
+    pub fn token_id(&self) -> Option<TokenId> {
+        self.0.token_id
+    }
+
+    /// The documents that they may see and change; none for all.
+    #[must_use]
+    pub fn scopes(&self) -> Option<&Scopes> {
+        self.0.scopes.as_ref()
+    }
+
+    /// From when on their token is refused; none for one that does not expire.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.0.expires_at
+    }
+
+    /// Whether their token is one of the store.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.0.is_stored
+    }
+
+    /// What an agent with their token sees.
+    #[must_use]
+    pub fn agent(&self) -> &AgentLimits {
+        &self.0.agent
     }
 
     /// What a revision says of who made it.
     #[must_use]
     pub fn id(&self) -> Option<PrincipalId> {
-        self.token_id.map(|id| PrincipalId::new(&id.to_string()))
+        self.0.token_id.map(|id| PrincipalId::new(&id.to_string()))
     }
 
     /// Whether they sent no token.
     #[must_use]
-    pub const fn is_anonymous(&self) -> bool {
-        self.token_id.is_none()
+    pub fn is_anonymous(&self) -> bool {
+        self.0.token_id.is_none()
+    }
+
+    /// Whether somebody else is the same, with the same limits.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        let limits = |it: &Self| (it.role().as_str().to_owned(), it.scopes().cloned(), it.agent().clone());
+        self.name() == other.name() && self.token_id() == other.token_id() && limits(self) == limits(other)
+    }
+
+    /// Whether they may see and change a document, as far as their scopes go.
+    #[must_use]
+    pub fn sees(&self, id: &DocumentId) -> bool {
+        self.scopes().is_none_or(|scopes| scopes.allow(id))
+    }
+
+    /// Refuses a document that is not in their scopes.
+    ///
+    /// # Errors
+    /// 403, whether or not there is such a document.
+    pub fn check_sees(&self, id: &DocumentId) -> Result<(), ApiError> {
+        match self.sees(id) {
+            true => Ok(()),
+            false => Err(self.out_of_scope(&id.to_string())),
+        }
+    }
+
+    /// Refuses who may not see all documents of a kind.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn check_sees_all(&self, kind: &str) -> Result<(), ApiError> {
+        match self.scopes().is_none_or(|scopes| scopes.allow_all(kind, "")) {
+            true => Ok(()),
+            false => Err(self.out_of_scope(&format!("{kind}/*"))),
+        }
+    }
+
+    /// The error for what is not in their scopes.
+    pub(crate) fn out_of_scope(&self, what: &str) -> ApiError {
+        let scopes = self.scopes().map(|scopes| scopes.patterns().join(", ")).unwrap_or_default();
+        let detail = format!("{what} is not in the scopes of the token {:?}: {scopes}", self.name());
+        ApiError::new(Code::FORBIDDEN, detail)
     }
 }
 
@@ -202,10 +365,15 @@ impl Access {
             }
             _ => {}
         }
-        let Principal { name, role, .. } = &self.principal;
+        let (name, role) = (self.principal.name(), self.principal.role());
         let detail = match role.known() {
             Some(role) if role.may(permission) => return Ok(()),
-            Some(_) => format!("the role of the token {name:?} does not include {}", permission.as_str()),
+            Some(role) => format!(
+                "the token {name:?} has the role {}, which does not include {}; use one of {}",
+                role.word(),
+                permission.as_str(),
+                least(permission)
+            ),
             None if is_open => return Ok(()),
             None => format!(
                 "the token {name:?} has the role {:?}, which this version does not know",
@@ -214,6 +382,12 @@ impl Access {
         };
         Err(ApiError::new(Code::FORBIDDEN, detail))
     }
+}
+
+/// The roles that include a permission, for people.
+fn least(permission: Permission) -> String {
+    let roles = Role::OF_TOKENS.into_iter().filter(|role| role.may(permission)).map(Vocabulary::word);
+    roles.collect::<Vec<_>>().join(", ")
 }
 
 /// The error for a request without a token where one is needed.
@@ -259,12 +433,23 @@ mod tests {
             let access = Access::new(principal.clone(), closed);
             ALL.map(|permission| access.check(permission).err().map_or("", |error| error.body().code))
         };
-        let admin = Principal::with_token("anna", Role::Admin.into(), id);
-        assert_eq!(refused(&admin, None), [""; 7]);
-        assert_eq!(refused(&admin, Some("closed")), [""; 7]);
-        let unknown = Principal::with_token("olga", "auditor".parse().unwrap(), id);
         let none = "forbidden";
+        for (role, expected) in [
+            (Role::Viewer, ["", "", "", none, none, none, none]),
+            (Role::Executor, ["", "", "", "", none, none, none]),
+            (Role::Editor, ["", "", "", "", "", none, none]),
+            (Role::Operator, ["", "", "", "", "", "", none]),
+            (Role::Admin, [""; 7]),
+        ] {
+            let caller = Principal::with_token("anna", role.into(), id);
+            assert_eq!(refused(&caller, None), expected, "{role:?}");
+            assert_eq!(refused(&caller, Some("closed")), expected, "{role:?}");
+            assert_eq!(role.word().parse::<Open<Role>>().unwrap(), role.into());
+        }
+        let unknown = Principal::with_token("olga", "auditor".parse().unwrap(), id);
         assert_eq!(refused(&unknown, None), ["", "", none, none, none, none, none]);
+        // Nobody is anonymous by a token.
+        assert_eq!("anonymous".parse::<Open<Role>>().unwrap().known(), None);
         let (nobody, none) = (Principal::anonymous(), "unauthenticated");
         assert_eq!(refused(&nobody, None), ["", "", "", "", none, none, none]);
         assert_eq!(refused(&nobody, Some("closed")), ["", "", none, none, none, none, none]);

@@ -6,6 +6,7 @@ use midflight_core::{Pointer, Problems};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::audit::ErrorCode;
 use crate::code::Code;
 use crate::wire::{DocumentDiffAnswer, ProblemItem, items};
 
@@ -121,6 +122,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(&*self.0)).into_response();
+        response.extensions_mut().insert(ErrorCode(self.0.code));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {

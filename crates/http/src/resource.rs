@@ -26,6 +26,7 @@ use crate::params::{InPath, Params, precondition};
 use crate::principal::Permission::{Edit, Read};
 use crate::principal::{Permission, Principal};
 use crate::problem::{ApiError, ProblemBody};
+use crate::reach::Reach;
 use crate::routes::Routes;
 use crate::wire::{DocumentAnswer, WriteAnswer};
 use crate::write::WriteParams;
@@ -200,7 +201,8 @@ impl Resource {
         operation.tags = Some(vec![self.tag.to_owned()]);
         let mut paths = Paths::new();
         paths.add_path_operation(self.path, vec![method], operation);
-        routes.at(permission, (schemas(), paths, router))
+        // Each handler compares its document with the scopes of the caller.
+        routes.of(permission, Reach::Each, (schemas(), paths, router))
     }
 }
 

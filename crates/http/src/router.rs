@@ -16,7 +16,9 @@ use crate::principal::Access;
 use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
 use crate::routes::{Routes, operations};
-use crate::{directories, docs, document_schemas, events, health, log, metrics, reload, ui, validate};
+use crate::{
+    audit, directories, docs, document_schemas, events, health, log, metrics, reload, token_routes, ui, validate, whoami,
+};
 
 /// The routes that every kind has, and those of the kinds.
 fn all(app: &App) -> Routes<App> {
@@ -25,6 +27,9 @@ fn all(app: &App) -> Routes<App> {
         .merge(reload::routes())
         .merge(validate::routes())
         .merge(directories::routes())
+        .merge(token_routes::routes())
+        .merge(whoami::routes())
+        .merge(audit::routes())
         .merge(events::socket::routes())
         .merge(health::routes())
         .at(Open, routes!(metrics::scrape::scrape))

@@ -4,6 +4,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::middleware::from_extractor_with_state;
 use axum::routing::MethodRouter;
+use serde_json::json;
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem, Paths};
 use utoipa::openapi::{OpenApi, SecurityRequirement};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
@@ -11,6 +13,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use crate::app::App;
 use crate::principal::{Access, Permission};
 use crate::problem::ApiError;
+use crate::reach::Reach;
 
 /// Routes with their operations in the OpenAPI document. None can be added without saying what permission it needs.
 pub struct Routes<S = App>(OpenApiRouter<S>);
@@ -28,22 +31,35 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// Adds the handlers of one path that need a permission, as `routes!` gives them. Two calls may add methods to one path.
-    pub fn at(self, permission: Permission, (schemas, mut paths, router): UtoipaMethodRouter<S>) -> Self {
-        need(permission, &mut paths);
-        Self(self.0.routes((schemas, paths, guarded(permission, router))))
+    /// Callers with scopes are refused: [`Self::of`] says which documents a route is about.
+    pub fn at(self, permission: Permission, routes: UtoipaMethodRouter<S>) -> Self {
+        self.of(permission, Reach::Everything, routes)
+    }
+
+    /// The same of handlers that are about certain documents, for callers with scopes.
+    pub fn of(
+        self,
+        permission: Permission,
+        reach: Reach,
+        (schemas, mut paths, router): UtoipaMethodRouter<S>,
+    ) -> Self {
+        let need = Need { permission, reach };
+        need.describe(&mut paths);
+        Self(self.0.routes((schemas, paths, guarded(need, router))))
     }
 
     /// Adds the handlers of a path that axum writes in another way than OpenAPI, as `{*name}`, with the operations that describe
     /// them.
     pub fn wildcard(
         self,
-        permission: Permission,
+        (permission, reach): (Permission, Reach),
         path: &str,
         router: MethodRouter<S>,
         mut described: OpenApi,
     ) -> Self {
-        need(permission, &mut described.paths);
-        let mut routes = self.0.route(path, guarded(permission, router));
+        let need = Need { permission, reach };
+        need.describe(&mut described.paths);
+        let mut routes = self.0.route(path, guarded(need, router));
         routes.get_openapi_mut().merge(described);
         Self(routes)
     }
@@ -64,30 +80,49 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 }
 
-/// Puts the check of a permission before handlers. A method that the path does not have is still answered 405.
-fn guarded<S: Clone + Send + Sync + 'static>(
+/// What a route needs its caller to be allowed.
+#[derive(Debug, Clone, Copy)]
+struct Need {
     permission: Permission,
-    router: MethodRouter<S>,
-) -> MethodRouter<S> {
-    router.route_layer(from_extractor_with_state::<Permitted, _>(permission))
+    reach: Reach,
 }
 
-/// Refuses a request whose sender has not the permission that is its state.
+/// Puts the check of what it needs before handlers. A method that the path does not have is still answered 405.
+fn guarded<S: Clone + Send + Sync + 'static>(need: Need, router: MethodRouter<S>) -> MethodRouter<S> {
+    router.route_layer(from_extractor_with_state::<Permitted, _>(need))
+}
+
+/// Refuses a request whose sender has not the permission, or not the documents, that are its state.
 struct Permitted;
 
-impl FromRequestParts<Permission> for Permitted {
+impl FromRequestParts<Need> for Permitted {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, permission: &Permission) -> Result<Self, ApiError> {
-        Access::of(parts)?.check(*permission).map(|()| Self)
+    async fn from_request_parts(parts: &mut Parts, need: &Need) -> Result<Self, ApiError> {
+        let access = Access::of(parts)?;
+        access.check(need.permission)?;
+        if access.principal().scopes().is_some() {
+            let principal = access.principal().clone();
+            need.reach.check(&principal, parts).await?;
+        }
+        Ok(Self)
     }
 }
 
-/// Says in the OpenAPI document that operations need a token.
-fn need(permission: Permission, paths: &mut Paths) {
-    if permission.needs_token() {
+/// The member of an operation in the OpenAPI document that says what it needs.
+const ACCESS: &str = "x-access";
+
+impl Need {
+    /// Says in the OpenAPI document what operations need.
+    fn describe(self, paths: &mut Paths) {
         for operation in paths.paths.values_mut().flat_map(operations) {
-            operation.security = Some(vec![SecurityRequirement::new("token", [] as [&str; 0])]);
+            if self.permission.needs_token() {
+                operation.security = Some(vec![SecurityRequirement::new("token", [] as [&str; 0])]);
+            }
+            // One member: of several the order would be another one at each start.
+            let said = json!({"permission": self.permission.as_str(), "documents": self.reach.text()});
+            let said = ExtensionsBuilder::new().add(ACCESS, said).build();
+            operation.extensions.get_or_insert_default().merge(said);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::app::{App, Parts};
-use crate::events;
 use crate::metrics::reloads;
+use crate::{audit, events};
 
 /// How often recorded times are folded into their summaries.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -17,6 +17,7 @@ pub fn start(parts: Parts) -> App {
     let app = App::new(parts);
     app.tasks.spawn(events::run::run(app.clone(), reports));
     app.tasks.spawn(upkeep(app.clone()));
+    app.tasks.spawn(audit::run(app.clone()));
     app
 }
 

@@ -1,6 +1,9 @@
 //! From a request's token to its [`Principal`]. JWT and sessions come here and nowhere else.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
@@ -8,66 +11,217 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use midflight_store::{StoreError, Token, TokenStore};
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
 use crate::code::Code;
+use crate::jwt::JwtVerifier;
 use crate::principal::{ADMIN, Principal, TokenId};
 use crate::problem::ApiError;
 
 /// What every token of ours begins with, so that a leaked one can be searched for.
 const TOKEN_PREFIX: &str = "mf_";
-/// Tokens by their hash, each with its holder.
-pub type Known = Vec<(blake3::Hash, Principal)>;
+/// Every token that is known, by its hash, each with its holder.
+#[derive(Debug, Default)]
+pub struct Known(HashMap<TokenId, Vec<Entry>>);
 
-/// Every token that is known. Other replicas may make new ones, so they are read again from time to time.
+#[derive(Debug)]
+struct Entry {
+    hash: blake3::Hash,
+    principal: Principal,
+    /// When it was last used here, in microseconds since the epoch; 0 for never. Shared by the hashes of one token, and by
+    /// one reading of the tokens with the next.
+    used: Arc<AtomicI64>,
+}
+
+/// Who sends requests, by what they send. Other replicas may make new tokens, so they are read again all the time.
 #[derive(Debug)]
 pub struct Tokens {
     known: RwLock<Arc<Known>>,
+    /// Says when other tokens are known than before.
+    changes: watch::Sender<()>,
+    /// What takes JSON Web Tokens, if the server does.
+    jwt: Option<Arc<JwtVerifier>>,
 }
 
 impl Tokens {
     /// Those of the store, or the one of the file while the store does not answer.
     pub fn new(known: Known) -> Self {
-        Self { known: RwLock::new(Arc::new(known)) }
+        Self { known: RwLock::new(Arc::new(known)), changes: watch::Sender::default(), jwt: None }
+    }
+
+    /// The same, and JSON Web Tokens beside them.
+    #[must_use]
+    pub fn with_jwt(mut self, jwt: Arc<JwtVerifier>) -> Self {
+        self.jwt = Some(jwt);
+        self
     }
 
     /// Reads them from the store.
     pub async fn read(store: &dyn TokenStore) -> Result<Known, StoreError> {
-        Ok(store.tokens().await?.iter().filter_map(known).collect())
+        Ok(Known::of(&store.tokens().await?))
     }
 
-    /// Knows these from now on, and no others.
-    pub fn know(&self, known: Known) {
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+    /// Knows these from now on, and no others. Streams of those that are no longer known end.
+    pub fn know(&self, mut known: Known) {
+        let mut current = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let before = current.used();
+        for entry in known.0.values_mut().flatten() {
+            if let Some(used) = entry.principal.token_id().and_then(|id| before.get(&id)) {
+                entry.used = Arc::clone(used);
+            }
+        }
+        *current = Arc::new(known);
+        drop(current);
+        self.changes.send_replace(());
+    }
+
+    fn current(&self) -> Arc<Known> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Says who sends these headers.
     ///
     /// # Errors
-    /// 401 for a token that is not known; having none is no error here.
+    /// 401 for a token that is not known or expired; having none is no error here.
     pub fn principal(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
-        let Some(value) = headers.get(header::AUTHORIZATION) else {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
             return Ok(Principal::anonymous());
         };
+        let refused = |detail: &str| Err(ApiError::new(Code::UNAUTHENTICATED, detail));
+        if values.next().is_some() {
+            return refused("more than one Authorization header; send one");
+        }
         let text = value.to_str().unwrap_or_default();
         let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let hash = blake3::hash(token.map_or("", |(_, token)| token.trim()).as_bytes());
-        let mut found = None;
-        let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
-        for (known, principal) in &*known {
-            // All are compared, each in constant time, so that the time says nothing about any of them.
-            if bool::from(known.as_bytes().ct_eq(hash.as_bytes())) {
-                found = Some(principal);
+        let Some((_, token)) = token else {
+            return refused("unknown scheme of authorization; send `Authorization: Bearer mf_...`");
+        };
+        let token = token.trim();
+        let hash = blake3::hash(token.as_bytes());
+        let known = self.current();
+        let Some(entry) = known.entry(&hash) else {
+            return match &self.jwt {
+                Some(jwt) if is_jwt(token) => jwt.principal(token),
+                None if is_jwt(token) => refused(
+                    "unknown token; this server takes no JSON Web Tokens (midflight serve --jwt-issuer)",
+                ),
+                _ => refused("unknown token"),
+            };
+        };
+        let now = Timestamp::now();
+        if let Some(until) = entry.principal.expires_at().filter(|until| *until <= now) {
+            return refused(&format!("the token {:?} expired at {until}", entry.principal.name()));
+        }
+        entry.note_use(now);
+        Ok(entry.principal.clone())
+    }
+
+    /// Waits until who sent a request is no longer known, or their token expires. Of who sent none, it never comes.
+    pub(crate) async fn gone(&self, principal: &Principal) {
+        let Some(id) = principal.token_id() else { return std::future::pending().await };
+        let mut changes = self.changes.subscribe();
+        loop {
+            // Marked as seen before it is looked, so that no change falls in between.
+            changes.borrow_and_update();
+            let now = Timestamp::now();
+            let until = match principal.is_stored() {
+                // It may expire at another time than when it was used: it was rotated.
+                true => match self.current().now(id, principal) {
+                    Some(now) => now.expires_at(),
+                    None => return,
+                },
+                false => principal.expires_at(),
+            };
+            if until.is_some_and(|until| until <= now) {
+                return;
+            }
+            // By the clock of the wall, which may be set meanwhile, so it is looked at again and again.
+            let left = until.map(|until| until.duration_since(now).unsigned_abs());
+            let left = left.map_or(LOOK_AGAIN, |left| left.min(LOOK_AGAIN));
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(left) => {}
             }
         }
-        found.cloned().ok_or_else(|| ApiError::new(Code::UNAUTHENTICATED, "unknown token"))
+    }
+
+    /// When tokens were used here since a time, by name.
+    pub fn uses_since(&self, since: Timestamp) -> Vec<(String, Timestamp)> {
+        let known = self.current();
+        let mut uses = BTreeMap::<String, Timestamp>::new();
+        for entry in known.0.values().flatten() {
+            let at = Timestamp::from_microsecond(entry.used.load(Ordering::Relaxed)).unwrap_or_default();
+            if at > since {
+                let used = uses.entry(entry.principal.name().to_owned()).or_insert(at);
+                *used = at.max(*used);
+            }
+        }
+        uses.into_iter().collect()
     }
 }
 
-/// The holder of a token of the store; none for a row that no version writes. A role that this program does not know has no
-/// permissions.
-pub fn known(token: &Token) -> Option<(blake3::Hash, Principal)> {
-    let hash = blake3::Hash::from_hex(&token.hash).ok()?;
-    Some((hash, Principal::with_token(&token.name, token.role.parse().ok()?, TokenId::of(&hash))))
+/// Whether a token has the three parts of a JSON Web Token.
+fn is_jwt(token: &str) -> bool {
+    !token.starts_with(TOKEN_PREFIX) && token.split('.').count() == 3
+}
+
+/// How often the clock is looked at for the expiry of a token.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How much later a use is noted than the last one, in microseconds: a second.
+const NOTED_US: i64 = 1_000_000;
+
+impl Known {
+    /// Those of the store. A row that no version writes is none.
+    #[must_use]
+    pub fn of(tokens: &[Token]) -> Self {
+        let mut known = Self::default();
+        for token in tokens {
+            let used = Arc::new(AtomicI64::new(0));
+            let previous = token.previous.as_ref().map(|previous| (&previous.hash, Some(previous.until)));
+            for (hash, until) in [(&token.hash, None)].into_iter().chain(previous) {
+                let Ok(hash) = blake3::Hash::from_hex(hash) else { continue };
+                // A role that this program does not know has no permissions.
+                let Ok(role) = token.role.parse() else { continue };
+                let until = match (until, token.expires_at) {
+                    (Some(one), Some(other)) => Some(one.min(other)),
+                    (one, other) => one.or(other),
+                };
+                let id = TokenId::of(&hash);
+                let principal = Principal::of_token(token, role, id, until);
+                known.0.entry(id).or_default().push(Entry { hash, principal, used: Arc::clone(&used) });
+            }
+        }
+        known
+    }
+
+    /// That of a hash. Found by the beginning of the hash, which is in every revision that the token made; the rest is
+    /// compared in constant time.
+    fn entry(&self, hash: &blake3::Hash) -> Option<&Entry> {
+        let beginning = self.0.get(&TokenId::of(hash)).map_or(&[][..], Vec::as_slice);
+        beginning.iter().find(|entry| bool::from(entry.hash.as_bytes().ct_eq(hash.as_bytes())))
+    }
+
+    /// Somebody who is known as they were.
+    fn now(&self, id: TokenId, principal: &Principal) -> Option<&Principal> {
+        let found = self.0.get(&id).map_or(&[][..], Vec::as_slice);
+        found.iter().map(|entry| &entry.principal).find(|found| found.is_as(principal))
+    }
+
+    fn used(&self) -> HashMap<TokenId, Arc<AtomicI64>> {
+        let entries = self.0.iter().flat_map(|(id, entries)| entries.iter().map(move |entry| (id, entry)));
+        entries.map(|(id, entry)| (*id, Arc::clone(&entry.used))).collect()
+    }
+}
+
+impl Entry {
+    /// Once a second, so that the requests of one token do not contend for it.
+    fn note_use(&self, now: Timestamp) {
+        let (now, last) = (now.as_microsecond(), self.used.load(Ordering::Relaxed));
+        if now.saturating_sub(last) >= NOTED_US {
+            self.used.store(now, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Makes a token of 256 random bits.
@@ -85,14 +239,19 @@ pub fn is_token(text: &str) -> bool {
     text.len() >= 32 && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// The hash of a token, as the store keeps it.
+///
+/// BLAKE3 and not a slow hash for passwords: a token has 256 random bits, so nobody guesses one from its hash however fast the
+/// hash is, and every request is hashed.
+#[must_use]
+pub fn hash_of(token: &str) -> String {
+    blake3::hash(token.as_bytes()).to_hex().to_string()
+}
+
 /// What the store keeps of the admin's token.
+#[must_use]
 pub fn admin(token: &str) -> Token {
-    Token {
-        name: ADMIN.to_owned(),
-        role: ADMIN.to_owned(),
-        hash: blake3::hash(token.as_bytes()).to_hex().to_string(),
-        created_at: Timestamp::now(),
-    }
+    Token::new(ADMIN, ADMIN, &hash_of(token), Timestamp::now())
 }
 
 #[cfg(test)]
@@ -121,14 +280,73 @@ mod tests {
         for wrong in [format!("Bearer {old}"), format!("Basic {new}"), new.clone(), "Bearer ".to_owned()] {
             assert_eq!(principal(&wrong), Err("unauthenticated"), "{wrong}");
         }
-        assert_eq!(tokens.principal(&HeaderMap::new()).ok(), Some(Principal::anonymous()));
+        assert!(tokens.principal(&HeaderMap::new()).unwrap().is_anonymous());
+        let mut twice = HeaderMap::new();
+        twice.append(header::AUTHORIZATION, format!("Bearer {new}").parse().unwrap());
+        twice.append(header::AUTHORIZATION, format!("Bearer {old}").parse().unwrap());
+        assert_eq!(tokens.principal(&twice).unwrap_err().body().code, "unauthenticated");
+    }
+
+    fn ask(tokens: &Tokens, token: &str) -> Result<Principal, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        tokens.principal(&headers).map_err(|error| error.body().detail.clone())
+    }
+
+    fn hour(hours: i64) -> Timestamp {
+        Timestamp::now() + jiff::SignedDuration::from_hours(hours)
+    }
+
+    #[test]
+    fn an_expired_token_is_refused_and_the_one_before_a_rotation_is_valid_for_its_overlap() {
+        let of = |name: &str, token: &str| Token::new(name, "editor", &hash_of(token), Timestamp::UNIX_EPOCH);
+        let previous = |token: &str, hours| {
+            let (hash, until) = (hash_of(token), hour(hours));
+            Some(midflight_store::PreviousHash { hash, until })
+        };
+        let tokens = Tokens::new(Known::of(&[
+            Token { expires_at: Some(hour(-1)), ..of("old", "old") },
+            Token { expires_at: Some(hour(1)), previous: previous("before", 2), ..of("ci", "now") },
+            Token { previous: previous("gone", -1), ..of("cd", "then") },
+        ]));
+        assert!(ask(&tokens, "old").unwrap_err().contains("\"old\" expired at"));
+        assert!(ask(&tokens, "gone").unwrap_err().contains("expired"));
+        let (now, before) = (ask(&tokens, "now").unwrap(), ask(&tokens, "before").unwrap());
+        assert_eq!((now.name(), before.name()), ("ci", "ci"));
+        assert_eq!(before.expires_at(), now.expires_at(), "the earlier of both");
+        assert_ne!(before.token_id(), now.token_id());
+        let used = tokens.uses_since(Timestamp::UNIX_EPOCH);
+        assert_eq!(used.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["ci"]);
+        // What was used goes on being known when the tokens are read again.
+        tokens.know(Known::of(&[of("ci", "now")]));
+        assert_eq!(tokens.uses_since(Timestamp::UNIX_EPOCH), used);
+    }
+
+    #[tokio::test]
+    async fn who_is_no_longer_known_or_known_otherwise_is_gone() {
+        let of = |role: &str| Token::new("ci", role, &hash_of("token"), Timestamp::UNIX_EPOCH);
+        let tokens = Arc::new(Tokens::new(Known::of(&[of("editor")])));
+        let watched = |tokens: &Arc<Tokens>| {
+            let (tokens, principal) = (Arc::clone(tokens), ask(tokens, "token").unwrap());
+            tokio::spawn(async move { tokens.gone(&principal).await })
+        };
+        let gone = watched(&tokens);
+        tokens.know(Known::of(&[of("editor")]));
+        tokens.know(Known::of(&[of("viewer")]));
+        gone.await.unwrap();
+        let gone = watched(&tokens);
+        tokens.know(Known::default());
+        gone.await.unwrap();
+        let expiring = Timestamp::now() + jiff::SignedDuration::from_millis(50);
+        tokens.know(Known::of(&[Token { expires_at: Some(expiring), ..of("editor") }]));
+        watched(&tokens).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_token_of_a_role_that_only_a_newer_version_knows_may_do_nothing_and_its_role_is_named() {
         let store = MemoryStore::new();
         let token = fresh_token().unwrap();
-        let newer = Token { name: "ci".to_owned(), role: "deployer".to_owned(), ..admin(&token) };
+        let newer = Token::new("ci", "deployer", &hash_of(&token), Timestamp::now());
         store.put_token(&newer).await.unwrap();
         let tokens = Tokens::new(Tokens::read(&store).await.unwrap());
         let mut headers = HeaderMap::new();

@@ -15,13 +15,14 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::audit::MadeRevision;
 use crate::code::Code;
 use crate::diffs::of_edit;
 use crate::idempotency::RequestKey;
 use crate::kind::{Members, add_to, members_of};
 use crate::later::{Later, Planned};
 use crate::params::{Params, etag};
-use crate::principal::Principal;
+use crate::principal::{Access, Principal};
 use crate::problem::ApiError;
 use crate::refusal::refused;
 use crate::wire::{Ack, PlanAnswer, ProblemItem, SilentReplica, WriteAnswer, Written, ms};
@@ -81,6 +82,10 @@ pub struct WriteParams {
     #[serde(skip)]
     #[param(ignore)]
     key: Option<RequestKey>,
+    /// Who asks, if their scopes are to be compared with the edit.
+    #[serde(skip)]
+    #[param(ignore)]
+    limited: Option<Principal>,
 }
 
 impl WriteParams {
@@ -103,7 +108,7 @@ impl WriteParams {
         let uri = format!("/?{}", query.join("&")).parse::<Uri>();
         let uri = uri.map_err(|error| ApiError::new(Code::INVALID_PARAMETER, error.to_string()))?;
         let Params(params) = Params::<Self>::of(&uri)?;
-        Ok(Self { key: RequestKey::of(parts)?, ..params })
+        Ok(Self { key: RequestKey::of(parts)?, limited: limited(parts)?, ..params })
     }
 
     /// The same, tried only.
@@ -165,8 +170,35 @@ impl<S: Send + Sync> FromRequestParts<S> for WriteParams {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Params(mut params) = Params::<Self>::from_request_parts(parts, state).await?;
         params.key = RequestKey::of(parts)?;
+        params.limited = limited(parts)?;
         Ok(params)
     }
+}
+
+/// Who sent a request, if they have scopes.
+fn limited(parts: &Parts) -> Result<Option<Principal>, ApiError> {
+    let principal = Access::of(parts)?.principal();
+    Ok(principal.scopes().is_some().then(|| principal.clone()))
+}
+
+/// How many documents out of scope a refusal names.
+const OUTSIDE_SHOWN_MAX: usize = 20;
+
+/// Refuses an edit of documents that are not in the scopes of who asks. Every edit of a request comes by here.
+fn check_scopes(params: &WriteParams, changes: &[Change]) -> Result<(), ApiError> {
+    let Some((principal, scopes)) = params.limited.as_ref().and_then(|it| Some((it, it.scopes()?))) else {
+        return Ok(());
+    };
+    let outside = scopes.outside(changes);
+    let Some(first) = outside.first() else { return Ok(()) };
+    let mut error = principal.out_of_scope(&first.to_string());
+    let named = outside.iter().take(OUTSIDE_SHOWN_MAX).map(|id| ProblemItem {
+        message: "not in the scopes of the token".to_owned(),
+        document: Some(id.to_string()),
+        ..ProblemItem::default()
+    });
+    error.body_mut().errors.extend(named);
+    Err(error)
 }
 
 /// What became of a write.
@@ -270,6 +302,7 @@ pub async fn submit_with(
     mut edit: Edit,
     invalid: Invalid,
 ) -> Result<Submitted, ApiError> {
+    check_scopes(params, &edit.changes)?;
     let Some(later) = params.later().filter(|_| !edit.changes.is_empty()) else {
         return make(app, params, edit, invalid).await;
     };
@@ -438,7 +471,11 @@ async fn answer_of(
                 _ => None,
             };
             let effects = if params.dry_run { Members::new() } else { app.kinds.effects(&accepted.diff) };
+            let made = accepted.revision.as_ref().map(|revision| MadeRevision(revision.number.get()));
             let mut response = with_members(status, own.unwrap_or_default(), answer, effects);
+            if let Some(made) = made {
+                response.extensions_mut().insert(made);
+            }
             if let Some(tag) = tag {
                 response.headers_mut().insert(header::ETAG, tag);
             }

@@ -15,6 +15,7 @@ use crate::data_dir::DataDir;
 use crate::error::ServeError;
 use crate::kept_tokens::KeptTokens;
 use crate::own::settings::Settings;
+use crate::recovery::Recovery;
 use crate::{BusPlace, ServeOptions, StorePlace};
 
 /// How long to wait before a log that did not answer is asked again.
@@ -115,6 +116,11 @@ impl Backend {
     /// Where this replica keeps its own copy; none when the log is as near as the copy would be.
     pub(crate) fn last_good(&self) -> Option<LastGoodFile> {
         self.data_dir.as_ref().filter(|_| self.is_shared()).map(DataDir::last_good)
+    }
+
+    /// Where a new admin token is asked for on this host.
+    pub(crate) fn recovery(&self) -> Option<Recovery> {
+        self.data_dir.as_ref().map(DataDir::recovery)
     }
 
     /// Where it keeps the hashes of the tokens with that copy.

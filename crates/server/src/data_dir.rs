@@ -8,6 +8,7 @@ use midflight_store::LastGoodFile;
 
 use crate::error::ServeError;
 use crate::kept_tokens::KeptTokens;
+use crate::recovery::Recovery;
 
 /// The longest name of a replica, in bytes.
 const REPLICA_ID_BYTES_MAX: usize = 128;
@@ -63,6 +64,11 @@ impl DataDir {
     #[cfg(feature = "modules")]
     pub(crate) fn modules(&self) -> PathBuf {
         self.path.join("modules")
+    }
+
+    /// Where a new admin token is asked for.
+    pub(crate) fn recovery(&self) -> Recovery {
+        Recovery::new(&self.path)
     }
 
     /// Where the hashes of the tokens are kept with that copy.

@@ -48,6 +48,9 @@ pub enum ServeError {
         .0.display()
     )]
     OtherAdminToken(PathBuf),
+    /// JSON Web Tokens cannot be verified as the options say.
+    #[error("JSON Web Tokens: {0}")]
+    Jwt(String),
     /// The ready file cannot be written.
     #[error("cannot write the ready file {}", .0.display())]
     ReadyFile(PathBuf, #[source] std::io::Error),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use midflight_store::{Store, StoreError, Token};
 
 use crate::error::ServeError;
-use midflight_http::tokens::{Tokens, admin, fresh_token, is_token};
+use midflight_http::tokens::{admin, fresh_token, hash_of, is_token};
 
 /// Where the admin's token comes from.
 pub(crate) enum FirstKey {
@@ -37,7 +37,51 @@ impl FileKey {
     }
 }
 
+impl FileKey {
+    /// Looks whether the file has another token now, and sees to it that it is the admin's then.
+    async fn look(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        let Some(token) = self.changed().await else { return Ok(()) };
+        let wanted = admin(&token);
+        // Of a shared log only the token that this file had is replaced, unless it was said that any is to be.
+        let is_admin = match self.replaces {
+            true => store.put_token(&wanted).await.map(|()| true)?,
+            false => {
+                let replaced = store.replace_token(&wanted, &hash_of(&self.token)).await?;
+                let is_same = |kept: &Token| kept.name == wanted.name && kept.hash == wanted.hash;
+                replaced || store.tokens().await?.iter().any(is_same)
+            }
+        };
+        match is_admin {
+            true => {
+                tracing::info!(file = %self.file.display(), "admin token changed in its file; now in effect")
+            }
+            false => {
+                let error = ServeError::OtherAdminToken(self.file.clone());
+                tracing::error!(%error, "admin token changed in its file; not in effect");
+            }
+        }
+        self.token = token;
+        Ok(())
+    }
+
+    /// The token of the file, if it is a good one and not the one that is known.
+    async fn changed(&self) -> Option<String> {
+        // A file that is being replaced is looked at again.
+        let text = tokio::fs::read_to_string(&self.file).await.ok()?;
+        let token = text.trim();
+        (token != self.token && is_token(token)).then(|| token.to_owned())
+    }
+}
+
 impl FirstKey {
+    /// Looks whether the admin's token was changed in its file.
+    pub(crate) async fn look(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        match self {
+            Self::File(key) => key.look(store).await,
+            Self::Told => Ok(()),
+        }
+    }
+
     /// Reads the file, or makes it with a fresh token. `replaces` says whether it replaces another admin token of the store.
     pub(crate) fn read(file: Option<&Path>, replaces: bool) -> Result<Self, ServeError> {
         let Some(file) = file else { return Ok(Self::Told) };
@@ -68,8 +112,7 @@ impl FirstKey {
             },
             Self::Told => {
                 let token = fresh_token().map_err(ServeError::Randomness)?;
-                let is_first =
-                    Tokens::read(store).await?.is_empty() && store.add_token(&admin(&token)).await?;
+                let is_first = store.tokens().await?.is_empty() && store.add_token(&admin(&token)).await?;
                 Ok(is_first.then_some(token))
             }
         }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use midflight_store::Token;
+use midflight_store::{AgentLimits, PreviousHash, Token};
 use serde::{Deserialize, Serialize};
 
 use crate::first_key::replace_private;
@@ -20,6 +20,47 @@ struct Kept {
     hash: String,
     /// As RFC 3339 writes it.
     created_at: String,
+    #[serde(default)]
+    created_by: Option<String>,
+    #[serde(default)]
+    expires_at: Option<String>,
+    /// As the store has them.
+    #[serde(default)]
+    scopes: Option<String>,
+    #[serde(default)]
+    agent: Option<String>,
+    /// The hash before the last rotation, and until when it is valid.
+    #[serde(default)]
+    previous: Option<(String, String)>,
+}
+
+impl Kept {
+    fn new(token: &Token) -> Self {
+        Self {
+            name: token.name.clone(),
+            role: token.role.clone(),
+            hash: token.hash.clone(),
+            created_at: token.created_at.to_string(),
+            created_by: token.created_by.clone(),
+            expires_at: token.expires_at.map(|at| at.to_string()),
+            scopes: token.scopes_text(),
+            agent: token.agent.text(),
+            previous: token.previous.as_ref().map(|it| (it.hash.clone(), it.until.to_string())),
+        }
+    }
+
+    fn token(self) -> Result<Token, jiff::Error> {
+        let previous =
+            self.previous.map(|(hash, until)| until.parse().map(|until| PreviousHash { hash, until }));
+        Ok(Token {
+            created_by: self.created_by,
+            expires_at: self.expires_at.map(|at| at.parse()).transpose()?,
+            scopes: Token::scopes_of(self.scopes.as_deref()),
+            agent: AgentLimits::of(self.agent.as_deref()),
+            previous: previous.transpose()?,
+            ..Token::new(&self.name, &self.role, &self.hash, self.created_at.parse()?)
+        })
+    }
 }
 
 impl KeptTokens {
@@ -38,10 +79,7 @@ impl KeptTokens {
             Ok(kept) => kept,
             Err(error) => return self.unreadable(&error),
         };
-        let token = |Kept { name, role, hash, created_at }| {
-            created_at.parse().map(|created_at| Token { name, role, hash, created_at })
-        };
-        let tokens: Result<_, jiff::Error> = kept.into_iter().map(token).collect();
+        let tokens: Result<_, jiff::Error> = kept.into_iter().map(Kept::token).collect();
         tokens.unwrap_or_else(|error| self.unreadable(&error))
     }
 
@@ -54,11 +92,7 @@ impl KeptTokens {
     /// Keeps these, and returns whether that succeeded. Without them a server that starts while the log is unavailable does not
     /// know them.
     pub(crate) fn write(&self, tokens: &[Token]) -> bool {
-        let kept = |token: &Token| {
-            let Token { name, role, hash, created_at } = token.clone();
-            Kept { name, role, hash, created_at: created_at.to_string() }
-        };
-        let text = serde_json::to_string(&tokens.iter().map(kept).collect::<Vec<_>>());
+        let text = serde_json::to_string(&tokens.iter().map(Kept::new).collect::<Vec<_>>());
         let written = text.map_err(std::io::Error::from).and_then(|text| replace_private(&self.0, &text));
         if let Err(error) = &written {
             tracing::warn!(file = %self.0.display(), %error, "cannot write the copy of the tokens; trying again");
@@ -78,8 +112,15 @@ mod tests {
         let file = folder.path().join("tokens");
         let kept = KeptTokens::new(file.clone());
         assert_eq!(kept.read(), []);
-        let (name, role, hash) = ("ci".to_owned(), "deployer".to_owned(), "ab".repeat(32));
-        let token = Token { name, role, hash, created_at: Timestamp::UNIX_EPOCH };
+        let hash = "ab".repeat(32);
+        let token = Token {
+            created_by: Some("admin".to_owned()),
+            expires_at: Some(Timestamp::UNIX_EPOCH),
+            scopes: Some(vec!["rules/*".to_owned()]),
+            agent: AgentLimits { at: Some(3), ..AgentLimits::default() },
+            previous: Some(PreviousHash { hash: hash.clone(), until: Timestamp::UNIX_EPOCH }),
+            ..Token::new("ci", "deployer", &hash, Timestamp::UNIX_EPOCH)
+        };
         for tokens in [vec![token.clone()], vec![token.clone(), token]] {
             assert!(kept.write(&tokens));
             assert_eq!(kept.read(), tokens);

@@ -21,17 +21,21 @@ mod backend;
 mod data_dir;
 mod error;
 mod first_key;
+mod jwks;
 mod kept_tokens;
 mod keys;
 mod kinds;
 mod options;
 mod own;
 mod place;
+mod recovery;
+mod retention;
 mod service;
 mod start;
 
 pub use backend::Backend;
 pub use error::ServeError;
+pub use jwks::KeySources;
 pub use kinds::config::wire as config_wire;
 #[cfg(feature = "modules")]
 pub use kinds::modules::limits::ModulesLimits;
@@ -41,15 +45,17 @@ pub use kinds::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
 pub use kinds::tools::{HOT_RELOAD_ALIASES, limits::ToolsLimits};
 pub use midflight_http::code::Code;
+pub use midflight_http::jwt::{JwtAlgorithm, JwtOptions, RoleRule};
 pub use midflight_http::limits::HttpLimits;
 pub use midflight_http::monitoring::{HotReloadSettings, SettingError};
 pub use midflight_http::setup::KindSetup;
-pub use options::ServeOptions;
+pub use options::{JwtSettings, ServeOptions};
 pub use own::{
-    BusKind, BusSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG, OwnConfig,
-    RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, TokenSettings, WebhookAction,
-    WebhookScope, WebhookSettings,
+    AuditSettings, BusKind, BusSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
+    OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, TokenSettings,
+    WebhookAction, WebhookScope, WebhookSettings,
 };
 pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};
+pub use recovery::{RecoveredToken, recover_admin_token};
 pub use service::Service;
 pub use start::{Running, start, start_on};

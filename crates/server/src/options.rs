@@ -12,6 +12,7 @@ use midflight_module_host::NativeModules;
 use midflight_source::{DirectoryOptions, NamedDirectory};
 use midflight_store::Durability;
 
+use crate::jwks::KeySources;
 #[cfg(feature = "modules")]
 use crate::kinds::modules::limits::ModulesLimits;
 use crate::kinds::patterns::limits::PatternsLimits;
@@ -20,9 +21,19 @@ use crate::kinds::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
 use crate::kinds::tools::limits::ToolsLimits;
 use crate::own::OwnConfig;
+use midflight_http::jwt::JwtOptions;
 use midflight_http::limits::HttpLimits;
 use midflight_http::monitoring::HotReloadSettings;
 use midflight_http::setup::KindSetup;
+
+/// Which JSON Web Tokens a server takes.
+#[derive(Debug, Clone)]
+pub struct JwtSettings {
+    /// How they are verified, and what they give.
+    pub verify: JwtOptions,
+    /// What they are verified by.
+    pub keys: KeySources,
+}
 
 /// How a server is to run.
 #[derive(Debug, Clone)]
@@ -50,6 +61,8 @@ pub struct ServeOptions {
     /// Whether the token of that file replaces another admin token that the log has. Without it a server on a log that others may
     /// use refuses to start then; on a log of its own the file always counts.
     pub replace_admin_token: bool,
+    /// Which JSON Web Tokens are taken beside API tokens; none unless said.
+    pub jwt: Option<JwtSettings>,
     /// Whether reads need a token on loopback too, as behind a proxy on the same machine. Elsewhere they always do.
     pub require_token: bool,
     /// The name of this replica, which no other of its log has; none for one made from the host's name, and kept in the
@@ -101,6 +114,7 @@ impl ServeOptions {
             ready_file: None,
             admin_token_file: None,
             replace_admin_token: false,
+            jwt: None,
             require_token: false,
             replica_id: None,
             labels: BTreeMap::new(),

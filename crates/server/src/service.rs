@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use midflight_app::{Boot, Reloader};
 use midflight_components::Llm;
 use midflight_config::Configs;
@@ -12,6 +13,7 @@ use midflight_engine::{Engine, EngineBuilder, Identity, Scope};
 use midflight_http::app::{App, Parts, Redact, Scrape, ScrapeSettings};
 use midflight_http::code::Code;
 use midflight_http::edge::Edge;
+use midflight_http::jwt::JwtVerifier;
 use midflight_http::kind::Kinds;
 use midflight_http::metrics::registry::MetricsRegistry;
 use midflight_http::setup::Started;
@@ -20,14 +22,14 @@ use midflight_live::Live;
 use midflight_source::{DirectoryOptions, DirectorySource, distinct_directories};
 #[cfg(feature = "modules")]
 use midflight_store::Durability;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use utoipa::openapi::OpenApi;
 
-use crate::ServeOptions;
 use crate::backend::Backend;
 use crate::data_dir::DataDir;
 use crate::error::ServeError;
-use crate::keys::Keys;
+use crate::jwks::KeySource;
+use crate::keys::{KeyOptions, Keys};
 use crate::kinds::around::Around;
 use crate::kinds::kinds;
 #[cfg(feature = "modules")]
@@ -38,6 +40,8 @@ use crate::own::{
     Exchanged, HintsRedis, LogDatabase, MetricsSettings, Part, Settings, left_out, log_place, own_id,
     try_again,
 };
+use crate::retention;
+use crate::{JwtSettings, ServeOptions};
 
 /// Everything that answers, but for the socket it answers on; [`crate::start`] puts it behind one.
 pub struct Service {
@@ -46,6 +50,7 @@ pub struct Service {
     reloader: Arc<Reloader>,
     llm: Llm,
     first_token: Option<String>,
+    look_at_keys: Arc<Notify>,
     directories: Mutex<Vec<DirectorySource>>,
     data_dir: Mutex<Option<DataDir>>,
 }
@@ -66,10 +71,24 @@ impl Service {
         distinct_directories(&options.watch)?;
         // The log of a single server has no other servers whose users would be refused then.
         let replaces = options.replace_admin_token || !backend.is_shared();
-        let mut keys = Keys::read(options.admin_token_file.as_deref(), replaces, backend.kept_tokens())?;
+        let mut keys = Keys::read(KeyOptions {
+            file: options.admin_token_file.clone(),
+            replaces,
+            kept: backend.kept_tokens(),
+            recovery: backend.recovery(),
+        })?;
         let (tokens, first_token) = match is_there {
             true => keys.first(&*backend.store).await?,
             false => (keys.without_store(), None),
+        };
+        let (tokens, jwt) = match &options.jwt {
+            None => (tokens, None),
+            Some(JwtSettings { verify, keys }) => {
+                let verifier = JwtVerifier::new(verify.clone());
+                let verifier = Arc::new(verifier.map_err(|error| ServeError::Jwt(error.to_string()))?);
+                let source = KeySource::new(keys.clone())?;
+                (tokens.with_jwt(Arc::clone(&verifier)), Some((source, verifier)))
+            }
         };
         let last_good = backend.last_good();
         let replica_id = backend.replica_id.clone();
@@ -151,13 +170,22 @@ impl Service {
             scrape: scrape_settings(configs.clone()),
         });
         let metrics_path = served(&configs).metrics.path.clone();
+        let of_audit = configs.clone();
+        let kept = move || SignedDuration::from_hours(24 * i64::from(served(&of_audit).audit.keep_days));
         let period = move || Duration::from_millis(served(&configs).tokens.period_ms());
-        app.tasks.spawn(keys.follow(app.clone(), backend.seal.clone(), is_there, period));
+        if let Some((source, verifier)) = jwt {
+            app.tasks.spawn(source.follow(verifier, app.stopping.clone()));
+        }
+        let look_at_keys = Arc::new(Notify::new());
+        let look = Arc::clone(&look_at_keys);
+        app.tasks.spawn(keys.follow(app.clone(), backend.seal.clone(), is_there, period, look));
+        app.tasks.spawn(retention::run(app.clone(), kept));
         if options.config.file.is_none() {
             app.tasks.spawn(try_again(app.clone(), options.config.clone()));
         }
         let edge = Edge::new(&app).with_metrics_at(&metrics_path);
-        Ok(Self { app, edge, reloader, llm, first_token, directories: Mutex::new(directories), data_dir })
+        let directories = Mutex::new(directories);
+        Ok(Self { app, edge, reloader, llm, first_token, look_at_keys, directories, data_dir })
     }
 
     /// What answers requests.
@@ -198,6 +226,11 @@ impl Service {
     #[must_use]
     pub fn first_token(&self) -> Option<&str> {
         self.first_token.as_deref()
+    }
+
+    /// Looks at once whether tokens were changed, in the file of the admin token or in the store. It is looked at by a period too.
+    pub fn look_at_keys(&self) {
+        self.look_at_keys.notify_one();
     }
 
     /// Tells watchers and sockets that the service stops. Requests are still answered.

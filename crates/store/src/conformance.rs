@@ -6,6 +6,7 @@
     reason = "a case is a test: it panics where it fails"
 )]
 
+mod audit;
 mod blobs;
 mod chain;
 mod events;
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 use crate::{AppendError, Appended, DocumentQuery, NewRevision, Store};
 
+pub use audit::*;
 pub use blobs::*;
 pub use chain::*;
 pub use events::*;
@@ -70,7 +72,10 @@ macro_rules! conformance_tests {
         );
     };
     (TokenStore, $make:expr) => {
-        $crate::conformance_tests!(@each $make; tokens_are_kept_by_name,);
+        $crate::conformance_tests!(@each $make;
+            tokens_are_kept_by_name, tokens_come_back_whole, a_token_is_replaced_only_as_it_was_known,
+            every_change_of_a_token_is_counted, uses_of_tokens_are_noted,
+        );
     };
     (TallyStore, $make:expr) => {
         $crate::conformance_tests!(@each $make;
@@ -81,6 +86,11 @@ macro_rules! conformance_tests {
     };
     (BlobStore, $make:expr) => {
         $crate::conformance_tests!(@each $make; blobs_are_kept_by_digest, blobs_have_sizes,);
+    };
+    (AuditStore, $make:expr) => {
+        $crate::conformance_tests!(@each $make;
+            the_audit_comes_back_newest_first, the_audit_is_filtered, only_the_oldest_of_the_audit_are_forgotten,
+        );
     };
     (@each $make:expr; $($case:ident,)+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,6 +106,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests!(TokenStore, $make);
         $crate::conformance_tests!(TallyStore, $make);
         $crate::conformance_tests!(BlobStore, $make);
+        $crate::conformance_tests!(AuditStore, $make);
     };
 }
 

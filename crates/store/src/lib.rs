@@ -1,5 +1,6 @@
 //! The log: the append-only list of revisions, and the only truth.
 
+mod audit;
 mod availability;
 mod blocking;
 #[cfg(feature = "conformance")]
@@ -20,7 +21,9 @@ mod sqlite;
 mod state;
 mod store;
 mod tally;
+mod token;
 
+pub use audit::{AuditEntry, AuditQuery, AuditRecord};
 pub use availability::Availability;
 pub use error::{AppendError, StoreError};
 pub use last_good::{KeptAt, KeptDocument, LastGood, LastGoodFile, LastGoodView};
@@ -31,11 +34,12 @@ pub use midflight_core::Appended;
 pub use postgres::{PostgresOptions, PostgresSessions, PostgresStore, PostgresUrl, PostgresUrlError};
 pub use query::{
     Authorship, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, KeyedRevision, ListedRevision,
-    NewRevision, Page, RevisionQuery, StoredDocument, Token,
+    NewRevision, Page, RevisionQuery, StoredDocument,
 };
 pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use state::{everything, heads_as, newest_state, state_at};
-pub use store::{BlobStore, EventStore, FleetStore, RevisionLog, Store, TallyStore, TokenStore};
+pub use store::{AuditStore, BlobStore, EventStore, FleetStore, RevisionLog, Store, TallyStore, TokenStore};
 pub use tally::{Tally, TallyQuery};
+pub use token::{AgentLimits, PreviousHash, Token};

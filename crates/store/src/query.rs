@@ -252,16 +252,3 @@ pub struct EventQuery {
     /// At most this many.
     pub limit: u32,
 }
-
-/// An API token, as far as the store knows it: never the token itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    /// Its name, which is the author of what it changes.
-    pub name: String,
-    /// What it may do.
-    pub role: String,
-    /// The hash of the token, as 64 hexadecimal digits.
-    pub hash: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-}

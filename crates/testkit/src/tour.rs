@@ -15,6 +15,8 @@ pub fn tour(document: &Path, folder: &Path, binary: &Path, variables: &[(&str, &
     for (commands, lines) in blocks {
         let mut bash = Command::new("bash");
         bash.args(["-euc", &commands]).current_dir(folder).env("PATH", &path);
+        // Not the settings of who runs the tests.
+        bash.env("XDG_CONFIG_HOME", folder.join(".config"));
         let output = bash.envs(variables.iter().copied()).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let said = text(&output.stdout) + &text(&output.stderr);

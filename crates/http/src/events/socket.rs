@@ -21,6 +21,7 @@ use crate::code::Code;
 use crate::kind::add_to;
 use crate::monitoring_status::MonitoringStatus;
 use crate::principal::Permission::Read;
+use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
 use crate::routes::Routes;
 use crate::wire::stamp;
@@ -47,12 +48,14 @@ enum Asked {
 ///
 /// The first message is `status`; its data has the state of hot reloading as its members and as `hot_reload`, and `registry`.
 /// A client may send `{"type":"ping"}`, answered with `{"type":"pong","event_type":"pong", ..}`, and `{"type":"status"}`.
-/// A client that falls behind is closed with 1013, and a stop of the server closes all with 1001.
+/// A client that falls behind is closed with 1013, one whose token is revoked or expires with 1008, and a stop of the server
+/// closes all with 1001.
 #[utoipa::path(get, path = "/ws/hot-reload", tag = "hot-reload",
     responses((status = 101, description = "The connection becomes a WebSocket"),
         (status = "default", body = ProblemBody)))]
 async fn socket(
     State(app): State<App>,
+    principal: Principal,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.map_err(|error| ApiError::new(Code::INVALID_HEADER, error.body_text()))?;
@@ -67,7 +70,7 @@ async fn socket(
         tasks.track_future(async move {
             // Heard before the status is told, so that nothing falls in between.
             let batches = app.events.listen();
-            let client = Client { socket, app };
+            let client = Client { socket, app, principal };
             client.run(batches).await;
             drop(place);
         })
@@ -77,12 +80,14 @@ async fn socket(
 struct Client {
     socket: WebSocket,
     app: App,
+    principal: Principal,
 }
 
 /// Why a client goes, as it is told: a close code and a reason. None when it went by itself.
 type Farewell = Option<(u16, &'static str)>;
 
 const STOPPING: Farewell = Some((close_code::AWAY, "the server is stopping"));
+const GONE: Farewell = Some((close_code::POLICY, "the token was revoked, changed or expired"));
 const TOO_SLOW: Farewell = Some((
     close_code::AGAIN,
     "too slow: more reloads are waiting than websocket_queue_max; read /api/v1/reloads",
@@ -102,10 +107,13 @@ impl Client {
     }
 
     async fn serve(&mut self, batches: &mut Receiver<Batch>) -> Farewell {
-        let stopping = self.app.stopping.clone();
+        let (app, principal) = (self.app.clone(), self.principal.clone());
+        let stopping = &app.stopping;
+        let mut gone = std::pin::pin!(app.tokens.gone(&principal));
         loop {
             let sent = tokio::select! {
                 () = stopping.cancelled() => return STOPPING,
+                () = &mut gone => return GONE,
                 batch = batches.recv() => match batch {
                     Ok(batch) => self.send_all(&batch).await,
                     Err(RecvError::Lagged(_)) => return TOO_SLOW,

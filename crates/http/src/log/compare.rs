@@ -49,6 +49,11 @@ pub(super) async fn page(
             if is_over {
                 return Ok(Compared { documents, next: after });
             }
+            if !principal.sees(&id) {
+                looked += 1;
+                after = Some(id);
+                continue;
+            }
             let pair = (stored(app, &id, Some(from)).await?, stored(app, &id, Some(to)).await?);
             looked += 1;
             match compare((app, principal), &mut maker, &id, pair, documents.is_empty()).await? {

@@ -47,7 +47,8 @@ pub struct ReadParams {
     at: Option<u64>,
 }
 
-/// The documents of a kind, by name. While the log is unavailable they are from the local copy, as `from_copy` says.
+/// The documents of a kind, by name. With a token that has scopes a page has those of its documents that are in them, which may be
+/// none; go on with `next_cursor`. While the log is unavailable they are from the local copy, as `from_copy` says.
 #[utoipa::path(get, path = "/api/v1/documents/{kind}", tag = "log",
     params(("kind" = String, Path, description = "The kind, as `rules`"), ListParams),
     responses((status = 200, body = DocumentList), (status = "default", body = ProblemBody)))]
@@ -69,10 +70,13 @@ pub(super) async fn list_documents(
         ..DocumentQuery::default()
     };
     let room = room_for_page(&app, &principal).await?;
-    let page = match app.engine.store().documents(query.clone()).await {
-        Err(error) if query.at.is_none() => return from_copy::list(&app, query, room, error).await,
+    let mut page = match app.engine.store().documents(query.clone()).await {
+        Err(error) if query.at.is_none() => {
+            return from_copy::list((&app, &principal), query, room, error).await;
+        }
         page => page?,
     };
+    page.items.retain(|document| principal.sees(&document.id));
     let bytes = page.items.iter().map(StoredDocument::bytes).sum();
     let list = move || DocumentList {
         items: page.items.iter().map(DocumentAnswer::from).collect(),
@@ -125,6 +129,7 @@ pub async fn read(
     ReadParams { at }: ReadParams,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
+    principal.check_sees(id)?;
     let known = headers.get(header::IF_NONE_MATCH);
     let unchanged = |tag| (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
     // Of the document as it is now its head says it without the body.
@@ -173,6 +178,7 @@ pub(super) async fn list_versions(
     Params(page): Params<PageParams>,
 ) -> Result<Response, ApiError> {
     let id = params::document(&kind, &name)?;
+    principal.check_sees(&id)?;
     let before = page.number()?;
     let bytes_max = Some(app.limits.answer_bytes_max as u64);
     let limit = page.limit()?;
@@ -249,6 +255,7 @@ pub async fn delete(
     params: &WriteParams,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
+    principal.check_sees(&id)?;
     let asked = precondition(headers)?;
     if asked == Precondition::None {
         let head = app.engine.store().document_head(&id).await?;

@@ -12,6 +12,7 @@ use midflight_store::{DocumentQuery, KeptDocument, LastGoodView, Page, StoreErro
 use crate::app::App;
 use crate::byte_budget::HeldBytes;
 use crate::long_answer::json;
+use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::wire::{DocumentAnswer, DocumentList};
 
@@ -60,13 +61,14 @@ pub(super) async fn page(
 
 /// The answer that is a page of documents.
 pub(super) async fn list(
-    app: &App,
+    (app, principal): (&App, &Principal),
     query: DocumentQuery,
     room: HeldBytes,
     error: StoreError,
 ) -> Result<Response, ApiError> {
     let copy = instead(app, error).await?;
-    let page = page(Arc::clone(&copy), query).await?;
+    let mut page = page(Arc::clone(&copy), query).await?;
+    page.items.retain(|document| principal.sees(&document.id));
     let bytes = page.items.iter().map(|document| document.body.len() as u64).sum();
     let revision = copy.at().served();
     let list = move || DocumentList {

@@ -23,6 +23,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::principal::Permission::{Admin, Edit, Operate, Read};
+use crate::reach::Reach;
 use crate::routes::Routes;
 
 /// The documents' own paths, whose names may have slashes, so the router gets them as one wildcard.
@@ -40,26 +41,26 @@ struct EditDocument;
 pub(crate) fn routes() -> Routes<App> {
     let edit = put(documents::put_document).delete(documents::delete_document);
     Routes::new()
-        .wildcard(Read, DOCUMENT, get(documents::read_document), ReadDocument::openapi())
-        .wildcard(Edit, DOCUMENT, edit, EditDocument::openapi())
-        .at(Read, routes!(documents::list_documents))
+        .wildcard((Read, Reach::Each), DOCUMENT, get(documents::read_document), ReadDocument::openapi())
+        .wildcard((Edit, Reach::Each), DOCUMENT, edit, EditDocument::openapi())
+        .of(Read, Reach::Each, routes!(documents::list_documents))
         .at(Read, routes!(status::get_status))
         .at(Read, routes!(status::list_replicas))
-        .at(Read, routes!(revisions::list_revisions))
-        .at(Read, routes!(revisions::get_revision))
-        .at(Read, routes!(revisions::diff_revisions))
-        .at(Operate, routes!(revisions::restore))
-        .at(Edit, routes!(apply::apply))
+        .of(Read, Reach::Each, routes!(revisions::list_revisions))
+        .of(Read, Reach::Each, routes!(revisions::get_revision))
+        .of(Read, Reach::Each, routes!(revisions::diff_revisions))
+        .of(Operate, Reach::Each, routes!(revisions::restore))
+        .of(Edit, Reach::Each, routes!(apply::apply))
         .at(Admin, routes!(apply::compact))
         .at(Operate, routes!(adopt::adopt_log))
-        .at(Read, routes!(transfer::export))
-        .at(Edit, routes!(transfer::import))
-        .at(Read, routes!(watch::watch))
+        .of(Read, Reach::Each, routes!(transfer::export))
+        .of(Edit, Reach::Each, routes!(transfer::import))
+        .of(Read, Reach::Each, routes!(watch::watch))
         .at(Read, routes!(reloads::list_reloads))
         .at(Read, routes!(reloads::statistics))
-        .at(Read, routes!(schedules::list_schedules))
-        .at(Read, routes!(schedules::get_schedule))
-        .at(Edit, routes!(schedules::cancel_schedule))
-        .at(Read, routes!(schemas::list_schemas))
-        .at(Read, routes!(schemas::get_schema))
+        .of(Read, Reach::All("schedules", ""), routes!(schedules::list_schedules))
+        .of(Read, Reach::All("schedules", ""), routes!(schedules::get_schedule))
+        .of(Edit, Reach::Each, routes!(schedules::cancel_schedule))
+        .of(Read, Reach::Nothing, routes!(schemas::list_schemas))
+        .of(Read, Reach::Nothing, routes!(schemas::get_schema))
 }

@@ -59,13 +59,26 @@ pub(super) async fn list_revisions(
         changes_max: Some(CHANGES_LISTED_MAX),
     };
     let room = room_for_page(&app, &principal).await?;
-    let page = app.engine.store().revisions(query).await?;
+    let mut page = app.engine.store().revisions(query).await?;
+    page.items.retain_mut(|listed| show_to(&principal, listed));
     let bytes = page.items.iter().map(listed_bytes).sum();
     let list = move || RevisionList {
         items: page.items.iter().map(RevisionAnswer::from).collect(),
         next_cursor: page.next.map(|number| number.to_string()),
     };
     json(bytes, room, list).await
+}
+
+/// Leaves of a revision what a caller may see, and answers whether there is anything. Of one with more changes than are listed the
+/// others may be theirs.
+pub(super) fn show_to(principal: &Principal, listed: &mut ListedRevision) -> bool {
+    if principal.scopes().is_none() {
+        return true;
+    }
+    let is_cut = listed.changes_count() > listed.revision.changes.len() as u64;
+    let seen = listed.revision.changes.iter().filter(|change| principal.sees(&change.id));
+    listed.revision.changes = seen.cloned().collect();
+    is_cut || !listed.revision.changes.is_empty()
 }
 
 /// About what a revision is long in a list, in bytes.
@@ -94,9 +107,13 @@ pub(super) async fn get_revision(
         bytes_max: Some(app.limits.answer_bytes_max as u64),
         ..DocumentQuery::default()
     };
-    let listed = listed(&app, RevisionNumber::new(number)).await?;
+    let mut listed = listed(&app, RevisionNumber::new(number)).await?;
+    if !show_to(&principal, &mut listed) {
+        return Err(principal.out_of_scope(&format!("every document of revision {number}")));
+    }
     let room = room_for_page(&app, &principal).await?;
-    let found = app.engine.store().documents(query).await?;
+    let mut found = app.engine.store().documents(query).await?;
+    found.items.retain(|document| principal.sees(&document.id));
     let bytes = found.items.iter().map(StoredDocument::bytes).sum();
     let detail = move || RevisionDetail {
         revision: RevisionAnswer::from(&listed),

@@ -50,7 +50,7 @@ pub(super) struct ExportParams {
 }
 
 /// All documents as of one revision, as a YAML stream that import reads back. The header `x-midflight-revision` says
-/// which revision. While the log is unavailable they are from the local copy instead, without the revisions that are
+/// which revision. With a token that has scopes it is of the documents in them. While the log is unavailable they are from the local copy instead, without the revisions that are
 /// quarantined, and `x-midflight-from-copy` says of which revision.
 #[utoipa::path(get, path = "/api/v1/export", tag = "log", params(ExportParams),
     responses((status = 200, body = String, content_type = "application/yaml"),
@@ -186,6 +186,7 @@ impl Exporter {
             // What waits for its time in one place is not to be done in another, nor once more from a copy.
             documents.retain(|document| document.id.kind.as_str() != SCHEDULES);
         }
+        documents.retain(|document| self.principal.sees(&document.id));
         self.documents = documents;
         Ok(())
     }

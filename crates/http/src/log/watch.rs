@@ -24,9 +24,10 @@ use super::known_kind;
 use crate::app::App;
 use crate::code::Code;
 use crate::params::Params;
+use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
 use crate::recent::Summary;
-use crate::wire::{WatchedRevision, items};
+use crate::wire::{ChangeAnswer, ProblemItem, WatchedRevision, items};
 
 /// How many revisions wait for one client to read them.
 const READY_MAX: usize = 64;
@@ -44,6 +45,9 @@ pub(super) struct WatchParams {
 
 /// Every revision as it goes live here, as server-sent events.
 ///
+/// With a token that has scopes it is those that change a document in them, with these changes. The stream ends when the token
+/// is revoked or expires.
+///
 /// Each event `revision` has the revision's number as its id and a `WatchedRevision` as its data. One that is `quarantined`
 /// did not go live on this replica, and says why. When what is left out of what is served changes, an event
 /// `quarantine_changed` has `{"position": 12, "quarantined": [9], "released": [7]}`: all that are left out now, and those
@@ -59,6 +63,7 @@ pub(super) struct WatchParams {
         (status = "default", body = ProblemBody)))]
 pub(super) async fn watch(
     State(app): State<App>,
+    principal: Principal,
     Params(params): Params<WatchParams>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
@@ -72,7 +77,7 @@ pub(super) async fn watch(
     let adoptions = app.recent.adoptions();
     let position = start(&app, &params, &headers).await?;
     let served = app.engine.served();
-    let watcher = Watcher::new(app, kind, changes, position, served, adoptions, permit);
+    let watcher = Watcher::new((app, principal), kind, changes, position, served, adoptions, permit);
     let events = unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
@@ -115,6 +120,8 @@ enum Ready {
 
 struct Watcher {
     app: App,
+    /// Whose scopes say what is sent.
+    principal: Principal,
     kind: Option<KindName>,
     changes: Changes,
     /// The last revision that was looked at.
@@ -134,7 +141,7 @@ struct Watcher {
 
 impl Watcher {
     fn new(
-        app: App,
+        (app, principal): (App, Principal),
         kind: Option<KindName>,
         changes: Changes,
         position: RevisionNumber,
@@ -145,6 +152,7 @@ impl Watcher {
         let (ready, quarantined) = (VecDeque::new(), Vec::new());
         Self {
             app,
+            principal,
             kind,
             changes,
             position,
@@ -238,17 +246,42 @@ impl Watcher {
 
     fn event(&self, one: &Summary, is_quarantined: bool) -> Event {
         let event = Event::default().event("revision").id(one.number.to_string());
-        if !is_quarantined {
+        let has_scopes = self.principal.scopes().is_some();
+        if !is_quarantined && !has_scopes {
             return event.data(&one.data);
         }
-        // Cost: a copy of what is known of the engine; few revisions are left out.
-        let problems = self.app.engine.status().quarantined.get(&one.number).map(|it| items(&it.problems));
-        let watched = WatchedRevision::quarantined(&one.answer, problems.unwrap_or_default());
+        let mut answer = one.answer.clone();
+        answer.changes.retain(|change| self.shows(change));
+        let watched = match is_quarantined {
+            false => WatchedRevision::served(&answer),
+            true => {
+                // Cost: a copy of what is known of the engine; few revisions are left out.
+                let status = self.app.engine.status();
+                let problems = status.quarantined.get(&one.number).map(|it| items(&it.problems));
+                let mut problems = problems.unwrap_or_default();
+                problems.retain(|problem| !has_scopes || self.shows_problem(problem));
+                WatchedRevision::quarantined(&answer, problems)
+            }
+        };
         event.data(serde_json::to_string(&watched).unwrap_or_default())
     }
 
     fn is_wanted(&self, one: &Summary) -> bool {
+        let is_cut = one.answer.changes_count > one.answer.changes.len() as u64;
+        let is_shown = || is_cut || one.answer.changes.iter().any(|change| self.shows(change));
         self.kind.as_ref().is_none_or(|kind| one.kinds.contains(kind))
+            && (self.principal.scopes().is_none() || is_shown())
+    }
+
+    /// Whether a change is of a document that who watches may see.
+    fn shows(&self, change: &ChangeAnswer) -> bool {
+        self.principal.scopes().is_none_or(|scopes| scopes.allow_name(&change.kind, &change.name))
+    }
+
+    /// The same of a problem, which may be of no document.
+    fn shows_problem(&self, problem: &ProblemItem) -> bool {
+        let id = problem.document.as_deref().and_then(|id| id.parse().ok());
+        id.is_some_and(|id| self.principal.sees(&id))
     }
 
     fn last(&mut self, name: &str) -> Event {

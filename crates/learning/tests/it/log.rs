@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use midflight_core::{
     Appended, Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, RevisionNumber,
 };
 use midflight_store::{
-    AppendError, Authorship, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore,
-    FleetStore, KeyedRevision, Lead, ListedRevision, MemoryStore, NewRevision, Page, Replica, RevisionLog,
-    RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token,
-    TokenStore,
+    AppendError, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship, BlobStore, ChangedQuery,
+    DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore, KeyedRevision, Lead, ListedRevision,
+    MemoryStore, NewRevision, Page, Replica, RevisionLog, RevisionQuery, SeenReplica, Store, StoreError,
+    StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
 };
 use tokio::sync::watch;
 
@@ -193,8 +194,43 @@ impl TokenStore for Log {
         self.reach().await?.add_token(token).await
     }
 
+    async fn replace_token(&self, token: &Token, hash: &str) -> Result<bool, StoreError> {
+        self.reach().await?.replace_token(token, hash).await
+    }
+
+    async fn delete_token(&self, name: &str) -> Result<bool, StoreError> {
+        self.reach().await?.delete_token(name).await
+    }
+
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         self.reach().await?.tokens().await
+    }
+
+    async fn token_changes(&self) -> Result<u64, StoreError> {
+        self.reach().await?.token_changes().await
+    }
+
+    async fn note_token_uses(&self, uses: &[(String, Timestamp)]) -> Result<(), StoreError> {
+        self.reach().await?.note_token_uses(uses).await
+    }
+
+    async fn token_uses(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.reach().await?.token_uses().await
+    }
+}
+
+#[async_trait]
+impl AuditStore for Log {
+    async fn add_audit(&self, entries: &[AuditEntry]) -> Result<(), StoreError> {
+        self.reach().await?.add_audit(entries).await
+    }
+
+    async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRecord, u64>, StoreError> {
+        self.reach().await?.audit(query).await
+    }
+
+    async fn forget_audit(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.reach().await?.forget_audit(before).await
     }
 }
 

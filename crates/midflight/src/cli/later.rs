@@ -22,7 +22,7 @@ pub(super) struct LaterArgs {
 }
 
 /// A length as people write it, in milliseconds.
-fn milliseconds(text: &str) -> Result<u64, String> {
+pub(super) fn milliseconds(text: &str) -> Result<u64, String> {
     let length: SignedDuration = text.parse().map_err(|_| "write a length as 30m or 2h".to_owned())?;
     u64::try_from(length.as_millis()).map_err(|_| "a length is not negative".to_owned())
 }

@@ -1,9 +1,11 @@
 //! The command line: data on stdout, messages on stderr; exit 0 done, 1 refused, failed or different, 2 usage, 3 unreachable.
 
 mod apply;
+mod audit;
 mod classify;
 mod client;
 mod config;
+mod contexts;
 mod delete;
 mod diff;
 mod doctor;
@@ -16,6 +18,7 @@ mod history;
 mod import;
 mod later;
 mod log;
+mod login;
 mod mcp;
 #[cfg(feature = "modules")]
 mod module;
@@ -29,6 +32,7 @@ mod select;
 mod serve;
 mod sse;
 mod status;
+mod token;
 mod tool;
 mod watch;
 mod write;
@@ -39,6 +43,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 use client::Client;
+use contexts::Context;
 use fail::Failure;
 use output::{Format, Output};
 
@@ -59,16 +64,10 @@ struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Talking to a server")]
 struct Global {
-    /// The server's address: http://host:port, https://host:port or host:port.
-    #[arg(
-        long,
-        global = true,
-        env = "MIDFLIGHT_URL",
-        default_value = "http://127.0.0.1:8080",
-        value_name = "URL"
-    )]
-    url: String,
-    /// The API token; whoever changes something needs one.
+    /// The server's address, as http://host:port, https://host:port or host:port; by default that of the current context, or http://127.0.0.1:8080 without one.
+    #[arg(long, global = true, env = "MIDFLIGHT_URL", value_name = "URL")]
+    url: Option<String>,
+    /// The API token; by default that of the context of the address.
     #[arg(long, global = true, env = "MIDFLIGHT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
     /// A file with certificate authorities to trust beside the public ones, as PEM, for an https:// address.
@@ -77,6 +76,13 @@ struct Global {
     /// How to print what is asked for.
     #[arg(long, short, global = true, env = "MIDFLIGHT_OUTPUT", value_enum, default_value_t = Format::Table)]
     output: Format,
+}
+
+impl Global {
+    /// The server to talk to, by flags and variables, and else by the contexts.
+    fn target(&self) -> Result<Context, Failure> {
+        contexts::target(self.url.as_ref(), self.token.as_ref())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -137,6 +143,17 @@ enum Command {
     Export(import::ExportArgs),
     /// Put the documents of a file into the log, or those of the systems that this one replaces.
     Import(Box<import::ImportArgs>),
+    /// Keep the address and the token of a server, so that commands talk to it.
+    Login(login::LoginArgs),
+    /// List the servers that were logged in to, choose one, or forget one.
+    #[command(subcommand)]
+    Context(login::ContextCommand),
+    /// Make, list, rotate and revoke API tokens.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Look at who did what, from where, and what came of it.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Look for what is wrong with a server, a token or a data folder.
     Doctor(doctor::DoctorArgs),
     /// Print the version.
@@ -176,7 +193,10 @@ pub(super) fn main() -> ExitCode {
 
 async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
     let output = Output::new(cli.global.output);
-    let client = || Client::new(&cli.global.url, cli.global.token.clone(), cli.global.ca_file.as_deref());
+    let client = || {
+        let target = cli.global.target()?;
+        Client::new(&target.url, target.token, cli.global.ca_file.as_deref())
+    };
     match cli.command {
         Command::Serve(args) => serve::run(*args, given).await,
         Command::Apply(args) => apply::run(&client()?, &output, args).await,
@@ -203,6 +223,10 @@ async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
         Command::Mcp(args) => mcp::run(client()?, output, &args).await,
         Command::Export(args) => import::export(&client()?, &output, &args).await,
         Command::Import(args) => import::run(&client()?, &output, *args).await,
+        Command::Login(args) => login::login(&cli.global, &output, args).await,
+        Command::Context(command) => login::context(&output, command),
+        Command::Token(command) => token::run(client, &output, command).await,
+        Command::Audit(command) => audit::run(&client()?, &output, command).await,
         Command::Doctor(args) => doctor::run(&cli.global, &output, &args).await,
         Command::Version => output.line(&format!("midflight {}", env!("CARGO_PKG_VERSION"))),
         Command::Completions { shell } => {

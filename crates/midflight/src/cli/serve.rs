@@ -18,12 +18,15 @@ use midflight_server::{
 use midflight_source::NamedDirectory;
 use midflight_store::Durability;
 
+use super::contexts::{self, Context, Contexts};
 use super::fail::Failure;
 use super::output::talk;
 use super::seed::FirstDocuments;
 use bounds::Bounds;
+use jwt::JwtArgs;
 
 mod bounds;
+mod jwt;
 
 pub(super) use bounds::with_defaults;
 
@@ -139,6 +142,8 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "MIDFLIGHT_LOG_FORMAT", value_enum)]
     log_format: Option<LogFormat>,
     #[command(flatten)]
+    jwt: JwtArgs,
+    #[command(flatten)]
     bounds: Bounds,
 }
 
@@ -240,6 +245,7 @@ pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
 fn tell_first_token(server: &Running, data_dir: &Path) {
     const USE: &str = "Give it to commands with --token or MIDFLIGHT_TOKEN.";
     let Some(token) = server.first_token() else { return };
+    keep_context(server, token);
     if std::io::stderr().is_terminal() {
         talk(&format!("The admin token, told this once:\n\n    {token}\n\n{USE}"));
         return;
@@ -254,6 +260,28 @@ fn tell_first_token(server: &Running, data_dir: &Path) {
     }
 }
 
+/// Keeps the token of the first start for the commands of this user, so that they work at once.
+fn keep_context(server: &Running, token: &str) {
+    let name = contexts::name_of(server.url());
+    let kept = Contexts::read().and_then(|mut contexts| {
+        let context = Context { url: server.url().to_owned(), token: Some(token.to_owned()) };
+        contexts.add(&name, context);
+        contexts.write()?;
+        Ok(contexts.current)
+    });
+    match kept {
+        Ok(current) if current.as_deref() == Some(&*name) => {
+            talk(&format!(
+                "commands of this user talk to {} with the admin token (context {name})",
+                server.url()
+            ));
+        }
+        Ok(_) => talk(&format!("to talk to this server: midflight context use {name}")),
+        // A service has no home of its own, and needs none.
+        Err(failure) => tracing::debug!(error = failure.text(), "admin token not kept as a context"),
+    }
+}
+
 /// Serves until a signal to stop; a second one does not wait for requests in flight.
 async fn serve(server: &Running, signals: &mut Signals) {
     loop {
@@ -261,6 +289,7 @@ async fn serve(server: &Running, signals: &mut Signals) {
             break;
         }
         // Not waited for: the next signal may be one to stop.
+        server.service().look_at_keys();
         server.service().reloader().request(Trigger::Signal, "SIGHUP");
     }
     talk("stops; requests in flight are finished");
@@ -347,6 +376,7 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     options.admin_token_file.clone_from(&args.admin_token_file);
     options.replace_admin_token = args.replace_admin_token;
     options.require_token = args.require_token;
+    options.jwt = args.jwt.settings()?;
     options.replica_id.clone_from(&args.replica_id);
     options.forward.allowed_hosts = [args.forward_to.as_slice(), &args.forward_to_private].concat();
     options.forward.private_hosts.clone_from(&args.forward_to_private);

@@ -34,6 +34,8 @@ pub(crate) fn binary() -> Command {
             command.env_remove(name);
         }
     }
+    // Not the contexts of who runs the tests.
+    command.env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"));
     command.env_remove("VISUAL").env_remove("EDITOR");
     command
 }

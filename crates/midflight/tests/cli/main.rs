@@ -1,6 +1,8 @@
 //! The binary, run as people run it: what it prints where, and with which exit code it ends.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod config;

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use midflight_testkit::{Postgres, Process, TOKEN};
+use midflight_testkit::{Nats, Postgres, Process, Redis, TOKEN};
 use reqwest::StatusCode;
 
 use crate::harness::{binary, flags, serve, until};
@@ -55,6 +55,7 @@ async fn a_server_that_starts_while_the_log_is_away_knows_the_tokens_of_the_log(
         let mut command = Command::new(binary());
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path().join("data"));
         command.arg("--ready-file").arg(&ready).args(&flags).stdin(Stdio::null());
+        command.env("XDG_CONFIG_HOME", folder.path().join("config"));
         let server = Process::start(command.stdout(Stdio::null()).stderr(Stdio::null()));
         let url = midflight_testkit::wait_for("the server to be ready", || {
             std::fs::read_to_string(&ready).ok().filter(|text| !text.is_empty())
@@ -82,4 +83,31 @@ async fn a_server_that_starts_while_the_log_is_away_knows_the_tokens_of_the_log(
     assert_eq!(status(&url, OTHER).await, StatusCode::UNAUTHORIZED);
     let kept = std::fs::read_to_string(folder.path().join("data/tokens")).unwrap();
     assert!(!kept.contains(token), "only hashes are kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_made_or_revoked_on_one_replica_is_known_or_refused_on_the_others() {
+    let (postgres, redis, nats) = (Postgres::shared(), Redis::start(), Nats::start());
+    let client = reqwest::Client::new();
+    for bus in ["memory".to_owned(), "postgres".to_owned(), redis.url(), nats.url()] {
+        let flags = flags(&postgres.database(), &bus);
+        let (one, other) = (serve(&flags), serve(&flags));
+        let made = client.post(format!("{}/api/v1/tokens", one.url())).bearer_auth(TOKEN);
+        let made = made.json(&serde_json::json!({"name": "ci", "role": "viewer"})).send().await.unwrap();
+        let made: serde_json::Value = made.json().await.unwrap();
+        let token = made["token"].as_str().unwrap();
+        let status = async |url: &str| {
+            let asked = client.get(format!("{url}/api/v1/whoami")).bearer_auth(token).send().await;
+            asked.unwrap().status()
+        };
+        assert_eq!(status(one.url()).await, StatusCode::OK);
+        until(|| async { (status(other.url()).await == StatusCode::OK).then_some(()) }).await;
+        let began = std::time::Instant::now();
+        let revoked = client.delete(format!("{}/api/v1/tokens/ci", one.url())).bearer_auth(TOKEN);
+        assert_eq!(revoked.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+        assert_eq!(status(one.url()).await, StatusCode::UNAUTHORIZED);
+        until(|| async { (status(other.url()).await == StatusCode::UNAUTHORIZED).then_some(()) }).await;
+        let shown = bus.split(':').next().unwrap_or_default();
+        eprintln!("| revoked on another replica, bus {shown} | {} ms |", began.elapsed().as_millis());
+    }
 }

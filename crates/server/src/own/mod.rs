@@ -13,8 +13,8 @@ mod starting;
 pub use id::OWN_CONFIG;
 pub use scope::WebhookScope;
 pub use settings::{
-    BusKind, BusSettings, DatabaseSettings, LogSettings, MetricsSettings, RedisSettings, ServerSettings,
-    Settings, StorageBackend, StorageSettings, TokenSettings, WebhookAction, WebhookSettings,
+    AuditSettings, BusKind, BusSettings, DatabaseSettings, LogSettings, MetricsSettings, RedisSettings,
+    ServerSettings, Settings, StorageBackend, StorageSettings, TokenSettings, WebhookAction, WebhookSettings,
 };
 pub use sources::OwnConfig;
 

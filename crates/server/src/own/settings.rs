@@ -39,6 +39,8 @@ pub struct Settings {
     pub llm: Option<LlmSettings>,
     /// How it keeps up with its API tokens.
     pub tokens: TokenSettings,
+    /// How long it keeps the audit.
+    pub audit: AuditSettings,
     /// The webhooks that it takes, by name.
     pub webhooks: BTreeMap<String, WebhookSettings>,
 }
@@ -162,10 +164,19 @@ pub struct MetricsSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenSettings {
-    /// How often they are read again, in ms; 10,000 unless said, from 100 to 3,600,000.
+    /// How often it is looked whether they changed, in ms; 500 unless said, from 100 to 3,600,000. A token that was revoked is
+    /// valid on other replicas for so long.
     pub refresh_ms: u64,
     /// The same as a text, as `10s`; instead of the number.
     pub refresh: Option<DurationText>,
+}
+
+/// How long the audit is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditSettings {
+    /// In days; 365 unless said, from 1 to 36,500.
+    pub keep_days: u32,
 }
 
 /// A webhook: who may call it, and what it does.
@@ -230,9 +241,15 @@ impl Default for MetricsSettings {
     }
 }
 
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self { keep_days: 365 }
+    }
+}
+
 impl Default for TokenSettings {
     fn default() -> Self {
-        Self { refresh_ms: 10_000, refresh: None }
+        Self { refresh_ms: 500, refresh: None }
     }
 }
 
@@ -266,6 +283,7 @@ impl Settings {
         let database = &self.database;
         for (path, wrong) in [
             ("/database/max_conns", between(database.max_conns.into(), 1, 1_000)),
+            ("/audit/keep_days", between(self.audit.keep_days.into(), 1, 36_500)),
             ("/database/min_conns", between(database.min_conns.into(), 0, database.max_conns.into())),
         ] {
             if let Some(message) = wrong {

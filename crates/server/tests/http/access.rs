@@ -46,7 +46,9 @@ async fn whatever_changes_something_needs_a_token_and_nothing_else_does() {
             "/mcp",
         ];
         let reads = reads.iter().any(|read| path.ends_with(read));
-        assert_eq!(needs_token, method != Method::GET && !reads, "{method} {path}");
+        // Who may come in, and who did, is for admins alone.
+        let is_secret = ["/api/v1/tokens", "/api/v1/audit"].iter().any(|begin| path.starts_with(begin));
+        assert_eq!(needs_token, is_secret || method != Method::GET && !reads, "{method} {path}");
         if needs_token {
             let nobody = answer(server.anonymous(method.clone(), &path).json(&json!({}))).await;
             assert!(nobody.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
@@ -56,6 +58,115 @@ async fn whatever_changes_something_needs_a_token_and_nothing_else_does() {
         answer(wrong).await.problem(401, "unauthenticated");
     }
     assert_eq!(server.revision().await, 0);
+}
+
+/// The roles of tokens, from the one that may least.
+const ROLES: [&str; 5] = ["viewer", "executor", "editor", "operator", "admin"];
+
+/// A route as the served document describes it.
+struct Route {
+    method: Method,
+    path: String,
+    permission: String,
+    documents: String,
+}
+
+fn routes(server: &Server) -> Vec<Route> {
+    let document: Value = serde_json::to_value(server.running.service().openapi()).unwrap();
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let access = &operation["x-access"];
+            let text = |key: &str| access[key].as_str().expect("each route says what it needs").to_owned();
+            routes.push(Route {
+                method: Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(),
+                path: path.clone(),
+                permission: text("permission"),
+                documents: text("documents"),
+            });
+        }
+    }
+    routes
+}
+
+/// A path of a route, of which nothing is there but by chance.
+fn example(path: &str) -> String {
+    path.replace("{number}", "999999").replace("{code}", "owned").replace(['{', '}'], "")
+}
+
+/// Asks a route as the holder of a token, and answers the status and the code of the answer's head: some bodies never end.
+async fn ask(server: &Server, route: &Route, token: Option<&str>) -> u16 {
+    let request = server.anonymous(route.method.clone(), &example(&route.path)).json(&json!({}));
+    let request = match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    tokio::time::timeout(DEADLINE, request.send()).await.unwrap().unwrap().status().as_u16()
+}
+
+/// What each role may, as the server answers it, in the form of the guide's table.
+#[tokio::test]
+async fn each_role_may_what_the_table_of_all_routes_says() {
+    let server = server_with(|options| options.require_token = true).await;
+    let mut tokens = Vec::new();
+    for role in ROLES {
+        tokens.push(crate::tokens::token(&server, json!({"name": role, "role": role})).await);
+    }
+    let nothing = json!({"name": "nothing", "role": "operator", "scopes": []});
+    let nothing = crate::tokens::token(&server, nothing).await;
+    let mut table = String::from(
+        "| Route | Permission | Documents | viewer | executor | editor | operator | admin |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    for route in routes(&server) {
+        let Route { method, path, permission, documents } = &route;
+        // A signed request has no token: its handler finds no such webhook.
+        let is_open = permission == "open" || permission == "signed";
+        assert_eq!(ask(&server, &route, None).await == 401, !is_open, "{method} {path} without a token");
+        if permission == "signed" {
+            table += &format!("| `{method} {path}` | signed | {documents} | | | | | |\n");
+            continue;
+        }
+        let mut marks = Vec::new();
+        for token in &tokens {
+            let status = ask(&server, &route, Some(token)).await;
+            assert!(status != 401, "{method} {path}");
+            marks.push(if status == 403 { " " } else { "x" });
+        }
+        let least = match permission.as_str() {
+            "open" | "read" => 0,
+            "execute" => 1,
+            "edit" => 2,
+            "operate" => 3,
+            _ => 4,
+        };
+        // Agents' messages are refused by the protocol, not by the role.
+        for (role, mark) in ROLES.iter().zip(&marks) {
+            let may = ROLES.iter().position(|it| it == role).unwrap() >= least;
+            assert_eq!(*mark == "x", may, "{method} {path} as {role}");
+        }
+        // Who may see no document is refused wherever one is needed.
+        if least < 4 && permission != "open" {
+            let refused = ask(&server, &route, Some(&nothing)).await == 403;
+            match documents.as_str() {
+                "no document" => assert!(!refused, "{method} {path}"),
+                "each document" => {}
+                _ => assert!(refused, "{method} {path} shows {documents} to who may see none"),
+            }
+        }
+        table += &format!("| `{method} {path}` | {permission} | {documents} | {} |\n", marks.join(" | "));
+    }
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/routes.md");
+    let page = format!(
+        "# Routes and roles\n\nWhat each role may ask, as a server answers it. The test of `x-access` in the OpenAPI document makes this page:\n\
+         `UPDATE_ROUTES=1 cargo test -p midflight-server --test http each_role`. What the columns mean is in [access](access.md).\n\n{table}"
+    );
+    if cfg!(feature = "tools") {
+        if std::env::var_os("UPDATE_ROUTES").is_some() {
+            std::fs::write(&file, &page).unwrap();
+        }
+        let kept = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(kept == page, "docs/routes.md is not what the server does; make it with UPDATE_ROUTES=1");
+    }
 }
 
 /// Sends a request line and headers as they are, and answers the first line of the answer.

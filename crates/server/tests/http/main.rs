@@ -6,6 +6,7 @@ mod access;
 #[cfg(feature = "tools")]
 mod agents;
 mod answers;
+mod audit;
 mod bad_input;
 mod budgets;
 mod config;
@@ -14,6 +15,7 @@ mod directories;
 mod greetings;
 mod health;
 mod idempotency;
+mod jwt;
 mod log;
 #[cfg(feature = "modules")]
 mod modules;
@@ -37,6 +39,7 @@ mod schedules;
 mod socket;
 mod stop;
 mod support;
+mod tokens;
 #[cfg(feature = "tools")]
 mod tools;
 #[cfg(feature = "tools")]

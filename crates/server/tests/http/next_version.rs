@@ -46,9 +46,8 @@ async fn prepare(store: &dyn Store) {
     };
     store.record_events(&[event], 100).await.unwrap();
     for (name, role, token) in [("admin", "admin", ADMIN), ("ci", "deployer", TOKEN)] {
-        let (name, role) = (name.to_owned(), role.to_owned());
         let hash = blake3::hash(token.as_bytes()).to_hex().to_string();
-        store.put_token(&Token { name, role, hash, created_at: Timestamp::UNIX_EPOCH }).await.unwrap();
+        store.put_token(&Token::new(name, role, &hash, Timestamp::UNIX_EPOCH)).await.unwrap();
     }
 }
 

@@ -1,6 +1,7 @@
 //! A log in memory: for tests and simulations, and for programs whose documents live elsewhere. It forgets everything
 //! with its process, so nothing that it acknowledges survives a crash.
 
+mod audit;
 mod blobs;
 mod events;
 mod fleet;
@@ -14,9 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use midflight_core::{Appended, Digest, Document, DocumentId, LogId, Open, ReloadEvent, Revision, Trigger};
 
-use crate::{AppendError, KeyedRevision, NewRevision, Replica, Store, StoreError, Token};
+use crate::{AppendError, AuditRecord, KeyedRevision, NewRevision, Replica, Store, StoreError, Token};
 use tallies::Tallies;
 
 /// A log in memory. Cloning it gives another handle on the same log, as another process would have.
@@ -39,6 +41,11 @@ struct Log {
     blobs: BTreeMap<Digest, Arc<[u8]>>,
     events: VecDeque<ReloadEvent>,
     tokens: BTreeMap<String, Token>,
+    token_changes: u64,
+    token_uses: BTreeMap<String, Timestamp>,
+    audit: VecDeque<AuditRecord>,
+    /// The number of the newest entry of the audit.
+    audit_number: u64,
     hint_key: Option<[u8; 32]>,
     replicas: BTreeMap<String, (Replica, Instant)>,
     tallies: Tallies,
@@ -57,6 +64,10 @@ impl Default for Log {
             blobs: BTreeMap::new(),
             events: VecDeque::new(),
             tokens: BTreeMap::new(),
+            token_changes: 0,
+            token_uses: BTreeMap::new(),
+            audit: VecDeque::new(),
+            audit_number: 0,
             hint_key: None,
             replicas: BTreeMap::new(),
             tallies: Tallies::default(),

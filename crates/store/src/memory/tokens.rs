@@ -1,6 +1,7 @@
 //! Tokens in memory.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::MemoryStore;
 use crate::{StoreError, Token, TokenStore};
@@ -8,18 +9,61 @@ use crate::{StoreError, Token, TokenStore};
 #[async_trait]
 impl TokenStore for MemoryStore {
     async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        self.log().tokens.insert(token.name.clone(), token.clone());
+        let mut log = self.log();
+        log.tokens.insert(token.name.clone(), token.clone());
+        log.token_changes += 1;
         Ok(())
     }
 
     async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
         let mut log = self.log();
         let is_new = !log.tokens.contains_key(&token.name);
-        log.tokens.entry(token.name.clone()).or_insert_with(|| token.clone());
+        if is_new {
+            log.tokens.insert(token.name.clone(), token.clone());
+            log.token_changes += 1;
+        }
         Ok(is_new)
+    }
+
+    async fn replace_token(&self, token: &Token, hash: &str) -> Result<bool, StoreError> {
+        let mut log = self.log();
+        let is_same = log.tokens.get(&token.name).is_some_and(|kept| kept.hash == hash);
+        if is_same {
+            log.tokens.insert(token.name.clone(), token.clone());
+            log.token_changes += 1;
+        }
+        Ok(is_same)
+    }
+
+    async fn delete_token(&self, name: &str) -> Result<bool, StoreError> {
+        let mut log = self.log();
+        let was_there = log.tokens.remove(name).is_some();
+        log.token_uses.remove(name);
+        log.token_changes += u64::from(was_there);
+        Ok(was_there)
     }
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         Ok(self.log().tokens.values().cloned().collect())
+    }
+
+    async fn token_changes(&self) -> Result<u64, StoreError> {
+        Ok(self.log().token_changes)
+    }
+
+    async fn note_token_uses(&self, uses: &[(String, Timestamp)]) -> Result<(), StoreError> {
+        let mut log = self.log();
+        for (name, at) in uses {
+            let at = Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(*at);
+            if log.tokens.contains_key(name) {
+                let kept = log.token_uses.entry(name.clone()).or_insert(at);
+                *kept = at.max(*kept);
+            }
+        }
+        Ok(())
+    }
+
+    async fn token_uses(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        Ok(self.log().token_uses.iter().map(|(name, at)| (name.clone(), *at)).collect())
     }
 }

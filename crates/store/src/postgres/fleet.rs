@@ -1,18 +1,18 @@
-//! What replicas share beside the log: blobs, tokens, the key of hints, and what each says of itself.
+//! What replicas share beside the log: blobs, the key of hints, and what each says of itself.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::Digest;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::Row as _;
 
 use super::failure::failure;
 use super::session::Session;
 use super::storable;
-use crate::rows::{corrupt, replica, row};
+use crate::rows::{corrupt, replica};
 use crate::secret::new_key;
-use crate::{Replica, SeenReplica, StoreError, Token};
+use crate::{Replica, SeenReplica, StoreError};
 
 pub(super) async fn put_blob(session: &mut Session, bytes: &[u8]) -> Result<Digest, StoreError> {
     let digest = Digest::of_bytes(bytes);
@@ -48,30 +48,6 @@ pub(super) async fn blobs_size(session: &mut Session) -> Result<u64, StoreError>
 fn size(row: &sqlx::postgres::PgRow) -> Result<u64, StoreError> {
     let size: i64 = row.try_get("size").map_err(failure)?;
     Ok(u64::try_from(size).unwrap_or(0))
-}
-
-pub(super) async fn put_token(session: &mut Session, token: &Token) -> Result<(), StoreError> {
-    let replace = "ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, created_at = excluded.created_at";
-    insert_token(session, replace, token).await.map(drop)
-}
-
-pub(super) async fn add_token(session: &mut Session, token: &Token) -> Result<bool, StoreError> {
-    insert_token(session, "ON CONFLICT (name) DO NOTHING", token).await
-}
-
-/// Answers whether the row is there as given now.
-async fn insert_token(session: &mut Session, on_conflict: &str, token: &Token) -> Result<bool, StoreError> {
-    let sql = format!(
-        "INSERT INTO tokens (name, role, hash, created_at) VALUES ($1, $2, $3, $4) {on_conflict} RETURNING name"
-    );
-    let insert = sqlx::query(AssertSqlSafe(sql)).bind(storable(&token.name)).bind(storable(&token.role));
-    let insert = insert.bind(storable(&token.hash)).bind(token.created_at.to_string());
-    Ok(!session.rows(insert).await?.is_empty())
-}
-
-pub(super) async fn tokens(session: &mut Session) -> Result<Vec<Token>, StoreError> {
-    let rows = session.rows(sqlx::query("SELECT * FROM tokens ORDER BY name")).await?;
-    rows.iter().map(row::token).collect()
 }
 
 async fn kept_key(session: &mut Session) -> Result<Option<[u8; 32]>, StoreError> {

@@ -1,6 +1,7 @@
 //! The log in PostgreSQL: one for as many replicas as follow it.
 
 mod append;
+mod audit;
 mod event;
 mod failure;
 mod fleet;
@@ -12,6 +13,7 @@ mod read;
 mod row;
 mod session;
 mod tally;
+mod tokens;
 mod upkeep;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -25,11 +27,12 @@ use midflight_core::{
 
 use tokio::sync::watch;
 
+use crate::rows::token::Taken;
 use crate::{
-    AppendError, Appended, Authorship, Availability, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion,
-    EventQuery, EventStore, FleetStore, KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica,
-    RevisionLog, RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery,
-    TallyStore, Token, TokenStore, query::PageBounds,
+    AppendError, Appended, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship, Availability,
+    BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore,
+    KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog, RevisionQuery, SeenReplica,
+    Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore, query::PageBounds,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
 use session::Sessions;
@@ -268,15 +271,50 @@ impl FleetStore for PostgresStore {
 #[async_trait]
 impl TokenStore for PostgresStore {
     async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        fleet::put_token(&mut self.sessions().session().await?, token).await
+        tokens::put(&mut self.sessions().session().await?, token, Taken::Replace).await.map(drop)
     }
 
     async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
-        fleet::add_token(&mut self.sessions().session().await?, token).await
+        tokens::put(&mut self.sessions().session().await?, token, Taken::Keep).await
+    }
+
+    async fn replace_token(&self, token: &Token, hash: &str) -> Result<bool, StoreError> {
+        tokens::put(&mut self.sessions().session().await?, token, Taken::ReplaceOf(hash)).await
+    }
+
+    async fn delete_token(&self, name: &str) -> Result<bool, StoreError> {
+        tokens::delete(&mut self.sessions().session().await?, name).await
     }
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        fleet::tokens(&mut self.sessions().session().await?).await
+        tokens::all(&mut self.sessions().session().await?).await
+    }
+
+    async fn token_changes(&self) -> Result<u64, StoreError> {
+        tokens::changes(&mut self.sessions().session().await?).await
+    }
+
+    async fn note_token_uses(&self, uses: &[(String, Timestamp)]) -> Result<(), StoreError> {
+        tokens::note_uses(&mut self.sessions().session().await?, uses).await
+    }
+
+    async fn token_uses(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        tokens::uses(&mut self.sessions().session().await?).await
+    }
+}
+
+#[async_trait]
+impl AuditStore for PostgresStore {
+    async fn add_audit(&self, entries: &[AuditEntry]) -> Result<(), StoreError> {
+        audit::add(&mut self.sessions().session().await?, entries).await
+    }
+
+    async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRecord, u64>, StoreError> {
+        audit::list(&mut self.sessions().session().await?, &query).await
+    }
+
+    async fn forget_audit(&self, before: Timestamp) -> Result<u64, StoreError> {
+        audit::forget(&mut self.sessions().session().await?, before).await
     }
 }
 

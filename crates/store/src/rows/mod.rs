@@ -1,6 +1,7 @@
 //! What the logs in SQL databases have in common: how rows are read into what they mean, how bodies are kept, and what
 //! an edit makes of the heads it finds. Nothing here knows which database it is.
 
+pub(crate) mod audit;
 pub(crate) mod body;
 pub(crate) mod chain;
 pub(crate) mod edit;
@@ -9,6 +10,7 @@ pub(crate) mod page;
 pub(crate) mod replica;
 pub(crate) mod row;
 pub(crate) mod tally;
+pub(crate) mod token;
 
 use midflight_core::{Appended, RevisionNumber};
 use sqlx::migrate::{MigrateError, Migrator};

@@ -9,7 +9,7 @@ use midflight_core::{
 };
 
 use super::{Columns, chain, corrupt, number};
-use crate::{Authorship, KeyedRevision, ListedRevision, StoreError, Token};
+use crate::{Authorship, KeyedRevision, ListedRevision, StoreError};
 
 /// The columns that [`document`] reads, of a table called `d`.
 pub(crate) const DOCUMENT: &str = "d.kind, d.name, d.version, d.revision, d.owner, d.digest, d.body";
@@ -126,15 +126,6 @@ fn kinds(row: &impl Columns) -> Result<Vec<(KindName, u64)>, StoreError> {
 /// A revision in a list, with the changes that were read beside it.
 pub(crate) fn listed(row: &impl Columns, changes: Vec<ChangeSummary>) -> Result<ListedRevision, StoreError> {
     Ok(ListedRevision { revision: revision(row, changes)?, kinds: kinds(row)? })
-}
-
-pub(crate) fn token(row: &impl Columns) -> Result<Token, StoreError> {
-    Ok(Token {
-        name: row.text("name")?,
-        role: row.text("role")?,
-        hash: row.text("hash")?,
-        created_at: time(row)?,
-    })
 }
 
 pub(crate) fn summary(document: &Document) -> ChangeSummary {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, SqlitePool};
+use sqlx::SqlitePool;
 
 use super::failure::failure;
 use crate::rows::{corrupt, replica};
 use crate::secret::new_key;
-use crate::{Replica, SeenReplica, StoreError, Token};
+use crate::{Replica, SeenReplica, StoreError};
 
 pub(super) async fn hint_key(writer: &SqlitePool) -> Result<[u8; 32], StoreError> {
     let put = sqlx::query("INSERT INTO hint_key (one, key) VALUES (1, ?1) ON CONFLICT DO NOTHING");
@@ -16,18 +16,6 @@ pub(super) async fn hint_key(writer: &SqlitePool) -> Result<[u8; 32], StoreError
     let key: Vec<u8> =
         sqlx::query_scalar("SELECT key FROM hint_key").fetch_one(writer).await.map_err(failure)?;
     key.try_into().map_err(|_| corrupt("the key of hints has not 32 bytes"))
-}
-
-/// Answers whether the row is there as given now.
-pub(super) async fn put_token(
-    writer: &SqlitePool,
-    insert: &'static str,
-    token: &Token,
-) -> Result<bool, StoreError> {
-    let sql = format!("{insert} INTO tokens (name, role, hash, created_at) VALUES (?1, ?2, ?3, ?4)");
-    let put = sqlx::query(AssertSqlSafe(sql)).bind(&token.name).bind(&token.role).bind(&token.hash);
-    let done = put.bind(token.created_at.to_string()).execute(writer).await.map_err(failure)?;
-    Ok(done.rows_affected() > 0)
 }
 
 pub(super) async fn put_replica(notes: &SqlitePool, replica: &Replica) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! The log in a SQLite file: one process, nothing to install.
 
 mod append;
+mod audit;
 mod chain;
 mod event;
 mod failure;
@@ -11,6 +12,7 @@ mod open;
 mod read;
 mod row;
 mod tally;
+mod tokens;
 mod upkeep;
 
 use std::path::{Path, PathBuf};
@@ -18,17 +20,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use midflight_core::{
     Digest, Document, DocumentId, DocumentName, Head, LogHead, ReloadEvent, Revision, RevisionNumber,
 };
 use sqlx::SqlitePool;
 
 use crate::lead::Alone;
+use crate::rows::token::Taken;
 use crate::{
-    AppendError, Appended, Authorship, BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery,
-    EventStore, FleetStore, KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog,
-    RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token,
-    TokenStore, query::PageBounds,
+    AppendError, Appended, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship, BlobStore,
+    ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore, KeyedRevision, Lead,
+    ListedRevision, NewRevision, Page, Replica, RevisionLog, RevisionQuery, SeenReplica, Store, StoreError,
+    StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore, query::PageBounds,
 };
 use failure::failure;
 use lock::Lock;
@@ -224,15 +228,50 @@ impl FleetStore for SqliteStore {
 #[async_trait]
 impl TokenStore for SqliteStore {
     async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        fleet::put_token(&self.writer, "INSERT OR REPLACE", token).await.map(drop)
+        tokens::put(&self.writer, token, Taken::Replace).await.map(drop)
     }
 
     async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
-        fleet::put_token(&self.writer, "INSERT OR IGNORE", token).await
+        tokens::put(&self.writer, token, Taken::Keep).await
+    }
+
+    async fn replace_token(&self, token: &Token, hash: &str) -> Result<bool, StoreError> {
+        tokens::put(&self.writer, token, Taken::ReplaceOf(hash)).await
+    }
+
+    async fn delete_token(&self, name: &str) -> Result<bool, StoreError> {
+        tokens::delete(&self.writer, name).await
     }
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        read::tokens(&self.readers).await
+        tokens::all(&self.readers).await
+    }
+
+    async fn token_changes(&self) -> Result<u64, StoreError> {
+        tokens::changes(&self.readers).await
+    }
+
+    async fn note_token_uses(&self, uses: &[(String, Timestamp)]) -> Result<(), StoreError> {
+        tokens::note_uses(&self.notes, uses).await
+    }
+
+    async fn token_uses(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        tokens::uses(&self.readers).await
+    }
+}
+
+#[async_trait]
+impl AuditStore for SqliteStore {
+    async fn add_audit(&self, entries: &[AuditEntry]) -> Result<(), StoreError> {
+        audit::add(&self.notes, entries).await
+    }
+
+    async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRecord, u64>, StoreError> {
+        audit::list(&self.readers, &query).await
+    }
+
+    async fn forget_audit(&self, before: Timestamp) -> Result<u64, StoreError> {
+        audit::forget(&self.notes, before).await
     }
 }
 

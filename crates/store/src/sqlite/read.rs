@@ -18,7 +18,7 @@ use crate::rows::row::{self, DOCUMENT};
 use crate::rows::{self, Columns as _, corrupt, integer, number, signed, without_gaps};
 use crate::{
     Appended, Authorship, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, Page,
-    RevisionQuery, StoreError, StoredDocument, Token,
+    RevisionQuery, StoreError, StoredDocument,
 };
 
 pub(super) async fn head(reader: impl SqliteExecutor<'_>) -> Result<LogHead, StoreError> {
@@ -368,9 +368,4 @@ pub(super) async fn blobs_size(readers: &SqlitePool) -> Result<u64, StoreError> 
     let select = sqlx::query_scalar("SELECT coalesce(sum(length(bytes)), 0) FROM blobs");
     let size: i64 = select.fetch_one(readers).await.map_err(failure)?;
     Ok(u64::try_from(size).unwrap_or(0))
-}
-
-pub(super) async fn tokens(readers: &SqlitePool) -> Result<Vec<Token>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM tokens ORDER BY name").fetch_all(readers).await.map_err(failure)?;
-    rows.iter().map(row::token).collect()
 }

@@ -1,5 +1,6 @@
 //! The trait that every store implements, and its parts by purpose.
 
+mod audit;
 mod blobs;
 mod events;
 mod fleet;
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::{Availability, StoreError};
 
+pub use audit::AuditStore;
 pub use blobs::BlobStore;
 pub use events::EventStore;
 pub use fleet::FleetStore;
@@ -28,7 +30,7 @@ pub use tokens::TokenStore;
 /// To implement it, implement each part and this; `conformance` has a suite for each.
 #[async_trait]
 pub trait Store:
-    RevisionLog + EventStore + FleetStore + TokenStore + TallyStore + BlobStore + 'static
+    RevisionLog + EventStore + FleetStore + TokenStore + TallyStore + BlobStore + AuditStore + 'static
 {
     /// Whether the store answers, as it was measured last, without waiting for it. None for one whose reads are local and
     /// cannot hang, and until something was measured. Cost: a short lock.

@@ -1,6 +1,7 @@
 //! API tokens, by their hash.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::{StoreError, Token};
 
@@ -14,6 +15,22 @@ pub trait TokenStore: Send + Sync {
     /// so.
     async fn add_token(&self, token: &Token) -> Result<bool, StoreError>;
 
-    /// Every token.
+    /// Replaces the token of this name if its hash is still `hash`. Answers whether it was replaced: one that was deleted or
+    /// rotated meanwhile stays as it is.
+    async fn replace_token(&self, token: &Token, hash: &str) -> Result<bool, StoreError>;
+
+    /// Deletes a token, and when it was last used. Answers whether there was one.
+    async fn delete_token(&self, name: &str) -> Result<bool, StoreError>;
+
+    /// Every token, by name.
     async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
+
+    /// A number that moves with every change of a token, whichever process makes it. Cost: one small read.
+    async fn token_changes(&self) -> Result<u64, StoreError>;
+
+    /// Notes when tokens were used, by name; the latest time stays. It need not survive a crash of the machine.
+    async fn note_token_uses(&self, uses: &[(String, Timestamp)]) -> Result<(), StoreError>;
+
+    /// When each token was last used, as far as that was noted, by name. Kept to the microsecond.
+    async fn token_uses(&self) -> Result<Vec<(String, Timestamp)>, StoreError>;
 }

@@ -21,6 +21,7 @@ use midflight_http::app::App;
 use midflight_http::kind::{KindApi, KindHealth, Members, Reread, describe, members_of};
 use midflight_http::principal::Permission::{Open, Operate, Read, Signed};
 use midflight_http::principal::Principal;
+use midflight_http::reach::Reach;
 use midflight_http::routes::Routes;
 use midflight_http::setup::KindSetup;
 use midflight_http::wire::ProblemItem;
@@ -148,11 +149,11 @@ fn problem(problem: &FileProblem) -> ProblemItem {
 /// The routes of configs and of webhooks.
 fn routes() -> Routes<ConfigApp> {
     Routes::new()
-        .at(Read, routes!(documents::list_configs))
+        .of(Read, Reach::All("config", ""), routes!(documents::list_configs))
         .merge(documents::CONFIG.routes())
-        .at(Read, routes!(documents::get_effective))
-        .at(Read, routes!(documents::diff_config))
-        .at(Operate, routes!(documents::rollback_config))
+        .of(Read, Reach::Document("config", "{name}"), routes!(documents::get_effective))
+        .of(Read, Reach::Document("config", "{name}"), routes!(documents::diff_config))
+        .of(Operate, Reach::Document("config", "{name}"), routes!(documents::rollback_config))
         .at(Operate, routes!(reload::reload))
         .at(Open, routes!(reload::health))
         .at(Signed, routes!(webhooks::call))

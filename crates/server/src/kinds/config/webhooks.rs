@@ -21,6 +21,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use super::app::ConfigApp;
 use crate::own::settings::{WebhookAction, WebhookSettings};
+use midflight_http::audit::SignedBy;
 use midflight_http::body::{self, BodyBytes};
 use midflight_http::code::Code;
 use midflight_http::log::apply::changes;
@@ -96,7 +97,7 @@ pub(crate) async fn call(
         let kept = app.engine.store().revision_of_key(&mark).await?;
         return Ok(repeated(kept.map(|kept| kept.revision)));
     }
-    let response = match hook.action {
+    let mut response = match hook.action {
         WebhookAction::Reload => {
             let report = app.parts.reloader.reload(Trigger::Webhook, &by).await;
             let status = if report.is_live() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
@@ -107,6 +108,7 @@ pub(crate) async fn call(
             apply(&app, &hook, (&by, &mark), &bytes).await?
         }
     };
+    response.extensions_mut().insert(SignedBy(by.as_str().into()));
     // Only what was done is not done again: whoever was refused may send it once more.
     if response.status().is_success() {
         app.parts.webhooks.keep(mark);

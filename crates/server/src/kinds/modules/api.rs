@@ -10,6 +10,7 @@ use midflight_http::code::Code;
 use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
 use midflight_http::metrics::registry::MetricsRegistry;
 use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
+use midflight_http::reach::Reach;
 use midflight_http::routes::Routes;
 use midflight_http::setup::KindSetup;
 use midflight_module_host::ModulesComponent;
@@ -145,17 +146,17 @@ impl KindApi for ModulesApi {
     }
 }
 
-/// The routes of the modules.
+/// The routes of the modules. A blob is no document, so that an editor of some modules may put the component of one.
 fn routes() -> Routes<ModulesApp> {
     Routes::new()
-        .at(Read, routes!(blobs::get_blob))
-        .at(Edit, routes!(blobs::put_blob))
-        .at(Read, routes!(read::list_modules))
-        .at(Read, routes!(read::get_module))
-        .at(Execute, routes!(call::call_module))
-        .at(Operate, routes!(reload::reload_module))
-        .at(Operate, routes!(rollback::rollback_module))
-        .at(Operate, routes!(state::export_state))
-        .at(Operate, routes!(state::import_state))
-        .at(Read, routes!(read::list_module_reloads))
+        .of(Read, Reach::All("modules", ""), routes!(blobs::get_blob))
+        .of(Edit, Reach::Nothing, routes!(blobs::put_blob))
+        .of(Read, Reach::All("modules", ""), routes!(read::list_modules))
+        .of(Read, Reach::Document("modules", "{name}"), routes!(read::get_module))
+        .of(Execute, Reach::Document("modules", "{name}"), routes!(call::call_module))
+        .of(Operate, Reach::Document("modules", "{name}"), routes!(reload::reload_module))
+        .of(Operate, Reach::Document("modules", "{name}"), routes!(rollback::rollback_module))
+        .of(Operate, Reach::Document("modules", "{name}"), routes!(state::export_state))
+        .of(Operate, Reach::Document("modules", "{name}"), routes!(state::import_state))
+        .of(Read, Reach::Document("modules", "{name}"), routes!(read::list_module_reloads))
 }

@@ -23,6 +23,7 @@ use midflight_http::code::Code;
 use midflight_http::kind::{KindApi, KindHealth};
 use midflight_http::metrics::registry::MetricsRegistry;
 use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
+use midflight_http::reach::Reach;
 use midflight_http::routes::Routes;
 use midflight_http::setup::KindSetup;
 
@@ -118,18 +119,18 @@ impl KindApi for PatternsApi {
 /// The routes of the patterns.
 fn routes() -> Routes<PatternsApp> {
     Routes::new()
-        .at(Execute, routes!(classify::classify))
-        .at(Execute, routes!(classify::normalize))
-        .at(Edit, routes!(feedback::feedback))
-        .at(Edit, routes!(usage::take_usage))
+        .of(Execute, Reach::All("patterns", ""), routes!(classify::classify))
+        .of(Execute, Reach::All("patterns", ""), routes!(classify::normalize))
+        .of(Edit, Reach::All("patterns", ""), routes!(feedback::feedback))
+        .of(Edit, Reach::All("patterns", ""), routes!(usage::take_usage))
         .at(Operate, routes!(reload::reload))
         .at(Operate, routes!(reload::reload_as_before))
-        .at(Read, routes!(reload::metrics))
-        .at(Read, routes!(reload::metrics_as_before))
-        .at(Read, routes!(performance::performance))
-        .at(Read, routes!(list::list_patterns))
-        .at(Edit, routes!(documents::create_pattern))
+        .of(Read, Reach::All("patterns", ""), routes!(reload::metrics))
+        .of(Read, Reach::All("patterns", ""), routes!(reload::metrics_as_before))
+        .of(Read, Reach::All("patterns", ""), routes!(performance::performance))
+        .of(Read, Reach::All("patterns", ""), routes!(list::list_patterns))
+        .of(Edit, Reach::Each, routes!(documents::create_pattern))
         .merge(documents::PATTERN.routes())
-        .at(Edit, routes!(documents::approve))
-        .at(Edit, routes!(documents::disable))
+        .of(Edit, Reach::Each, routes!(documents::approve))
+        .of(Edit, Reach::Each, routes!(documents::disable))
 }

@@ -52,6 +52,8 @@ async fn answered(
     principal: &Principal,
     body: ClassifyBody,
 ) -> Result<ClassificationAnswer, ApiError> {
+    // Any pattern may answer. Agents call this too, who are let in for the tools.
+    principal.check_sees_all("patterns")?;
     let began = Instant::now();
     let asked_by = if principal.is_anonymous() { AskedBy::Anonymous } else { AskedBy::Known };
     let (query, profile) = (body.query, body.profile);

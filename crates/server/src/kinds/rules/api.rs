@@ -23,6 +23,7 @@ use midflight_http::events::event::Event;
 use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
 use midflight_http::monitoring_status::last_reload_time;
 use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
+use midflight_http::reach::Reach;
 use midflight_http::routes::Routes;
 use midflight_http::setup::KindSetup;
 use midflight_http::sorts::DocumentSorts;
@@ -127,16 +128,16 @@ impl KindApi for RulesApi {
 /// The routes of the rules.
 fn routes() -> Routes<RulesApp> {
     Routes::new()
-        .at(Read, routes!(rulesets::list_rulesets))
+        .of(Read, Reach::All("rules", ""), routes!(rulesets::list_rulesets))
         .merge(rulesets::RULESET.routes())
-        .at(Edit, routes!(rulesets::delete_ruleset))
-        .at(Read, routes!(items::list_rules))
+        .of(Edit, Reach::Each, routes!(rulesets::delete_ruleset))
+        .of(Read, Reach::All("rules", "{ruleset}/"), routes!(items::list_rules))
         .merge(items::RULE.routes())
-        .at(Read, routes!(conditions::list_conditions))
+        .of(Read, Reach::All("rules", "conditions/"), routes!(conditions::list_conditions))
         .merge(conditions::CONDITION.routes())
-        .at(Execute, routes!(execute::execute))
-        .at(Execute, routes!(execute::execute_ruleset))
-        .at(Execute, routes!(execute::batch))
+        .of(Execute, Reach::Each, routes!(execute::execute))
+        .of(Execute, Reach::Each, routes!(execute::execute_ruleset))
+        .of(Execute, Reach::Each, routes!(execute::batch))
         .at(Read, routes!(hot_reload::status))
         .at(Read, routes!(hot_reload::history))
         .at(Operate, routes!(hot_reload::start_monitoring))

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use axum::extract::State;
 use axum::response::Response;
+use midflight_core::DocumentId;
 use midflight_engine::{Interrupted, Work};
 use midflight_rules::{ExecuteError, ExecuteRequest, RulesSnapshot};
 use serde_json::json;
@@ -85,6 +86,19 @@ pub(super) fn function(app: RulesApp) -> AgentFunction {
     AgentFunction::new("execute_rules", description, schema, run)
 }
 
+/// The ruleset that is asked for, if the caller may execute it. For a caller with scopes the default one is named, so that it is
+/// the one that was looked at.
+fn allowed(app: &RulesApp, principal: &Principal, asked: Option<String>) -> Result<Option<String>, ApiError> {
+    if principal.scopes().is_none() {
+        return Ok(asked);
+    }
+    let named = asked.or_else(|| app.parts.rules.load().default_ruleset().map(str::to_owned));
+    if let Some(named) = &named {
+        principal.check_sees(&DocumentId::new("rules", named)?)?;
+    }
+    Ok(named)
+}
+
 /// Executes on this thread if that is brief, else in the pool.
 async fn run(
     app: RulesApp,
@@ -92,6 +106,7 @@ async fn run(
     ruleset: Option<String>,
     body: ExecuteBody,
 ) -> Result<Response, ApiError> {
+    let ruleset = allowed(&app, &principal, ruleset)?;
     if !is_long(&app, ruleset.as_deref(), &body) {
         match written(&app, ruleset.as_deref(), &body, &brief()) {
             Err(Unanswered::Interrupted(_)) => {}
@@ -196,8 +211,9 @@ fn written(
 pub(super) async fn batch(
     State(app): State<RulesApp>,
     principal: Principal,
-    JsonBody(body): JsonBody<BatchBody>,
+    JsonBody(mut body): JsonBody<BatchBody>,
 ) -> Result<Response, ApiError> {
+    body.ruleset = allowed(&app, &principal, body.ruleset)?;
     let (found, max) = (body.data_list.len(), app.parts.limits.batch_items_max);
     if found > max {
         let detail = format!("data_list has {found} inputs and may have {max} (batch_items_max)");

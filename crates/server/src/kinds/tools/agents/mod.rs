@@ -13,6 +13,7 @@ use axum::response::Response;
 use axum::routing::get_service;
 use midflight_core::{Pointer, RevisionNumber};
 use midflight_mcp::{AllowedHosts, CallerContext, Expose, McpCaller, McpHttpOptions, McpOptions, McpServer};
+use midflight_store::AgentLimits;
 use serde::Deserialize;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem, PathsBuilder};
 use utoipa::openapi::{OpenApi, OpenApiBuilder, ResponseBuilder};
@@ -24,6 +25,7 @@ use midflight_http::code::Code;
 use midflight_http::params::Params;
 use midflight_http::principal::{Permission, Principal};
 use midflight_http::problem::ApiError;
+use midflight_http::reach::Reach;
 use midflight_http::routes::Routes;
 use past::Past;
 
@@ -47,11 +49,11 @@ pub(super) fn routes(app: &App, parts: &ToolsParts) -> Routes<App> {
     parts.meter.get_or_init(|| service.meter());
     let router = get_service(service.clone()).post_service(service.clone()).delete_service(service);
     let router = router.layer(from_fn(with_caller));
-    Routes::new().wildcard(Permission::Execute, PATH, router, described())
+    Routes::new().wildcard((Permission::Execute, Reach::All("tools", "")), PATH, router, described())
 }
 
-/// What of the catalogue an agent sees, as its address says.
-#[derive(Debug, Default, Deserialize)]
+/// What of the catalogue an agent sees, as its address says, and its token.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AgentParams {
     /// The revision whose catalogue it works with, whatever is served.
@@ -63,6 +65,31 @@ struct AgentParams {
 }
 
 impl AgentParams {
+    /// The same with what the token of the agent says. The address may leave out what the token says, or repeat it.
+    fn limited_to(self, token: &AgentLimits) -> Result<Self, ApiError> {
+        let limited = |name: &str, given: Option<String>, limit: Option<String>| match (given, limit) {
+            (Some(given), Some(limit)) if given != limit => {
+                let detail = format!(
+                    "the token fixes {name} to {limit:?}; leave {name} out of the address, or use another token"
+                );
+                Err(ApiError::new(Code::FORBIDDEN, detail))
+            }
+            (given, limit) => Ok(limit.or(given)),
+        };
+        let at = limited("at", self.at.map(|at| at.to_string()), token.at.map(|at| at.to_string()))?;
+        let pin = (!token.pin.is_empty()).then(|| token.pin.join(","));
+        Ok(Self {
+            at: at.and_then(|at| at.parse().ok()),
+            // Tools that the token pins are listed beside the search, so the address cannot have all of them listed.
+            expose: limited(
+                "expose",
+                self.expose,
+                token.expose.clone().or(pin.as_ref().map(|_| "search".to_owned())),
+            )?,
+            pin: limited("pin", self.pin, pin)?,
+        })
+    }
+
     fn expose(&self) -> Result<Expose, ApiError> {
         let refused = |name: &str, detail: String| {
             let place = Pointer::root().key(name);
@@ -100,6 +127,7 @@ async fn with_caller(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
+    let params = params.limited_to(principal.agent())?;
     let expose = params.expose()?;
     // By the token, so that two of one name share neither bounds nor what is sealed.
     let name = match principal.token_id() {
@@ -130,6 +158,26 @@ fn described() -> OpenApi {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_says_what_its_agent_sees_whatever_the_address_says() {
+        let token = AgentLimits { at: Some(7), expose: None, pin: vec!["a".to_owned(), "b".to_owned()] };
+        let params = |at: Option<u64>, expose: Option<&str>, pin: Option<&str>| {
+            let params = AgentParams { at, expose: expose.map(str::to_owned), pin: pin.map(str::to_owned) };
+            let params = params.limited_to(&token).map_err(|error| error.body().detail.clone())?;
+            Ok::<_, String>((params.at, params.expose().unwrap()))
+        };
+        let pinned = Expose::PinnedAndSearch([Arc::from("a"), Arc::from("b")].into());
+        for same in [params(None, None, None), params(Some(7), Some("search"), Some("a,b"))] {
+            assert_eq!(same, Ok((Some(7), pinned.clone())));
+        }
+        assert!(params(Some(8), None, None).unwrap_err().contains("fixes at to \"7\""));
+        assert!(params(None, Some("all"), None).unwrap_err().contains("fixes expose to \"search\""));
+        assert!(params(None, None, Some("c")).unwrap_err().contains("fixes pin"));
+        // A token without limits leaves the address as it is.
+        let free = AgentParams { at: Some(3), ..AgentParams::default() };
+        assert_eq!(free.limited_to(&AgentLimits::default()).unwrap().at, Some(3));
+    }
 
     #[test]
     fn an_address_says_what_an_agent_sees() {

@@ -1,0 +1,10 @@
+//! The audit: who did what, from where, and what came of it.
+
+mod record;
+mod routes;
+mod trail;
+
+pub use record::SignedBy;
+pub(crate) use record::{Asked, ErrorCode, MadeRevision, RoutePermissions};
+pub(crate) use routes::routes;
+pub(crate) use trail::{AuditTrail, run};

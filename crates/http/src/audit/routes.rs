@@ -1,0 +1,194 @@
+//! The audit over HTTP: pages of it, and all of it as JSON lines.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream::unfold;
+use jiff::Timestamp;
+use midflight_store::{AuditQuery, AuditRecord};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::code::Code;
+use crate::params::{Params, limit, number_cursor};
+use crate::principal::Permission::Admin;
+use crate::problem::{ApiError, ProblemBody};
+use crate::routes::Routes;
+use crate::wire::stamp;
+
+/// How many entries are read for an export at once.
+const EXPORT_PAGE: u32 = 500;
+
+/// The routes of the audit.
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().at(Admin, routes!(list_audit)).at(Admin, routes!(export_audit))
+}
+
+/// Which entries.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AuditParams {
+    /// Only of who has this name.
+    actor: Option<String>,
+    /// Only of this method and route, as `PUT /api/v1/documents/{kind}/{name}`.
+    action: Option<String>,
+    /// Only those that ended so: `success`, `refused`, `failed` or `unknown`.
+    outcome: Option<String>,
+    /// Only from this time on, as `2026-01-31T03:00:00Z`.
+    since: Option<String>,
+    /// Only from before this time.
+    until: Option<String>,
+    /// How many at most; 50 unless said, at most 500. An export has all.
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// One thing that was done or refused.
+#[derive(Debug, Serialize, ToSchema)]
+struct AuditItem {
+    /// Its number, which only grows; some are missing.
+    number: u64,
+    /// When it was answered.
+    at: String,
+    /// The replica that answered it.
+    replica: String,
+    /// Who asked: the author of what it changed.
+    actor: String,
+    /// The id of the token or the subject; null without one.
+    principal: Option<String>,
+    /// The role of who asked; `signer` for a webhook.
+    role: String,
+    /// The method and the route.
+    action: String,
+    /// The path.
+    target: String,
+    /// `success`, `refused`, `failed`, or `unknown` when the connection was closed before the answer.
+    outcome: String,
+    /// The HTTP status.
+    status: u16,
+    /// The code of the error.
+    code: Option<String>,
+    /// The address at the other end of the connection; that of a proxy behind one.
+    from: Option<String>,
+    /// The id of the request.
+    request_id: Option<String>,
+    /// The revision that it made.
+    revision: Option<u64>,
+    /// How many equal refusals in a row this entry stands for.
+    count: u64,
+}
+
+/// A page of the audit, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+struct AuditList {
+    /// The entries.
+    items: Vec<AuditItem>,
+    /// What to pass as `cursor` for the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+impl AuditParams {
+    fn query(self, limit: u32) -> Result<AuditQuery, ApiError> {
+        let time = |name: &str, text: Option<String>| {
+            let wrong = |_| {
+                let detail = format!("invalid {name}: expected a time, as 2026-01-31T03:00:00Z");
+                ApiError::new(Code::INVALID_PARAMETER, detail)
+            };
+            text.map(|text| text.parse::<Timestamp>().map_err(wrong)).transpose()
+        };
+        if let Some(outcome) =
+            self.outcome.as_deref().filter(|it| !["success", "refused", "failed", "unknown"].contains(it))
+        {
+            let detail = format!("invalid outcome {outcome:?}: expected success, refused, failed or unknown");
+            return Err(ApiError::new(Code::INVALID_PARAMETER, detail));
+        }
+        Ok(AuditQuery {
+            actor: self.actor,
+            action: self.action,
+            outcome: self.outcome,
+            since: time("since", self.since)?,
+            until: time("until", self.until)?,
+            before: number_cursor(self.cursor.as_deref())?,
+            limit,
+        })
+    }
+}
+
+/// What was done and refused: whatever changes something or is for admins alone, every login (`GET /api/v1/whoami`), and every
+/// refusal (401 and 403), newest first.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "access", params(AuditParams),
+    responses((status = 200, body = AuditList), (status = "default", body = ProblemBody)))]
+async fn list_audit(
+    State(app): State<App>,
+    Params(params): Params<AuditParams>,
+) -> Result<Json<AuditList>, ApiError> {
+    let limit = limit(params.limit)?;
+    let query = params.query(limit)?;
+    let store = &**app.engine.store();
+    // What was answered before is in it.
+    app.audit.write(store).await?;
+    let page = store.audit(query).await?;
+    Ok(Json(AuditList {
+        items: page.items.into_iter().map(AuditItem::from).collect(),
+        next_cursor: page.next.map(|number| number.to_string()),
+    }))
+}
+
+/// All entries as JSON lines, newest first.
+#[utoipa::path(get, path = "/api/v1/audit/export", tag = "access", params(AuditParams),
+    responses((status = 200, body = String, content_type = "application/x-ndjson"),
+        (status = "default", body = ProblemBody)))]
+async fn export_audit(
+    State(app): State<App>,
+    Params(params): Params<AuditParams>,
+) -> Result<Response, ApiError> {
+    if params.limit.is_some() {
+        return Err(ApiError::new(Code::INVALID_PARAMETER, "limit: an export has all entries; leave it out"));
+    }
+    let query = params.query(EXPORT_PAGE)?;
+    app.audit.write(&**app.engine.store()).await?;
+    let chunks = unfold(Some((app, query)), |state| async move {
+        let (app, query) = state?;
+        let page = match app.engine.store().audit(query.clone()).await {
+            Ok(page) => page,
+            // It cuts the connection, so that nobody takes half an export for a whole one.
+            Err(error) => return Some((Err(error), None)),
+        };
+        let mut text = String::new();
+        for item in page.items.into_iter().map(AuditItem::from) {
+            text.push_str(&serde_json::to_string(&item).unwrap_or_default());
+            text.push('\n');
+        }
+        let next = page.next.map(|number| (app, AuditQuery { before: Some(number), ..query }));
+        Some((Ok(text), next))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(chunks)).into_response())
+}
+
+impl From<AuditRecord> for AuditItem {
+    fn from(AuditRecord { number, entry }: AuditRecord) -> Self {
+        Self {
+            number,
+            at: stamp(entry.at),
+            replica: entry.replica,
+            actor: entry.actor,
+            principal: entry.principal,
+            role: entry.role,
+            action: entry.action,
+            target: entry.target,
+            outcome: entry.outcome,
+            status: entry.status,
+            code: entry.code,
+            from: entry.from,
+            request_id: entry.request_id,
+            revision: entry.revision,
+            count: entry.count,
+        }
+    }
+}

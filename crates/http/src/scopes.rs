@@ -1,0 +1,209 @@
+//! Which documents a caller may see and change: patterns of `kind/name`.
+
+use std::sync::Arc;
+
+use midflight_core::{Change, DocumentId};
+use midflight_engine::SCHEDULES;
+use serde_json::Value;
+
+/// How many patterns the scopes of a caller may have. 100: a person reads them, and each document of an edit is compared with all.
+pub const PATTERNS_MAX: usize = 100;
+/// The longest pattern, in bytes: a kind's and a document's longest name, and what is between them.
+pub const PATTERN_BYTES_MAX: usize = 512;
+
+/// The documents that a caller may see and change. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scopes(Arc<[String]>);
+
+impl Scopes {
+    /// Those of these patterns: `KIND` for all of a kind, or `KIND/NAME`, in both of which `*` stands for any text. No pattern
+    /// allows nothing.
+    ///
+    /// # Errors
+    /// What is wrong with the first pattern that is none, and how to write it.
+    pub fn new(patterns: Vec<String>) -> Result<Self, String> {
+        if patterns.len() > PATTERNS_MAX {
+            return Err(format!(
+                "{} patterns; use at most {PATTERNS_MAX}, and * for what they have in common",
+                patterns.len()
+            ));
+        }
+        let shows = |pattern: &String| pattern.chars().all(|letter| !letter.is_control());
+        let wrong = |pattern: &&String| {
+            !(1..=PATTERN_BYTES_MAX).contains(&pattern.len())
+                || pattern.starts_with('/')
+                || pattern.ends_with('/')
+                || !shows(pattern)
+        };
+        match patterns.iter().find(wrong) {
+            Some(pattern) => Err(format!(
+                "invalid pattern {pattern:?}: write KIND or KIND/NAME, as rules or rules/pricing/*, in 1 to {PATTERN_BYTES_MAX} bytes"
+            )),
+            None => Ok(Self(patterns.into())),
+        }
+    }
+
+    /// Those of patterns that were checked before. One that is none matches no document.
+    #[must_use]
+    pub fn kept(patterns: Vec<String>) -> Self {
+        Self(patterns.into())
+    }
+
+    /// The patterns.
+    #[must_use]
+    pub fn patterns(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Whether a document is in them.
+    #[must_use]
+    pub fn allow(&self, id: &DocumentId) -> bool {
+        self.allow_name(id.kind.as_str(), id.name.as_str())
+    }
+
+    /// The same of a document by its kind and name.
+    #[must_use]
+    pub fn allow_name(&self, kind: &str, name: &str) -> bool {
+        let whole = format!("{kind}/{name}");
+        self.0.iter().any(|pattern| match pattern.contains('/') {
+            true => matches(pattern, &whole),
+            // A kind, or a pattern of everything.
+            false => matches(pattern, kind),
+        })
+    }
+
+    /// Whether every document is in them whose `kind/name` begins so; `kind` and an empty beginning are all of a kind.
+    #[must_use]
+    pub fn allow_all(&self, kind: &str, beginning: &str) -> bool {
+        let whole = format!("{kind}/{beginning}");
+        self.0.iter().any(|pattern| match pattern.contains('/') {
+            true => pattern
+                .strip_suffix('*')
+                .is_some_and(|start| !start.contains('*') && whole.starts_with(start)),
+            false => matches(pattern, kind),
+        })
+    }
+
+    /// The documents of changes that are not in them, those too that a schedule among them changes later.
+    #[must_use]
+    pub fn outside(&self, changes: &[Change]) -> Vec<DocumentId> {
+        let mut outside = Vec::new();
+        for change in changes {
+            let later = match (&change.body, change.id.kind.as_str()) {
+                (Some(body), SCHEDULES) => later(body),
+                _ => Vec::new(),
+            };
+            outside.extend([change.id.clone()].into_iter().chain(later).filter(|id| !self.allow(id)));
+        }
+        outside
+    }
+}
+
+/// What a schedule changes at its time. Of what is no change nothing is asked: it is refused as a schedule.
+fn later(body: &Value) -> Vec<DocumentId> {
+    let items = body.get("changes").and_then(Value::as_array).into_iter().flatten();
+    let text = |item: &Value, key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
+    items.filter_map(|item| DocumentId::new(&text(item, "kind")?, &text(item, "name")?).ok()).collect()
+}
+
+/// Whether a text is of a pattern in which `*` stands for any text. Cost: the product of their lengths at most, which are
+/// bounded.
+#[must_use]
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts: Vec<_> = pattern.split('*').collect();
+    let first = parts.remove(0);
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    // Without a star the whole of it is there.
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(place) => rest = &rest[place + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn scopes(patterns: &[&str]) -> Scopes {
+        Scopes::new(patterns.iter().map(|&pattern| pattern.to_owned()).collect()).unwrap()
+    }
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, text, expected) in [
+            ("*", "rules/a/b", true),
+            ("rules/*", "rules/a/b", true),
+            ("rules/*", "rulesets/a", false),
+            ("rules/loans/*", "rules/loans", false),
+            ("rules/*/R1", "rules/a/b/R1", true),
+            ("rules/*/R1", "rules/R1", false),
+            ("*a*a", "aba", true),
+            ("*a*a", "ab", false),
+            ("config/shop", "config/shop", true),
+            ("config/shop", "config/shop2", false),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_of_a_kind_or_of_documents() {
+        for (patterns, kind, name, expected) in [
+            (&["rules"][..], "rules", "a/b", true),
+            (&["rules"], "rulesets", "a", false),
+            (&["*"], "config", "midflight", true),
+            (&["rules/pricing/*"], "rules", "pricing/R1", true),
+            (&["rules/pricing/*"], "rules", "pricing", false),
+            (&["rules/pricing/*"], "rules", "pricing2/R1", false),
+            (&["config/a", "tools"], "tools", "b", true),
+            (&[], "rules", "a", false),
+        ] {
+            assert_eq!(scopes(patterns).allow_name(kind, name), expected, "{patterns:?} {kind}/{name}");
+        }
+    }
+
+    #[test]
+    fn all_of_a_beginning_is_allowed_by_a_pattern_of_all_of_it() {
+        for (pattern, beginning, expected) in [
+            ("rules", "", true),
+            ("*", "", true),
+            ("rules/*", "", true),
+            ("rules/*", "pricing/", true),
+            ("rules/pricing/*", "pricing/", true),
+            ("rules/pricing/*", "", false),
+            ("rules/*/R1", "pricing/", false),
+            ("rules/pricing/R1", "pricing/R1", false),
+            ("rules/pricing", "pricing/", false),
+            ("tools", "", false),
+        ] {
+            assert_eq!(scopes(&[pattern]).allow_all("rules", beginning), expected, "{pattern} {beginning}");
+        }
+    }
+
+    #[test]
+    fn what_a_schedule_changes_later_is_in_scope_too() {
+        let later = |name: &str| {
+            let changes = json!([{"op": "put", "kind": "config", "name": name, "body": {}}]);
+            [Change::put("schedules/s".parse().unwrap(), json!({ "changes": changes }))]
+        };
+        let narrow = scopes(&["schedules", "config/shop"]);
+        assert!(narrow.outside(&later("shop")).is_empty());
+        assert_eq!(narrow.outside(&later("other"))[0].to_string(), "config/other");
+        assert_eq!(scopes(&["config"]).outside(&later("shop"))[0].to_string(), "schedules/s");
+    }
+
+    #[test]
+    fn patterns_are_bounded_and_wrong_ones_are_named() {
+        let refused = |patterns: Vec<String>| Scopes::new(patterns).unwrap_err();
+        for wrong in ["", "/rules", "rules/", "rules\n", &"x".repeat(513)] {
+            assert!(refused(vec![wrong.to_owned()]).contains("KIND/NAME"), "{wrong}");
+        }
+        assert!(refused(vec!["rules".to_owned(); 101]).contains("at most 100"));
+    }
+}

@@ -1,0 +1,177 @@
+//! `login` and `context`: which servers a person uses, and which of them commands talk to.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::Global;
+use super::client::Client;
+use super::contexts::{Context, Contexts, name_of};
+use super::fail::Failure;
+use super::output::{Output, table, talk, text};
+
+/// The longest line that is read as a token, in bytes. 16 KiB: a JSON Web Token with many claims.
+const TOKEN_BYTES_MAX: u64 = 16 << 10;
+
+/// The flags of `login`.
+#[derive(Debug, Args)]
+pub(super) struct LoginArgs {
+    /// The server's address, as http://127.0.0.1:8080.
+    #[arg(value_name = "URL")]
+    address: String,
+    /// The name of the context; the host and port of the address by default.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// A file with the token. By default it is --token or MIDFLIGHT_TOKEN, and else it is read from standard input.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// The commands of `context`.
+#[derive(Debug, Subcommand)]
+pub(super) enum ContextCommand {
+    /// List the known servers.
+    List,
+    /// Talk to this server from now on.
+    Use {
+        /// The context.
+        name: String,
+    },
+    /// Forget a server and its token.
+    Remove {
+        /// The context.
+        name: String,
+    },
+}
+
+/// Checks a token with a server, and keeps both.
+pub(super) async fn login(global: &Global, output: &Output, args: LoginArgs) -> Result<(), Failure> {
+    let token = match (&args.token_file, global.token.clone().filter(|token| !token.is_empty())) {
+        (Some(file), _) => std::fs::read_to_string(file)
+            .map_err(|error| Failure::failed(format!("cannot read {}: {error}", file.display())))?,
+        (None, Some(token)) => token,
+        (None, None) => ask()?,
+    };
+    let token = token.trim().to_owned();
+    if token.is_empty() {
+        return Err(Failure::usage(
+            "no token given: use --token, --token-file, MIDFLIGHT_TOKEN or standard input",
+        ));
+    }
+    let client = Client::new(&args.address, Some(token.clone()), global.ca_file.as_deref())?;
+    let who = client.get(&["api", "v1", "whoami"], &[]).await?.body;
+    let name = args.name.unwrap_or_else(|| name_of(client.base()));
+    let mut contexts = Contexts::read()?;
+    contexts.add(&name, Context { url: client.base().to_owned(), token: Some(token) });
+    contexts.current = Some(name.clone());
+    let file = contexts.write()?;
+    talk(&format!("token kept in {}", file.display()));
+    output.data(&json!({ "context": name, "url": client.base(), "whoami": who }), || {
+        format!("logged in to {} as {} ({})\n", client.base(), text(&who, "name"), text(&who, "role"))
+    })
+}
+
+/// Reads a token from standard input, without showing it at a terminal.
+fn ask() -> Result<String, Failure> {
+    let stdin = std::io::stdin();
+    let hidden = stdin.is_terminal().then(|| {
+        talk("Token:");
+        Hidden::new()
+    });
+    let mut line = String::new();
+    let read = std::io::Read::take(stdin.lock(), TOKEN_BYTES_MAX).read_line(&mut line);
+    drop(hidden);
+    read.map_err(|error| Failure::failed(format!("cannot read the token from standard input: {error}")))?;
+    Ok(line)
+}
+
+/// A terminal that shows nothing of what is typed, as long as this is there.
+struct Hidden {
+    #[cfg(unix)]
+    before: Option<rustix::termios::Termios>,
+}
+
+impl Hidden {
+    #[cfg(unix)]
+    fn new() -> Self {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let before = tcgetattr(std::io::stdin()).ok();
+        if let Some(mut modes) = before.clone() {
+            modes.local_modes.remove(LocalModes::ECHO);
+            // Where it cannot be hidden it is shown; the token is asked for all the same.
+            tcsetattr(std::io::stdin(), OptionalActions::Flush, &modes).ok();
+        }
+        Self { before }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> Self {
+        Self {}
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(before) = &self.before {
+            use rustix::termios::{OptionalActions, tcsetattr};
+            tcsetattr(std::io::stdin(), OptionalActions::Now, before).ok();
+        }
+    }
+}
+
+pub(super) fn context(output: &Output, command: ContextCommand) -> Result<(), Failure> {
+    let mut contexts = Contexts::read()?;
+    match command {
+        ContextCommand::List => list(output, &contexts),
+        ContextCommand::Use { name } => {
+            known(&contexts, &name)?;
+            contexts.current = Some(name.clone());
+            contexts.write()?;
+            talk(&format!("commands talk to {name} from now on"));
+            Ok(())
+        }
+        ContextCommand::Remove { name } => {
+            known(&contexts, &name)?;
+            contexts.contexts.remove(&name);
+            contexts.current = contexts.current.filter(|current| *current != name);
+            contexts.write()?;
+            talk(&format!("{name} removed; its token is still valid on the server"));
+            Ok(())
+        }
+    }
+}
+
+fn known(contexts: &Contexts, name: &str) -> Result<(), Failure> {
+    if contexts.contexts.contains_key(name) {
+        return Ok(());
+    }
+    let names: Vec<_> = contexts.contexts.keys().map(String::as_str).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Err(Failure::usage(format!(
+        "unknown context {name:?}: known are {names}; add one with `midflight login URL`"
+    )))
+}
+
+/// The contexts, without their tokens.
+fn list(output: &Output, contexts: &Contexts) -> Result<(), Failure> {
+    let current = contexts.current().map(|(name, _)| name);
+    let list = contexts.contexts.iter().map(|(name, context)| {
+        json!({ "name": name, "url": context.url, "current": current == Some(name.as_str()),
+            "has_token": context.token.is_some() })
+    });
+    let list = Value::Array(list.collect());
+    output.data(&list, || {
+        let rows = list.as_array().into_iter().flatten().map(|row| {
+            let mark = if row.get("current") == Some(&Value::Bool(true)) { "*" } else { "" };
+            [mark.to_owned(), text(row, "name"), text(row, "url")]
+        });
+        table(&["", "NAME", "URL"], rows)
+    })?;
+    if contexts.contexts.is_empty() {
+        talk("no context; add one with `midflight login URL`");
+    }
+    Ok(())
+}

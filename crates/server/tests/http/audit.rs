@@ -1,0 +1,99 @@
+//! The audit: who did what, from where, and what came of it.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Server, answer, server};
+use crate::tokens::token;
+
+async fn audit(server: &Server, query: &str) -> Vec<Value> {
+    let page = answer(server.request(Method::GET, &format!("/api/v1/audit{query}"))).await.ok();
+    page["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn what_is_changed_refused_and_logged_in_to_is_kept_and_reads_are_not() {
+    let server = server().await.with_loans().await;
+    let viewer = token(&server, json!({"name": "vera", "role": "viewer"})).await;
+    let put = server.anonymous(Method::PUT, "/api/v1/rulesets/other").bearer_auth(&viewer);
+    answer(put.header("x-request-id", "my-id").json(&json!({}))).await.problem(403, "forbidden");
+    answer(server.anonymous(Method::PUT, "/api/v1/rulesets/other").json(&json!({})))
+        .await
+        .problem(401, "unauthenticated");
+    let wrong = server.anonymous(Method::GET, "/api/v1/status").bearer_auth("mf_wrong");
+    answer(wrong).await.problem(401, "unauthenticated");
+    answer(server.anonymous(Method::GET, "/api/v1/whoami").bearer_auth(&viewer)).await.ok();
+    server.get("/api/v1/status").await.ok();
+    server
+        .put("/api/v1/rulesets/loans/rules/R1", &json!({"rule_pint": 1}))
+        .await
+        .problem(422, "invalid_document");
+
+    let entries = audit(&server, "").await;
+    let shown: Vec<_> = entries
+        .iter()
+        .rev()
+        .map(|it| ["actor", "action", "outcome"].map(|key| it[key].as_str().unwrap().to_owned()).join(" | "))
+        .collect();
+    let rule = "PUT /api/v1/rulesets/{ruleset}/rules/{rule_id}";
+    assert_eq!(
+        shown,
+        [
+            "admin | PUT /api/v1/rulesets/{ruleset} | success".to_owned(),
+            format!("admin | {rule} | success"),
+            "admin | POST /api/v1/tokens | success".to_owned(),
+            "vera | PUT /api/v1/rulesets/{ruleset} | refused".to_owned(),
+            "anonymous | PUT /api/v1/rulesets/{ruleset} | refused".to_owned(),
+            "anonymous | GET /api/v1/status | refused".to_owned(),
+            "vera | GET /api/v1/whoami | success".to_owned(),
+            format!("admin | {rule} | failed"),
+        ]
+    );
+    let refused = entries.iter().find(|it| it["actor"] == "vera" && it["outcome"] == "refused").unwrap();
+    assert_eq!(
+        (&refused["target"], &refused["code"], &refused["from"], &refused["request_id"], &refused["role"]),
+        (
+            &json!("/api/v1/rulesets/other"),
+            &json!("forbidden"),
+            &json!("127.0.0.1"),
+            &json!("my-id"),
+            &json!("viewer")
+        )
+    );
+    let made = entries.iter().rev().find(|it| it["action"] == rule).unwrap();
+    assert_eq!((&made["revision"], &made["status"]), (&json!(2), &json!(201)));
+    let text = serde_json::to_string(&entries).unwrap();
+    assert!(!text.contains(&server.token) && !text.contains(&viewer), "no token is in it");
+}
+
+#[tokio::test]
+async fn the_audit_is_filtered_paged_exported_and_for_admins_alone() {
+    let server = server().await;
+    let editor = token(&server, json!({"name": "eddi", "role": "editor"})).await;
+    for n in 0..4 {
+        let put = server.anonymous(Method::PUT, &format!("/api/v1/rulesets/r{n}")).bearer_auth(&editor);
+        assert_eq!(answer(put.json(&json!({}))).await.status, 201);
+    }
+    let read = server.anonymous(Method::GET, "/api/v1/audit").bearer_auth(&editor);
+    answer(read).await.problem(403, "forbidden");
+    assert_eq!(audit(&server, "?actor=eddi&outcome=success").await.len(), 4);
+    assert_eq!(audit(&server, "?actor=eddi&outcome=refused").await.len(), 1);
+    assert_eq!(audit(&server, "?until=2020-01-01T00:00:00Z").await.len(), 0);
+    let page =
+        answer(server.request(Method::GET, "/api/v1/audit?actor=eddi&outcome=success&limit=3")).await.ok();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    assert_eq!(
+        audit(&server, &format!("?actor=eddi&outcome=success&limit=3&cursor={cursor}")).await.len(),
+        1
+    );
+    for wrong in ["?outcome=bad", "?since=yesterday", "?limit=0", "?who=x", "/export?limit=3"] {
+        let refused = answer(server.request(Method::GET, &format!("/api/v1/audit{wrong}"))).await;
+        refused.problem(400, "invalid_parameter");
+    }
+    let exported = server.request(Method::GET, "/api/v1/audit/export?actor=eddi").send().await.unwrap();
+    assert_eq!(exported.headers()["content-type"], "application/x-ndjson");
+    let exported = exported.text().await.unwrap();
+    let lines: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 5);
+    assert!(lines.iter().all(|line| line["actor"] == "eddi"));
+}
