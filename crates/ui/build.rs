@@ -1,8 +1,6 @@
 //! Writes the table of the files under `page/`, which `make ui` builds. An empty folder makes an empty table, so that the
 //! server is built without Node too.
 
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo by it")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};

@@ -17,7 +17,8 @@ use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
 use crate::routes::{Routes, operations};
 use crate::{
-    audit, directories, docs, document_schemas, events, health, log, metrics, reload, token_routes, ui, validate, whoami,
+    audit, directories, docs, document_schemas, events, health, log, metrics, reload, token_routes, ui,
+    validate, whoami,
 };
 
 /// The routes that every kind has, and those of the kinds.

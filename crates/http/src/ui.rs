@@ -14,8 +14,9 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::code::Code;
 use crate::params::InPath;
-use crate::principal::Permission::Open;
+use crate::principal::Permission::{self, Open};
 use crate::problem::{ApiError, ProblemBody};
+use crate::reach::Reach;
 use crate::routes::Routes;
 
 /// Lets the page load its own files and talk to this server, and nothing else. No script or style in the page itself is run.
@@ -42,14 +43,15 @@ struct Pages;
 #[openapi(paths(asset))]
 struct Assets;
 
+/// What the pages need: nothing, and they are about no document.
+const OPEN: (Permission, Reach) = (Open, Reach::Nothing);
+
 /// The routes of the web UI.
 pub(crate) fn routes() -> Routes<App> {
-    Routes::new().at(Open, routes!(root)).wildcard(Open, PAGES, get(page), Pages::openapi()).wildcard(
-        Open,
-        ASSETS,
-        get(asset),
-        Assets::openapi(),
-    )
+    Routes::new()
+        .of(Open, Reach::Nothing, routes!(root))
+        .wildcard(OPEN, PAGES, get(page), Pages::openapi())
+        .wildcard(OPEN, ASSETS, get(asset), Assets::openapi())
 }
 
 /// The web UI. A server that was built without it answers how to build it.
