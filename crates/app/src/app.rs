@@ -3,14 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use midflight_bus::MemoryBus;
 use midflight_components::Place;
 use midflight_config::{Config, Configs, Shape};
 use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Trigger};
 use midflight_engine::{Component, Engine, EngineBuilder, KindSlot, StartError};
-use midflight_live::{Live, World};
+use midflight_live::World;
 use midflight_source::{FileOptions, FileProblem, SourceError};
-use midflight_store::MemoryStore;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -122,7 +120,7 @@ where
         let document = document.map_err(|source| AppError::Name { name: name.to_owned(), source })?;
         let shape = Arc::new(shape);
         let kind = Config::new().with(document.clone(), Arc::clone(&shape));
-        let mut engine = Engine::builder(Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
+        let mut engine = Engine::builder().memory();
         let id = DocumentId { kind: kind_name(), name: document };
         let slot = engine.kind(kind);
         let redactor = shape.redactor().clone();
@@ -173,12 +171,11 @@ where
             self.engine.first_edit(first);
         }
         let engine = self.engine.start().await?;
-        let live =
-            engine.live(self.slot).filter(|live: &Live<Configs>| live.load().get(&self.id.name).is_some());
-        let Some(live) = live else {
+        let live = engine.live(self.slot);
+        if live.load().get(&self.id.name).is_none() {
             engine.stop().await;
             return Err(AppError::NotServed);
-        };
+        }
         let reloader = boot.follow(&engine, live.clone(), self.file_options)?;
         Ok(App { engine, config: LiveConfig::new(live, self.id.name), reloader: Arc::new(reloader) })
     }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use aho_corasick::AhoCorasick;
 use midflight_benches::Compared;
 use midflight_benches::patterns::{automata, change, compiled, exact, key, pattern, query, regex, substring};
-use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentId, Edit, Trigger};
 use midflight_engine::{Engine, Limits};
 use midflight_patterns::{Patterns, PatternsSnapshot, Profile};
@@ -140,11 +139,11 @@ async fn edits() {
 }
 
 async fn edited(store: Arc<dyn Store>, count: usize) -> Vec<std::time::Duration> {
-    let mut builder = Engine::builder(store, Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().store(store);
     let slot = builder.kind(Patterns);
     builder.limits(Limits { documents_max: 2_000_000, ..Limits::default() });
     let engine = builder.start().await.unwrap_or_else(|error| panic!("{error}"));
-    let live = engine.live(slot).unwrap_or_else(|| panic!("the kind is there"));
+    let live = engine.live(slot);
     let put = |name: String, text: &str| {
         let id = DocumentId::new("patterns", &name).unwrap_or_else(|error| panic!("{error}"));
         Change::put(id, pattern(text, "exact"))

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use midflight_benches::Compared;
 use midflight_benches::tools::{TIME, compiled, documents, tool, tool_name};
-use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentId, Edit, Trigger};
 use midflight_engine::{Engine, Kind as _};
 use midflight_store::{MemoryStore, SqliteOptions, SqliteStore, Store};
@@ -161,10 +160,10 @@ async fn load() {
 }
 
 async fn start(store: Arc<dyn Store>) -> (Engine, midflight_live::Live<ToolsSnapshot>) {
-    let mut builder = Engine::builder(store, Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().store(store);
     let slot = builder.kind(Tools);
     let engine = builder.start().await.unwrap_or_else(|error| panic!("{error}"));
-    let live = engine.live(slot).unwrap_or_else(|| panic!("the kind is there"));
+    let live = engine.live(slot);
     (engine, live)
 }
 

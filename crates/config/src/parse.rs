@@ -56,7 +56,7 @@ pub(crate) fn parse_mended<T: DeserializeOwned>(
                 return Ok((Some(parsed), problems));
             }
             Err(error) => {
-                let path = place_of(&track.path());
+                let path = Pointer::from(&track.path());
                 let said = serde_json::Error::to_string(&error);
                 if let Some(text) = draft.texts.remove(&path) {
                     // It looked like a number, and a text belongs there.
@@ -118,16 +118,6 @@ fn mend(value: &mut Value, path: &Pointer, defaults: &Value) -> bool {
         Some(default) => put(value, path, default.clone()),
         None => take_out(value, path),
     }
-}
-
-fn place_of(path: &serde_path_to_error::Path) -> Pointer {
-    use serde_path_to_error::Segment;
-    path.iter().fold(Pointer::root(), |at, segment| match segment {
-        Segment::Seq { index } => at.index(*index),
-        Segment::Map { key } => at.key(key),
-        Segment::Enum { variant } => at.key(variant),
-        Segment::Unknown => at,
-    })
 }
 
 fn pointer_of(path: &serde_ignored::Path<'_>) -> Pointer {

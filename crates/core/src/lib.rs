@@ -9,6 +9,7 @@ mod change;
 mod diff;
 mod digest;
 mod document;
+mod edit_builder;
 mod event;
 mod key;
 mod name;
@@ -33,6 +34,7 @@ pub use change::{
 pub use diff::{Diff, DocumentDiff, Effect};
 pub use digest::{Digest, ParseDigestError, canonical_json};
 pub use document::{Document, Head, Owner, PrincipalId};
+pub use edit_builder::{EditBuilder, IntoEdit};
 pub use event::{ComponentState, ComponentTime, PhaseTime, ReloadEvent, ReloadId};
 pub use key::{EditKey, KEY_BYTES_MAX, KEY_HOURS_MAX, is_key_valid};
 pub use name::{CHECKS_FOLDER, DocumentId, DocumentName, KindName, NAME_BYTES_MAX, NameError};

@@ -42,6 +42,19 @@ impl Pointer {
     }
 }
 
+/// The place at which serde stopped.
+impl From<&serde_path_to_error::Path> for Pointer {
+    fn from(path: &serde_path_to_error::Path) -> Self {
+        use serde_path_to_error::Segment;
+        path.iter().fold(Self::root(), |at, segment| match segment {
+            Segment::Seq { index } => at.index(*index),
+            Segment::Map { key } => at.key(key),
+            Segment::Enum { variant } => at.key(variant),
+            Segment::Unknown => at,
+        })
+    }
+}
+
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -1,14 +1,18 @@
 //! The engine: built from kinds and components, started on a log, asked for edits and reloads.
 
 use std::collections::BTreeSet;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_bus::Bus;
-use midflight_core::{Edit, EditKey, Open, Outcome, ReloadEvent, RevisionNumber, Trigger};
+use midflight_bus::{Bus, MemoryBus};
+use midflight_core::{Edit, EditKey, IntoEdit, Open, Outcome, ReloadEvent, RevisionNumber, Trigger};
 use midflight_live::{Changes, Live, World, WorldBuilder, WorldCell};
-use midflight_store::{LastGoodFile, LastGoodView, SeenReplica, Store, StoreError};
+use midflight_store::{LastGoodFile, LastGoodView, MemoryStore, SeenReplica, Store, StoreError};
+#[cfg(feature = "sqlite")]
+use midflight_store::{SqliteOptions, SqliteStore};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,6 +50,12 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// Nobody said where the log is.
+    #[error("no store was given; say where the log is, as by EngineBuilder::sqlite or EngineBuilder::store")]
+    NoStore,
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(StoreError),
     /// Two kinds or two components have one name.
     #[error("there are two called {0:?}; names are unique within an engine")]
     TwoOfOneName(String),
@@ -71,7 +81,7 @@ impl StartError {
 /// Puts an engine together. Every engine has the kind `schedules`, of edits and reloads that wait for their time
 /// ([`crate::Schedule`]), beside those that are added.
 pub struct EngineBuilder {
-    store: Arc<dyn Store>,
+    log: Log,
     bus: Arc<dyn Bus>,
     world: WorldBuilder,
     registry: Registry,
@@ -89,7 +99,44 @@ pub struct EngineBuilder {
     first_edits: Vec<FirstEdit>,
 }
 
+/// Where the log of an engine is.
+enum Log {
+    Unsaid,
+    Given(Arc<dyn Store>),
+    #[cfg(feature = "sqlite")]
+    Sqlite(PathBuf),
+}
+
 impl EngineBuilder {
+    /// Keeps the log in a SQLite file, which is made, with its folder, when it is not there. One process at a time has it. For
+    /// other options open a `SqliteStore` and give it to [`Self::store`].
+    #[cfg(feature = "sqlite")]
+    #[must_use]
+    pub fn sqlite(mut self, path: impl Into<PathBuf>) -> Self {
+        self.log = Log::Sqlite(path.into());
+        self
+    }
+
+    /// Keeps the log in memory: it is gone with the engine. For tests, and for what is filled anew at each start.
+    #[must_use]
+    pub fn memory(self) -> Self {
+        self.store(Arc::new(MemoryStore::new()))
+    }
+
+    /// Keeps the log in a store.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.log = Log::Given(store);
+        self
+    }
+
+    /// Sends and receives hints by a bus, for several processes on one log. By default within this process alone.
+    #[must_use]
+    pub fn bus(mut self, bus: Arc<dyn Bus>) -> Self {
+        self.bus = bus;
+        self
+    }
+
     /// Adds a kind and answers its place in the world.
     pub fn kind<K: Kind>(&mut self, kind: K) -> KindSlot<K> {
         let name = Kind::name(&kind);
@@ -183,6 +230,14 @@ impl EngineBuilder {
     pub async fn start(mut self) -> Result<Engine, StartError> {
         let schedules = self.kind(Schedules).slot();
         self.check_names()?;
+        let store = match self.log {
+            Log::Unsaid => return Err(StartError::NoStore),
+            Log::Given(store) => store,
+            #[cfg(feature = "sqlite")]
+            Log::Sqlite(path) => {
+                Arc::new(SqliteStore::open(SqliteOptions::new(path)).await.map_err(StartError::Store)?)
+            }
+        };
         for FirstEdit { edit, .. } in &self.first_edits {
             let checked = edit.check_texts().map_err(Refusal::Invalid);
             checked.map_err(|refusal| StartError::first_edit(&edit.reason, refusal.into()))?;
@@ -191,7 +246,7 @@ impl EngineBuilder {
         let ground = self.world.add(Arc::new(Ground::default()));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let (history, writer) = History::open(Arc::clone(&self.store), self.limits.history_max).await;
+        let (history, writer) = History::open(Arc::clone(&store), self.limits.history_max).await;
         // The writer stops last, when every other task has said what it had to say.
         let stop_writer = CancellationToken::new();
         let writer = tokio::spawn(writer.run(stop_writer.clone()));
@@ -205,19 +260,14 @@ impl EngineBuilder {
         let state = State { behind: all.collect(), ..State::new(started_at) };
         let shown = Arc::new(RwLock::new(state));
         let core = Arc::new(Core {
-            fleet: Arc::new(Fleet::new(
-                self.identity,
-                started_at,
-                Arc::clone(&shown),
-                Arc::clone(&self.store),
-            )),
+            fleet: Arc::new(Fleet::new(self.identity, started_at, Arc::clone(&shown), Arc::clone(&store))),
             cell: WorldCell::new(self.world.build()),
             ground,
             schedules,
             registry: self.registry,
             component_parts: self.components.iter().map(part).collect(),
             components: self.components,
-            store: self.store,
+            store,
             bus: self.bus,
             workers: Workers::new(self.limits.runaways_max, self.inline_work),
             background_workers: Workers::in_background(self.limits.runaways_max, self.inline_work),
@@ -328,12 +378,12 @@ struct HistoryWriter {
 }
 
 impl Engine {
-    /// Begins to put an engine together.
+    /// Begins to put an engine together. Say where its log is, by [`EngineBuilder::store`] or its shorter forms.
     #[must_use]
-    pub fn builder(store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> EngineBuilder {
+    pub fn builder() -> EngineBuilder {
         EngineBuilder {
-            store,
-            bus,
+            log: Log::Unsaid,
+            bus: Arc::new(MemoryBus::new()),
             world: WorldBuilder::new(),
             registry: Registry::default(),
             components: Vec::new(),
@@ -351,10 +401,16 @@ impl Engine {
         }
     }
 
-    /// The handle on a kind's snapshot. None when the place is another engine's.
+    /// The handle on a kind's snapshot.
+    ///
+    /// # Panics
+    /// When the slot is another engine's, which has something else in that place.
     #[must_use]
-    pub fn live<K: Kind>(&self, slot: KindSlot<K>) -> Option<Live<K::Snapshot>> {
-        Live::of(&self.core.cell, slot.slot)
+    pub fn live<K: Kind>(&self, slot: KindSlot<K>) -> Live<K::Snapshot> {
+        match Live::of(&self.core.cell, slot.slot) {
+            Some(live) => live,
+            None => panic!("the slot of {} is of another engine", std::any::type_name::<K>()),
+        }
     }
 
     /// The revisions that the edits of the start became, in the order in which they were given to
@@ -373,7 +429,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refused`], with what is known of it.
-    pub async fn apply(&self, edit: Edit) -> Result<Accepted, Refused> {
+    pub async fn apply(&self, edit: impl IntoEdit) -> Result<Accepted, Refused> {
+        let edit = edit.into_edit().map_err(Refusal::Invalid)?;
         self.apply_with(edit, EditMode::default()).await
     }
 

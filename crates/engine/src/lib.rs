@@ -11,6 +11,7 @@ mod beforehand;
 mod bodies;
 mod candidate;
 mod check;
+mod collection;
 mod component;
 mod coordinator;
 mod core;
@@ -51,6 +52,7 @@ pub mod testing;
 mod work;
 mod workers;
 
+pub use collection::{Collection, CollectionItem, CollectionItems};
 pub use component::{Committed, Component, Criticality, Prepared, Section};
 pub use core::Clock;
 pub use divergence::Diverged;

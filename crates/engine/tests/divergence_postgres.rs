@@ -29,7 +29,8 @@ impl Replica {
     async fn start(url: &str, name: &str, bus: &MemoryBus, copies: Option<&Path>) -> Self {
         let options = PostgresOptions::new(url.parse().unwrap(), name);
         let options = PostgresOptions { connect_ms_max: 1_000, statement_ms_max: 5_000, ..options };
-        let mut builder = Engine::builder(Arc::new(PostgresStore::new(options)), Arc::new(bus.clone()));
+        let mut builder =
+            Engine::builder().store(Arc::new(PostgresStore::new(options))).bus(Arc::new(bus.clone()));
         let slot = builder.kind(Words);
         builder.refresh(Refresh { enabled: true, period: Duration::from_millis(200) });
         builder.identity(Identity { id: name.to_owned(), has_others: true, ..Identity::default() });
@@ -37,7 +38,7 @@ impl Replica {
             builder.last_good(LastGoodFile::new(copies.join(name)));
         }
         let engine = builder.start().await.unwrap();
-        let words = engine.live(slot).unwrap();
+        let words = engine.live(slot);
         Self { engine, words }
     }
 

@@ -27,7 +27,7 @@ const EVERYWHERE: EditMode =
     EditMode { invalid: Invalid::Refuse, reach: Reach::Everywhere, extent: Extent::Edit };
 
 async fn replica(name: &str, store: &MemoryStore, bus: &MemoryBus) -> Engine {
-    let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(bus.clone()));
+    let mut builder = Engine::builder().store(Arc::new(store.clone())).bus(Arc::new(bus.clone()));
     builder.kind(Words);
     builder.refresh(Refresh { enabled: false, ..Refresh::default() });
     builder.identity(Identity { id: name.to_owned(), has_others: true, ..Identity::default() });
@@ -150,7 +150,7 @@ async fn a_replica_whose_environment_differs_reports_it() {
     for (name, environment) in
         [("a", Changing::new("hello")), ("b", Changing::new("hello")), ("c", other.clone())]
     {
-        let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(bus.clone()));
+        let mut builder = Engine::builder().store(Arc::new(store.clone())).bus(Arc::new(bus.clone()));
         builder.kind(Variables);
         builder.environment(environment);
         builder.refresh(Refresh { enabled: false, ..Refresh::default() });
@@ -171,11 +171,11 @@ async fn a_replica_whose_environment_differs_reports_it() {
 #[tokio::test]
 async fn one_reload_makes_an_edit_and_brings_in_what_inputs_say_now() {
     let environment = Changing::new("one");
-    let mut builder = Engine::builder(Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().memory();
     let (slot, _) = (builder.kind(Variables), builder.kind(Words));
     builder.environment(environment.clone());
     let engine = builder.start().await.unwrap();
-    let live = engine.live(slot).unwrap();
+    let live = engine.live(slot);
     let said = || live.load().values().map(|said| said.text.clone()).collect::<Vec<_>>();
     let reloads = || engine.history().select(usize::MAX, |_| true).len();
     engine.apply(edit([refers()])).await.unwrap();

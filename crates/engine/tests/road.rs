@@ -432,7 +432,7 @@ async fn a_start_without_a_critical_component_is_none() {
     let state = Arc::new(PoolState::default());
     state.refuse.store(true, Ordering::Relaxed);
     let (store, bus) = (Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
-    let mut builder = Engine::builder(store, bus);
+    let mut builder = Engine::builder().store(store).bus(bus);
     let slot = builder.kind(Words);
     builder.component(Pool::new(slot, &state));
     let error = builder.start().await.unwrap_err().to_string();

@@ -40,7 +40,8 @@ impl Bench {
     }
 
     async fn replica(&self) -> Engine {
-        let mut builder = Engine::builder(Arc::new(self.store.clone()), Arc::new(self.bus.clone()));
+        let mut builder =
+            Engine::builder().store(Arc::new(self.store.clone())).bus(Arc::new(self.bus.clone()));
         *self.slot.lock().unwrap() = Some(builder.kind(Words));
         let clock_ms = Arc::clone(&self.clock_ms);
         let clock = move || Timestamp::from_millisecond(clock_ms.load(Ordering::Relaxed)).unwrap();
@@ -50,7 +51,7 @@ impl Bench {
     }
 
     fn words(&self, engine: &Engine) -> Live<WordMap> {
-        engine.live(self.slot.lock().unwrap().unwrap()).unwrap()
+        engine.live(self.slot.lock().unwrap().unwrap())
     }
 
     fn text(&self, engine: &Engine, name: &str) -> Option<String> {

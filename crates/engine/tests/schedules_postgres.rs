@@ -28,7 +28,8 @@ async fn replica_with_clock(url: &str, name: &str, bus: &MemoryBus, ahead: Signe
     let options = PostgresOptions::new(url.parse().unwrap(), name);
     // Short, so that a replica that is cut off says so soon.
     let options = PostgresOptions { connect_ms_max: 1_000, statement_ms_max: 1_000, ..options };
-    let mut builder = Engine::builder(Arc::new(PostgresStore::new(options)), Arc::new(bus.clone()));
+    let mut builder =
+        Engine::builder().store(Arc::new(PostgresStore::new(options))).bus(Arc::new(bus.clone()));
     builder.kind(Words);
     builder.clock(Arc::new(move || Timestamp::now() + ahead));
     builder.refresh(Refresh { enabled: true, period: Duration::from_millis(200) });

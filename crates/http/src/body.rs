@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use midflight_core::{Digest, Pointer};
 use serde::de::DeserializeOwned;
-use serde_path_to_error::Segment;
 
 use crate::app::App;
 use crate::byte_budget::{HeldBytes, SMALL_BYTES_MAX};
@@ -335,19 +334,10 @@ fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> ApiE
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let path = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
         Ok(_) => Pointer::root(),
-        Err(placed) => pointer(placed.path()),
+        Err(placed) => Pointer::from(placed.path()),
     };
     ApiError::new(Code::INVALID_BODY, format!("the body has the wrong shape: {error}"))
         .at(&path, error.to_string())
-}
-
-fn pointer(path: &serde_path_to_error::Path) -> Pointer {
-    path.iter().fold(Pointer::root(), |place, segment| match segment {
-        Segment::Seq { index } => place.index(*index),
-        Segment::Map { key } => place.key(key),
-        Segment::Enum { variant } => place.key(variant),
-        Segment::Unknown => place,
-    })
 }
 
 #[cfg(test)]

@@ -53,6 +53,40 @@ impl<T: Send + Sync + 'static> Live<T> {
         Pinned::new(self.cell.world(), self.slot)
     }
 
+    /// Takes the current value into `seen`, if it is another one than that. True when it was. For a loop that does something
+    /// of its own with a new value; a change of another kind in the same world is no change here. Cost: that of
+    /// [`Self::snapshot`] and a comparison.
+    pub fn load_if_changed(&self, seen: &mut Pinned<T>) -> bool {
+        let current = self.snapshot();
+        let is_changed = !current.is_same_value(seen);
+        if is_changed {
+            *seen = current;
+        }
+        is_changed
+    }
+
+    /// Waits until the value is another one than `seen`, and takes it into that. Several changes in a row may be seen as one:
+    /// the newest. None is missed, and cancelling the wait loses nothing.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use midflight_live::Live;
+    /// use midflight_core::RevisionNumber;
+    ///
+    /// let (publisher, level) = Live::new("info");
+    /// let mut seen = level.snapshot();
+    /// publisher.publish(RevisionNumber::new(1), "debug");
+    /// level.changed(&mut seen).await;
+    /// assert_eq!(*seen, "debug");
+    /// # }
+    /// ```
+    pub async fn changed(&self, seen: &mut Pinned<T>) {
+        let mut changes = self.changes();
+        while !self.load_if_changed(seen) {
+            changes.changed().await;
+        }
+    }
+
     /// A thread's own copy of the pointer, for a loop that reads very often.
     #[must_use]
     pub fn reader(&self) -> Reader<T> {
@@ -179,6 +213,42 @@ mod tests {
         tokio::task::yield_now().await;
         publisher.publish(revision(3), 3);
         assert_eq!(waiting.await.unwrap(), revision(3));
+    }
+
+    #[tokio::test]
+    async fn a_change_of_another_kind_is_no_change_of_this_one() {
+        let mut builder = WorldBuilder::new();
+        let (words, counts) = (builder.add(Arc::new("zero")), builder.add(Arc::new(0_u32)));
+        let cell = WorldCell::new(builder.build());
+        let live: Live<&str> = Live::of(&cell, words).unwrap();
+        let mut seen = live.snapshot();
+        let publish = |change: &dyn Fn(&mut WorldBuilder)| {
+            let mut next = cell.world().to_builder();
+            change(&mut next);
+            cell.publish(Arc::new(next.build()));
+        };
+        publish(&|next| {
+            next.set(counts, Arc::new(1_u32));
+        });
+        assert!(!live.load_if_changed(&mut seen));
+        let waiting = {
+            let (live, mut seen) = (live.clone(), seen.clone());
+            tokio::spawn(async move {
+                live.changed(&mut seen).await;
+                *seen
+            })
+        };
+        tokio::task::yield_now().await;
+        publish(&|next| {
+            next.set(counts, Arc::new(2_u32));
+        });
+        tokio::task::yield_now().await;
+        publish(&|next| {
+            next.set(words, Arc::new("one"));
+        });
+        assert_eq!(waiting.await.unwrap(), "one");
+        assert!(live.load_if_changed(&mut seen) && !live.load_if_changed(&mut seen));
+        assert_eq!(*seen, "one");
     }
 
     #[test]

@@ -11,7 +11,8 @@
 //! | [`Live::reader`] then [`Reader::load`] | some 1 ns | in a loop on one thread |
 //! | [`Live::constant`] | as above | a value that never changes, for tests |
 //!
-//! Per request: load once at the edge, pass it down.
+//! Per request: load once at the edge, pass it down. A task that acts on changes waits with [`Live::changed`]; a loop that has
+//! its own pace asks [`Live::load_if_changed`].
 //!
 //! ```
 //! use midflight_live::Live;

@@ -117,6 +117,13 @@ impl<T> Pinned<T> {
     }
 }
 
+impl<T: Send + Sync + 'static> Pinned<T> {
+    /// Whether both are one value in memory, whatever else of their worlds differs.
+    pub(crate) fn is_same_value(&self, other: &Self) -> bool {
+        std::ptr::eq(&raw const **self, &raw const **other)
+    }
+}
+
 impl<T> Clone for Pinned<T> {
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.world), self.slot)

@@ -1,95 +1,55 @@
 //! Midflight changes what a running service does, in milliseconds, on every replica, with no request lost.
 //!
-//! This is the facade: one dependency for a program that embeds the engine. Documents of a [`Kind`] are kept in a log,
-//! compiled into a snapshot, and served through a [`Live`] handle that readers load without a lock. An edit is
-//! validated, compiled and checked before the log takes it, and live when [`Engine::apply`] returns.
+//! This is the library: one dependency for a program that embeds the engine. Documents of a kind are kept in a log, compiled
+//! into a snapshot, and read through a [`Live`] handle without a lock. An edit is validated, compiled and checked before the log
+//! takes it, and it is live when [`Engine::apply`] returns.
 //!
 //! ```
-//! use std::collections::BTreeMap;
-//! use std::sync::Arc;
+//! use midflight::{Collection, Edit, Engine};
+//! use serde_json::json;
 //!
-//! use midflight::store::{SqliteOptions, SqliteStore};
-//! use midflight::{
-//!     Change, DocumentId, DocumentName, Edit, Engine, Kind, KindChange, KindName, MemoryBus, Pointer, Problem,
-//!     Problems, Trigger, Work,
-//! };
-//! use serde_json::{Value, json};
-//!
-//! /// Limits by name: documents `{"max": 10}`.
-//! struct Limits;
-//!
-//! impl Kind for Limits {
-//!     type Document = u64;
-//!     type Snapshot = BTreeMap<String, u64>;
-//!
-//!     fn name(&self) -> KindName {
-//!         KindName::new("limits").expect("a valid name")
-//!     }
-//!
-//!     fn empty(&self) -> Self::Snapshot {
-//!         BTreeMap::new()
-//!     }
-//!
-//!     fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<u64, Problems> {
-//!         let max = body.get("max").and_then(Value::as_u64);
-//!         let place = Pointer::root().key("max");
-//!         max.ok_or_else(|| Problem::new("wrong_type", place, "write a number from 0 up").into())
-//!     }
-//!
-//!     fn compile(
-//!         &self,
-//!         previous: &Self::Snapshot,
-//!         changes: Vec<KindChange<u64>>,
-//!         _: &Work,
-//!     ) -> Result<Self::Snapshot, Problems> {
-//!         let mut next = previous.clone();
-//!         for change in changes {
-//!             match change.document {
-//!                 Some(max) => next.insert(change.name.to_string(), max),
-//!                 None => next.remove(change.name.as_str()),
-//!             };
-//!         }
-//!         Ok(next)
-//!     }
-//!
-//!     fn answer(&self, snapshot: &Self::Snapshot, input: &Value) -> Result<Value, Problem> {
-//!         Ok(json!(input.as_str().and_then(|name| snapshot.get(name))))
-//!     }
-//! }
+//! #[derive(serde::Deserialize)]
+//! struct Limit { max: u64 }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
-//! let store = SqliteStore::open(SqliteOptions::new(folder.path().join("limits.db"))).await?;
-//! let mut builder = Engine::builder(Arc::new(store), Arc::new(MemoryBus::new()));
-//! let slot = builder.kind(Limits);
+//! # let path = folder.path().join("limits.db");
+//! let mut builder = Engine::builder().sqlite(path);
+//! let limits = builder.kind(Collection::<Limit>::new("limits")?);
 //! let engine = builder.start().await?;
-//! let limits = engine.live(slot).ok_or("the kind is this engine's")?;
-//! assert_eq!(limits.load().get("uploads"), None);
+//! let limits = engine.live(limits);
 //!
-//! // Whoever handles requests holds `limits`, and loads it once per request.
-//! let id = DocumentId::new("limits", "uploads")?;
-//! let put = |max: Value| Edit::new("ann", Trigger::Manual, [Change::put(id.clone(), json!({ "max": max }))]);
-//! engine.apply(put(json!(10))).await?;
-//! assert_eq!(limits.load().get("uploads"), Some(&10));
+//! engine.apply(Edit::by("ann").because("more room").put("limits/uploads", json!({"max": 10}))).await?;
+//! assert_eq!(limits.load().get("uploads").unwrap().max, 10);
 //!
-//! // What does not hold is refused with its reasons, and changes nothing.
-//! let refused = engine.apply(put(json!(-1))).await.unwrap_err();
-//! assert!(refused.to_string().contains("write a number from 0 up"));
-//! assert_eq!(limits.load().get("uploads"), Some(&10));
-//! engine.stop().await;
+//! // An invalid edit is refused with its reasons, and changes nothing.
+//! let refused = engine.apply(Edit::by("ann").put("limits/uploads", json!({"max": -1}))).await.unwrap_err();
+//! assert!(refused.to_string().contains("limits/uploads at /max: invalid value: integer `-1`, expected u64"));
+//! assert_eq!(limits.load().get("uploads").unwrap().max, 10);
+//! # engine.stop().await;
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! Whoever handles requests holds `limits` and loads it once per request: [`Live`] says which way of reading is right when, and
+//! what it costs. Documents that are compiled together, or that answer something, are a [`Kind`] of their own. What follows a
+//! change and can fail, as a pool of connections, is a [`Component`]: it is prepared beside the old one, and the edit is refused
+//! or rolled back when that fails.
+//!
+//! # Several processes
+//! `Engine::builder().store(...)` takes a log in PostgreSQL, and `bus(...)` what tells the others that it moved. Tell
+//! [`EngineBuilder::identity`] who each process is, and [`EngineBuilder::last_good`] where it keeps its copy.
+//!
 //! # Features
-//! - `sqlite` (default): the log in a SQLite file, [`store::SqliteStore`].
+//! - `sqlite` (default): the log in a SQLite file, [`EngineBuilder::sqlite`] and [`store`]`::SqliteStore`.
 //! - `postgres`: the log in PostgreSQL, [`store`]`::PostgresStore`, for several processes, and hints through it.
-//! - `redis`, `nats`: hints by those, in [`bus`]. Tell [`EngineBuilder::identity`] who each process is, and
-//!   [`EngineBuilder::last_good`] where it keeps its copy.
+//! - `redis`, `nats`: hints by those, in [`bus`].
+//! - `schema`: JSON Schemas of collections, derived by `schemars`.
+//! - `testing`: harnesses for those who write kinds and components, in `midflight::testing`.
 //! - `rules`: the kind `rules` that the server has, in `midflight::rules`.
-//! - `patterns`: the kind `patterns` that the server has, in `midflight::patterns`; with `learning`, what asks an LLM of
-//!   what nothing matches and learns of its answers, in `midflight::learning`.
+//! - `patterns`: the kind `patterns` that the server has, in `midflight::patterns`; with `learning`, what asks an LLM about
+//!   what nothing matches and learns from its answers, in `midflight::learning`.
 //! - `tools`: the kind `tools` that the server has, in `midflight::tools`.
 //! - `source`: documents from YAML and JSON files and watched directories, in `midflight::source`.
 //! - `app`: a program whose config changes while it runs, in `midflight::app`, declared by `midflight::config`. With it,
@@ -97,44 +57,48 @@
 //!   and `cache`. `examples/hot-service` is a whole one.
 //! - `cli`: the binary `midflight`, server and command line, and with it all of the above.
 
-pub use midflight_bus::{Bus, MemoryBus};
 pub use midflight_core::{
-    Change, Diff, Digest, Document, DocumentId, DocumentName, Edit, EditKey, KindName, Open, Outcome, Owner,
-    Pointer, Precondition, PrincipalId, Problem, Problems, ReloadEvent, Revision, RevisionNumber, Trigger,
+    Change, Diff, Digest, Document, DocumentId, DocumentName, Edit, EditBuilder, EditKey, IntoEdit, KindName,
+    NameError, Open, Outcome, Owner, Pointer, Precondition, PrincipalId, Problem, Problems, ReloadEvent,
+    Revision, RevisionNumber, Trigger,
 };
 pub use midflight_engine::{
-    Accepted, Committed, Component, Criticality, DocumentSchema, Engine, EngineBuilder, Kind, KindChange,
-    KindSlot, Limits, Prepared, Refresh, Refusal, Refused, Schedule, Section, StartError, What, WindowText,
+    Accepted, Collection, CollectionItem, CollectionItems, Committed, Component, Criticality, DocumentSchema,
+    EditMode, Engine, EngineBuilder, EngineStatus, FirstEdit, Identity, Invalid, Kind, KindChange, KindSlot,
+    Limits, Prepared, Refresh, Refusal, Refused, Schedule, Scope, Section, StartError, What, WindowText,
     Work, schedule_id,
 };
-pub use midflight_live::{Live, Loaded, Pinned, Publisher, Reader, World};
-pub use midflight_store::{
-    BlobStore, EventStore, FleetStore, MemoryStore, RevisionLog, Store, StoreError, TallyStore, TokenStore,
-};
+pub use midflight_live::{Basis, Changes, Live, Loaded, Pinned, Publisher, Reader, Slot, World};
 
 /// What carries hints that the log moved.
 pub mod bus {
-    pub use midflight_bus::*;
-}
-
-/// The inert data and the pure functions that everything else is made of.
-pub mod core {
-    pub use midflight_core::*;
-}
-
-/// What runs a plan, and harnesses for those who write kinds and components.
-pub mod engine {
-    pub use midflight_engine::*;
-}
-
-/// The handles through which readers take the current snapshot.
-pub mod live {
-    pub use midflight_live::*;
+    pub use midflight_bus::{Bus, BusError, BusStatus, Heard, Hint, Hints, JoinedBus, MemoryBus};
+    #[cfg(feature = "nats")]
+    pub use midflight_bus::{Nats, NatsBus, NatsOptions};
+    #[cfg(feature = "postgres")]
+    pub use midflight_bus::{Postgres, PostgresBus, PostgresOptions};
+    #[cfg(feature = "redis")]
+    pub use midflight_bus::{Redis, RedisBus, RedisOptions};
 }
 
 /// The log.
 pub mod store {
-    pub use midflight_store::*;
+    pub use midflight_store::{
+        AppendError, Availability, BlobStore, EventStore, FleetStore, LastGood, LastGoodFile, LastGoodView,
+        MemoryStore, RevisionLog, Store, StoreError, TallyStore, TokenStore,
+    };
+    #[cfg(feature = "sqlite")]
+    pub use midflight_store::{Durability, SqliteOptions, SqliteStore};
+    #[cfg(feature = "postgres")]
+    pub use midflight_store::{
+        PostgresOptions, PostgresSessions, PostgresStore, PostgresUrl, PostgresUrlError,
+    };
+}
+
+/// Harnesses for those who write kinds and components.
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use midflight_engine::testing::{Broken, fail_every_step, try_component, try_kind};
 }
 
 /// A program on one config that changes while it runs.
@@ -184,3 +148,8 @@ pub mod learning {
 pub mod source {
     pub use midflight_source::*;
 }
+
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

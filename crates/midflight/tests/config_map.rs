@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use midflight::rules::{ExecuteRequest, Rules};
 use midflight::source::{DirectoryOptions, DirectorySource, NamedDirectory};
 use midflight::store::{SqliteOptions, SqliteStore};
-use midflight::{Engine, MemoryBus, RevisionNumber};
+use midflight::{Engine, RevisionNumber};
 use serde_json::json;
 
 const RULES: u64 = 1000;
@@ -52,10 +52,10 @@ async fn a_hundred_swaps_of_a_thousand_rules_are_a_hundred_revisions() {
     let dir = folder.path().join("config");
     fs::create_dir(&dir).unwrap();
     let store = SqliteStore::open(SqliteOptions::new(folder.path().join("log.db"))).await.unwrap();
-    let mut builder = Engine::builder(Arc::new(store), Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().store(Arc::new(store));
     let slot = builder.kind(Rules);
     let engine = builder.start().await.unwrap();
-    let live = engine.live(slot).unwrap();
+    let live = engine.live(slot);
     swap(&dir, 0, &rules(1, false));
     // The poll is an hour away: what is found was told by the system.
     let options = DirectoryOptions { poll: Duration::from_secs(3600), ..DirectoryOptions::default() };

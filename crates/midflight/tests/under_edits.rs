@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentId, DocumentName, Edit, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Kind as _, KindChange, Work};
 use midflight_live::Live;
@@ -134,10 +133,10 @@ async fn no_answer_mixes_two_revisions_and_the_first_after_an_edit_is_of_it() {
         ..SqliteOptions::new(folder.path().join("midflight.db"))
     };
     let store = Arc::new(SqliteStore::open(options).await.unwrap());
-    let mut builder = Engine::builder(store.clone(), Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().store(store.clone());
     let slot = builder.kind(Rules);
     let engine = builder.start().await.unwrap();
-    let live = engine.live(slot).unwrap();
+    let live = engine.live(slot);
     engine.apply(edit(start())).await.unwrap();
 
     let stop = Arc::new(AtomicBool::new(false));

@@ -70,7 +70,8 @@ impl Service {
         let last_good = backend.last_good();
         let data_dir = Mutex::new(backend.data_dir.take());
         let replica_id = backend.replica_id.clone();
-        let mut builder = Engine::builder(Arc::clone(&backend.store), Arc::clone(&backend.buses.bus));
+        let mut builder =
+            Engine::builder().store(Arc::clone(&backend.store)).bus(Arc::clone(&backend.buses.bus));
         builder
             .limits(options.engine_limits)
             .refresh(options.hot_reload.refresh())
@@ -106,7 +107,7 @@ impl Service {
             builder.first_edit(first);
         }
         let engine = builder.start().await?;
-        let configs = engine.live(own.0).ok_or(ServeError::Composition)?;
+        let configs = engine.live(own.0);
         refuse_bad_config(&engine, &configs, options.config.file.is_some()).await?;
         let reloader = Arc::new(boot.follow(&engine, configs.clone(), options.config.file_options)?);
         around.reloader.get_or_init(|| Arc::clone(&reloader));

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// Runs each block of commands of a document in turn, in a folder, and expects each to say every line of the block of text
-/// after it. `binary` is in the path first.
-pub fn tour(document: &Path, folder: &Path, binary: &Path, variables: &[(&str, &str)]) {
+/// after it. `binary` is in the path first. Gives what was run and what it said, standard output before standard error.
+pub fn tour(document: &Path, folder: &Path, binary: &Path, variables: &[(&str, &str)]) -> String {
     let blocks = blocks(&std::fs::read_to_string(document).unwrap());
     assert!(!blocks.is_empty(), "{} has commands", document.display());
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = binary.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
     let path = std::env::join_paths(folders).unwrap();
+    let mut transcript = String::new();
     for (commands, lines) in blocks {
         let mut bash = Command::new("bash");
         bash.args(["-euc", &commands]).current_dir(folder).env("PATH", &path);
@@ -21,7 +22,10 @@ pub fn tour(document: &Path, folder: &Path, binary: &Path, variables: &[(&str, &
         for line in lines.iter().filter(|line| !line.is_empty()) {
             assert!(said.contains(line.as_str()), "{commands}\ndid not say {line}, but:\n{said}");
         }
+        commands.lines().for_each(|line| transcript.extend(["$ ", line, "\n"]));
+        transcript.extend([&*said, "\n"]);
     }
+    transcript
 }
 
 /// Commands, and the lines that they must answer with.

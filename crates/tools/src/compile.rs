@@ -13,6 +13,9 @@ use crate::tool::Tool;
 /// The code of the problem that another tool has a name already.
 pub const DUPLICATE_TOOL: &str = "duplicate_tool";
 
+/// How many tools are added to the search between two looks at the bounds of the work.
+const SEARCH_PART: usize = 512;
+
 /// The kind's name.
 #[expect(clippy::expect_used, reason = "the literal is a name, and a test says so")]
 pub(crate) fn kind_name() -> KindName {
@@ -40,20 +43,24 @@ pub(crate) fn compile(
             Err(problem) => problems.add(problem.in_document(&document_id(&change.name))),
         }
     }
+    let mut put = Vec::new();
     for KindChange { name, document } in changes {
         work.go_on()?;
         match (document.map(|document| document.0), named(&name)) {
-            (Some(Parsed::Tool(tool)), _) => {
-                if let Err(refused) = next.put(tool) {
-                    problems.append(refused.in_document(&document_id(&name)));
-                }
-            }
+            (Some(Parsed::Tool(tool)), _) => match next.put(&tool) {
+                Ok(()) => put.push(tool),
+                Err(refused) => problems.append(refused.in_document(&document_id(&name))),
+            },
             (Some(Parsed::Settings(settings)), _) => next.settings = settings,
             (Some(Parsed::Corrections(corrections)), Ok(Named::Corrections(tool))) => {
                 next.corrections.insert(tool.into(), corrections);
             }
             _ => {}
         }
+    }
+    for part in put.chunks(SEARCH_PART) {
+        work.go_on()?;
+        next.search.insert_all(part);
     }
     problems.or(next)
 }
@@ -77,19 +84,19 @@ impl ToolsSnapshot {
         self.offered -= usize::from(tool.is_offered());
     }
 
-    fn put(&mut self, tool: Arc<Tool>) -> Result<(), Problems> {
-        self.check_names(&tool)?;
+    /// Puts a tool into every index but that of the search, which takes many at once.
+    fn put(&mut self, tool: &Arc<Tool>) -> Result<(), Problems> {
+        self.check_names(tool)?;
         for capability in &tool.capabilities {
-            add(&mut self.by_capability, &capability.name, &tool);
+            add(&mut self.by_capability, &capability.name, tool);
         }
-        tool.platform.iter().for_each(|it| add(&mut self.by_platform, it, &tool));
-        tool.category.iter().for_each(|it| add(&mut self.by_category, it, &tool));
-        self.search.insert(&tool);
+        tool.platform.iter().for_each(|it| add(&mut self.by_platform, it, tool));
+        tool.category.iter().for_each(|it| add(&mut self.by_category, it, tool));
         self.patterns += tool.pattern_count();
         self.offered += usize::from(tool.is_offered());
-        self.by_tool_name.insert(Arc::clone(&tool.tool_name), Arc::clone(&tool));
-        self.by_mcp_name.insert(Arc::clone(&tool.mcp_name), Arc::clone(&tool));
-        self.tools.insert(Arc::clone(&tool.id), tool);
+        self.by_tool_name.insert(Arc::clone(&tool.tool_name), Arc::clone(tool));
+        self.by_mcp_name.insert(Arc::clone(&tool.mcp_name), Arc::clone(tool));
+        self.tools.insert(Arc::clone(&tool.id), Arc::clone(tool));
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use midflight_bus::MemoryBus;
 use midflight_components::{
     Cache, CacheSettings, Database, DatabaseSettings, Llm, LlmSettings, LogSettings, Logger, Place, Redis,
     RedisSettings,
@@ -60,7 +59,7 @@ impl Bench {
         let created_at = Default::default();
         let first = NewRevision { edit: &put(&body), created_at, expected_head, documents_max: 10 };
         store.append(first).await.unwrap();
-        let mut builder = Engine::builder(Arc::new(store), Arc::new(MemoryBus::new()));
+        let mut builder = Engine::builder().store(Arc::new(store));
         let slot = builder.kind(Settings).slot();
         builder.refresh(Refresh { enabled: false, ..Refresh::default() });
         let logger = Logger::install(LogSettings::default(), std::io::sink).unwrap();

@@ -34,7 +34,7 @@ async fn learner(log: &str, id: usize, redis: &Redis, llm: &LlmDouble) -> Learne
     let (seal, id) = (Seal::new(), format!("r{id}"));
     let bus = Arc::new(RedisBus::new(RedisOptions::new(redis.url()), &seal).unwrap());
     let store = Arc::new(PostgresStore::new(PostgresOptions::new(log.parse().unwrap(), &id)));
-    let mut builder = Engine::builder(store, bus);
+    let mut builder = Engine::builder().store(store).bus(bus);
     let slot = builder.kind(Patterns);
     let settings = json!({"base_url": llm.base_url(), "model": "double", "verify": false});
     let settings: LlmSettings = serde_json::from_value(settings).unwrap();
@@ -43,7 +43,7 @@ async fn learner(log: &str, id: usize, redis: &Redis, llm: &LlmDouble) -> Learne
     builder.identity(Identity { id: id.clone(), has_others: true, ..Identity::default() });
     let engine = builder.start().await.unwrap();
     seal.know(engine.store().hint_key().await.unwrap());
-    let patterns = engine.live(slot).unwrap();
+    let patterns = engine.live(slot);
     let classifier = Classifier::start(engine.clone(), patterns.clone(), llm, LearningOptions::new(id));
     Learner { engine, patterns, classifier }
 }

@@ -8,6 +8,7 @@
     reason = "a measurement stops where it fails, and prints"
 )]
 
+mod agents;
 mod bare;
 mod learned;
 mod replicas;
@@ -27,6 +28,7 @@ async fn main() {
     spread::by_postgres(&postgres).await;
     spread::sustained(&postgres, &redis).await;
     watchers::served(&postgres, &redis).await;
+    agents::told(&postgres, &redis).await;
     learned::by_one(&postgres, &redis).await;
     start::of_a_replica(&postgres).await;
 }

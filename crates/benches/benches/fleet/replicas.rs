@@ -69,7 +69,7 @@ impl Replicas {
 /// An engine on a log.
 pub(crate) async fn engine(log: &str, id: &str, bus: Arc<dyn Bus>, copy: Option<LastGoodFile>) -> Engine {
     let store = PostgresStore::new(PostgresOptions::new(log.parse().unwrap(), id));
-    let mut builder = Engine::builder(Arc::new(store), bus);
+    let mut builder = Engine::builder().store(Arc::new(store)).bus(bus);
     builder.kind(Rules);
     // What is followed is followed by hints.
     builder.refresh(Refresh { enabled: true, period: Duration::from_secs(3600) });

@@ -22,7 +22,7 @@ pub(crate) async fn served(postgres: &Postgres, redis: &Redis) {
     let log = postgres.database();
     let (writer, watched) = (serve(&writer, &log, redis).await, serve(&watched, &log, redis).await);
     let mut connection = Connection::open(&writer.address().to_string()).await.unwrap();
-    apply(&mut connection, "bench", &json!({"default": true})).await;
+    apply(&mut connection, "rules", "bench", &json!({"default": true})).await;
     let (told, mut heard) = mpsc::unbounded_channel();
     for _ in 0..WATCHERS {
         let stream = watch(&watched.address().to_string()).await;
@@ -32,7 +32,7 @@ pub(crate) async fn served(postgres: &Postgres, redis: &Redis) {
     for edit in 0..EDITS {
         let mut rule = Shape::Equality.rule(edit);
         rule["priority"] = json!(edit);
-        let revision = apply(&mut connection, "bench/R1", &rule).await;
+        let revision = apply(&mut connection, "rules", "bench/R1", &rule).await;
         let acknowledged = Instant::now();
         let mut last = acknowledged;
         for _ in 0..WATCHERS {
@@ -53,7 +53,7 @@ pub(crate) async fn served(postgres: &Postgres, redis: &Redis) {
     watched.stop().await;
 }
 
-async fn serve(folder: &tempfile::TempDir, log: &str, redis: &Redis) -> Running {
+pub(crate) async fn serve(folder: &tempfile::TempDir, log: &str, redis: &Redis) -> Running {
     let token = folder.path().join("token");
     std::fs::write(&token, TOKEN).unwrap();
     let mut options = ServeOptions::new(folder.path());
@@ -65,8 +65,9 @@ async fn serve(folder: &tempfile::TempDir, log: &str, redis: &Redis) -> Running 
     start(options).await.unwrap()
 }
 
-async fn apply(connection: &mut Connection, name: &str, body: &Value) -> u64 {
-    let changes = json!({"changes": [{"op": "put", "kind": "rules", "name": name, "body": body}]});
+/// Puts a document, and gives its revision.
+pub(crate) async fn apply(connection: &mut Connection, kind: &str, name: &str, body: &Value) -> u64 {
+    let changes = json!({"changes": [{"op": "put", "kind": kind, "name": name, "body": body}]});
     let request = request("POST", "/api/v1/apply", Some(TOKEN), false, &changes.to_string());
     let (status, answer) = connection.send(&request).await.unwrap();
     assert!((200..300).contains(&status), "{status} {}", String::from_utf8_lossy(answer));

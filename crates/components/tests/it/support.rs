@@ -6,7 +6,6 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use midflight_bus::MemoryBus;
 use midflight_components::{CacheSettings, DatabaseSettings, LlmSettings, LogSettings, Place, RedisSettings};
 use midflight_core::{Change, DocumentId, DocumentName, Edit, KindName, Pointer, Problem, Problems, Trigger};
 use midflight_engine::{Engine, EngineBuilder, Kind, KindChange, KindSlot, Refresh, Work};
@@ -78,7 +77,7 @@ pub async fn engine<T>(more: impl FnOnce(&mut EngineBuilder, Slot) -> T) -> (Eng
     let (nothing, expected_head) = (put(Value::Object(Default::default())), store.head().await.unwrap());
     let created_at = Default::default();
     store.append(NewRevision { edit: &nothing, created_at, expected_head, documents_max: 10 }).await.unwrap();
-    let mut builder = Engine::builder(Arc::new(store), Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().store(Arc::new(store));
     let slot: KindSlot<Settings> = builder.kind(Settings);
     builder.refresh(Refresh { enabled: false, ..Refresh::default() });
     let made = more(&mut builder, slot.slot());

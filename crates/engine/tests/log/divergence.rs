@@ -162,7 +162,7 @@ async fn engine(log: &MemoryStore, bus: &MemoryBus) -> Engine {
     use std::sync::atomic::{AtomicI64, Ordering};
     // A clock of its own that moves at every look, so that a look is seen.
     let ticks = AtomicI64::new(0);
-    let mut builder = Engine::builder(Arc::new(log.clone()), Arc::new(bus.clone()));
+    let mut builder = Engine::builder().store(Arc::new(log.clone())).bus(Arc::new(bus.clone()));
     builder.kind(Words);
     builder.clock(Arc::new(move || {
         jiff::Timestamp::from_millisecond(ticks.fetch_add(1, Ordering::Relaxed)).unwrap()

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::{Bench, edit, id, put, small_limits};
-use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentName, KindName, Outcome, Problem, Problems, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Kind, KindChange, Refresh, Scope, Work};
 use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
@@ -289,11 +288,11 @@ async fn ends(revisions: &[Vec<(usize, Word)>]) -> [(&'static str, Served); 4] {
     behind.engine.reload(Trigger::Periodic, "a look", Scope::New).await.unwrap();
     let from_behind = served(behind);
     step_by_step.engine.stop().await;
-    let mut builder = Engine::builder(Arc::new(step_by_step.store.clone()), Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().store(Arc::new(step_by_step.store.clone()));
     let slot = builder.kind(crate::support::Words);
     builder.refresh(quiet()).inline_work(true).last_good(copy());
     let engine = builder.start().await.unwrap();
-    let words = engine.live(slot).unwrap();
+    let words = engine.live(slot);
     let restarted = Bench { engine, words, store: step_by_step.store.clone(), bus: step_by_step.bus.clone() };
     let restarted = served(&restarted);
     [

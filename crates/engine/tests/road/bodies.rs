@@ -65,7 +65,7 @@ fn put(name: &str, text: &str) -> Change {
 async fn a_forced_reload_keeps_the_bodies_of_what_did_not_change() {
     let mut slot = None;
     let bench = Bench::with(MemoryStore::new(), |builder, _| slot = Some(builder.kind(Texts))).await;
-    let live = bench.engine.live(slot.unwrap()).unwrap();
+    let live = bench.engine.live(slot.unwrap());
     bench.engine.apply(edit([put("a", "one"), put("b", "one")])).await.unwrap();
     let before = live.load();
     bench.by_hand([put("b", "two"), put("c", "two")]).await;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use midflight_bus::MemoryBus;
 use midflight_core::{Change, Outcome, Phase, Trigger};
 use midflight_engine::{Engine, Faults, FirstEdit, FirstEditWhen, Refusal, Scope, StartError};
 use midflight_store::{MemoryStore, RevisionLog as _};
@@ -69,7 +68,7 @@ async fn each_is_made_when_it_is_due() {
 #[tokio::test]
 async fn one_that_is_refused_stops_the_start_and_is_not_in_the_log() {
     let refused = |store: &MemoryStore, change: Change| {
-        let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(MemoryBus::new()));
+        let mut builder = Engine::builder().store(Arc::new(store.clone()));
         builder.kind(Words);
         builder.first_edit(first(FirstEditWhen::Differs, [change]));
         async move {
@@ -90,7 +89,7 @@ async fn one_that_is_refused_stops_the_start_and_is_not_in_the_log() {
         edit: midflight_core::Edit { reason: "x".repeat(2000), ..long },
         when: FirstEditWhen::Differs,
     };
-    let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().store(Arc::new(store.clone()));
     builder.first_edit(long);
     assert!(builder.start().await.unwrap_err().to_string().contains("reason_bytes_max"));
     assert_eq!(store.head().await.unwrap().number.get(), 1);

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use midflight_bus::MemoryBus;
 use midflight_core::{Appended, Change, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Refresh, Refusal, Scope, schedule_id};
 use midflight_live::Live;
@@ -79,7 +78,7 @@ impl Fleet {
     async fn start(&mut self, place: usize) {
         let store = SimStore::new(self.log.clone(), self.rng.u64(..));
         let off = Arc::new(AtomicI64::new(0));
-        let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(self.air.end(place)));
+        let mut builder = Engine::builder().store(Arc::new(store.clone())).bus(Arc::new(self.air.end(place)));
         let slot = builder.kind(Words);
         let of_clock = Arc::clone(&off);
         builder
@@ -101,7 +100,7 @@ impl Fleet {
             let diverged = engine.status().diverged;
             assert_eq!(diverged.is_none(), is_known, "HR-14: it had served {:?}: {diverged:?}", kept.at);
         }
-        let words = engine.live(slot).unwrap();
+        let words = engine.live(slot);
         self.replicas[place] = Some(Replica { served: engine.served(), engine, words, store, off });
     }
 
@@ -385,10 +384,10 @@ pub(crate) async fn start_without_the_log() {
     let start = async |away: bool| {
         let store = SimStore::new(Primary::new(log.clone()), 7);
         store.away(away);
-        let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(MemoryBus::new()));
+        let mut builder = Engine::builder().store(Arc::new(store.clone()));
         let slot = builder.kind(Words);
         builder.inline_work(true).last_good(LastGoodFile::new(folder.path().join("copy")));
-        builder.start().await.map(|engine| (engine.live(slot).unwrap(), engine, store))
+        builder.start().await.map(|engine| (engine.live(slot), engine, store))
     };
     assert!(start(true).await.is_err(), "without a log and without a copy there is nothing to serve");
     let (_, engine, _) = start(false).await.unwrap();

@@ -39,12 +39,12 @@ impl Bench {
         bus: MemoryBus,
         more: impl FnOnce(&mut EngineBuilder, KindSlot<Words>),
     ) -> Self {
-        let mut builder = Engine::builder(Arc::new(store.clone()), Arc::new(bus.clone()));
+        let mut builder = Engine::builder().store(Arc::new(store.clone())).bus(Arc::new(bus.clone()));
         let slot = builder.kind(Words);
         builder.refresh(Refresh { enabled: false, ..Refresh::default() });
         more(&mut builder, slot);
         let engine = builder.start().await.unwrap();
-        let words = engine.live(slot).unwrap();
+        let words = engine.live(slot);
         Self { engine, words, store, bus }
     }
 

@@ -100,7 +100,7 @@ impl Fleet {
         midflight_testkit::choose_cryptography();
         let settings = llm.map(|more| settings(self.double.base_url(), &more));
         let log = Log::new(self.log.clone());
-        let mut builder = Engine::builder(Arc::new(log.clone()), Arc::new(self.bus.clone()));
+        let mut builder = Engine::builder().store(Arc::new(log.clone())).bus(Arc::new(self.bus.clone()));
         let slot = builder.kind(Patterns);
         let (part, llm) = Llm::new(Place::new(Vec::new(), Pointer::root(), move |_| settings.clone()));
         builder
@@ -108,7 +108,7 @@ impl Fleet {
             .refresh(Refresh { enabled: false, ..Refresh::default() })
             .identity(Identity { id: id.to_owned(), ..Identity::default() });
         let engine = builder.start().await.unwrap();
-        let patterns = engine.live(slot).unwrap();
+        let patterns = engine.live(slot);
         let mut options = LearningOptions::new(id);
         options.flush = Duration::from_millis(LONG_MS);
         // What one lesson teaches is learned at once after another, unless a test is about that.

@@ -1,10 +1,7 @@
 //! Configs on the command line, and the guide to them, run as it is written.
 
-use std::path::Path;
-
-use midflight_testkit::tour;
-
 use crate::harness::{Ran, Server, binary, serve, wait_for};
+use crate::transcripts::follow;
 
 const TEXT: &str = "log: {level: info, format: text}\nmetrics: {enabled: true, labels: {zone: a}}\n";
 
@@ -14,9 +11,7 @@ fn it_goes_as_the_guide_says() {
     let file = folder.path().join("midflight.yaml");
     std::fs::write(&file, TEXT).unwrap();
     let server = Server::start_in(folder, &["--config", file.to_str().unwrap()]);
-    let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.md"));
-    let variables = [("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
-    tour(guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &variables);
+    follow("docs/config.md", &server, &[]);
 }
 
 #[test]

@@ -31,4 +31,6 @@ mod serve;
 #[cfg(test)]
 mod tools;
 #[cfg(test)]
+mod transcripts;
+#[cfg(test)]
 mod watch;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use midflight_testkit::{Postgres, Program, Redis, tour};
 
 use crate::harness::Server;
+use crate::transcripts::follow;
 
 /// Files of the originals, copied to where a guide is run; whether they are at hand, which is said aloud where they are not.
 fn bring(server: &Server, files: &[&str]) -> bool {
@@ -23,12 +24,14 @@ fn run(server: &Server, page: &str, variables: &[(&str, &str)]) {
     let guide = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/migrate").join(page);
     let own = [("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
     let all = [own.as_slice(), variables].concat();
-    tour(&guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &all);
+    // Not held against a transcript: there would be none where the files are not at hand.
+    let said = tour(&guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &all);
+    assert!(said.contains("midflight"), "{said}");
 }
 
 #[test]
 fn a_tool_catalogue_is_brought_over_as_the_guide_says() {
-    run(&Server::start(&[]), "tools.md", &[]);
+    follow("docs/migrate/tools.md", &Server::start(&[]), &[]);
 }
 
 #[test]

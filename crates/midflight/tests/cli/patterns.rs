@@ -1,11 +1,10 @@
 //! Patterns by the command line: the guide as it is written, and what is imported from the original system.
 
-use std::path::Path;
-
-use midflight_testkit::{LlmDoes, LlmDouble, Postgres, tour};
+use midflight_testkit::{LlmDoes, LlmDouble, Postgres};
 use serde_json::{Value, json};
 
 use crate::harness::{Ran, Server, wait_for};
+use crate::transcripts::follow;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/helpdesk");
 
@@ -14,14 +13,7 @@ fn it_goes_as_the_guide_says() {
     let llm = LlmDouble::start();
     llm.classify_by(|_| ("ORDER_STATUS", 0.97));
     let server = Server::start(&["--apply-if-empty", EXAMPLE]);
-    let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/patterns.md"));
-    let variables = [
-        ("MIDFLIGHT_URL", &*server.url),
-        ("MIDFLIGHT_TOKEN", &*server.token),
-        ("LLM_URL", &llm.base_url()),
-        ("LLM_MODEL", "double"),
-    ];
-    tour(guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &variables);
+    follow("docs/patterns.md", &server, &[("LLM_URL", &llm.base_url()), ("LLM_MODEL", "double")]);
     assert_eq!(llm.chats(), 2, "only what nothing matched was asked, and once");
 }
 

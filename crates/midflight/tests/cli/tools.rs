@@ -1,11 +1,9 @@
 //! Tools by the command line: the guide as it is written, files that are imported, and what is said of bad ones.
 
-use std::path::Path;
-
-use midflight_testkit::tour;
 use serde_json::Value;
 
 use crate::harness::{Ran, Server};
+use crate::transcripts::follow;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/operations");
 
@@ -22,9 +20,7 @@ fn ran(server: &Server, args: &[&str]) -> Ran {
 #[test]
 fn it_goes_as_the_guide_says() {
     let server = Server::start(&["--apply-if-empty", EXAMPLE]);
-    let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tools.md"));
-    let variables = [("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
-    tour(guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &variables);
+    follow("docs/tools.md", &server, &[]);
 }
 
 #[test]

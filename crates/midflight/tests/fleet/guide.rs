@@ -25,5 +25,6 @@ async fn it_goes_as_the_guide_says() {
     let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/fleet.md"));
     let variables =
         [("MIDFLIGHT_URL", fleet.url(0)), ("MIDFLIGHT_TOKEN", TOKEN), ("DATABASE", fleet.log.as_str())];
-    tokio::task::block_in_place(|| tour(guide, folder.path(), binary(), &variables));
+    let said = tokio::task::block_in_place(|| tour(guide, folder.path(), binary(), &variables));
+    assert!(said.contains("$ midflight"), "{said}");
 }

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentId, Edit, Phase, Trigger};
 use midflight_engine::{Engine, Faults};
 use midflight_module_host::{ModulesComponent, PausedModule, PreparedModule};
 use midflight_modules::Modules;
-use midflight_store::MemoryStore;
 
 use crate::guest::{Bad, Guest};
 use crate::support::{NAME, Setup, add, name};
@@ -37,7 +35,7 @@ fn what_is_prepared_can_be_kept_by_any_thread() {
 async fn an_edit_replaces_modules_together_or_not_at_all() {
     let setup = Setup::new();
     let faults = Arc::new(Faults::default());
-    let mut builder = Engine::builder(Arc::new(MemoryStore::new()), Arc::new(MemoryBus::new()));
+    let mut builder = Engine::builder().memory();
     let slot = builder.kind(Modules);
     builder.faults(Arc::clone(&faults));
     builder.component(ModulesComponent::new(setup.host.clone(), id("x").kind, slot.slot()));

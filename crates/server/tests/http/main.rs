@@ -45,6 +45,7 @@ mod tools_telemetry;
 mod tools_versions;
 #[cfg(feature = "tools")]
 mod tools_views;
+mod transcripts;
 mod transfer;
 mod watch;
 mod writes;

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_bus::MemoryBus;
 use midflight_core::{
     Change, DocumentId, DocumentName, Edit, KindName, Owner, Pointer, Problem, Problems, RevisionNumber,
     Trigger,
@@ -72,10 +71,10 @@ pub(super) struct House {
 impl House {
     pub(super) async fn new() -> Self {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        let mut builder = Engine::builder(store, Arc::new(MemoryBus::new()));
+        let mut builder = Engine::builder().store(store);
         let slot = builder.kind(Numbers);
         let engine = builder.start().await.unwrap();
-        let live = engine.live(slot).unwrap();
+        let live = engine.live(slot);
         Self { engine, live, dir: tempfile::tempdir().unwrap() }
     }
 

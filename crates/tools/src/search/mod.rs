@@ -45,10 +45,27 @@ pub struct SearchHit<'s> {
 }
 
 impl SearchIndex {
-    /// Adds a tool that is not there. Cost: its words, each a step into a map.
-    pub(crate) fn insert(&mut self, tool: &Arc<Tool>) {
-        let counts = counted(tool);
-        let length = length(&counts);
+    /// Adds tools that are not there. Cost: their words; a step into a map for each that is new among them, so that a whole
+    /// catalogue costs less than its tools one by one.
+    pub(crate) fn insert_all<'t>(&mut self, tools: impl IntoIterator<Item = &'t Arc<Tool>>) {
+        let mut added: std::collections::HashMap<String, Vec<(u32, Posting)>, TermHasher> =
+            Default::default();
+        for tool in tools {
+            let counts = counted(tool);
+            let length = length(&counts);
+            let place = self.place(tool);
+            self.length_total += u64::from(length);
+            for (term, frequency) in counts {
+                added.entry(term).or_default().push((place, Posting { frequency, length }));
+            }
+        }
+        for (term, postings) in added {
+            self.postings.entry(term.into()).or_default().insert_all(postings);
+        }
+    }
+
+    /// Gives a tool a place.
+    fn place(&mut self, tool: &Arc<Tool>) -> u32 {
         let place = match self.free.get_min().copied() {
             Some(place) => {
                 self.free.remove(&place);
@@ -61,14 +78,10 @@ impl SearchIndex {
             }
         };
         self.places.insert(Arc::clone(&tool.id), place);
-        self.length_total += u64::from(length);
-        for (term, frequency) in counts {
-            let posting = Posting { frequency, length };
-            self.postings.entry(term.into()).or_default().insert(place, posting);
-        }
+        place
     }
 
-    /// Removes a tool, if it is there. Cost: as [`Self::insert`].
+    /// Removes a tool, if it is there. Cost: its words, each a step into a map.
     pub(crate) fn remove(&mut self, id: &str) {
         let Some(place) = self.places.remove(id) else { return };
         let Some(tool) = self.tools.get_mut(place as usize).and_then(Option::take) else { return };
@@ -165,7 +178,8 @@ mod tests {
 
     fn index(tools: &[(&str, &str)]) -> SearchIndex {
         let mut index = SearchIndex::default();
-        tools.iter().for_each(|(id, description)| index.insert(&plain(id, description)));
+        let tools: Vec<_> = tools.iter().map(|(id, description)| plain(id, description)).collect();
+        index.insert_all(&tools);
         index
     }
 
@@ -194,7 +208,7 @@ mod tests {
             "time_estimate_ms": 1, "cost_estimate": 1, "typical_use_cases": ["bounce it"],
             "required_inputs": [{"name": "hostname", "type": "string", "description": "Target machine"}]}}}}});
         let mut index = SearchIndex::default();
-        index.insert(&Arc::new(tool("Get-ServiceX", &body)));
+        index.insert_all([&Arc::new(tool("Get-ServiceX", &body))]);
         for query in ["service", "control", "restart", "bounce", "hostnames", "machine", "get servicex"] {
             assert_eq!(names(&index, query), ["Get-ServiceX"], "{query}");
         }
@@ -235,12 +249,12 @@ mod tests {
                 tools.remove(&id);
                 if is_put {
                     let tool = plain(&id, &description);
-                    changed.insert(&tool);
+                    changed.insert_all([&tool]);
                     tools.insert(id, tool);
                 }
             }
             let mut rebuilt = SearchIndex::default();
-            tools.values().for_each(|tool| rebuilt.insert(tool));
+            rebuilt.insert_all(tools.values());
             prop_assert_eq!(content(&changed), content(&rebuilt));
             prop_assert_eq!(changed.places.len() + changed.free.len(), changed.tools.len());
             let hits = |index: &SearchIndex| -> Vec<(String, f32)> {

@@ -50,6 +50,18 @@ impl Postings {
         }
     }
 
+    /// Adds tools that are not there.
+    pub(super) fn insert_all(&mut self, mut postings: Vec<(u32, Posting)>) {
+        match self {
+            Self::Few(list) if list.is_empty() && postings.len() <= FEW_MAX => {
+                postings.sort_unstable_by_key(|(place, _)| *place);
+                *self = Self::Few(Arc::new(postings));
+            }
+            Self::Few(list) if list.is_empty() => *self = Self::Many(postings.into_iter().collect()),
+            _ => postings.into_iter().for_each(|(place, posting)| self.insert(place, posting)),
+        }
+    }
+
     /// Removes a tool, if it is there.
     pub(super) fn remove(&mut self, place: u32) {
         match self {

@@ -36,7 +36,7 @@ pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
         around.own.get_or_init(|| Part(slot));
         let around = Arc::clone(&around);
         Box::new(move |started| {
-            let configs = started.engine.live(slot)?;
+            let configs = started.engine.live(slot);
             let reloader = Arc::clone(around.reloader.get()?);
             Some(Arc::new(ConfigApi { parts: ConfigParts { configs, reloader, webhooks: Arc::default() } }))
         })

@@ -44,7 +44,7 @@ pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
         builder.component(part.may_come_later());
         let around = Arc::clone(&around);
         Box::new(move |started| {
-            let patterns = started.engine.live(slot)?;
+            let patterns = started.engine.live(slot);
             let learning = LearningOptions::new(around.replica_id.clone());
             let classifier =
                 Classifier::start(started.engine.clone(), patterns.clone(), llm.clone(), learning);

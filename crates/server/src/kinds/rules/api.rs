@@ -32,7 +32,7 @@ pub(crate) fn setup(limits: RulesLimits) -> KindSetup {
     KindSetup::new(move |builder| {
         let slot = builder.kind(Rules);
         Box::new(move |started| {
-            let (kind, rules) = (Rules.name(), started.engine.live(slot)?);
+            let (kind, rules) = (Rules.name(), started.engine.live(slot));
             let metrics = RulesMetrics::start(kind.clone(), started.engine, started.metrics);
             Some(Arc::new(RulesApi { parts: RulesParts { kind, rules, metrics, limits } }))
         })

@@ -51,7 +51,7 @@ pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
         let slot = builder.kind(Tools);
         let around = Arc::clone(&around);
         Box::new(move |started| {
-            let tools = started.engine.live(slot)?;
+            let tools = started.engine.live(slot);
             let metrics = ToolsMetrics::new(started.metrics);
             let telemetry = Telemetry::start(started.engine, &tools, &around.replica_id);
             let named_reloads = NamedReloads::default();
