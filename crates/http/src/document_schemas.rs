@@ -2,7 +2,9 @@
 //!
 //! A body of a sort of document refers to its schema, so that a generated client knows its members. The library of the OpenAPI
 //! document has types for a part of JSON Schema only; so a component is `{"allOf": [SCHEMA]}`, of which the one member is kept
-//! word for word.
+//! word for word, but for one reference of each circle.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use midflight_engine::DocumentSchema;
 use serde_json::{Map, Value};
@@ -15,6 +17,8 @@ use utoipa::{PartialSchema, ToSchema};
 const COMPONENTS: &str = "#/components/schemas/";
 /// Where a schema has the parts that it refers to.
 const DEFINITIONS: &str = "$defs";
+/// What refers to the whole schema.
+const WHOLE: &str = "#";
 
 /// The body of a document of any sort.
 pub(crate) struct AnyDocument;
@@ -86,17 +90,22 @@ pub(crate) fn add(document: &mut OpenApi, sorts: Vec<(String, DocumentSchema)>) 
         let name = component(&kind, title);
         any.items.push(Ref::from_schema_name(&name).into());
         let parts = schema.as_object_mut().and_then(|members| members.remove(DEFINITIONS));
-        if let Some(Value::Object(parts)) = parts {
-            for (part, mut schema) in parts {
-                point(&mut schema, &name);
-                schemas.insert(format!("{name}{}", joined(&part)), wrapped(schema));
-            }
-        }
+        let mut parts = match parts {
+            Some(Value::Object(parts)) => parts,
+            _ => Map::new(),
+        };
         if let Some(members) = schema.as_object_mut() {
             // That of all OpenAPI documents of this version.
             members.remove("$schema");
         }
-        point(&mut schema, &name);
+        let circles = Circles::of(&schema, &parts);
+        for (part, schema) in &mut parts {
+            circles.point(schema, &name, part);
+        }
+        circles.point(&mut schema, &name, WHOLE);
+        schemas.extend(
+            parts.into_iter().map(|(part, schema)| (format!("{name}{}", joined(&part)), wrapped(schema))),
+        );
         schemas.insert(name, wrapped(schema));
     }
     schemas.insert(AnyDocument::name().into_owned(), RefOr::T(Schema::AnyOf(any)));
@@ -107,27 +116,73 @@ fn wrapped(schema: Value) -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(SchemaType::AnyValue).extensions(Some(word_for_word)).build().into()
 }
 
-/// Leads the references within a schema to its components.
-fn point(schema: &mut Value, name: &str) {
-    match schema {
-        Value::Object(members) => point_members(members, name),
-        Value::Array(items) => items.iter_mut().for_each(|item| point(item, name)),
-        _ => {}
+/// Which parts of a schema refer to which, the whole schema among them.
+struct Circles(BTreeMap<String, BTreeSet<String>>);
+
+impl Circles {
+    fn of(schema: &Value, parts: &Map<String, Value>) -> Self {
+        let mut graph = BTreeMap::new();
+        for (part, schema) in
+            parts.iter().map(|(part, schema)| (part.as_str(), schema)).chain([(WHOLE, schema)])
+        {
+            let mut to = BTreeSet::new();
+            targets(schema, &mut to);
+            graph.insert(part.to_owned(), to);
+        }
+        Self(graph)
+    }
+
+    /// Whether a reference is the one of its circle that is left out: programs that write a schema out cannot end otherwise.
+    fn is_cut(&self, from: &str, to: &str) -> bool {
+        to <= from && self.leads(to, from, &mut BTreeSet::new())
+    }
+
+    fn leads<'g>(&'g self, from: &'g str, to: &str, seen: &mut BTreeSet<&'g str>) -> bool {
+        if from == to {
+            return true;
+        }
+        let next = self.0.get(from).filter(|_| seen.insert(from));
+        next.into_iter().flatten().any(|next| self.leads(next, to, seen))
+    }
+
+    /// Leads the references within a part to its components.
+    fn point(&self, schema: &mut Value, name: &str, part: &str) {
+        match schema {
+            Value::Object(members) => {
+                let target = members.get("$ref").and_then(Value::as_str).and_then(target).map(str::to_owned);
+                let Some(to) = target else {
+                    return members.values_mut().for_each(|value| self.point(value, name, part));
+                };
+                let component = if to == WHOLE { name.to_owned() } else { format!("{name}{}", joined(&to)) };
+                if self.is_cut(part, &to) {
+                    members.remove("$ref");
+                    let said = format!("Again as {component}; /api/v1/schemas has the whole schema.");
+                    members.insert("description".to_owned(), Value::String(said));
+                } else {
+                    members.insert("$ref".to_owned(), Value::String(format!("{COMPONENTS}{component}")));
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.point(item, name, part)),
+            _ => {}
+        }
     }
 }
 
-fn point_members(members: &mut Map<String, Value>, name: &str) {
-    for (key, value) in members {
-        match value {
-            Value::String(to) if key == "$ref" => {
-                if to == "#" {
-                    *to = format!("{COMPONENTS}{name}");
-                } else if let Some(part) = to.strip_prefix("#/$defs/") {
-                    *to = format!("{COMPONENTS}{name}{}", joined(part));
-                }
-            }
-            value => point(value, name),
+/// The part that a reference within a schema is to.
+fn target(reference: &str) -> Option<&str> {
+    if reference == WHOLE { Some(WHOLE) } else { reference.strip_prefix("#/$defs/") }
+}
+
+/// Adds the parts that a schema refers to.
+fn targets(schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(members) => {
+            let to = members.get("$ref").and_then(Value::as_str).and_then(target);
+            found.extend(to.map(str::to_owned));
+            members.values().for_each(|value| targets(value, found));
         }
+        Value::Array(items) => items.iter().for_each(|item| targets(item, found)),
+        _ => {}
     }
 }
 
@@ -152,14 +207,16 @@ mod tests {
         );
         let schemas = json!(document)["components"]["schemas"].clone();
         let part = json!({"$ref": "#/components/schemas/RulesARuleDocumentTestCase"});
+        let again =
+            |name| json!({"description": format!("Again as {name}; /api/v1/schemas has the whole schema.")});
         assert_eq!(
             schemas["RulesARuleDocumentTestCase"],
-            json!({"allOf": [{"anyOf": [{"const": 1}, part]}]})
+            json!({"allOf": [{"anyOf": [{"const": 1}, again("RulesARuleDocumentTestCase")]}]})
         );
         let whole = json!({"allOf": [{
             "type": "object",
             "properties": {
-                "all": {"type": "array", "items": {"$ref": "#/components/schemas/RulesARuleDocument"}}, "is": part},
+                "all": {"type": "array", "items": again("RulesARuleDocument")}, "is": part},
             "if": {"required": ["all"]}, "then": {"maxProperties": 1},
         }]});
         assert_eq!(schemas["RulesARuleDocument"], whole);

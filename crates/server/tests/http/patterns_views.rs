@@ -79,7 +79,7 @@ async fn the_reload_of_the_originals_has_its_fields_and_tells_what_is_served() {
         assert_eq!(one["pattern_id"], "ciao");
         assert_eq!(
             one["message"],
-            "every replica serves revision 4, with the pattern \"ciao\" as the log has it"
+            "every replica serves revision 4; the pattern \"ciao\" is reloaded: version 1 of revision 1"
         );
         assert_eq!(server.post(path, &json!({ "pattern_id": null })).await.ok()["success"], true);
         server.post(path, &json!({ "pattern_id": 7 })).await.problem(404, "not_found");
