@@ -38,7 +38,7 @@ pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
             builder.component(ModulesComponent::new(runtime.host.clone(), Modules.name(), slot.slot()));
         }
         Box::new(move |started| {
-            let (runtime, modules) = (runtime?, started.engine.live(slot)?);
+            let (runtime, modules) = (runtime?, started.engine.live(slot));
             let metrics = ModulesMetrics::new(started.metrics);
             runtime.metrics.get_or_init(|| metrics.clone());
             Some(Arc::new(ModulesApi { parts: ModulesParts { modules, runtime }, metrics }))
