@@ -227,7 +227,9 @@ mod tests {
             change(&mut next);
             cell.publish(Arc::new(next.build()));
         };
-        publish(&|next| drop(next.set(counts, Arc::new(1_u32))));
+        publish(&|next| {
+            next.set(counts, Arc::new(1_u32));
+        });
         assert!(!live.load_if_changed(&mut seen));
         let waiting = {
             let (live, mut seen) = (live.clone(), seen.clone());
@@ -237,9 +239,13 @@ mod tests {
             })
         };
         tokio::task::yield_now().await;
-        publish(&|next| drop(next.set(counts, Arc::new(2_u32))));
+        publish(&|next| {
+            next.set(counts, Arc::new(2_u32));
+        });
         tokio::task::yield_now().await;
-        publish(&|next| drop(next.set(words, Arc::new("one"))));
+        publish(&|next| {
+            next.set(words, Arc::new("one"));
+        });
         assert_eq!(waiting.await.unwrap(), "one");
         assert!(live.load_if_changed(&mut seen) && !live.load_if_changed(&mut seen));
         assert_eq!(*seen, "one");

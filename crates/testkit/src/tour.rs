@@ -5,7 +5,6 @@ use std::process::Command;
 
 /// Runs each block of commands of a document in turn, in a folder, and expects each to say every line of the block of text
 /// after it. `binary` is in the path first. Gives what was run and what it said, standard output before standard error.
-#[must_use]
 pub fn tour(document: &Path, folder: &Path, binary: &Path, variables: &[(&str, &str)]) -> String {
     let blocks = blocks(&std::fs::read_to_string(document).unwrap());
     assert!(!blocks.is_empty(), "{} has commands", document.display());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use midflight_core::cut_reason;
 use reqwest::Method;
+use serde_json::Value;
 
 use super::client::{Body, Client};
 use super::fail::Failure;
@@ -29,18 +30,20 @@ pub(super) async fn run(client: &Client, output: &Output, mut args: ApplyArgs) -
         args.write.reason = cut_reason(format!("apply {}", files.join(" ")));
     }
     documents.check_not_empty()?;
-    put(client, output, &documents, &args.write).await
+    put(client, output, &documents, &args.write).await.map(drop)
 }
 
-/// Puts documents as one revision and tells what became of it.
+/// Puts documents as one revision, tells what became of it, and gives the answer.
 pub(super) async fn put(
     client: &Client,
     output: &Output,
     documents: &Documents,
     write: &WriteArgs,
-) -> Result<(), Failure> {
+) -> Result<Value, Failure> {
     let url = client.url(&["api", "v1", "import"], &write.query());
     let body = Body::Bytes("application/json", documents.to_body());
     let answer = client.send(Method::POST, url, body, &[]).await;
-    tell(output, &answer.map_err(|failure| documents.placed(failure))?.body)
+    let answer = answer.map_err(|failure| documents.placed(failure))?.body;
+    tell(output, &answer)?;
+    Ok(answer)
 }

@@ -1,11 +1,16 @@
 //! The one HTTP client of the command line.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, Url};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
 use super::fail::{Failure, ServerProblem};
@@ -52,12 +57,13 @@ impl Client {
     /// A client of the server at `url`.
     ///
     /// # Errors
-    /// [`Failure::Usage`] when that is no address of one.
-    pub(super) fn new(url: &str, token: Option<String>) -> Result<Self, Failure> {
+    /// [`Failure::Usage`] when that is no address of one, or `ca_file` has no certificates.
+    pub(super) fn new(url: &str, token: Option<String>, ca_file: Option<&Path>) -> Result<Self, Failure> {
         let base = address(url)?;
         // Another part of the process may have chosen already; that is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_MAX).build();
+        let http = reqwest::Client::builder().connect_timeout(CONNECT_MAX);
+        let http = http.tls_backend_preconfigured(tls(ca_file)?).build();
         let http =
             http.map_err(|error| Failure::failed(format!("the HTTP client does not start: {error}")))?;
         let token = token.filter(|token| !token.is_empty());
@@ -266,7 +272,7 @@ impl Client {
             }
             source.to_string()
         };
-        Failure::failed(if error.is_connect() {
+        Failure::Unreachable(if error.is_connect() {
             format!(
                 "nothing answers at {base} ({deepest})\nStart a server with `midflight serve`, or name another with --url or MIDFLIGHT_URL."
             )
@@ -278,16 +284,37 @@ impl Client {
     }
 }
 
+/// An address as http://host:port; without a scheme it is one of http.
 fn address(url: &str) -> Result<Url, Failure> {
-    let parsed =
-        Url::parse(url).map_err(|error| Failure::usage(format!("--url {url:?} is no address: {error}")))?;
+    let whole = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+    let wrong = |why: &str| Failure::usage(format!("invalid --url {url:?}: {why}; write http://host:port"));
+    let parsed = Url::parse(&whole).map_err(|error| wrong(&error.to_string()))?;
     match parsed.scheme() {
-        "http" if parsed.has_host() => Ok(parsed),
-        "https" => Err(Failure::usage(
-            "--url: this build does not speak TLS; use http:// to a server or a proxy that you trust the way to",
-        )),
-        _ => Err(Failure::usage(format!("--url {url:?} is to begin with http://"))),
+        "http" | "https" if parsed.has_host() => Ok(parsed),
+        scheme => Err(wrong(&format!("{scheme} is neither http nor https"))),
     }
+}
+
+/// Trusts the public certificate authorities, and those of a file.
+fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, Failure> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(file) = ca_file {
+        let wrong = |why: String| Failure::usage(format!("cannot read --ca-file {}: {why}", file.display()));
+        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(error.to_string()))?;
+        let mut count = 0;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+            count += 1;
+        }
+        if count == 0 {
+            return Err(wrong("it has no certificate; write it as PEM".to_owned()));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|error| Failure::failed(format!("TLS is not available: {error}")))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]
@@ -296,19 +323,28 @@ mod tests {
 
     #[test]
     fn addresses_are_made_of_escaped_segments() {
-        let client = Client::new("http://host:1/base/", None).unwrap();
+        let client = Client::new("http://host:1/base/", None, None).unwrap();
         let url = client.url(
             &["api", "v1", "documents", "rules", "loans/R 1"],
             &[("a", "x&y".to_owned()), ("b", String::new())],
         );
         assert_eq!(url.as_str(), "http://host:1/base/api/v1/documents/rules/loans/R%201?a=x%26y");
         assert_eq!(client.base(), "http://host:1/base");
+        for (typed, base) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("https://host", "https://host"),
+            ("host", "http://host"),
+        ] {
+            assert_eq!(Client::new(typed, None, None).unwrap().base(), base);
+        }
         for (wrong, told) in
-            [("host", "no address"), ("ftp://x", "begin with http://"), ("https://x", "does not speak TLS")]
+            [("ftp://x", "neither http nor https"), ("http://", "empty host"), ("a b", "invalid")]
         {
-            let failure = Client::new(wrong, None).unwrap_err();
+            let failure = Client::new(wrong, None, None).unwrap_err();
             assert!(matches!(&failure, Failure::Usage(message) if message.contains(told)), "{failure:?}");
         }
-        assert!(Client::new("http://x", Some("a\nb".to_owned())).is_err());
+        let missing = Client::new("https://host", None, Some(Path::new("/no/such/file.pem"))).unwrap_err();
+        assert!(missing.text().contains("cannot read --ca-file /no/such/file.pem"), "{missing:?}");
+        assert!(Client::new("http://x", Some("a\nb".to_owned()), None).is_err());
     }
 }

@@ -32,7 +32,8 @@ pub(super) async fn run(client: &Client, output: &Output, args: DiffArgs) -> Res
         documents.check_not_empty()?;
         // To look is no attempt to change what belongs to somebody else.
         let write = WriteArgs { dry_run: true, take_over: true, ..WriteArgs::default() };
-        return put(client, output, &documents, &write).await;
+        let answer = put(client, output, &documents, &write).await?;
+        return ended(text(&answer, "outcome") != "unchanged");
     };
     let revision = revision.to_string();
     let against = args.against.map(|against| against.to_string()).unwrap_or_default();
@@ -51,7 +52,13 @@ pub(super) async fn run(client: &Client, output: &Output, args: DiffArgs) -> Res
     if diffs.is_empty() {
         talk("nothing differs");
     }
-    output.data(&answer, || diff_text(diffs))
+    output.data(&answer, || diff_text(diffs))?;
+    ended(!diffs.is_empty())
+}
+
+/// As `diff` of files does: exit code 1 when there are differences.
+fn ended(is_different: bool) -> Result<(), Failure> {
+    if is_different { Err(Failure::Different) } else { Ok(()) }
 }
 
 /// Adds the documents of a page to those before.

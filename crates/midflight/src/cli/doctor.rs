@@ -52,7 +52,7 @@ fn finding(what: &'static str, verdict: Verdict, told: impl Into<String>) -> Fin
 
 pub(super) async fn run(global: &Global, output: &Output, args: &DoctorArgs) -> Result<(), Failure> {
     let mut findings = Vec::new();
-    match Client::new(&global.url, global.token.clone()) {
+    match Client::new(&global.url, global.token.clone(), global.ca_file.as_deref()) {
         Err(failure) => findings.push(finding("address", Verdict::Bad, failure.text())),
         Ok(client) => server(&client, &mut findings).await,
     }

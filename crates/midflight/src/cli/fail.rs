@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use midflight_source::FileProblem;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::output::{self, printable};
+use super::output::{self, Format, printable};
 
 /// Why a command did not do what it was to.
 #[derive(Debug)]
@@ -14,6 +15,10 @@ pub(super) enum Failure {
     Usage(String),
     /// It failed: exit 1.
     Failed(String),
+    /// There are differences, which the output shows: exit 1, and nothing more is told.
+    Different,
+    /// The server does not answer: exit 3.
+    Unreachable(String),
     /// Files are broken: exit 1.
     Files(Vec<FileProblem>),
     /// The server refused: exit 1.
@@ -78,14 +83,41 @@ impl Failure {
     /// The whole of it, one line per problem.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Usage(message) | Self::Failed(message) => message.clone(),
+            Self::Usage(message) | Self::Failed(message) | Self::Unreachable(message) => message.clone(),
             Self::Closed => "the output was closed".to_owned(),
+            Self::Different => "there are differences".to_owned(),
             Self::Files(problems) => {
                 let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
                 lines.join("\n")
             }
             Self::Refused(problem) => problem.text(),
         }
+    }
+
+    /// The exit code that goes with it.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::Failed(_) | Self::Files(_) | Self::Refused(_) | Self::Different => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable(_) => 3,
+        }
+    }
+
+    /// The same for programs.
+    fn json(&self) -> Value {
+        let mut error = json!({"exit_code": self.exit_code(), "message": self.text()});
+        if let (Self::Refused(problem), Some(members)) = (self, error.as_object_mut()) {
+            let item = |item: &ProblemItem| json!({"document": item.document, "path": item.path, "message": item.message, "place": item.place});
+            members.extend([
+                ("code".to_owned(), json!(problem.code)),
+                ("status".to_owned(), json!(problem.status)),
+                ("detail".to_owned(), json!(problem.detail)),
+                ("errors".to_owned(), problem.errors.iter().map(item).collect()),
+                ("request_id".to_owned(), json!(problem.request_id)),
+            ]);
+        }
+        json!({ "error": error })
     }
 }
 
@@ -139,11 +171,12 @@ impl std::fmt::Display for ProblemItem {
     }
 }
 
-/// Tells a failure on stderr and answers the exit code that goes with it.
-pub(super) fn tell(failure: &Failure) -> ExitCode {
-    output::talk(&format!("error: {}", failure.text()));
-    match failure {
-        Failure::Usage(_) => ExitCode::from(2),
-        _ => ExitCode::FAILURE,
+/// Tells a failure on stderr, as JSON where the output is JSON, and answers the exit code that goes with it.
+pub(super) fn tell(failure: &Failure, format: Format) -> ExitCode {
+    match (failure, format) {
+        (Failure::Closed | Failure::Different, _) => {}
+        (_, Format::Json) => output::talk(&failure.json().to_string()),
+        _ => output::talk(&format!("error: {}", failure.text())),
     }
+    ExitCode::from(failure.exit_code())
 }

@@ -1,12 +1,15 @@
 //! `get`: the kinds, the documents of a kind, or one document.
 
 use clap::Args;
-use midflight_core::{DocumentId, KindName};
+use midflight_core::{DocumentId, KindName, hint};
 use serde_json::Value;
 
 use super::client::{Answer, Client};
 use super::fail::Failure;
 use super::output::{Format, Output, table, text};
+
+/// Among how many names a misspelled one is looked for.
+const NEAR_AMONG_MAX: usize = 500;
 
 /// The flags of `get`.
 #[derive(Debug, Args)]
@@ -92,10 +95,40 @@ fn path(id: &DocumentId) -> [&str; 5] {
 }
 
 async fn document(client: &Client, output: &Output, id: &DocumentId, at: String) -> Result<(), Failure> {
-    let found = client.get(&path(id), &[("at", at)]).await?.body;
+    let found = match client.get(&path(id), &[("at", at.clone())]).await {
+        Ok(found) => found.body,
+        Err(failure) if failure.code() == Some("not_found") => {
+            return instead(client, output, id, at, failure).await;
+        }
+        Err(failure) => return Err(failure),
+    };
     match output.format() {
         Format::Json => output.data(&found, String::new),
         _ => output.documents(&[read(found)?]),
+    }
+}
+
+/// Instead of a document that is not there: those below its name, or the nearest name.
+async fn instead(
+    client: &Client,
+    output: &Output,
+    id: &DocumentId,
+    at: String,
+    failure: Failure,
+) -> Result<(), Failure> {
+    let list = ["api", "v1", "documents", id.kind.as_str()];
+    let prefix = format!("{}/", id.name);
+    let below = client.all(&list, &[("prefix", prefix), ("at", at.clone())]).await?;
+    if !below.is_empty() {
+        return documents(output, below);
+    }
+    // Enough to find a slip, and one page.
+    let others = client.up_to(&list, &[("at", at)], NEAR_AMONG_MAX).await?;
+    let names: Vec<_> = others.iter().map(|other| text(other, "name")).collect();
+    let near = hint(id.name.as_str(), names.iter().map(String::as_str));
+    match near.is_empty() {
+        true => Err(failure),
+        false => Err(Failure::failed(format!("no document {id}{near}"))),
     }
 }
 

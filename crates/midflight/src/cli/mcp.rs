@@ -76,7 +76,7 @@ mod tests {
             expose,
             pin: pin.iter().map(|name| (*name).to_owned()).collect(),
         };
-        let client = Client::new("http://host:1", None).unwrap();
+        let client = Client::new("http://host:1", None, None).unwrap();
         let url = |args: McpArgs| client.url(&["mcp"], &args.query().unwrap()).to_string();
         assert_eq!(url(args(None, None, &[])), "http://host:1/mcp");
         assert_eq!(

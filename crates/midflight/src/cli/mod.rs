@@ -1,4 +1,4 @@
-//! The command line: data on stdout, talk on stderr; exit 0 done, 1 refused or failed, 2 usage.
+//! The command line: data on stdout, messages on stderr; exit 0 done, 1 refused, failed or different, 2 usage, 3 unreachable.
 
 mod apply;
 mod classify;
@@ -34,6 +34,7 @@ mod tool;
 mod watch;
 mod write;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand};
@@ -43,8 +44,11 @@ use fail::Failure;
 use output::{Format, Output};
 
 /// Change what a running service does, in milliseconds, on every replica, with no request lost.
+///
+/// Exit codes: 0 done; 1 refused, failed, or `diff` found differences; 2 wrong usage; 3 the server does not answer. Data goes to
+/// standard output and messages to standard error; with `--output json` errors are JSON too.
 #[derive(Debug, Parser)]
-#[command(name = "midflight", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "midflight", version, propagate_version = true)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -56,7 +60,7 @@ struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Talking to a server")]
 struct Global {
-    /// The server's address.
+    /// The server's address: http://host:port, https://host:port or host:port.
     #[arg(
         long,
         global = true,
@@ -68,6 +72,9 @@ struct Global {
     /// The API token; whoever changes something needs one.
     #[arg(long, global = true, env = "MIDFLIGHT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
+    /// A file with certificate authorities to trust beside the public ones, as PEM, for an https:// address.
+    #[arg(long, global = true, env = "MIDFLIGHT_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// How to print what is asked for.
     #[arg(long, short, global = true, env = "MIDFLIGHT_OUTPUT", value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -80,6 +87,7 @@ enum Command {
     /// Put the documents of files into the log, as one revision.
     Apply(apply::ApplyArgs),
     /// List the kinds, list the documents of a kind, or show one document.
+    #[command(alias = "ls")]
     Get(get::GetArgs),
     /// Show what files would change, or what a revision changed.
     Diff(diff::DiffArgs),
@@ -90,6 +98,7 @@ enum Command {
     /// List revisions, or the versions of a document.
     History(history::HistoryArgs),
     /// Bring an earlier state back, as a new revision.
+    #[command(alias = "revert", alias = "rollback")]
     Restore(restore::RestoreArgs),
     /// Look at configs, change them, and reload the server's own.
     #[command(subcommand)]
@@ -104,7 +113,7 @@ enum Command {
     /// Show revisions as they go live.
     Watch(watch::WatchArgs),
     /// Show what is wanted, what is served and what was refused.
-    Status,
+    Status(status::StatusArgs),
     /// Show the replicas that follow the log.
     Replicas,
     /// Execute a ruleset on an input.
@@ -131,6 +140,8 @@ enum Command {
     Import(Box<import::ImportArgs>),
     /// Look for what is wrong with a server, a token or a data folder.
     Doctor(doctor::DoctorArgs),
+    /// Print the version.
+    Version,
     /// Write the completions of a shell.
     Completions {
         /// The shell.
@@ -138,28 +149,35 @@ enum Command {
     },
 }
 
+/// The commands, with the defaults of the bounds in their help.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommand("serve", serve::with_defaults)
+}
+
 /// Runs the command of this process's arguments.
 pub(super) fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
+    let matches = command().get_matches();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
+    let format = cli.global.output;
     let given = serve::Given(matches.subcommand_matches("serve").cloned());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail::tell(&Failure::failed(format!("the runtime does not start: {error}"))),
+        Err(error) => {
+            return fail::tell(&Failure::failed(format!("the runtime does not start: {error}")), format);
+        }
     };
     match runtime.block_on(run(cli, &given)) {
-        // Whoever read the output has had enough, as `head` has.
-        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
-        Err(failure) => fail::tell(&failure),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail::tell(&failure, format),
     }
 }
 
 async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
     let output = Output::new(cli.global.output);
-    let client = || Client::new(&cli.global.url, cli.global.token.clone());
+    let client = || Client::new(&cli.global.url, cli.global.token.clone(), cli.global.ca_file.as_deref());
     match cli.command {
         Command::Serve(args) => serve::run(*args, given).await,
         Command::Apply(args) => apply::run(&client()?, &output, args).await,
@@ -174,7 +192,7 @@ async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
         Command::Log(command) => log::run(&client()?, &output, command).await,
         Command::Schedules(args) => schedules::run(&client()?, &output, args).await,
         Command::Watch(args) => watch::run(&client()?, &output, &args).await,
-        Command::Status => status::status(&client()?, &output).await,
+        Command::Status(args) => status::status(&client()?, &output, &args).await,
         Command::Replicas => status::replicas(&client()?, &output).await,
         Command::Execute(args) => execute::run(&client()?, &output, args).await,
         Command::Classify(args) => classify::run(&client()?, &output, &args).await,
@@ -187,9 +205,10 @@ async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
         Command::Export(args) => import::export(&client()?, &output, &args).await,
         Command::Import(args) => import::run(&client()?, &output, *args).await,
         Command::Doctor(args) => doctor::run(&cli.global, &output, &args).await,
+        Command::Version => output.line(&format!("midflight {}", env!("CARGO_PKG_VERSION"))),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "midflight", &mut script);
+            clap_complete::generate(shell, &mut command(), "midflight", &mut script);
             output.raw(&script)
         }
     }

@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use clap::ValueEnum;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use midflight_core::DocumentId;
 use serde_json::Value;
 
@@ -85,13 +87,20 @@ where
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     for row in rows {
-        table.add_row(row.into_iter().map(|cell| printable(&cell)));
+        table.add_row(row.into_iter().map(|cell| local_time(&cell).unwrap_or_else(|| printable(&cell))));
     }
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 2));
     });
     let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
+}
+
+/// A time as people read it: in the time zone of this machine, to the second. None for any other text.
+fn local_time(cell: &str) -> Option<String> {
+    let is_time = cell.len() >= 20 && cell.ends_with('Z') && cell.as_bytes().get(10) == Some(&b'T');
+    let time: Timestamp = is_time.then(|| cell.parse().ok()).flatten()?;
+    Some(time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 /// A text without what would move the cursor or break the line: authors and reasons are anybody's.
@@ -114,4 +123,23 @@ pub(super) fn talk(message: &str) {
         message.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c }).collect();
     // When nobody listens on stderr either, there is nobody left to tell.
     drop(writeln!(io::stderr().lock(), "{message}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_tables_are_those_of_this_machine_and_other_texts_stay() {
+        let time = "2026-11-27T10:37:51.676081Z";
+        let local = time.parse::<Timestamp>().unwrap().to_zoned(TimeZone::system());
+        let shown = table(&["A", "B"], [[time.to_owned(), "T-2026Z".to_owned()]]);
+        assert_eq!(
+            shown.lines().nth(1).unwrap(),
+            format!("{}  T-2026Z", local.strftime("%Y-%m-%d %H:%M:%S"))
+        );
+        for other in ["", "2026-11-27", "x026-11-27T10:37:51.676081Z", "2026-11-27T10:37:51+01:00"] {
+            assert_eq!(local_time(other), None, "{other}");
+        }
+    }
 }

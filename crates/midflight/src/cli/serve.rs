@@ -25,6 +25,8 @@ use bounds::Bounds;
 
 mod bounds;
 
+pub(super) use bounds::with_defaults;
+
 /// The flags of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -32,8 +34,9 @@ pub(super) struct ServeArgs {
     /// a change is in effect within milliseconds, and one that does not hold changes nothing.
     #[arg(long, env = "MIDFLIGHT_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where to listen, 127.0.0.1:8080 unless the config says otherwise; port 0 takes a free one.
-    #[arg(long, env = "MIDFLIGHT_LISTEN", value_name = "ADDR:PORT")]
+    /// Where to listen, 127.0.0.1:8080 unless the config says otherwise. Without an address, as :8080, it is 127.0.0.1; port 0
+    /// takes a free one.
+    #[arg(long, env = "MIDFLIGHT_LISTEN", value_parser = listen_address, value_name = "[ADDR]:PORT")]
     listen: Option<SocketAddr>,
     /// The folder that belongs to this server. Made when it is not there.
     #[arg(long, env = "MIDFLIGHT_DATA_DIR", default_value = "midflight-data", value_name = "DIR")]
@@ -119,6 +122,15 @@ pub(super) struct ServeArgs {
     log_format: Option<LogFormat>,
     #[command(flatten)]
     bounds: Bounds,
+}
+
+/// An address to listen on; of this machine alone when none is given.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let whole = match text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')) {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    whole.parse().map_err(|_| "expected ADDR:PORT or :PORT, as 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -35,7 +35,18 @@ pub(super) struct ReloadArgs {
     later: LaterArgs,
 }
 
-pub(super) async fn status(client: &Client, output: &Output) -> Result<(), Failure> {
+/// The flags of `status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// Show every replica of the log, as `midflight replicas` does.
+    #[arg(long)]
+    all: bool,
+}
+
+pub(super) async fn status(client: &Client, output: &Output, args: &StatusArgs) -> Result<(), Failure> {
+    if args.all {
+        return replicas(client, output).await;
+    }
     let status = client.get(&["api", "v1", "status"], &[]).await?.body;
     output.data(&status, || {
         let mut rows: Vec<[String; 2]> = [

@@ -7,6 +7,9 @@ use super::fail::Failure;
 use super::later::LaterArgs;
 use super::output::{Format, Output, printable, talk, text};
 
+/// How many documents of a write are named; `--output json` has all of them.
+const NAMED_MAX: usize = 50;
+
 /// The flags of a command that changes something.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct WriteArgs {
@@ -76,7 +79,7 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
     match output.format() {
         Format::Table if dry_run => output.raw(diff_text(diffs).as_bytes())?,
         Format::Table => {
-            for diff in diffs {
+            for diff in diffs.iter().take(NAMED_MAX) {
                 let effect = match text(diff, "effect").as_str() {
                     "add" => "added",
                     "remove" => "deleted",
@@ -88,6 +91,9 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
                     text(diff, "kind"),
                     text(diff, "name")
                 )))?;
+            }
+            if diffs.len() > NAMED_MAX {
+                output.line(&format!("and {} more", diffs.len() - NAMED_MAX))?;
             }
         }
         _ => output.data(answer, String::new)?,

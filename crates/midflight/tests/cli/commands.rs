@@ -2,13 +2,21 @@
 
 use serde_json::Value;
 
-use crate::harness::{Ran, Server, condition};
+use crate::harness::{Ran, Server, binary, condition};
 
 const SOUND: &str =
     r#"{"amount": 20000, "applicant": {"income": 28000, "years_employed": 6, "defaults": 0}}"#;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
+}
+
+/// What a diff that finds differences prints: it ends with exit code 1 and says nothing of an error.
+#[track_caller]
+fn different(server: &Server, args: &[&str]) -> String {
+    let ran = Ran::of(server.command(args).output().unwrap());
+    assert_eq!((ran.code, ran.stderr.contains("error")), (Some(1), false), "{args:?}: {}", ran.stderr);
+    ran.stdout
 }
 
 #[test]
@@ -33,7 +41,7 @@ fn the_day_of_an_editor() {
     assert!(Ran::with_input(server.command(&["execute", "--data", "-"]), SOUND).stdout.contains("-YY"));
 
     server.write("c.yaml", &condition("earns-enough", 25000));
-    let diff = server.run(&["diff", "-f", "c.yaml"]);
+    let diff = different(&server, &["diff", "-f", "c.yaml"]);
     assert!(diff.contains("-  \"constant\": 30000") && diff.contains("+  \"constant\": 25000"), "{diff}");
     assert!(server.run(&["apply", "-f", "c.yaml", "--dry-run"]).contains("+  \"constant\": 25000"));
     let applied =
@@ -52,9 +60,9 @@ fn the_day_of_an_editor() {
     assert!(history.contains("generous") && history.contains("startup"), "{history}");
     assert_eq!(json(&server.run(&["history", "--limit", "1", "-o", "json"])).as_array().unwrap().len(), 1);
     assert!(server.run(&["history", "rules/conditions/earns-enough"]).contains("generous"));
-    assert!(server.run(&["diff", "2"]).contains("+  \"constant\": 25000"));
+    assert!(different(&server, &["diff", "2"]).contains("+  \"constant\": 25000"));
     assert_eq!(
-        json(&server.run(&["diff", "2", "--against", "0", "-o", "json"]))["documents"]
+        json(&different(&server, &["diff", "2", "--against", "0", "-o", "json"]))["documents"]
             .as_array()
             .unwrap()
             .len(),
@@ -73,6 +81,10 @@ fn the_day_of_an_editor() {
     assert_eq!(json(&server.run(&["status", "-o", "json"]))["served_revision"], 5);
     assert!(server.run(&["status"]).contains("served revision     5"));
     assert!(server.run(&["replicas"]).contains(&server.url));
+    assert!(server.run(&["status", "--all"]).contains(&server.url));
+    assert_eq!(server.run(&["version"]), server.run(&["--version"]));
+    assert_eq!(server.run(&["help", "apply"]), server.run(&["apply", "--help"]));
+    assert_eq!(server.run(&["ls", "rules"]), server.run(&["get", "rules"]));
     let doctor = server.run(&["doctor", "--data-dir", "data"]);
     assert!(
         doctor.contains("revision 5 is wanted and served") && doctor.contains("a server has"),
@@ -90,7 +102,41 @@ fn an_apply_without_a_reason_is_known_by_its_files() {
     let history = server.run(&["history", "--limit", "1"]);
     assert!(history.contains("apply c.yaml d.yaml"), "{history}");
     let tried = Ran::of(server.command(&["diff", "-f", "c.yaml"]).output().unwrap());
-    assert_eq!((tried.stdout.as_str(), tried.stderr.as_str()), ("", "nothing would change\n"));
+    let tried = (tried.code, tried.stdout.as_str(), tried.stderr.as_str());
+    assert_eq!(tried, (Some(0), "", "nothing would change\n"));
+}
+
+#[test]
+fn many_documents_are_told_in_few_lines() {
+    let server = Server::start(&[]);
+    let many: String = (0..60).map(|n| condition(&format!("c{n}"), n) + "---\n").collect();
+    server.write("many.yaml", &many);
+    let lines = server.run(&["apply", "-f", "many.yaml"]);
+    assert_eq!((lines.lines().count(), lines.lines().last()), (51, Some("and 10 more")));
+}
+
+#[test]
+fn a_name_that_is_no_document_shows_those_below_it_or_the_nearest() {
+    let server = Server::with_loans();
+    let below = server.run(&["get", "rules/conditions"]);
+    assert!(below.contains("conditions/earns-enough") && !below.contains("loans/1-income"), "{below}");
+    let near = server.refused(&["get", "rules/conditions/earn-enough"]);
+    assert!(near.contains("did you mean \"conditions/earns-enough\"?"), "{near}");
+    assert!(server.refused(&["get", "rules/zzz"]).contains("not_found"));
+}
+
+#[test]
+fn an_address_needs_no_scheme_and_a_port_is_enough_to_listen() {
+    let server = Server::start(&[]);
+    let address = server.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    assert!(server.run(&["get", "--url", &address]).contains("rules"));
+    let port = address.rsplit(':').next().unwrap();
+    let mut taken = binary();
+    taken
+        .args(["serve", "--listen", &format!(":{port}"), "--data-dir"])
+        .arg(server.folder.path().join("other"));
+    let taken = Ran::of(taken.output().unwrap());
+    assert!(taken.code == Some(1) && taken.stderr.contains(&format!("127.0.0.1:{port}")), "{}", taken.stderr);
 }
 
 #[test]

@@ -20,8 +20,8 @@ fn usage_is_exit_code_2() {
         &["history", "--limit", "0"],
         &["execute", "--data", "{"],
         &["import", "x", "--conditions", "y"],
-        &["get", "--url", "host:1"],
-        &["get", "--url", "https://host"],
+        &["get", "--url", "ftp://host"],
+        &["get", "--url", "https://host", "--ca-file", "none.pem"],
         &["get", "--token", "a b"],
         &["get", "--output", "xml"],
         &["serve", "--listen", "nowhere"],
@@ -41,7 +41,7 @@ fn usage_is_exit_code_2() {
 #[test]
 fn a_server_that_is_not_there_is_told_with_what_to_do() {
     let ran = Ran::of(binary().args(["get", "--url", "http://127.0.0.1:1"]).output().unwrap());
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
     assert!(
         ran.stderr.contains("nothing answers at http://127.0.0.1:1")
             && ran.stderr.contains("midflight serve")
@@ -49,6 +49,22 @@ fn a_server_that_is_not_there_is_told_with_what_to_do() {
     let ran = Ran::of(binary().args(["doctor", "--url", "http://127.0.0.1:1"]).output().unwrap());
     assert_eq!(ran.code, Some(1));
     assert!(ran.stdout.contains("nothing answers"));
+}
+
+#[test]
+fn errors_are_json_where_the_output_is() {
+    let server = Server::with_loans();
+    let ran = Ran::of(server.command(&["get", "rules/none", "-o", "json"]).output().unwrap());
+    let told: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+    let error = &told["error"];
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    assert_eq!(
+        (&error["code"], &error["status"], &error["exit_code"]),
+        (&"not_found".into(), &404.into(), &1.into())
+    );
+    let away = Ran::of(binary().args(["get", "--url", "127.0.0.1:1", "-o", "json"]).output().unwrap());
+    let told: serde_json::Value = serde_json::from_str(&away.stderr).unwrap();
+    assert_eq!((away.code, &told["error"]["exit_code"]), (Some(3), &3.into()));
 }
 
 #[test]

@@ -27,6 +27,20 @@ macro_rules! bounds {
                 options.store_bytes_max = self.store_bytes_max;
             }
         }
+
+        /// The same command with the default of each bound in its help.
+        pub(in super::super) fn with_defaults(command: clap::Command) -> clap::Command {
+            let options = ServeOptions::new("");
+            [$((stringify!($name), options.$($place).+.to_string()),)+].into_iter().fold(
+                command,
+                |command, (name, default)| {
+                    command.mut_arg(name, |arg| {
+                        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                        arg.help(format!("{help} [default: {default}]"))
+                    })
+                },
+            )
+        }
     };
 }
 
@@ -62,9 +76,9 @@ bounds! {
     /// How many watchers of the log may be connected.
     watchers_max: usize => limits.watchers_max, "MIDFLIGHT_WATCHERS_MAX";
     /// The largest share of its documents that a watched directory may delete at once, in percent; more waits to be
-    /// confirmed (`midflight reload --confirm-loss NAME`). 50 by default; 100 switches the check off.
+    /// confirmed (`midflight reload --confirm-loss NAME`). 100 switches the check off.
     watch_loss_percent_max: u8 => directory.loss_percent_max, "MIDFLIGHT_WATCH_LOSS_PERCENT_MAX";
-    /// The fewest deleted documents to which that share applies. 10 by default.
+    /// The fewest deleted documents to which that share applies.
     watch_loss_documents_min: usize => directory.loss_documents_min, "MIDFLIGHT_WATCH_LOSS_DOCUMENTS_MIN";
     /// How many inputs a batch may have.
     batch_items_max: usize => rules.batch_items_max, "MIDFLIGHT_BATCH_ITEMS_MAX";
