@@ -49,7 +49,7 @@ export function Call({ document, path, method, operation }: Named & { document: 
         <tbody>
           {Object.entries(operation.responses ?? {}).map(([status, it]) => (
             <tr key={status}>
-              <td className="num">{status}</td>
+              <td className="mono">{status}</td>
               <td className="mono">
                 {Object.values(it.content ?? {})
                   .map((one) => nameOf(one.schema))

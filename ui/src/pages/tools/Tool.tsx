@@ -78,7 +78,7 @@ function Switch({ name, isEnabled, onClose }: { name: string; isEnabled: boolean
 
 function Versions({ name }: { name: string }): ReactNode {
   const list = useQuery({ queryKey: ["tool", name, "versions"], queryFn: () => body(api.GET("/api/v1/tools/{name}/versions", { params: { path: { name } } })) });
-  const [from, setFrom] = useState<number>();
+  const [from, setFrom] = useState<string>();
   return (
     <Card title="Versions">
       <Loaded of={list} what="The versions">
@@ -96,14 +96,14 @@ function Versions({ name }: { name: string }): ReactNode {
                     </span>
                   </span>
                   {!it.is_latest && (
-                    <button className="button" aria-pressed={from === it.revision} onClick={() => setFrom(it.revision)}>
+                    <button className="button" aria-pressed={from === it.version} onClick={() => setFrom(it.version)}>
                       Compare with the latest
                     </button>
                   )}
                 </li>
               ))}
             </ul>
-            {from !== undefined && <Difference name={name} from={from} to={versions.find((it) => it.is_latest)?.revision ?? from} />}
+            {from !== undefined && <Difference name={name} from={from} to={versions.find((it) => it.is_latest)?.version ?? from} />}
           </>
         )}
       </Loaded>
@@ -111,10 +111,10 @@ function Versions({ name }: { name: string }): ReactNode {
   );
 }
 
-function Difference({ name, from, to }: { name: string; from: number; to: number }): ReactNode {
+function Difference({ name, from, to }: { name: string; from: string; to: string }): ReactNode {
   const diff = useQuery({
     queryKey: ["tool", name, "diff", from, to],
-    queryFn: () => body(api.GET("/api/v1/tools/{name}/diff", { params: { path: { name }, query: { from: String(from), to: String(to) } } })),
+    queryFn: () => body(api.GET("/api/v1/tools/{name}/diff", { params: { path: { name }, query: { from, to } } })),
   });
   return (
     <Loaded of={diff} what="The difference">
