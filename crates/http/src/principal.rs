@@ -444,7 +444,7 @@ mod tests {
             let caller = Principal::with_token("anna", role.into(), id);
             assert_eq!(refused(&caller, None), expected, "{role:?}");
             assert_eq!(refused(&caller, Some("closed")), expected, "{role:?}");
-            assert_eq!(role.word().parse::<Open<Role>>().unwrap(), Open::from(role));
+            assert_eq!(role.word().parse::<Open<Role>>().unwrap(), role);
         }
         let unknown = Principal::with_token("olga", "auditor".parse().unwrap(), id);
         assert_eq!(refused(&unknown, None), ["", "", none, none, none, none, none]);

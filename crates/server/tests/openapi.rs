@@ -71,7 +71,8 @@ async fn every_code_has_a_page_and_every_page_a_code() {
 }
 
 /// Answers with a revision that are not computed from what is served: they are about the log, or about an edit.
-const OF_THE_LOG: [&str; 17] = [
+const OF_THE_LOG: [&str; 18] = [
+    "AuditItem",
     "ChangeAnswer",
     "ComparedVersion",
     "ConfigDiff",

@@ -53,8 +53,9 @@ fn the_first_start_keeps_a_context_so_that_commands_work_at_once() {
     let unknown = run(&["context", "use", "nowhere"]);
     assert!(unknown.code == Some(2) && unknown.stderr.contains(name), "{}", unknown.stderr);
     assert_eq!(run(&["context", "remove", name]).code, Some(0));
-    let unnamed = run(&["context", "list"]);
-    assert!(!unnamed.stdout.contains(name), "{}", unnamed.stdout);
+    let left = run(&["context", "list", "-o", "json"]);
+    let left: Value = serde_json::from_str(&left.stdout).unwrap();
+    assert_eq!((left.as_array().unwrap().len(), &left[0]["name"]), (1, &"as-ci".into()));
 }
 
 #[test]

@@ -49,14 +49,14 @@ fn a_signal_and_the_file_are_enough_and_flags_cover_both() {
     assert!(server.run(&["config", "show", "-o", "json"]).contains("\"flag --log\""));
 
     // An edit past the file is the file's to take back.
-    let past = server.refused(&["config", "set", "midflight", "tokens.refresh_ms=500"]);
+    let past = server.refused(&["config", "set", "midflight", "tokens.refresh_ms=700"]);
     assert!(past.contains("belongs to file:") && past.contains("--take-over"), "{past}");
-    server.run(&["config", "set", "midflight", "tokens.refresh_ms=500", "--take-over"]);
-    assert!(server.run(&["config", "show"]).contains("500"));
+    server.run(&["config", "set", "midflight", "tokens.refresh_ms=700", "--take-over"]);
+    assert!(server.run(&["config", "show"]).contains("700"));
     server.signal_to("-HUP");
     wait_for("the signal to be heard", || {
         let told = Ran::of(status()).stdout;
-        (told.contains("\"signal\"") && !server.run(&["config", "show"]).contains(" 500 ")).then_some(())
+        (told.contains("\"signal\"") && !server.run(&["config", "show"]).contains(" 700 ")).then_some(())
     });
 }
 

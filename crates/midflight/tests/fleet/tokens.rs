@@ -24,6 +24,7 @@ async fn a_server_with_another_token_does_not_start_unless_it_is_to_replace_it()
         command.args(&flags).args(more).stdin(Stdio::null()).stdout(Stdio::null());
         command
     };
+    midflight_testkit::choose_cryptography();
     let client = reqwest::Client::new();
     let status = async |token: &str| {
         let put = client.put(format!("{}/api/v1/config/app", first.url())).bearer_auth(token);
@@ -62,6 +63,7 @@ async fn a_server_that_starts_while_the_log_is_away_knows_the_tokens_of_the_log(
         });
         (server, url.trim().to_owned())
     };
+    midflight_testkit::choose_cryptography();
     let client = reqwest::Client::new();
     let status = async |url: &str, token: &str| {
         let put = client.put(format!("{url}/api/v1/config/app")).bearer_auth(token);
@@ -88,6 +90,7 @@ async fn a_server_that_starts_while_the_log_is_away_knows_the_tokens_of_the_log(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_made_or_revoked_on_one_replica_is_known_or_refused_on_the_others() {
     let (postgres, redis, nats) = (Postgres::shared(), Redis::start(), Nats::start());
+    midflight_testkit::choose_cryptography();
     let client = reqwest::Client::new();
     for bus in ["memory".to_owned(), "postgres".to_owned(), redis.url(), nats.url()] {
         let flags = flags(&postgres.database(), &bus);

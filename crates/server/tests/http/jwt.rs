@@ -127,7 +127,10 @@ async fn a_token_gives_the_role_and_the_scopes_of_its_claims() {
     let put = server.anonymous(Method::PUT, "/api/v1/rulesets/a").bearer_auth(&token).json(&json!({}));
     let revision = answer(put).await.json["revision"].as_u64().unwrap();
     let revision = server.get(&format!("/api/v1/revisions/{revision}")).await.ok();
-    assert_eq!((&revision["author"], &revision["principal"]), (&json!("jwt:anna"), &who["id"]));
+    assert_eq!(
+        (&revision["revision"]["author"], &revision["revision"]["principal"]),
+        (&json!("jwt:anna"), &who["id"])
+    );
     let config = server.anonymous(Method::PUT, "/api/v1/config/x").bearer_auth(&token).json(&json!({}));
     answer(config).await.problem(403, "forbidden");
     // The same subject is the same principal with each token.

@@ -166,7 +166,17 @@ async fn a_reload_waits_too_and_lists_have_pages() {
     let soon = (Timestamp::now() + SignedDuration::from_millis(300)).to_string();
     server.post(&format!("{reload}?not_before={soon}"), &json!({})).await;
     until_left(&server, 3).await;
-    let done = server.get("/api/v1/reloads?trigger=schedule").await.ok();
+    // Events are written beside the log.
+    let done = async {
+        loop {
+            let done = server.get("/api/v1/reloads?trigger=schedule").await.ok();
+            if done["items"].as_array().unwrap().len() == 2 {
+                return done;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let done = tokio::time::timeout(DEADLINE, done).await.unwrap();
     assert_eq!(
         (&done["items"][1]["outcome"], &done["items"][1]["triggered_by"]),
         (&json!("success"), &json!("admin"))

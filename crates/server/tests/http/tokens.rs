@@ -42,9 +42,12 @@ async fn a_token_is_shown_once_and_works_within_its_role() {
     let body = json!({"changes": [{"op": "put", "kind": "rules", "name": "loans/R2", "body": rule(1, 1.0)}],
         "reason": "because"});
     let applied = ask(&server, ci, Method::POST, "/api/v1/apply", &body).await;
-    let number = applied.ok()["revision"].as_u64().unwrap();
+    let number = applied.json["revision"].as_u64().unwrap();
     let revision = server.get(&format!("/api/v1/revisions/{number}")).await.ok();
-    assert_eq!((&revision["author"], &revision["principal"]), (&json!("ci"), &info["id"]));
+    assert_eq!(
+        (&revision["revision"]["author"], &revision["revision"]["principal"]),
+        (&json!("ci"), &info["id"])
+    );
     let forged = json!({"changes": [], "author": "admin"});
     ask(&server, ci, Method::POST, "/api/v1/apply", &forged).await.problem(422, "invalid_body");
 
