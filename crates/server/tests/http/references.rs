@@ -66,8 +66,15 @@ async fn everything(server: &Server) -> String {
         let response = server.anonymous(Method::GET, &path).send().await.unwrap();
         seen += &format!("\n{path} {}\n{}", response.status(), response.text().await.unwrap());
     }
-    for file in fs::read_dir(server.dir.path()).unwrap() {
-        seen += &String::from_utf8_lossy(&fs::read(file.unwrap().path()).unwrap());
+    let mut folders = vec![server.dir.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => seen += &String::from_utf8_lossy(&fs::read(path).unwrap()),
+            }
+        }
     }
     seen
 }
