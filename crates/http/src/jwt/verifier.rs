@@ -222,7 +222,7 @@ impl JwtVerifier {
         let expires =
             claims.get("exp").and_then(Value::as_f64).filter(|seconds| (0.0..1e11).contains(seconds));
         let expires = expires.ok_or_else(|| refused("its exp is no time"))?;
-        #[expect(clippy::cast_possible_truncation, reason = "it was compared with the bounds before")]
+        // It was compared with the bounds before, so it is a whole number of seconds of i64.
         let expires = Timestamp::from_second(expires as i64).unwrap_or(Timestamp::UNIX_EPOCH);
         let leeway = SignedDuration::try_from(self.options.leeway).unwrap_or_default();
         let until = expires.checked_add(leeway).unwrap_or(Timestamp::MAX);
