@@ -71,7 +71,7 @@ fn distinguish(document: &mut OpenApi) {
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         let tag = operation.tags.as_ref().and_then(|tags| tags.first()).map(|tag| tag.replace('-', "_"));
         let shared =
-            operation.operation_id.as_mut().filter(|id| used.get(*id).is_some_and(|times| *times > 1));
+            operation.operation_id.as_mut().filter(|id| used.get(id.as_str()).is_some_and(|times| *times > 1));
         if let (Some(id), Some(tag)) = (shared, tag) {
             *id = format!("{tag}_{id}");
         }
